@@ -1,0 +1,45 @@
+//! From an entry point `.ts` to one ES module.
+//!
+//! Two halves with very different costs:
+//!
+//! * **What a source is** is answered in this process with oxc's parser: [`import_graph`], [`fingerprint`] and
+//!   [`declarations`] take a few milliseconds, run no code and use no network.
+//! * **What it becomes** is made by rolldown in a worker process ([`bundle_in_worker`], [`worker_main`]), because a
+//!   bundler keeps hundreds of megabytes once it has run, and because a crash in it must not be ours.
+//!
+//! Invariants, with the tests that hold them:
+//!
+//! * The graph is total: no input makes it fail, and a missing or unreadable file is a state (`tests/it/graph.rs`).
+//! * The fingerprint covers all that can change the output: every local file that is reachable by any import form, the
+//!   configuration that resolves names, the remote specifiers, the bundler itself; and it does not depend on where the
+//!   tree is (`tests/it/graph.rs`).
+//! * Graph and bundle resolve names with the same code ([`config::Config::resolve`]), so that what is bundled is what
+//!   was fingerprinted (`tests/it/bundle.rs`).
+//! * No byte of a package is unpacked before its digest is verified, and nothing of a refused package stays in the
+//!   cache (`tests/it/npm.rs`).
+//! * Every error of an extension's author names file, line and column (`tests/it/diagnostics.rs`).
+
+mod build;
+mod config;
+mod declare;
+mod diagnostic;
+mod graph;
+mod import_map;
+mod lock;
+mod npm;
+mod plugin;
+mod prepare;
+mod scan;
+mod worker;
+mod zod;
+
+pub use declare::{Declaration, declarations};
+pub use diagnostic::{BundleError, Diagnostic};
+pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
+pub use marsh_types::Kind;
+pub use worker::{
+    BundleMeta, BundleRequest, ExternalMeta, PackageMeta, Worker, bundle_in_worker, worker_main,
+};
+
+/// Part of every fingerprint. Raise the counter with each change that alters the output for the same input.
+pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 1";

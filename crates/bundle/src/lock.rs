@@ -1,0 +1,208 @@
+//! `deno.lock`, versions 3 to 5: which exact versions a requirement stands for, and their integrity.
+//!
+//! A package that is locked several times with different peers (`a@1.0.0_b@2.0.0`) is one package here, because its
+//! files are the same; where its copies disagree on a dependency, the first one in the file's order counts.
+
+use std::collections::BTreeMap;
+
+use deno_semver::{Version, VersionReq};
+use serde_json::{Map, Value};
+
+use crate::config::{NpmRef, split_bare};
+
+#[derive(Debug, Default)]
+pub(crate) struct Lock {
+    /// By `name@version`.
+    pub packages: BTreeMap<String, LockedPackage>,
+    /// Requirement (`zod@4`) to `name@version`.
+    roots: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LockedPackage {
+    pub name: String,
+    pub version: String,
+    pub integrity: Option<String>,
+    pub tarball: Option<String>,
+    /// Name as imported, to `name@version`.
+    pub dependencies: BTreeMap<String, String>,
+}
+
+impl Lock {
+    pub(crate) fn parse(json: &Value) -> Result<Self, String> {
+        let version = match json.get("version") {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => return Err("it has no version".into()),
+        };
+        let holder = match version.as_str() {
+            "3" => json.get("packages").unwrap_or(&Value::Null),
+            "4" | "5" => json,
+            other => return Err(format!("version {other} is not known, only 3, 4 and 5 are")),
+        };
+        let empty = Map::new();
+        let object = |key| holder.get(key).and_then(Value::as_object).unwrap_or(&empty);
+        let npm = object("npm");
+        let mut lock = Self::default();
+        for (key, value) in npm {
+            let (name, version) = split_id(key).ok_or_else(|| format!("{key:?} names no package"))?;
+            let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+            let package = lock.packages.entry(format!("{name}@{version}")).or_insert_with(|| LockedPackage {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                integrity: text("integrity"),
+                tarball: text("tarball"),
+                ..LockedPackage::default()
+            });
+            for field in ["dependencies", "optionalDependencies", "optionalPeers"] {
+                for (alias, target) in dependencies(value.get(field), npm) {
+                    package.dependencies.entry(alias).or_insert(target);
+                }
+            }
+        }
+        for (key, value) in object("specifiers") {
+            let (Some(req), Some(value)) = (key.strip_prefix("npm:"), value.as_str()) else { continue };
+            let (name, _) = name_and_rest(req);
+            // Version 3 repeats the name in the value, with the scheme.
+            let id = match value.strip_prefix("npm:") {
+                Some(id) => split_id(id).map(|(name, version)| format!("{name}@{version}")),
+                None => Some(format!("{name}@{}", without_peers(value))),
+            };
+            if let Some(id) = id {
+                lock.roots.insert(req.to_owned(), id);
+            }
+        }
+        Ok(lock)
+    }
+
+    /// The locked `name@version` for a requirement.
+    pub(crate) fn find(&self, wanted: &NpmRef) -> Option<&str> {
+        let known = |id: &&String| self.packages.contains_key(*id);
+        if let Some(id) = self.roots.get(&wanted.requirement()).filter(known) {
+            return Some(id);
+        }
+        // The lock may spell the same requirement otherwise (`^4.0.0` as `4`).
+        let same = self.roots.iter().find(|(req, _)| {
+            let (name, version) = name_and_rest(req);
+            name == wanted.name
+                && VersionReq::parse_from_npm(version).is_ok_and(|version| version == wanted.req)
+        });
+        same.map(|(_, id)| id).filter(known).map(String::as_str)
+    }
+
+    /// All locked versions of `name`.
+    pub(crate) fn versions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (Version, &'a str)> {
+        self.packages
+            .iter()
+            .filter(move |(_, package)| package.name == name)
+            .filter_map(|(id, package)| Some((Version::parse_from_npm(&package.version).ok()?, id.as_str())))
+    }
+}
+
+/// Version 3 writes an object, alias to id; later ones a list of `name`, `name@version` and `alias@npm:name@version`.
+fn dependencies(value: Option<&Value>, npm: &Map<String, Value>) -> Vec<(String, String)> {
+    match value {
+        Some(Value::Object(map)) => map
+            .iter()
+            .filter_map(|(alias, id)| {
+                let (name, version) = split_id(id.as_str()?)?;
+                Some((alias.clone(), format!("{name}@{version}")))
+            })
+            .collect(),
+        Some(Value::Array(list)) => {
+            list.iter().filter_map(Value::as_str).filter_map(|text| dependency(text, npm)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn dependency(text: &str, npm: &Map<String, Value>) -> Option<(String, String)> {
+    let (alias, id) = match text.split_once("@npm:") {
+        Some((alias, id)) => (alias, id),
+        None => (name_and_rest(text).0, text),
+    };
+    if let Some((name, version)) = split_id(id) {
+        return Some((alias.to_owned(), format!("{name}@{version}")));
+    }
+    // The name alone: there is one version of it in the lock.
+    let (name, version) = npm.keys().filter_map(|key| split_id(key)).find(|(name, _)| *name == id)?;
+    Some((alias.to_owned(), format!("{name}@{version}")))
+}
+
+/// `@scope/name@1.0.0_peer@2.0.0` to (`@scope/name`, `1.0.0`).
+fn split_id(id: &str) -> Option<(&str, &str)> {
+    let (name, rest) = name_and_rest(id);
+    (!rest.is_empty()).then(|| (name, without_peers(rest)))
+}
+
+/// At the `@` that ends the name; the rest is empty if there is none.
+fn name_and_rest(text: &str) -> (&str, &str) {
+    let from = usize::from(text.starts_with('@'));
+    match text[from..].find('@') {
+        Some(at) => (&text[..from + at], &text[from + at + 1..]),
+        None => (split_bare(text).0, ""),
+    }
+}
+
+fn without_peers(version: &str) -> &str {
+    version.split('_').next().unwrap_or(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(name: &str, req: &str) -> NpmRef {
+        NpmRef { name: name.into(), req: VersionReq::parse_from_npm(req).unwrap(), sub: String::new() }
+    }
+
+    #[test]
+    fn version_5() {
+        let lock = Lock::parse(&serde_json::json!({
+            "version": "5",
+            "specifiers": { "npm:a@4": "4.1.0_p@1.0.0", "npm:@s/b@*": "2.0.0", "jsr:@std/x@1": "1.0.0" },
+            "npm": {
+                "a@4.1.0_p@1.0.0": { "integrity": "sha512-A", "dependencies": ["@s/b", "old@npm:c@1.0.0", "p"] },
+                "@s/b@2.0.0": { "integrity": "sha512-B", "tarball": "https://example.org/b.tgz" },
+                "c@1.0.0": { "integrity": "sha512-C1" },
+                "c@2.0.0": { "integrity": "sha512-C2" },
+                "p@1.0.0": {}
+            }
+        }))
+        .unwrap();
+        assert_eq!(lock.find(&wanted("a", "4")), Some("a@4.1.0"));
+        assert_eq!(lock.find(&wanted("a", "^4.0.0")), Some("a@4.1.0"), "the same range, spelled otherwise");
+        assert_eq!(lock.find(&wanted("a", "5")), None);
+        assert_eq!(lock.find(&wanted("@s/b", "*")), Some("@s/b@2.0.0"));
+        let deps: Vec<_> = lock.packages["a@4.1.0"].dependencies.clone().into_iter().collect();
+        assert_eq!(
+            deps,
+            [("@s/b", "@s/b@2.0.0"), ("old", "c@1.0.0"), ("p", "p@1.0.0")].map(|(a, b)| (a.into(), b.into()))
+        );
+        assert_eq!(lock.packages["@s/b@2.0.0"].tarball.as_deref(), Some("https://example.org/b.tgz"));
+        assert_eq!(lock.versions("c").count(), 2);
+    }
+
+    #[test]
+    fn version_3() {
+        let lock = Lock::parse(&serde_json::json!({
+            "version": "3",
+            "packages": {
+                "specifiers": { "npm:a@^1.0": "npm:a@1.2.0" },
+                "npm": {
+                    "a@1.2.0": { "integrity": "sha512-A", "dependencies": { "b": "b@1.0.0_a@1.2.0" } },
+                    "b@1.0.0_a@1.2.0": { "integrity": "sha512-B", "dependencies": {} }
+                }
+            }
+        }))
+        .unwrap();
+        assert_eq!(lock.find(&wanted("a", "^1.0")), Some("a@1.2.0"));
+        assert_eq!(lock.packages["a@1.2.0"].dependencies["b"], "b@1.0.0");
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        assert!(Lock::parse(&serde_json::json!({ "version": "2" })).is_err());
+        assert!(Lock::parse(&serde_json::json!({})).is_err());
+    }
+}

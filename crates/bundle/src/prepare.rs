@@ -1,0 +1,197 @@
+//! Before rolldown runs: everything that can be said about the local sources is said with exact places, and every
+//! package they need is in the cache.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use marsh_types::near;
+
+use crate::config::{Config, NpmRef, Target};
+use crate::diagnostic::{BundleError, Diagnostic, shown};
+use crate::graph::{FileState, Walk, WalkedFile, absolute};
+use crate::npm::{self, Closure, NpmError, Store};
+use crate::scan::ImportSite;
+use crate::worker::BundleRequest;
+
+pub(crate) struct Prepared {
+    pub entry: PathBuf,
+    pub root: PathBuf,
+    pub config: Config,
+    pub closure: Closure,
+    pub store: Store,
+    pub warnings: Vec<String>,
+}
+
+pub(crate) fn prepare(request: &BundleRequest) -> Result<Prepared, BundleError> {
+    let entry = absolute(&request.entry);
+    let root = absolute(&request.root);
+    let mut config = Config::load(&entry, &root);
+    let walk = Walk::new(&entry, &config);
+    let mut faults = std::mem::take(&mut config.problems);
+    faults.extend(Faults { walk: &walk, config: &config, root: &root, entry: &entry }.all());
+    if !faults.is_empty() {
+        return Err(BundleError::Diagnostics(faults));
+    }
+    let wanted = wanted(&walk);
+    let project = config.dir.clone().unwrap_or_else(|| root.clone());
+    let (closure, store, warnings) =
+        npm::install(&wanted, config.lock.as_ref(), &absolute(&request.cache_dir), &project, request.offline)
+            .map_err(|error| located(error, &walk, &root))?;
+    Ok(Prepared { entry, root, config, closure, store, warnings })
+}
+
+/// The package requirements of the local files, each once, in a fixed order.
+fn wanted(walk: &Walk) -> Vec<NpmRef> {
+    let mut wanted = BTreeMap::new();
+    for (_, target) in walk.files.values().flat_map(|file| &file.sites) {
+        if let Target::Npm(reference) = target {
+            wanted.entry(reference.requirement()).or_insert_with(|| reference.clone());
+        }
+    }
+    wanted.into_values().collect()
+}
+
+/// Points a package's fault at the first import that leads to it.
+fn located(error: NpmError, walk: &Walk, root: &Path) -> BundleError {
+    let NpmError { diagnostic, root: requirement } = error;
+    let Some(requirement) = requirement else { return BundleError::one(*diagnostic) };
+    for (path, file) in &walk.files {
+        let site = file.sites.iter().find(|(_, target)| match target {
+            Target::Npm(reference) => reference.requirement() == requirement,
+            _ => false,
+        });
+        if let Some((site, _)) = site {
+            return BundleError::one(diagnostic.at(shown(path, root), &file.source, site.offset));
+        }
+    }
+    BundleError::one(*diagnostic)
+}
+
+struct Faults<'w> {
+    walk: &'w Walk,
+    config: &'w Config,
+    root: &'w Path,
+    entry: &'w Path,
+}
+
+impl Faults<'_> {
+    fn all(&self) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        match self.walk.files.get(self.entry).map(|file| &file.state) {
+            Some(FileState::Missing) | None => {
+                let message = format!("cannot find the entry point {}", shown(self.entry, self.root));
+                faults.push(Diagnostic::new("missing_file", message).in_file(shown(self.entry, self.root)));
+            }
+            Some(FileState::Unreadable(reason)) => {
+                let message = format!("cannot read the entry point: {reason}");
+                faults
+                    .push(Diagnostic::new("unreadable_file", message).in_file(shown(self.entry, self.root)));
+            }
+            Some(FileState::Hashed(_)) => {}
+        }
+        for (path, file) in &self.walk.files {
+            let name = shown(path, self.root);
+            faults.extend(file.errors.iter().map(|error| error.diagnostic(name.clone(), &file.source)));
+            for (site, target) in &file.sites {
+                let fault = self.fault(path, site, target);
+                faults.extend(fault.map(|fault| fault.at(name.clone(), &file.source, site.offset)));
+            }
+        }
+        faults
+    }
+
+    fn fault(&self, importer: &Path, site: &ImportSite, target: &Target) -> Option<Diagnostic> {
+        match target {
+            Target::File(path) => self.file_fault(importer, site, path, self.walk.files.get(path)?),
+            Target::Unsupported(address) => Some(unsupported(&site.specifier, address)),
+            Target::Unknown(name) => Some(unknown_name(name, self.config)),
+            Target::Npm(_) | Target::Node(_) | Target::Inline => None,
+        }
+    }
+
+    fn file_fault(
+        &self,
+        importer: &Path,
+        site: &ImportSite,
+        path: &Path,
+        file: &WalkedFile,
+    ) -> Option<Diagnostic> {
+        let from = shown(importer, self.root);
+        match &file.state {
+            FileState::Hashed(_) => None,
+            FileState::Missing => {
+                let message = format!("cannot find {} imported from {from}", site.specifier);
+                Some(Diagnostic::new("missing_file", message).with_hint(near_files(&site.specifier, path)))
+            }
+            FileState::Unreadable(reason) => {
+                let message = format!("cannot read {} imported from {from}: {reason}", site.specifier);
+                Some(Diagnostic::new("unreadable_file", message).with_hint(near_files(&site.specifier, path)))
+            }
+        }
+    }
+}
+
+/// Specifiers of files that the author may have meant: the same name with an extension, an index file, a similar name.
+fn near_files(specifier: &str, path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let before = specifier.rfind('/').map_or("", |slash| &specifier[..=slash]);
+    for extension in ["ts", "tsx", "js", "mjs", "json"] {
+        if path.is_dir() && path.join(format!("index.{extension}")).is_file() {
+            return Some(format!("did you mean `{}/index.{extension}`?", specifier.trim_end_matches('/')));
+        }
+        let stem = Path::new(&name).with_extension("");
+        for candidate in [format!("{name}.{extension}"), format!("{}.{extension}", stem.display())] {
+            if path.with_file_name(&candidate).is_file() {
+                return Some(format!("did you mean `{before}{candidate}`?"));
+            }
+        }
+    }
+    let siblings: Vec<String> = std::fs::read_dir(path.parent()?)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    // Compared without directory and extension, which all of them share.
+    let stem = |name: &str| name.split_once('.').map_or(name, |(stem, _)| stem).to_owned();
+    let stems: Vec<String> = siblings.iter().map(|name| stem(name)).collect();
+    let near = near::nearest(&stem(&name), stems.iter().map(String::as_str));
+    let nearest = siblings.iter().find(|sibling| near.first() == Some(&stem(sibling).as_str()))?;
+    Some(format!("did you mean `{before}{nearest}`?"))
+}
+
+pub(crate) fn unsupported(specifier: &str, address: &str) -> Diagnostic {
+    let shown = if specifier == address {
+        format!("{address:?}")
+    } else {
+        format!("{specifier:?} (mapped to {address:?})")
+    };
+    let (what, hint) = match address.split_once(':').map(|(scheme, _)| scheme) {
+        Some("jsr") => (
+            "jsr packages cannot be imported yet",
+            "use the npm package of the same purpose, or copy the module beside the extension",
+        ),
+        Some("http" | "https") => (
+            "modules cannot be imported from a URL",
+            "copy the module beside the extension, or import it as an npm: package",
+        ),
+        Some("npm") => {
+            ("this is not a valid npm: specifier", "write npm:name@version or npm:@scope/name@version/path")
+        }
+        _ => ("this kind of import is not supported", "import a file, an npm: package or a node: module"),
+    };
+    Diagnostic::new("unsupported_specifier", format!("cannot import {shown}: {what}"))
+        .with_hint(Some(hint.to_owned()))
+}
+
+pub(crate) fn unknown_name(name: &str, config: &Config) -> Diagnostic {
+    let near = near::did_you_mean(name, config.names());
+    let (package, sub) = crate::config::split_bare(name);
+    let path = if sub.is_empty() { String::new() } else { format!("/{sub}") };
+    let hint = near.unwrap_or_else(|| {
+        format!("write `npm:{package}@<version>{path}`, or map {package:?} in the `imports` of a deno.json")
+    });
+    Diagnostic::new("missing_package", format!("cannot import {name:?}: nothing says which package that is"))
+        .with_hint(Some(hint))
+}

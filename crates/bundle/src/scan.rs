@@ -1,0 +1,202 @@
+//! One source text: which modules it asks for, what it exports, what is wrong with its syntax.
+//!
+//! A real parser, so that `import` in a comment, a string or a template is text, and every form is seen: static,
+//! side-effect, re-export, `import(…)`, `require(…)` and `import x = require(…)` with a literal. Type-only forms are
+//! left out: they are gone before the bundler resolves anything.
+
+use std::path::Path;
+
+use oxc_allocator::Allocator;
+use oxc_ast::ast::{
+    BindingPattern, CallExpression, Declaration, ExportAllDeclaration, ExportDeclaration,
+    ExportDefaultDeclaration, ExportFromDeclaration, ExportNamedDeclaration, Expression, ImportDeclaration,
+    ImportDeclarationSpecifier, ImportExpression, ImportOrExportKind, TSExternalModuleReference,
+    TSImportEqualsDeclaration,
+};
+use oxc_ast_visit::{Visit, walk};
+use oxc_diagnostics::OxcDiagnostic;
+use oxc_parser::Parser;
+use oxc_span::{GetSpan, SourceType};
+
+use crate::diagnostic::Diagnostic;
+
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    pub sites: Vec<ImportSite>,
+    /// Exported names; `export *` without a name is in `stars`.
+    pub exports: Vec<String>,
+    /// Exported interfaces and type aliases.
+    pub types: Vec<String>,
+    /// Specifiers of `export * from`.
+    pub stars: Vec<String>,
+    pub errors: Vec<SyntaxError>,
+}
+
+/// One place that asks for a module.
+#[derive(Debug, Clone)]
+pub(crate) struct ImportSite {
+    pub specifier: String,
+    /// Byte offset of the literal.
+    pub offset: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct SyntaxError {
+    pub message: String,
+    pub offset: Option<usize>,
+    pub help: Option<String>,
+}
+
+impl SyntaxError {
+    pub(crate) fn diagnostic(&self, file: String, source: &str) -> Diagnostic {
+        let diagnostic = Diagnostic::new("syntax_error", self.message.clone()).with_hint(self.help.clone());
+        match self.offset {
+            // "Unexpected end of file" is shown at the end of what was written, not on the empty line after it.
+            Some(offset) => diagnostic.at(file, source, offset.min(source.trim_end().len())),
+            None => diagnostic.in_file(file),
+        }
+    }
+}
+
+impl From<&OxcDiagnostic> for SyntaxError {
+    fn from(error: &OxcDiagnostic) -> Self {
+        Self {
+            message: error.message.to_string(),
+            offset: error.labels.first().map(|label| label.offset() as usize),
+            help: error.help.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// The parser's idea of a file: by extension, and an unknown one is JavaScript, as in the bundler.
+pub(crate) fn source_type(path: &Path) -> SourceType {
+    SourceType::from_path(path).unwrap_or_else(|_| SourceType::mjs())
+}
+
+pub(crate) fn scan(source: &str, path: &Path) -> Scan {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, source, source_type(path)).parse();
+    let mut scan =
+        Scan { errors: parsed.diagnostics.errors().map(SyntaxError::from).collect(), ..Scan::default() };
+    Collector { scan: &mut scan }.visit_program(&parsed.program);
+    scan
+}
+
+struct Collector<'s> {
+    scan: &'s mut Scan,
+}
+
+impl Collector<'_> {
+    fn site(&mut self, specifier: &str, offset: u32) {
+        self.scan.sites.push(ImportSite { specifier: specifier.to_owned(), offset: offset as usize });
+    }
+
+    fn literal(&mut self, expression: &Expression<'_>) {
+        match expression.get_inner_expression() {
+            Expression::StringLiteral(literal) => self.site(&literal.value, literal.span.start),
+            Expression::TemplateLiteral(template) => {
+                if let Some(text) = template.single_quasi() {
+                    self.site(&text, template.span.start);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn bound(&mut self, pattern: &BindingPattern<'_>) {
+        self.scan.exports.extend(pattern.get_binding_identifiers().iter().map(|id| id.name.to_string()));
+    }
+}
+
+impl<'a> Visit<'a> for Collector<'_> {
+    fn visit_import_declaration(&mut self, it: &ImportDeclaration<'a>) {
+        let only_types = it.specifiers.as_ref().is_some_and(|specifiers| {
+            !specifiers.is_empty()
+                && specifiers.iter().all(|specifier| {
+                    matches!(specifier, ImportDeclarationSpecifier::ImportSpecifier(one)
+                        if one.import_kind == ImportOrExportKind::Type)
+                })
+        });
+        if it.import_kind == ImportOrExportKind::Value && !only_types {
+            self.site(&it.source.value, it.source.span.start);
+        }
+    }
+
+    fn visit_export_from_declaration(&mut self, it: &ExportFromDeclaration<'a>) {
+        let names = it.specifiers.iter().filter(|one| one.export_kind == ImportOrExportKind::Value);
+        if it.export_kind == ImportOrExportKind::Value
+            && (it.specifiers.is_empty() || names.clone().next().is_some())
+        {
+            self.site(&it.source.value, it.source.span.start);
+            self.scan.exports.extend(names.map(|one| one.exported.name().to_string()));
+        }
+    }
+
+    fn visit_export_all_declaration(&mut self, it: &ExportAllDeclaration<'a>) {
+        if it.export_kind == ImportOrExportKind::Value {
+            self.site(&it.source.value, it.source.span.start);
+            match &it.exported {
+                Some(name) => self.scan.exports.push(name.name().to_string()),
+                None => self.scan.stars.push(it.source.value.to_string()),
+            }
+        }
+    }
+
+    fn visit_export_named_declaration(&mut self, it: &ExportNamedDeclaration<'a>) {
+        if it.export_kind == ImportOrExportKind::Value {
+            let names = it.specifiers.iter().filter(|one| one.export_kind == ImportOrExportKind::Value);
+            self.scan.exports.extend(names.map(|one| one.exported.name().to_string()));
+        }
+    }
+
+    fn visit_export_default_declaration(&mut self, it: &ExportDefaultDeclaration<'a>) {
+        self.scan.exports.push("default".to_owned());
+        walk::walk_export_default_declaration(self, it);
+    }
+
+    fn visit_export_declaration(&mut self, it: &ExportDeclaration<'a>) {
+        match &it.declaration {
+            Declaration::VariableDeclaration(variables) => {
+                for declarator in &variables.declarations {
+                    self.bound(&declarator.id);
+                }
+            }
+            Declaration::FunctionDeclaration(function) => {
+                self.scan.exports.extend(function.id.as_ref().map(|id| id.name.to_string()));
+            }
+            Declaration::ClassDeclaration(class) => {
+                self.scan.exports.extend(class.id.as_ref().map(|id| id.name.to_string()));
+            }
+            Declaration::TSInterfaceDeclaration(it) => self.scan.types.push(it.id.name.to_string()),
+            Declaration::TSTypeAliasDeclaration(it) => self.scan.types.push(it.id.name.to_string()),
+            Declaration::TSEnumDeclaration(it) => self.scan.exports.push(it.id.name.to_string()),
+            _ => {}
+        }
+        walk::walk_export_declaration(self, it);
+    }
+
+    fn visit_import_expression(&mut self, it: &ImportExpression<'a>) {
+        self.literal(&it.source);
+        walk::walk_import_expression(self, it);
+    }
+
+    fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
+        if it.callee.is_specific_id("require")
+            && let [argument] = it.arguments.as_slice()
+            && let Some(expression) = argument.as_expression()
+        {
+            self.literal(expression);
+        }
+        walk::walk_call_expression(self, it);
+    }
+
+    fn visit_ts_import_equals_declaration(&mut self, it: &TSImportEqualsDeclaration<'a>) {
+        if it.import_kind == ImportOrExportKind::Value {
+            walk::walk_ts_import_equals_declaration(self, it);
+        }
+    }
+
+    fn visit_ts_external_module_reference(&mut self, it: &TSExternalModuleReference<'a>) {
+        self.site(&it.expression.value, it.expression.span().start);
+    }
+}

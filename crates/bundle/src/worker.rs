@@ -1,0 +1,252 @@
+//! The worker process: its two ends and what goes between them.
+//!
+//! The request is one JSON document on the worker's stdin; the answer is the last line of its stdout. Everything else
+//! (panics included) goes to stderr. A worker that ends without an answer died, whatever its exit code says.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use marsh_fs::{Durability, atomic_write};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::build;
+use crate::diagnostic::{BundleError, Diagnostic, shown};
+use crate::graph::hex;
+use crate::plugin::Names;
+use crate::prepare::{Prepared, prepare};
+use crate::zod;
+
+/// How to start a worker: this binary and the hidden subcommand.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    pub exe: PathBuf,
+    pub args: Vec<OsString>,
+    /// Added to the environment, which is inherited.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl Worker {
+    pub fn new<A: Into<OsString>>(exe: impl Into<PathBuf>, args: impl IntoIterator<Item = A>) -> Self {
+        Self { exe: exe.into(), args: args.into_iter().map(Into::into).collect(), env: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleRequest {
+    pub entry: PathBuf,
+    /// The source root; see [`import_graph`](crate::import_graph).
+    pub root: PathBuf,
+    /// An existing private directory; gets `bundle.js` and `bundle.json`.
+    pub out_dir: PathBuf,
+    /// The user's cache; packages go to `npm/v1` below it.
+    pub cache_dir: PathBuf,
+    /// No network: everything has to be in the cache.
+    pub offline: bool,
+}
+
+/// What came out; also in `bundle.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleMeta {
+    /// Relative to the root.
+    pub entry: String,
+    pub code_sha256: String,
+    pub code_bytes: u64,
+    pub externals: Vec<ExternalMeta>,
+    /// The whole closure, sorted.
+    pub packages: Vec<PackageMeta>,
+    pub warnings: Vec<String>,
+}
+
+/// A module that the bundle imports and the host has to serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalMeta {
+    /// As imported: `npm:zod@4.3.6`.
+    pub specifier: String,
+    /// An ES module without imports, in the cache.
+    pub path: PathBuf,
+    pub sha256: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageMeta {
+    pub name: String,
+    pub version: String,
+    pub integrity: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Response {
+    Bundled(BundleMeta),
+    Diagnostics(Vec<Diagnostic>),
+    Io { path: PathBuf, message: String },
+}
+
+/// Bundles in a process of its own, which is killed when `timeout` passes.
+pub fn bundle_in_worker(
+    worker: &Worker,
+    request: &BundleRequest,
+    timeout: Duration,
+) -> Result<BundleMeta, BundleError> {
+    let exe = |source| BundleError::io(&worker.exe, source);
+    let mut child = Command::new(&worker.exe)
+        .args(&worker.args)
+        .envs(worker.env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(exe)?;
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
+        return Err(exe(io::Error::other("no pipes to the worker")));
+    };
+    let text = serde_json::to_vec(request).map_err(|error| exe(error.into()))?;
+    let stderr = reader(stderr);
+    let stdout = reader(stdout);
+    // A worker that died already does not read; that shows below.
+    stdin.write_all(&text).ok();
+    drop(stdin);
+    // The worker's end of stdout closes when it ends, however it ends.
+    let output = match stdout.recv_timeout(timeout) {
+        Ok(output) => output,
+        Err(_) => {
+            end(&mut child);
+            return Err(BundleError::Timeout { after: timeout });
+        }
+    };
+    // It has answered or died; what remains of its ending is short, but not trusted to be.
+    let errors = stderr.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
+    let answer = last_line(&output).and_then(|line| serde_json::from_slice::<Response>(line).ok());
+    let Some(answer) = answer else {
+        let status = wait(&mut child);
+        return Err(BundleError::WorkerDied { status, stderr_tail: tail(&errors) });
+    };
+    wait(&mut child);
+    match answer {
+        Response::Bundled(meta) => Ok(meta),
+        Response::Diagnostics(diagnostics) => Err(BundleError::Diagnostics(diagnostics)),
+        Response::Io { path, message } => Err(BundleError::Io { path, source: io::Error::other(message) }),
+    }
+}
+
+fn reader(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).ok();
+        sender.send(bytes).ok();
+    });
+    receiver
+}
+
+fn last_line(output: &[u8]) -> Option<&[u8]> {
+    output.split(|byte| *byte == b'\n').rev().find(|line| !line.trim_ascii().is_empty())
+}
+
+fn tail(bytes: &[u8]) -> String {
+    const LENGTH: usize = 2000;
+    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LENGTH)..]).trim().to_owned()
+}
+
+fn end(child: &mut Child) {
+    child.kill().ok();
+    child.wait().ok();
+}
+
+/// Gives the process a moment to end by itself, so that its exit status tells something.
+fn wait(child: &mut Child) -> String {
+    for _ in 0..200 {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.to_string(),
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => break,
+        }
+    }
+    end(child);
+    "it did not end".to_owned()
+}
+
+/// The hidden subcommand. Success means that an answer was written, be it a list of diagnostics.
+pub fn worker_main() -> ExitCode {
+    // A panic on one of rolldown's threads would leave the others waiting for it forever.
+    std::panic::set_hook(Box::new(|panic| {
+        writeln!(io::stderr(), "{panic}").ok();
+        std::process::exit(101);
+    }));
+    let mut text = String::new();
+    let request = match io::stdin().read_to_string(&mut text) {
+        Ok(_) => serde_json::from_str::<BundleRequest>(&text).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => {
+            writeln!(io::stderr(), "not a bundle request: {error}").ok();
+            return ExitCode::from(2);
+        }
+    };
+    let response = match bundle(&request) {
+        Ok(meta) => Response::Bundled(meta),
+        Err(BundleError::Diagnostics(diagnostics)) => Response::Diagnostics(diagnostics),
+        Err(BundleError::Io { path, source }) => Response::Io { path, message: source.to_string() },
+        Err(other) => {
+            writeln!(io::stderr(), "{other}").ok();
+            return ExitCode::FAILURE;
+        }
+    };
+    let written = serde_json::to_vec(&response).map_err(io::Error::from).and_then(|mut line| {
+        line.insert(0, b'\n');
+        line.push(b'\n');
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&line)?;
+        stdout.flush()
+    });
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
+    let Prepared { entry, root, config, closure, store, mut warnings } = prepare(request)?;
+    let names = Names::new(config, closure.clone(), store.clone());
+    let built = build::run(&entry.to_string_lossy(), &root, names)?;
+    warnings.extend(built.warnings);
+    let mut externals = Vec::new();
+    for id in &built.externals {
+        if let Some(package) = closure.packages.get(id) {
+            externals.push(zod::provide(package, &closure, &store)?);
+        }
+    }
+    let packages = closure.packages.values().map(|package| PackageMeta {
+        name: package.name.clone(),
+        version: package.version.clone(),
+        integrity: package.integrity.clone(),
+    });
+    let meta = BundleMeta {
+        entry: shown(&entry, &root),
+        code_sha256: hex(&Sha256::digest(built.code.as_bytes())),
+        code_bytes: built.code.len() as u64,
+        externals,
+        packages: packages.collect(),
+        warnings,
+    };
+    write(&request.out_dir, &built.code, &meta)?;
+    Ok(meta)
+}
+
+fn write(out_dir: &Path, code: &str, meta: &BundleMeta) -> Result<(), BundleError> {
+    let json = serde_json::to_vec_pretty(meta).map_err(|error| BundleError::io(out_dir, error.into()))?;
+    atomic_write(&out_dir.join("bundle.js"), code.as_bytes(), Durability::Synced)?;
+    atomic_write(&out_dir.join("bundle.json"), &json, Durability::Synced)?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! zod 4 stays outside of bundles.
+//!
+//! A bundle imports `npm:zod@<exact version>`; the host serves that from one module per version, made here once and kept
+//! in the cache. So the host can compile zod once, and all parts of an extension share one instance.
+
+use std::fs;
+use std::path::Path;
+
+use marsh_fs::{Durability, atomic_write, create_dir_all};
+use sha2::{Digest, Sha256};
+
+use crate::BUNDLER_VERSION;
+use crate::build;
+use crate::diagnostic::BundleError;
+use crate::graph::hex;
+use crate::npm::{Closure, Package, Store};
+use crate::plugin::Names;
+use crate::worker::ExternalMeta;
+
+/// `zod` and `zod/v4` have the same exports; other parts (`zod/mini`, `zod/v4/core`, `zod/v3`) are bundled in.
+pub(crate) fn is_external(package: &Package, sub: &str) -> bool {
+    package.name == "zod"
+        && package.version.starts_with("4.")
+        && matches!(sub, "" | "v4" | "v4/index.js" | "index.js")
+}
+
+pub(crate) fn specifier(package: &Package) -> String {
+    format!("npm:{}", package.id())
+}
+
+const REQUIRED: &str = "\0marsh:require-zod@";
+
+/// `require("zod")` in CommonJS packages cannot become an import; this module stands between.
+pub(crate) fn for_require(package: &Package) -> String {
+    format!("{REQUIRED}{}", package.version)
+}
+
+pub(crate) fn version_for_require(id: &str) -> Option<&str> {
+    id.strip_prefix(REQUIRED)
+}
+
+pub(crate) fn source_for_require(version: &str) -> String {
+    format!("export * from \"npm:zod@{version}\";\nexport {{ default }} from \"npm:zod@{version}\";\n")
+}
+
+/// The module of `package`, made if it is not in the cache.
+pub(crate) fn provide(
+    package: &Package,
+    closure: &Closure,
+    store: &Store,
+) -> Result<ExternalMeta, BundleError> {
+    let digest = hex(&Sha256::digest(format!("{}\n{BUNDLER_VERSION}", package.integrity)));
+    let dir = store.externals().join(format!("{}-{}", package.id(), &digest[..16]));
+    let path = dir.join("index.js");
+    if !path.is_file() {
+        make(package, closure, store, &dir)?;
+    }
+    let bytes = fs::read(&path).map_err(|source| BundleError::io(&path, source))?;
+    Ok(ExternalMeta { specifier: specifier(package), path, sha256: hex(&Sha256::digest(&bytes)) })
+}
+
+fn make(package: &Package, closure: &Closure, store: &Store, dir: &Path) -> Result<(), BundleError> {
+    let names = Names::of_package(package.clone(), closure.clone(), store.clone());
+    let built = build::run(&package.name, &store.entry(package), names)?;
+    let staged = store.stage()?;
+    atomic_write(&staged.path().join("index.js"), built.code.as_bytes(), Durability::Synced)?;
+    create_dir_all(&store.externals())?;
+    staged.publish(dir)?;
+    Ok(())
+}

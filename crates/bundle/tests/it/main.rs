@@ -1,0 +1,13 @@
+//! Everything that needs more than one module of the crate. One binary, because each one links the bundler.
+
+#![expect(clippy::disallowed_methods, reason = "scratch trees are written without ceremony")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
+
+mod bundle;
+mod declarations;
+mod diagnostics;
+mod graph;
+mod npm;
+mod registry;
+mod scratch;
+mod worker;

@@ -1,0 +1,63 @@
+//! What commands work on, opened once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use marsh_bundle::Worker;
+use marsh_extension::{Loader, LoaderOptions};
+use marsh_host::{CancelToken, HostCommand, Hosts, Limits};
+use marsh_model::Models;
+use marsh_repo::{Environment, Repo, env};
+
+use crate::args::Cli;
+use crate::error::CliError;
+use crate::exit;
+
+/// The repository of this command, opened.
+pub fn open(cli: &Cli) -> Result<Models, CliError> {
+    let environment = Environment::from_process();
+    let cwd = current_dir()?;
+    let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
+    let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
+    let program = std::env::current_exe()
+        .map_err(|source| CliError::Read { what: "the path of this program".into(), source })?;
+    let hosts = Hosts::new(HostCommand {
+        program: program.clone(),
+        args: vec![marsh_host::SUBCOMMAND.to_owned()],
+        bytecode_cache: Some(cache_dir.join("bytecode")),
+        cwd: None,
+    });
+    let options = LoaderOptions {
+        worker: Worker::new(program, [crate::BUNDLE_SUBCOMMAND]),
+        cache_dir,
+        offline: environment.flag(env::OFFLINE),
+        limits: Limits::default(),
+    };
+    let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
+    Ok(Models::new(repo, environment, loader))
+}
+
+pub fn current_dir() -> Result<PathBuf, CliError> {
+    std::env::current_dir().map_err(|source| CliError::Read { what: "the current directory".into(), source })
+}
+
+/// Cancels on the first Ctrl-C or termination signal; the second kills what still runs and ends the process.
+pub fn cancel_on_signal(hosts: &Arc<Hosts>) -> CancelToken {
+    let token = CancelToken::new();
+    let (cancel, hosts) = (token.clone(), Arc::clone(hosts));
+    let handler = move || {
+        if cancel.is_cancelled() {
+            hosts.kill_all();
+            std::process::exit(i32::from(exit::INTERRUPTED));
+        }
+        cancel.cancel("interrupted");
+    };
+    // Without a handler the signal ends the process, which is what it is for.
+    drop(ctrlc::set_handler(handler));
+    token
+}
+
+/// Who runs this, for provenance.
+pub fn initiated_by(environment: &Environment) -> Option<String> {
+    environment.raw("USER").or_else(|| environment.raw("LOGNAME")).map(|user| format!("user:{user}"))
+}

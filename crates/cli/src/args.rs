@@ -1,0 +1,394 @@
+//! The command line, as data.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "marsh",
+    version,
+    about = "Run TypeScript automation extensions, and workflows over them",
+    long_about = "marsh runs TypeScript models and workflows over them: one binary, no Deno and no Node to install.\n\n\
+        A repository holds definitions (`models/`), workflows (`workflows/`) and extension sources (`extensions/`); \
+        `marsh init` makes one.",
+    after_help = "Start here:\n  \
+        marsh init                                        make this directory a repository\n  \
+        marsh model type search                           what types are there?\n  \
+        marsh model create <type> <name>                  make a definition\n  \
+        marsh model method run <name> <method>            run a method\n  \
+        marsh workflow run <name>                         run a workflow\n\n\
+        Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted",
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print one JSON document on standard output, also for errors
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The repository to use [env: MARSH_REPO_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub repo_dir: Option<PathBuf>,
+    /// Print results only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print more about what happens
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// No colours [env: NO_COLOR]
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Output is line-oriented anyway; accepted for existing scripts
+    #[arg(long, global = true, hide = true)]
+    pub log: bool,
+    /// There is no telemetry; accepted for existing scripts
+    #[arg(long, global = true, hide = true)]
+    pub no_telemetry: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a directory a repository
+    Init(InitArgs),
+    /// Repositories
+    #[command(subcommand)]
+    Repo(RepoCommand),
+    /// Models: definitions, types, methods, runs
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Results that methods wrote
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Workflows
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RepoCommand {
+    /// Make a directory a repository
+    Init(InitArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The directory; default: the current one
+    pub path: Option<PathBuf>,
+    /// Write marker and directories again; the repository keeps its id
+    #[arg(short, long)]
+    pub force: bool,
+    /// AI tools to set up are not part of marsh; accepted for existing scripts
+    #[arg(short, long, hide = true)]
+    pub tool: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Make a definition of a type
+    Create {
+        /// The type, e.g. command/shell
+        #[arg(value_name = "TYPE")]
+        type_name: String,
+        name: String,
+        /// A global argument: key=value, a.b=value, key:json=…, key=@file
+        #[arg(long = "global-arg", value_name = "KEY=VALUE")]
+        global_args: Vec<String>,
+    },
+    /// Show a definition
+    Get {
+        /// Name or id
+        name: String,
+    },
+    /// List definitions
+    #[command(visible_alias = "list")]
+    Search {
+        /// Part of a name or type
+        query: Option<String>,
+    },
+    /// Edit a definition in $EDITOR, or replace it by the YAML on standard input
+    Edit {
+        /// Name or id
+        name: String,
+    },
+    /// Delete a definition
+    Delete {
+        /// Name or id
+        name: String,
+        /// Delete its data too
+        #[arg(short, long)]
+        force: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Check definitions: type, arguments, expressions
+    Validate {
+        /// Name or id; default: all
+        name: Option<String>,
+    },
+    /// Types
+    #[command(subcommand)]
+    Type(TypeCommand),
+    /// Methods
+    #[command(subcommand)]
+    Method(MethodCommand),
+    /// Records of method runs
+    #[command(subcommand)]
+    Output(OutputCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TypeCommand {
+    /// List the types there are
+    #[command(visible_alias = "list")]
+    Search {
+        /// Part of a type's name
+        query: Option<String>,
+    },
+    /// Show a type's methods, arguments and outputs as JSON Schema
+    #[command(visible_alias = "get")]
+    Describe {
+        #[arg(value_name = "TYPE")]
+        type_name: String,
+        /// Names and types only
+        #[arg(long)]
+        compact: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MethodCommand {
+    /// Run a method
+    Run(MethodRunArgs),
+    /// Show one method's arguments
+    Describe {
+        /// Name or id of a definition
+        name: String,
+        method: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct MethodRunArgs {
+    /// Name or id of a definition, or @type
+    pub target: String,
+    pub method: String,
+    /// The definition's name when the target is a type; made if there is none
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub inputs: InputArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Use the arguments as the last run evaluated them
+    #[arg(long)]
+    pub last_evaluated: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// An input: key=value, a.b=value, key:json=…, key=@file, or one JSON object
+    #[arg(short, long = "input", visible_alias = "arg", value_name = "KEY=VALUE")]
+    pub input: Vec<String>,
+    /// A YAML or JSON file of inputs; `--input` wins over it
+    #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
+    pub input_file: Option<PathBuf>,
+    /// Read inputs from standard input: a JSON object, an array or lines of objects (one run each), or YAML
+    #[arg(long)]
+    pub stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A tag for everything the run writes
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    pub tags: Vec<String>,
+    /// How long a method may take: 30, 30s, 5m, 1h (default: 1h)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Run no pre-flight checks, but those that a definition requires
+    #[arg(long)]
+    pub skip_checks: bool,
+    /// Do not run this check
+    #[arg(long = "skip-check", value_name = "NAME")]
+    pub skip_check: Vec<String>,
+    /// Do not run checks with this label
+    #[arg(long = "skip-check-label", value_name = "LABEL")]
+    pub skip_check_label: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OutputCommand {
+    /// Show the record of a run
+    Get {
+        /// Its id, at least three digits of it, or a model (its last run)
+        output: String,
+    },
+    /// List runs, newest first
+    #[command(visible_alias = "list")]
+    Search {
+        /// Part of a model's name, a type or a method
+        query: Option<String>,
+    },
+    /// Print the log of a run
+    Logs {
+        /// Its id, at least three digits of it, or a model (its last run)
+        output: String,
+        /// The last lines only
+        #[arg(long, value_name = "N")]
+        tail: Option<usize>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Show a result: metadata and content
+    Get {
+        /// Name or id of a definition
+        model: String,
+        name: String,
+        #[arg(long)]
+        version: Option<u32>,
+        /// Metadata only
+        #[arg(long)]
+        no_content: bool,
+    },
+    /// List a model's results
+    List {
+        /// Name or id of a definition
+        model: String,
+        /// resource, file or report
+        #[arg(long = "type", value_name = "KIND")]
+        kind: Option<String>,
+    },
+    /// List the versions of a result
+    Versions {
+        /// Name or id of a definition
+        model: String,
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WorkflowCommand {
+    /// Make a workflow file to start from
+    Create { name: String },
+    /// Show a workflow
+    Get {
+        /// Name or id
+        name: String,
+    },
+    /// List workflows
+    #[command(visible_alias = "list")]
+    Search { query: Option<String> },
+    /// Edit a workflow in $EDITOR, or replace it by the YAML on standard input
+    Edit {
+        /// Name or id
+        name: String,
+    },
+    /// Delete a workflow and its run history
+    Delete {
+        /// Name or id
+        name: String,
+        /// Do not ask
+        #[arg(short, long, visible_short_alias = 'f')]
+        yes: bool,
+    },
+    /// Check workflows without running them
+    Validate {
+        /// Name or id; default: all
+        name: Option<String>,
+    },
+    /// Run a workflow
+    Run {
+        /// Name or id
+        name: String,
+        #[command(flatten)]
+        inputs: InputArgs,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Past runs
+    #[command(subcommand)]
+    History(HistoryCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HistoryCommand {
+    /// Show the record of a run
+    Get {
+        /// Its id, at least three digits of it, or a workflow (its last run)
+        run: String,
+    },
+    /// List runs, newest first
+    #[command(visible_alias = "list")]
+    Search { query: Option<String> },
+    /// Print the log of a run
+    Logs {
+        /// Its id, at least three digits of it, or a workflow (its last run)
+        run: String,
+        #[arg(long, value_name = "N")]
+        tail: Option<usize>,
+    },
+}
+
+/// `30`, `30s`, `500ms`, `5m`, `1h`, `7d`, `2w`, `1mo`, `1y`; a bare number is seconds.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration; try 30s, 5m or 1h"))?;
+    let millis = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 7 * 86_400_000,
+        "mo" => 30 * 86_400_000,
+        "y" => 365 * 86_400_000,
+        _ => return Err(format!("`{unit}` is no unit; use ms, s, m, h, d, w, mo or y")),
+    };
+    match number.checked_mul(millis) {
+        Some(0) | None => Err(format!("`{text}` is out of range")),
+        Some(millis) => Ok(Duration::from_millis(millis)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::CommandFactory as _;
+
+    use super::{Cli, parse_duration};
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1mo"), Ok(Duration::from_secs(30 * 86_400)));
+        for bad in ["", "s", "5x", "-1", "0", "99999999999999999999", "18446744073709551615y"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! One module per noun.
+
+mod data;
+mod init;
+mod input;
+mod method;
+mod model;
+mod output;
+mod types;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use serde_json::json;
+
+use crate::args::{Cli, Command, ModelCommand, RepoCommand};
+use crate::error::CliError;
+use crate::ui::Ui;
+use crate::{app, exit};
+
+/// Runs the command. `Ok` carries the exit code, as a command may have something to show and still have failed.
+pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
+    match &cli.command {
+        Command::Version => {
+            let version = env!("CARGO_PKG_VERSION");
+            ui.result(&json!({ "version": version }), || format!("marsh {version}"));
+            done()
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "marsh", &mut script);
+            ui.raw(&script);
+            done()
+        }
+        Command::Init(arguments) | Command::Repo(RepoCommand::Init(arguments)) => {
+            init::run(cli, ui, arguments)
+        }
+        Command::Model(command) => {
+            let models = app::open(cli)?;
+            match command {
+                ModelCommand::Type(command) => types::run(ui, &models, command),
+                ModelCommand::Method(command) => method::run(ui, &models, command),
+                ModelCommand::Output(command) => output::run(ui, &models, command),
+                command => model::run(ui, &models, command),
+            }
+        }
+        Command::Data(command) => data::run(ui, &app::open(cli)?, command),
+        Command::Workflow(_) => done(),
+    }
+}
+
+fn done() -> Result<ExitCode, CliError> {
+    Ok(ExitCode::from(exit::DONE))
+}
+
+fn failed() -> Result<ExitCode, CliError> {
+    Ok(ExitCode::from(exit::FAILED))
+}

@@ -1,0 +1,143 @@
+//! The one place where errors become messages, hints, stable codes and exit codes.
+
+use marsh_data::DataError;
+use marsh_extension::LoadError;
+use marsh_model::ModelError;
+use marsh_repo::RepoError;
+use marsh_types::Explain;
+use serde_json::{Map, Value, json};
+
+use crate::exit;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Fs(#[from] marsh_fs::FsError),
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    /// Something that was asked for is not there.
+    #[error("{message}")]
+    NotFound { message: String, hint: Option<String> },
+    #[error("{message}")]
+    Refused { message: String, hint: Option<String> },
+    #[error("cannot read {what}: {source}")]
+    Read { what: String, source: std::io::Error },
+    #[error("{editor} ended with {status}")]
+    Editor { editor: String, status: String },
+}
+
+impl CliError {
+    pub fn usage(message: impl Into<String>) -> CliError {
+        CliError::Usage { message: message.into(), hint: None }
+    }
+
+    fn explain(&self) -> Option<&dyn Explain> {
+        match self {
+            CliError::Repo(error) => Some(error),
+            CliError::Model(error) => Some(error),
+            CliError::Data(error) => Some(error),
+            CliError::Load(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Part of the public contract of `--json`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CliError::Usage { .. } => "usage",
+            CliError::NotFound { .. } => "not_found",
+            CliError::Refused { .. } => "refused",
+            CliError::Fs(_) | CliError::Read { .. } => "io",
+            CliError::Editor { .. } => "editor_failed",
+            _ => self.explain().map_or("internal", Explain::code),
+        }
+    }
+
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            CliError::Usage { hint, .. }
+            | CliError::NotFound { hint, .. }
+            | CliError::Refused { hint, .. } => hint.clone(),
+            _ => self.explain().and_then(Explain::hint),
+        }
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match self.code() {
+            "usage" => exit::USAGE,
+            "lock_timeout" => exit::BUSY,
+            "cancelled" => exit::INTERRUPTED,
+            _ => exit::FAILED,
+        }
+    }
+
+    /// `{"error": {code, message, hint?, …}}`
+    pub fn to_json(&self) -> Value {
+        let mut error = Map::new();
+        error.insert("code".into(), json!(self.code()));
+        error.insert("message".into(), json!(self.to_string()));
+        if let Some(hint) = self.hint() {
+            error.insert("hint".into(), json!(hint));
+        }
+        if let Some(Value::Object(details)) = self.explain().and_then(Explain::details) {
+            error.insert("details".into(), Value::Object(details));
+        }
+        json!({ "error": error })
+    }
+
+    /// What the message points at: source lines below it, as a compiler shows them.
+    pub fn source_excerpt(&self) -> Vec<String> {
+        let details = self.explain().and_then(Explain::details);
+        let Some(details) = details else { return Vec::new() };
+        let mut lines = Vec::new();
+        if let Some(Value::Array(diagnostics)) = details.get("diagnostics") {
+            for diagnostic in diagnostics {
+                let message = diagnostic.get("message").and_then(Value::as_str).unwrap_or_default();
+                lines.push(
+                    format!("{message}\n{}", excerpt(diagnostic).unwrap_or_default()).trim_end().to_owned(),
+                );
+            }
+        } else if let Some(text) = excerpt(&details) {
+            lines.push(text);
+        }
+        lines
+    }
+}
+
+/// `  --> file:line:column` and the source line with a caret.
+fn excerpt(place: &Value) -> Option<String> {
+    let line = place.get("line").and_then(Value::as_u64)?;
+    let column = place.get("column").and_then(Value::as_u64).unwrap_or(1);
+    let file = place.get("file").and_then(Value::as_str).unwrap_or("input");
+    let width = line.to_string().len();
+    let mut text = format!("{:>width$}--> {file}:{line}:{column}", "");
+    let source = place.get("sourceLine").or_else(|| place.get("source_line")).and_then(Value::as_str);
+    if let Some(source) = source {
+        let offset = usize::try_from(column.saturating_sub(1)).unwrap_or(0).min(source.chars().count());
+        // Tabs keep their width in the line above, so the caret must be moved by the same characters.
+        let pad: String = source.chars().take(offset).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        text.push_str(&format!("\n{:>width$} |\n{line} | {source}\n{:>width$} | {pad}^", "", ""));
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::excerpt;
+
+    #[test]
+    fn an_excerpt_points_at_the_column() {
+        let place = json!({"file": "a.yaml", "line": 12, "column": 3, "sourceLine": "b: ["});
+        assert_eq!(excerpt(&place).unwrap(), "  --> a.yaml:12:3\n   |\n12 | b: [\n   |   ^");
+    }
+}

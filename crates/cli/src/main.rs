@@ -1,0 +1,55 @@
+//! The binary: arguments in, rendering and exit codes out. No logic of its own.
+//!
+//! Two hidden subcommands make the same binary a host process and a bundling worker; they are recognised before
+//! anything else happens, because both are started often and need nothing that commands need.
+
+mod app;
+mod args;
+mod commands;
+mod error;
+mod exit;
+mod rewrite;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::ui::Ui;
+
+/// The hidden subcommand under which the binary bundles one entry point.
+pub const BUNDLE_SUBCOMMAND: &str = "__bundle";
+
+fn main() -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    match arguments.get(1).and_then(|argument| argument.to_str()) {
+        Some(marsh_host::SUBCOMMAND) => return marsh_host::server::main(),
+        Some(BUNDLE_SUBCOMMAND) => return marsh_bundle::worker_main(),
+        _ => {}
+    }
+    let arguments = rewrite::rewrite(arguments);
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &arguments),
+    };
+    let ui = Ui::new(&cli.global);
+    match commands::run(&cli, &ui) {
+        Ok(code) => code,
+        Err(error) => ui.fail(&error),
+    }
+}
+
+/// Help and version go to standard output; a usage error is an error like any other, also as JSON.
+fn usage(error: &clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
+    let wants_json = arguments.iter().any(|argument| argument == "--json");
+    if error.use_stderr() && wants_json {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let hint = text.lines().find_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
+        return Ui::json_only().fail(&error::CliError::Usage { message, hint });
+    }
+    // A closed pipe is the reader's choice, not our failure.
+    drop(error.print());
+    ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE })
+}

@@ -1,0 +1,46 @@
+//! `marsh model @type method run <method> <name>` is another spelling of `marsh model method run @type <method> <name>`.
+
+use std::ffi::OsString;
+
+/// Moves a type that stands right after `model` behind `method run`.
+pub fn rewrite(arguments: Vec<OsString>) -> Vec<OsString> {
+    let is = |index: usize, word: &str| arguments.get(index).is_some_and(|argument| argument == word);
+    let Some(model) = arguments.iter().position(|argument| argument == "model") else { return arguments };
+    let is_type = arguments
+        .get(model + 1)
+        .and_then(|argument| argument.to_str())
+        .is_some_and(|text| text.starts_with('@'));
+    if !(is_type && is(model + 2, "method") && is(model + 3, "run")) {
+        return arguments;
+    }
+    let mut rewritten = arguments;
+    let type_name = rewritten.remove(model + 1);
+    rewritten.insert(model + 3, type_name);
+    rewritten
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rewrite;
+
+    fn words(text: &str) -> Vec<std::ffi::OsString> {
+        text.split(' ').map(Into::into).collect()
+    }
+
+    #[test]
+    fn a_type_first_call_is_put_in_order() {
+        assert_eq!(
+            rewrite(words("marsh --json model @swamp/git method run status repo --input a=b")),
+            words("marsh --json model method run @swamp/git status repo --input a=b")
+        );
+    }
+
+    #[test]
+    fn everything_else_stays() {
+        for line in
+            ["marsh model get @me/x", "marsh model method run x y", "marsh workflow run w", "marsh model"]
+        {
+            assert_eq!(rewrite(words(line)), words(line));
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Where output goes: data to standard output, talk to standard error, colours only where they are wanted.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use crate::args::Global;
+use crate::error::CliError;
+
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+pub const WARN: Style = AnsiColor::Yellow.on_default();
+pub const NAME: Style = Style::new().bold();
+pub const DIM: Style = Style::new().dimmed();
+pub const HINT: Style = AnsiColor::Cyan.on_default();
+
+/// What the user wants to see.
+#[derive(Debug, Clone, Copy)]
+pub struct Ui {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Ui {
+    pub fn new(global: &Global) -> Ui {
+        if global.no_color {
+            anstream::ColorChoice::Never.write_global();
+        }
+        Ui { json: global.json, quiet: global.quiet, verbose: global.verbose }
+    }
+
+    /// For errors before the command line is understood.
+    pub fn json_only() -> Ui {
+        Ui { json: true, quiet: true, verbose: false }
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub fn is_verbose(&self) -> bool {
+        self.verbose && !self.json
+    }
+
+    /// Whether somebody is there to answer a question.
+    pub fn can_ask(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// The command's one JSON document, or its text.
+    pub fn result(&self, document: &Value, text: impl FnOnce() -> String) {
+        if self.json {
+            self.print(&serde_json::to_string_pretty(document).unwrap_or_else(|_| document.to_string()));
+        } else {
+            self.print(text().trim_end_matches('\n'));
+        }
+    }
+
+    fn print(&self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let mut out = anstream::stdout().lock();
+        // A reader that went away (`| head`) has what it wanted.
+        drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+    }
+
+    /// Bytes as they are.
+    pub fn raw(&self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        drop(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+
+    /// Talk: progress, output of methods. Silent with `--quiet`, and under `--json` too, where it would only disturb.
+    pub fn say(&self, line: impl std::fmt::Display) {
+        if !self.quiet && !self.json {
+            drop(writeln!(anstream::stderr().lock(), "{line}"));
+        }
+    }
+
+    /// Something the user should know even when quiet.
+    pub fn warn(&self, message: impl std::fmt::Display) {
+        drop(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {message}"));
+    }
+
+    /// What went wrong with something whose result has been shown already.
+    pub fn problem(&self, message: &str, hint: Option<&str>) {
+        let mut text = format!("{BAD}error{BAD:#}: {message}\n");
+        if let Some(hint) = hint {
+            text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
+        }
+        drop(anstream::stderr().lock().write_all(text.as_bytes()));
+    }
+
+    /// A question with a yes-or-no answer; no is the default.
+    pub fn confirm(&self, question: &str) -> bool {
+        drop(write!(anstream::stderr().lock(), "{question} [y/N] "));
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    }
+
+    /// Shows an error and says how the process ends.
+    pub fn fail(&self, error: &CliError) -> ExitCode {
+        if self.json {
+            self.result(&error.to_json(), String::new);
+        } else {
+            let mut err = anstream::stderr().lock();
+            let mut text = format!("{BAD}error{BAD:#}: {error}\n");
+            let mut cause = std::error::Error::source(error);
+            let excerpts = error.source_excerpt();
+            while let Some(source) = cause
+                && excerpts.is_empty()
+            {
+                let message = source.to_string();
+                // Messages that carry their cause already need it only once.
+                if !text.contains(&message) {
+                    text.push_str(&format!("  caused by: {message}\n"));
+                }
+                cause = source.source();
+            }
+            for excerpt in excerpts {
+                text.push_str(&format!("{excerpt}\n"));
+            }
+            if let Some(hint) = error.hint() {
+                text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
+            }
+            drop(err.write_all(text.as_bytes()));
+        }
+        ExitCode::from(error.exit_code())
+    }
+}
+
+/// Rows of cells in aligned columns, two spaces apart; no row, no text.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            line.push_str(cell);
+            if column + 1 < row.len() {
+                line.extend(std::iter::repeat_n(' ', widths[column] - width(cell) + 2));
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn width(text: &str) -> usize {
+    anstream::adapter::strip_str(text).to_string().chars().count()
+}
+
+/// A value as indented `key: value` lines, long or nested parts below their key.
+pub fn value_lines(value: &Value, indent: usize) -> String {
+    const LIMIT: usize = 40;
+    let pad = " ".repeat(indent);
+    let mut text = String::new();
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::Object(inner) if !inner.is_empty() => {
+                        text.push_str(&format!("{pad}{DIM}{key}{DIM:#}\n{}", value_lines(value, indent + 2)));
+                    }
+                    Value::Array(items) if !items.is_empty() => {
+                        text.push_str(&format!("{pad}{DIM}{key}{DIM:#}\n"));
+                        for item in items.iter().take(LIMIT) {
+                            text.push_str(&format!("{pad}  - {}\n", inline(item)));
+                        }
+                        if items.len() > LIMIT {
+                            text.push_str(&format!("{pad}  … {} more\n", items.len() - LIMIT));
+                        }
+                    }
+                    Value::String(string) if string.trim_end().contains('\n') => {
+                        text.push_str(&format!("{pad}{DIM}{key}{DIM:#}\n"));
+                        for line in string.trim_end().lines().take(LIMIT) {
+                            text.push_str(&format!("{pad}  {line}\n"));
+                        }
+                        let more = string.trim_end().lines().count().saturating_sub(LIMIT);
+                        if more > 0 {
+                            text.push_str(&format!("{pad}  … {more} more lines\n"));
+                        }
+                    }
+                    scalar => text.push_str(&format!("{pad}{DIM}{key}{DIM:#}  {}\n", inline(scalar))),
+                }
+            }
+        }
+        other => text.push_str(&format!("{pad}{}\n", inline(other))),
+    }
+    text
+}
+
+/// A value on one line.
+pub fn inline(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim_end().to_owned(),
+        Value::Object(map) => {
+            let fields: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}={}", inline(value))).collect();
+            fields.join("  ")
+        }
+        Value::Array(items) => items.iter().map(inline).collect::<Vec<_>>().join(", "),
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{columns, value_lines};
+
+    #[test]
+    fn columns_align_by_their_widest_cell() {
+        let rows = vec![vec!["a".into(), "b".into()], vec!["long".into(), "c".into()]];
+        assert_eq!(columns(&rows), "a     b\nlong  c\n");
+    }
+
+    #[test]
+    fn values_read_as_lines() {
+        let text = value_lines(&json!({"n": 1, "list": [{"a": 1}], "text": "x\ny"}), 2);
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(plain, "  n  1\n  list\n    - a=1\n  text\n    x\n    y\n");
+    }
+}

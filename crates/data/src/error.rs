@@ -1,0 +1,80 @@
+//! What can go wrong with data and run records.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use marsh_fs::{FsError, LockError};
+use marsh_types::Explain;
+use marsh_types::yaml::{YamlError, YamlWriteError};
+
+use crate::policy::PolicyError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    #[error("{name:?} cannot be a {what}: {reason}")]
+    InvalidName { what: &'static str, name: String, reason: &'static str },
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error("data {name:?} belongs to {existing}, so {writer} must not write it")]
+    OwnerMismatch { name: String, existing: String, writer: String },
+    #[error("there is no data {name:?}")]
+    NoSuchData { name: String },
+    #[error("data {name:?} exists already")]
+    TargetExists { name: String },
+    #[error("found no free version number for data {name:?} after {tries} tries")]
+    NoFreeVersion { name: String, tries: u32 },
+    #[error("ephemeral data would take {wanted} bytes, and the budget of this run is {budget}")]
+    EphemeralBudget { wanted: u64, budget: u64 },
+    #[error("{} is damaged: {}", path.display(), source.message)]
+    Damaged { path: PathBuf, source: YamlError },
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Encode(#[from] YamlWriteError),
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("id prefix {prefix:?} is too short: give at least 3 hexadecimal digits")]
+    PrefixTooShort { prefix: String },
+    #[error("id prefix {prefix:?} fits {} records: {}", matches.len(), matches.join(", "))]
+    AmbiguousId { prefix: String, matches: Vec<String> },
+}
+
+impl DataError {
+    pub(crate) fn read(path: &Path, source: io::Error) -> Self {
+        DataError::Read { path: path.to_path_buf(), source }
+    }
+}
+
+impl Explain for DataError {
+    fn code(&self) -> &'static str {
+        match self {
+            DataError::InvalidName { .. } => "invalid_data_name",
+            DataError::Policy(_) => "invalid_data_policy",
+            DataError::OwnerMismatch { .. } => "data_owner_mismatch",
+            DataError::NoSuchData { .. } => "data_not_found",
+            DataError::TargetExists { .. } => "data_exists",
+            DataError::NoFreeVersion { .. } => "data_version_exhausted",
+            DataError::EphemeralBudget { .. } => "ephemeral_budget_exceeded",
+            DataError::Damaged { .. } => "file_damaged",
+            DataError::Read { .. } | DataError::Fs(_) => "file_access",
+            DataError::Encode(_) => "internal",
+            DataError::Lock(LockError::Timeout { .. }) => "lock_timeout",
+            DataError::Lock(LockError::Unsupported { .. }) => "lock_unsupported",
+            DataError::Lock(LockError::Fs(_)) => "file_access",
+            DataError::PrefixTooShort { .. } => "id_too_short",
+            DataError::AmbiguousId { .. } => "id_ambiguous",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            DataError::EphemeralBudget { .. } => Some(
+                "raise SWAMP_EPHEMERAL_BUDGET (for example 1g), or give the data another lifetime".to_owned(),
+            ),
+            DataError::AmbiguousId { .. } => Some("give more digits of the id".to_owned()),
+            _ => None,
+        }
+    }
+}

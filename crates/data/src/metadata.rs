@@ -1,0 +1,123 @@
+//! `metadata.yaml`: what is known of one version.
+
+use marsh_types::TypeName;
+use serde::{Deserialize, Serialize};
+
+use crate::{GarbageCollection, Lifetime, Tags};
+
+/// The content of `metadata.yaml`, in the order of its keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// A new UUID for every version.
+    pub id: String,
+    pub name: String,
+    pub version: u32,
+    pub content_type: String,
+    pub lifetime: Lifetime,
+    pub garbage_collection: GarbageCollection,
+    #[serde(default)]
+    pub streaming: bool,
+    #[serde(default)]
+    pub tags: Tags,
+    pub owner_definition: Owner,
+    /// ISO 8601 with milliseconds.
+    pub created_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// SHA-256 of the content, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// `deleted` on a tombstone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<String>,
+}
+
+impl Metadata {
+    pub const DELETED: &'static str = "deleted";
+
+    /// Whether this version says that the datum is gone.
+    pub fn is_deleted(&self) -> bool {
+        self.lifecycle.as_deref() == Some(Self::DELETED)
+    }
+}
+
+/// Who wrote a datum. A later writer must have the same type and reference.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    /// `model-method` in everything that is written today.
+    pub owner_type: String,
+    /// The id of the model.
+    pub owner_ref: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_run_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl Owner {
+    /// A method of the model with this id.
+    pub fn model_method(model_id: &str) -> Self {
+        Owner { owner_type: "model-method".to_owned(), owner_ref: model_id.to_owned(), ..Owner::default() }
+    }
+
+    pub(crate) fn is_same(&self, other: &Owner) -> bool {
+        self.owner_type == other.owner_type && self.owner_ref == other.owner_ref
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        format!("{} {}", self.owner_type, self.owner_ref)
+    }
+}
+
+/// A version to be written.
+#[derive(Debug, Clone)]
+pub struct NewVersion<'a> {
+    pub type_path: &'a TypeName,
+    pub model_id: &'a str,
+    pub name: &'a str,
+    pub content_type: &'a str,
+    pub lifetime: Lifetime,
+    pub garbage_collection: GarbageCollection,
+    pub streaming: bool,
+    pub tags: Tags,
+    pub owner: Owner,
+    /// [`Metadata::DELETED`] makes the version a tombstone.
+    pub lifecycle: Option<String>,
+    pub renamed_to: Option<String>,
+}
+
+impl NewVersion<'_> {
+    /// The metadata as far as it is known before there is content and a number.
+    pub(crate) fn draft(&self) -> Metadata {
+        Metadata {
+            id: uuid::Uuid::new_v4().to_string(),
+            name: self.name.to_owned(),
+            version: 0,
+            content_type: self.content_type.to_owned(),
+            lifetime: self.lifetime.clone(),
+            garbage_collection: self.garbage_collection.clone(),
+            streaming: self.streaming,
+            tags: self.tags.clone(),
+            owner_definition: self.owner.clone(),
+            created_at: marsh_types::time::iso_millis(jiff::Timestamp::now()),
+            size: None,
+            checksum: None,
+            lifecycle: self.lifecycle.clone(),
+            renamed_to: self.renamed_to.clone(),
+        }
+    }
+}

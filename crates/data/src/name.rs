@@ -1,0 +1,75 @@
+//! Names that become one segment of a path.
+
+use marsh_fs::StagedDir;
+
+use crate::DataError;
+
+/// The file whose kernel lock guards numbers and `latest` of one model.
+pub(crate) const LATCH: &str = ".latch";
+
+/// The rules for a data name: not empty, no `..`, `/`, `\`, NUL, not `latest`; and not one of the store's own names.
+pub fn check_data_name(name: &str) -> Result<(), DataError> {
+    check("data name", name)?;
+    if name.eq_ignore_ascii_case("latest") {
+        return refuse("data name", name, "it is reserved");
+    }
+    Ok(())
+}
+
+pub(crate) fn check_model_id(id: &str) -> Result<(), DataError> {
+    check("model id", id)
+}
+
+pub(crate) fn check(what: &'static str, name: &str) -> Result<(), DataError> {
+    if name.is_empty() {
+        return refuse(what, name, "it is empty");
+    }
+    if name.contains("..") {
+        return refuse(what, name, "it contains \"..\"");
+    }
+    if name.contains(['/', '\\', '\0']) {
+        return refuse(what, name, "it contains a slash, a backslash or a NUL");
+    }
+    if name == "." || name == LATCH || is_private(name) {
+        return refuse(what, name, "it is reserved");
+    }
+    Ok(())
+}
+
+/// Directories of writers at work, which nobody else looks at.
+pub(crate) fn is_private(name: &str) -> bool {
+    name.starts_with(StagedDir::PREFIX)
+}
+
+/// The number of a version directory. `01` and `0` are not ones.
+pub(crate) fn version_number(name: &str) -> Option<u32> {
+    let canonical = !name.starts_with('0') && name.bytes().all(|byte| byte.is_ascii_digit());
+    if canonical { name.parse().ok() } else { None }
+}
+
+fn refuse(what: &'static str, name: &str, reason: &'static str) -> Result<(), DataError> {
+    Err(DataError::InvalidName { what, name: name.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_data_name, version_number};
+
+    #[test]
+    fn data_names_stay_in_their_directory() {
+        for name in ["result", "a b", "7", ".hidden", "@x", "état", "latest-1", "."].iter().take(7) {
+            check_data_name(name).unwrap();
+        }
+        for name in ["", ".", "..", "a..b", "a/b", "a\\b", "a\0", "latest", "Latest", ".latch", ".tmp-x"] {
+            assert!(check_data_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_plain_decimal_numbers() {
+        assert_eq!(version_number("12"), Some(12));
+        for name in ["", "0", "01", "1a", "+1", "99999999999"] {
+            assert_eq!(version_number(name), None, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Records of method runs: `<root>/<type>/<method>/<definition id>-<start>.yaml`, and the log beside each.
+//!
+//! A record is replaced as a whole when its run goes on, and no run ever overwrites the record of another
+//! (`tests/outputs.rs`).
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use marsh_fs::Durability;
+use marsh_types::time::file_stamp;
+use marsh_types::{TypeName, yaml};
+use serde::{Deserialize, Serialize};
+
+use crate::name::check;
+use crate::read::{found, sub_directories};
+use crate::{DataError, Tags};
+
+/// A record, in the order of its keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputRecord {
+    pub id: String,
+    pub definition_id: String,
+    pub method_name: String,
+    pub status: OutputStatus,
+    /// ISO 8601 with milliseconds, as the other times.
+    pub started_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<OutputError>,
+    #[serde(default)]
+    pub retry_count: u32,
+    pub provenance: Provenance,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<Artifacts>,
+    /// Relative to the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputStatus {
+    Pending,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl OutputStatus {
+    pub fn is_terminal(self) -> bool {
+        matches!(self, OutputStatus::Succeeded | OutputStatus::Failed | OutputStatus::Cancelled)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OutputStatus::Pending => "pending",
+            OutputStatus::Running => "running",
+            OutputStatus::Succeeded => "succeeded",
+            OutputStatus::Failed => "failed",
+            OutputStatus::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why a run failed, as its record tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputError {
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TriggeredBy {
+    Manual,
+    Workflow,
+    Model,
+}
+
+/// What ran, and at whose request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Provenance {
+    pub definition_hash: String,
+    pub model_version: String,
+    pub triggered_by: TriggeredBy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_run_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_output_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_extension: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiated_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_fingerprint: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifacts {
+    #[serde(default)]
+    pub data_artifacts: Vec<Artifact>,
+}
+
+/// A data version that a run wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    pub data_id: String,
+    pub name: String,
+    pub version: u32,
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// A record and where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredOutput {
+    pub type_path: TypeName,
+    pub path: PathBuf,
+    pub record: OutputRecord,
+}
+
+/// A file among the records that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    pub path: PathBuf,
+    pub message: String,
+}
+
+/// What a listing found. One bad file does not hide the good ones.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutputListing {
+    /// Newest first.
+    pub outputs: Vec<StoredOutput>,
+    pub damaged: Vec<Damaged>,
+}
+
+/// The records of one repository.
+#[derive(Debug, Clone)]
+pub struct OutputStore {
+    root: PathBuf,
+    durable: bool,
+}
+
+impl OutputStore {
+    /// `root` is `<repository>/.swamp/outputs`. It need not exist.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        OutputStore { root: root.into(), durable: true }
+    }
+
+    /// As [`DataStore::with_durable`](crate::DataStore::with_durable).
+    pub fn with_durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes a record, or replaces the earlier state of the same one. Should another run of the definition have
+    /// started in the same millisecond, the file name gets a number.
+    pub fn write(&self, ty: &TypeName, record: &OutputRecord) -> Result<PathBuf, DataError> {
+        check("definition id", &record.definition_id)?;
+        let dir = self.method_dir(ty, &record.method_name)?;
+        let stem = format!("{}-{}", record.definition_id, file_stamp(&record.started_at));
+        check("start time", &stem)?;
+        let text = yaml::to_string(record)?;
+        marsh_fs::create_dir_all(&dir)?;
+        let mut path = dir.join(format!("{stem}.yaml"));
+        for next in 1_u32.. {
+            if marsh_fs::atomic_write_new(&path, text.as_bytes(), Durability::Synced)? {
+                break;
+            }
+            if id_of(&path)?.is_some_and(|id| id.eq_ignore_ascii_case(&record.id)) {
+                marsh_fs::atomic_write(&path, text.as_bytes(), Durability::Synced)?;
+                break;
+            }
+            path = dir.join(format!("{stem}-{next}.yaml"));
+        }
+        if self.durable {
+            marsh_fs::sync_dir(&dir)?;
+        }
+        Ok(path)
+    }
+
+    /// Where the log of a run that starts at `at` (ISO 8601) goes. The directory exists when this returns.
+    pub fn log_path(
+        &self,
+        ty: &TypeName,
+        method: &str,
+        definition_id: &str,
+        at: &str,
+    ) -> Result<PathBuf, DataError> {
+        check("definition id", definition_id)?;
+        let stem = format!("{definition_id}-{}", file_stamp(at));
+        check("start time", &stem)?;
+        let dir = self.method_dir(ty, method)?;
+        marsh_fs::create_dir_all(&dir)?;
+        Ok(dir.join(format!("{stem}.log")))
+    }
+
+    /// The record in this file.
+    pub fn read(&self, path: &Path) -> Result<Option<OutputRecord>, DataError> {
+        let Some(text) = found(path, fs::read_to_string(path))? else { return Ok(None) };
+        let damaged = |source| DataError::Damaged { path: path.to_path_buf(), source };
+        yaml::from_str(&text).map(Some).map_err(damaged)
+    }
+
+    /// The record with this id, or with the only id that starts with these three or more hexadecimal digits.
+    pub fn find(&self, id_or_prefix: &str) -> Result<Option<StoredOutput>, DataError> {
+        let prefix = id_or_prefix.to_ascii_lowercase();
+        if !prefix.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            return Ok(None);
+        }
+        if prefix.len() < 3 {
+            return Err(DataError::PrefixTooShort { prefix: id_or_prefix.to_owned() });
+        }
+        let mut matching = Vec::new();
+        for (ty, path) in self.files()? {
+            // A file that is damaged, or gone by now, has no id that anyone could have asked for.
+            let Ok(Some(id)) = id_of(&path) else { continue };
+            if id == prefix {
+                matching = vec![(id, ty, path)];
+                break;
+            }
+            if id.starts_with(&prefix) {
+                matching.push((id, ty, path));
+            }
+        }
+        if matching.len() > 1 {
+            let mut matches: Vec<String> = matching.into_iter().map(|(id, ..)| id).collect();
+            matches.sort();
+            return Err(DataError::AmbiguousId { prefix: id_or_prefix.to_owned(), matches });
+        }
+        let Some((_, type_path, path)) = matching.pop() else { return Ok(None) };
+        Ok(self.read(&path)?.map(|record| StoredOutput { type_path, path, record }))
+    }
+
+    /// Every record.
+    pub fn list(&self) -> Result<OutputListing, DataError> {
+        self.list_files(self.files()?)
+    }
+
+    /// Every record of a type.
+    pub fn list_type(&self, ty: &TypeName) -> Result<OutputListing, DataError> {
+        let mut files = self.files()?;
+        files.retain(|(found, _)| found == ty);
+        self.list_files(files)
+    }
+
+    /// Removes a record and its log.
+    pub fn remove(&self, output: &StoredOutput) -> Result<bool, DataError> {
+        if let Some(log) = output.record.log_file.as_deref().and_then(|log| Path::new(log).file_name()) {
+            marsh_fs::remove_file_if_exists(&output.path.with_file_name(log))?;
+        }
+        Ok(marsh_fs::remove_file_if_exists(&output.path)?)
+    }
+
+    fn list_files(&self, files: Vec<(TypeName, PathBuf)>) -> Result<OutputListing, DataError> {
+        let mut listing = OutputListing::default();
+        for (type_path, path) in files {
+            match self.read(&path) {
+                Ok(Some(record)) => listing.outputs.push(StoredOutput { type_path, path, record }),
+                Ok(None) => {}
+                Err(DataError::Damaged { source, .. }) => {
+                    listing.damaged.push(Damaged { path, message: source.message });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        listing.outputs.sort_by(|a, b| {
+            b.record.started_at.cmp(&a.record.started_at).then_with(|| a.record.id.cmp(&b.record.id))
+        });
+        Ok(listing)
+    }
+
+    fn files(&self) -> Result<Vec<(TypeName, PathBuf)>, DataError> {
+        let mut files = Vec::new();
+        for segment in sub_directories(&self.root)? {
+            collect(&self.root.join(&segment), &segment, &mut files)?;
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn method_dir(&self, ty: &TypeName, method: &str) -> Result<PathBuf, DataError> {
+        check("method name", method)?;
+        Ok(self.root.join(ty.to_path()).join(method))
+    }
+}
+
+/// The last directory is the method, those above it the type.
+fn collect(dir: &Path, type_text: &str, files: &mut Vec<(TypeName, PathBuf)>) -> Result<(), DataError> {
+    for name in sub_directories(dir)? {
+        let method_dir = dir.join(&name);
+        if let Ok(ty) = TypeName::parse(type_text) {
+            let Some(entries) = found(&method_dir, fs::read_dir(&method_dir))? else { continue };
+            for entry in entries.flatten() {
+                let path = entry.path();
+                let is_record = path.extension().is_some_and(|extension| extension == "yaml");
+                if is_record && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    files.push((ty.clone(), path));
+                }
+            }
+        }
+        collect(&method_dir, &format!("{type_text}/{name}"), files)?;
+    }
+    Ok(())
+}
+
+/// The id of a record, mostly without parsing it: it is the first key that any writer writes.
+fn id_of(path: &Path) -> Result<Option<String>, DataError> {
+    let Some(file) = found(path, fs::File::open(path))? else { return Ok(None) };
+    let mut line = String::new();
+    BufReader::with_capacity(128, file).read_line(&mut line).map_err(|error| DataError::read(path, error))?;
+    if let Some(id) = line.strip_prefix("id: ") {
+        let id = id.trim().trim_matches(['"', '\'']);
+        if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            return Ok(Some(id.to_ascii_lowercase()));
+        }
+    }
+    #[derive(Deserialize)]
+    struct Id {
+        id: String,
+    }
+    let Some(text) = found(path, fs::read_to_string(path))? else { return Ok(None) };
+    Ok(yaml::from_str::<Id>(&text).ok().map(|record| record.id.to_ascii_lowercase()))
+}

@@ -1,0 +1,172 @@
+//! A version on its way in.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use marsh_fs::{Durability, NewFile, StagedDir};
+use marsh_types::{TypeName, yaml};
+use sha2::{Digest, Sha256};
+
+use crate::read::{highest_complete, latest_in, pointed_at, version_numbers};
+use crate::{DataError, DataStore, Metadata};
+
+/// As many numbers as a writer tries that others keep taking away from it.
+const TRIES: u32 = 1000;
+
+/// A version that is being written, in private. [`finalize`](Self::finalize) publishes it; dropping it removes it.
+#[derive(Debug)]
+pub struct PendingVersion {
+    store: DataStore,
+    type_path: TypeName,
+    model_id: String,
+    metadata: Metadata,
+    staged: StagedDir,
+    raw: NewFile,
+    digest: Sha256,
+    size: u64,
+    /// The path was given away, so that the bytes are only known by reading them.
+    foreign: bool,
+}
+
+impl PendingVersion {
+    pub(crate) fn new(
+        store: &DataStore,
+        type_path: &TypeName,
+        model_id: &str,
+        metadata: Metadata,
+    ) -> Result<Self, DataError> {
+        let staged = StagedDir::new(&store.model_dir(type_path, model_id)?)?;
+        let raw = NewFile::create(&staged.path().join("raw"))?;
+        Ok(PendingVersion {
+            store: store.clone(),
+            type_path: type_path.clone(),
+            model_id: model_id.to_owned(),
+            metadata,
+            staged,
+            raw,
+            digest: Sha256::new(),
+            size: 0,
+            foreign: false,
+        })
+    }
+
+    /// The id that the version will have.
+    pub fn id(&self) -> &str {
+        &self.metadata.id
+    }
+
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), DataError> {
+        self.raw.write(bytes)?;
+        self.digest.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The content file, for a caller that writes it itself. It moves when the version is published.
+    pub fn path(&mut self) -> &Path {
+        self.foreign = true;
+        self.raw.path()
+    }
+
+    /// Publishes the version. It gets the next free number, and `latest` says so when this returns.
+    pub fn finalize(self) -> Result<Metadata, DataError> {
+        let PendingVersion { store, type_path, model_id, mut metadata, staged, raw, digest, size, foreign } =
+            self;
+        let raw_path = raw.path().to_path_buf();
+        raw.finish(Durability::Synced)?;
+        let (size, checksum) = if foreign { digest_of(&raw_path)? } else { (size, hex(digest)) };
+        metadata.size = Some(size);
+        metadata.checksum = Some(checksum);
+
+        let name_dir = store.name_dir(&type_path, &model_id, &metadata.name)?;
+        // The number is a guess until the latch is held; a right guess keeps the write out of the latch.
+        metadata.version = next_number(&name_dir)?;
+        write_metadata(&staged, &metadata)?;
+
+        let latch = store.latch(&type_path, &model_id)?;
+        store.check_owner(&metadata, latest_in(&name_dir)?.as_ref())?;
+        publish(staged, &name_dir, &mut metadata)?;
+        advance_latest(&name_dir)?;
+        drop(latch);
+
+        if store.is_durable() {
+            marsh_fs::sync_dir(&name_dir)?;
+        }
+        Ok(metadata)
+    }
+}
+
+fn publish(mut staged: StagedDir, name_dir: &Path, metadata: &mut Metadata) -> Result<(), DataError> {
+    let guess = metadata.version;
+    let mut written = guess;
+    let mut number = next_number(name_dir)?;
+    for _ in 0..TRIES {
+        if number != written {
+            metadata.version = number;
+            write_metadata(&staged, metadata)?;
+            written = number;
+        }
+        marsh_fs::create_dir_all(name_dir)?;
+        match staged.publish_new(&name_dir.join(number.to_string()))? {
+            None => return Ok(()),
+            // Somebody who knows nothing of our latch claimed the number.
+            Some(unpublished) => staged = unpublished,
+        }
+        number = next_number(name_dir)?.max(number.saturating_add(1));
+    }
+    Err(DataError::NoFreeVersion { name: metadata.name.clone(), tries: TRIES })
+}
+
+fn next_number(name_dir: &Path) -> Result<u32, DataError> {
+    Ok(version_numbers(name_dir)?.last().map_or(1, |highest| highest.saturating_add(1)))
+}
+
+fn write_metadata(staged: &StagedDir, metadata: &Metadata) -> Result<(), DataError> {
+    let text = yaml::to_string(metadata)?;
+    marsh_fs::atomic_write(&staged.path().join("metadata.yaml"), text.as_bytes(), Durability::Synced)?;
+    Ok(())
+}
+
+/// Makes `latest` name the highest complete version. Called with the latch held, so that it never moves back; where the
+/// file system has no locks, the second look repairs what a race between two writers got wrong.
+pub(crate) fn advance_latest(name_dir: &Path) -> Result<(), DataError> {
+    loop {
+        let Some(highest) = highest_complete(name_dir)? else { return Ok(()) };
+        let path = name_dir.join("latest");
+        if pointed_at(name_dir)? == Some(highest) && !path.is_symlink() {
+            return Ok(());
+        }
+        marsh_fs::atomic_write(&path, highest.to_string().as_bytes(), Durability::Atomic)?;
+    }
+}
+
+fn digest_of(path: &Path) -> Result<(u64, String), DataError> {
+    let mut digest = Sha256::new();
+    let mut size = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    let error = |error| DataError::read(path, error);
+    let mut file = std::fs::File::open(path).map_err(error)?;
+    // Whoever wrote it may have replaced the file that we synced.
+    file.sync_data().map_err(error)?;
+    loop {
+        let read = file.read(&mut buffer).map_err(error)?;
+        if read == 0 {
+            return Ok((size, hex(digest)));
+        }
+        digest.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+pub(crate) fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where a deleted directory goes before it is removed: out of sight at once.
+pub(crate) fn trash(model_dir: &Path) -> PathBuf {
+    model_dir.join(format!("{}{}", StagedDir::PREFIX, uuid::Uuid::new_v4()))
+}

@@ -1,0 +1,207 @@
+//! The store: writing, deleting, renaming.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use marsh_fs::{LockError, LockFile};
+use marsh_types::TypeName;
+
+use crate::name::{LATCH, is_private};
+use crate::pending::{advance_latest, trash};
+use crate::read::{found, latest_in, version_numbers};
+use crate::{DataError, Metadata, NewVersion, PendingVersion};
+
+/// The latch is held for microseconds; whoever waits this long waits for a stopped process.
+const LATCH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Versioned data below one directory.
+#[derive(Debug, Clone)]
+pub struct DataStore {
+    root: PathBuf,
+    durable: bool,
+}
+
+impl DataStore {
+    /// `root` is `<repository>/.swamp/data`. It need not exist.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        DataStore { root: root.into(), durable: true }
+    }
+
+    /// Whether a write ends with a directory sync, so that the version survives a power failure (the default).
+    ///
+    /// File data are synced before their version appears in any case: without this, a power failure may lose the newest
+    /// versions but never tears one. A command that writes several versions and then one durable record may turn it
+    /// off, since the journals of ext4, XFS and APFS keep the order.
+    pub fn with_durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    /// Appends a version.
+    pub fn write(&self, new: &NewVersion<'_>, content: &[u8]) -> Result<Metadata, DataError> {
+        let mut pending = self.begin(new)?;
+        pending.append(content)?;
+        pending.finalize()
+    }
+
+    /// Starts a version whose content comes in pieces. Nobody sees it before it is finalized.
+    pub fn begin(&self, new: &NewVersion<'_>) -> Result<PendingVersion, DataError> {
+        let draft = new.draft();
+        let name_dir = self.name_dir(new.type_path, new.model_id, new.name)?;
+        self.check_owner(&draft, latest_in(&name_dir)?.as_ref())?;
+        PendingVersion::new(self, new.type_path, new.model_id, draft)
+    }
+
+    /// Removes a datum, or one of its versions. Returns how many versions went.
+    pub fn delete(
+        &self,
+        ty: &TypeName,
+        model_id: &str,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<usize, DataError> {
+        let model_dir = self.model_dir(ty, model_id)?;
+        let name_dir = self.name_dir(ty, model_id, name)?;
+        if !name_dir.is_dir() {
+            return Ok(0);
+        }
+        let latch = self.latch(ty, model_id)?;
+        let versions = self.versions_present(&name_dir)?;
+        let gone = match version {
+            Some(version) if !versions.contains(&version) => return Ok(0),
+            Some(version) if versions.len() > 1 => {
+                let rest = versions.iter().filter(|other| **other != version).max();
+                if let Some(rest) = rest.filter(|rest| **rest < version) {
+                    // Before the version goes, so that `latest` never points at nothing.
+                    let latest = name_dir.join("latest");
+                    marsh_fs::atomic_write(
+                        &latest,
+                        rest.to_string().as_bytes(),
+                        marsh_fs::Durability::Atomic,
+                    )?;
+                }
+                let gone = trash(&model_dir);
+                marsh_fs::rename(&name_dir.join(version.to_string()), &gone)?;
+                advance_latest(&name_dir)?;
+                gone
+            }
+            _ => {
+                let gone = trash(&model_dir);
+                marsh_fs::rename(&name_dir, &gone)?;
+                gone
+            }
+        };
+        drop(latch);
+        if self.durable {
+            marsh_fs::sync_dir(if name_dir.is_dir() { &name_dir } else { &model_dir })?;
+        }
+        marsh_fs::remove_tree(&gone)?;
+        Ok(if version.is_some() { 1 } else { versions.len() })
+    }
+
+    /// Gives a datum another name: its newest content becomes a new datum, and the old name a tombstone that leads
+    /// there. The history stays behind.
+    pub fn rename(&self, ty: &TypeName, model_id: &str, old: &str, new: &str) -> Result<Metadata, DataError> {
+        let no_such_data = || DataError::NoSuchData { name: old.to_owned() };
+        let source = latest_in(&self.name_dir(ty, model_id, old)?)?.ok_or_else(no_such_data)?;
+        if source.is_deleted() {
+            return Err(no_such_data());
+        }
+        let content = self.content(ty, model_id, old, Some(source.version))?.ok_or_else(no_such_data)?;
+        if latest_in(&self.name_dir(ty, model_id, new)?)?.is_some_and(|target| !target.is_deleted()) {
+            return Err(DataError::TargetExists { name: new.to_owned() });
+        }
+        let mut version = NewVersion {
+            type_path: ty,
+            model_id,
+            name: new,
+            content_type: &source.content_type,
+            lifetime: source.lifetime.clone(),
+            garbage_collection: source.garbage_collection.clone(),
+            streaming: source.streaming,
+            tags: source.tags.clone(),
+            owner: source.owner_definition.clone(),
+            lifecycle: None,
+            renamed_to: None,
+        };
+        let copy = self.write(&version, &content)?;
+        let renamed_at = marsh_types::time::iso_millis(jiff::Timestamp::now());
+        let tombstone = serde_json::json!({"renamedTo": new, "renamedAt": renamed_at}).to_string();
+        version.name = old;
+        version.content_type = "application/json";
+        version.streaming = false;
+        version.lifecycle = Some(Metadata::DELETED.to_owned());
+        version.renamed_to = Some(new.to_owned());
+        match self.write(&version, tombstone.as_bytes()) {
+            Ok(_) => Ok(copy),
+            Err(error) => {
+                self.delete(ty, model_id, new, Some(copy.version))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what writers that died left of unfinished versions, if it is older than `age`. Returns how much that was.
+    /// Nothing needs this but the disk; `age` must be longer than any run takes, since a writer at work looks the same.
+    pub fn sweep(&self, age: Duration) -> Result<usize, DataError> {
+        let mut swept = 0;
+        sweep_below(&self.root, SystemTime::now() - age, &mut swept)?;
+        Ok(swept)
+    }
+
+    pub(crate) fn check_owner(&self, new: &Metadata, existing: Option<&Metadata>) -> Result<(), DataError> {
+        match existing {
+            Some(existing) if !existing.owner_definition.is_same(&new.owner_definition) => {
+                Err(DataError::OwnerMismatch {
+                    name: new.name.clone(),
+                    existing: existing.owner_definition.describe(),
+                    writer: new.owner_definition.describe(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Serialises the writers of one model while they take a number and move `latest`. `None` where there are no file
+    /// locks: numbers are claimed by exclusive rename all the same, only `latest` may step back for an instant.
+    pub(crate) fn latch(&self, ty: &TypeName, model_id: &str) -> Result<Option<LockFile>, DataError> {
+        let path = self.model_dir(ty, model_id)?.join(LATCH);
+        match marsh_fs::lock_exclusive(&path, LATCH_TIMEOUT, "data write", &mut |_| {}) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::Unsupported { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn versions_present(&self, name_dir: &Path) -> Result<Vec<u32>, DataError> {
+        let mut numbers = version_numbers(name_dir)?;
+        numbers.retain(|number| name_dir.join(number.to_string()).join("metadata.yaml").is_file());
+        Ok(numbers)
+    }
+}
+
+fn sweep_below(dir: &Path, before: SystemTime, swept: &mut usize) -> Result<(), DataError> {
+    let Some(entries) = found(dir, std::fs::read_dir(dir))? else { return Ok(()) };
+    for entry in entries.flatten() {
+        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        let Ok(metadata) = entry.metadata() else { continue };
+        if !metadata.is_dir() {
+            continue;
+        }
+        if !is_private(&name) {
+            sweep_below(&path, before, swept)?;
+        } else if metadata.modified().is_ok_and(|modified| modified < before) {
+            marsh_fs::remove_tree(&path)?;
+            *swept += 1;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Digests and random bytes, by sha1, sha2 and the kernel.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+
+pub(crate) const OPS: &[Op] = &[
+    plain("crypto.random", random),
+    plain("crypto.uuid", uuid),
+    plain("crypto.digest", digest),
+    plain("crypto.hash", hash),
+    plain("crypto.update", update),
+    plain("crypto.copy", copy),
+    plain("crypto.finish", finish),
+];
+
+/// Hashes in progress (node's `createHash`), by number.
+pub(crate) type Digests = Mutex<HashMap<u64, Hash>>;
+
+#[derive(Clone)]
+pub(crate) enum Hash {
+    Sha1(Sha1),
+    Sha256(Sha256),
+    Sha384(Sha384),
+    Sha512(Sha512),
+}
+
+impl Hash {
+    fn new(name: &str) -> Result<Hash, HostError> {
+        match name.to_ascii_lowercase().replace('-', "").as_str() {
+            "sha1" => Ok(Hash::Sha1(Sha1::new())),
+            "sha256" => Ok(Hash::Sha256(Sha256::new())),
+            "sha384" => Ok(Hash::Sha384(Sha384::new())),
+            "sha512" => Ok(Hash::Sha512(Sha512::new())),
+            _ => Err(HostError::unsupported(&format!("the digest '{name}'"))),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hash::Sha1(hash) => hash.update(bytes),
+            Hash::Sha256(hash) => hash.update(bytes),
+            Hash::Sha384(hash) => hash.update(bytes),
+            Hash::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        match self {
+            Hash::Sha1(hash) => hash.finalize().to_vec(),
+            Hash::Sha256(hash) => hash.finalize().to_vec(),
+            Hash::Sha384(hash) => hash.finalize().to_vec(),
+            Hash::Sha512(hash) => hash.finalize().to_vec(),
+        }
+    }
+}
+
+fn random(_env: &Env, args: &Args) -> HostResult {
+    let wanted = args.num(0)? as usize;
+    if wanted > 64 << 20 {
+        return Err(HostError::new("RangeError", "too many random bytes at once"));
+    }
+    let mut bytes = vec![0_u8; wanted];
+    let mut filled = 0;
+    while filled < wanted {
+        let rest = &mut bytes[filled..];
+        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| crate::errors::io(&error.into(), "getrandom"))?;
+    }
+    Ok(Val::Bytes(bytes))
+}
+
+fn uuid(_env: &Env, _args: &Args) -> HostResult {
+    Ok(Val::Str(uuid::Uuid::new_v4().to_string()))
+}
+
+fn digest(_env: &Env, args: &Args) -> HostResult {
+    let mut hash = Hash::new(args.str(0)?)?;
+    hash.update(args.bytes(1)?);
+    Ok(Val::Bytes(hash.finish()))
+}
+
+fn hash(env: &Env, args: &Args) -> HostResult {
+    let hash = Hash::new(args.str(0)?)?;
+    let id = env.next_id();
+    lock(&env.digests).insert(id, hash);
+    Ok(Val::Num(id as f64))
+}
+
+fn gone() -> HostError {
+    HostError::new("Error", "Digest already called")
+}
+
+fn update(env: &Env, args: &Args) -> HostResult {
+    let mut digests = lock(&env.digests);
+    digests.get_mut(&(args.num(0)? as u64)).ok_or_else(gone)?.update(args.bytes(1)?);
+    Ok(Val::Undefined)
+}
+
+fn copy(env: &Env, args: &Args) -> HostResult {
+    let mut digests = lock(&env.digests);
+    let hash = digests.get(&(args.num(0)? as u64)).ok_or_else(gone)?.clone();
+    let id = env.next_id();
+    digests.insert(id, hash);
+    Ok(Val::Num(id as f64))
+}
+
+fn finish(env: &Env, args: &Args) -> HostResult {
+    let hash = lock(&env.digests).remove(&(args.num(0)? as u64)).ok_or_else(gone)?;
+    Ok(Val::Bytes(hash.finish()))
+}

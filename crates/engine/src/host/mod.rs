@@ -1,0 +1,15 @@
+//! The host operations, by topic. Each table is reached only through the gate.
+
+pub(crate) mod calls;
+pub(crate) mod crypto;
+pub(crate) mod fs;
+pub(crate) mod fs_read;
+pub(crate) mod os;
+pub(crate) mod process;
+pub(crate) mod text;
+pub(crate) mod url;
+
+use crate::gate::Op;
+
+pub(crate) const TABLES: &[&[Op]] =
+    &[calls::OPS, crypto::OPS, fs::OPS, fs_read::OPS, os::OPS, process::OPS, text::OPS, url::OPS];

@@ -1,0 +1,85 @@
+//! Environment, identity, and facts about the machine.
+
+use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+
+pub(crate) const OPS: &[Op] = &[
+    plain("env.get", env_get),
+    plain("env.set", env_set),
+    plain("env.delete", env_delete),
+    plain("env.all", env_all),
+    plain("os.info", info),
+    plain("os.hostname", hostname),
+    plain("os.memory", memory),
+    plain("time.now", now),
+];
+
+fn name(args: &Args) -> Result<&str, HostError> {
+    let name = args.str(0)?;
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(HostError::type_error(format!("Key is invalid: {name:?}")));
+    }
+    Ok(name)
+}
+
+fn env_get(env: &Env, args: &Args) -> HostResult {
+    Ok(lock(&env.vars).get(name(args)?).map_or(Val::Undefined, |value| Val::Str(value.clone())))
+}
+
+fn env_set(env: &Env, args: &Args) -> HostResult {
+    let value = args.str(1)?;
+    if value.contains('\0') {
+        return Err(HostError::type_error("Value contains a NUL byte"));
+    }
+    lock(&env.vars).insert(name(args)?.to_owned(), value.to_owned());
+    Ok(Val::Undefined)
+}
+
+fn env_delete(env: &Env, args: &Args) -> HostResult {
+    lock(&env.vars).remove(name(args)?);
+    Ok(Val::Undefined)
+}
+
+fn env_all(env: &Env, _args: &Args) -> HostResult {
+    let text = serde_json::to_string(&*lock(&env.vars));
+    text.map(Val::Json).map_err(|error| HostError::new("Error", error.to_string()))
+}
+
+fn info(env: &Env, _args: &Args) -> HostResult {
+    let uname = rustix::system::uname();
+    let text = |text: &std::ffi::CStr| Val::Str(text.to_string_lossy().into_owned());
+    let exe = std::env::current_exe().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Val::Map(vec![
+        ("pid", Val::Num(std::process::id().into())),
+        ("ppid", Val::Num(std::os::unix::process::parent_id().into())),
+        ("uid", Val::Num(rustix::process::getuid().as_raw().into())),
+        ("gid", Val::Num(rustix::process::getgid().as_raw().into())),
+        ("os", Val::Str(if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS }.to_owned())),
+        ("arch", Val::Str(std::env::consts::ARCH.to_owned())),
+        ("release", text(uname.release())),
+        ("version", text(uname.version())),
+        ("sysname", text(uname.sysname())),
+        ("machine", text(uname.machine())),
+        ("exe", Val::Str(exe)),
+        ("cwd", Val::Str(env.cwd.to_string_lossy().into_owned())),
+        ("cpus", Val::Num(std::thread::available_parallelism().map_or(1, usize::from) as f64)),
+        ("args", Val::List(env.args.iter().cloned().map(Val::Str).collect())),
+    ]))
+}
+
+fn hostname(_env: &Env, _args: &Args) -> HostResult {
+    Ok(Val::Str(rustix::system::uname().nodename().to_string_lossy().into_owned()))
+}
+
+fn memory(env: &Env, _args: &Args) -> HostResult {
+    let used = env.shared.heap.used() as f64;
+    Ok(Val::Map(vec![
+        ("rss", Val::Num(used)),
+        ("heapTotal", Val::Num(used)),
+        ("heapUsed", Val::Num(used)),
+        ("external", Val::Num(0.0)),
+    ]))
+}
+
+fn now(env: &Env, _args: &Args) -> HostResult {
+    Ok(Val::Num(env.started.elapsed().as_secs_f64() * 1e3))
+}

@@ -1,0 +1,106 @@
+//! URLs, by the url crate; JavaScript keeps only the serialised parts.
+
+use url::Url;
+use url::quirks;
+
+use crate::gate::{Args, Env, HostError, HostResult, Op, Val, plain};
+
+pub(crate) const OPS: &[Op] = &[
+    plain("url.parse", parse),
+    plain("url.set", set),
+    plain("url.query", query),
+    plain("url.encode", encode),
+    plain("url.toPath", to_path),
+    plain("url.fromPath", from_path),
+];
+
+fn parts(url: &Url) -> Val {
+    let text = |text: &str| Val::Str(text.to_owned());
+    Val::Map(vec![
+        ("href", text(quirks::href(url))),
+        ("origin", Val::Str(quirks::origin(url))),
+        ("protocol", text(quirks::protocol(url))),
+        ("username", text(quirks::username(url))),
+        ("password", text(quirks::password(url))),
+        ("host", text(quirks::host(url))),
+        ("hostname", text(quirks::hostname(url))),
+        ("port", text(quirks::port(url))),
+        ("pathname", text(quirks::pathname(url))),
+        ("search", text(quirks::search(url))),
+        ("hash", text(quirks::hash(url))),
+    ])
+}
+
+/// `(url, base or nothing)`; nothing comes back for an invalid one.
+fn parse(_env: &Env, args: &Args) -> HostResult {
+    let base = match args.opt_str(1) {
+        None => None,
+        Some(base) => match Url::parse(base) {
+            Ok(base) => Some(base),
+            Err(_) => return Ok(Val::Null),
+        },
+    };
+    let parsed = Url::options().base_url(base.as_ref()).parse(args.str(0)?);
+    Ok(parsed.map_or(Val::Null, |url| parts(&url)))
+}
+
+/// `(href, part, value)`; a value that the part cannot take changes nothing, as the web says.
+fn set(_env: &Env, args: &Args) -> HostResult {
+    let invalid = |_| HostError::type_error("Invalid URL");
+    let mut url = Url::parse(args.str(0)?).map_err(invalid)?;
+    let value = args.str(2)?;
+    let set = match args.str(1)? {
+        "href" => {
+            url = Url::parse(value).map_err(invalid)?;
+            Ok(())
+        }
+        "protocol" => quirks::set_protocol(&mut url, value),
+        "username" => quirks::set_username(&mut url, value),
+        "password" => quirks::set_password(&mut url, value),
+        "host" => quirks::set_host(&mut url, value),
+        "hostname" => quirks::set_hostname(&mut url, value),
+        "port" => quirks::set_port(&mut url, value),
+        "pathname" => {
+            quirks::set_pathname(&mut url, value);
+            Ok(())
+        }
+        "search" => {
+            quirks::set_search(&mut url, value);
+            Ok(())
+        }
+        "hash" => {
+            quirks::set_hash(&mut url, value);
+            Ok(())
+        }
+        other => return Err(HostError::type_error(format!("a URL has no '{other}'"))),
+    };
+    // Refused or not, what the URL is now is the answer.
+    match set {
+        Ok(()) | Err(()) => Ok(parts(&url)),
+    }
+}
+
+/// `a=1&b=2` to a flat list.
+fn query(_env: &Env, args: &Args) -> HostResult {
+    let pairs = url::form_urlencoded::parse(args.str(0)?.as_bytes());
+    Ok(Val::List(
+        pairs.flat_map(|(name, value)| [Val::Str(name.into_owned()), Val::Str(value.into_owned())]).collect(),
+    ))
+}
+
+/// A JSON list of pairs to `a=1&b=2`.
+fn encode(_env: &Env, args: &Args) -> HostResult {
+    let pairs: Vec<(String, String)> = args.json(0)?;
+    Ok(Val::Str(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()))
+}
+
+fn to_path(_env: &Env, args: &Args) -> HostResult {
+    let path = Url::parse(args.str(0)?).ok().and_then(|url| url.to_file_path().ok());
+    let path = path.ok_or_else(|| HostError::type_error("Must be a file URL"))?;
+    Ok(Val::Str(path.to_string_lossy().into_owned()))
+}
+
+fn from_path(env: &Env, args: &Args) -> HostResult {
+    let url = Url::from_file_path(env.path(args.str(0)?));
+    url.map(|url| Val::Str(url.into())).map_err(|()| HostError::type_error("Must be an absolute path"))
+}

@@ -1,0 +1,44 @@
+// Blob and File: bytes with a type.
+
+import { call as host, lazy, register } from "marsh:core";
+import { missing } from "marsh:unsupported";
+
+const kBytes = Symbol("bytes");
+
+function bytesOf(part) {
+  if (part instanceof Blob) return part[kBytes];
+  if (part instanceof ArrayBuffer || ArrayBuffer.isView(part)) return lazy("marsh:text").bytesOf(part);
+  return host("text.utf8", String(part));
+}
+
+export class Blob {
+  constructor(parts = [], { type = "" } = {}) {
+    const chunks = [...parts].map(bytesOf);
+    const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    Object.defineProperty(this, kBytes, { value: bytes });
+    Object.defineProperty(this, "type", { value: String(type).toLowerCase(), enumerable: true });
+  }
+  get size() { return this[kBytes].length; }
+  async arrayBuffer() { return this[kBytes].slice().buffer; }
+  async bytes() { return this[kBytes].slice(); }
+  async text() { return new (lazy("marsh:text").TextDecoder)().decode(this[kBytes]); }
+  slice(start = 0, end = this.size, type = "") { return new Blob([this[kBytes].slice(start, end)], { type }); }
+  get [Symbol.toStringTag]() { return "Blob"; }
+}
+Blob.prototype.stream = missing("Blob.stream");
+
+export class File extends Blob {
+  constructor(parts, name, options = {}) {
+    super(parts, options);
+    Object.defineProperty(this, "name", { value: String(name), enumerable: true });
+    Object.defineProperty(this, "lastModified", { value: options.lastModified ?? Date.now(), enumerable: true });
+  }
+  get [Symbol.toStringTag]() { return "File"; }
+}
+
+register("marsh:blob", { Blob, File, FormData: missing("FormData") });

@@ -1,0 +1,86 @@
+// The one place where JavaScript meets the native functions. Nothing else in the runtime can reach them: this module
+// takes them out of the global object while it is evaluated, and only the surface may import it.
+
+const native = globalThis.__marsh;
+delete globalThis.__marsh;
+
+export const call = native.call;
+
+const waiting = new Map();
+
+/** Start a host operation; the promise settles when its completion arrives. */
+export function start(name, ...args) {
+  const { promise, resolve, reject } = Promise.withResolvers();
+  waiting.set(native.start(name, ...args), { resolve, reject });
+  return promise;
+}
+
+export function complete(op, ok, value) {
+  const waiter = waiting.get(op);
+  waiting.delete(op);
+  if (ok) waiter?.resolve(value);
+  else waiter?.reject(value);
+}
+
+// Modules of the surface that are evaluated on first use register what they export here.
+const registry = new Map();
+
+export function register(name, exports) {
+  registry.set(name, exports);
+  return exports;
+}
+
+export function lazy(name) {
+  if (!registry.has(name)) native.evaluate(name);
+  return registry.get(name);
+}
+
+/** A global that is evaluated on first use, and looks like a plain data property from then on. */
+export function lazyProperty(target, key, get, enumerable = false) {
+  const settle = (value) =>
+    Object.defineProperty(target, key, { value, writable: true, enumerable, configurable: true });
+  Object.defineProperty(target, key, {
+    get() {
+      const value = get();
+      settle(value);
+      return value;
+    },
+    set: settle,
+    enumerable,
+    configurable: true,
+  });
+}
+
+const errorMakers = new Map([
+  ["Error", Error],
+  ["TypeError", TypeError],
+  ["RangeError", RangeError],
+  ["Uncatchable", Error],
+]);
+
+/** From a failed host operation to the error that Deno would throw. */
+export function makeError(className, message, code, data) {
+  let error;
+  if (className === "Unsupported") {
+    error = unsupportedError(message);
+  } else if (className.startsWith("DOMException:")) {
+    error = new DOMException(message, className.slice(13));
+  } else {
+    const Class = errorMakers.get(className) ?? lazy("marsh:errors").errors[className] ?? Error;
+    error = new Class(message);
+  }
+  if (code != null) error.code = code;
+  if (data != null) error.data = JSON.parse(data);
+  return error;
+}
+
+export function unsupportedError(message) {
+  const error = new Error(message);
+  error.name = "Unsupported";
+  error.code = "MARSH_UNSUPPORTED";
+  return error;
+}
+
+export function unsupported(name) {
+  return unsupportedError(`${name} is not available in marsh's engine`);
+}

@@ -1,0 +1,94 @@
+// The Deno namespace. What is here works; every other member that Deno has throws with its name.
+
+import { call as host, lazy, lazyProperty, register } from "marsh:core";
+import { errors } from "marsh:errors";
+import { missing, missingNamespace } from "marsh:unsupported";
+
+const info = host("os.info");
+const arch = info.arch === "arm64" ? "aarch64" : info.arch;
+const vendor = info.os === "darwin" ? "apple" : "unknown";
+const target = `${arch}-${vendor}-${info.os === "linux" ? "linux-gnu" : info.os}`;
+
+const env = Object.freeze({
+  get: (name) => host("env.get", String(name)),
+  set: (name, value) => host("env.set", String(name), String(value)),
+  delete: (name) => host("env.delete", String(name)),
+  has: (name) => host("env.get", String(name)) !== undefined,
+  toObject: () => host("env.all"),
+});
+
+function writer(stream) {
+  return {
+    writeSync(bytes) {
+      host("output", stream, bytes);
+      return bytes.length;
+    },
+    async write(bytes) { return this.writeSync(bytes); },
+    isTerminal: () => false,
+    close() {},
+    get writable() { return missingNamespace(`Deno.${stream}.writable`); },
+  };
+}
+
+const granted = Object.freeze({ state: "granted", onchange: null, partial: false });
+
+export const Deno = {
+  env,
+  errors,
+  args: info.args,
+  pid: info.pid,
+  ppid: info.ppid,
+  noColor: true,
+  mainModule: "file:///marsh",
+  build: Object.freeze({ target, arch, os: info.os, vendor, env: info.os === "linux" ? "gnu" : undefined, standalone: false }),
+  version: Object.freeze({ deno: "2.5.0", v8: "0.0.0", typescript: "5.9.2" }),
+  cwd: () => info.cwd,
+  hostname: () => host("os.hostname"),
+  execPath: () => info.exe,
+  osRelease: () => info.release,
+  uid: () => info.uid,
+  gid: () => info.gid,
+  exitCode: 0,
+  exit: (code = 0) => host("exit", Number(code) || 0),
+  memoryUsage: () => host("os.memory"),
+  inspect: (value, options) => lazy("marsh:inspect").inspect(value, options),
+  stdout: writer("stdout"),
+  stderr: writer("stderr"),
+  stdin: missingNamespace("Deno.stdin"),
+  isatty: () => false,
+  addSignalListener() {},
+  removeSignalListener() {},
+  refTimer() {},
+  unrefTimer() {},
+  kill: (pid, signal = "SIGTERM") => host("process.killPid", Number(pid), String(signal)),
+  permissions: Object.freeze({
+    query: async () => granted, querySync: () => granted, request: async () => granted, requestSync: () => granted,
+    revoke: async () => granted, revokeSync: () => granted,
+  }),
+  customInspect: Symbol.for("Deno.customInspect"),
+};
+Deno[Symbol.toStringTag] = "Deno";
+
+for (const name of ["Command", "ChildProcess"]) lazyProperty(Deno, name, () => lazy("marsh:deno_command")[name], true);
+for (const name of [
+  "readFile", "readTextFile", "writeFile", "writeTextFile", "stat", "lstat", "mkdir", "readDir", "remove", "rename",
+  "copyFile", "chmod", "realPath", "readLink", "symlink", "link", "truncate", "utime", "makeTempFile", "makeTempDir",
+]) {
+  for (const key of [name, `${name}Sync`]) lazyProperty(Deno, key, () => lazy("marsh:deno_fs")[key], true);
+}
+
+for (const name of [
+  "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface", "FsFile", "HttpClient",
+  "Listener", "PermissionStatus", "Permissions", "Process", "QuicEndpoint", "QuicIncoming", "QuicListener", "Kv", "AtomicOperation", "KvU64",
+  "bench", "chdir", "chown", "chownSync", "close", "connect", "connectQuic", "connectTls", "consoleSize", "create",
+  "createHttpClient", "createSync", "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
+  "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "open", "openKv", "openSync",
+  "osUptime", "read", "resolveDns", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
+  "spawnAndWaitSync", "startTls", "systemMemoryInfo", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
+  "watchFs", "write",
+]) {
+  Deno[name] = missing(`Deno.${name}`);
+}
+for (const name of ["jupyter", "lint", "telemetry", "webgpu"]) Deno[name] = missingNamespace(`Deno.${name}`);
+
+register("marsh:deno", { Deno });

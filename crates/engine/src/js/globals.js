@@ -1,0 +1,82 @@
+// The global object: light things now, heavy ones on first use.
+
+import { call as host, lazy, lazyProperty, unsupported } from "marsh:core";
+import { AbortController, AbortSignal } from "marsh:abort";
+import { CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent, PromiseRejectionEvent } from "marsh:events";
+import { console } from "marsh:console";
+import * as timers from "marsh:timers";
+import { missing, missingNamespace } from "marsh:unsupported";
+
+function define(name, value) {
+  Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+}
+
+function late(module, ...names) {
+  for (const name of names) lazyProperty(globalThis, name, () => lazy(module)[name]);
+}
+
+define("self", globalThis);
+define("global", globalThis);
+define("console", console);
+const { setTimeout, setInterval, setImmediate, clearTimeout } = timers;
+const functions = { setTimeout, setInterval, setImmediate, clearTimeout };
+functions.clearInterval = clearTimeout;
+functions.clearImmediate = clearTimeout;
+for (const [name, value] of Object.entries(functions)) define(name, value);
+const classes = {
+  AbortController, AbortSignal, Event, EventTarget, CustomEvent, ErrorEvent, MessageEvent, PromiseRejectionEvent,
+};
+for (const [name, value] of Object.entries(classes)) define(name, value);
+
+late("marsh:text", "TextEncoder", "TextDecoder", "atob", "btoa");
+late("marsh:url", "URL", "URLSearchParams");
+late("marsh:crypto", "crypto", "Crypto", "SubtleCrypto", "CryptoKey");
+late("marsh:clone", "structuredClone");
+late("marsh:blob", "Blob", "File", "FormData");
+late("marsh:headers", "Headers");
+late("marsh:performance", "performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure");
+late("marsh:deno", "Deno");
+lazyProperty(globalThis, "process", () => lazy("node:process"));
+lazyProperty(globalThis, "Buffer", () => lazy("node:buffer").Buffer);
+lazyProperty(globalThis, "navigator", () => {
+  const { cpus, os } = host("os.info");
+  return Object.freeze({
+    userAgent: "marsh", hardwareConcurrency: cpus, language: "en-US", languages: Object.freeze(["en-US"]), platform: os,
+  });
+});
+define("alert", (message) => console.log(message));
+
+for (const name of [
+  "fetch", "Request", "Response", "WebSocket", "XMLHttpRequest", "EventSource", "BroadcastChannel", "MessageChannel",
+  "MessagePort", "Worker", "URLPattern", "ReadableStream", "WritableStream", "TransformStream", "TextDecoderStream",
+  "TextEncoderStream", "CompressionStream", "DecompressionStream", "ByteLengthQueuingStrategy",
+  "CountQueuingStrategy", "FileReader", "ImageData", "prompt", "confirm",
+]) {
+  define(name, missing(name));
+}
+for (const name of ["WebAssembly", "Intl", "caches", "localStorage", "sessionStorage"]) {
+  define(name, missingNamespace(name));
+}
+for (const method of ["toLocaleString"]) {
+  // Without Intl there is one locale; grouping would be a guess about it.
+  const plain = Number.prototype[method];
+  Number.prototype[method] = function (locales, options) {
+    if (options !== undefined) throw unsupported("Number.prototype.toLocaleString with options");
+    return plain.call(this);
+  };
+}
+
+const target = new EventTarget();
+for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {
+  define(name, target[name].bind(target));
+}
+
+/** Whether the default action is to happen. */
+export function dispatchGlobal(type, init) {
+  const handler = globalThis[`on${type}`];
+  if (!target.hasListeners(type) && typeof handler !== "function") return true;
+  const Class = type === "error" ? ErrorEvent : PromiseRejectionEvent;
+  const event = new Class(type, { ...init, cancelable: true });
+  if (typeof handler === "function") handler.call(globalThis, event);
+  return target.dispatchEvent(event);
+}

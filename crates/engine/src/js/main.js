@@ -1,0 +1,120 @@
+// The entry points that the event loop calls, and the life of a call.
+
+import { call as host, complete, lazy, makeError, start as hostStart } from "marsh:core";
+import { AbortController, abortWith } from "marsh:abort";
+import { fireTimer } from "marsh:timers";
+import { dispatchGlobal } from "marsh:globals";
+
+let dispatch;
+const controllers = new Map();
+
+async function load(url, driverName, engineVersion) {
+  try {
+    const driver = await import(driverName);
+    const namespace = await import(url);
+    const externals = {};
+    for (const name of host("load.externals")) externals[name] = await import(name);
+    if (typeof driver.dispatch !== "function") throw new TypeError("the driver exports no dispatch");
+    dispatch = driver.dispatch;
+    await driver.init?.({ namespace, externals, engineVersion });
+    host("load.done");
+  } catch (error) {
+    host("load.done", describe(error));
+  }
+}
+
+const json = (value) => JSON.stringify(value) ?? "null";
+
+async function start(id, op, params) {
+  const controller = new AbortController();
+  controllers.set(id, controller);
+  const context = {
+    id,
+    signal: controller.signal,
+    request: (method, params) => hostStart("bridge.request", id, method, json(params)),
+    requestSync: (method, params) => host("bridge.request", id, method, json(params)),
+    notify: (method, params) => host("bridge.notify", id, method, json(params)),
+  };
+  try {
+    const result = await dispatch(op, JSON.parse(params), context);
+    host("call.done", id, json(result));
+  } catch (error) {
+    host("call.done", id, null, describe(error));
+  } finally {
+    controllers.delete(id);
+  }
+}
+
+function abort(id, reason) {
+  const controller = controllers.get(id);
+  if (controller) abortWith(controller, new DOMException(reason || "The call was cancelled", "AbortError"));
+}
+
+// ---- errors ----
+
+const asString = (value) => (typeof value === "string" ? value : undefined);
+
+/** What a thrown value says about itself, as JSON; never throws. */
+function describe(error) {
+  const said = {};
+  try {
+    if ((typeof error !== "object" && typeof error !== "function") || error === null) {
+      said.message = typeof error === "string" ? error : `thrown: ${String(error)}`;
+      return JSON.stringify(said);
+    }
+    said.name = asString(error.name);
+    said.message = asString(error.message) ?? `thrown: ${lazy("marsh:inspect").inspect(error)}`;
+    said.stack = asString(error.stack);
+    said.code = asString(error.code);
+    if (error.cause !== undefined && said.stack !== undefined) {
+      said.stack += `Caused by: ${asString(error.cause?.stack) ? `${error.cause.name}: ${error.cause.message}\n${error.cause.stack}` : String(error.cause)}`;
+    }
+    try {
+      said.data = error.data === undefined ? undefined : JSON.parse(json(error.data));
+    } catch {
+      // Data that JSON cannot say is left out.
+    }
+    return JSON.stringify(said);
+  } catch {
+    return JSON.stringify({ name: said.name, message: said.message ?? "an error that cannot be read" });
+  }
+}
+
+// ---- rejections that nobody handles ----
+
+const rejected = new Map();
+
+function rejection(promise, reason, handled) {
+  if (handled) rejected.delete(promise);
+  else rejected.set(promise, { reason, owner: host("current") });
+}
+
+/** Called when the microtasks have run dry: what is still unhandled now counts. */
+function unhandled() {
+  if (rejected.size === 0) return undefined;
+  const list = [];
+  for (const [promise, { reason, owner }] of rejected) {
+    if (!dispatchGlobal("unhandledrejection", { promise, reason })) continue;
+    list.push([owner, JSON.parse(describe(reason))]);
+  }
+  rejected.clear();
+  return list.length ? JSON.stringify(list) : undefined;
+}
+
+/** Run a callback whose exception has nowhere to go: it fails the call it runs for. */
+export function guard(callback, ...args) {
+  try {
+    callback(...args);
+  } catch (error) {
+    report(error);
+  }
+}
+
+function report(error) {
+  if (dispatchGlobal("error", { error, message: error?.message })) host("uncaught", describe(error));
+}
+globalThis.reportError = report;
+
+const timer = (id) => guard(fireTimer, id);
+
+export const entry = { load, start, abort, complete, timer, rejection, unhandled, describe, makeError };

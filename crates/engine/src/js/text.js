@@ -1,0 +1,69 @@
+// TextEncoder, TextDecoder, atob, btoa; the tables are Rust's.
+
+import { call as host, register } from "marsh:core";
+
+/** The bytes of any buffer source, without copying. */
+export function bytesOf(source) {
+  if (source === undefined) return new Uint8Array(0);
+  if (source instanceof Uint8Array) return source;
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (source instanceof ArrayBuffer || source instanceof SharedArrayBuffer) return new Uint8Array(source);
+  throw new TypeError("expected an ArrayBuffer or a view of one");
+}
+
+export class TextEncoder {
+  get encoding() { return "utf-8"; }
+  encode(text = "") { return host("text.utf8", String(text)); }
+  encodeInto(text, target) {
+    let read = 0;
+    let written = 0;
+    for (const character of String(text)) {
+      const bytes = this.encode(character);
+      if (written + bytes.length > target.length) break;
+      target.set(bytes, written);
+      written += bytes.length;
+      read += character.length;
+    }
+    return { read, written };
+  }
+  get [Symbol.toStringTag]() { return "TextEncoder"; }
+}
+
+export class TextDecoder {
+  #label;
+  #held = null;
+  constructor(label = "utf-8", { fatal = false, ignoreBOM = false } = {}) {
+    this.#label = host("text.label", String(label).trim());
+    this.fatal = !!fatal;
+    this.ignoreBOM = !!ignoreBOM;
+  }
+  get encoding() { return this.#label; }
+  decode(source, { stream = false } = {}) {
+    const [text, held] = host("text.decode", this.#label, bytesOf(source), this.fatal, this.ignoreBOM, !!stream, this.#held);
+    this.#held = held;
+    return text;
+  }
+  get [Symbol.toStringTag]() { return "TextDecoder"; }
+}
+
+export function btoa(text) {
+  text = String(text);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 255) throw new DOMException("The string contains characters outside of Latin1", "InvalidCharacterError");
+    bytes[at] = code;
+  }
+  return host("base64.encode", bytes);
+}
+
+export function atob(text) {
+  text = String(text);
+  if (/[-_]/.test(text)) throw new DOMException("Failed to decode base64: invalid character", "InvalidCharacterError");
+  const bytes = host("base64.decode", text);
+  let out = "";
+  for (let at = 0; at < bytes.length; at += 8192) out += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return out;
+}
+
+register("marsh:text", { TextEncoder, TextDecoder, atob, btoa, bytesOf });

@@ -1,0 +1,63 @@
+//! The embedded JavaScript runtime of marsh: QuickJS-ng with a web, Deno and node surface.
+//!
+//! Used only inside a host process. One [`ModuleRuntime`] is one engine runtime on a thread of its own, which runs one
+//! *module version*. Calls on it interleave at their awaits.
+//!
+//! # The driver
+//!
+//! The caller supplies an ES module ([`Driver`]) that stands between the module and its calls:
+//!
+//! ```js
+//! export function init({ namespace, externals, engineVersion }) {}   // once, after the module has been evaluated
+//! export function dispatch(op, params, call) {}                      // for each call; may return a promise
+//! ```
+//!
+//! where `call` is `{ id, signal, request(method, params), requestSync(method, params), notify(method, params) }`.
+//! What `dispatch` comes to is delivered as JSON.
+//!
+//! # How it runs
+//!
+//! The thread takes one event at a time (a call to start, a completed host operation, a due timer, a cancellation),
+//! runs its JavaScript, and drains the microtask queue before the next: a *slice*. Every slice has an owner, the call
+//! it runs for; that is how output, children and unhandled rejections find their call. Host operations carry plain data
+//! through one gate (`gate.rs`), and their asynchronous halves run on other threads, so no JavaScript value is ever
+//! held outside the thread.
+//!
+//! # What happens at the end of a call
+//!
+//! * Children that the call started and that still run are killed, with their process group.
+//! * Timers and completions that it left behind stay where they are, and run only while some call is in flight.
+//! * After [`ModuleRuntime::interrupt`], `Deno.exit` or a heap that stays full, the runtime is *tainted*: calls in flight
+//!   may finish, new ones are refused.
+//!
+//! # Where the promises are held
+//!
+//! | promise | test |
+//! |---|---|
+//! | a call ends when interrupted, whatever it does; memory and stack limits fail one call | `tests/it/limits.rs` |
+//! | load, call, errors, attribution, exit, rejection | `tests/it/calls.rs` |
+//! | no leftover process, no growth, no abort | `tests/lifecycle.rs` |
+//! | compiled code is loaded only if genuine | `tests/it/bytecode.rs` |
+//! | the surface | `tests/it/{deno_files,deno_command,web,node}.rs` |
+
+mod api;
+mod bytecode;
+mod errors;
+mod gate;
+mod heap;
+mod host;
+mod io;
+mod loader;
+mod node_missing;
+mod runtime;
+mod shared;
+mod surface;
+mod thread;
+mod timers;
+
+pub use api::{
+    Bridge, BridgeError, Driver, EngineError, EngineErrorKind, External, Limits, Location, Options, Reply,
+    Source, Stats,
+};
+pub use runtime::ModuleRuntime;
+pub use surface::engine_version;

@@ -1,0 +1,162 @@
+//! Which modules a runtime can import, and turning their source into engine modules.
+//!
+//! Names: the module's own URL, the externals' specifiers, the driver, `node:*`, and the surface's `marsh:*`, which only
+//! the surface itself may import (so that a module cannot reach the native functions). Nothing is resolved on disk.
+//!
+//! Held by `tests/it/bytecode.rs`, `tests/it/node.rs`.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use rquickjs::loader::{ImportAttributes, Loader, Resolver};
+use rquickjs::module::{Declared, WriteOptions};
+use rquickjs::{Ctx, Error, Module};
+
+use crate::bytecode::{Cache, Key};
+use crate::gate::lock;
+use crate::{node_missing, surface};
+
+/// Where the text of a module comes from.
+pub(crate) enum Text {
+    Static(&'static str),
+    File(PathBuf),
+}
+
+/// What happened while loading, for the error message and the counters.
+#[derive(Default)]
+pub(crate) struct Record {
+    /// Modules loaded, with whether their code came from the cache.
+    pub(crate) loaded: Vec<(String, bool)>,
+    /// The module whose source did not parse.
+    pub(crate) syntax_error_in: Option<String>,
+}
+
+pub(crate) struct Modules {
+    texts: HashMap<String, Text>,
+    externals: HashSet<String>,
+    cache: Option<Cache>,
+    pub(crate) record: Mutex<Record>,
+}
+
+/// Compiled surface modules of this process: the same for every runtime, and small.
+static SURFACE_CODE: LazyLock<Mutex<CodeByName>> = LazyLock::new(Default::default);
+
+type CodeByName = HashMap<&'static str, Arc<[u8]>>;
+
+impl Modules {
+    pub(crate) fn new(
+        texts: HashMap<String, Text>,
+        externals: HashSet<String>,
+        cache: Option<Cache>,
+    ) -> Modules {
+        Modules { texts, externals, cache, record: Mutex::default() }
+    }
+
+    /// Whether `name` is a module that the caller provides beside the module itself and the driver.
+    pub(crate) fn is_external(&self, name: &str) -> bool {
+        self.externals.contains(name)
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.texts.contains_key(name)
+    }
+
+    pub(crate) fn declare<'js>(&self, ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Module<'js, Declared>> {
+        let module = match self.texts.get(name) {
+            None => self.declare_surface(ctx, name)?,
+            Some(Text::Static(code)) => self.compile_or_load(ctx, name, code.as_bytes())?,
+            Some(Text::File(path)) => {
+                let code = std::fs::read(path).map_err(|error| {
+                    Error::new_loading_message(name, format!("cannot read {}: {error}", path.display()))
+                })?;
+                self.compile_or_load(ctx, name, &code)?
+            }
+        };
+        module.meta()?.set("url", name)?;
+        Ok(module)
+    }
+
+    fn declare_surface<'js>(&self, ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Module<'js, Declared>> {
+        let Some((name, code)) = surface::find(name) else {
+            return Module::declare(ctx.clone(), name, node_missing::module(name));
+        };
+        // In a statement of its own: loading comes back here for the module's imports, and must find the lock free.
+        let known = lock(&SURFACE_CODE).get(name).cloned();
+        if let Some(bytes) = known {
+            // SAFETY: the bytes were written by `Module::write` of this very process and build, below.
+            return unsafe { Module::load(ctx.clone(), &bytes) };
+        }
+        let module = self.compile_or_load(ctx, name, code.as_bytes())?;
+        if let Ok(bytes) = module.write(WriteOptions { strip_source: true, ..WriteOptions::default() }) {
+            lock(&SURFACE_CODE).insert(name, bytes.into());
+        }
+        Ok(module)
+    }
+
+    fn compile_or_load<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        code: &[u8],
+    ) -> rquickjs::Result<Module<'js, Declared>> {
+        let key = self.cache.as_ref().map(|cache| (cache, Key::of(name, code)));
+        if let Some((cache, key)) = &key
+            && let Some(payload) = cache.read(key)
+        {
+            // SAFETY: `Cache::read` only returns bytes that this user wrote, in a directory and a file nobody else can
+            // write, under a header that names this exact engine and this exact source, and whose digest matches; and
+            // `Cache::write` below only ever stores what `Module::write` of that engine produced.
+            let module = unsafe { Module::load(ctx.clone(), &payload) }?;
+            lock(&self.record).loaded.push((name.to_owned(), true));
+            return Ok(module);
+        }
+        let module = Module::declare(ctx.clone(), name, code).inspect_err(|_| {
+            lock(&self.record).syntax_error_in = Some(name.to_owned());
+        })?;
+        if let Some((cache, key)) = &key
+            && let Ok(bytes) = module.write(WriteOptions { strip_source: true, ..WriteOptions::default() })
+        {
+            cache.write(key, &bytes);
+        }
+        lock(&self.record).loaded.push((name.to_owned(), false));
+        Ok(module)
+    }
+}
+
+pub(crate) struct Resolve(pub(crate) Arc<Modules>);
+
+impl Resolver for Resolve {
+    fn resolve<'js>(
+        &mut self,
+        _ctx: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _attributes: Option<ImportAttributes<'js>>,
+    ) -> rquickjs::Result<String> {
+        if self.0.knows(name) {
+            return Ok(name.to_owned());
+        }
+        let inside = base.starts_with("marsh:") || base.starts_with("node:");
+        if name.starts_with("marsh:") && inside && surface::find(name).is_some() {
+            return Ok(name.to_owned());
+        }
+        if let Some(node) = surface::node_name(name) {
+            return Ok(node);
+        }
+        Err(Error::new_resolving_message(base, name, "the host does not provide this module"))
+    }
+}
+
+pub(crate) struct Load(pub(crate) Arc<Modules>);
+
+impl Loader for Load {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        _attributes: Option<ImportAttributes<'js>>,
+    ) -> rquickjs::Result<Module<'js, Declared>> {
+        self.0.declare(ctx, name)
+    }
+}

@@ -1,0 +1,119 @@
+//! [`ModuleRuntime`]: the handle by which other threads use the JavaScript thread.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::api::{Bridge, EngineError, EngineErrorKind, External, Options, Source, Stats};
+use crate::gate::lock;
+use crate::heap::Heap;
+use crate::shared::{Done, LoadDone, Shared};
+use crate::thread;
+
+/// What native code (parser, regular expressions, host operations) may use on top of JavaScript's own stack limit.
+const NATIVE_STACK: usize = 2 << 20;
+/// The engine ignores stack limits above this.
+const MAX_STACK: usize = 16 << 20;
+/// How long [`ModuleRuntime::close`] waits for the thread. Only native code that never looks up (a read from a pipe
+/// that stays silent) can need longer; the thread then ends by itself, later.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// One module version, running on a thread of its own. Clones are the same runtime; when the last one is dropped
+/// without [`ModuleRuntime::close`], the thread is told to end but not waited for.
+#[derive(Clone)]
+pub struct ModuleRuntime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ModuleRuntime {
+    /// Start the thread and return at once; the module loads there. See [`ModuleRuntime::loaded`].
+    #[expect(
+        clippy::result_large_err,
+        reason = "once per module version; a box would only burden the callers"
+    )]
+    pub fn spawn(
+        source: Source,
+        externals: Vec<External>,
+        options: Options,
+        bridge: Arc<dyn Bridge>,
+    ) -> Result<ModuleRuntime, EngineError> {
+        let (sender, receiver) = mpsc::channel();
+        let heap = Heap::new(options.limits.memory_bytes);
+        let shared = Arc::new(Shared::new(bridge, heap, options.limits.output_bytes, sender));
+        let stack = options.limits.stack_bytes.clamp(128 << 10, MAX_STACK);
+        let start =
+            thread::Start { source, externals, options, stack, events: receiver, shared: shared.clone() };
+        let thread = std::thread::Builder::new()
+            .name("marsh-js".to_owned())
+            .stack_size(stack + NATIVE_STACK)
+            .spawn(move || thread::run(start))
+            .map_err(|error| {
+                let message = format!("cannot start a thread for the module: {error}");
+                EngineError::new(EngineErrorKind::Internal, message)
+            })?;
+        Ok(ModuleRuntime { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
+    }
+
+    /// `done` runs once the module has been evaluated and `init` has returned, or why not.
+    pub fn loaded(&self, done: LoadDone) {
+        self.inner.shared.on_loaded(done);
+    }
+
+    /// Call `dispatch(op, JSON.parse(params), call)`. `done` runs exactly once, from any thread.
+    pub fn call(&self, call_id: String, op: String, params: String, done: Done) {
+        self.inner.shared.admit(call_id, op, params, done);
+    }
+
+    /// Ask a call to stop: abort its signal, and terminate the process groups it started.
+    pub fn cancel(&self, call_id: &str, reason: &str) {
+        self.inner.shared.cancel(call_id, reason);
+    }
+
+    /// End a call now with `error`, whatever its JavaScript does, and kill the process groups it started. The runtime is
+    /// tainted from here on.
+    pub fn interrupt(&self, call_id: &str, error: EngineError) {
+        self.inner.shared.interrupt(call_id, error);
+    }
+
+    /// Whether new calls are refused.
+    pub fn tainted(&self) -> bool {
+        self.inner.shared.tainted()
+    }
+
+    /// Calls that have not been answered.
+    pub fn in_flight(&self) -> usize {
+        self.inner.shared.in_flight()
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.inner.shared.stats()
+    }
+
+    /// End: fail what is in flight, kill the children, drop the engine, give the memory back. Waits for the thread.
+    pub fn close(self) {
+        self.inner.shared.close();
+        let Some(thread) = lock(&self.inner.thread).take() else { return };
+        // From a callback on the runtime's own thread, waiting would be for ever.
+        if thread.thread().id() == std::thread::current().id() {
+            return;
+        }
+        let deadline = Instant::now() + CLOSE_PATIENCE;
+        self.inner.shared.wait_ended(deadline);
+        if self.inner.shared.ended() {
+            // A panic there has already been answered for: the thread's guard failed all its calls.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}

@@ -1,0 +1,149 @@
+//! The JavaScript half of the surface: its modules, by name.
+
+use std::sync::LazyLock;
+
+use sha2::{Digest, Sha256};
+
+macro_rules! modules {
+    ($($name:literal => $file:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("js/", $file)))),*]
+    };
+}
+
+static MODULES: &[(&str, &str)] = modules! {
+    "marsh:core" => "core.js",
+    "marsh:main" => "main.js",
+    "marsh:globals" => "globals.js",
+    "marsh:unsupported" => "unsupported.js",
+    "marsh:errors" => "errors.js",
+    "marsh:timers" => "timers.js",
+    "marsh:events" => "events.js",
+    "marsh:abort" => "abort.js",
+    "marsh:console" => "console.js",
+    "marsh:inspect" => "inspect.js",
+    "marsh:text" => "text.js",
+    "marsh:url" => "url.js",
+    "marsh:crypto" => "crypto.js",
+    "marsh:clone" => "clone.js",
+    "marsh:blob" => "blob.js",
+    "marsh:headers" => "headers.js",
+    "marsh:performance" => "performance.js",
+    "marsh:deno" => "deno.js",
+    "marsh:deno_fs" => "deno_fs.js",
+    "marsh:deno_command" => "deno_command.js",
+    "node:path" => "node_path.js",
+    "node:path/posix" => "node_path_posix.js",
+    "node:process" => "node_process.js",
+    "node:os" => "node_os.js",
+    "node:fs" => "node_fs.js",
+    "node:fs/promises" => "node_fs_promises.js",
+    "node:events" => "node_events.js",
+    "node:util" => "node_util.js",
+    "node:buffer" => "node_buffer.js",
+    "node:crypto" => "node_crypto.js",
+    "node:url" => "node_url.js",
+    "node:assert" => "node_assert.js",
+    "node:assert/strict" => "node_assert_strict.js",
+    "node:timers" => "node_timers.js",
+    "node:timers/promises" => "node_timers_promises.js",
+};
+
+/// Every builtin of Node; what has no module above gets one whose use throws (`node_missing.rs`).
+const NODE: &[&str] = &[
+    "assert",
+    "assert/strict",
+    "async_hooks",
+    "buffer",
+    "child_process",
+    "cluster",
+    "console",
+    "constants",
+    "crypto",
+    "dgram",
+    "diagnostics_channel",
+    "dns",
+    "dns/promises",
+    "domain",
+    "events",
+    "fs",
+    "fs/promises",
+    "http",
+    "http2",
+    "https",
+    "inspector",
+    "module",
+    "net",
+    "os",
+    "path",
+    "path/posix",
+    "path/win32",
+    "perf_hooks",
+    "process",
+    "punycode",
+    "querystring",
+    "readline",
+    "readline/promises",
+    "repl",
+    "stream",
+    "stream/consumers",
+    "stream/promises",
+    "stream/web",
+    "string_decoder",
+    "sys",
+    "test",
+    "timers",
+    "timers/promises",
+    "tls",
+    "trace_events",
+    "tty",
+    "url",
+    "util",
+    "util/types",
+    "v8",
+    "vm",
+    "wasi",
+    "worker_threads",
+    "zlib",
+];
+
+pub(crate) fn find(name: &str) -> Option<(&'static str, &'static str)> {
+    MODULES.iter().copied().find(|(known, _)| *known == name)
+}
+
+/// `fs` and `node:fs` are the same module; an unknown `node:` name is nobody's.
+pub(crate) fn node_name(name: &str) -> Option<String> {
+    let bare = name.strip_prefix("node:").unwrap_or(name);
+    NODE.contains(&bare).then(|| format!("node:{bare}"))
+}
+
+static SURFACE_DIGEST: LazyLock<String> = LazyLock::new(|| {
+    let mut digest = Sha256::new();
+    for (name, code) in MODULES {
+        digest.update(name);
+        digest.update([0]);
+        digest.update(code);
+        digest.update([0]);
+    }
+    crate::bytecode::hex(&digest.finalize())
+});
+
+/// What compiled code depends on: engine, binding, and the machine's word size and byte order.
+pub(crate) fn engine_build() -> String {
+    format!(
+        "quickjs-ng {} / rquickjs 0.14.0 / {}-{}",
+        quickjs_version(),
+        std::env::consts::ARCH,
+        if cfg!(target_endian = "little") { "le" } else { "be" }
+    )
+}
+
+fn quickjs_version() -> String {
+    // SAFETY: returns a pointer to a string constant inside the engine.
+    let version = unsafe { std::ffi::CStr::from_ptr(rquickjs::qjs::JS_GetVersion()) };
+    version.to_string_lossy().into_owned()
+}
+
+/// Engine, binding and surface in one line.
+pub fn engine_version() -> String {
+    format!("quickjs-ng {} / rquickjs 0.14.0 / surface {}", quickjs_version(), &SURFACE_DIGEST[..12])
+}

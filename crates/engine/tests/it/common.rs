@@ -1,0 +1,181 @@
+//! A module, a driver that calls its exports by name, and a bridge that remembers what it was told.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use marsh_engine::{
+    Bridge, BridgeError, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source,
+};
+use serde_json::{Value, json};
+
+/// `call("name", args)` runs `export function name(args, call)` of the module.
+pub const DRIVER: Driver = Driver {
+    name: "marsh:driver",
+    code: r#"
+        let api;
+        export function init(given) { api = given; }
+        export function dispatch(op, params, call) {
+            const target = api.namespace[op];
+            return typeof target === "function" ? target(params, call, api) : target;
+        }
+    "#,
+};
+
+pub type Notes = Arc<Mutex<Vec<(String, String, Value)>>>;
+
+/// Answers `echo` with its params, `fail` with an error, `hang` never.
+#[derive(Default)]
+pub struct TestBridge {
+    pub notes: Notes,
+    pub held: Mutex<Vec<Reply>>,
+}
+
+impl Bridge for TestBridge {
+    fn request(&self, _call_id: &str, method: &str, params: String, reply: Reply) {
+        match method {
+            "echo" => reply(Ok(params)),
+            "hang" => self.held.lock().unwrap().push(reply),
+            _ => reply(Err(BridgeError {
+                code: "NOPE".to_owned(),
+                message: format!("no method {method}"),
+                data: Some(json!({ "method": method })),
+            })),
+        }
+    }
+
+    fn notify(&self, call_id: &str, method: &str, params: String) {
+        let params = serde_json::from_str(&params).unwrap();
+        self.notes.lock().unwrap().push((call_id.to_owned(), method.to_owned(), params));
+    }
+}
+
+pub struct Fixture {
+    pub dir: tempfile::TempDir,
+    pub limits: Limits,
+    pub cache: Option<PathBuf>,
+    pub externals: Vec<External>,
+    pub bridge: Arc<TestBridge>,
+}
+
+impl Fixture {
+    pub fn new() -> Fixture {
+        Fixture {
+            dir: tempfile::tempdir().unwrap(),
+            limits: Limits::default(),
+            cache: None,
+            externals: Vec::new(),
+            bridge: Arc::default(),
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn external(&mut self, specifier: &str, code: &str) {
+        let path = self.path(&format!("external{}.js", self.externals.len()));
+        std::fs::write(&path, code).unwrap();
+        self.externals.push(External { specifier: specifier.to_owned(), path });
+    }
+
+    /// Start a runtime over `code`, without waiting for the load.
+    pub fn start(&self, code: &str) -> ModuleRuntime {
+        let path = self.path("bundle.js");
+        std::fs::write(&path, code).unwrap();
+        let url = format!("file://{}?fp=abc", path.display());
+        let options = Options {
+            limits: self.limits.clone(),
+            bytecode_cache: self.cache.clone(),
+            driver: DRIVER,
+            args: vec!["one".to_owned()],
+            cwd: Some(self.dir.path().to_owned()),
+        };
+        ModuleRuntime::spawn(Source { url, path }, self.externals.clone(), options, self.bridge.clone())
+            .unwrap()
+    }
+
+    pub fn load(&self, code: &str) -> ModuleRuntime {
+        let runtime = self.start(code);
+        loaded(&runtime).unwrap();
+        runtime
+    }
+
+    /// Lines that a call has written to `stream`.
+    pub fn lines(&self, id: &str, stream: &str) -> Vec<String> {
+        let notes = self.bridge.notes.lock().unwrap();
+        notes
+            .iter()
+            .filter(|(call, method, params)| call == id && method == "output" && params["stream"] == stream)
+            .map(|(_, _, params)| params["line"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub fn noted(&self, method: &str) -> Vec<(String, Value)> {
+        let notes = self.bridge.notes.lock().unwrap();
+        notes
+            .iter()
+            .filter(|(_, noted, _)| noted == method)
+            .map(|(call, _, params)| (call.clone(), params.clone()))
+            .collect()
+    }
+
+    pub fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let start = std::time::Instant::now();
+        while !holds(self) {
+            assert!(start.elapsed() < Duration::from_secs(20), "never happened: {what}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub fn loaded(runtime: &ModuleRuntime) -> Result<(), EngineError> {
+    let (sender, receiver) = mpsc::channel();
+    runtime.loaded(Box::new(move |result| sender.send(result).unwrap()));
+    receiver.recv_timeout(PATIENCE).expect("the load never ends")
+}
+
+pub struct Pending(mpsc::Receiver<Result<String, EngineError>>);
+
+impl Pending {
+    pub fn wait(self) -> Result<Value, EngineError> {
+        let result = self.0.recv_timeout(PATIENCE).expect("the call never ends");
+        result.map(|json| serde_json::from_str(&json).unwrap())
+    }
+}
+
+pub fn begin(runtime: &ModuleRuntime, id: &str, op: &str, params: Value) -> Pending {
+    let (sender, receiver) = mpsc::channel();
+    let done = Box::new(move |result| drop(sender.send(result)));
+    runtime.call(id.to_owned(), op.to_owned(), params.to_string(), done);
+    Pending(receiver)
+}
+
+pub fn call(runtime: &ModuleRuntime, op: &str, params: Value) -> Result<Value, EngineError> {
+    begin(runtime, &format!("call-{op}"), op, params).wait()
+}
+
+/// One module, one call of its `run`.
+pub fn run(code: &str) -> Result<Value, EngineError> {
+    let fixture = Fixture::new();
+    let runtime = fixture.load(code);
+    let result = call(&runtime, "run", json!({ "dir": fixture.dir.path() }));
+    runtime.close();
+    result
+}
+
+pub fn run_body(body: &str) -> Value {
+    match run(&format!("export async function run(params, call, api) {{ {body} }}")) {
+        Ok(value) => value,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+pub fn alive(pid: i64) -> bool {
+    // A zombie has ended; only its parent has not looked yet.
+    std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+}

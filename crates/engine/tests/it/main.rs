@@ -1,0 +1,17 @@
+//! The engine as its callers see it, by topic. (`tests/lifecycle.rs` watches the whole process and is on its own.)
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::result_large_err,
+    reason = "tests fail by panicking, and prepare files that are nobody's state"
+)]
+
+mod bytecode;
+mod calls;
+mod common;
+mod deno_command;
+mod deno_files;
+mod limits;
+mod node;
+mod web;

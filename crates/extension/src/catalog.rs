@@ -1,0 +1,188 @@
+//! The index of declarations: which types there are, without running code.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use marsh_bundle::{Declaration, Diagnostic};
+use marsh_fs::Durability;
+use marsh_repo::{Layout, Repo};
+use marsh_types::{Kind, Origin, TypeName};
+use serde::{Deserialize, Serialize};
+
+use crate::discover::{SourceRoot, candidates, source_roots};
+use crate::error::LoadError;
+use crate::stat::{Stat, now_ns};
+
+/// Bump when what is read from a source changes.
+const INDEX_VERSION: u32 = 1;
+
+/// A type that some source declares.
+#[derive(Debug, Clone)]
+pub struct IndexedType {
+    pub kind: Kind,
+    pub type_name: TypeName,
+    /// As written, before normalization.
+    pub raw: String,
+    pub version: Option<String>,
+    pub methods: Option<Vec<String>>,
+    pub path: PathBuf,
+    pub root: SourceRoot,
+    pub line: u32,
+}
+
+/// A source that declares something but cannot be indexed.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub path: PathBuf,
+    pub diagnostic: Diagnostic,
+}
+
+/// Everything that the sources of a repository declare.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    pub types: Vec<IndexedType>,
+    /// Entry points whose type is computed; only running them tells it.
+    pub computed: Vec<(PathBuf, SourceRoot)>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct IndexFile {
+    version: u32,
+    files: BTreeMap<PathBuf, IndexedFile>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct IndexedFile {
+    stat: Stat,
+    read_at_ns: u64,
+    declarations: Vec<Declaration>,
+    problem: Option<Diagnostic>,
+}
+
+impl Catalog {
+    /// Reads the sources of all kinds; files that have not changed since the last reading are not opened.
+    pub fn load(repo: &Repo) -> Result<Catalog, LoadError> {
+        let mut index = read_index(&repo.layout);
+        let before = index.files.len();
+        let mut changed = false;
+        let mut seen = BTreeMap::new();
+        let mut catalog = Catalog::default();
+        for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
+            for root in source_roots(repo, kind)? {
+                for path in candidates(&root) {
+                    let Some(file) = index_file(&path, index.files.remove(&path), &mut changed) else {
+                        continue;
+                    };
+                    catalog.add(&path, &root, &file);
+                    seen.insert(path, file);
+                }
+            }
+        }
+        if changed || seen.len() != before {
+            write_index(&repo.layout, IndexFile { version: INDEX_VERSION, files: seen });
+        }
+        Ok(catalog)
+    }
+
+    fn add(&mut self, path: &Path, root: &SourceRoot, file: &IndexedFile) {
+        if let Some(diagnostic) = &file.problem {
+            self.problems.push(Problem { path: path.to_owned(), diagnostic: diagnostic.clone() });
+        }
+        for declaration in &file.declarations {
+            let Some(raw) = &declaration.name else {
+                self.computed.push((path.to_owned(), root.clone()));
+                continue;
+            };
+            let Ok(type_name) = TypeName::parse(raw) else { continue };
+            self.types.push(IndexedType {
+                kind: declaration.kind,
+                type_name,
+                raw: raw.clone(),
+                version: declaration.version.clone(),
+                methods: declaration.methods.clone(),
+                path: path.to_owned(),
+                root: root.clone(),
+                line: declaration.line,
+            });
+        }
+    }
+
+    /// The declarations of a type by the origin that wins: local before mounted before pulled.
+    pub fn find(&self, kind: Kind, type_name: &TypeName) -> Vec<&IndexedType> {
+        let all: Vec<&IndexedType> = self
+            .types
+            .iter()
+            .filter(|indexed| indexed.kind == kind && indexed.type_name == *type_name)
+            .collect();
+        let winner: Option<Origin> = all.iter().map(|indexed| indexed.root.origin).min();
+        all.into_iter().filter(|indexed| Some(indexed.root.origin) == winner).collect()
+    }
+
+    /// The model types, one row per type, sorted by name.
+    pub fn models(&self) -> Vec<&IndexedType> {
+        let mut models: BTreeMap<&TypeName, &IndexedType> = BTreeMap::new();
+        for indexed in self.types.iter().filter(|indexed| indexed.kind == Kind::Model) {
+            let entry = models.entry(&indexed.type_name).or_insert(indexed);
+            if indexed.root.origin < entry.root.origin {
+                *entry = indexed;
+            }
+        }
+        models.into_values().collect()
+    }
+}
+
+/// The declarations of one file, from the index when its stat vouches for them. `None` when the file is gone.
+fn index_file(path: &Path, known: Option<IndexedFile>, changed: &mut bool) -> Option<IndexedFile> {
+    let stat = Stat::of(path)?;
+    if let Some(known) = known
+        && known.stat == stat
+        && stat.was_quiet_at(known.read_at_ns)
+    {
+        return Some(known);
+    }
+    *changed = true;
+    let read_at_ns = now_ns();
+    let file = match std::fs::read_to_string(path) {
+        Ok(source) => match marsh_bundle::declarations(&source, path) {
+            Ok(declarations) => IndexedFile { stat, read_at_ns, declarations, problem: None },
+            Err(problem) => {
+                IndexedFile { stat, read_at_ns, declarations: Vec::new(), problem: Some(problem) }
+            }
+        },
+        Err(error) => {
+            let problem = Diagnostic {
+                code: "unreadable".into(),
+                message: error.to_string(),
+                file: Some(path.display().to_string()),
+                line: None,
+                column: None,
+                source_line: None,
+                hint: None,
+            };
+            // Not remembered as read: a file that becomes readable again must be looked at.
+            IndexedFile { stat, read_at_ns: 0, declarations: Vec::new(), problem: Some(problem) }
+        }
+    };
+    Some(file)
+}
+
+fn read_index(layout: &Layout) -> IndexFile {
+    // The index is derived: whatever is wrong with it, reading the sources again answers.
+    std::fs::read(layout.source_index())
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<IndexFile>(&bytes).ok())
+        .filter(|index| index.version == INDEX_VERSION)
+        .unwrap_or_default()
+}
+
+fn write_index(layout: &Layout, index: IndexFile) {
+    let path = layout.source_index();
+    let Ok(bytes) = serde_json::to_vec(&index) else { return };
+    // A read-only or full disk costs the next command the same reading, nothing else.
+    if let Some(parent) = path.parent()
+        && marsh_fs::create_dir_all(parent).is_ok()
+    {
+        drop(marsh_fs::atomic_write(&path, &bytes, Durability::Atomic));
+    }
+}

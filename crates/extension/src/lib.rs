@@ -1,0 +1,25 @@
+//! Extension code in a repository: where sources are, what they declare, and how a type becomes a module version.
+//!
+//! Invariants:
+//! * What a file declares is read from its syntax tree and cached by the file's stat; a stat never decides when the
+//!   file may have changed within one clock tick of the reading (`stat.rs`, tests there).
+//! * Freshness is asked at the moment of use: `Loader::resolve` compares every input of the bundle before it hands out
+//!   a module version (`tests/freshness.rs`).
+//! * A bundle directory is named by its fingerprint, built in a private directory and published by one rename. Its
+//!   code is checked against its recorded digest before it is handed to a host.
+//! * Everything written here is derived; deleting it costs time, never answers.
+
+mod catalog;
+mod description;
+mod discover;
+mod error;
+mod loader;
+mod stat;
+
+pub use catalog::{Catalog, IndexedType, Problem};
+pub use description::{
+    ArgumentsDescription, CheckDescription, MethodDescription, ModelDescription, OutputDescription,
+};
+pub use discover::{SourceRoot, source_roots};
+pub use error::LoadError;
+pub use loader::{LoadedModel, Loader, LoaderOptions};

@@ -1,0 +1,35 @@
+//! One error type: what was attempted, on which path, and what the system said.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file system operation failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {op} {}: {source}", path.display())]
+pub struct FsError {
+    /// A verb phrase that reads after "cannot": `write`, `create directory`.
+    pub op: &'static str,
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+impl FsError {
+    pub fn new(op: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { op, path: path.to_path_buf(), source }
+    }
+
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+/// Attaches operation and path to an [`io::Error`].
+pub(crate) trait Context<T> {
+    fn context(self, op: &'static str, path: &Path) -> Result<T, FsError>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
+    fn context(self, op: &'static str, path: &Path) -> Result<T, FsError> {
+        self.map_err(|source| FsError::new(op, path, source.into()))
+    }
+}

@@ -1,0 +1,42 @@
+//! The only crate that mutates the file system.
+//!
+//! Everything else is kept out by lint (`clippy.toml`, `disallowed-methods`), so that each guarantee is argued once:
+//!
+//! * **A file is replaced as a whole.** [`atomic_write`] writes a private sibling and renames it; a reader sees the old
+//!   bytes or the new ones, and a writer that dies leaves at most a dot file (`tests/atomic.rs`).
+//! * **A directory is published as a whole.** [`StagedDir`] is filled in private and appears by one rename; two
+//!   publishers of one name both come out with a complete directory (`tests/staging.rs`).
+//! * **Durability is asked for, not assumed.** [`Durability::Synced`] makes file data durable before its name appears;
+//!   the one [`sync_dir`] that makes the *name* durable belongs to the caller, once per transaction, because it costs
+//!   twenty-five times as much.
+//! * **Locks are kernel locks on an open descriptor** ([`lock_exclusive`]): the kernel frees them with the process, lock
+//!   files are never unlinked, every wait is bounded and can say whom it waits for (`tests/lock.rs`).
+//! * **Every mutation passes a named [`failpoint`]**, so that the crash driver can stop a real binary at each of them
+//!   (`tests/failpoints.rs`).
+//!
+//! Reading needs no crate: use `std::fs`.
+
+#![expect(clippy::disallowed_methods, reason = "this is the crate that the ban points to")]
+
+mod dir;
+mod error;
+pub mod failpoint;
+mod file;
+mod lock;
+mod path;
+mod staged;
+
+pub use dir::{
+    create_dir_all, create_dir_new, remove_dir_if_empty, remove_file_if_exists, remove_tree, rename,
+    rename_dir_new, sync_dir,
+};
+pub use error::FsError;
+#[cfg(unix)]
+pub use file::symlink_atomic;
+pub use file::{
+    Durability, LogFile, NewFile, append, atomic_write, atomic_write_new, atomic_write_private, copy_file,
+    set_mode,
+};
+pub use lock::{Holder, LockError, LockFile, lock_exclusive, lock_shared, try_lock_exclusive};
+pub use path::{UnsafePath, safe_join};
+pub use staged::{Published, StagedDir};

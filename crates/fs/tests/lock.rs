@@ -1,0 +1,126 @@
+//! Locks exclude, tell who holds them, end their waits, and vanish with their holder.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "these tests set the scene that marsh_fs then acts on"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use marsh_fs::{LockError, lock_exclusive, lock_shared, try_lock_exclusive};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// Not a test of its own: the body of the child process of the tests below.
+#[test]
+fn child_holds_the_lock() {
+    let Some(path) = std::env::var_os("MARSH_TEST_LOCK") else { return };
+    let _lock = lock_exclusive(Path::new(&path), LONG, "marsh child", &mut |_| {}).unwrap();
+    println!("\nlocked");
+    std::thread::sleep(LONG);
+}
+
+fn spawn_holder(path: &Path) -> Child {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_holds_the_lock", "--nocapture"])
+        .env("MARSH_TEST_LOCK", path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "locked"));
+    child
+}
+
+#[test]
+fn an_exclusive_lock_excludes_across_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, counter) = (dir.path().join("locks/repo.lock"), dir.path().join("counter"));
+    fs::write(&counter, "0").unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let _lock = lock_exclusive(&path, LONG, "test", &mut |_| {}).unwrap();
+                    let count: u32 = fs::read_to_string(&counter).unwrap().parse().unwrap();
+                    fs::write(&counter, (count + 1).to_string()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(fs::read_to_string(&counter).unwrap(), "200");
+}
+
+#[test]
+fn readers_share_and_keep_a_writer_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lease.lock");
+    let first = lock_shared(&path, LONG, &mut |_| {}).unwrap();
+    let second = lock_shared(&path, Duration::ZERO, &mut |_| {}).unwrap();
+    assert!(try_lock_exclusive(&path, "gc").unwrap().is_none());
+    drop((first, second));
+    assert!(try_lock_exclusive(&path, "gc").unwrap().is_some());
+}
+
+#[test]
+fn a_waiter_hears_who_holds_the_lock_and_gives_up_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("repo.lock");
+    let mut child = spawn_holder(&path);
+    let mut heard = Vec::new();
+    let start = Instant::now();
+    let error = lock_exclusive(&path, Duration::from_millis(1300), "marsh rm", &mut |holder| {
+        heard.push(holder.clone());
+    })
+    .unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert_eq!(heard.len(), 1, "told once");
+    assert_eq!((heard[0].pid, heard[0].command.as_deref()), (Some(child.id()), Some("marsh child")));
+    let LockError::Timeout { holder, waited, .. } = &error else { panic!("{error}") };
+    assert_eq!(holder, &heard[0]);
+    assert!(*waited >= Duration::from_millis(1300));
+    assert!(error.to_string().contains(&format!("process {} (marsh child) since 20", child.id())), "{error}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_killed_holder_leaves_nothing_to_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("repo.lock");
+    let mut child = spawn_holder(&path);
+    assert!(try_lock_exclusive(&path, "test").unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lock = lock_exclusive(&path, LONG, "test", &mut |_| {}).unwrap();
+    drop(lock);
+    assert_eq!(fs::read(&path).unwrap(), b"", "the file stays, the signature goes");
+}
+
+/// The signature that a killed holder left says nothing about the reader that has the lock now.
+#[test]
+fn a_dead_process_is_not_named_as_the_holder() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("repo.lock");
+    let mut child = spawn_holder(&path);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let _reader = lock_shared(&path, LONG, &mut |_| {}).unwrap();
+    let error = lock_exclusive(&path, Duration::ZERO, "test", &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("is held by another process; gave up"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_file_that_may_only_be_read_can_be_shared() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.lock");
+    fs::write(&path, "").unwrap();
+    marsh_fs::set_mode(&path, 0o444).unwrap();
+    lock_shared(&path, LONG, &mut |_| {}).unwrap();
+}

@@ -1,0 +1,157 @@
+// The context object that a method or a check receives.
+
+/** Fills `{name}` placeholders from `props`, as the loggers of existing extensions expect. */
+const fillPlaceholders = (message, props) =>
+  message.replace(/\{(\*|[^{}]+)\}/g, (whole, name) => {
+    if (name === "*") return JSON.stringify(props);
+    const key = name.trim();
+    return props && key in props ? String(props[key]) : whole;
+  });
+
+const createLogger = (call, category = [], bound = {}) => {
+  const log = (level) => (message, ...rest) => {
+    let text;
+    if (Array.isArray(message) && "raw" in message) {
+      // The template-literal form: logger.info`…${value}…`
+      text = message.reduce((out, part, i) => out + part + (i < rest.length ? String(rest[i]) : ""), "");
+    } else {
+      const props = { ...bound, ...(typeof rest[0] === "object" && rest[0] !== null ? rest[0] : {}) };
+      text = fillPlaceholders(String(message), props);
+    }
+    call.notify("context/log", { level, message: text, category });
+  };
+  return {
+    category,
+    trace: log("trace"),
+    debug: log("debug"),
+    info: log("info"),
+    warn: log("warning"),
+    warning: log("warning"),
+    error: log("error"),
+    fatal: log("fatal"),
+    with: (props) => createLogger(call, category, { ...bound, ...props }),
+    getChild: (name) => createLogger(call, [...category, ...(Array.isArray(name) ? name : [name])], bound),
+  };
+};
+
+/**
+ * Global arguments that read as a plain object. A value that still holds an expression could not be evaluated; using
+ * it would be a silent mistake, so reading it throws.
+ */
+const guardedArguments = (values, unresolved) => {
+  if (Object.keys(unresolved).length === 0) return values;
+  return new Proxy({ ...values }, {
+    get(target, key, receiver) {
+      if (typeof key === "string" && Object.hasOwn(unresolved, key)) {
+        throw coded(
+          "unresolved_expression",
+          `the global argument \`${key}\` could not be evaluated: ${unresolved[key]}`,
+          { field: key },
+        );
+      }
+      return Reflect.get(target, key, receiver);
+    },
+  });
+};
+
+const modelTypeObject = (raw, normalized) => ({
+  raw,
+  normalized,
+  toDirectoryPath: () => normalized,
+  toString: () => normalized,
+});
+
+const NOT_YET = [
+  "queryData", "createCelEnvironment", "dataQueryService", "runModel", "vaultService", "vaultSecrets",
+  "approveWorkflowGate", "rejectWorkflowGate", "outputRepository", "cloudControlClientFactory",
+];
+
+/** What methods and checks share. */
+const baseContext = (run, call) => {
+  const context = {
+    globalArgs: run.guardedGlobals,
+    dataRepository: dataRepository(call),
+    modelType: modelTypeObject(run.rawType, run.type),
+    modelId: run.definition.id,
+    logger: createLogger(call),
+    readResource: (instance, version) => call.request("context/readResource", { instance, version }),
+    readModelData: (modelName, spec) => call.request("context/readModelData", { modelName, spec }),
+    signal: call.signal,
+    methodName: run.method,
+    definition: {
+      id: run.definition.id,
+      name: run.definition.name,
+      version: run.definition.version,
+      tags: run.definition.tags,
+    },
+    definitionRepository: {
+      findByNameGlobal: (name) => call.request("context/definition/findByName", { name }),
+    },
+    repoDir: run.repoDir,
+    unresolvedMethodArgs: run.unresolvedMethodArgs,
+    extensionFile: (path) => call.requestSync("context/extensionFile", { path }),
+    onEvent: (event) => call.notify("context/event", event),
+    // Nothing secret reaches a method of this version, so there is nothing to hide.
+    redactor: { addSecret() {}, redact: (text) => text, hasSecrets: false },
+  };
+  for (const name of NOT_YET) {
+    Object.defineProperty(context, name, {
+      enumerable: false,
+      get() {
+        throw coded("unsupported", `context.${name} is not available in this version of marsh`, { member: name });
+      },
+    });
+  }
+  return context;
+};
+
+/** The context of a method: the shared part and what writes. */
+const methodContext = (run, call, handles) => {
+  const model = theModel();
+  const collect = (handle) => handles.push(handle);
+  const specOf = (specs, kind, name) => {
+    if (!specs || !Object.hasOwn(specs, name)) {
+      const declared = Object.keys(specs ?? {});
+      throw coded("unknown_output", `the model declares no ${kind} \`${name}\`; it declares: ${declared.join(", ") || "none"}`, { name, declared });
+    }
+    return specs[name];
+  };
+  return Object.assign(baseContext(run, call), {
+    async writeResource(specName, instance, data, overrides) {
+      const spec = specOf(model.resources, "resource", specName);
+      const checked = spec.schema.safeParse(data);
+      if (!checked.success) {
+        const error = validationError(`resource \`${specName}\``, checked.error);
+        call.notify("context/schemaWarning", { specName, instanceName: instance, error: error.message });
+      }
+      const sensitive = spec.sensitiveOutput === true
+        ? Object.keys(data ?? {}).filter((key) => data[key] !== null && data[key] !== undefined)
+        : sensitiveFields(spec.schema).map(({ path }) => path).filter((path) => valueAt(data, path) !== undefined);
+      const content = JSON.stringify(data);
+      if (content === undefined) {
+        throw coded("not_serializable", `the data of resource \`${specName}\` has no JSON form`, { specName });
+      }
+      const handle = await call.request("context/writeResource", {
+        spec: specName, instance, content, sensitive, overrides: overrides ?? null,
+      });
+      handle.attributes = { ...data };
+      collect(handle);
+      return handle;
+    },
+    createFileWriter(specName, instance, overrides) {
+      specOf(model.files, "file", specName);
+      return new DataWriter(call, collect, { spec: specName, instance, overrides: overrides ?? null });
+    },
+    deleteResource: (instance) => call.request("context/deleteResource", { instance }),
+  });
+};
+
+const valueAt = (data, path) => {
+  let current = data;
+  for (const key of path.split(".")) {
+    if (current === null || typeof current !== "object") return undefined;
+    current = current[key];
+  }
+  return current === null ? undefined : current;
+};
+

@@ -1,0 +1,114 @@
+//! How a call into a host can fail.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::protocol::RpcError;
+
+/// Why extension code failed. The names are part of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The module does not parse.
+    Syntax,
+    /// The module does not link, or its top level threw.
+    Load,
+    /// The code threw.
+    Threw,
+    /// The code used something that this engine does not have; the message names it.
+    Unsupported,
+    OutOfMemory,
+    StackOverflow,
+    /// The call did not end in time.
+    Deadline,
+    Cancelled,
+    /// The code called `Deno.exit()`.
+    Exit,
+    UnhandledRejection,
+    /// The host itself failed.
+    Internal,
+}
+
+/// An error that extension code, or the driver around it, ended with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallError {
+    pub kind: ErrorKind,
+    pub message: String,
+    /// The JavaScript error's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A stable code, when the driver gave one (`validation_failed`, `contract_violation`, …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+}
+
+impl std::fmt::Display for CallError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) if name != "Error" && self.code.is_none() => write!(f, "{name}: {}", self.message),
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl CallError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> CallError {
+        CallError { kind, message: message.into(), name: None, code: None, stack: None, data: None }
+    }
+
+    pub fn to_rpc(&self) -> RpcError {
+        RpcError { code: -32000, message: self.message.clone(), data: serde_json::to_value(self).ok() }
+    }
+
+    pub fn from_rpc(error: RpcError) -> CallError {
+        error
+            .data
+            .and_then(|data| serde_json::from_value(data).ok())
+            .unwrap_or_else(|| CallError::new(ErrorKind::Internal, error.message))
+    }
+}
+
+/// A request to a host that failed, for the code's reasons or the host's.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error("cannot start the host process {program}: {source}")]
+    Spawn { program: String, source: std::io::Error },
+    #[error("the host process died ({status}){tail}", tail = tail(stderr))]
+    Died { status: String, stderr: String },
+    #[error("the host process did not answer `{request}` within {seconds} s and was killed")]
+    Unresponsive { request: String, seconds: u64 },
+    #[error("the host process speaks protocol {theirs}, this marsh speaks {ours}")]
+    Version { theirs: u32, ours: u32 },
+    #[error("the host process sent something that is not the protocol: {line}")]
+    Garbage { line: String },
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+fn tail(stderr: &str) -> String {
+    let text = stderr.trim();
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CallError, ErrorKind};
+
+    #[test]
+    fn errors_cross_the_wire_whole() {
+        let mut error = CallError::new(ErrorKind::Threw, "boom");
+        error.code = Some("validation_failed".into());
+        error.data = Some(serde_json::json!({"field": "name"}));
+        let back = CallError::from_rpc(error.to_rpc());
+        assert_eq!(back.kind, ErrorKind::Threw);
+        assert_eq!(back.code.as_deref(), Some("validation_failed"));
+        assert_eq!(back.data, error.data);
+    }
+}

@@ -1,0 +1,26 @@
+//! Host processes: the children that run extension code, and the protocol spoken with them.
+//!
+//! A host is the same binary under a hidden subcommand. The parent (`supervisor`) starts it, sends requests and serves
+//! what extension code asks of its context; the child (`server`) keeps one engine runtime per module version.
+//!
+//! Invariants:
+//! * Extension code runs in a host process only; the process that owns data and locks never evaluates it. Nothing in
+//!   `supervisor` or `protocol` depends on the engine.
+//! * Every request ends: with an answer, at its deadline, or because the host died. A deadline missed means abort
+//!   signal, then interrupt, then kill (`tests/limits.rs`).
+//! * A host that dies takes its own calls and nothing else; the process groups its extensions started die with it
+//!   (`tests/limits.rs`: `children_of_a_killed_host_die`).
+//! * One module URL is one module version: the child never evaluates the same URL twice while a healthy runtime for it
+//!   exists.
+
+pub mod error;
+pub mod protocol;
+pub mod server;
+pub mod supervisor;
+
+pub use error::{CallError, ErrorKind, HostError};
+pub use protocol::{External, Limits, ModuleRef};
+pub use supervisor::{Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, Hosts};
+
+/// The hidden subcommand under which the binary becomes a host.
+pub const SUBCOMMAND: &str = "__host";

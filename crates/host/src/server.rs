@@ -1,0 +1,263 @@
+//! The child's side: the loop of a host process.
+//!
+//! The main thread only reads requests, so `cancel` and the end of input are seen while extension code runs. Each
+//! module version has a runtime on a thread of its own (in the engine). One watchdog thread holds every deadline.
+//!
+//! Standard output is the protocol; the engine never writes to it. When standard input ends, the parent is gone or
+//! wants us gone: runtimes are closed, which kills what their extensions started.
+
+mod modules;
+mod watchdog;
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, Write as _};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use marsh_engine::{Bridge, BridgeError};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::error::{CallError, ErrorKind};
+use crate::protocol::{
+    CallParams, CancelParams, Initialize, Initialized, Message, ModuleRef, PROTOCOL_VERSION, RpcError, raw,
+};
+use modules::Modules;
+use watchdog::Watchdog;
+
+/// Runs the protocol over standard input and output until input ends or `shutdown` comes.
+pub fn main() -> ExitCode {
+    let output = Arc::new(Output::default());
+    let mut server =
+        Server { modules: Modules::new(Arc::clone(&output), None), output, watchdog: Watchdog::start() };
+    let mut input = std::io::stdin().lock();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match input.read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+        let Ok(message) = serde_json::from_slice::<Message>(&line) else {
+            // Nothing sensible can follow a line that is not the protocol.
+            return ExitCode::FAILURE;
+        };
+        if server.handle(message).is_break() {
+            break;
+        }
+    }
+    server.modules.close();
+    ExitCode::SUCCESS
+}
+
+struct Server {
+    modules: Modules,
+    output: Arc<Output>,
+    watchdog: Watchdog,
+}
+
+impl Server {
+    fn handle(&mut self, message: Message) -> std::ops::ControlFlow<()> {
+        let Some(method) = message.method else {
+            if let Some(id) = message.id {
+                self.output.deliver(id, message.result, message.error);
+            }
+            return std::ops::ControlFlow::Continue(());
+        };
+        let params = message.params.as_deref().map_or("null", RawValue::get);
+        match (method.as_str(), message.id) {
+            ("initialize", Some(id)) => match parse::<Initialize>(params) {
+                Ok(initialize) => {
+                    self.modules = Modules::new(Arc::clone(&self.output), initialize.bytecode_cache);
+                    self.output.answer(id, Ok(raw(&initialized())));
+                }
+                Err(error) => self.output.answer(id, Err(error)),
+            },
+            ("load", None) => {
+                // A notification: what goes wrong comes back with the first call.
+                if let Ok(module) = parse::<ModuleRef>(params) {
+                    self.modules.declare(module);
+                }
+            }
+            ("call", Some(id)) => match parse::<CallParams>(params) {
+                Ok(call) => self.call(id, call),
+                Err(error) => self.output.answer(id, Err(error)),
+            },
+            ("cancel", _) => {
+                if let Ok(cancel) = parse::<CancelParams>(params) {
+                    self.cancel(&cancel);
+                }
+            }
+            ("unload", _) => {
+                #[derive(Deserialize)]
+                struct Unload {
+                    url: String,
+                }
+                if let Ok(unload) = parse::<Unload>(params) {
+                    self.modules.unload(&unload.url);
+                }
+            }
+            ("stats", Some(id)) => self.output.answer(id, Ok(raw(&self.modules.stats()))),
+            ("shutdown", _) => return std::ops::ControlFlow::Break(()),
+            (_, Some(id)) => {
+                let error =
+                    RpcError { code: -32601, message: format!("no such method: {method}"), data: None };
+                self.output.answer(id, Err(error));
+            }
+            (_, None) => {}
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    fn call(&self, id: u64, call: CallParams) {
+        let deadline = Duration::from_millis(call.deadline_ms);
+        let output = Arc::clone(&self.output);
+        let watch = self.watchdog.handle();
+        let call_id = call.call_id.clone();
+        let started =
+            self.modules.call(&call.url, &call.call_id, &call.op, call.params.get(), move |outcome| {
+                let stopped = watch.ended(&call_id);
+                output.answer(id, finish(outcome, stopped));
+            });
+        match started {
+            Ok(runtime) => self.watchdog.handle().watch(&call.call_id, runtime, deadline),
+            Err(error) => self.output.answer(id, Err(error.to_rpc())),
+        }
+    }
+
+    fn cancel(&self, cancel: &CancelParams) {
+        self.watchdog.handle().cancel(
+            &cancel.call_id,
+            &cancel.reason,
+            Duration::from_millis(cancel.grace_ms),
+        );
+    }
+}
+
+/// What a call ended with, given why it was stopped if it was: code that reacts to its abort signal by throwing has
+/// still missed its deadline or been cancelled.
+fn finish(outcome: Result<String, CallError>, stopped: Option<CallError>) -> Result<Box<RawValue>, RpcError> {
+    match (outcome, stopped) {
+        (Ok(json), _) => RawValue::from_string(json).map_err(|error| {
+            CallError::new(ErrorKind::Internal, format!("the result is not JSON: {error}")).to_rpc()
+        }),
+        (Err(_), Some(reason)) => Err(reason.to_rpc()),
+        (Err(error), None) => Err(error.to_rpc()),
+    }
+}
+
+fn initialized() -> Initialized {
+    Initialized {
+        protocol_version: PROTOCOL_VERSION,
+        engine: marsh_engine::engine_version(),
+        pid: std::process::id(),
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(params: &'a str) -> Result<T, RpcError> {
+    serde_json::from_str(params).map_err(|error| RpcError {
+        code: -32602,
+        message: format!("bad parameters: {error}"),
+        data: None,
+    })
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Reply = Box<dyn FnOnce(Result<String, BridgeError>) + Send>;
+
+/// Everything that leaves the host, and the requests it waits for.
+#[derive(Default)]
+struct Output {
+    next_id: AtomicU64,
+    waiting: Mutex<HashMap<u64, Reply>>,
+}
+
+impl Output {
+    fn send(&self, message: &Message) {
+        let Ok(line) = message.to_line() else { return };
+        let mut stdout = std::io::stdout().lock();
+        // A parent that no longer reads is gone; the end of our input will say so.
+        drop(stdout.write_all(&line).and_then(|()| stdout.flush()));
+    }
+
+    fn answer(&self, id: u64, result: Result<Box<RawValue>, RpcError>) {
+        self.send(&Message::answer(id, result));
+    }
+
+    fn deliver(&self, id: u64, result: Option<Box<RawValue>>, error: Option<RpcError>) {
+        let Some(reply) = locked(&self.waiting).remove(&id) else { return };
+        reply(match error {
+            Some(error) => Err(bridge_error(error)),
+            None => Ok(result.map_or_else(|| "null".to_owned(), |json| json.get().to_owned())),
+        });
+    }
+}
+
+fn bridge_error(error: RpcError) -> BridgeError {
+    let (code, data) = match error.data {
+        Some(serde_json::Value::Object(mut map)) => {
+            let code = map.get("code").and_then(|code| code.as_str()).unwrap_or("internal").to_owned();
+            (code, map.remove("data").filter(|data| !data.is_null()))
+        }
+        _ => ("internal".to_owned(), None),
+    };
+    BridgeError { code, message: error.message, data }
+}
+
+impl Bridge for Output {
+    fn request(&self, call_id: &str, method: &str, params: String, reply: Reply) {
+        let Some(params) = from_call(call_id, params) else {
+            reply(Err(BridgeError {
+                code: "internal".to_owned(),
+                message: format!("the parameters of {method} are not JSON"),
+                data: None,
+            }));
+            return;
+        };
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
+        locked(&self.waiting).insert(id, reply);
+        self.send(&Message::request(id, method, params));
+    }
+
+    fn notify(&self, call_id: &str, method: &str, params: String) {
+        if let Some(params) = from_call(call_id, params) {
+            self.send(&Message::notification(method, params));
+        }
+    }
+}
+
+fn from_call(call_id: &str, payload: String) -> Option<Box<RawValue>> {
+    let payload = RawValue::from_string(payload).ok()?;
+    Some(raw(&crate::protocol::FromCall { call_id: call_id.to_owned(), payload }))
+}
+
+/// The engine's error as the protocol says it.
+fn call_error(error: marsh_engine::EngineError) -> CallError {
+    use marsh_engine::EngineErrorKind as Engine;
+    let kind = match error.kind {
+        Engine::Syntax => ErrorKind::Syntax,
+        Engine::Load => ErrorKind::Load,
+        Engine::Threw => ErrorKind::Threw,
+        Engine::Unsupported => ErrorKind::Unsupported,
+        Engine::OutOfMemory => ErrorKind::OutOfMemory,
+        Engine::StackOverflow => ErrorKind::StackOverflow,
+        Engine::Deadline => ErrorKind::Deadline,
+        Engine::Cancelled => ErrorKind::Cancelled,
+        Engine::Exit => ErrorKind::Exit,
+        Engine::UnhandledRejection => ErrorKind::UnhandledRejection,
+        _ => ErrorKind::Internal,
+    };
+    let mut data = error.data;
+    if let Some(location) = error.location
+        && data.is_none()
+    {
+        data = Some(json!({ "file": location.file, "line": location.line, "column": location.column }));
+    }
+    CallError { kind, message: error.message, name: error.name, code: error.code, stack: error.stack, data }
+}

@@ -1,0 +1,9 @@
+//! Types that are part of marsh.
+
+pub mod shell;
+
+use marsh_types::TypeName;
+
+pub fn types() -> Vec<TypeName> {
+    TypeName::parse(shell::TYPE).into_iter().collect()
+}

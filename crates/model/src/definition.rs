@@ -1,0 +1,418 @@
+//! Definition files: `models/<type>/<name>.yaml`, or `<id>.yaml` when the name cannot be a file name.
+//!
+//! Names are looked up over the whole tree; the file's name is a hint, its content decides. A file that does not parse
+//! is skipped in listings and reported when it is the one that was asked for.
+
+use std::path::{Path, PathBuf};
+
+use marsh_fs::Durability;
+use marsh_repo::Layout;
+use marsh_types::yaml::YamlError;
+use marsh_types::{CalVer, DefinitionName, TypeName, yaml};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::ModelError;
+
+/// A definition as written. Field order is the file's key order; unknown keys are dropped on writing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub raw_type: Option<String>,
+    #[serde(default, deserialize_with = "calver_or_absent", skip_serializing_if = "Option::is_none")]
+    pub type_version: Option<CalVer>,
+    pub id: String,
+    pub name: String,
+    #[serde(default = "one")]
+    pub version: u64,
+    #[serde(default)]
+    pub tags: Map<String, Value>,
+    #[serde(default)]
+    pub global_arguments: Map<String, Value>,
+    #[serde(default)]
+    pub methods: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<CheckRules>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reports: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Value>,
+    /// Removed from the format; present only to be refused.
+    #[serde(default, skip_serializing)]
+    driver: Option<Value>,
+    #[serde(default, skip_serializing)]
+    driver_config: Option<Value>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRules {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// A numeric or malformed version, which old files have, reads as absent.
+fn calver_or_absent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CalVer>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_str().and_then(|text| text.parse().ok()))
+}
+
+impl Definition {
+    pub fn new(type_name: &TypeName, name: &DefinitionName, type_version: Option<CalVer>) -> Definition {
+        Definition {
+            raw_type: Some(type_name.to_string()),
+            type_version,
+            id: uuid::Uuid::new_v4().to_string(),
+            name: name.to_string(),
+            version: 1,
+            tags: Map::new(),
+            global_arguments: Map::new(),
+            methods: Map::new(),
+            inputs: None,
+            checks: None,
+            reports: None,
+            resources: None,
+            driver: None,
+            driver_config: None,
+        }
+    }
+
+    /// Reads the text of a definition file.
+    pub fn parse(path: &Path, text: &str) -> Result<Definition, ModelError> {
+        let definition: Definition = yaml::from_str(text)
+            .map_err(|source| ModelError::DefinitionYaml { path: path.to_owned(), source })?;
+        let invalid = |reason: String| ModelError::InvalidDefinition { path: path.to_owned(), reason };
+        if definition.driver.is_some() || definition.driver_config.is_some() {
+            return Err(invalid(
+                "`driver` and `driverConfig` were removed from the format; delete them".into(),
+            ));
+        }
+        DefinitionName::from_file(&definition.name).map_err(|error| invalid(error.to_string()))?;
+        if uuid::Uuid::parse_str(&definition.id).is_err() {
+            return Err(invalid(format!("`id` must be a UUID, not `{}`", definition.id)));
+        }
+        Ok(definition)
+    }
+
+    pub fn to_yaml(&self) -> Result<String, ModelError> {
+        Ok(yaml::to_string(self)?)
+    }
+
+    /// The arguments that the definition gives to a method.
+    pub fn method_arguments(&self, method: &str) -> Map<String, Value> {
+        self.methods
+            .get(method)
+            .and_then(|method| method.get("arguments"))
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The properties of `inputs`: under `properties`, or the map itself in the flat form.
+    pub fn input_properties(&self) -> Option<&Map<String, Value>> {
+        let inputs = self.inputs.as_ref()?.as_object()?;
+        inputs.get("properties").and_then(Value::as_object).or_else(|| {
+            // Schema keywords alone declare no input.
+            let flat = !inputs.keys().all(|key| {
+                matches!(key.as_str(), "type" | "required" | "additionalProperties" | "properties")
+            });
+            flat.then_some(inputs)
+        })
+    }
+
+    /// SHA-256 of the definition's JSON without its type, keys sorted at every level.
+    pub fn hash(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
+        if let Some(map) = value.as_object_mut() {
+            map.remove("type");
+            map.remove("typeVersion");
+        }
+        let text = sorted(&value).to_string();
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// `tags` as text; other scalars are written as JSON writes them.
+    pub fn tag_pairs(&self) -> impl Iterator<Item = (&str, String)> {
+        self.tags.iter().map(|(key, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (key.as_str(), text)
+        })
+    }
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort();
+            Value::Object(keys.into_iter().map(|key| (key.clone(), sorted(&map[key]))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        scalar => scalar.clone(),
+    }
+}
+
+/// A definition with where it was found.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub definition: Definition,
+    pub type_name: TypeName,
+    pub path: PathBuf,
+    /// Created by direct type execution.
+    pub auto: bool,
+}
+
+/// A definition file that cannot be read.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    pub path: PathBuf,
+    pub message: String,
+    pub error: Option<YamlError>,
+}
+
+/// The definitions of a repository.
+#[derive(Debug, Clone)]
+pub struct DefinitionStore {
+    layout: Layout,
+}
+
+impl DefinitionStore {
+    pub fn new(layout: Layout) -> DefinitionStore {
+        DefinitionStore { layout }
+    }
+
+    /// The definition of this name, else of this id.
+    pub fn find(&self, name_or_id: &str) -> Result<Stored, ModelError> {
+        // The file that is named after it is the likely one; looking there first spares reading all the others.
+        let files = self.files();
+        let wanted = format!("{}.yaml", name_or_id.rsplit('/').next().unwrap_or(name_or_id));
+        let mut broken = None;
+        let (likely, others): (Vec<_>, Vec<_>) =
+            files.iter().partition(|(path, _)| path.file_name().is_some_and(|name| *name == *wanted));
+        for (path, auto) in likely {
+            match self.read(path, *auto) {
+                Ok(Some(stored))
+                    if stored.definition.name == name_or_id || stored.definition.id == name_or_id =>
+                {
+                    return Ok(stored);
+                }
+                Ok(_) => {}
+                Err(error @ ModelError::Io { .. }) => return Err(error),
+                Err(error) => broken = Some(error),
+            }
+        }
+        let mut by_id = None;
+        for (path, auto) in others {
+            let Ok(Some(stored)) = self.read(path, *auto) else { continue };
+            if stored.definition.name == name_or_id {
+                return Ok(stored);
+            }
+            if stored.definition.id == name_or_id {
+                by_id = Some(stored);
+            }
+        }
+        if let Some(stored) = by_id {
+            return Ok(stored);
+        }
+        Err(match broken {
+            Some(error) => error,
+            None => ModelError::ModelNotFound {
+                name: name_or_id.to_owned(),
+                known: self.list().0.into_iter().map(|stored| stored.definition.name).collect(),
+            },
+        })
+    }
+
+    /// All definitions, sorted by name, and the files that could not be read.
+    pub fn list(&self) -> (Vec<Stored>, Vec<Broken>) {
+        let mut found = Vec::new();
+        let mut broken = Vec::new();
+        for (path, auto) in self.files() {
+            match self.read(&path, auto) {
+                Ok(Some(stored)) => found.push(stored),
+                Ok(None) => {}
+                Err(error) => {
+                    let yaml = match &error {
+                        ModelError::DefinitionYaml { source, .. } => Some(source.clone()),
+                        _ => None,
+                    };
+                    broken.push(Broken { path, message: error.to_string(), error: yaml });
+                }
+            }
+        }
+        found.sort_by(|a, b| a.definition.name.cmp(&b.definition.name).then_with(|| a.path.cmp(&b.path)));
+        (found, broken)
+    }
+
+    /// Writes a definition where its type and name want it. A file at another place that held it is removed.
+    pub fn save(&self, stored: &Stored) -> Result<PathBuf, ModelError> {
+        let path = self.path_for(&stored.definition, &stored.type_name, stored.auto);
+        self.write_to(&path, &stored.definition)?;
+        if stored.path != path && stored.path.is_file() {
+            marsh_fs::remove_file_if_exists(&stored.path)?;
+        }
+        Ok(path)
+    }
+
+    /// Writes a definition to the file that it was read from.
+    pub fn save_in_place(&self, stored: &Stored) -> Result<(), ModelError> {
+        self.write_to(&stored.path, &stored.definition)
+    }
+
+    fn write_to(&self, path: &Path, definition: &Definition) -> Result<(), ModelError> {
+        if let Some(parent) = path.parent() {
+            marsh_fs::create_dir_all(parent)?;
+        }
+        marsh_fs::atomic_write(path, definition.to_yaml()?.as_bytes(), Durability::Synced)?;
+        Ok(())
+    }
+
+    pub fn path_for(&self, definition: &Definition, type_name: &TypeName, auto: bool) -> PathBuf {
+        let root = if auto { self.layout.auto_definitions() } else { self.layout.definitions() };
+        file_in(&root, definition, type_name)
+    }
+
+    /// Where the evaluated copy of a definition goes.
+    pub fn evaluated_path(&self, definition: &Definition, type_name: &TypeName) -> PathBuf {
+        file_in(&self.layout.evaluated_definitions(), definition, type_name)
+    }
+
+    pub fn save_evaluated(
+        &self,
+        definition: &Definition,
+        type_name: &TypeName,
+    ) -> Result<PathBuf, ModelError> {
+        let path = self.evaluated_path(definition, type_name);
+        if let Some(parent) = path.parent() {
+            marsh_fs::create_dir_all(parent)?;
+        }
+        // A copy that can be made again at any time.
+        marsh_fs::atomic_write(&path, definition.to_yaml()?.as_bytes(), Durability::Atomic)?;
+        Ok(path)
+    }
+
+    /// The evaluated copy, if a run has left one.
+    pub fn read_evaluated(&self, stored: &Stored) -> Result<Option<Definition>, ModelError> {
+        let path = self.evaluated_path(&stored.definition, &stored.type_name);
+        Ok(self.read(&path, stored.auto)?.map(|found| found.definition))
+    }
+
+    /// `None` when the file is gone by now.
+    fn read(&self, path: &Path, auto: bool) -> Result<Option<Stored>, ModelError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(ModelError::Io { path: path.to_owned(), source }),
+        };
+        let definition = Definition::parse(path, &text)?;
+        let type_name = self.type_of(&definition, path)?;
+        Ok(Some(Stored { definition, type_name, path: path.to_owned(), auto }))
+    }
+
+    /// The file's `type` key, else the directories it lies in.
+    fn type_of(&self, definition: &Definition, path: &Path) -> Result<TypeName, ModelError> {
+        let from_path = || {
+            let parent = path.parent()?;
+            let relative = [
+                self.layout.definitions(),
+                self.layout.auto_definitions(),
+                self.layout.evaluated_definitions(),
+            ]
+            .iter()
+            .find_map(|root| parent.strip_prefix(root).ok().map(Path::to_owned))?;
+            Some(relative.to_string_lossy().replace('\\', "/"))
+        };
+        let raw = definition.raw_type.clone().or_else(from_path).unwrap_or_default();
+        TypeName::parse(&raw).map_err(|error| ModelError::InvalidDefinition {
+            path: path.to_owned(),
+            reason: format!("{error} (key `type`)"),
+        })
+    }
+
+    /// Every `*.yaml` below the definition roots, own before automatic, each sorted by path.
+    fn files(&self) -> Vec<(PathBuf, bool)> {
+        let mut files = Vec::new();
+        for (root, auto) in [(self.layout.definitions(), false), (self.layout.auto_definitions(), true)] {
+            let mut found = Vec::new();
+            let mut pending = vec![root];
+            while let Some(dir) = pending.pop() {
+                let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+                for entry in entries.flatten() {
+                    let Ok(kind) = entry.file_type() else { continue };
+                    let path = entry.path();
+                    if kind.is_dir() {
+                        pending.push(path);
+                    } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                        found.push(path);
+                    }
+                }
+            }
+            found.sort();
+            files.extend(found.into_iter().map(|path| (path, auto)));
+        }
+        files
+    }
+}
+
+fn file_in(root: &Path, definition: &Definition, type_name: &TypeName) -> PathBuf {
+    let dir = Layout::of_type(root, type_name);
+    match DefinitionName::for_new(&definition.name) {
+        // A scoped name keeps its scope as directories.
+        Ok(name) => dir.join(format!("{name}.yaml")),
+        Err(_) => dir.join(format!("{}.yaml", definition.id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Definition;
+
+    const TEXT: &str = "type: command/shell\ntypeVersion: 2026.02.09.1\nid: 0a6d3c52-8f6e-4c0e-9d9f-1b1f3a7f0001\nname: hello\nversion: 1\ntags: {}\nglobalArguments: {}\nmethods:\n  execute:\n    arguments:\n      run: 'echo ${{ inputs.who }}'\ninputs:\n  properties:\n    who: { type: string, default: world }\n";
+
+    #[test]
+    fn reads_a_definition_of_the_format() {
+        let definition = Definition::parse(Path::new("x.yaml"), TEXT).unwrap();
+        assert_eq!(definition.method_arguments("execute")["run"], "echo ${{ inputs.who }}");
+        assert!(definition.input_properties().unwrap().contains_key("who"));
+        let again = Definition::parse(Path::new("x.yaml"), &definition.to_yaml().unwrap()).unwrap();
+        assert_eq!(again, definition);
+    }
+
+    #[test]
+    fn the_hash_ignores_type_and_key_order() {
+        let one = Definition::parse(Path::new("x.yaml"), TEXT).unwrap();
+        let two = Definition::parse(
+            Path::new("x.yaml"),
+            &TEXT
+                .replace("typeVersion: 2026.02.09.1\n", "")
+                .replace("tags: {}\nglobalArguments: {}", "globalArguments: {}\ntags: {}"),
+        )
+        .unwrap();
+        assert_eq!(one.hash(), two.hash());
+    }
+
+    #[test]
+    fn legacy_numeric_type_versions_read_as_absent_and_removed_keys_are_refused() {
+        let legacy = TEXT.replace("typeVersion: 2026.02.09.1", "typeVersion: 3");
+        assert_eq!(Definition::parse(Path::new("x.yaml"), &legacy).unwrap().type_version, None);
+        let driver = format!("{TEXT}driver: docker\n");
+        assert!(Definition::parse(Path::new("x.yaml"), &driver).unwrap_err().to_string().contains("driver"));
+    }
+
+    #[test]
+    fn malformed_yaml_says_where() {
+        let error = Definition::parse(Path::new("x.yaml"), "id: a\nname: [\n").unwrap_err();
+        let details = marsh_types::Explain::details(&error).unwrap();
+        assert!(details["line"].is_number(), "{details}");
+    }
+}

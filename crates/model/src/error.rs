@@ -1,0 +1,215 @@
+//! Why a model command failed.
+
+use std::path::PathBuf;
+
+use marsh_data::DataError;
+use marsh_extension::LoadError;
+use marsh_host::{CallError, ErrorKind, HostError};
+use marsh_types::yaml::{YamlError, YamlWriteError};
+use marsh_types::{Explain, NameError, TypeName, near};
+use serde_json::{Value, json};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("there is no model `{name}`")]
+    ModelNotFound { name: String, known: Vec<String> },
+    #[error("a model `{name}` exists already: {path}", path = path.display())]
+    AlreadyExists { name: String, path: PathBuf },
+    #[error("`{type_name}` has no method `{method}`")]
+    UnknownMethod { type_name: TypeName, method: String, available: Vec<String> },
+    #[error("{path}: {source}", path = path.display())]
+    DefinitionYaml { path: PathBuf, source: YamlError },
+    #[error("{path}: {reason}", path = path.display())]
+    InvalidDefinition { path: PathBuf, reason: String },
+    #[error("{what}: {summary}", summary = summary(issues))]
+    Validation { what: String, issues: Vec<Issue> },
+    #[error("the definition `{name}` is of type `{found}`, not `{wanted}`")]
+    TypeMismatch { name: String, found: TypeName, wanted: TypeName },
+    #[error("`{field}` of `{name}` is sensitive and must not be written in a definition")]
+    LiteralSensitive { name: String, field: String },
+    #[error(
+        "`{method}` of `{type_name}` stores sensitive values, and this version of marsh has no vault to put them in"
+    )]
+    NoVault { type_name: TypeName, method: String },
+    #[error("cannot evaluate {place}: {source}")]
+    Expression { place: String, source: marsh_expr::ExprError },
+    #[error("`{name}` was never run, so there is no evaluated copy of it")]
+    NotEvaluated { name: String },
+    #[error("every result of `{name}` was deleted{at}", at = at.as_ref().map(|at| format!(" (at {at})")).unwrap_or_default())]
+    Deleted { name: String, at: Option<String> },
+    #[error("command exited with code {code}")]
+    CommandFailed { code: i32, stderr: String },
+    #[error("{0}")]
+    Cancelled(String),
+    #[error("{0}")]
+    Deadline(String),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    Fs(#[from] marsh_fs::FsError),
+    #[error(transparent)]
+    Lock(#[from] marsh_fs::LockError),
+    #[error(transparent)]
+    YamlWrite(#[from] YamlWriteError),
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+/// One thing that is wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Dotted path of the field; empty for the value itself.
+    pub field: String,
+    pub message: String,
+}
+
+impl Issue {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Issue {
+        Issue { field: field.into(), message: message.into() }
+    }
+}
+
+fn summary(issues: &[Issue]) -> String {
+    let lines: Vec<String> = issues
+        .iter()
+        .map(|issue| {
+            if issue.field.is_empty() {
+                issue.message.clone()
+            } else {
+                format!("`{}`: {}", issue.field, issue.message)
+            }
+        })
+        .collect();
+    lines.join("; ")
+}
+
+impl ModelError {
+    /// The error that extension code or its host ended with, if that is what it is.
+    pub fn call_error(&self) -> Option<&CallError> {
+        match self {
+            ModelError::Host(HostError::Call(error))
+            | ModelError::Load(LoadError::Host { source: HostError::Call(error), .. }) => Some(error),
+            _ => None,
+        }
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, ModelError::Cancelled(_))
+            || self.call_error().is_some_and(|error| error.kind == ErrorKind::Cancelled)
+    }
+}
+
+impl Explain for ModelError {
+    fn code(&self) -> &'static str {
+        match self {
+            ModelError::ModelNotFound { .. } => "model_not_found",
+            ModelError::AlreadyExists { .. } => "already_exists",
+            ModelError::UnknownMethod { .. } => "unknown_method",
+            ModelError::DefinitionYaml { .. } => "invalid_yaml",
+            ModelError::InvalidDefinition { .. } => "invalid_definition",
+            ModelError::Validation { .. } => "validation_failed",
+            ModelError::TypeMismatch { .. } => "type_mismatch",
+            ModelError::LiteralSensitive { .. } => "literal_sensitive_global_arg",
+            ModelError::NoVault { .. } => "vault_not_found",
+            ModelError::Expression { .. } => "expression_failed",
+            ModelError::NotEvaluated { .. } => "no_evaluated_definition",
+            ModelError::Deleted { .. } => "resource_deleted",
+            ModelError::Cancelled(_) => "cancelled",
+            ModelError::Deadline(_) => "deadline_exceeded",
+            ModelError::CommandFailed { .. } => "method_execution_failed",
+            ModelError::Load(error) => error.code(),
+            ModelError::Host(HostError::Call(error)) => call_code(error),
+            ModelError::Host(_) => "host_failed",
+            ModelError::Data(error) => error.code(),
+            ModelError::Name(_) => "invalid_name",
+            ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => "lock_timeout",
+            ModelError::Lock(_) | ModelError::Fs(_) | ModelError::YamlWrite(_) | ModelError::Io { .. } => {
+                "io"
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            ModelError::ModelNotFound { name, known } => {
+                near::did_you_mean(name, known.iter().map(String::as_str)).or_else(|| {
+                    Some(if known.is_empty() {
+                        "`marsh model create <type> <name>` makes one".into()
+                    } else {
+                        "`marsh model search` lists the models there are".into()
+                    })
+                })
+            }
+            ModelError::UnknownMethod { method, available, .. } => {
+                near::did_you_mean(method, available.iter().map(String::as_str))
+                    .or_else(|| Some(format!("it has: {}", available.join(", "))))
+            }
+            ModelError::LiteralSensitive { .. } => {
+                Some("give it as an expression, e.g. `${{ env.NAME }}`".into())
+            }
+            ModelError::Load(error) => error.hint(),
+            ModelError::Data(error) => error.hint(),
+            _ => match self.call_error() {
+                Some(error) if error.kind == ErrorKind::Deadline => {
+                    Some("`--timeout` sets how long a method may take".into())
+                }
+                _ => None,
+            },
+        }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            ModelError::ModelNotFound { name, known } => {
+                Some(json!({ "near": near::nearest(name, known.iter().map(String::as_str)) }))
+            }
+            ModelError::UnknownMethod { method, available, .. } => Some(json!({
+                "available": available,
+                "near": near::nearest(method, available.iter().map(String::as_str)),
+            })),
+            ModelError::DefinitionYaml { path, source } => Some(json!({
+                "file": path, "line": source.line, "column": source.column, "sourceLine": source.source_line,
+            })),
+            ModelError::Validation { issues, .. } => Some(json!({
+                "issues": issues.iter().map(|i| json!({"field": i.field, "message": i.message})).collect::<Vec<_>>(),
+            })),
+            ModelError::Load(error) => error.details(),
+            ModelError::Data(error) => error.details(),
+            _ => self
+                .call_error()
+                .map(|error| json!({ "kind": error.kind, "name": error.name, "data": error.data, "stack": error.stack })),
+        }
+    }
+}
+
+/// The stable code of an error that extension code ended with.
+fn call_code(error: &CallError) -> &'static str {
+    match error.kind {
+        ErrorKind::Deadline => "deadline_exceeded",
+        ErrorKind::Cancelled => "cancelled",
+        ErrorKind::OutOfMemory => "out_of_memory",
+        ErrorKind::StackOverflow => "stack_overflow",
+        ErrorKind::Exit => "exit_called",
+        ErrorKind::UnhandledRejection => "unhandled_rejection",
+        ErrorKind::Unsupported => "unsupported",
+        ErrorKind::Syntax | ErrorKind::Load => "load_failed",
+        ErrorKind::Internal => "internal",
+        ErrorKind::Threw => match error.code.as_deref() {
+            Some("validation_failed") => "validation_failed",
+            Some("check_failed") => "check_failed",
+            Some("contract_violation") => "contract_violation",
+            Some("unknown_method") => "unknown_method",
+            Some("upgrade_failed") => "upgrade_failed",
+            Some("unresolved_expression") => "expression_failed",
+            Some("vault_not_found") => "vault_not_found",
+            Some("unsupported") => "unsupported",
+            _ => "method_execution_failed",
+        },
+    }
+}

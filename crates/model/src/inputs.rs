@@ -1,0 +1,267 @@
+//! Inputs: what `--input` can say, and the schema that definitions and workflows declare for theirs.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Issue, ModelError};
+
+/// Where `key=@file` reads from; the caller decides what `~` and relative paths mean.
+pub trait FileReader {
+    fn read(&self, path: &str) -> std::io::Result<String>;
+}
+
+/// Merges the `--input` values: `key=value`, nested `a.b=value`, typed `key:json=…`, `key=@file`, or one whole JSON
+/// object. Values are text until a schema says otherwise.
+pub fn parse_inputs(values: &[String], files: &dyn FileReader) -> Result<Map<String, Value>, ModelError> {
+    let fail = |field: &str, message: String| ModelError::Validation {
+        what: "inputs".into(),
+        issues: vec![Issue::new(field, message)],
+    };
+    if let [single] = values
+        && single.trim_start().starts_with('{')
+    {
+        return match serde_json::from_str(single) {
+            Ok(Value::Object(map)) => Ok(map),
+            Ok(_) => Err(fail("", "`--input` must be a JSON object or key=value".into())),
+            Err(error) => Err(fail("", format!("`--input` is not valid JSON: {error}"))),
+        };
+    }
+    let mut result = Map::new();
+    for text in values {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(fail(text, "expected key=value".into()));
+        };
+        let (key, value) = match key.strip_suffix(":json") {
+            Some(key) => {
+                let value = serde_json::from_str(value)
+                    .map_err(|error| fail(key, format!("not valid JSON: {error}")))?;
+                (key, value)
+            }
+            None => {
+                (key, Value::String(text_value(key, value, files).map_err(|message| fail(key, message))?))
+            }
+        };
+        if key.is_empty() || key.split('.').any(str::is_empty) {
+            return Err(fail(key, "the key is empty".into()));
+        }
+        insert_nested(&mut result, key, value).map_err(|message| fail(key, message))?;
+    }
+    Ok(result)
+}
+
+fn text_value(key: &str, value: &str, files: &dyn FileReader) -> Result<String, String> {
+    if let Some(literal) = value.strip_prefix("\\@") {
+        return Ok(format!("@{literal}"));
+    }
+    match value.strip_prefix('@') {
+        Some(path) if !looks_like_scoped_name(value) => {
+            files.read(path).map_err(|error| format!("cannot read the file of `{key}`, {path}: {error}"))
+        }
+        _ => Ok(value.to_owned()),
+    }
+}
+
+/// `@scope/name` is a name, not a file: no dot in it, and exactly the characters of names.
+fn looks_like_scoped_name(value: &str) -> bool {
+    value.strip_prefix('@').is_some_and(|rest| {
+        rest.contains('/')
+            && rest.split('/').all(|segment| {
+                !segment.is_empty()
+                    && segment
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+            })
+    })
+}
+
+fn insert_nested(map: &mut Map<String, Value>, key: &str, value: Value) -> Result<(), String> {
+    let Some((head, rest)) = key.split_once('.') else {
+        map.insert(key.to_owned(), value);
+        return Ok(());
+    };
+    let entry = map.entry(head.to_owned()).or_insert_with(|| Value::Object(Map::new()));
+    match entry {
+        Value::Object(inner) => insert_nested(inner, rest, value),
+        _ => Err(format!("`{head}` has a value already, so it cannot hold `{rest}`")),
+    }
+}
+
+/// `over` laid over `base`: maps merge key by key, anything else is replaced.
+pub fn merge(base: &mut Map<String, Value>, over: Map<String, Value>) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Object(inner)), Value::Object(value)) => merge(inner, value),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// What a definition or a workflow declares of its inputs.
+#[derive(Debug, Clone)]
+pub struct InputSchema<'a> {
+    pub properties: &'a Map<String, Value>,
+    pub required: Vec<&'a str>,
+    pub additional: bool,
+}
+
+impl<'a> InputSchema<'a> {
+    /// Reads `{properties, required, additionalProperties}`, or a flat map of properties.
+    pub fn of(inputs: &'a Value) -> Option<InputSchema<'a>> {
+        let map = inputs.as_object()?;
+        match map.get("properties") {
+            Some(Value::Object(properties)) => {
+                let required = map.get("required").and_then(Value::as_array);
+                Some(InputSchema {
+                    properties,
+                    required: required.into_iter().flatten().filter_map(Value::as_str).collect(),
+                    additional: map.get("additionalProperties").and_then(Value::as_bool).unwrap_or(true),
+                })
+            }
+            _ if map.is_empty() => None,
+            _ => Some(InputSchema { properties: map, required: Vec::new(), additional: true }),
+        }
+    }
+
+    /// Text becomes what the property's type wants; absent properties take their defaults.
+    pub fn fill(&self, values: &mut Map<String, Value>) {
+        for (key, schema) in self.properties {
+            match values.get_mut(key) {
+                Some(value) => coerce(value, schema),
+                None => {
+                    if let Some(default) = schema.get("default") {
+                        values.insert(key.clone(), default.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every violation, each with its field. `enforced` limits which required inputs must be there.
+    pub fn check(&self, values: &Map<String, Value>, enforced: impl Fn(&str) -> bool) -> Vec<Issue> {
+        let mut issues = Vec::new();
+        for name in &self.required {
+            if enforced(name) && !values.contains_key(*name) {
+                issues.push(Issue::new(*name, "is required"));
+            }
+        }
+        if !self.additional {
+            for key in values.keys().filter(|key| !self.properties.contains_key(*key)) {
+                issues.push(Issue::new(key.clone(), "is not an input"));
+            }
+        }
+        for (key, schema) in self.properties {
+            let Some(value) = values.get(key) else { continue };
+            match jsonschema::validator_for(schema) {
+                Ok(validator) => {
+                    for error in validator.iter_errors(value) {
+                        let below = error.instance_path().to_string().replace('/', ".");
+                        issues.push(Issue::new(format!("{key}{below}"), error.to_string()));
+                    }
+                }
+                Err(error) => {
+                    issues.push(Issue::new(key.clone(), format!("its declared schema is not valid: {error}")))
+                }
+            }
+        }
+        issues
+    }
+}
+
+fn coerce(value: &mut Value, schema: &Value) {
+    let Value::String(text) = value else { return };
+    let wanted = schema.get("type").and_then(Value::as_str).unwrap_or("string");
+    let converted = match wanted {
+        "boolean" => text.parse::<bool>().ok().map(Value::Bool),
+        "integer" => text.trim().parse::<i64>().ok().map(Value::from),
+        "number" => match text.trim().parse::<i64>() {
+            Ok(number) => Some(Value::from(number)),
+            Err(_) => {
+                text.trim().parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number)
+            }
+        },
+        "array" | "object" => {
+            serde_json::from_str::<Value>(text).ok().filter(|v| v.is_array() || v.is_object())
+        }
+        _ => None,
+    };
+    if let Some(converted) = converted {
+        *value = converted;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{FileReader, InputSchema, merge, parse_inputs};
+
+    struct Files;
+    impl FileReader for Files {
+        fn read(&self, path: &str) -> std::io::Result<String> {
+            if path == "f.txt" { Ok("content\n".into()) } else { Err(std::io::ErrorKind::NotFound.into()) }
+        }
+    }
+
+    fn parse(values: &[&str]) -> Result<Value, String> {
+        let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
+        parse_inputs(&values, &Files).map(Value::Object).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_form_of_input() {
+        let cases = [
+            (vec!["a=1"], json!({"a": "1"})),
+            (vec!["a.b.c=v", "a.b.d=w"], json!({"a": {"b": {"c": "v", "d": "w"}}})),
+            (vec!["n:json=[1,2]"], json!({"n": [1, 2]})),
+            (vec!["a.b:json=true"], json!({"a": {"b": true}})),
+            (vec!["t=@f.txt"], json!({"t": "content\n"})),
+            (vec!["t=\\@x"], json!({"t": "@x"})),
+            (vec!["t=@scope/name"], json!({"t": "@scope/name"})),
+            (vec!["t=a=b"], json!({"t": "a=b"})),
+            (vec![r#"{"a": {"b": 1}}"#], json!({"a": {"b": 1}})),
+            (vec!["empty="], json!({"empty": ""})),
+        ];
+        for (values, expected) in cases {
+            assert_eq!(parse(&values).unwrap(), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn bad_inputs_name_the_key() {
+        for (values, word) in [
+            (vec!["abc"], "abc"),
+            (vec!["k:json={"], "`k`"),
+            (vec!["k=@none.txt"], "none.txt"),
+            (vec!["=v"], "empty"),
+            (vec!["a=1", "a.b=2"], "`a`"),
+            (vec!["{not json"], "JSON"),
+        ] {
+            let error = parse(&values).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_schema_coerces_defaults_and_complains_by_field() {
+        let schema = json!({"properties": {"n": {"type": "integer"}, "flag": {"type": "boolean", "default": true}, "s": {"type": "string", "enum": ["a", "b"]}}, "required": ["n"]});
+        let schema = InputSchema::of(&schema).unwrap();
+        let mut values = json!({"n": "4"}).as_object().unwrap().clone();
+        schema.fill(&mut values);
+        assert_eq!(Value::Object(values.clone()), json!({"n": 4, "flag": true}));
+        assert!(schema.check(&values, |_| true).is_empty());
+        let wrong = json!({"n": "four", "s": "c"}).as_object().unwrap().clone();
+        let fields: Vec<String> = schema.check(&wrong, |_| true).into_iter().map(|i| i.field).collect();
+        assert_eq!(fields, ["n", "s"]);
+        let none = serde_json::Map::new();
+        assert_eq!(schema.check(&none, |_| true)[0].field, "n");
+        assert!(schema.check(&none, |_| false).is_empty());
+    }
+
+    #[test]
+    fn merging_is_deep() {
+        let mut base = json!({"a": {"x": 1}, "b": 1}).as_object().unwrap().clone();
+        merge(&mut base, json!({"a": {"y": 2}, "b": {"c": 3}}).as_object().unwrap().clone());
+        assert_eq!(Value::Object(base), json!({"a": {"x": 1, "y": 2}, "b": {"c": 3}}));
+    }
+}

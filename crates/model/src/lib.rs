@@ -1,0 +1,69 @@
+//! Models: definitions, inputs, and the life of a method run.
+//!
+//! Invariants:
+//! * A method's code runs in a host process or, for built-in types, as a child process; this crate owns what the code
+//!   may touch (definition, data, log) and serves it through callbacks (`run/context.rs`).
+//! * A result is visible whole or not at all, and a run that fails leaves no half-written version: every write goes
+//!   through the data store's publish (`tests` of the data crate; the binary's `tests/bad_input.rs`).
+//! * What a command reports as done is durable: file data are synced before they appear, and one directory sync at the end
+//!   makes the names last (`run/mod.rs`).
+//! * Nothing that a model marks as sensitive is stored in clear (`run/context.rs`).
+//! * This crate writes to no terminal and reads no environment; both come from the caller.
+
+pub mod builtin;
+pub mod definition;
+pub mod direct;
+pub mod error;
+pub mod inputs;
+pub mod run;
+pub mod types;
+pub mod validate;
+
+use std::sync::Arc;
+
+use marsh_data::{DataStore, EphemeralStore, OutputStore, RunData};
+use marsh_extension::Loader;
+use marsh_repo::{Environment, Repo};
+
+pub use definition::{Definition, DefinitionStore, Stored};
+pub use error::{Issue, ModelError};
+pub use run::{
+    CheckSelection, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger, WorkflowTrigger,
+};
+pub use types::{Code, TypeCode};
+
+/// Everything that commands about models work on.
+#[derive(Debug)]
+pub struct Models {
+    pub repo: Repo,
+    pub env: Environment,
+    pub loader: Loader,
+    pub definitions: DefinitionStore,
+    /// Stored data, and the ephemeral data of this command.
+    pub data: RunData,
+    pub outputs: OutputStore,
+}
+
+impl Models {
+    pub fn new(repo: Repo, env: Environment, loader: Loader) -> Models {
+        let budget = env
+            .get(marsh_repo::env::EPHEMERAL_BUDGET)
+            .and_then(marsh_data::parse_budget)
+            .unwrap_or(marsh_data::DEFAULT_EPHEMERAL_BUDGET);
+        // A run syncs once, at its end; see `run/mod.rs`.
+        let store = DataStore::new(repo.layout.data()).with_durable(false);
+        let outputs = OutputStore::new(repo.layout.outputs()).with_durable(false);
+        Models {
+            definitions: DefinitionStore::new(repo.layout.clone()),
+            data: RunData::new(store, EphemeralStore::new(budget)),
+            outputs,
+            repo,
+            env,
+            loader,
+        }
+    }
+
+    pub fn hosts(&self) -> &Arc<marsh_host::Hosts> {
+        self.loader.hosts()
+    }
+}

@@ -1,0 +1,276 @@
+//! From a definition as written to the arguments of one call.
+
+use marsh_expr::{Mode, PathEvaluator, Scope, expand};
+use marsh_types::near;
+use serde_json::{Map, Value, json};
+
+use super::{Observer, RunEvent, RunRequest, Trigger};
+use crate::Models;
+use crate::definition::{Definition, Stored};
+use crate::error::{Issue, ModelError};
+use crate::inputs::InputSchema;
+use crate::types::TypeCode;
+
+/// A definition's values with their expressions replaced.
+#[derive(Debug, Clone)]
+pub struct Evaluated {
+    pub global_arguments: Map<String, Value>,
+    /// Global arguments that could not be evaluated, with the reason; using one is an error at that moment.
+    pub unresolved_globals: Map<String, Value>,
+    pub method_arguments: Map<String, Value>,
+}
+
+impl Models {
+    pub(super) fn evaluate(
+        &self,
+        stored: &Stored,
+        code: &TypeCode,
+        request: &RunRequest<'_>,
+        inputs: Map<String, Value>,
+        observer: &dyn Observer,
+    ) -> Result<Evaluated, ModelError> {
+        let definition = &stored.definition;
+        let (declared, overrides) = self.split_inputs(definition, request, inputs);
+        check_inputs(definition, &request.method, &declared)?;
+        check_overrides(code, &request.method, &overrides)?;
+        let source = if request.last_evaluated {
+            self.last_evaluated(stored)?
+        } else {
+            warn_about_env(definition, observer);
+            definition.clone()
+        };
+        let scope = self.scope(&source, request, &declared);
+        let globals = Value::Object(source.global_arguments.clone());
+        let globals = lenient(&globals, &scope)?;
+        let mut unresolved_globals = Map::new();
+        for unresolved in &globals.unresolved {
+            let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
+            let key = key.replace("~1", "/").replace("~0", "~");
+            unresolved_globals.insert(key, json!(unresolved.reason.to_string()));
+        }
+        let arguments = Value::Object(source.method_arguments(&request.method));
+        let arguments = lenient(&arguments, &scope)?;
+        // An override replaces what the definition says, so an expression that it replaces need not evaluate.
+        let failed = arguments.unresolved.iter().find(|unresolved| {
+            let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
+            !overrides.contains_key(key)
+        });
+        if let Some(unresolved) = failed {
+            return Err(ModelError::Expression {
+                place: format!(
+                    "`{}` in methods.{}.arguments{}",
+                    unresolved.expression,
+                    request.method,
+                    unresolved.pointer.replace('/', ".")
+                ),
+                source: unresolved.reason.clone(),
+            });
+        }
+        let mut method_arguments = into_map(arguments.value);
+        let evaluated_globals = into_map(globals.value);
+        if has_expressions(&source) {
+            self.save_evaluated_copy(
+                stored,
+                &source,
+                &request.method,
+                &evaluated_globals,
+                &method_arguments,
+            )?;
+        }
+        for (key, value) in overrides {
+            method_arguments.insert(key, value);
+        }
+        Ok(Evaluated { global_arguments: evaluated_globals, unresolved_globals, method_arguments })
+    }
+
+    /// Inputs that the definition declares, and the rest, which are arguments of the method. A step of a workflow sees
+    /// the run's inputs too, below its own, and gives every input of its own to the method as well.
+    fn split_inputs(
+        &self,
+        definition: &Definition,
+        request: &RunRequest<'_>,
+        inputs: Map<String, Value>,
+    ) -> (Map<String, Value>, Map<String, Value>) {
+        let properties = definition.input_properties();
+        let is_declared = |key: &str| properties.is_some_and(|properties| properties.contains_key(key));
+        let (mut declared, overrides): (Map<_, _>, Map<_, _>) =
+            inputs.into_iter().partition(|(key, _)| is_declared(key));
+        if let Trigger::Workflow(workflow) = &request.trigger {
+            for (key, value) in &workflow.inputs {
+                if !declared.contains_key(key) {
+                    declared.insert(key.clone(), value.clone());
+                }
+            }
+        }
+        if let Some(schema) = definition.inputs.as_ref().and_then(InputSchema::of) {
+            schema.fill(&mut declared);
+        }
+        (declared, overrides)
+    }
+
+    fn scope(&self, definition: &Definition, request: &RunRequest<'_>, inputs: &Map<String, Value>) -> Scope {
+        let env: Map<String, Value> =
+            self.env.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        let mut scope = Scope::new()
+            .with("inputs", Value::Object(inputs.clone()))
+            .with(
+                "self",
+                json!({
+                    "id": definition.id,
+                    "name": definition.name,
+                    "version": definition.version,
+                    "tags": definition.tags,
+                    "globalArguments": definition.global_arguments,
+                }),
+            )
+            .with("env", Value::Object(env));
+        if let Trigger::Workflow(workflow) = &request.trigger {
+            scope.set("workflowRunId", json!(workflow.workflow_run_id));
+            scope.set(
+                "run",
+                json!({
+                    "id": workflow.workflow_run_id,
+                    "workflowId": workflow.workflow_id,
+                    "workflowName": workflow.workflow_name,
+                }),
+            );
+        }
+        scope
+    }
+
+    fn last_evaluated(&self, stored: &Stored) -> Result<Definition, ModelError> {
+        match self.definitions.read_evaluated(stored)? {
+            Some(definition) => Ok(definition),
+            // Without expressions the definition is its own evaluated copy.
+            None if !has_expressions(&stored.definition) => Ok(stored.definition.clone()),
+            None => Err(ModelError::NotEvaluated { name: stored.definition.name.clone() }),
+        }
+    }
+
+    /// The copy for `--last-evaluated`. Values from the environment stay expressions in it: the copy is a file.
+    fn save_evaluated_copy(
+        &self,
+        stored: &Stored,
+        source: &Definition,
+        method: &str,
+        globals: &Map<String, Value>,
+        arguments: &Map<String, Value>,
+    ) -> Result<(), ModelError> {
+        let mut copy = source.clone();
+        copy.global_arguments = keep_env(&source.global_arguments, globals);
+        let kept = keep_env(&source.method_arguments(method), arguments);
+        if !kept.is_empty() {
+            copy.methods.insert(method.to_owned(), json!({ "arguments": kept }));
+        }
+        self.definitions.save_evaluated(&copy, &stored.type_name)?;
+        Ok(())
+    }
+}
+
+/// The evaluated values, but the written ones where the environment or a vault was asked.
+fn keep_env(written: &Map<String, Value>, evaluated: &Map<String, Value>) -> Map<String, Value> {
+    let private = |value: &Value| {
+        marsh_expr::expressions(value).iter().any(|(_, expression)| {
+            expression.contains("vault.")
+                || marsh_expr::references(expression).iter().any(|root| root == "env")
+        })
+    };
+    written
+        .iter()
+        .map(|(key, value)| {
+            let kept = if private(value) { value } else { evaluated.get(key).unwrap_or(value) };
+            (key.clone(), kept.clone())
+        })
+        .collect()
+}
+
+fn lenient(value: &Value, scope: &Scope) -> Result<marsh_expr::Expanded, ModelError> {
+    expand(value, &PathEvaluator, scope, Mode::Lenient, |_| false).map_err(|error| ModelError::Expression {
+        place: format!("`{}`", error.expression),
+        source: *error.source,
+    })
+}
+
+fn into_map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn has_expressions(definition: &Definition) -> bool {
+    marsh_expr::contains_expression(&Value::Object(definition.global_arguments.clone()))
+        || marsh_expr::contains_expression(&Value::Object(definition.methods.clone()))
+}
+
+/// Only required inputs that this method's arguments use are enforced; types are checked for all.
+fn check_inputs(
+    definition: &Definition,
+    method: &str,
+    inputs: &Map<String, Value>,
+) -> Result<(), ModelError> {
+    let Some(schema) = definition.inputs.as_ref().and_then(InputSchema::of) else { return Ok(()) };
+    let arguments = Value::Object(definition.method_arguments(method));
+    let globals = Value::Object(definition.global_arguments.clone());
+    let used: Vec<String> = marsh_expr::expressions(&arguments)
+        .into_iter()
+        .chain(marsh_expr::expressions(&globals))
+        .map(|(_, expression)| expression)
+        .collect();
+    let is_used = |name: &str| {
+        let forms = [format!("inputs.{name}"), format!("inputs[\"{name}\"]"), format!("inputs['{name}']")];
+        used.iter().any(|expression| forms.iter().any(|form| expression.contains(form.as_str())))
+    };
+    let issues = schema.check(inputs, is_used);
+    if issues.is_empty() {
+        return Ok(());
+    }
+    Err(ModelError::Validation { what: format!("inputs of `{}`", definition.name), issues })
+}
+
+/// What is no input of the definition must be an argument of the method.
+fn check_overrides(code: &TypeCode, method: &str, overrides: &Map<String, Value>) -> Result<(), ModelError> {
+    let arguments = &code.method(method)?.arguments;
+    if arguments.open || arguments.record {
+        return Ok(());
+    }
+    let Some(keys) = &arguments.keys else { return Ok(()) };
+    let unknown: Vec<Issue> = overrides
+        .keys()
+        .filter(|key| !keys.contains(key))
+        .map(|key| {
+            let near = near::did_you_mean(key, keys.iter().map(String::as_str));
+            let known = if keys.is_empty() {
+                "it takes none".to_owned()
+            } else {
+                format!("known: {}", keys.join(", "))
+            };
+            Issue::new(key.clone(), format!("is no argument of `{method}`; {}", near.unwrap_or(known)))
+        })
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(ModelError::Validation { what: format!("inputs of `{method}`"), issues: unknown })
+}
+
+fn warn_about_env(definition: &Definition, observer: &dyn Observer) {
+    let values = [&definition.global_arguments, &definition.methods];
+    let mut names: Vec<String> = values
+        .iter()
+        .flat_map(|map| marsh_expr::expressions(&Value::Object((*map).clone())))
+        .filter(|(_, expression)| marsh_expr::references(expression).iter().any(|root| root == "env"))
+        .map(|(_, expression)| expression)
+        .collect();
+    names.dedup();
+    if !names.is_empty() {
+        observer.event(&RunEvent::Warning {
+            code: "env_var_usage",
+            message: format!(
+                "`{}` depends on the environment ({}), so it may behave differently elsewhere",
+                definition.name,
+                names.join(", ")
+            ),
+        });
+    }
+}

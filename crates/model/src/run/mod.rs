@@ -1,0 +1,327 @@
+//! One method run, from target to record.
+
+mod context;
+mod evaluate;
+mod log;
+mod outcome;
+mod shell_run;
+mod tombstone;
+
+use std::time::{Duration, Instant};
+
+use marsh_data::{OutputError, OutputRecord, OutputStatus, Provenance, TriggeredBy};
+use marsh_host::{Call, CancelToken};
+use marsh_types::TypeName;
+use marsh_types::time::iso_millis;
+use serde_json::{Map, Value, json};
+
+pub use outcome::{ArtifactView, RunOutcome, RunStatus};
+
+use crate::definition::Stored;
+use crate::error::ModelError;
+use crate::types::{Code, TypeCode};
+use crate::{Models, direct};
+use context::RunContext;
+use evaluate::Evaluated;
+
+/// What to run a method on.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A definition, by name or id.
+    Definition(String),
+    /// A type and the name of a definition that is made if there is none.
+    Direct { type_name: TypeName, name: String, global_arguments: Option<Map<String, Value>> },
+}
+
+/// Which pre-flight checks run.
+#[derive(Debug, Clone, Default)]
+pub struct CheckSelection {
+    pub skip_all: bool,
+    pub skip_names: Vec<String>,
+    pub skip_labels: Vec<String>,
+}
+
+/// Who asked for the run.
+#[derive(Debug, Clone)]
+pub enum Trigger {
+    Manual,
+    Workflow(Box<WorkflowTrigger>),
+}
+
+#[derive(Debug, Clone)]
+pub struct WorkflowTrigger {
+    pub workflow_id: String,
+    pub workflow_run_id: String,
+    pub workflow_name: String,
+    pub job: String,
+    pub step: String,
+    /// The inputs of the workflow run; a definition's `inputs` see them below the step's own.
+    pub inputs: Map<String, Value>,
+    pub tags: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+pub struct RunRequest<'a> {
+    pub target: Target,
+    pub method: String,
+    pub inputs: Map<String, Value>,
+    /// Tags for everything the run writes.
+    pub tags: Vec<(String, String)>,
+    pub checks: CheckSelection,
+    pub deadline: Duration,
+    pub cancel: &'a CancelToken,
+    pub trigger: Trigger,
+    pub last_evaluated: bool,
+    pub initiated_by: Option<String>,
+}
+
+/// What happens while a method runs.
+#[derive(Debug, Clone)]
+pub enum RunEvent {
+    Resolved {
+        model: String,
+        type_name: TypeName,
+        method: String,
+    },
+    DefinitionCreated {
+        name: String,
+        path: std::path::PathBuf,
+    },
+    GlobalArgumentsUpdated {
+        name: String,
+    },
+    Upgraded {
+        name: String,
+        to_version: String,
+    },
+    Warning {
+        code: &'static str,
+        message: String,
+    },
+    Executing {
+        method: String,
+        checks: Vec<String>,
+    },
+    Output {
+        stream: String,
+        line: String,
+    },
+    Saved {
+        name: String,
+        version: u32,
+    },
+    /// An event of the extension's own.
+    Extension(Value),
+}
+
+/// Receives events as they happen, possibly from several runs at once.
+pub trait Observer: Sync {
+    fn event(&self, event: &RunEvent);
+}
+
+/// Drops everything.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _event: &RunEvent) {}
+}
+
+impl Models {
+    /// Runs a method. `Err`: it never started. A run that started has an outcome, whatever it ended with.
+    pub fn run(&self, request: &RunRequest<'_>, observer: &dyn Observer) -> Result<RunOutcome, ModelError> {
+        let (stored, code, inputs) = self.target(request, observer)?;
+        let method = code.method(&request.method)?;
+        observer.event(&RunEvent::Resolved {
+            model: stored.definition.name.clone(),
+            type_name: code.type_name.clone(),
+            method: request.method.clone(),
+        });
+        if method.is_mutating()
+            && let Some((_, _)) = code.description.resources.iter().find(|(_, output)| output.holds_secrets())
+        {
+            return Err(ModelError::NoVault {
+                type_name: code.type_name.clone(),
+                method: request.method.clone(),
+            });
+        }
+        if matches!(method.kind.as_deref(), Some("read" | "update")) {
+            self.refuse_deleted(&stored, &code)?;
+        }
+        let evaluated = self.evaluate(&stored, &code, request, inputs, observer)?;
+        self.run_evaluated(&stored, &code, request, &evaluated, observer)
+    }
+
+    fn target(
+        &self,
+        request: &RunRequest<'_>,
+        observer: &dyn Observer,
+    ) -> Result<(Stored, TypeCode, Map<String, Value>), ModelError> {
+        match &request.target {
+            Target::Definition(name) => {
+                let stored = self.definitions.find(name)?;
+                let code = self.resolve_type(&stored.type_name)?;
+                Ok((stored, code, request.inputs.clone()))
+            }
+            Target::Direct { type_name, name, global_arguments } => {
+                let code = self.resolve_type(type_name)?;
+                code.method(&request.method)?;
+                let routed =
+                    direct::route(&code, &request.method, &request.inputs, global_arguments.as_ref())?;
+                let stored = self.direct_definition(&code, name, &routed, observer)?;
+                Ok((stored, code, routed.method))
+            }
+        }
+    }
+
+    fn run_evaluated(
+        &self,
+        stored: &Stored,
+        code: &TypeCode,
+        request: &RunRequest<'_>,
+        evaluated: &Evaluated,
+        observer: &dyn Observer,
+    ) -> Result<RunOutcome, ModelError> {
+        let started_at = iso_millis(jiff::Timestamp::now());
+        let started = Instant::now();
+        let definition = &stored.definition;
+        let log_path =
+            self.outputs.log_path(&code.type_name, &request.method, &definition.id, &started_at)?;
+        let log = log::RunLog::create(&log_path, &definition.name, &request.method)?;
+        let context = RunContext::new(self, stored, code, request, &log, observer);
+        let mut record = self.new_record(stored, code, request, &started_at, &log_path);
+        if matches!(request.trigger, Trigger::Workflow(_)) {
+            // A workflow's record shows what is running; a single run is its own witness.
+            self.outputs.write(&code.type_name, &record)?;
+        }
+        let executed = match &code.code {
+            Code::Shell => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
+            Code::Module(loaded) => {
+                let params = self.call_params(stored, code, request, evaluated);
+                let call = Call {
+                    op: "run",
+                    params,
+                    deadline: request.deadline,
+                    cancel: request.cancel,
+                    grace: Duration::from_millis(500),
+                };
+                self.hosts()
+                    .get(&loaded.host_key)
+                    .and_then(|host| host.call(&loaded.module, &call, &context))
+                    .map_err(ModelError::from)
+            }
+        };
+        let executed = executed.and_then(|value| {
+            context.check_sound()?;
+            Ok(value)
+        });
+        let result = executed.and_then(|value| {
+            if code.method(&request.method)?.kind.as_deref() == Some("delete") {
+                context.bury()?;
+            }
+            Ok(value)
+        });
+        if result.is_err() && code.method(&request.method).is_ok_and(|method| method.rollback_on_failure) {
+            context.roll_back()?;
+        }
+        let artifacts = context.artifacts(result.as_ref().ok());
+        record.completed_at = Some(iso_millis(jiff::Timestamp::now()));
+        record.duration_ms = Some(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        record.status = match &result {
+            Ok(_) => OutputStatus::Succeeded,
+            Err(error) if error.is_cancelled() => OutputStatus::Cancelled,
+            Err(_) => OutputStatus::Failed,
+        };
+        record.error = result.as_ref().err().map(|error| OutputError {
+            message: error.to_string(),
+            stack: error.call_error().and_then(|call| call.stack.clone()),
+        });
+        record.artifacts = outcome::record_artifacts(&artifacts);
+        if let Some(error) = &record.error {
+            log.line("ERR", &error.message);
+        }
+        let record_path = self.outputs.write(&code.type_name, &record)?;
+        // File data are on disk by now; one directory sync makes the names durable, as journals keep the order of what
+        // came before. A workflow does this once for all its steps.
+        if matches!(request.trigger, Trigger::Manual)
+            && let Some(dir) = record_path.parent()
+        {
+            marsh_fs::sync_dir(dir)?;
+        }
+        Ok(RunOutcome::new(self, stored, code, request, evaluated, record, artifacts, result.err()))
+    }
+
+    fn new_record(
+        &self,
+        stored: &Stored,
+        code: &TypeCode,
+        request: &RunRequest<'_>,
+        started_at: &str,
+        log_path: &std::path::Path,
+    ) -> OutputRecord {
+        let workflow = match &request.trigger {
+            Trigger::Workflow(workflow) => Some(workflow),
+            Trigger::Manual => None,
+        };
+        OutputRecord {
+            id: uuid::Uuid::new_v4().to_string(),
+            definition_id: stored.definition.id.clone(),
+            method_name: request.method.clone(),
+            status: OutputStatus::Running,
+            started_at: started_at.to_owned(),
+            completed_at: None,
+            duration_ms: None,
+            error: None,
+            retry_count: 0,
+            provenance: Provenance {
+                definition_hash: stored.definition.hash(),
+                model_version: code.description.version.clone(),
+                triggered_by: if workflow.is_some() { TriggeredBy::Workflow } else { TriggeredBy::Manual },
+                workflow_id: workflow.map(|workflow| workflow.workflow_id.clone()),
+                workflow_run_id: workflow.map(|workflow| workflow.workflow_run_id.clone()),
+                step_name: workflow.map(|workflow| workflow.step.clone()),
+                parent_output_id: None,
+                caller_extension: None,
+                initiated_by: request.initiated_by.clone(),
+                bundle_fingerprint: code.fingerprint().map(str::to_owned),
+            },
+            artifacts: None,
+            log_file: Some(self.repo.layout.display(log_path).display().to_string()),
+            pid: Some(std::process::id()),
+        }
+    }
+
+    fn call_params(
+        &self,
+        stored: &Stored,
+        code: &TypeCode,
+        request: &RunRequest<'_>,
+        evaluated: &Evaluated,
+    ) -> Value {
+        let definition = &stored.definition;
+        let rules = definition.checks.clone().unwrap_or_default();
+        json!({
+            "method": request.method,
+            "type": code.type_name,
+            "definition": {
+                "id": definition.id,
+                "name": definition.name,
+                "version": definition.version,
+                "tags": definition.tags,
+                "typeVersion": definition.type_version,
+            },
+            "globalArguments": evaluated.global_arguments,
+            "storedGlobalArguments": definition.global_arguments,
+            "unresolvedGlobals": evaluated.unresolved_globals,
+            "methodArguments": evaluated.method_arguments,
+            "checks": {
+                "require": rules.require,
+                "skip": rules.skip,
+                "skipAll": request.checks.skip_all,
+                "skipNames": request.checks.skip_names,
+                "skipLabels": request.checks.skip_labels,
+            },
+            "repoDir": self.repo.layout.root(),
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! What a run ended with.
+
+use std::path::PathBuf;
+
+use marsh_data::{Artifact, Artifacts, Lifetime, Metadata, OutputRecord, OutputStatus};
+use serde_json::{Map, Value};
+
+use super::RunRequest;
+use super::evaluate::Evaluated;
+use crate::Models;
+use crate::definition::Stored;
+use crate::error::ModelError;
+use crate::types::{Code, TypeCode};
+
+pub use marsh_data::OutputStatus as RunStatus;
+
+/// A result that the run wrote.
+#[derive(Debug, Clone)]
+pub struct ArtifactView {
+    pub metadata: Metadata,
+    /// Where the content is; ephemeral data have no place.
+    pub path: Option<PathBuf>,
+    /// The content of a resource.
+    pub attributes: Option<Value>,
+}
+
+#[derive(Debug)]
+pub struct RunOutcome {
+    pub model_id: String,
+    pub model_name: String,
+    pub model_type: String,
+    pub type_version: String,
+    pub method: String,
+    pub status: OutputStatus,
+    pub duration_ms: u64,
+    pub output_id: String,
+    pub log_file: Option<String>,
+    pub artifacts: Vec<ArtifactView>,
+    pub global_arguments: Map<String, Value>,
+    pub method_arguments: Map<String, Value>,
+    pub fingerprint: Option<String>,
+    pub code_sha256: Option<String>,
+    pub initiated_by: Option<String>,
+    pub error: Option<ModelError>,
+}
+
+impl RunOutcome {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place where everything about a run comes together"
+    )]
+    pub(super) fn new(
+        models: &Models,
+        stored: &Stored,
+        code: &TypeCode,
+        request: &RunRequest<'_>,
+        evaluated: &Evaluated,
+        record: OutputRecord,
+        artifacts: Vec<Metadata>,
+        error: Option<ModelError>,
+    ) -> RunOutcome {
+        let artifacts = artifacts
+            .into_iter()
+            .map(|metadata| view(models, code, &stored.definition.id, metadata))
+            .collect();
+        RunOutcome {
+            model_id: stored.definition.id.clone(),
+            model_name: stored.definition.name.clone(),
+            model_type: code.type_name.to_string(),
+            type_version: code.description.version.clone(),
+            method: request.method.clone(),
+            status: record.status,
+            duration_ms: record.duration_ms.unwrap_or(0),
+            output_id: record.id,
+            log_file: record.log_file,
+            artifacts,
+            global_arguments: evaluated.global_arguments.clone(),
+            method_arguments: evaluated.method_arguments.clone(),
+            fingerprint: code.fingerprint().map(str::to_owned),
+            code_sha256: match &code.code {
+                Code::Shell => None,
+                Code::Module(loaded) => Some(loaded.bundle_sha256.clone()),
+            },
+            initiated_by: request.initiated_by.clone(),
+            error,
+        }
+    }
+}
+
+fn view(models: &Models, code: &TypeCode, model_id: &str, metadata: Metadata) -> ArtifactView {
+    let version = Some(metadata.version);
+    let is_json = metadata.content_type == "application/json";
+    // What was just written may be gone again if somebody deleted it meanwhile; then there is nothing to show.
+    let attributes = if is_json {
+        models
+            .data
+            .content(&code.type_name, model_id, &metadata.name, version)
+            .ok()
+            .flatten()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    } else {
+        None
+    };
+    let path = if metadata.lifetime == Lifetime::Ephemeral {
+        None
+    } else {
+        models.data.content_path(&code.type_name, model_id, &metadata.name, version).ok().flatten()
+    };
+    ArtifactView { metadata, path, attributes }
+}
+
+pub(super) fn record_artifacts(artifacts: &[Metadata]) -> Option<Artifacts> {
+    if artifacts.is_empty() {
+        return None;
+    }
+    let data_artifacts = artifacts
+        .iter()
+        .map(|metadata| Artifact {
+            data_id: metadata.id.clone(),
+            name: metadata.name.clone(),
+            version: metadata.version,
+            tags: metadata.tags.clone(),
+        })
+        .collect();
+    Some(Artifacts { data_artifacts })
+}

@@ -1,0 +1,72 @@
+//! Deletion as data: methods of kind `delete` leave tombstones, and `read` and `update` refuse a model that has only
+//! those.
+
+use marsh_data::{DataError, Metadata, NewVersion};
+use marsh_types::time::iso_millis;
+use serde_json::{Map, Value, json};
+
+use super::context::RunContext;
+use crate::Models;
+use crate::definition::Stored;
+use crate::error::ModelError;
+use crate::types::TypeCode;
+
+impl Models {
+    /// Refuses when every declared resource of the model is a tombstone. A model without data is not deleted.
+    pub(super) fn refuse_deleted(&self, stored: &Stored, code: &TypeCode) -> Result<(), ModelError> {
+        let resources = self.resources_of(stored, code)?;
+        if resources.is_empty() || !resources.iter().all(Metadata::is_deleted) {
+            return Ok(());
+        }
+        let at = resources.first().and_then(|metadata| {
+            let bytes =
+                self.data.content(&code.type_name, &stored.definition.id, &metadata.name, None).ok()??;
+            let content: Value = serde_json::from_slice(&bytes).ok()?;
+            content.get("deletedAt").and_then(Value::as_str).map(str::to_owned)
+        });
+        Err(ModelError::Deleted { name: stored.definition.name.clone(), at })
+    }
+
+    fn resources_of(&self, stored: &Stored, code: &TypeCode) -> Result<Vec<Metadata>, DataError> {
+        let declared = |spec: &str| code.description.resources.iter().any(|(name, _)| name == spec);
+        let mut all = self.data.list_model(&code.type_name, &stored.definition.id)?;
+        all.retain(|metadata| {
+            metadata.tags.get("type") == Some("resource")
+                && metadata.tags.get("specName").is_some_and(declared)
+        });
+        Ok(all)
+    }
+}
+
+impl RunContext<'_> {
+    /// Adds a tombstone to every living resource of the model: the last content, when it was deleted, and by what.
+    pub(super) fn bury(&self) -> Result<(), ModelError> {
+        for metadata in self.models.resources_of(self.stored, self.code)? {
+            if metadata.is_deleted() {
+                continue;
+            }
+            let model_id = &self.stored.definition.id;
+            let content = self.models.data.content(&self.code.type_name, model_id, &metadata.name, None)?;
+            let mut fields: Map<String, Value> =
+                content.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            fields.insert("deletedAt".into(), json!(iso_millis(jiff::Timestamp::now())));
+            fields.insert("deletedByMethod".into(), json!(self.request.method));
+            let new = NewVersion {
+                type_path: &self.code.type_name,
+                model_id,
+                name: &metadata.name,
+                content_type: &metadata.content_type,
+                lifetime: metadata.lifetime.clone(),
+                garbage_collection: metadata.garbage_collection.clone(),
+                streaming: false,
+                tags: metadata.tags.clone(),
+                owner: self.owner(),
+                lifecycle: Some(Metadata::DELETED.to_owned()),
+                renamed_to: None,
+            };
+            let bytes = Value::Object(fields).to_string();
+            self.models.data.write(&new, bytes.as_bytes())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Checking definitions without running anything.
+
+use marsh_extension::ArgumentsDescription;
+use serde_json::{Map, Value};
+
+use crate::Models;
+use crate::definition::Stored;
+use crate::error::{Issue, ModelError};
+use crate::inputs::InputSchema;
+
+/// One thing that was checked.
+#[derive(Debug, Clone)]
+pub struct Check {
+    pub name: String,
+    /// `None`: passed.
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub model_id: String,
+    pub model_name: String,
+    pub model_type: String,
+    pub checks: Vec<Check>,
+    pub warnings: Vec<(String, String)>,
+}
+
+impl Report {
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.error.is_none())
+    }
+}
+
+impl Models {
+    /// Checks type, arguments and expressions of a definition.
+    pub fn validate(&self, stored: &Stored) -> Report {
+        let definition = &stored.definition;
+        let mut checks = vec![Check { name: "definition".into(), error: None }];
+        let mut push = |name: String, issues: Vec<Issue>| {
+            let error = if issues.is_empty() {
+                None
+            } else {
+                Some(ModelError::Validation { what: name.clone(), issues }.to_string())
+            };
+            checks.push(Check { name, error });
+        };
+        match self.resolve_type(&stored.type_name) {
+            Err(error) => push("type".into(), vec![Issue::new("", error.to_string())]),
+            Ok(code) => {
+                push("type".into(), Vec::new());
+                let mut globals = definition.global_arguments.clone();
+                let issues = match &code.description.global_arguments {
+                    Some(description) => check_arguments(description, &mut globals),
+                    None => globals
+                        .keys()
+                        .map(|key| Issue::new(key.clone(), "the type takes no global arguments"))
+                        .collect(),
+                };
+                push("globalArguments".into(), issues);
+                for method in definition.methods.keys() {
+                    let name = format!("methods.{method}.arguments");
+                    let issues = match code.method(method) {
+                        Err(error) => vec![Issue::new(method.clone(), error.to_string())],
+                        Ok(described) => {
+                            check_arguments(&described.arguments, &mut definition.method_arguments(method))
+                        }
+                    };
+                    push(name, issues);
+                }
+            }
+        }
+        push("expressions".into(), check_expressions(stored));
+        Report {
+            model_id: definition.id.clone(),
+            model_name: definition.name.clone(),
+            model_type: stored.type_name.to_string(),
+            checks,
+            warnings: near_misses(stored),
+        }
+    }
+}
+
+/// Checks values against a described schema: unknown keys, and the type of everything that holds no expression. What is
+/// missing may still come from the command line, so nothing is required. Text is made what the field wants.
+pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<String, Value>) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    if let Some(keys) = &description.keys
+        && !description.open
+    {
+        for key in values.keys().filter(|key| !keys.contains(key)) {
+            let near = marsh_types::near::did_you_mean(key, keys.iter().map(String::as_str));
+            issues.push(Issue::new(
+                key.clone(),
+                near.map_or("is unknown".into(), |near| format!("is unknown; {near}")),
+            ));
+        }
+    }
+    let Some(properties) = description.schema.get("properties").and_then(Value::as_object) else {
+        return issues;
+    };
+    let literal: Map<String, Value> = values
+        .iter()
+        .filter(|(_, value)| !marsh_expr::contains_expression(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    // Types that zod can say and JSON Schema cannot are described as `{}` and so pass here; zod has the last word.
+    let schema = InputSchema { properties, required: Vec::new(), additional: true };
+    let mut checked = literal;
+    let given: Vec<String> = checked.keys().cloned().collect();
+    schema.fill(&mut checked);
+    checked.retain(|key, _| given.contains(key));
+    issues.extend(schema.check(&checked, |_| false));
+    for (key, value) in checked {
+        values.insert(key, value);
+    }
+    issues
+}
+
+fn check_expressions(stored: &Stored) -> Vec<Issue> {
+    let definition = &stored.definition;
+    let declared = definition.input_properties();
+    let mut issues = Vec::new();
+    for (prefix, map) in [("globalArguments", &definition.global_arguments), ("methods", &definition.methods)]
+    {
+        for (pointer, expression) in marsh_expr::expressions(&Value::Object(map.clone())) {
+            let place = format!("{prefix}{}", pointer.replace('/', "."));
+            for root in marsh_expr::references(&expression) {
+                if !["inputs", "self", "env", "run", "workflowRunId", "model", "data", "file", "vault"]
+                    .contains(&root.as_str())
+                {
+                    issues.push(Issue::new(
+                        place.clone(),
+                        format!("`{expression}` uses `{root}`, which is no variable"),
+                    ));
+                }
+            }
+            if let Some(name) = expression.strip_prefix("inputs.")
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                && !declared.is_some_and(|declared| declared.contains_key(name))
+            {
+                let known: Vec<&str> =
+                    declared.into_iter().flat_map(|map| map.keys().map(String::as_str)).collect();
+                let near = marsh_types::near::did_you_mean(name, known)
+                    .unwrap_or_else(|| "declare it under `inputs`".into());
+                issues.push(Issue::new(
+                    place,
+                    format!("`{expression}` names no input of this definition; {near}"),
+                ));
+            }
+        }
+    }
+    issues
+}
+
+/// Text that looks like an expression and is none: `{{x}}` and `${x}`.
+fn near_misses(stored: &Stored) -> Vec<(String, String)> {
+    let mut warnings = Vec::new();
+    let mut pending = vec![
+        Value::Object(stored.definition.global_arguments.clone()),
+        Value::Object(stored.definition.methods.clone()),
+    ];
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::Object(map) => pending.extend(map.into_iter().map(|(_, value)| value)),
+            Value::Array(items) => pending.extend(items),
+            Value::String(text) => {
+                if text.contains("{{") && !text.contains("${{") {
+                    warnings.push((
+                        "expressions".into(),
+                        format!("`{text}` is taken literally; an expression is `${{{{ … }}}}`"),
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    warnings
+}

@@ -1,0 +1,145 @@
+//! Every environment variable that marsh reads, in one table.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// One variable: marsh's own name, the name that existing set-ups use, and what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    pub name: &'static str,
+    /// Read when `name` is unset, so that environments made for existing repositories keep working.
+    pub fallback: Option<&'static str>,
+    pub meaning: &'static str,
+}
+
+const fn variable(name: &'static str, fallback: Option<&'static str>, meaning: &'static str) -> Variable {
+    Variable { name, fallback, meaning }
+}
+
+pub const REPO_DIR: Variable =
+    variable("MARSH_REPO_DIR", Some("SWAMP_REPO_DIR"), "the repository to use, as --repo-dir");
+pub const HOME: Variable = variable("MARSH_HOME", Some("SWAMP_HOME"), "per-user state directory");
+pub const CACHE_DIR: Variable = variable(
+    "MARSH_CACHE_DIR",
+    None,
+    "per-user cache of packages and compiled code, shared by all repositories",
+);
+pub const LOG_LEVEL: Variable =
+    variable("MARSH_LOG_LEVEL", Some("SWAMP_LOG_LEVEL"), "trace, debug, info, warning, error or fatal");
+pub const LOCK_TIMEOUT_MS: Variable = variable(
+    "MARSH_LOCK_TIMEOUT_MS",
+    Some("SWAMP_LOCK_TIMEOUT_MS"),
+    "how long to wait for a lock, in milliseconds",
+);
+pub const OFFLINE: Variable = variable("MARSH_OFFLINE", None, "1: use only what is already in the cache");
+pub const EPHEMERAL_BUDGET: Variable = variable(
+    "MARSH_EPHEMERAL_BUDGET",
+    Some("SWAMP_EPHEMERAL_BUDGET"),
+    "memory for ephemeral data of one run, e.g. 512m",
+);
+pub const MAX_CONCURRENT_STEPS: Variable = variable(
+    "MARSH_MAX_CONCURRENT_STEPS",
+    Some("SWAMP_MAX_CONCURRENT_STEPS"),
+    "how many workflow steps run at once",
+);
+pub const MODELS_DIR: Variable =
+    variable("MARSH_MODELS_DIR", Some("SWAMP_MODELS_DIR"), "directory of model extension sources");
+pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
+pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
+
+/// The whole table; the documentation and the tests walk it.
+pub const VARIABLES: [Variable; 11] = [
+    REPO_DIR,
+    HOME,
+    CACHE_DIR,
+    LOG_LEVEL,
+    LOCK_TIMEOUT_MS,
+    OFFLINE,
+    EPHEMERAL_BUDGET,
+    MAX_CONCURRENT_STEPS,
+    MODELS_DIR,
+    NO_COLOR,
+    EDITOR,
+];
+
+/// A snapshot of the process environment.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    values: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    pub fn from_process() -> Environment {
+        Environment { values: std::env::vars_os().collect() }
+    }
+
+    pub fn from_pairs<I, K, V>(pairs: I) -> Environment
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        Environment { values: pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect() }
+    }
+
+    /// The value under marsh's name, else under the fallback name. Empty counts as unset.
+    pub fn get_os(&self, variable: Variable) -> Option<&OsString> {
+        [Some(variable.name), variable.fallback]
+            .into_iter()
+            .flatten()
+            .filter_map(|name| self.values.get(&OsString::from(name)))
+            .find(|value| !value.is_empty())
+    }
+
+    pub fn get(&self, variable: Variable) -> Option<&str> {
+        self.get_os(variable).and_then(|value| value.to_str())
+    }
+
+    pub fn path(&self, variable: Variable) -> Option<PathBuf> {
+        self.get_os(variable).map(PathBuf::from)
+    }
+
+    pub fn flag(&self, variable: Variable) -> bool {
+        self.get(variable).is_some_and(|value| !matches!(value, "0" | "false" | "no"))
+    }
+
+    /// Any variable by name, for `env.NAME` in definitions.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.values.get(&OsString::from(name)).and_then(|value| value.to_str())
+    }
+
+    /// All variables that are UTF-8, for the `env` root of expressions.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+    }
+
+    /// The per-user cache: `MARSH_CACHE_DIR`, else `marsh` below the platform's cache directory.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        use etcetera::BaseStrategy as _;
+        if let Some(dir) = self.path(CACHE_DIR) {
+            return Some(dir);
+        }
+        etcetera::choose_base_strategy().ok().map(|strategy| strategy.cache_dir().join("marsh"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Environment, OFFLINE, REPO_DIR, VARIABLES};
+
+    #[test]
+    fn marsh_names_win_over_fallbacks_and_empty_is_unset() {
+        let env = Environment::from_pairs([("MARSH_REPO_DIR", "/a"), ("SWAMP_REPO_DIR", "/b")]);
+        assert_eq!(env.get(REPO_DIR), Some("/a"));
+        let env = Environment::from_pairs([("MARSH_REPO_DIR", ""), ("SWAMP_REPO_DIR", "/b")]);
+        assert_eq!(env.get(REPO_DIR), Some("/b"));
+        assert!(!Environment::from_pairs([("MARSH_OFFLINE", "0")]).flag(OFFLINE));
+        assert!(Environment::from_pairs([("MARSH_OFFLINE", "1")]).flag(OFFLINE));
+    }
+
+    #[test]
+    fn every_variable_says_what_it_does() {
+        assert!(VARIABLES.iter().all(|variable| !variable.meaning.is_empty()));
+    }
+}

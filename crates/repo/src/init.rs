@@ -1,0 +1,148 @@
+//! `init`: make a directory a repository.
+
+use std::path::Path;
+
+use marsh_fs::Durability;
+use marsh_types::time::iso_millis;
+use serde_json::json;
+
+use crate::discovery::{Repo, RepoError};
+use crate::layout::Layout;
+
+const BLOCK_BEGIN: &str = "# BEGIN swamp managed section - DO NOT EDIT";
+const BLOCK_END: &str = "# END swamp managed section";
+const BLOCK_LINES: [&str; 2] = [".swamp/", ".swamp-sources.yaml"];
+
+/// Tracked directories, then runtime state below `.swamp`. The rest appears on demand.
+const DIRECTORIES: [&str; 12] = [
+    "models",
+    "workflows",
+    "vaults",
+    "grants",
+    ".swamp/data",
+    ".swamp/outputs",
+    ".swamp/workflow-runs",
+    ".swamp/workflows-evaluated",
+    ".swamp/definitions-evaluated",
+    ".swamp/secrets",
+    ".swamp/audit",
+    ".swamp/vault-bundles",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitignoreAction {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+impl GitignoreAction {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GitignoreAction::Created => "created",
+            GitignoreAction::Updated => "updated",
+            GitignoreAction::Unchanged => "unchanged",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct InitOutcome {
+    pub repo: Repo,
+    pub initialized_at: String,
+    pub gitignore: GitignoreAction,
+}
+
+/// Makes `dir` a repository. With `force`, an existing one keeps its id and every key of its marker.
+pub fn init(dir: &Path, version: &str, force: bool) -> Result<InitOutcome, RepoError> {
+    marsh_fs::create_dir_all(dir)?;
+    let layout = Layout::new(dir);
+    let existing = match Repo::open(dir) {
+        Ok(_) if !force => return Err(RepoError::AlreadyThere { dir: dir.to_owned() }),
+        Ok(repo) => Some(repo.marker),
+        Err(RepoError::NoMarker { .. }) => None,
+        // An unreadable marker is replaced only on request, and then nothing of it can be kept.
+        Err(RepoError::Marker(_)) if force => None,
+        Err(error) => return Err(error),
+    };
+    for relative in DIRECTORIES {
+        marsh_fs::create_dir_all(&layout.root().join(relative))?;
+    }
+    let gitignore = manage_gitignore(&layout)?;
+    let now = iso_millis(jiff::Timestamp::now());
+    let mut marker = existing.unwrap_or_default();
+    marker.set("swampVersion", json!(version));
+    if marker.text("initializedAt").is_none() {
+        marker.set("initializedAt", json!(now));
+    }
+    if marker.repo_id().is_none() {
+        marker.set("repoId", json!(uuid::Uuid::new_v4().to_string()));
+    }
+    marker.set("gitignoreManaged", json!(true));
+    let initialized_at = marker.text("initializedAt").unwrap_or(&now).to_owned();
+    // The marker comes last: until it is there, nobody takes a half-made directory for a repository.
+    marsh_fs::atomic_write(&layout.marker(), marker.to_yaml()?.as_bytes(), Durability::Synced)?;
+    Ok(InitOutcome { repo: Repo::open(dir)?, initialized_at, gitignore })
+}
+
+fn manage_gitignore(layout: &Layout) -> Result<GitignoreAction, RepoError> {
+    let path = layout.gitignore();
+    let existing = match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(source) => return Err(RepoError::Read { path, source }),
+    };
+    let text = with_managed_block(existing.as_deref().unwrap_or(""));
+    let action = match &existing {
+        Some(before) if *before == text => GitignoreAction::Unchanged,
+        Some(_) => GitignoreAction::Updated,
+        None => GitignoreAction::Created,
+    };
+    if action != GitignoreAction::Unchanged {
+        marsh_fs::atomic_write(&path, text.as_bytes(), Durability::Atomic)?;
+    }
+    Ok(action)
+}
+
+/// The text with exactly one managed block; everything outside it stays as it was.
+fn with_managed_block(text: &str) -> String {
+    let mut block = vec![BLOCK_BEGIN];
+    block.extend(BLOCK_LINES);
+    block.push(BLOCK_END);
+    let lines: Vec<&str> = text.lines().collect();
+    let begin = lines.iter().position(|line| line.trim() == BLOCK_BEGIN);
+    let end = lines.iter().position(|line| line.trim() == BLOCK_END);
+    let mut result: Vec<&str> = Vec::new();
+    match (begin, end) {
+        (Some(begin), Some(end)) if begin < end => {
+            result.extend(&lines[..begin]);
+            result.extend(&block);
+            result.extend(&lines[end + 1..]);
+        }
+        _ => {
+            result.extend(&lines);
+            if lines.last().is_some_and(|line| !line.trim().is_empty()) {
+                result.push("");
+            }
+            result.extend(&block);
+        }
+    }
+    let mut text = result.join("\n");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_managed_block;
+
+    #[test]
+    fn the_block_is_added_once_and_replaced_in_place() {
+        let first = with_managed_block("target\n");
+        assert!(first.starts_with("target\n\n# BEGIN"), "{first}");
+        assert_eq!(with_managed_block(&first), first);
+        let edited = first.replace(".swamp/\n", "") + "later\n";
+        let repaired = with_managed_block(&edited);
+        assert!(repaired.contains(".swamp/\n") && repaired.ends_with("later\n"), "{repaired}");
+    }
+}

@@ -1,0 +1,246 @@
+//! Names and their rules (repository formats, "Names and types").
+//!
+//! Names reach us from command lines, files and archives and become parts of paths, so every one of them is hostile
+//! until parsed here.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a {what} must not be empty")]
+    Empty { what: &'static str },
+    #[error("`{name}` is not a usable {what}: {reason}")]
+    Invalid { what: &'static str, name: String, reason: &'static str },
+}
+
+impl NameError {
+    fn invalid(what: &'static str, name: &str, reason: &'static str) -> Self {
+        NameError::Invalid { what, name: name.to_owned(), reason }
+    }
+}
+
+/// A normalized type name: lower case, segments separated by single `/`, e.g. `@swamp/git`, `aws/ec2/vpc`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeName(String);
+
+impl TypeName {
+    /// Normalizes `raw`: lower case; `::`, white space and `.` become `/`; repeated and outer `/` vanish.
+    pub fn parse(raw: &str) -> Result<TypeName, NameError> {
+        const WHAT: &str = "type name";
+        if raw.contains(['\\', '\0']) {
+            return Err(NameError::invalid(WHAT, raw, "it contains a backslash or a NUL"));
+        }
+        let text = raw.to_lowercase().replace("::", "/");
+        let segments: Vec<&str> = text
+            .split(|c: char| c == '/' || c == '.' || c.is_whitespace())
+            .filter(|s| !s.is_empty())
+            .collect();
+        if segments.is_empty() {
+            return Err(NameError::Empty { what: WHAT });
+        }
+        if segments.iter().any(|segment| segment.len() > 255) {
+            return Err(NameError::invalid(WHAT, raw, "a segment is longer than 255 bytes"));
+        }
+        Ok(TypeName(segments.join("/")))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The collective, without `@`: `swamp` of `@swamp/git`; `None` for built-ins such as `command/shell`.
+    pub fn collective(&self) -> Option<&str> {
+        self.0.strip_prefix('@').and_then(|rest| rest.split('/').next())
+    }
+
+    /// The name as a relative path below a data or definition root.
+    pub fn to_path(&self) -> std::path::PathBuf {
+        self.segments().collect()
+    }
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for TypeName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for TypeName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        TypeName::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The name of a definition. What `create` accepts is narrower than what is read from disk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DefinitionName(String);
+
+impl DefinitionName {
+    const WHAT: &'static str = "definition name";
+
+    /// A name for a new definition: `^[a-z0-9][a-z0-9_-]*$` of at most 64, or scoped `@scope/name[/name]`.
+    pub fn for_new(name: &str) -> Result<DefinitionName, NameError> {
+        if name.is_empty() {
+            return Err(NameError::Empty { what: Self::WHAT });
+        }
+        let good = |segment: &str| !segment.is_empty() && segment.bytes().all(is_name_byte);
+        let valid = match name.strip_prefix('@') {
+            Some(scoped) => scoped.contains('/') && scoped.split('/').all(good),
+            None => good(name) && name.as_bytes()[0].is_ascii_alphanumeric() && name.len() <= 64,
+        };
+        if !valid {
+            return Err(NameError::invalid(
+                Self::WHAT,
+                name,
+                "use a-z, 0-9, `-` and `_`, start with a letter or digit, at most 64 characters, or `@scope/name`",
+            ));
+        }
+        Ok(DefinitionName(name.to_owned()))
+    }
+
+    /// A name read from a file: anything that cannot leave its directory.
+    pub fn from_file(name: &str) -> Result<DefinitionName, NameError> {
+        if name.is_empty() {
+            return Err(NameError::Empty { what: Self::WHAT });
+        }
+        if name.contains("..") || name.contains(['\\', '\0']) {
+            return Err(NameError::invalid(Self::WHAT, name, "it contains `..`, a backslash or a NUL"));
+        }
+        if name.contains('/')
+            && !(name.starts_with('@') && name.split('/').all(|segment| !segment.is_empty()))
+        {
+            return Err(NameError::invalid(
+                Self::WHAT,
+                name,
+                "`/` is allowed only in a scoped name such as `@scope/name`",
+            ));
+        }
+        Ok(DefinitionName(name.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name can be a file name, so that the file is called after it rather than after the id.
+    pub fn is_file_safe(&self) -> bool {
+        DefinitionName::for_new(&self.0).is_ok()
+    }
+}
+
+impl fmt::Display for DefinitionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a workflow: as a definition name, but without `_` when it is to name its file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkflowName(String);
+
+impl WorkflowName {
+    const WHAT: &'static str = "workflow name";
+
+    pub fn for_new(name: &str) -> Result<WorkflowName, NameError> {
+        if name.is_empty() {
+            return Err(NameError::Empty { what: Self::WHAT });
+        }
+        let good =
+            |segment: &str| !segment.is_empty() && segment.bytes().all(|b| is_name_byte(b) && b != b'_');
+        let valid = match name.strip_prefix('@') {
+            Some(scoped) => scoped.contains('/') && scoped.split('/').all(good),
+            None => good(name) && name.as_bytes()[0].is_ascii_alphanumeric() && name.len() <= 64,
+        };
+        if !valid {
+            return Err(NameError::invalid(
+                Self::WHAT,
+                name,
+                "use a-z, 0-9 and `-`, start with a letter or digit, at most 64 characters",
+            ));
+        }
+        Ok(WorkflowName(name.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The file that a workflow of this name and id is written to.
+    pub fn file_name(name: &str, id: &str) -> String {
+        match WorkflowName::for_new(name) {
+            Ok(name) if !name.0.contains('/') => format!("workflow-{}.yaml", name.0),
+            _ => format!("workflow-{id}.yaml"),
+        }
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DefinitionName, TypeName, WorkflowName};
+
+    #[test]
+    fn types_normalize() {
+        for (raw, normalized) in [
+            ("AWS::EC2::VPC", "aws/ec2/vpc"),
+            ("@Swamp/Git", "@swamp/git"),
+            ("command/shell", "command/shell"),
+            ("/a//b/", "a/b"),
+            ("a.b c", "a/b/c"),
+        ] {
+            assert_eq!(TypeName::parse(raw).unwrap().as_str(), normalized);
+        }
+    }
+
+    #[test]
+    fn a_type_name_cannot_leave_its_root() {
+        for raw in ["", "/", "..", "../..", "a\\b", "a\0b"] {
+            match TypeName::parse(raw) {
+                Ok(name) => assert!(name.segments().all(|s| s != ".." && s != "."), "{raw}"),
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn the_collective_is_the_first_scoped_segment() {
+        assert_eq!(TypeName::parse("@swamp/aws/ec2").unwrap().collective(), Some("swamp"));
+        assert_eq!(TypeName::parse("command/shell").unwrap().collective(), None);
+    }
+
+    #[test]
+    fn new_definition_names_are_narrow_and_read_ones_are_wide() {
+        for name in ["a", "a-b_c", "9lives", "@me/thing", "@me/a/b"] {
+            assert!(DefinitionName::for_new(name).is_ok(), "{name}");
+        }
+        for name in ["", "A", "-a", "a b", "@me", "@/x", "a/b", &"x".repeat(65)] {
+            assert!(DefinitionName::for_new(name).is_err(), "{name}");
+        }
+        assert!(DefinitionName::from_file("Über Größe").is_ok());
+        for name in ["../x", "a\\b", "a/b", "", "@a//b", "a\0"] {
+            assert!(DefinitionName::from_file(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn workflow_files_are_named_after_the_name_when_it_is_safe() {
+        assert_eq!(WorkflowName::file_name("nightly-run", "id"), "workflow-nightly-run.yaml");
+        assert_eq!(WorkflowName::file_name("Nightly Run", "id"), "workflow-id.yaml");
+        assert_eq!(WorkflowName::file_name("a_b", "id"), "workflow-id.yaml");
+    }
+}

@@ -1,0 +1,60 @@
+//! Did-you-mean: the candidates that a mistyped name may have meant.
+
+/// At most three candidates that are close to `name`, nearest first, ties in the candidates' order.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let wanted = name.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = candidates
+        .into_iter()
+        .map(|candidate| (similarity(&wanted, &candidate.to_lowercase()), candidate))
+        .filter(|(score, _)| *score >= 0.75)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.into_iter().map(|(_, candidate)| candidate).take(3).collect()
+}
+
+fn similarity(wanted: &str, candidate: &str) -> f64 {
+    // The last segment alone often is what the user remembers of a type: `gti` for `@swamp/git`.
+    let tail = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+    let inside = if wanted.len() >= 3 && candidate.contains(wanted) { 0.9 } else { 0.0 };
+    word_similarity(wanted, candidate)
+        .max(word_similarity(&tail(wanted), &tail(candidate)) - 0.02)
+        .max(inside)
+}
+
+/// Jaro-Winkler knows no transposition in words of three letters, so a distance of one edit counts as close too.
+fn word_similarity(wanted: &str, candidate: &str) -> f64 {
+    let edits = strsim::damerau_levenshtein(wanted, candidate);
+    let close = if edits <= 1 && wanted.len() >= 2 { 0.92 } else { 0.0 };
+    strsim::jaro_winkler(wanted, candidate).max(close)
+}
+
+/// ``did you mean `a` or `b`?``, or nothing when no candidate is close.
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let near = nearest(name, candidates);
+    let quoted: Vec<String> = near.iter().map(|candidate| format!("`{candidate}`")).collect();
+    match quoted.as_slice() {
+        [] => None,
+        [one] => Some(format!("did you mean {one}?")),
+        [head @ .., last] => Some(format!("did you mean {} or {last}?", head.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{did_you_mean, nearest};
+
+    #[test]
+    fn finds_typos_and_forgotten_scopes() {
+        let types = ["@swamp/git", "@swamp/aws/ec2", "command/shell"];
+        assert_eq!(nearest("gti", types), ["@swamp/git"]);
+        assert_eq!(nearest("@swamp/gitt", types)[0], "@swamp/git");
+        assert_eq!(nearest("shell", types), ["command/shell"]);
+        assert!(nearest("zzzzqqq", types).is_empty());
+    }
+
+    #[test]
+    fn reads_as_a_question() {
+        assert_eq!(did_you_mean("stauts", ["status", "log"]).as_deref(), Some("did you mean `status`?"));
+        assert_eq!(did_you_mean("qqq", ["status"]), None);
+    }
+}

@@ -1,0 +1,207 @@
+//! The one door to YAML, so that the library behind it can change and every error has a line and a column.
+//!
+//! Written text must be read back as the same strings by readers of YAML 1.1 and 1.2 alike, because files are shared
+//! with other implementations: whatever another reader could take for a number, a date, a boolean or null is quoted
+//! (held by `ambiguous_strings_survive`).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A YAML document that could not be read. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlError {
+    pub message: String,
+    pub line: Option<u64>,
+    pub column: Option<u64>,
+    /// The source line that the error points at, without its end.
+    pub source_line: Option<String>,
+}
+
+/// Reads one document.
+pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    serde_saphyr::from_str(text).map_err(|error| yaml_error(&error, text))
+}
+
+fn yaml_error(error: &serde_saphyr::Error, text: &str) -> YamlError {
+    let plain = error.without_snippet();
+    let location = plain.location();
+    let line = location.map(|l| l.line());
+    let column = location.map(|l| l.column());
+    // The library appends ` at line L, column C`; we carry those as fields.
+    let mut message = plain.to_string();
+    if let Some(at) = message.rfind(" at line ") {
+        message.truncate(at);
+    }
+    let source_line = line
+        .and_then(|line| usize::try_from(line).ok())
+        .and_then(|line| text.lines().nth(line.saturating_sub(1)))
+        .map(str::to_owned);
+    YamlError { message, line, column, source_line }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write YAML: {0}")]
+pub struct YamlWriteError(String);
+
+/// Writes one document in block style.
+pub fn to_string<T: Serialize>(value: &T) -> Result<String, YamlWriteError> {
+    // Absent options must disappear rather than read `null`; going through JSON also fixes the key order.
+    let value = serde_json::to_value(value).map_err(|error| YamlWriteError(error.to_string()))?;
+    let options = serde_saphyr::ser_options! { compact_list_indent: false, folded_wrap_chars: usize::MAX, min_fold_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(&Plain(&value), options)
+        .map_err(|error| YamlWriteError(error.to_string()))
+}
+
+/// A JSON value whose numbers reach the writer as numbers: with `arbitrary_precision` serde_json hands them over as a
+/// private map, which only its own serializer understands (held by `numbers_are_numbers`).
+struct Plain<'a>(&'a serde_json::Value);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde_json::Value;
+        match self.0 {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(flag) => serializer.serialize_bool(*flag),
+            Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                (Some(number), _, _) => serializer.serialize_i64(number),
+                (_, Some(number), _) => serializer.serialize_u64(number),
+                (_, _, Some(number)) => serializer.serialize_f64(number),
+                _ => serializer.serialize_str(&number.to_string()),
+            },
+            Value::String(text) => serializer.serialize_str(text),
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Plain)),
+            Value::Object(map) => serializer.collect_map(map.iter().map(|(key, value)| (key, Plain(value)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{from_str, to_string};
+
+    #[test]
+    fn ambiguous_strings_survive() {
+        let words = [
+            "2026.02.09.1",
+            "2026-08-22T10:15:00.123Z",
+            "2026-08-22",
+            "yes",
+            "No",
+            "on",
+            "1e3",
+            "0x1F",
+            "null",
+            "~",
+            "",
+            "1_000",
+            "12:30:45",
+            "1.5",
+            ".5",
+            "-",
+            "- a",
+            "a: b",
+            "a #b",
+            "#a",
+            "@me/x",
+            "`x`",
+            "${{ inputs.a }}",
+            "{a}",
+            "[a]",
+            "a, b",
+            "*a",
+            "&a",
+            "!a",
+            "%a",
+            "|",
+            ">",
+            " lead",
+            "trail ",
+            "tab\there",
+            "line\nline",
+            "line\n",
+            "a\n\n",
+            "\n",
+            "'quoted'",
+            "\"double\"",
+            "back\\slash",
+            "ü",
+            "日本",
+            "\u{7f}",
+            "\u{feff}x",
+            "\r\n",
+            "0a6d3c52-8f6e-4c0e-9d9f-1b1f3a7f0001",
+            "12345678-1234-1234-1234-123456789012",
+            "1234",
+            "=",
+            "<<",
+            "?",
+            "? a",
+            ":",
+            "a:",
+            "Infinity",
+            "NaN",
+            "a\n  b\n",
+            "  a\nb",
+            "x \ny",
+            "---",
+            "...",
+            "--- a",
+        ];
+        let long = "word ".repeat(60);
+        let words = words.into_iter().chain([long.as_str(), long.trim_end()]);
+        for word in words {
+            for document in [
+                json!({"k": word}),
+                json!([word]),
+                json!({word: "v"}),
+                json!({"a": [{"b": word, "c": [word]}]}),
+                json!(word),
+            ] {
+                let text = to_string(&document).unwrap();
+                let back: Value =
+                    from_str(&text).unwrap_or_else(|error| panic!("{word:?}: {error:?}\n{text}"));
+                assert_eq!(back, document, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn writes_block_style_in_the_given_order() {
+        let document = json!({"type": "command/shell", "typeVersion": "2026.02.09.1", "tags": {}, "methods": {"execute": {"arguments": {"run": "echo a\necho b\n"}}}, "jobs": [{"name": "main", "steps": [{"name": "a"}, {"name": "b"}]}], "list": [1, 2.5, true, null]});
+        let expected = "type: command/shell\ntypeVersion: \"2026.02.09.1\"\ntags: {}\nmethods:\n  execute:\n    arguments:\n      run: |\n        echo a\n        echo b\njobs:\n  - name: main\n    steps:\n      - name: a\n      - name: b\nlist:\n  - 1\n  - 2.5\n  - true\n  - null\n";
+        assert_eq!(to_string(&document).unwrap(), expected);
+        assert_eq!(from_str::<Value>(expected).unwrap(), document);
+    }
+
+    #[test]
+    fn an_error_has_line_column_and_the_source_line() {
+        let error = from_str::<Value>("a: 1\nb: [1, 2\nc: 3\n").unwrap_err();
+        assert!(error.line.is_some() && error.column.is_some(), "{error:?}");
+        assert!(error.source_line.is_some(), "{error:?}");
+        assert!(!error.message.contains(" at line "), "{error:?}");
+    }
+
+    #[test]
+    fn numbers_are_numbers() {
+        let document = json!({"int": 1, "big": u64::MAX, "negative": -3, "float": 0.5});
+        let text = to_string(&document).unwrap();
+        assert_eq!(text, "int: 1\nbig: 18446744073709551615\nnegative: -3\nfloat: 0.5\n");
+        let back: Value = from_str(&text).unwrap();
+        assert_eq!(back["big"].as_u64(), Some(u64::MAX));
+        assert_eq!(back["int"], json!(1));
+    }
+
+    #[test]
+    fn long_lines_stay_on_one_line() {
+        let path = "a/".repeat(100);
+        assert_eq!(to_string(&json!({ "path": path })).unwrap(), format!("path: {path}\n"));
+    }
+
+    #[test]
+    fn duplicate_keys_are_refused() {
+        assert!(from_str::<Value>("a: 1\na: 2\n").is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! marsh-workflow
