@@ -203,7 +203,10 @@ pub fn value_lines(value: &Value, indent: usize) -> String {
 /// A value on one line.
 pub fn inline(value: &Value) -> String {
     match value {
+        Value::String(text) if text.trim().is_empty() => format!("{text:?}"),
         Value::String(text) => text.trim_end().to_owned(),
+        Value::Object(map) if map.is_empty() => "{}".to_owned(),
+        Value::Array(items) if items.is_empty() => "[]".to_owned(),
         Value::Object(map) => {
             let fields: Vec<String> =
                 map.iter().map(|(key, value)| format!("{key}={}", inline(value))).collect();

@@ -1,6 +1,5 @@
 //! The public vocabulary of the crate: what a caller passes in and gets back. No behaviour.
 
-use std::fmt;
 use std::path::PathBuf;
 
 /// One ES module to run. `url` is the module's identity and what `import.meta.url` says.
@@ -57,14 +56,16 @@ pub struct Options {
 pub trait Bridge: Send + Sync + 'static {
     /// Ask. `reply` is called exactly once, from any thread, with JSON text or an error.
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply);
-    /// Tell: logs, output lines, `process/started`, `process/ended`.
+    /// Tell: `output` `{stream, line}`, `log` `{level, message}`, `process/started` and `process/ended` `{pgid}`, and what
+    /// the driver sends. The call id is empty for what no call in flight can be blamed for (loading, leftovers).
     fn notify(&self, call_id: &str, method: &str, params: String);
 }
 
 pub type Reply = Box<dyn FnOnce(Result<String, BridgeError>) + Send>;
 
 /// A failed request; in JavaScript an `Error` with `.code` and `.data`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct BridgeError {
     pub code: String,
     pub message: String,
@@ -102,7 +103,8 @@ pub struct Location {
     pub column: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", self.headline())]
 pub struct EngineError {
     pub kind: EngineErrorKind,
     pub message: String,
@@ -129,21 +131,18 @@ impl EngineError {
         }
     }
 
+    /// `TypeError: x is not a function`, as JavaScript would put it; without the name where that says nothing.
+    fn headline(&self) -> String {
+        match &self.name {
+            Some(name) if name != "Error" => format!("{name}: {}", self.message),
+            _ => self.message.clone(),
+        }
+    }
+
     pub(crate) fn closed() -> EngineError {
         EngineError::new(EngineErrorKind::Closed, "the module's runtime is closed")
     }
 }
-
-impl fmt::Display for EngineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) if name != "Error" => write!(f, "{name}: {}", self.message),
-            _ => f.write_str(&self.message),
-        }
-    }
-}
-
-impl std::error::Error for EngineError {}
 
 /// Counters of one runtime, as of the end of its latest call.
 #[derive(Clone, Debug, Default)]

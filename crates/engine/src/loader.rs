@@ -88,7 +88,7 @@ impl Modules {
             return unsafe { Module::load(ctx.clone(), &bytes) };
         }
         let module = self.compile_or_load(ctx, name, code.as_bytes())?;
-        if let Ok(bytes) = module.write(WriteOptions { strip_source: true, ..WriteOptions::default() }) {
+        if let Ok(bytes) = module.write(WriteOptions::default()) {
             lock(&SURFACE_CODE).insert(name, bytes.into());
         }
         Ok(module)
@@ -115,7 +115,7 @@ impl Modules {
             lock(&self.record).syntax_error_in = Some(name.to_owned());
         })?;
         if let Some((cache, key)) = &key
-            && let Ok(bytes) = module.write(WriteOptions { strip_source: true, ..WriteOptions::default() })
+            && let Ok(bytes) = module.write(WriteOptions::default())
         {
             cache.write(key, &bytes);
         }

@@ -29,7 +29,6 @@ const EXPORTS: &[(&str, &str)] = &[
     ("http2", "Http2ServerRequest Http2ServerResponse connect constants createSecureServer createServer"),
     ("https", "Agent Server createServer get globalAgent request"),
     ("inspector", "Session close console open url waitForDebugger"),
-    ("module", "Module builtinModules createRequire findPackageJSON isBuiltin register"),
     (
         "net",
         "BlockList Server Socket SocketAddress Stream connect createConnection createServer isIP isIPv4 isIPv6 \
@@ -63,7 +62,6 @@ const EXPORTS: &[(&str, &str)] = &[
     ("string_decoder", "StringDecoder"),
     ("test", "after afterEach before beforeEach describe it mock test"),
     ("tls", "Server TLSSocket checkServerIdentity connect createSecureContext createServer rootCertificates"),
-    ("tty", "ReadStream WriteStream isatty"),
     ("util/types", "isDate isMap isPromise isProxy isRegExp isSet isTypedArray isUint8Array"),
     ("v8", "deserialize getHeapStatistics serialize setFlagsFromString"),
     (

@@ -44,12 +44,14 @@ static MODULES: &[(&str, &str)] = modules! {
     "node:url" => "node_url.js",
     "node:assert" => "node_assert.js",
     "node:assert/strict" => "node_assert_strict.js",
+    "node:module" => "node_module.js",
+    "node:tty" => "node_tty.js",
     "node:timers" => "node_timers.js",
     "node:timers/promises" => "node_timers_promises.js",
 };
 
 /// Every builtin of Node; what has no module above gets one whose use throws (`node_missing.rs`).
-const NODE: &[&str] = &[
+pub(crate) const NODE: &[&str] = &[
     "assert",
     "assert/strict",
     "async_hooks",

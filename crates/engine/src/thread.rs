@@ -26,6 +26,9 @@ use crate::surface;
 /// After a kill, the microtasks of the slice may still unwind this long; then the runtime counts as wedged.
 const UNWIND: Duration = Duration::from_secs(2);
 
+/// How far the heap grows before cycles are looked for; afterwards the engine sets its own pace.
+const FIRST_COLLECTION: usize = 8 << 20;
+
 pub(crate) struct Start {
     pub(crate) source: Source,
     pub(crate) externals: Vec<External>,
@@ -103,6 +106,8 @@ impl Engine {
         let Start { source, externals, options, stack, events, shared } = start;
         let runtime = Runtime::new_with_alloc(Counting(shared.heap.clone()))?;
         runtime.set_max_stack_size(stack);
+        // The default would collect every few hundred kilobytes while a large module is being evaluated.
+        runtime.set_gc_threshold(FIRST_COLLECTION);
 
         let names = externals.iter().map(|external| external.specifier.clone()).collect();
         let mut texts = HashMap::new();

@@ -4,7 +4,7 @@
 //! * What a file declares is read from its syntax tree and cached by the file's stat; a stat never decides when the
 //!   file may have changed within one clock tick of the reading (`stat.rs`, tests there).
 //! * Freshness is asked at the moment of use: `Loader::resolve` compares every input of the bundle before it hands out
-//!   a module version (`tests/freshness.rs`).
+//!   a module version (the binary's `tests/it/freshness.rs`).
 //! * A bundle directory is named by its fingerprint, built in a private directory and published by one rename. Its
 //!   code is checked against its recorded digest before it is handed to a host.
 //! * Everything written here is derived; deleting it costs time, never answers.

@@ -7,9 +7,9 @@
 //! * Extension code runs in a host process only; the process that owns data and locks never evaluates it. Nothing in
 //!   `supervisor` or `protocol` depends on the engine.
 //! * Every request ends: with an answer, at its deadline, or because the host died. A deadline missed means abort
-//!   signal, then interrupt, then kill (`tests/limits.rs`).
+//!   signal, then interrupt, then kill (`tests/host.rs`).
 //! * A host that dies takes its own calls and nothing else; the process groups its extensions started die with it
-//!   (`tests/limits.rs`: `children_of_a_killed_host_die`).
+//!   (`tests/host.rs`: `children_of_a_killed_host_die`).
 //! * One module URL is one module version: the child never evaluates the same URL twice while a healthy runtime for it
 //!   exists.
 

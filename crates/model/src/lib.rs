@@ -4,7 +4,7 @@
 //! * A method's code runs in a host process or, for built-in types, as a child process; this crate owns what the code
 //!   may touch (definition, data, log) and serves it through callbacks (`run/context.rs`).
 //! * A result is visible whole or not at all, and a run that fails leaves no half-written version: every write goes
-//!   through the data store's publish (`tests` of the data crate; the binary's `tests/bad_input.rs`).
+//!   through the data store's publish (`tests` of the data crate; the binary's `tests/it/bad_input.rs`).
 //! * What a command reports as done is durable: file data are synced before they appear, and one directory sync at the end
 //!   makes the names last (`run/mod.rs`).
 //! * Nothing that a model marks as sensitive is stored in clear (`run/context.rs`).

@@ -163,13 +163,9 @@ fn near_misses(stored: &Stored) -> Vec<(String, String)> {
         match value {
             Value::Object(map) => pending.extend(map.into_iter().map(|(_, value)| value)),
             Value::Array(items) => pending.extend(items),
-            Value::String(text) => {
-                if text.contains("{{") && !text.contains("${{") {
-                    warnings.push((
-                        "expressions".into(),
-                        format!("`{text}` is taken literally; an expression is `${{{{ … }}}}`"),
-                    ));
-                }
+            Value::String(text) if text.contains("{{") && !text.contains("${{") => {
+                let message = format!("`{text}` is taken literally; an expression is `${{{{ … }}}}`");
+                warnings.push(("expressions".into(), message));
             }
             _ => {}
         }

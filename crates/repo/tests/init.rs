@@ -1,5 +1,7 @@
 //! What `init` makes, what it accepts, and what it leaves alone.
 
+#![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
+
 use std::path::Path;
 
 use marsh_repo::{Environment, GitignoreAction, Repo, RepoError, init};

@@ -1,1 +1,55 @@
-//! marsh-testkit
+//! What tests of the shipped binary need: scratch repositories, runs of `marsh` in a clean environment, stable
+//! snapshots of what it printed, and probes for what it may have left behind.
+//!
+//! Tests go through the binary that users run; nothing here links marsh. `CARGO_BIN_EXE_marsh` is only known to the
+//! integration tests of the crate that builds the binary, so they pass its path in:
+//!
+//! ```text
+//! let repo = Scratch::repo(env!("CARGO_BIN_EXE_marsh"));
+//! repo.write("extensions/models/a.ts", "export const model = …");
+//! let run = repo.marsh(&["--json", "model", "type", "search"]).ok();
+//! assert_eq!(run.json()["results"][0]["normalized"], "@me/a");
+//! ```
+//!
+//! Every failure is a panic: a harness that cannot do its part is a failed test.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "test harness: a failure here is a failure of the test, and scratch files need no durability"
+)]
+
+mod data;
+mod filter;
+mod process;
+mod registry;
+mod run;
+mod scratch;
+
+pub use data::assert_no_half_written;
+pub use filter::Filters;
+pub use process::{Running, kill, processes_with_marker};
+pub use registry::EmptyRegistry;
+pub use run::Run;
+pub use scratch::{Scratch, Seen};
+
+use std::time::{Duration, Instant};
+
+/// How long something that must happen may take on the slowest machine. Only failing tests wait this long.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks again and again until the answer is `Some`. A sleep would either hide a race or waste time.
+///
+/// # Panics
+/// When the answer is still `None` after [`PATIENCE`].
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "waited {} s in vain for {what}", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

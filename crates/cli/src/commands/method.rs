@@ -182,9 +182,12 @@ pub fn artifact_lines(outcome: &RunOutcome, indent: usize) -> String {
     for artifact in &outcome.artifacts {
         let metadata = &artifact.metadata;
         text.push_str(&format!("{pad}{NAME}{}{NAME:#} {DIM}v{}{DIM:#}\n", metadata.name, metadata.version));
-        match &artifact.attributes {
-            Some(attributes) => text.push_str(&value_lines(attributes, indent + 2)),
-            None => {
+        match (&artifact.attributes, &artifact.text) {
+            (Some(attributes), _) => text.push_str(&value_lines(attributes, indent + 2)),
+            (None, Some(content)) => {
+                text.extend(content.trim_end().lines().map(|line| format!("{pad}  {line}\n")));
+            }
+            (None, None) => {
                 let size = metadata.size.map_or_else(String::new, |size| format!(", {size} bytes"));
                 text.push_str(&format!("{pad}  {}{size}\n", metadata.content_type));
             }

@@ -1,6 +1,7 @@
 //! Environment, identity, and facts about the machine.
 
 use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+use crate::surface;
 
 pub(crate) const OPS: &[Op] = &[
     plain("env.get", env_get),
@@ -11,6 +12,8 @@ pub(crate) const OPS: &[Op] = &[
     plain("os.hostname", hostname),
     plain("os.memory", memory),
     plain("time.now", now),
+    plain("module.node", node_module),
+    plain("module.builtins", builtins),
 ];
 
 fn name(args: &Args) -> Result<&str, HostError> {
@@ -82,4 +85,13 @@ fn memory(env: &Env, _args: &Args) -> HostResult {
 
 fn now(env: &Env, _args: &Args) -> HostResult {
     Ok(Val::Num(env.started.elapsed().as_secs_f64() * 1e3))
+}
+
+/// The full name of a node builtin, or nothing.
+fn node_module(_env: &Env, args: &Args) -> HostResult {
+    Ok(surface::node_name(args.str(0)?).map_or(Val::Null, Val::Str))
+}
+
+fn builtins(_env: &Env, _args: &Args) -> HostResult {
+    Ok(Val::List(surface::NODE.iter().map(|name| Val::Str((*name).to_owned())).collect()))
 }

@@ -84,3 +84,14 @@ export function unsupportedError(message) {
 export function unsupported(name) {
   return unsupportedError(`${name} is not available in marsh's engine`);
 }
+
+/** `require` of a node builtin, for CommonJS code inside a bundle. There is nothing else that could be required. */
+export function requireBuiltin(name) {
+  const known = call("module.node", String(name));
+  if (known === null) {
+    const error = new Error(`Cannot find module '${name}'`);
+    error.code = "MODULE_NOT_FOUND";
+    throw error;
+  }
+  return lazy(known);
+}

@@ -1,6 +1,6 @@
 // The global object: light things now, heavy ones on first use.
 
-import { call as host, lazy, lazyProperty, unsupported } from "marsh:core";
+import { call as host, lazy, lazyProperty, requireBuiltin, unsupported } from "marsh:core";
 import { AbortController, AbortSignal } from "marsh:abort";
 import { CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent, PromiseRejectionEvent } from "marsh:events";
 import { console } from "marsh:console";
@@ -18,6 +18,8 @@ function late(module, ...names) {
 define("self", globalThis);
 define("global", globalThis);
 define("console", console);
+// Bundles keep `require("node:…")` of the CommonJS packages inside them.
+define("require", requireBuiltin);
 const { setTimeout, setInterval, setImmediate, clearTimeout } = timers;
 const functions = { setTimeout, setInterval, setImmediate, clearTimeout };
 functions.clearInterval = clearTimeout;

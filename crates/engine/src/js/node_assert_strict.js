@@ -1,2 +1,4 @@
+import { register } from "marsh:core";
 export * from "node:assert";
-export { default } from "node:assert";
+import assert from "node:assert";
+export default register("node:assert/strict", assert);

@@ -1,2 +1,4 @@
+import { register } from "marsh:core";
 export * from "node:path";
-export { default } from "node:path";
+import path from "node:path";
+export default register("node:path/posix", path);

@@ -125,3 +125,14 @@ fn a_missing_module_imports_and_throws_its_name_on_use() {
     let error = Fixture::new().start("import 'node:no-such-thing'");
     assert_eq!(crate::common::loaded(&error).unwrap_err().kind, EngineErrorKind::Load);
 }
+
+#[test]
+fn require_finds_builtins_and_nothing_else() {
+    let value = with(
+        "import { createRequire } from 'node:module'; import fs from 'fs';",
+        "let code; try { require('left-pad') } catch (error) { code = error.code }
+         const own = createRequire(import.meta.url);
+         return [require('node:fs') === fs, own('path').join('a', 'b'), own('path/posix') === own('path'), code, typeof require('net').connect, require('tty').isatty(1)];",
+    );
+    assert_eq!(value, json!([true, "a/b", true, "MODULE_NOT_FOUND", "function", false]));
+}

@@ -22,7 +22,12 @@ pub struct ArtifactView {
     pub path: Option<PathBuf>,
     /// The content of a resource.
     pub attributes: Option<Value>,
+    /// The content of a small text file.
+    pub text: Option<String>,
 }
+
+/// Text up to this size is carried along for display.
+const TEXT_LIMIT: u64 = 16 << 10;
 
 #[derive(Debug)]
 pub struct RunOutcome {
@@ -90,23 +95,23 @@ impl RunOutcome {
 fn view(models: &Models, code: &TypeCode, model_id: &str, metadata: Metadata) -> ArtifactView {
     let version = Some(metadata.version);
     let is_json = metadata.content_type == "application/json";
+    let is_text =
+        metadata.content_type.starts_with("text/") && metadata.size.is_some_and(|size| size <= TEXT_LIMIT);
     // What was just written may be gone again if somebody deleted it meanwhile; then there is nothing to show.
-    let attributes = if is_json {
-        models
-            .data
-            .content(&code.type_name, model_id, &metadata.name, version)
-            .ok()
-            .flatten()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    let content = if is_json || is_text {
+        models.data.content(&code.type_name, model_id, &metadata.name, version).ok().flatten()
     } else {
         None
     };
+    let attributes =
+        content.as_deref().filter(|_| is_json).and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let text = content.filter(|_| is_text).and_then(|bytes| String::from_utf8(bytes).ok());
     let path = if metadata.lifetime == Lifetime::Ephemeral {
         None
     } else {
         models.data.content_path(&code.type_name, model_id, &metadata.name, version).ok().flatten()
     };
-    ArtifactView { metadata, path, attributes }
+    ArtifactView { metadata, path, attributes, text }
 }
 
 pub(super) fn record_artifacts(artifacts: &[Metadata]) -> Option<Artifacts> {

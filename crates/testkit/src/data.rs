@@ -1,0 +1,48 @@
+//! What the data directory of a repository must look like at any moment.
+
+use std::path::{Path, PathBuf};
+
+/// Every version below `.swamp/data` is whole, `latest` names one that exists, and no writer left anything behind.
+///
+/// # Panics
+/// Naming the first thing that is wrong.
+pub fn assert_no_half_written(repo: &Path) {
+    walk(&repo.join(".swamp"));
+}
+
+fn walk(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let versions: Vec<&PathBuf> = entries.iter().filter(|path| is_version(path)).collect();
+    let latest = dir.join("latest");
+    if latest.is_file() {
+        let text = std::fs::read_to_string(&latest).expect("`latest` can be read");
+        assert!(
+            versions.iter().any(|version| version.ends_with(&text)),
+            "{} says {text:?}, and there are {versions:?}",
+            latest.display()
+        );
+    }
+    for version in versions {
+        assert!(latest.is_file(), "{} exists, and no `latest` beside it", version.display());
+        for file in ["metadata.yaml", "raw"] {
+            assert!(version.join(file).is_file(), "{} has no {file}", version.display());
+        }
+    }
+    for path in entries {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        assert!(!name.starts_with(".tmp-") && !name.ends_with(".tmp"), "left behind: {}", path.display());
+        // Links lead elsewhere, and what is there is not ours.
+        if path.is_dir() && !path.is_symlink() {
+            walk(&path);
+        }
+    }
+}
+
+/// A directory below `data` whose name is a number; a datum itself may be called `7`, so it must not hold versions.
+fn is_version(path: &Path) -> bool {
+    let in_data = path.components().any(|part| part.as_os_str() == "data");
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    in_data && is_number && path.is_dir() && !path.join("latest").is_file()
+}
