@@ -1,7 +1,5 @@
 //! Running a method of a type without a definition of one's own: the definition is made on the way.
 
-use std::time::Duration;
-
 use marsh_types::{DefinitionName, near};
 use serde_json::{Map, Value};
 
@@ -10,8 +8,6 @@ use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::run::{Observer, RunEvent};
 use crate::types::TypeCode;
-
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Inputs by where they belong.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +72,8 @@ impl Models {
         let lock_dir = self.repo.layout.locks();
         marsh_fs::create_dir_all(&lock_dir)?;
         let lock_path = lock_dir.join(format!("definition-{}.lock", name.as_str().replace('/', "--")));
-        let _lock = marsh_fs::lock_exclusive(&lock_path, LOCK_TIMEOUT, "model method run", &mut |_| {})?;
+        let _lock =
+            marsh_fs::lock_exclusive(&lock_path, self.env.lock_timeout(), "model method run", &mut |_| {})?;
         match self.definitions.find(name.as_str()) {
             Ok(stored) if stored.type_name != code.type_name => Err(ModelError::TypeMismatch {
                 name: name.to_string(),

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use marsh_types::Explain;
+use marsh_types::{Explain, Kind};
 
-use crate::env::{Environment, REPO_DIR};
+use crate::env::{self as variables, Environment, REPO_DIR};
 use crate::layout::{Layout, MARKER};
 use crate::marker::{Marker, MarkerError};
 
@@ -76,6 +76,18 @@ impl Repo {
     /// `--repo-dir`, else the environment, else the nearest marker from `cwd` upwards. The walk ends after a directory
     /// with a `.git`, so that a repository nested in another project is never mistaken for it.
     pub fn find(explicit: Option<&Path>, env: &Environment, cwd: &Path) -> Result<Repo, RepoError> {
+        let mut repo = Repo::locate(explicit, env, cwd)?;
+        // The environment moves source directories for this process only; the marker on disk stays as it is.
+        for kind in Kind::ALL {
+            let (variable, key) = variables::source_dir(kind);
+            if let Some(dir) = env.get(variable) {
+                repo.marker.set(key, serde_json::json!(dir));
+            }
+        }
+        Ok(repo)
+    }
+
+    fn locate(explicit: Option<&Path>, env: &Environment, cwd: &Path) -> Result<Repo, RepoError> {
         let named = explicit.map(Path::to_owned).or_else(|| env.path(REPO_DIR));
         if let Some(dir) = named {
             return Repo::open(&absolute(cwd, &dir));

@@ -25,8 +25,6 @@ pub const CACHE_DIR: Variable = variable(
     None,
     "per-user cache of packages and compiled code, shared by all repositories",
 );
-pub const LOG_LEVEL: Variable =
-    variable("MARSH_LOG_LEVEL", Some("SWAMP_LOG_LEVEL"), "trace, debug, info, warning, error or fatal");
 pub const LOCK_TIMEOUT_MS: Variable = variable(
     "MARSH_LOCK_TIMEOUT_MS",
     Some("SWAMP_LOCK_TIMEOUT_MS"),
@@ -45,23 +43,48 @@ pub const MAX_CONCURRENT_STEPS: Variable = variable(
 );
 pub const MODELS_DIR: Variable =
     variable("MARSH_MODELS_DIR", Some("SWAMP_MODELS_DIR"), "directory of model extension sources");
+pub const VAULTS_DIR: Variable =
+    variable("MARSH_VAULTS_DIR", Some("SWAMP_VAULTS_DIR"), "directory of vault extension sources");
+pub const DRIVERS_DIR: Variable =
+    variable("MARSH_DRIVERS_DIR", Some("SWAMP_DRIVERS_DIR"), "directory of driver extension sources");
+pub const DATASTORES_DIR: Variable = variable(
+    "MARSH_DATASTORES_DIR",
+    Some("SWAMP_DATASTORES_DIR"),
+    "directory of datastore extension sources",
+);
+pub const REPORTS_DIR: Variable =
+    variable("MARSH_REPORTS_DIR", Some("SWAMP_REPORTS_DIR"), "directory of report extension sources");
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table; the documentation and the tests walk it.
-pub const VARIABLES: [Variable; 11] = [
+/// The whole table; `docs/environment.md` lists the same (held by `the_document_lists_the_table`).
+pub const VARIABLES: [Variable; 13] = [
     REPO_DIR,
-    HOME,
     CACHE_DIR,
-    LOG_LEVEL,
-    LOCK_TIMEOUT_MS,
     OFFLINE,
-    EPHEMERAL_BUDGET,
     MAX_CONCURRENT_STEPS,
+    EPHEMERAL_BUDGET,
+    LOCK_TIMEOUT_MS,
     MODELS_DIR,
-    NO_COLOR,
+    VAULTS_DIR,
+    DRIVERS_DIR,
+    DATASTORES_DIR,
+    REPORTS_DIR,
     EDITOR,
+    NO_COLOR,
 ];
+
+/// The variable that moves the extension sources of a kind, and the marker key that does the same.
+pub fn source_dir(kind: marsh_types::Kind) -> (Variable, &'static str) {
+    use marsh_types::Kind;
+    match kind {
+        Kind::Model | Kind::Extension => (MODELS_DIR, "modelsDir"),
+        Kind::Vault => (VAULTS_DIR, "vaultsDir"),
+        Kind::Driver => (DRIVERS_DIR, "driversDir"),
+        Kind::Datastore => (DATASTORES_DIR, "datastoresDir"),
+        Kind::Report => (REPORTS_DIR, "reportsDir"),
+    }
+}
 
 /// A snapshot of the process environment.
 #[derive(Debug, Clone, Default)]
@@ -114,6 +137,12 @@ impl Environment {
         self.values.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
     }
 
+    /// How long to wait for a lock.
+    pub fn lock_timeout(&self) -> std::time::Duration {
+        let millis = self.get(LOCK_TIMEOUT_MS).and_then(|text| text.trim().parse().ok()).unwrap_or(60_000);
+        std::time::Duration::from_millis(millis)
+    }
+
     /// The per-user cache: `MARSH_CACHE_DIR`, else `marsh` below the platform's cache directory.
     pub fn cache_dir(&self) -> Option<PathBuf> {
         use etcetera::BaseStrategy as _;
@@ -139,7 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_says_what_it_does() {
-        assert!(VARIABLES.iter().all(|variable| !variable.meaning.is_empty()));
+    fn the_document_lists_the_table() {
+        let document = include_str!("../../../docs/environment.md");
+        for variable in VARIABLES {
+            let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));
+            let row = format!("| `{}` | {fallback} | {} |", variable.name, variable.meaning);
+            assert!(document.contains(&row), "docs/environment.md lacks: {row}");
+        }
     }
 }

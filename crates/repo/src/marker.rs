@@ -61,13 +61,7 @@ impl Marker {
 
     /// The directory of extension sources of a kind, when the marker moves it.
     pub fn source_dir(&self, kind: Kind) -> Option<&str> {
-        let key = match kind {
-            Kind::Model | Kind::Extension => "modelsDir",
-            Kind::Vault => "vaultsDir",
-            Kind::Driver => "driversDir",
-            Kind::Datastore => "datastoresDir",
-            Kind::Report => "reportsDir",
-        };
+        let (_, key) = crate::env::source_dir(kind);
         self.text(key).filter(|dir| !dir.is_empty())
     }
 }
