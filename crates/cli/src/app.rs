@@ -32,6 +32,7 @@ pub fn open(cli: &Cli) -> Result<Models, CliError> {
         cache_dir,
         offline: environment.flag(env::OFFLINE),
         limits: Limits::default(),
+        cancel: CancelToken::new(),
     };
     let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
     Ok(Models::new(repo, environment, loader))
@@ -42,9 +43,9 @@ pub fn current_dir() -> Result<PathBuf, CliError> {
 }
 
 /// Cancels on the first Ctrl-C or termination signal; the second kills what still runs and ends the process.
-pub fn cancel_on_signal(hosts: &Arc<Hosts>) -> CancelToken {
-    let token = CancelToken::new();
-    let (cancel, hosts) = (token.clone(), Arc::clone(hosts));
+pub fn cancel_on_signal(models: &Models) -> CancelToken {
+    let token = models.loader.cancel().clone();
+    let (cancel, hosts) = (token.clone(), Arc::clone(models.hosts()));
     let handler = move || {
         if cancel.is_cancelled() {
             hosts.kill_all();

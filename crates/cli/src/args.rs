@@ -20,7 +20,6 @@ use clap::{Args, Parser, Subcommand};
         marsh model method run <name> <method>            run a method\n  \
         marsh workflow run <name>                         run a workflow\n\n\
         Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted",
-    propagate_version = true,
     disable_help_subcommand = true
 )]
 pub struct Cli {

@@ -33,6 +33,8 @@ pub struct LoaderOptions {
     pub cache_dir: PathBuf,
     pub offline: bool,
     pub limits: Limits,
+    /// Ends a description that is under way.
+    pub cancel: CancelToken,
 }
 
 /// Resolves types to module versions. Shared by the threads of a command.
@@ -64,6 +66,11 @@ pub struct LoadedModel {
 impl Loader {
     pub fn new(repo: Repo, options: LoaderOptions, hosts: Arc<Hosts>) -> Loader {
         Loader { repo, options, hosts, described: Mutex::new(HashMap::new()) }
+    }
+
+    /// The token that ends what the loader does; whoever runs methods uses the same one.
+    pub fn cancel(&self) -> &CancelToken {
+        &self.options.cancel
     }
 
     pub fn hosts(&self) -> &Arc<Hosts> {
@@ -246,7 +253,7 @@ impl Loader {
                     op: "describe",
                     params: serde_json::json!({}),
                     deadline: DESCRIBE_DEADLINE,
-                    cancel: &CancelToken::new(),
+                    cancel: &self.options.cancel,
                     grace: Duration::ZERO,
                 };
                 let value = host.call(module, &call, &NoCallbacks).map_err(host_error)?;

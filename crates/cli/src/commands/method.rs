@@ -62,7 +62,7 @@ fn target(arguments: &MethodRunArgs) -> Result<Target, CliError> {
 fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<ExitCode, CliError> {
     let target = target(arguments)?;
     let inputs = input::read(models, &arguments.inputs)?;
-    let cancel = app::cancel_on_signal(models.hosts());
+    let cancel = app::cancel_on_signal(models);
     let several = inputs.len() > 1;
     let mut documents = Vec::new();
     let mut worst = exit::DONE;

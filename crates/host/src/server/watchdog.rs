@@ -12,6 +12,8 @@ use crate::error::{CallError, ErrorKind};
 
 /// What a call may still do after its deadline has aborted its signal.
 const DEADLINE_GRACE: Duration = Duration::from_millis(250);
+/// How long a module may take to load, whatever its first call may take: a top level that does not end is a mistake.
+const LOAD_LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Watchdog {
     shared: Arc<Shared>,
@@ -34,12 +36,20 @@ struct Watched {
     act_at: Option<Instant>,
     stopped: Option<CallError>,
     limit: Duration,
+    loading: bool,
     ended: bool,
 }
 
 impl Watched {
     fn new() -> Watched {
-        Watched { runtime: None, act_at: None, stopped: None, limit: Duration::ZERO, ended: false }
+        Watched {
+            runtime: None,
+            act_at: None,
+            stopped: None,
+            limit: Duration::ZERO,
+            loading: true,
+            ended: false,
+        }
     }
 }
 
@@ -57,7 +67,7 @@ impl Watchdog {
 }
 
 impl Handle {
-    /// Watches a call that was just started; it may have ended already.
+    /// Watches a call that was just started; it may have ended already. Its own time starts when its module is loaded.
     pub fn watch(&self, call_id: &str, runtime: ModuleRuntime, limit: Duration) {
         let mut calls = locked(&self.shared.calls);
         let watched = calls.entry(call_id.to_owned()).or_insert_with(Watched::new);
@@ -65,10 +75,23 @@ impl Handle {
             calls.remove(call_id);
             return;
         }
-        watched.runtime = Some(runtime);
+        watched.runtime = Some(runtime.clone());
         watched.limit = limit;
         if watched.act_at.is_none() {
-            watched.act_at = Instant::now().checked_add(limit);
+            watched.act_at = Instant::now().checked_add(LOAD_LIMIT);
+        }
+        drop(calls);
+        self.shared.changed.notify_one();
+        let (handle, call_id) = (self.clone(), call_id.to_owned());
+        runtime.loaded(Box::new(move |_| handle.loaded(&call_id)));
+    }
+
+    fn loaded(&self, call_id: &str) {
+        let mut calls = locked(&self.shared.calls);
+        let Some(watched) = calls.get_mut(call_id) else { return };
+        watched.loading = false;
+        if watched.stopped.is_none() {
+            watched.act_at = Instant::now().checked_add(watched.limit);
         }
         drop(calls);
         self.shared.changed.notify_one();
@@ -138,7 +161,11 @@ impl Shared {
                 }
                 match &watched.stopped {
                     None => {
-                        let message = format!("the call did not end within {}", seconds(watched.limit));
+                        let message = if watched.loading {
+                            format!("the module did not finish loading within {}", seconds(LOAD_LIMIT))
+                        } else {
+                            format!("the call did not end within {}", seconds(watched.limit))
+                        };
                         actions.push(Action::Abort(runtime.clone(), call_id.clone(), message.clone()));
                         watched.stopped = Some(CallError::new(ErrorKind::Deadline, message));
                         let at = now + DEADLINE_GRACE;
