@@ -211,7 +211,8 @@ fn describe_text(type_name: &TypeName, description: &ModelDescription, compact: 
             text.push_str(&argument_lines(&method.arguments, 4));
         }
     }
-    if !compact && !(description.resources.is_empty() && description.files.is_empty()) {
+    let has_outputs = !description.resources.is_empty() || !description.files.is_empty();
+    if has_outputs && !compact {
         text.push_str("\noutputs\n");
         let rows: Vec<Vec<String>> = description
             .resources

@@ -4,14 +4,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, RunPending, Tags};
 use marsh_extension::OutputDescription;
 use marsh_host::{CallbackError, Callbacks};
-use marsh_types::{CalVer, Explain as _, TypeName};
+use marsh_types::{CalVer, Explain as _};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -32,8 +29,8 @@ pub struct RunContext<'a> {
     observer: &'a dyn Observer,
     /// Everything written, in order; callbacks of one call run on one thread.
     written: RefCell<Vec<Metadata>>,
-    writers: RefCell<BTreeMap<u64, RunPending>>,
-    next_writer: Cell<u64>,
+    pub(super) writers: RefCell<BTreeMap<u64, RunPending>>,
+    pub(super) next_writer: Cell<u64>,
     failure: RefCell<Option<ModelError>>,
 }
 
@@ -161,7 +158,7 @@ impl<'a> RunContext<'a> {
         tags
     }
 
-    fn new_version<'n>(
+    pub(super) fn new_version<'n>(
         &'n self,
         kind: &str,
         spec_name: &str,
@@ -195,7 +192,7 @@ impl<'a> RunContext<'a> {
         })
     }
 
-    fn saved(&self, metadata: Metadata) -> Value {
+    pub(super) fn saved(&self, metadata: Metadata) -> Value {
         self.observe(RunEvent::Saved { name: metadata.name.clone(), version: metadata.version });
         let handle = handle(&metadata);
         self.written.borrow_mut().push(metadata);
@@ -250,143 +247,6 @@ impl<'a> RunContext<'a> {
             });
         }
         Ok(Value::Null)
-    }
-
-    fn file_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        match method {
-            "begin" => {
-                #[derive(Deserialize)]
-                struct Begin {
-                    spec: String,
-                    instance: String,
-                    overrides: Option<Overrides>,
-                }
-                let begin: Begin = read(params)?;
-                let spec = self.code.description.file(&begin.spec).ok_or_else(|| {
-                    CallbackError::new("unknown_output", format!("no file output `{}`", begin.spec))
-                })?;
-                let overrides = begin.overrides.unwrap_or_default();
-                let new = self
-                    .new_version("file", &begin.spec, spec, &begin.instance, &overrides)
-                    .map_err(data_error)?;
-                let mut pending = self.models.data.begin(&new).map_err(data_error)?;
-                let writer = self.next_writer.replace(self.next_writer.get() + 1);
-                let answer = json!({ "writer": writer, "dataId": pending.id(), "path": pending.path() });
-                self.writers.borrow_mut().insert(writer, pending);
-                Ok(answer)
-            }
-            "append" => {
-                #[derive(Deserialize)]
-                struct Append {
-                    writer: u64,
-                    base64: Option<String>,
-                    text: Option<String>,
-                }
-                let append: Append = read(params)?;
-                let bytes = match (append.base64, append.text) {
-                    (Some(base64), _) => BASE64
-                        .decode(base64)
-                        .map_err(|error| CallbackError::new("internal", format!("not base64: {error}")))?,
-                    (None, text) => text.unwrap_or_default().into_bytes(),
-                };
-                let mut writers = self.writers.borrow_mut();
-                let pending = writers.get_mut(&append.writer).ok_or_else(|| no_writer(append.writer))?;
-                pending.append(&bytes).map_err(data_error)?;
-                Ok(Value::Null)
-            }
-            "finalize" => {
-                #[derive(Deserialize)]
-                struct Finalize {
-                    writer: u64,
-                }
-                let finalize: Finalize = read(params)?;
-                let pending = self.writers.borrow_mut().remove(&finalize.writer);
-                let pending = pending.ok_or_else(|| no_writer(finalize.writer))?;
-                Ok(self.saved(pending.finalize().map_err(data_error)?))
-            }
-            _ => Err(unknown(method)),
-        }
-    }
-
-    fn data_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Query {
-            #[serde(rename = "type", default)]
-            type_name: Option<String>,
-            #[serde(default)]
-            model_id: String,
-            #[serde(default)]
-            name: String,
-            #[serde(default)]
-            id: String,
-            #[serde(default)]
-            version: Option<u32>,
-        }
-        let query: Query = read(params)?;
-        let data = &self.models.data;
-        let ty = match &query.type_name {
-            Some(raw) => {
-                TypeName::parse(raw).map_err(|error| CallbackError::new("invalid_name", error.to_string()))?
-            }
-            None => self.code.type_name.clone(),
-        };
-        let metadata = |found: Option<Metadata>| found.map_or(Value::Null, |found| to_json(&found));
-        match method {
-            "getContent" => {
-                let content =
-                    data.content(&ty, &query.model_id, &query.name, query.version).map_err(data_error)?;
-                Ok(content.map_or(Value::Null, |bytes| json!(BASE64.encode(bytes))))
-            }
-            "findByName" => match query.version {
-                Some(version) => data.metadata(&ty, &query.model_id, &query.name, version),
-                None => data.latest(&ty, &query.model_id, &query.name),
-            }
-            .map(metadata)
-            .map_err(data_error),
-            "findById" => {
-                let all = data.list_model(&ty, &query.model_id).map_err(data_error)?;
-                Ok(metadata(all.into_iter().find(|found| found.id == query.id)))
-            }
-            "findAllForModel" => {
-                let all = data.list_model(&ty, &query.model_id).map_err(data_error)?;
-                Ok(Value::Array(all.iter().map(to_json).collect()))
-            }
-            "findAllForType" | "findAllGlobal" => {
-                let mut all = Vec::new();
-                for (found, model_id) in data.list_models().map_err(data_error)? {
-                    if method == "findAllGlobal" || found == ty {
-                        for metadata in data.list_model(&found, &model_id).map_err(data_error)? {
-                            all.push(json!({ "data": metadata, "modelType": found, "modelId": model_id }));
-                        }
-                    }
-                }
-                if method == "findAllForType" {
-                    all = all.into_iter().map(|mut item| item["data"].take()).collect();
-                }
-                Ok(Value::Array(all))
-            }
-            "listVersions" => {
-                let versions = data.versions(&ty, &query.model_id, &query.name).map_err(data_error)?;
-                Ok(json!(versions.iter().map(|found| found.version).collect::<Vec<_>>()))
-            }
-            "getPath" | "getContentPath" => {
-                let path: Option<PathBuf> = data
-                    .content_path(&ty, &query.model_id, &query.name, query.version)
-                    .map_err(data_error)?;
-                let path = match method {
-                    "getPath" => path.and_then(|path| path.parent().map(PathBuf::from)),
-                    _ => path,
-                };
-                Ok(json!(path))
-            }
-            "delete" => {
-                let count =
-                    data.delete(&ty, &query.model_id, &query.name, query.version).map_err(data_error)?;
-                Ok(json!(count))
-            }
-            _ => Err(unknown(method)),
-        }
     }
 
     fn context_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
@@ -601,23 +461,19 @@ fn handle(metadata: &Metadata) -> Value {
     })
 }
 
-fn to_json(metadata: &Metadata) -> Value {
+pub(super) fn to_json(metadata: &Metadata) -> Value {
     serde_json::to_value(metadata).unwrap_or(Value::Null)
 }
 
-fn read<T: DeserializeOwned>(params: Value) -> Result<T, CallbackError> {
+pub(super) fn read<T: DeserializeOwned>(params: Value) -> Result<T, CallbackError> {
     serde_json::from_value(params)
         .map_err(|error| CallbackError::new("invalid_arguments", format!("unusable arguments: {error}")))
 }
 
-fn data_error(error: DataError) -> CallbackError {
+pub(super) fn data_error(error: DataError) -> CallbackError {
     CallbackError { code: error.code().to_owned(), message: error.to_string(), data: error.details() }
 }
 
-fn unknown(method: &str) -> CallbackError {
+pub(super) fn unknown(method: &str) -> CallbackError {
     CallbackError::new("unsupported", format!("`{method}` is not available in this version of marsh"))
-}
-
-fn no_writer(writer: u64) -> CallbackError {
-    CallbackError::new("already_finalized", format!("there is no open writer {writer}"))
 }

@@ -4,6 +4,7 @@ mod context;
 mod evaluate;
 mod log;
 mod outcome;
+mod requests;
 mod shell_run;
 mod tombstone;
 
