@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A fault that the author of an extension (or whoever runs it) can act on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Diagnostic {
     /// Stable, snake case: `syntax_error`, `missing_file`, `missing_package`, `missing_export`, `integrity_mismatch`,
     /// `unreadable_file`, `unsupported_specifier`, `unsafe_archive`, `unsafe_import`, `config_error`, `cache_error`,

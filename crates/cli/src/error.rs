@@ -119,7 +119,7 @@ fn excerpt(place: &Value) -> Option<String> {
     let file = place.get("file").and_then(Value::as_str).unwrap_or("input");
     let width = line.to_string().len();
     let mut text = format!("{:>width$}--> {file}:{line}:{column}", "");
-    let source = place.get("sourceLine").or_else(|| place.get("source_line")).and_then(Value::as_str);
+    let source = place.get("sourceLine").and_then(Value::as_str);
     if let Some(source) = source {
         let offset = usize::try_from(column.saturating_sub(1)).unwrap_or(0).min(source.chars().count());
         // Tabs keep their width in the line above, so the caret must be moved by the same characters.

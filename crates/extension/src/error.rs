@@ -55,12 +55,10 @@ impl Explain for LoadError {
     fn hint(&self) -> Option<String> {
         match self {
             LoadError::UnknownType { name, known, problems } => {
-                if let Some((path, diagnostic)) = problems.first() {
-                    return Some(format!(
-                        "{} could not be read ({}), so what it declares is unknown",
-                        path.display(),
-                        diagnostic.message
-                    ));
+                if !problems.is_empty() {
+                    return Some(
+                        "what a source with errors declares is unknown until they are mended".into(),
+                    );
                 }
                 near::did_you_mean(name.as_str(), known.iter().map(String::as_str))
                     .or_else(|| Some("`marsh model type search` lists the types there are".into()))
@@ -75,9 +73,10 @@ impl Explain for LoadError {
 
     fn details(&self) -> Option<serde_json::Value> {
         match self {
-            LoadError::UnknownType { name, known, .. } => {
-                Some(json!({ "near": near::nearest(name.as_str(), known.iter().map(String::as_str)) }))
-            }
+            LoadError::UnknownType { name, known, problems } => Some(json!({
+                "near": near::nearest(name.as_str(), known.iter().map(String::as_str)),
+                "diagnostics": problems.iter().map(|(_, diagnostic)| diagnostic).collect::<Vec<_>>(),
+            })),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 Some(json!({ "diagnostics": list }))
             }
