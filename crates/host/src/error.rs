@@ -50,6 +50,10 @@ pub struct CallError {
 impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.name {
+            // The message alone would read as if the method had thrown it.
+            _ if self.kind == ErrorKind::UnhandledRejection => {
+                write!(f, "a promise was rejected and nothing handled it: {}", self.message)
+            }
             Some(name) if name != "Error" && self.code.is_none() => write!(f, "{name}: {}", self.message),
             _ => f.write_str(&self.message),
         }

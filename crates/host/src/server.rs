@@ -137,14 +137,15 @@ impl Server {
     }
 }
 
-/// What a call ended with, given why it was stopped if it was: code that reacts to its abort signal by throwing has
-/// still missed its deadline or been cancelled.
+/// What a call ended with, given why it was stopped if it was: code that reacts to its abort signal, by throwing or by
+/// returning early, has still missed its deadline or been cancelled. Its children were killed with the signal, so that
+/// what it returns tells of half of the work.
 fn finish(outcome: Result<String, CallError>, stopped: Option<CallError>) -> Result<Box<RawValue>, RpcError> {
     match (outcome, stopped) {
-        (Ok(json), _) => RawValue::from_string(json).map_err(|error| {
+        (_, Some(reason)) => Err(reason.to_rpc()),
+        (Ok(json), None) => RawValue::from_string(json).map_err(|error| {
             CallError::new(ErrorKind::Internal, format!("the result is not JSON: {error}")).to_rpc()
         }),
-        (Err(_), Some(reason)) => Err(reason.to_rpc()),
         (Err(error), None) => Err(error.to_rpc()),
     }
 }

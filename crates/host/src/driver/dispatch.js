@@ -9,6 +9,8 @@ export const dispatch = (op, params, call) => {
   switch (op) {
     case "describe":
       return describeModel();
+    case "exports":
+      return Object.keys(loadedNamespace ?? {});
     case "run":
       return runMethod(params, call);
     default:
