@@ -179,6 +179,7 @@ pub enum MethodCommand {
     Describe {
         /// Name or id of a definition
         name: String,
+        /// The method's name
         method: String,
     },
 }
@@ -187,6 +188,7 @@ pub enum MethodCommand {
 pub struct MethodRunArgs {
     /// Name or id of a definition, or @type
     pub target: String,
+    /// The method's name
     pub method: String,
     /// The definition's name when the target is a type; made if there is none
     pub name: Option<String>,

@@ -5,6 +5,7 @@ use marsh_extension::LoadError;
 use marsh_model::ModelError;
 use marsh_repo::RepoError;
 use marsh_types::Explain;
+use marsh_workflow::WorkflowError;
 use serde_json::{Map, Value, json};
 
 use crate::exit;
@@ -15,6 +16,8 @@ pub enum CliError {
     Repo(#[from] RepoError),
     #[error(transparent)]
     Model(#[from] ModelError),
+    #[error(transparent)]
+    Workflow(#[from] WorkflowError),
     #[error(transparent)]
     Data(#[from] DataError),
     #[error(transparent)]
@@ -43,6 +46,7 @@ impl CliError {
         match self {
             CliError::Repo(error) => Some(error),
             CliError::Model(error) => Some(error),
+            CliError::Workflow(error) => Some(error),
             CliError::Data(error) => Some(error),
             CliError::Load(error) => Some(error),
             _ => None,

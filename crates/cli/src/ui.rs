@@ -184,7 +184,8 @@ pub fn value_lines(value: &Value, indent: usize) -> String {
                     Value::String(string) if string.trim_end().contains('\n') => {
                         text.push_str(&format!("{pad}{DIM}{key}{DIM:#}\n"));
                         for line in string.trim_end().lines().take(LIMIT) {
-                            text.push_str(&format!("{pad}  {line}\n"));
+                            text.push_str(format!("{pad}  {line}").trim_end());
+                            text.push('\n');
                         }
                         let more = string.trim_end().lines().count().saturating_sub(LIMIT);
                         if more > 0 {

@@ -1,1 +1,83 @@
-//! marsh-workflow
+//! Workflows: jobs and steps over model methods, and the records of their runs.
+//!
+//! Invariants:
+//! * A workflow file is a [`schema::Workflow`] or a list of what is wrong with it, each with line and column
+//!   (`tests/schema.rs`).
+//! * A step starts when what it depends on is decided, and a failed step stops nothing by itself: conditions alone say
+//!   what follows (`run/schedule.rs`, tests in `run/schedule_tests.rs`).
+//! * Nothing runs of a workflow that is not valid or uses what this version cannot run (`tests/refuse.rs`).
+//! * One thread writes the record of a run; it is on disk before the first step and durable when the run is reported as
+//!   done, and refers to results instead of copying them (`tests/run.rs`).
+//! * Text that came out of an expression is never read as one (`scope.rs`).
+//! * This crate writes to no terminal and reads no environment; both come from the caller.
+
+mod error;
+mod event;
+mod graph;
+mod index;
+mod outcome;
+pub mod record;
+mod run;
+mod runs;
+pub mod schema;
+mod scope;
+mod store;
+mod validate;
+
+use marsh_model::Models;
+
+pub use error::{Unsupported, WorkflowError};
+pub use event::{SavedArtifact, Silent, StartedJob, WorkflowEvent, WorkflowObserver};
+pub use index::IndexEntry;
+pub use outcome::{JobOutcome, StepOutcome, WorkflowOutcome};
+pub use record::{NodeStatus, RunRecord, RunStatus, SkipReason};
+pub use run::WorkflowRunRequest;
+pub use runs::{RunStore, RunSummary, StoredRun};
+pub use store::{BrokenWorkflow, Deleted, StoredWorkflow, WorkflowListing, WorkflowStore};
+pub use validate::{Check, Report};
+
+/// Everything that commands about workflows work on.
+#[derive(Debug)]
+pub struct Workflows<'a> {
+    models: &'a Models,
+    store: WorkflowStore,
+    runs: RunStore,
+}
+
+impl<'a> Workflows<'a> {
+    pub fn new(models: &'a Models) -> Workflows<'a> {
+        let layout = &models.repo.layout;
+        Workflows { models, store: WorkflowStore::new(layout.clone()), runs: RunStore::new(layout.clone()) }
+    }
+
+    pub fn store(&self) -> &WorkflowStore {
+        &self.store
+    }
+
+    pub fn run_store(&self) -> &RunStore {
+        &self.runs
+    }
+
+    /// Form, references, cycles, models, methods and literal inputs.
+    pub fn validate(&self, stored: &StoredWorkflow) -> Report {
+        validate::validate(self.models, stored)
+    }
+
+    /// The runs of a workflow (by name or id), or of all, newest first. A workflow that is gone has no name any more,
+    /// but its id still finds its runs.
+    pub fn runs(&self, workflow: Option<&str>) -> Result<Vec<RunSummary>, WorkflowError> {
+        let Some(workflow) = workflow else { return self.runs.list(None) };
+        match self.store.find(workflow) {
+            Ok(stored) => self.runs.list(Some(&stored.workflow().id)),
+            Err(error) => {
+                let runs = self.runs.list(Some(workflow))?;
+                if runs.is_empty() { Err(error) } else { Ok(runs) }
+            }
+        }
+    }
+
+    /// A run, by its id or three or more of its first digits.
+    pub fn run_record(&self, id_or_prefix: &str) -> Result<StoredRun, WorkflowError> {
+        self.runs.find(id_or_prefix)
+    }
+}

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use marsh_model::run::ArtifactView;
 use marsh_model::{Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger};
 use marsh_types::{Explain as _, TypeName};
 use serde_json::{Map, Value, json};
@@ -166,7 +167,7 @@ pub fn outcome_text(outcome: &RunOutcome, verbose: bool) -> String {
         _ => format!("{BAD}failed{BAD:#}"),
     };
     let mut text = format!("{NAME}{}{NAME:#} {} {status} in {time}\n", outcome.model_name, outcome.method);
-    text.push_str(&artifact_lines(outcome, 2));
+    text.push_str(&artifact_lines(&outcome.artifacts, 2));
     if verbose {
         text.push_str(&format!("  {DIM}record{DIM:#}  {}\n", outcome.output_id));
         if let Some(log) = &outcome.log_file {
@@ -176,10 +177,10 @@ pub fn outcome_text(outcome: &RunOutcome, verbose: bool) -> String {
     text
 }
 
-pub fn artifact_lines(outcome: &RunOutcome, indent: usize) -> String {
+pub fn artifact_lines(artifacts: &[ArtifactView], indent: usize) -> String {
     let pad = " ".repeat(indent);
     let mut text = String::new();
-    for artifact in &outcome.artifacts {
+    for artifact in artifacts {
         let metadata = &artifact.metadata;
         text.push_str(&format!("{pad}{NAME}{}{NAME:#} {DIM}v{}{DIM:#}\n", metadata.name, metadata.version));
         match (&artifact.attributes, &artifact.text) {

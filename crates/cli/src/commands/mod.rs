@@ -7,6 +7,7 @@ mod method;
 mod model;
 mod output;
 mod types;
+mod workflow;
 
 use std::process::ExitCode;
 
@@ -45,7 +46,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             }
         }
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
-        Command::Workflow(_) => done(),
+        Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
     }
 }
 

@@ -1,0 +1,169 @@
+//! Why a workflow command failed.
+
+use std::path::PathBuf;
+
+use marsh_model::{Issue, ModelError};
+use marsh_types::yaml::YamlWriteError;
+use marsh_types::{Explain, NameError, near};
+use serde_json::{Value, json};
+
+use crate::schema::Problem;
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkflowError {
+    #[error("there is no workflow `{name}`")]
+    NotFound { name: String, known: Vec<String> },
+    #[error("{path}: {summary}", path = path.display(), summary = summary(problems))]
+    Load { path: PathBuf, problems: Vec<Problem> },
+    /// The file has the form of a workflow, but its parts do not fit together.
+    #[error("workflow `{name}` is not valid: {summary}", summary = summary(problems))]
+    Invalid { name: String, path: PathBuf, problems: Vec<Problem> },
+    #[error("a workflow `{name}` exists already: {path}", path = path.display())]
+    AlreadyExists { name: String, path: PathBuf },
+    #[error("the id of a workflow must stay: it is `{stored}`, the edited text has `{edited}`")]
+    IdChanged { stored: String, edited: String },
+    #[error("inputs of workflow `{workflow}`: {summary}", summary = issue_summary(issues))]
+    Inputs { workflow: String, issues: Vec<Issue> },
+    #[error("workflow `{workflow}` uses what this version of marsh cannot run yet: {summary}", summary = features_summary(features))]
+    Unsupported { workflow: String, features: Vec<Unsupported> },
+    #[error("there is no workflow run `{id}`")]
+    RunNotFound { id: String },
+    #[error("`{prefix}` is too short to name a workflow run: give three or more digits of its id")]
+    PrefixTooShort { prefix: String },
+    #[error("`{prefix}` names several workflow runs: {list}", list = matches.join(", "))]
+    AmbiguousRun { prefix: String, matches: Vec<String> },
+    #[error("{path} is damaged: {message}", path = path.display())]
+    DamagedRun { path: PathBuf, message: String },
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Fs(#[from] marsh_fs::FsError),
+    #[error(transparent)]
+    Lock(#[from] marsh_fs::LockError),
+    #[error(transparent)]
+    YamlWrite(#[from] YamlWriteError),
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+/// Something that the format knows and this version does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// As the file spells it: `forEach`, `guard`, `assert`, `manual_approval`, …
+    pub feature: &'static str,
+    /// `<job>/<step>`, the job, or nothing for the workflow itself.
+    pub place: String,
+    pub problem: Problem,
+}
+
+fn summary(problems: &[Problem]) -> String {
+    match problems {
+        [] => "it does not read".to_owned(),
+        [one] => one.to_string(),
+        [first, ..] => format!("{first} (and {} more)", problems.len() - 1),
+    }
+}
+
+fn issue_summary(issues: &[Issue]) -> String {
+    let lines: Vec<String> = issues
+        .iter()
+        .map(|issue| {
+            if issue.field.is_empty() { issue.message.clone() } else { format!("`{}`: {}", issue.field, issue.message) }
+        })
+        .collect();
+    lines.join("; ")
+}
+
+fn features_summary(features: &[Unsupported]) -> String {
+    let lines: Vec<String> = features
+        .iter()
+        .map(|unsupported| {
+            if unsupported.place.is_empty() {
+                format!("`{}`", unsupported.feature)
+            } else {
+                format!("`{}` in `{}`", unsupported.feature, unsupported.place)
+            }
+        })
+        .collect();
+    lines.join(", ")
+}
+
+impl WorkflowError {
+    pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> WorkflowError {
+        WorkflowError::Io { path: path.to_owned(), source }
+    }
+}
+
+impl Explain for WorkflowError {
+    fn code(&self) -> &'static str {
+        match self {
+            WorkflowError::NotFound { .. } => "workflow_not_found",
+            WorkflowError::Load { .. } => "workflow_load_failed",
+            WorkflowError::Invalid { .. } | WorkflowError::IdChanged { .. } => "validation_failed",
+            WorkflowError::AlreadyExists { .. } => "already_exists",
+            WorkflowError::Inputs { .. } => "input_validation_failed",
+            WorkflowError::Unsupported { .. } => "unsupported",
+            WorkflowError::RunNotFound { .. } => "not_found",
+            WorkflowError::PrefixTooShort { .. } => "prefix_too_short",
+            WorkflowError::AmbiguousRun { .. } => "ambiguous_id",
+            WorkflowError::DamagedRun { .. } => "damaged",
+            WorkflowError::Name(_) => "invalid_name",
+            WorkflowError::Model(error) => error.code(),
+            WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => "lock_timeout",
+            WorkflowError::Fs(_)
+            | WorkflowError::Lock(_)
+            | WorkflowError::YamlWrite(_)
+            | WorkflowError::Io { .. } => "io",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            WorkflowError::NotFound { name, known } => {
+                near::did_you_mean(name, known.iter().map(String::as_str)).or_else(|| {
+                    Some(if known.is_empty() {
+                        "`marsh workflow create <name>` makes one".into()
+                    } else {
+                        "`marsh workflow search` lists the workflows there are".into()
+                    })
+                })
+            }
+            WorkflowError::IdChanged { .. } => Some("runs are kept under the id; change the name instead".into()),
+            WorkflowError::AmbiguousRun { .. } => Some("give more digits".into()),
+            WorkflowError::Model(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            WorkflowError::NotFound { name, known } => {
+                Some(json!({ "near": near::nearest(name, known.iter().map(String::as_str)) }))
+            }
+            WorkflowError::Load { path, problems } | WorkflowError::Invalid { path, problems, .. } => {
+                let mut details = json!({ "file": path, "problems": problems });
+                // The first place at the top level, where other errors have theirs.
+                if let (Some(first), Some(map)) = (problems.first(), details.as_object_mut()) {
+                    map.insert("line".into(), json!(first.line));
+                    map.insert("column".into(), json!(first.column));
+                    map.insert("sourceLine".into(), json!(first.source_line));
+                }
+                Some(details)
+            }
+            WorkflowError::Inputs { issues, .. } => Some(json!({
+                "issues": issues.iter().map(|i| json!({"field": i.field, "message": i.message})).collect::<Vec<_>>(),
+            })),
+            WorkflowError::Unsupported { features, .. } => Some(json!({
+                "features": features
+                    .iter()
+                    .map(|f| json!({"feature": f.feature, "place": f.place, "line": f.problem.line, "column": f.problem.column}))
+                    .collect::<Vec<_>>(),
+            })),
+            WorkflowError::AmbiguousRun { matches, .. } => Some(json!({ "matches": matches })),
+            WorkflowError::Model(error) => error.details(),
+            _ => None,
+        }
+    }
+}

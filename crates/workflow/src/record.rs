@@ -1,0 +1,243 @@
+//! `workflow-run-<id>.yaml`: what is known of one run, in the key order of the format.
+//!
+//! Results are named, not copied: a record refers to data versions, so it stays small and holds no secret that a result
+//! held (test `results_are_references` of `tests/run.rs`).
+
+use marsh_data::Tags;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Pending,
+    Running,
+    Suspended,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl RunStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunStatus::Pending => "pending",
+            RunStatus::Running => "running",
+            RunStatus::Suspended => "suspended",
+            RunStatus::Succeeded => "succeeded",
+            RunStatus::Failed => "failed",
+            RunStatus::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Of a job or a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    Pending,
+    Running,
+    WaitingApproval,
+    Suspended,
+    Succeeded,
+    Failed,
+    Skipped,
+    Cancelled,
+}
+
+impl NodeStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NodeStatus::Pending => "pending",
+            NodeStatus::Running => "running",
+            NodeStatus::WaitingApproval => "waiting_approval",
+            NodeStatus::Suspended => "suspended",
+            NodeStatus::Succeeded => "succeeded",
+            NodeStatus::Failed => "failed",
+            NodeStatus::Skipped => "skipped",
+            NodeStatus::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn is_decided(self) -> bool {
+        matches!(self, NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped | NodeStatus::Cancelled)
+    }
+}
+
+/// Why a step did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// A condition on what it depends on does not hold.
+    Dependency,
+    /// The run was cancelled before it could start.
+    Cancelled,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    pub id: String,
+    pub workflow_id: String,
+    pub workflow_name: String,
+    pub status: RunStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<String>,
+    #[serde(default)]
+    pub jobs: Vec<JobRecord>,
+    #[serde(default)]
+    pub tags: Tags,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Relative to the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_data_artifacts: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_inputs: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiated_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_step: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_progress: Option<StepProgress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepProgress {
+    pub completed: usize,
+    pub total: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRecord {
+    pub job_name: String,
+    pub status: NodeStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<String>,
+    #[serde(default)]
+    pub steps: Vec<StepRecord>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    pub step_name: String,
+    pub status: NodeStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Records of other writers hold whole results here; ours hold references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_artifacts: Vec<DataArtifact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_failure: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_decision: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_prompt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assert_result: Option<Value>,
+    /// Why it was skipped. Ours; other readers ignore it, as the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_reason: Option<SkipReason>,
+    /// The code that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<StepCode>,
+}
+
+/// A data version that a step wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataArtifact {
+    pub data_id: String,
+    pub name: String,
+    pub version: u32,
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// The module version that a step ran. Built-in code has no fingerprint and no digest of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepCode {
+    #[serde(rename = "type")]
+    pub type_name: String,
+    pub type_version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl RunRecord {
+    /// Milliseconds from start to end, if both are known.
+    pub fn duration_ms(&self) -> Option<u64> {
+        duration_ms(self.started_at.as_deref()?, self.completed_at.as_deref()?)
+    }
+
+    pub fn steps(&self) -> impl Iterator<Item = &StepRecord> {
+        self.jobs.iter().flat_map(|job| &job.steps)
+    }
+
+    pub(crate) fn count_progress(&mut self) {
+        let (completed, total) =
+            self.steps().fold((0, 0), |(done, all), step| (done + usize::from(step.status.is_decided()), all + 1));
+        self.step_progress = Some(StepProgress { completed, total });
+    }
+}
+
+impl JobRecord {
+    pub fn duration_ms(&self) -> Option<u64> {
+        duration_ms(self.started_at.as_deref()?, self.completed_at.as_deref()?)
+    }
+}
+
+impl StepRecord {
+    pub fn duration_ms(&self) -> Option<u64> {
+        duration_ms(self.started_at.as_deref()?, self.completed_at.as_deref()?)
+    }
+}
+
+fn duration_ms(start: &str, end: &str) -> Option<u64> {
+    let start: jiff::Timestamp = start.parse().ok()?;
+    let end: jiff::Timestamp = end.parse().ok()?;
+    u64::try_from(end.as_millisecond() - start.as_millisecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NodeStatus, RunRecord, RunStatus};
+    use marsh_types::yaml;
+
+    /// A record as another writer leaves it: whole results inline, keys that we do not know, a run that waits.
+    const FOREIGN: &str = "id: 7d3c0000-0000-4000-8000-000000000001\nworkflowId: 5f0c8b7e-1111-4222-8333-444455556666\nworkflowName: nightly\nstatus: suspended\nstartedAt: '2026-08-22T10:15:00.000Z'\njobs:\n  - jobName: main\n    status: running\n    steps:\n      - stepName: greet\n        status: succeeded\n        startedAt: '2026-08-22T10:15:00.000Z'\n        completedAt: '2026-08-22T10:15:01.500Z'\n        output: {type: model_method, resources: {result: {result: {attributes: {exitCode: 0}}}}}\n        dataArtifacts:\n          - {dataId: a, name: result, version: 3, tags: {type: resource}}\n      - stepName: ok\n        status: waiting_approval\n        approvalPrompt: go?\nfutureKey: 1\n";
+
+    #[test]
+    fn records_of_other_writers_read() {
+        let record: RunRecord = yaml::from_str(FOREIGN).unwrap();
+        assert_eq!(record.status, RunStatus::Suspended);
+        assert_eq!(record.jobs[0].steps[0].duration_ms(), Some(1500));
+        assert_eq!(record.jobs[0].steps[0].data_artifacts[0].version, 3);
+        assert_eq!(record.jobs[0].steps[1].status, NodeStatus::WaitingApproval);
+    }
+}

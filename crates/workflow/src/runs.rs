@@ -1,0 +1,166 @@
+//! The records of runs: `<workflow id>/workflow-run-<run id>.yaml`, and the log beside each.
+
+use std::path::{Path, PathBuf};
+
+use marsh_fs::Durability;
+use marsh_repo::Layout;
+use marsh_types::yaml;
+
+use crate::error::WorkflowError;
+use crate::index::{IndexEntry, RunIndex, read_record};
+use crate::record::RunRecord;
+
+/// A record by its place alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunFile {
+    pub workflow_id: String,
+    pub run_id: String,
+    pub path: PathBuf,
+}
+
+/// A run as listings show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    pub run_id: String,
+    pub entry: IndexEntry,
+}
+
+/// A record and where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRun {
+    pub record: RunRecord,
+    pub path: PathBuf,
+    /// The log beside the record, whether or not it exists.
+    pub log_path: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+pub struct RunStore {
+    root: PathBuf,
+    index: RunIndex,
+}
+
+impl RunStore {
+    pub fn new(layout: Layout) -> RunStore {
+        RunStore { root: layout.workflow_runs(), index: RunIndex::new(&layout) }
+    }
+
+    pub fn dir(&self, workflow_id: &str) -> PathBuf {
+        self.root.join(workflow_id)
+    }
+
+    pub fn record_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
+        self.dir(workflow_id).join(format!("workflow-run-{run_id}.yaml"))
+    }
+
+    pub fn log_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
+        self.dir(workflow_id).join(format!("workflow-run-{run_id}.log"))
+    }
+
+    /// Replaces the record as a whole.
+    pub(crate) fn write(&self, record: &RunRecord, durability: Durability) -> Result<PathBuf, WorkflowError> {
+        let path = self.record_path(&record.workflow_id, &record.id);
+        marsh_fs::atomic_write(&path, yaml::to_string(record)?.as_bytes(), durability)?;
+        Ok(path)
+    }
+
+    pub(crate) fn update_index(&self, record: &RunRecord) -> Result<(), WorkflowError> {
+        self.index.update(
+            || self.files(),
+            |entries| {
+                entries.insert(record.id.clone(), IndexEntry::from(record));
+            },
+        )
+    }
+
+    /// The runs of one workflow, by its id, or of all; newest first.
+    pub fn list(&self, workflow_id: Option<&str>) -> Result<Vec<RunSummary>, WorkflowError> {
+        let files = self.files()?;
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut runs: Vec<RunSummary> = self
+            .index
+            .entries(&files)?
+            .into_iter()
+            .filter(|(_, entry)| workflow_id.is_none_or(|id| entry.workflow_id.eq_ignore_ascii_case(id)))
+            .map(|(run_id, entry)| RunSummary { run_id, entry })
+            .collect();
+        runs.sort_by(|a, b| {
+            b.entry.started_at.cmp(&a.entry.started_at).then_with(|| a.run_id.cmp(&b.run_id))
+        });
+        Ok(runs)
+    }
+
+    /// The run with this id, or with the only id that starts with these three or more hexadecimal digits. Hyphens do
+    /// not count.
+    pub fn find(&self, id_or_prefix: &str) -> Result<StoredRun, WorkflowError> {
+        let not_found = || WorkflowError::RunNotFound { id: id_or_prefix.to_owned() };
+        let plain = |id: &str| id.to_ascii_lowercase().replace('-', "");
+        let prefix = plain(id_or_prefix);
+        if !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(not_found());
+        }
+        if prefix.len() < 3 {
+            return Err(WorkflowError::PrefixTooShort { prefix: id_or_prefix.to_owned() });
+        }
+        let mut matching: Vec<RunFile> =
+            self.files()?.into_iter().filter(|file| plain(&file.run_id).starts_with(&prefix)).collect();
+        if matching.len() > 1 {
+            let matches = matching.into_iter().map(|file| file.run_id).collect();
+            return Err(WorkflowError::AmbiguousRun { prefix: id_or_prefix.to_owned(), matches });
+        }
+        let file = matching.pop().ok_or_else(not_found)?;
+        self.read(&file.path)?.ok_or_else(not_found)
+    }
+
+    /// `None` when the file is gone.
+    pub fn read(&self, path: &Path) -> Result<Option<StoredRun>, WorkflowError> {
+        let record = read_record(path)?;
+        Ok(record.map(|record| StoredRun { record, log_path: path.with_extension("log"), path: path.to_owned() }))
+    }
+
+    /// Removes all runs of a workflow, and says how many there were.
+    pub(crate) fn delete_workflow(&self, workflow_id: &str) -> Result<usize, WorkflowError> {
+        let runs = self.files()?.iter().filter(|file| file.workflow_id == workflow_id).count();
+        marsh_fs::remove_tree(&self.dir(workflow_id))?;
+        if runs > 0 {
+            self.index.update(
+                || self.files(),
+                |entries| entries.retain(|_, entry| entry.workflow_id != workflow_id),
+            )?;
+        }
+        Ok(runs)
+    }
+
+    pub(crate) fn files(&self) -> Result<Vec<RunFile>, WorkflowError> {
+        let mut files = Vec::new();
+        for workflow_id in names(&self.root)? {
+            let dir = self.root.join(&workflow_id);
+            if !dir.is_dir() {
+                continue;
+            }
+            for name in names(&dir)? {
+                let run_id = name.strip_prefix("workflow-run-").and_then(|rest| rest.strip_suffix(".yaml"));
+                if let Some(run_id) = run_id {
+                    let (run_id, workflow_id) = (run_id.to_owned(), workflow_id.clone());
+                    files.push(RunFile { workflow_id, run_id, path: dir.join(&name) });
+                }
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// What a directory holds, sorted; nothing if there is none.
+fn names(dir: &Path) -> Result<Vec<String>, WorkflowError> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(WorkflowError::io(dir, error)),
+    };
+    let mut names: Vec<String> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,220 @@
+//! What `${{ … }}` in a step means, and when it is evaluated.
+//!
+//! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`. Variables that
+//! need stored data (`data`, `model`, `file`), vaults or a loop (`self`) are added here when this version learns them;
+//! until then an expression that uses one fails its step and says so.
+//!
+//! **Text that came out of an expression is never read as one.** A definition is expanded again when its method runs,
+//! so what becomes part of a definition ([`Expander::for_definition`]) may hold exactly the expressions that the
+//! workflow's author left in it (`user_data_is_never_an_expression`). Inputs of a method are not expanded again.
+
+use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
+use marsh_repo::Environment;
+use serde_json::{Map, Value, json};
+
+/// Roots that the format knows and this version cannot evaluate in a step.
+const LATER: [&str; 7] = ["data", "model", "file", "vault", "workers", "self", "webhook"];
+/// Roots that the definition itself resolves, at each run: their values must not be written into a file.
+const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
+
+/// What a run knows of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct RunFacts<'a> {
+    pub run_id: &'a str,
+    pub workflow_id: &'a str,
+    pub workflow_name: &'a str,
+    pub started_at: &'a str,
+    pub tags: Value,
+    pub inputs: &'a Map<String, Value>,
+}
+
+/// Expands the fields of steps. One per run.
+#[derive(Debug)]
+pub(crate) struct Expander {
+    scope: Scope,
+}
+
+impl Expander {
+    pub fn new(facts: &RunFacts<'_>, env: &Environment) -> Expander {
+        let env: Map<String, Value> =
+            env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        let scope = Scope::new()
+            .with("inputs", Value::Object(facts.inputs.clone()))
+            .with(
+                "run",
+                json!({
+                    "id": facts.run_id,
+                    "workflowId": facts.workflow_id,
+                    "workflowName": facts.workflow_name,
+                    "startedAt": facts.started_at,
+                    "tags": facts.tags,
+                }),
+            )
+            .with("workflowRunId", facts.run_id)
+            .with("env", Value::Object(env));
+        Expander { scope }
+    }
+
+    /// A value that nobody expands again. `place` names it in errors.
+    pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
+        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, |_| false);
+        expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
+    }
+
+    /// A value that becomes part of a definition, which is expanded again: expressions about the environment stay, and
+    /// no other may be in the result.
+    pub fn for_definition(&self, value: &Value, place: &str) -> Result<Value, String> {
+        let stays = |expression: &str| {
+            let roots = references(expression);
+            // A vault reference is text in the form of a call, with arguments that may be bare words.
+            expression.contains("vault.get(")
+                || (!roots.is_empty() && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
+        };
+        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, stays)
+            .map_err(|error| message(place, &error))?
+            .value;
+        let mut written = expressions(value);
+        written.retain(|(_, expression)| stays(expression));
+        if expressions(&expanded) != written {
+            return Err(format!(
+                "{place}: the result contains `${{{{`, and the definition that it goes into would evaluate it; refused"
+            ));
+        }
+        Ok(expanded)
+    }
+
+    pub fn text(&self, text: &str, place: &str) -> Result<String, String> {
+        match self.value(&Value::from(text), place)? {
+            Value::String(text) if !text.trim().is_empty() => Ok(text),
+            Value::String(_) => Err(format!("{place}: `{text}` gives an empty text")),
+            other => Err(format!("{place}: `{text}` gives {other}, which is no text")),
+        }
+    }
+
+    /// A map, or an expression that gives one.
+    pub fn map(&self, value: Option<&Value>, place: &str) -> Result<Map<String, Value>, String> {
+        match value {
+            None => Ok(Map::new()),
+            Some(value) => into_map(self.value(value, place)?, place),
+        }
+    }
+
+    /// [`Self::map`] of [`Self::for_definition`].
+    pub fn map_for_definition(&self, value: &Value, place: &str) -> Result<Map<String, Value>, String> {
+        into_map(self.for_definition(value, place)?, place)
+    }
+}
+
+fn into_map(value: Value, place: &str) -> Result<Map<String, Value>, String> {
+    match value {
+        Value::Object(map) => Ok(map),
+        other => Err(format!("{place}: the expression must give a map, and gives {other}")),
+    }
+}
+
+fn message(place: &str, error: &marsh_expr::ExprErrorAt) -> String {
+    let place = format!("{place}{}", error.pointer.replace('/', "."));
+    let mut text = format!("{place}: cannot evaluate `${{{{ {} }}}}`: {}", error.expression, error.source);
+    if let Some(hint) = marsh_types::Explain::hint(error) {
+        text.push_str("; ");
+        text.push_str(&hint);
+    }
+    text
+}
+
+/// Why this version cannot evaluate an expression at all, if that is so.
+pub(crate) fn not_yet(expression: &str) -> Option<String> {
+    let root = references(expression).into_iter().find(|root| LATER.contains(&root.as_str()))?;
+    Some(format!("this version of marsh cannot evaluate `{root}` in a workflow yet"))
+}
+
+#[derive(Debug)]
+struct StepEvaluator;
+
+impl Evaluator for StepEvaluator {
+    fn evaluate(&self, expression: &str, scope: &Scope) -> Result<Value, ExprError> {
+        if let Some(message) = not_yet(expression) {
+            return Err(ExprError::Failed { message });
+        }
+        PathEvaluator.evaluate(expression, scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expander, RunFacts};
+    use marsh_repo::Environment;
+    use serde_json::{Value, json};
+
+    fn expander() -> Expander {
+        let inputs = json!({
+            "name": "ada", "n": 3, "map": {"a": 1},
+            "evil": "${{ env.SECRET }}", "half": "{{ env.SECRET }}", "evilMap": {"k": "${{ env.SECRET }}"},
+        });
+        let facts = RunFacts {
+            run_id: "r-1",
+            workflow_id: "w-1",
+            workflow_name: "nightly",
+            started_at: "2026-01-01T00:00:00.000Z",
+            tags: json!({"team": "a"}),
+            inputs: inputs.as_object().unwrap(),
+        };
+        Expander::new(&facts, &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]))
+    }
+
+    #[test]
+    fn the_variables_of_a_step() {
+        for (text, expected) in [
+            ("${{ inputs.n }}", json!(3)),
+            ("${{ run.id }}/${{ workflowRunId }}", json!("r-1/r-1")),
+            ("${{ run.workflowName }}", json!("nightly")),
+            ("${{ run.tags.team }}", json!("a")),
+            ("${{ env.HOME }}", json!("/root")),
+            ("${{ inputs.evil }}", json!("${{ env.SECRET }}")),
+        ] {
+            assert_eq!(expander().value(&json!(text), "x").unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_named() {
+        for (text, words) in [
+            ("${{ data.latest('a', 'b').attributes.c }}", "`data`"),
+            ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
+            ("${{ inputs.n + 1 }}", "`${{ inputs.n + 1 }}`"),
+            ("${{ inputs.nam }}", "did you mean `name`?"),
+            ("${{ vault.get('v', 'k') }}", "`vault`"),
+        ] {
+            let error = expander().value(&json!({"k": text}), "inputs").unwrap_err();
+            assert!(error.starts_with("inputs.k: ") && error.contains(words), "{error}");
+        }
+        assert!(expander().map(Some(&json!("${{ inputs.n }}")), "inputs").is_err());
+        assert_eq!(expander().map(Some(&json!("${{ inputs.map }}")), "inputs").unwrap()["a"], 1);
+        assert!(expander().text("${{ inputs.map }}", "methodName").is_err());
+    }
+
+    #[test]
+    fn user_data_is_never_an_expression() {
+        let expander = expander();
+        for written in [
+            "${{ inputs.evil }}",
+            "x ${{ inputs.evil }} y",
+            "$${{ inputs.half }}",
+            "${{ env.SECRET }} ${{ inputs.evil }}",
+            "${{ inputs.evilMap }}",
+        ] {
+            let result = expander.for_definition(&json!({"k": written}), "globalArgs");
+            assert!(result.is_err(), "{written}: {result:?}");
+        }
+        for (written, expected) in [
+            ("${{ env.SECRET }}", "${{ env.SECRET }}"),
+            ("${{ inputs.name }}:${{ env.SECRET }}", "ada:${{ env.SECRET }}"),
+            ("${{ self.name }}", "${{ self.name }}"),
+            ("${{ vault.get(main, key) }}", "${{ vault.get(main, key) }}"),
+            ("plain", "plain"),
+        ] {
+            let expanded: Value = expander.for_definition(&json!({"k": written}), "globalArgs").unwrap();
+            assert_eq!(expanded["k"], expected);
+        }
+    }
+}

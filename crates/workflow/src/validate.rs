@@ -1,0 +1,324 @@
+//! Checking a workflow without running anything.
+
+use std::collections::HashMap;
+
+use marsh_extension::ArgumentsDescription;
+use marsh_model::inputs::InputSchema;
+use marsh_model::types::TypeCode;
+use marsh_model::validate::check_arguments;
+use marsh_model::{Issue, ModelError, Models, direct};
+use marsh_types::{Explain, TypeName};
+use serde_json::{Map, Value};
+
+use crate::error::{Unsupported, WorkflowError};
+use crate::graph;
+use crate::schema::{ModelMethod, ModelTarget, Parsed, Placement, Problem, Task};
+use crate::scope;
+use crate::store::StoredWorkflow;
+
+/// One thing that was checked.
+#[derive(Debug, Clone)]
+pub struct Check {
+    pub name: String,
+    /// `None`: passed.
+    pub error: Option<String>,
+    pub warning: Option<String>,
+    /// The first place that the error is about.
+    pub at: Option<Problem>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub workflow_id: String,
+    pub workflow_name: String,
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.error.is_none())
+    }
+
+    pub fn warnings(&self) -> usize {
+        self.checks.iter().filter(|check| check.warning.is_some()).count()
+    }
+
+    fn passed_check(&mut self, name: impl Into<String>) {
+        self.checks.push(Check { name: name.into(), error: None, warning: None, at: None });
+    }
+
+    fn warn(&mut self, name: impl Into<String>, warning: impl Into<String>) {
+        self.checks.push(Check { name: name.into(), error: None, warning: Some(warning.into()), at: None });
+    }
+}
+
+/// Refuses a workflow whose parts do not fit together.
+pub(crate) fn check_graph(stored: &StoredWorkflow) -> Result<(), WorkflowError> {
+    let problems: Vec<Problem> = graph::check(&stored.parsed).into_iter().flat_map(|check| check.problems).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(WorkflowError::Invalid { name: stored.workflow().name.clone(), path: stored.path.clone(), problems })
+}
+
+/// What the workflow uses and this version does not run.
+pub(crate) fn unsupported(parsed: &Parsed) -> Vec<Unsupported> {
+    let workflow = &parsed.workflow;
+    let mut found = Vec::new();
+    let mut add = |feature: &'static str, place: &str, path: String| {
+        let problem = parsed.problem(&path, format!("`{feature}` cannot run in this version of marsh"));
+        found.push(Unsupported { feature, place: place.to_owned(), problem });
+    };
+    let placed = |placement: &Placement, path: &str| {
+        let keys = [
+            ("target", placement.target.is_some()),
+            ("labels", placement.labels.is_some()),
+            ("platform", placement.platform.is_some()),
+        ];
+        let key = keys.into_iter().find(|(_, is_there)| *is_there).map(|(key, _)| key)?;
+        Some((key, if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }))
+    };
+    if let Some((key, path)) = placed(&workflow.placement, "") {
+        add(key, "", path);
+    }
+    for (index, job) in workflow.jobs.iter().enumerate() {
+        let job_path = format!("jobs[{index}]");
+        if let Some((key, path)) = placed(&job.placement, &job_path) {
+            add(key, &job.name, path);
+        }
+        for (at, step) in job.steps.iter().enumerate() {
+            let path = format!("{job_path}.steps[{at}]");
+            let place = format!("{}/{}", job.name, step.name);
+            if step.for_each.is_some() {
+                add("forEach", &place, format!("{path}.forEach"));
+            }
+            if step.guard.is_some() {
+                add("guard", &place, format!("{path}.guard"));
+            }
+            if !step.data_output_overrides.is_empty() {
+                add("dataOutputOverrides", &place, format!("{path}.dataOutputOverrides"));
+            }
+            if let Some((key, path)) = placed(&step.placement, &path) {
+                add(key, &place, path);
+            }
+            if !matches!(step.task, Task::ModelMethod(_)) {
+                add(step.task.type_name(), &place, format!("{path}.task.type"));
+            }
+        }
+    }
+    found
+}
+
+/// Everything that can be said of a workflow without running it.
+pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
+    let parsed = &stored.parsed;
+    let workflow = &parsed.workflow;
+    let mut report =
+        Report { workflow_id: workflow.id.clone(), workflow_name: workflow.name.clone(), checks: Vec::new() };
+    report.passed_check("schema");
+    for warning in &parsed.warnings {
+        report.warn("schema", warning.to_string());
+    }
+    for check in graph::check(parsed) {
+        let messages: Vec<String> = check.problems.iter().map(ToString::to_string).collect();
+        let error = (!messages.is_empty()).then(|| messages.join("; "));
+        let at = check.problems.into_iter().next();
+        report.checks.push(Check { name: check.name, error, warning: None, at });
+    }
+    for feature in unsupported(parsed) {
+        let place = if feature.place.is_empty() { "workflow".to_owned() } else { feature.place };
+        report.warn(place, format!("{}; `workflow run` will refuse it", feature.problem));
+    }
+    placement_warnings(parsed, &mut report);
+    if workflow.reports.is_some() {
+        report.warn("reports", "reports do not run in this version of marsh");
+    }
+    let mut types = Types { models, known: HashMap::new() };
+    for (index, job) in workflow.jobs.iter().enumerate() {
+        for (at, step) in job.steps.iter().enumerate() {
+            let place = format!("{}/{}", job.name, step.name);
+            let path = format!("jobs[{index}].steps[{at}].task");
+            expression_warnings(parsed, &step.task, &place, &mut report);
+            match &step.task {
+                Task::ModelMethod(task) => {
+                    let check = match types.check(task) {
+                        Ok(warning) => Check { name: place, error: None, warning, at: None },
+                        Err(error) => {
+                            Check { name: place, at: Some(parsed.problem(&path, &error)), error: Some(error), warning: None }
+                        }
+                    };
+                    report.checks.push(check);
+                }
+                Task::Assert { expr, .. } if expr.trim_start().starts_with("${{") => {
+                    let error = "`expr` is an expression by itself; write it without `${{ }}`".to_owned();
+                    let at = Some(parsed.problem(&format!("{path}.expr"), &error));
+                    report.checks.push(Check { name: place, error: Some(error), warning: None, at });
+                }
+                _ => {}
+            }
+        }
+    }
+    report
+}
+
+fn placement_warnings(parsed: &Parsed, report: &mut Report) {
+    let workflow = &parsed.workflow;
+    let jobs = workflow.jobs.iter();
+    let steps = jobs.clone().flat_map(|job| {
+        job.steps.iter().map(move |step| (format!("{}/{}", job.name, step.name), &step.placement))
+    });
+    let all = std::iter::once(("workflow".to_owned(), &workflow.placement))
+        .chain(jobs.map(|job| (job.name.clone(), &job.placement)))
+        .chain(steps);
+    let any_placed = all.clone().any(|(_, placement)| placement.places());
+    for (place, placement) in all {
+        for (key, is_there) in
+            [("queueTimeout", placement.queue_timeout.is_some()), ("affinity", placement.affinity.is_some())]
+        {
+            if is_there && !any_placed {
+                report.warn(place.clone(), format!("`{key}` has no effect without `target`, `labels` or `platform`"));
+            }
+        }
+    }
+}
+
+/// Expressions of a step that will fail, or may.
+fn expression_warnings(parsed: &Parsed, task: &Task, place: &str, report: &mut Report) {
+    let Task::ModelMethod(task) = task else { return };
+    let Ok(value) = serde_json::to_value(task) else { return };
+    let schema = parsed.workflow.inputs.as_ref().and_then(InputSchema::of);
+    for (_, expression) in marsh_expr::expressions(&value) {
+        if let Some(reason) = scope::not_yet(&expression) {
+            report.warn(place, format!("`${{{{ {expression} }}}}` will fail: {reason}"));
+            continue;
+        }
+        let name = expression.strip_prefix("inputs.").map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            &rest[..end]
+        });
+        let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
+        let declared = schema.as_ref().is_some_and(|schema| schema.properties.contains_key(name));
+        if !declared {
+            let known = schema.iter().flat_map(|schema| schema.properties.keys().map(String::as_str));
+            let near = marsh_types::near::did_you_mean(name, known)
+                .unwrap_or_else(|| "declare it under `inputs`".to_owned());
+            let message = format!("`${{{{ {expression} }}}}` names no input that the workflow declares; {near}");
+            report.warn(place, message);
+        }
+    }
+}
+
+/// The types that steps use, each resolved once.
+struct Types<'a> {
+    models: &'a Models,
+    known: HashMap<TypeName, Result<TypeCode, String>>,
+}
+
+impl Types<'_> {
+    fn code(&mut self, type_name: &TypeName) -> Result<TypeCode, String> {
+        if let Some(known) = self.known.get(type_name) {
+            return known.clone();
+        }
+        let resolved = self.models.resolve_type(type_name).map_err(|error| explained(&error));
+        self.known.insert(type_name.clone(), resolved.clone());
+        resolved
+    }
+
+    /// `Ok`: nothing is wrong that can be known, with a warning if not all could.
+    fn check(&mut self, task: &ModelMethod) -> Result<Option<String>, String> {
+        let fields: [&str; 2] = match &task.target {
+            ModelTarget::Definition { model_id_or_name } => [model_id_or_name, &task.method_name],
+            ModelTarget::Direct { model_type, .. } => [model_type, &task.method_name],
+        };
+        if fields.iter().any(|field| is_dynamic(field)) {
+            return Ok(Some("the model or the method is named by an expression, so it was not checked".into()));
+        }
+        let empty = Map::new();
+        let inputs = match &task.inputs {
+            None => &empty,
+            Some(Value::Object(inputs)) => inputs,
+            // One expression: what it gives is known only when it runs.
+            Some(_) => {
+                self.method(task)?;
+                return Ok(Some("`inputs` is an expression, so they were not checked".into()));
+            }
+        };
+        match &task.target {
+            ModelTarget::Definition { model_id_or_name } => {
+                let stored = self.models.definitions.find(model_id_or_name).map_err(|error| explained(&error))?;
+                let code = self.method(task)?;
+                let arguments = &code.method(&task.method_name).map_err(|error| explained(&error))?.arguments;
+                let declared = stored.definition.input_properties();
+                let mut given = inputs.clone();
+                given.retain(|key, _| !declared.is_some_and(|declared| declared.contains_key(key)));
+                let from_definition = stored.definition.method_arguments(&task.method_name);
+                check_method(task, arguments, given, &from_definition)?;
+            }
+            ModelTarget::Direct { global_args, .. } => {
+                let code = self.method(task)?;
+                let explicit = global_args.as_ref().map(|args| args.as_object().cloned().unwrap_or_default());
+                let routed = direct::route(&code, &task.method_name, inputs, explicit.as_ref())
+                    .map_err(|error| explained(&error))?;
+                let arguments = &code.method(&task.method_name).map_err(|error| explained(&error))?.arguments;
+                check_method(task, arguments, routed.method, &empty)?;
+                if let Some(description) = &code.description.global_arguments {
+                    let mut globals = routed.global;
+                    problems("global arguments", check_arguments(description, &mut globals))?;
+                } else if let Some(key) = routed.global.keys().next() {
+                    return Err(format!("`{key}`: the type takes no global arguments"));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The code behind the task, which has the method.
+    fn method(&mut self, task: &ModelMethod) -> Result<TypeCode, String> {
+        let type_name = match &task.target {
+            ModelTarget::Definition { model_id_or_name } => {
+                self.models.definitions.find(model_id_or_name).map_err(|error| explained(&error))?.type_name
+            }
+            ModelTarget::Direct { model_type, .. } => TypeName::parse(model_type).map_err(|error| error.to_string())?,
+        };
+        let code = self.code(&type_name)?;
+        code.method(&task.method_name).map_err(|error| explained(&error))?;
+        Ok(code)
+    }
+}
+
+fn check_method(
+    task: &ModelMethod,
+    arguments: &ArgumentsDescription,
+    mut given: Map<String, Value>,
+    from_definition: &Map<String, Value>,
+) -> Result<(), String> {
+    let mut issues = check_arguments(arguments, &mut given);
+    let properties = arguments.schema.get("properties").and_then(Value::as_object);
+    for name in arguments.schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+        let Some(name) = name.as_str() else { continue };
+        let has_default =
+            properties.and_then(|map| map.get(name)).is_some_and(|schema| schema.get("default").is_some());
+        if !has_default && !given.contains_key(name) && !from_definition.contains_key(name) {
+            issues.push(Issue::new(name, "is required"));
+        }
+    }
+    problems(&format!("inputs of `{}`", task.method_name), issues)
+}
+
+fn problems(what: &str, issues: Vec<Issue>) -> Result<(), String> {
+    if issues.is_empty() {
+        return Ok(());
+    }
+    Err(ModelError::Validation { what: what.to_owned(), issues }.to_string())
+}
+
+fn is_dynamic(text: &str) -> bool {
+    marsh_expr::contains_expression(&Value::from(text))
+}
+
+fn explained(error: &ModelError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
