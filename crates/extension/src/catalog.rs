@@ -71,7 +71,9 @@ impl Catalog {
         for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
             for root in source_roots(repo, kind)? {
                 for path in candidates(&root) {
-                    let Some(file) = index_file(&path, index.files.remove(&path), &mut changed) else {
+                    // A mounted directory without the standard layout holds entry points of all kinds.
+                    let known = index.files.remove(&path).or_else(|| seen.get(&path).cloned());
+                    let Some(file) = index_file(&path, known, &mut changed) else {
                         continue;
                     };
                     catalog.add(&path, &root, &file);
@@ -86,10 +88,14 @@ impl Catalog {
     }
 
     fn add(&mut self, path: &Path, root: &SourceRoot, file: &IndexedFile) {
-        if let Some(diagnostic) = &file.problem {
+        if let Some(diagnostic) = &file.problem
+            && !self.problems.iter().any(|problem| problem.path == path)
+        {
             self.problems.push(Problem { path: path.to_owned(), diagnostic: diagnostic.clone() });
         }
-        for declaration in &file.declarations {
+        // A directory provides its own kind only; grafts stand beside the models that they extend.
+        let belongs = |kind: Kind| kind == root.kind || (kind == Kind::Extension && root.kind == Kind::Model);
+        for declaration in file.declarations.iter().filter(|declaration| belongs(declaration.kind)) {
             let Some(raw) = &declaration.name else {
                 self.computed.push((path.to_owned(), root.clone()));
                 continue;

@@ -114,7 +114,7 @@ impl Repo {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(RepoError::NoMarker { dir: dir.to_owned() });
+                return Err(RepoError::NoMarker { dir: layout.root().to_owned() });
             }
             Err(source) => return Err(RepoError::Read { path, source }),
         };

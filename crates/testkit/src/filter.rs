@@ -12,6 +12,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         // As in documents, and as in file names.
         (r"\b\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d([.-]\d+)?Z", "[time]"),
         (r"\b[0-9a-f]{64}\b", "[sha256]"),
+        (r#""pid": \d+"#, r#""pid": [pid]"#),
         (r#""(duration|durationMs)": \d+"#, r#""$1": [duration]"#),
         (r"\bdurationMs( +)\d+", "durationMs$1[duration]"),
         (r"\b(\d+ ms|\d+\.\d s|\d+ min \d+ s)\b", "[duration]"),

@@ -89,7 +89,10 @@ pub fn kill(pid: u32) {
     #[cfg(unix)]
     signal(pid, rustix::process::Signal::KILL);
     #[cfg(not(unix))]
-    std::process::Command::new("taskkill").args(["/F", "/PID", &pid.to_string()]).status().expect("taskkill runs");
+    std::process::Command::new("taskkill")
+        .args(["/F", "/PID", &pid.to_string()])
+        .status()
+        .expect("taskkill runs");
 }
 
 /// A living process: its id and its command line.
@@ -100,16 +103,21 @@ pub type Process = (u32, String);
 pub fn processes_with_marker(marker: &str) -> Vec<Process> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("/proc is there").flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let text = |file: &str| {
             // Processes end while we look, which is no error.
             let mut bytes = Vec::new();
-            std::fs::File::open(entry.path().join(file)).and_then(|mut file| file.read_to_end(&mut bytes)).ok();
+            std::fs::File::open(entry.path().join(file))
+                .and_then(|mut file| file.read_to_end(&mut bytes))
+                .ok();
             String::from_utf8_lossy(&bytes).replace('\0', " ")
         };
         let command = text("cmdline");
         let is_marked = command.contains(marker) || text("environ").contains(marker);
-        let is_zombie = text("stat").rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
+        let is_zombie =
+            text("stat").rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
         if pid != std::process::id() && is_marked && !is_zombie {
             found.push((pid, command.trim_end().to_owned()));
         }

@@ -28,14 +28,12 @@ impl Run {
 
     /// The run again, if it ended with exit code 0.
     #[track_caller]
-    #[must_use]
     pub fn ok(self) -> Run {
         self.exits(0)
     }
 
     /// The run again, if it ended with this exit code.
     #[track_caller]
-    #[must_use]
     pub fn exits(self, code: i32) -> Run {
         assert!(self.code == Some(code), "expected exit code {code}\n{}", self.snapshot());
         self
@@ -44,8 +42,9 @@ impl Run {
     /// Standard output as the one JSON document that `--json` promises.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("standard output is not one JSON document: {error}\n{}", self.snapshot()))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("standard output is not one JSON document: {error}\n{}", self.snapshot())
+        })
     }
 
     /// The `error` of a `--json` document.

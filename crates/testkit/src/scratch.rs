@@ -68,7 +68,7 @@ impl Scratch {
     /// A scratch directory with an initialized repository.
     pub fn repo(binary: impl Into<PathBuf>) -> Scratch {
         let scratch = Scratch::empty(binary);
-        drop(scratch.marsh(&["init", "--quiet"]).ok());
+        scratch.marsh(&["init", "--quiet"]).ok();
         scratch
     }
 
@@ -109,14 +109,16 @@ impl Scratch {
     pub fn write(&self, relative: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(relative);
         std::fs::create_dir_all(path.parent().expect("a file has a directory")).unwrap();
-        std::fs::write(&path, content).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+        std::fs::write(&path, content)
+            .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path
     }
 
     #[track_caller]
     pub fn read(&self, relative: &str) -> String {
         let path = self.path(relative);
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+        std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
     }
 
     pub fn exists(&self, relative: &str) -> bool {
