@@ -43,6 +43,8 @@ impl Explain for LoadError {
                 match (error.kind, error.code.as_deref()) {
                     (ErrorKind::Threw, Some("contract_violation")) => "contract_violation",
                     (ErrorKind::Unsupported, _) => "unsupported",
+                    (ErrorKind::Cancelled, _) => "cancelled",
+                    (ErrorKind::Deadline, _) => "deadline_exceeded",
                     _ => "load_failed",
                 }
             }

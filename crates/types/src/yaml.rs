@@ -20,7 +20,9 @@ pub struct YamlError {
 
 /// Reads one document.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
-    serde_saphyr::from_str(text).map_err(|error| yaml_error(&error, text))
+    // `yes`, `on` and `y` are text in YAML 1.2, which is what files of this format are written in.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(&error, text))
 }
 
 fn yaml_error(error: &serde_saphyr::Error, text: &str) -> YamlError {
@@ -198,6 +200,12 @@ mod tests {
     fn long_lines_stay_on_one_line() {
         let path = "a/".repeat(100);
         assert_eq!(to_string(&json!({ "path": path })).unwrap(), format!("path: {path}\n"));
+    }
+
+    #[test]
+    fn only_true_and_false_are_booleans() {
+        let value: Value = from_str("a: yes\nb: on\nc: y\nd: true\ne: no\n").unwrap();
+        assert_eq!(value, json!({"a": "yes", "b": "on", "c": "y", "d": true, "e": "no"}));
     }
 
     #[test]

@@ -70,7 +70,11 @@ fn issue_summary(issues: &[Issue]) -> String {
     let lines: Vec<String> = issues
         .iter()
         .map(|issue| {
-            if issue.field.is_empty() { issue.message.clone() } else { format!("`{}`: {}", issue.field, issue.message) }
+            if issue.field.is_empty() {
+                issue.message.clone()
+            } else {
+                format!("`{}`: {}", issue.field, issue.message)
+            }
         })
         .collect();
     lines.join("; ")
@@ -130,7 +134,9 @@ impl Explain for WorkflowError {
                     })
                 })
             }
-            WorkflowError::IdChanged { .. } => Some("runs are kept under the id; change the name instead".into()),
+            WorkflowError::IdChanged { .. } => {
+                Some("runs are kept under the id; change the name instead".into())
+            }
             WorkflowError::AmbiguousRun { .. } => Some("give more digits".into()),
             WorkflowError::Model(error) => error.hint(),
             _ => None,

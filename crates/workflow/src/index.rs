@@ -1,7 +1,7 @@
 //! `.runs-index.json`: one line of every run record, so that listings need not read them all.
 //!
 //! Derived: it is made again when it does not read, has another version, or has not as many entries as there are
-//! records, and removed when it cannot be brought up to date. Changes are made under one lock (`tests/run.rs`, `index_*`).
+//! records, and removed when it cannot be brought up to date. Changes are made under one lock (`tests/it/run.rs`, `index_*`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,12 @@
 //!
 //! Invariants:
 //! * A workflow file is a [`schema::Workflow`] or a list of what is wrong with it, each with line and column
-//!   (`tests/schema.rs`).
+//!   (`tests/it/schema.rs`).
 //! * A step starts when what it depends on is decided, and a failed step stops nothing by itself: conditions alone say
 //!   what follows (`run/schedule.rs`, tests in `run/schedule_tests.rs`).
-//! * Nothing runs of a workflow that is not valid or uses what this version cannot run (`tests/refuse.rs`).
+//! * Nothing runs of a workflow that is not valid or uses what this version cannot run (`tests/it/refuse.rs`).
 //! * One thread writes the record of a run; it is on disk before the first step and durable when the run is reported as
-//!   done, and refers to results instead of copying them (`tests/run.rs`).
+//!   done, and refers to results instead of copying them (`tests/it/run.rs`).
 //! * Text that came out of an expression is never read as one (`scope.rs`).
 //! * This crate writes to no terminal and reads no environment; both come from the caller.
 

@@ -1,7 +1,7 @@
 //! `workflow-run-<id>.yaml`: what is known of one run, in the key order of the format.
 //!
 //! Results are named, not copied: a record refers to data versions, so it stays small and holds no secret that a result
-//! held (test `results_are_references` of `tests/run.rs`).
+//! held (test `results_are_references` of `tests/it/run.rs`).
 
 use marsh_data::Tags;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,10 @@ impl NodeStatus {
     }
 
     pub fn is_decided(self) -> bool {
-        matches!(self, NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped | NodeStatus::Cancelled)
+        matches!(
+            self,
+            NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped | NodeStatus::Cancelled
+        )
     }
 }
 
@@ -200,8 +203,9 @@ impl RunRecord {
     }
 
     pub(crate) fn count_progress(&mut self) {
-        let (completed, total) =
-            self.steps().fold((0, 0), |(done, all), step| (done + usize::from(step.status.is_decided()), all + 1));
+        let (completed, total) = self
+            .steps()
+            .fold((0, 0), |(done, all), step| (done + usize::from(step.status.is_decided()), all + 1));
         self.step_progress = Some(StepProgress { completed, total });
     }
 }

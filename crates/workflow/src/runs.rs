@@ -117,7 +117,11 @@ impl RunStore {
     /// `None` when the file is gone.
     pub fn read(&self, path: &Path) -> Result<Option<StoredRun>, WorkflowError> {
         let record = read_record(path)?;
-        Ok(record.map(|record| StoredRun { record, log_path: path.with_extension("log"), path: path.to_owned() }))
+        Ok(record.map(|record| StoredRun {
+            record,
+            log_path: path.with_extension("log"),
+            path: path.to_owned(),
+        }))
     }
 
     /// Removes all runs of a workflow, and says how many there were.

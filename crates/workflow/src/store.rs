@@ -114,9 +114,9 @@ impl WorkflowStore {
                 }
             }
         }
-        listing.workflows.sort_by(|a, b| {
-            a.workflow().name.cmp(&b.workflow().name).then_with(|| a.path.cmp(&b.path))
-        });
+        listing
+            .workflows
+            .sort_by(|a, b| a.workflow().name.cmp(&b.workflow().name).then_with(|| a.path.cmp(&b.path)));
         Ok(listing)
     }
 
@@ -125,7 +125,10 @@ impl WorkflowStore {
         let name = WorkflowName::for_new(name)?;
         match self.find(name.as_str()) {
             Ok(existing) => {
-                return Err(WorkflowError::AlreadyExists { name: name.as_str().to_owned(), path: existing.path });
+                return Err(WorkflowError::AlreadyExists {
+                    name: name.as_str().to_owned(),
+                    path: existing.path,
+                });
             }
             Err(WorkflowError::NotFound { .. }) => {}
             // A file of that name which cannot be read must not be written over.
@@ -182,9 +185,10 @@ impl WorkflowStore {
     pub fn delete(&self, stored: &StoredWorkflow) -> Result<Deleted, WorkflowError> {
         let workflow = stored.workflow();
         // Somebody may have copied the file without changing the id; then the runs are the copy's, too.
-        let shared = self.list()?.workflows.iter().any(|other| {
-            other.path != stored.path && other.workflow().id.eq_ignore_ascii_case(&workflow.id)
-        });
+        let shared =
+            self.list()?.workflows.iter().any(|other| {
+                other.path != stored.path && other.workflow().id.eq_ignore_ascii_case(&workflow.id)
+            });
         marsh_fs::remove_file_if_exists(&stored.path)?;
         let evaluated = WorkflowName::file_name(&workflow.name, &workflow.id);
         marsh_fs::remove_file_if_exists(&self.layout.evaluated_workflows().join(evaluated))?;
@@ -229,7 +233,10 @@ impl WorkflowStore {
                     column: None,
                     source_line: None,
                 };
-                Err(WorkflowError::Load { path: self.layout.display(path).to_owned(), problems: vec![problem] })
+                Err(WorkflowError::Load {
+                    path: self.layout.display(path).to_owned(),
+                    problems: vec![problem],
+                })
             }
             Err(error) => Err(WorkflowError::io(path, error)),
         }

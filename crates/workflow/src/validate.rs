@@ -54,7 +54,8 @@ impl Report {
 
 /// Refuses a workflow whose parts do not fit together.
 pub(crate) fn check_graph(stored: &StoredWorkflow) -> Result<(), WorkflowError> {
-    let problems: Vec<Problem> = graph::check(&stored.parsed).into_iter().flat_map(|check| check.problems).collect();
+    let problems: Vec<Problem> =
+        graph::check(&stored.parsed).into_iter().flat_map(|check| check.problems).collect();
     if problems.is_empty() {
         return Ok(());
     }
@@ -143,9 +144,12 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
                 Task::ModelMethod(task) => {
                     let check = match types.check(task) {
                         Ok(warning) => Check { name: place, error: None, warning, at: None },
-                        Err(error) => {
-                            Check { name: place, at: Some(parsed.problem(&path, &error)), error: Some(error), warning: None }
-                        }
+                        Err(error) => Check {
+                            name: place,
+                            at: Some(parsed.problem(&path, &error)),
+                            error: Some(error),
+                            warning: None,
+                        },
                     };
                     report.checks.push(check);
                 }
@@ -176,7 +180,10 @@ fn placement_warnings(parsed: &Parsed, report: &mut Report) {
             [("queueTimeout", placement.queue_timeout.is_some()), ("affinity", placement.affinity.is_some())]
         {
             if is_there && !any_placed {
-                report.warn(place.clone(), format!("`{key}` has no effect without `target`, `labels` or `platform`"));
+                report.warn(
+                    place.clone(),
+                    format!("`{key}` has no effect without `target`, `labels` or `platform`"),
+                );
             }
         }
     }
@@ -202,7 +209,8 @@ fn expression_warnings(parsed: &Parsed, task: &Task, place: &str, report: &mut R
             let known = schema.iter().flat_map(|schema| schema.properties.keys().map(String::as_str));
             let near = marsh_types::near::did_you_mean(name, known)
                 .unwrap_or_else(|| "declare it under `inputs`".to_owned());
-            let message = format!("`${{{{ {expression} }}}}` names no input that the workflow declares; {near}");
+            let message =
+                format!("`${{{{ {expression} }}}}` names no input that the workflow declares; {near}");
             report.warn(place, message);
         }
     }
@@ -231,7 +239,9 @@ impl Types<'_> {
             ModelTarget::Direct { model_type, .. } => [model_type, &task.method_name],
         };
         if fields.iter().any(|field| is_dynamic(field)) {
-            return Ok(Some("the model or the method is named by an expression, so it was not checked".into()));
+            return Ok(Some(
+                "the model or the method is named by an expression, so it was not checked".into(),
+            ));
         }
         let empty = Map::new();
         let inputs = match &task.inputs {
@@ -245,7 +255,8 @@ impl Types<'_> {
         };
         match &task.target {
             ModelTarget::Definition { model_id_or_name } => {
-                let stored = self.models.definitions.find(model_id_or_name).map_err(|error| explained(&error))?;
+                let stored =
+                    self.models.definitions.find(model_id_or_name).map_err(|error| explained(&error))?;
                 let code = self.method(task)?;
                 let arguments = &code.method(&task.method_name).map_err(|error| explained(&error))?.arguments;
                 let declared = stored.definition.input_properties();
@@ -278,7 +289,9 @@ impl Types<'_> {
             ModelTarget::Definition { model_id_or_name } => {
                 self.models.definitions.find(model_id_or_name).map_err(|error| explained(&error))?.type_name
             }
-            ModelTarget::Direct { model_type, .. } => TypeName::parse(model_type).map_err(|error| error.to_string())?,
+            ModelTarget::Direct { model_type, .. } => {
+                TypeName::parse(model_type).map_err(|error| error.to_string())?
+            }
         };
         let code = self.code(&type_name)?;
         code.method(&task.method_name).map_err(|error| explained(&error))?;

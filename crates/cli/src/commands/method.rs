@@ -186,7 +186,12 @@ pub fn artifact_lines(artifacts: &[ArtifactView], indent: usize) -> String {
         match (&artifact.attributes, &artifact.text) {
             (Some(attributes), _) => text.push_str(&value_lines(attributes, indent + 2)),
             (None, Some(content)) => {
-                text.extend(content.trim_end().lines().map(|line| format!("{pad}  {line}\n")));
+                text.extend(
+                    content
+                        .trim_end()
+                        .lines()
+                        .map(|line| format!("{pad}  {line}").trim_end().to_owned() + "\n"),
+                );
             }
             (None, None) => {
                 let size = metadata.size.map_or_else(String::new, |size| format!(", {size} bytes"));

@@ -40,16 +40,23 @@ impl Models {
             definition.clone()
         };
         let scope = self.scope(&source, request, &declared);
-        let globals = Value::Object(source.global_arguments.clone());
-        let globals = lenient(&globals, &scope)?;
+        // An evaluated copy holds results as text; only what it kept as written may still be an expression.
+        let written = |key: &str, value: &Value, original: &Map<String, Value>| {
+            !request.last_evaluated || original.get(key) == Some(value)
+        };
+        let globals = lenient(&source.global_arguments, &scope, |key, value| {
+            written(key, value, &definition.global_arguments)
+        })?;
         let mut unresolved_globals = Map::new();
         for unresolved in &globals.unresolved {
             let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
             let key = key.replace("~1", "/").replace("~0", "~");
             unresolved_globals.insert(key, json!(unresolved.reason.to_string()));
         }
-        let arguments = Value::Object(source.method_arguments(&request.method));
-        let arguments = lenient(&arguments, &scope)?;
+        let original = definition.method_arguments(&request.method);
+        let arguments = lenient(&source.method_arguments(&request.method), &scope, |key, value| {
+            written(key, value, &original)
+        })?;
         // An override replaces what the definition says, so an expression that it replaces need not evaluate.
         let failed = arguments.unresolved.iter().find(|unresolved| {
             let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
@@ -68,7 +75,7 @@ impl Models {
         }
         let mut method_arguments = into_map(arguments.value);
         let evaluated_globals = into_map(globals.value);
-        if has_expressions(&source) {
+        if has_expressions(&source) && !request.last_evaluated {
             self.save_evaluated_copy(
                 stored,
                 &source,
@@ -184,11 +191,23 @@ fn keep_env(written: &Map<String, Value>, evaluated: &Map<String, Value>) -> Map
         .collect()
 }
 
-fn lenient(value: &Value, scope: &Scope) -> Result<marsh_expr::Expanded, ModelError> {
-    expand(value, &PathEvaluator, scope, Mode::Lenient, |_| false).map_err(|error| ModelError::Expression {
+/// Expands the values for which `expandable` holds; the others stay as they are, whatever text they hold.
+fn lenient(
+    values: &Map<String, Value>,
+    scope: &Scope,
+    expandable: impl Fn(&str, &Value) -> bool,
+) -> Result<marsh_expr::Expanded, ModelError> {
+    let (expressions, literals): (Map<_, _>, Map<_, _>) =
+        values.clone().into_iter().partition(|(key, value)| expandable(key, value));
+    let mut expanded = expand(&Value::Object(expressions), &PathEvaluator, scope, Mode::Lenient, |_| false)
+        .map_err(|error| ModelError::Expression {
         place: format!("`{}`", error.expression),
         source: *error.source,
-    })
+    })?;
+    if let Value::Object(map) = &mut expanded.value {
+        map.extend(literals);
+    }
+    Ok(expanded)
 }
 
 fn into_map(value: Value) -> Map<String, Value> {

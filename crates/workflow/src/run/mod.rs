@@ -1,7 +1,7 @@
 //! One run of a workflow, from its file to its record.
 //!
 //! * Nothing runs of a workflow that is not valid, uses what this version cannot run, or lacks an input
-//!   (`tests/refuse.rs`).
+//!   (`tests/it/refuse.rs`).
 //! * The record is on disk before the first step starts, shows a step as running before it runs, and is written by one
 //!   thread (`tracker`). A record that says `running` whose process is gone was left by a crash.
 
@@ -93,6 +93,9 @@ impl Workflows<'_> {
                 None
             }
         };
+        for message in undeclared_inputs(workflow, &inputs) {
+            tracker.warn("undeclared_input", message);
+        }
         let facts = RunFacts {
             run_id: &run_id,
             workflow_id: &workflow.id,
@@ -138,13 +141,18 @@ impl Workflows<'_> {
         match text.trim().parse::<usize>() {
             Ok(0) => Ok(None),
             Ok(max) => Ok(Some(max)),
-            Err(_) => Err(format!("{} is `{text}`, which is no number; it is ignored", MAX_CONCURRENT_STEPS.name)),
+            Err(_) => {
+                Err(format!("{} is `{text}`, which is no number; it is ignored", MAX_CONCURRENT_STEPS.name))
+            }
         }
     }
 }
 
 /// The inputs with defaults filled in and text made what the schema wants.
-fn checked_inputs(workflow: &Workflow, mut inputs: Map<String, Value>) -> Result<Map<String, Value>, WorkflowError> {
+fn checked_inputs(
+    workflow: &Workflow,
+    mut inputs: Map<String, Value>,
+) -> Result<Map<String, Value>, WorkflowError> {
     let Some(schema) = workflow.inputs.as_ref().and_then(InputSchema::of) else { return Ok(inputs) };
     schema.fill(&mut inputs);
     let issues = schema.check(&inputs, |_| true);
@@ -152,6 +160,22 @@ fn checked_inputs(workflow: &Workflow, mut inputs: Map<String, Value>) -> Result
         return Ok(inputs);
     }
     Err(WorkflowError::Inputs { workflow: workflow.name.clone(), issues })
+}
+
+/// Inputs that the workflow does not declare. Definitions may still use them, so they are no error.
+fn undeclared_inputs(workflow: &Workflow, inputs: &Map<String, Value>) -> Vec<String> {
+    let schema = workflow.inputs.as_ref().and_then(InputSchema::of);
+    let known: Vec<&str> =
+        schema.iter().flat_map(|schema| schema.properties.keys().map(String::as_str)).collect();
+    inputs
+        .keys()
+        .filter(|key| !known.contains(&key.as_str()))
+        .map(|key| {
+            let near = marsh_types::near::did_you_mean(key, known.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; {near}"));
+            format!("`{key}` is no declared input of `{}`{near}", workflow.name)
+        })
+        .collect()
 }
 
 fn started_job(job: &crate::schema::Job) -> StartedJob {

@@ -40,7 +40,9 @@ impl Plan {
     /// The plan of a workflow whose references were checked; one that leads nowhere is left out.
     pub fn of(workflow: &Workflow, max_steps: Option<usize>) -> Plan {
         // 0 means no limit, as absence does.
-        let cap = |count: Option<u32>| count.filter(|count| *count > 0).and_then(|count| usize::try_from(count).ok());
+        let cap = |count: Option<u32>| {
+            count.filter(|count| *count > 0).and_then(|count| usize::try_from(count).ok())
+        };
         let job_at = |name: &str| workflow.jobs.iter().position(|job| job.name == name);
         let jobs = workflow.jobs.iter().map(|job| {
             let step_at = |name: &str| job.steps.iter().position(|step| step.name == name);
@@ -50,10 +52,14 @@ impl Plan {
                 depends: step
                     .depends_on
                     .iter()
-                    .filter_map(|entry| Some(Dependency { on: step_at(&entry.step)?, condition: entry.condition.clone() }))
+                    .filter_map(|entry| {
+                        Some(Dependency { on: step_at(&entry.step)?, condition: entry.condition.clone() })
+                    })
                     .collect(),
                 allow_failure: step.allow_failure,
-                cap: cap(step.concurrency).or_else(|| cap(job.concurrency)).or_else(|| cap(workflow.concurrency)),
+                cap: cap(step.concurrency)
+                    .or_else(|| cap(job.concurrency))
+                    .or_else(|| cap(workflow.concurrency)),
             });
             PlanJob {
                 name: job.name.clone(),
@@ -61,7 +67,9 @@ impl Plan {
                 depends: job
                     .depends_on
                     .iter()
-                    .filter_map(|entry| Some(Dependency { on: job_at(&entry.job)?, condition: entry.condition.clone() }))
+                    .filter_map(|entry| {
+                        Some(Dependency { on: job_at(&entry.job)?, condition: entry.condition.clone() })
+                    })
                     .collect(),
                 steps: steps.collect(),
             }

@@ -39,7 +39,8 @@ fn depends(text: &str, names: &[String]) -> Vec<Dependency> {
 /// One line per step, `name: dependencies`; a line `job name: dependencies` starts a job. `!` after a step's name
 /// allows its failure.
 fn plan(text: &str) -> Plan {
-    let mut jobs: Vec<(String, String, Vec<(String, String)>)> = Vec::new();
+    type Lines = Vec<(String, String)>;
+    let mut jobs: Vec<(String, String, Lines)> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (name, entries) = line.split_once(':').unwrap_or((line, ""));
         match name.strip_prefix("job ") {
@@ -54,7 +55,8 @@ fn plan(text: &str) -> Plan {
     }
     let job_names: Vec<String> = jobs.iter().map(|(name, ..)| name.clone()).collect();
     let jobs = jobs.into_iter().map(|(name, entries, steps)| {
-        let names: Vec<String> = steps.iter().map(|(name, _)| name.trim_end_matches('!').to_owned()).collect();
+        let names: Vec<String> =
+            steps.iter().map(|(name, _)| name.trim_end_matches('!').to_owned()).collect();
         let steps = steps.iter().zip(&names).map(|((raw, entries), name)| PlanStep {
             name: name.clone(),
             depends: depends(entries, &names),
@@ -69,8 +71,11 @@ fn plan(text: &str) -> Plan {
 /// Steps called `bad…` fail, `panic…` panic; what a step does before is up to the hook.
 struct Fake<'a> {
     plan: &'a Plan,
-    hook: Box<dyn Fn(&str) -> Option<&'static str> + Sync + 'a>,
+    hook: Hook<'a>,
 }
+
+/// Gets the step's name; a reason that it returns interrupts the step.
+type Hook<'a> = Box<dyn Fn(&str) -> Option<&'static str> + Sync + 'a>;
 
 impl StepExecutor for Fake<'_> {
     type Output = ();
@@ -191,7 +196,10 @@ fn conditions_decide_what_runs() {
         ("a\nb: a:completed\nc: a:skipped\nd: a:always", "b=ok, c=skipped, d=ok"),
         ("a\nb: a:not-succeeded", "b=skipped"),
         // All entries must hold.
-        ("a\nbad\nc: a:succeeded bad:succeeded\nd: a:succeeded bad:failed", "c=skipped, d=ok, job main=failed"),
+        (
+            "a\nbad\nc: a:succeeded bad:succeeded\nd: a:succeeded bad:failed",
+            "c=skipped, d=ok, job main=failed",
+        ),
     ] {
         check(text, expected);
     }
@@ -227,7 +235,10 @@ fn skips_travel_by_conditions() {
 #[test]
 fn jobs_follow_the_same_rules() {
     for (text, expected) in [
-        ("job a\nbad\njob b: a:succeeded\nx\ny: x:always", "job a=failed, job b=skipped, x=skipped, y=skipped"),
+        (
+            "job a\nbad\njob b: a:succeeded\nx\ny: x:always",
+            "job a=failed, job b=skipped, x=skipped, y=skipped",
+        ),
         ("job a\nbad\njob b: a:failed\nx", "job a=failed, job b=ok, x=ok"),
         ("job a\nbad\njob b: a:succeeded\nx\njob c: b:skipped\nz", "job b=skipped, job c=ok, z=ok"),
         ("job a\nbad!\njob b: a:succeeded\nx", "job a=ok, job b=ok"),
@@ -253,8 +264,10 @@ impl Gate {
 
     fn wait(&self, name: &str) {
         let reached = self.reached.lock().unwrap();
-        let (_reached, timeout) =
-            self.changed.wait_timeout_while(reached, PATIENCE, |reached| !reached.iter().any(|r| r == name)).unwrap();
+        let (_reached, timeout) = self
+            .changed
+            .wait_timeout_while(reached, PATIENCE, |reached| !reached.iter().any(|r| r == name))
+            .unwrap();
         assert!(!timeout.timed_out(), "{name} was not reached");
     }
 }
@@ -293,7 +306,11 @@ fn limits_hold() {
         (|_| {}, 8, 2),
         (|plan| plan.max_steps = Some(3), 3, 2),
         (|plan| plan.max_jobs = Some(1), 4, 1),
-        (|plan| plan.jobs.iter_mut().flat_map(|job| &mut job.steps).for_each(|step| step.cap = Some(1)), 2, 2),
+        (
+            |plan| plan.jobs.iter_mut().flat_map(|job| &mut job.steps).for_each(|step| step.cap = Some(1)),
+            2,
+            2,
+        ),
         (|plan| plan.jobs[0].steps[0].cap = Some(2), 8, 2),
     ];
     for (limit, most, most_jobs) in cases {

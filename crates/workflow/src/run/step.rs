@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use marsh_host::CancelToken;
+use marsh_model::direct::{self, Routed};
 use marsh_model::run::ArtifactView;
 use marsh_model::{
-    CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, Target, Trigger, WorkflowTrigger, direct,
+    CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, Target, Trigger, WorkflowTrigger,
 };
 use marsh_types::{Explain, TypeName};
 use serde_json::{Map, Value};
@@ -57,19 +58,15 @@ impl StepExecutor for ModelSteps<'_> {
         };
         let outcome = self.request(task, job, &step.name).and_then(|request| {
             let observer = StepObserver { run: self, job, step: &step.name };
-            self.models.run(&request, &observer).map_err(|error| Refused {
-                interrupted: error.is_cancelled(),
-                message: with_hint(&error),
-            })
+            self.models
+                .run(&request, &observer)
+                .map_err(|error| Refused { interrupted: error.is_cancelled(), message: with_hint(&error) })
         });
         match outcome {
             Ok(outcome) => finished(outcome),
-            Err(refused) => Finished {
-                output: None,
-                // Whatever failed before the method ran while everything is being stopped, did so because of that.
-                interrupted: refused.interrupted && self.cancel.is_cancelled(),
-                error: Some(refused.message),
-            },
+            Err(refused) => {
+                Finished { output: None, interrupted: refused.interrupted, error: Some(refused.message) }
+            }
         }
     }
 }
@@ -158,7 +155,10 @@ impl<'a> ModelSteps<'a> {
                 let name = self.expander.text(model_name, "modelName")?;
                 let (global_arguments, inputs) = match global_args {
                     Some(written) => (self.expander.map_for_definition(written, "globalArgs")?, inputs()?),
-                    None => self.routed(task, &type_name, method)?,
+                    None => {
+                        let routed = self.routed(task, &type_name, method)?;
+                        (routed.global, routed.method)
+                    }
                 };
                 let global_arguments = Some(global_arguments);
                 Ok((Target::Direct { type_name, name, global_arguments }, inputs))
@@ -168,12 +168,7 @@ impl<'a> ModelSteps<'a> {
 
     /// Inputs that are global arguments of the type become part of a definition, and are expanded accordingly. Routing
     /// happens here, by key, because afterwards it could not be told what was an expression and what is its result.
-    fn routed(
-        &self,
-        task: &ModelMethod,
-        type_name: &TypeName,
-        method: &str,
-    ) -> Result<(Map<String, Value>, Map<String, Value>), Refused> {
+    fn routed(&self, task: &ModelMethod, type_name: &TypeName, method: &str) -> Result<Routed, Refused> {
         let refused = |error: marsh_model::ModelError| Refused {
             interrupted: error.is_cancelled(),
             message: with_hint(&error),
@@ -191,13 +186,13 @@ impl<'a> ModelSteps<'a> {
                                    evaluate it; refused";
                     return Err(message.to_owned().into());
                 }
-                return Ok((routed.global, routed.method));
+                return Ok(routed);
             }
         };
         let routed = direct::route(&code, method, &written, None).map_err(refused)?;
-        let globals = self.expander.map_for_definition(&Value::Object(routed.global), "inputs")?;
+        let global = self.expander.map_for_definition(&Value::Object(routed.global), "inputs")?;
         let inputs = self.expander.map(Some(&Value::Object(routed.method)), "inputs")?;
-        Ok((globals, inputs))
+        Ok(Routed { global, method: inputs })
     }
 }
 

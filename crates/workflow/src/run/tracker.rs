@@ -44,7 +44,11 @@ impl<'a> Tracker<'a> {
         let record = &mut self.record;
         record.status = match &cancelled {
             Some(_) => RunStatus::Cancelled,
-            None if record.jobs.iter().all(|job| matches!(job.status, NodeStatus::Succeeded | NodeStatus::Skipped)) => {
+            None if record
+                .jobs
+                .iter()
+                .all(|job| matches!(job.status, NodeStatus::Succeeded | NodeStatus::Skipped)) =>
+            {
                 RunStatus::Succeeded
             }
             None => RunStatus::Failed,
@@ -67,7 +71,10 @@ impl<'a> Tracker<'a> {
 
     pub fn update_index(&self) {
         if let Err(error) = self.runs.update_index(&self.record) {
-            self.warn("runs_index", format!("the index of runs could not be updated and will be made again: {error}"));
+            self.warn(
+                "runs_index",
+                format!("the index of runs could not be updated and will be made again: {error}"),
+            );
         }
     }
 
@@ -104,7 +111,10 @@ impl<'a> Tracker<'a> {
             artifacts = ran
                 .artifacts
                 .iter()
-                .map(|view| SavedArtifact { name: view.metadata.name.clone(), version: view.metadata.version })
+                .map(|view| SavedArtifact {
+                    name: view.metadata.name.clone(),
+                    version: view.metadata.version,
+                })
                 .collect();
         }
         let duration_ms = record.duration_ms().unwrap_or(0);

@@ -66,8 +66,8 @@ mod tests {
             (Or { conditions: vec![Failed, Skipped] }, [false, true, true]),
             (And { conditions: vec![Completed, Not { condition: Box::new(Failed) }] }, [true, false, false]),
         ] {
-            let held =
-                [Decided::Succeeded, Decided::Failed, Decided::Skipped].map(|decided| condition.holds(decided));
+            let held = [Decided::Succeeded, Decided::Failed, Decided::Skipped]
+                .map(|decided| condition.holds(decided));
             assert_eq!(held, expected, "{condition:?}");
         }
     }

@@ -88,7 +88,13 @@ pub(super) fn problem(lines: &[&str], path: &str, at: Option<At>, message: Strin
         .and_then(|at| usize::try_from(at.line).ok())
         .and_then(|line| lines.get(line - 1))
         .map(|line| (*line).to_owned());
-    Problem { path: path.to_owned(), message, line: at.map(|at| at.line), column: at.map(|at| at.column), source_line }
+    Problem {
+        path: path.to_owned(),
+        message,
+        line: at.map(|at| at.line),
+        column: at.map(|at| at.column),
+        source_line,
+    }
 }
 
 pub(super) fn join(path: &str, key: &str) -> String {
@@ -110,7 +116,11 @@ pub(super) struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// The value of a key; one that is written as null is absent.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
-        self.entries.iter().find(|(known, _)| known.name == key).map(|(_, node)| node).filter(|node| !node.is_null())
+        self.entries
+            .iter()
+            .find(|(known, _)| known.name == key)
+            .map(|(_, node)| node)
+            .filter(|node| !node.is_null())
     }
 
     pub fn key_at(&self, key: &str) -> At {
@@ -128,7 +138,8 @@ impl<'n> Fields<'n> {
     pub fn required(&self, reader: &mut Reader<'_>, key: &str) -> Option<&'n Node> {
         let found = self.get(key);
         if found.is_none() {
-            let place = if self.path.is_empty() { "the workflow".to_owned() } else { format!("`{}`", self.path) };
+            let place =
+                if self.path.is_empty() { "the workflow".to_owned() } else { format!("`{}`", self.path) };
             reader.fail(&self.path_of(key), self.key_at(key), format!("{place} needs `{key}`"));
         }
         found
@@ -199,7 +210,9 @@ impl<'n> Fields<'n> {
     pub fn count(&self, reader: &mut Reader<'_>, key: &str) -> Option<u32> {
         let node = self.get(key)?;
         let count = match &node.kind {
-            NodeKind::Scalar(Value::Number(number)) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+            NodeKind::Scalar(Value::Number(number)) => {
+                number.as_u64().and_then(|number| u32::try_from(number).ok())
+            }
             _ => None,
         };
         if count.is_none() {
@@ -258,7 +271,11 @@ impl<'n> Fields<'n> {
                 NodeKind::Scalar(Value::String(text)) => result.push((name.name.clone(), text.clone())),
                 _ => {
                     let path = join(&self.path_of(key), &name.name);
-                    reader.fail(&path, value.at, format!("`{path}` must be text, not {}; quote it", value.word()));
+                    reader.fail(
+                        &path,
+                        value.at,
+                        format!("`{path}` must be text, not {}; quote it", value.word()),
+                    );
                 }
             }
         }

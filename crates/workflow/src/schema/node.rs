@@ -50,9 +50,9 @@ impl Node {
         match &self.kind {
             NodeKind::Scalar(value) => value.clone(),
             NodeKind::Sequence(items) => items.iter().map(Node::to_json).collect(),
-            NodeKind::Mapping(entries) => {
-                Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect::<Map<_, _>>())
-            }
+            NodeKind::Mapping(entries) => Value::Object(
+                entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect::<Map<_, _>>(),
+            ),
         }
     }
 

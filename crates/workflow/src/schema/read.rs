@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::fields::{Fields, Reader, Unknown, join, problem};
 use super::node::{At, Node, NodeKind};
 use super::{
-    Condition, DataOutputOverride, ForEach, Job, JobDependency, ModelMethod, ModelTarget, Placement, Problem, Severity,
-    Step, StepDependency, Task, Trigger, Workflow,
+    Condition, DataOutputOverride, ForEach, Job, JobDependency, ModelMethod, ModelTarget, Placement, Problem,
+    Severity, Step, StepDependency, Task, Trigger, Workflow,
 };
 
 const PLACEMENT: [&str; 5] = ["affinity", "target", "labels", "platform", "queueTimeout"];
@@ -90,7 +90,8 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         // The rule for names that are read is the one of definitions: nothing that could leave a directory.
         && DefinitionName::from_file(name).is_err()
     {
-        let message = format!("`{name}` cannot be the name of a workflow: it must not contain `..`, `\\` or NUL");
+        let message =
+            format!("`{name}` cannot be the name of a workflow: it must not contain `..`, `\\` or NUL");
         reader.fail("name", at_value(&fields, "name"), message);
     }
     let trigger = fields.get("trigger").and_then(|node| trigger(reader, node));
@@ -213,7 +214,10 @@ fn step(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Step> {
         description: fields.text(reader, "description"),
         task: task?,
         for_each,
-        depends_on: depends_on.into_iter().map(|(step, condition)| StepDependency { step, condition }).collect(),
+        depends_on: depends_on
+            .into_iter()
+            .map(|(step, condition)| StepDependency { step, condition })
+            .collect(),
         weight: fields.number(reader, "weight").unwrap_or(0.0),
         concurrency: fields.count(reader, "concurrency"),
         data_output_overrides,
@@ -236,7 +240,11 @@ fn data_output_override(reader: &mut Reader<'_>, node: &Node, path: &str) -> Opt
     for item in fields.list(reader, "vary") {
         match &item.kind {
             NodeKind::Scalar(Value::String(name)) => vary.push(name.clone()),
-            _ => reader.fail(&join(path, "vary"), item.at, format!("`{path}.vary` must be a list of input names")),
+            _ => reader.fail(
+                &join(path, "vary"),
+                item.at,
+                format!("`{path}.vary` must be a list of input names"),
+            ),
         }
     }
     Some(DataOutputOverride {
@@ -250,7 +258,11 @@ fn data_output_override(reader: &mut Reader<'_>, node: &Node, path: &str) -> Opt
 }
 
 /// `dependsOn`: what is depended on (key `what`), and the condition, which is mandatory.
-fn dependencies(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &'static str) -> Vec<(String, Condition)> {
+fn dependencies(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    what: &'static str,
+) -> Vec<(String, Condition)> {
     let path = fields.path_of("dependsOn");
     let mut result = Vec::new();
     for (index, item) in fields.list(reader, "dependsOn").iter().enumerate() {
@@ -262,10 +274,13 @@ fn dependencies(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &'static str
             reader.fail(&path, item.at, message);
             continue;
         }
-        let Some(entry) = reader.fields(item, &path, &[what, "condition"], Unknown::Warning) else { continue };
+        let Some(entry) = reader.fields(item, &path, &[what, "condition"], Unknown::Warning) else {
+            continue;
+        };
         let name = entry.required_text(reader, what);
-        let condition =
-            entry.required(reader, "condition").and_then(|node| condition(reader, node, &join(&path, "condition")));
+        let condition = entry
+            .required(reader, "condition")
+            .and_then(|node| condition(reader, node, &join(&path, "condition")));
         if let (Some(name), Some(condition)) = (name, condition) {
             result.push((name, condition));
         }
@@ -320,13 +335,22 @@ fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
 fn task(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Task> {
     // Which keys are known depends on the type, so it is looked at first.
     let kind = match &node.kind {
-        NodeKind::Mapping(entries) => entries.iter().find(|(key, _)| key.name == "type").map(|(_, node)| node.to_json()),
+        NodeKind::Mapping(entries) => {
+            entries.iter().find(|(key, _)| key.name == "type").map(|(_, node)| node.to_json())
+        }
         _ => None,
     };
     let known: &[&str] = match kind.as_ref().and_then(Value::as_str) {
-        Some("model_method") => {
-            &["type", "modelIdOrName", "modelType", "modelName", "methodName", "inputs", "globalArgs", "arguments"]
-        }
+        Some("model_method") => &[
+            "type",
+            "modelIdOrName",
+            "modelType",
+            "modelName",
+            "methodName",
+            "inputs",
+            "globalArgs",
+            "arguments",
+        ],
         Some("workflow") => &["type", "workflowIdOrName", "inputs", "arguments"],
         Some("manual_approval") => &["type", "prompt", "timeout"],
         Some("assert") => &["type", "expr", "message", "severity"],
@@ -384,7 +408,8 @@ fn model_method(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Task> {
     let direct = fields.has("modelType") || fields.has("modelName");
     let target = if fields.has("modelIdOrName") {
         if direct {
-            let message = "a task names its model by `modelIdOrName`, or by `modelType` and `modelName`, not by both";
+            let message =
+                "a task names its model by `modelIdOrName`, or by `modelType` and `modelName`, not by both";
             reader.fail(&fields.path, fields.at, message);
         }
         if fields.has("globalArgs") {

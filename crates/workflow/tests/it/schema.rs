@@ -72,7 +72,9 @@ fn every_key_of_the_format_reads() {
     assert_eq!(scan.data_output_overrides[0].vary, ["region"]);
     let Task::ModelMethod(direct) = &main.steps[1].task else { panic!() };
     assert_eq!(direct.inputs, Some(json!("${{ inputs.all }}")));
-    assert!(matches!(&direct.target, ModelTarget::Direct { model_type, .. } if model_type == "command/shell"));
+    assert!(
+        matches!(&direct.target, ModelTarget::Direct { model_type, .. } if model_type == "command/shell")
+    );
     assert!(matches!(&main.steps[4].task, Task::Assert { severity: Severity::Low, .. }));
     assert!(matches!(&workflow.jobs[1].steps[0].task, Task::Assert { severity: Severity::High, .. }));
     // The shape in which it is shown.
@@ -100,33 +102,117 @@ fn problems(text: &str) -> Vec<Problem> {
 #[test]
 fn problems_have_a_line_a_column_and_a_remedy() {
     let cases: Vec<(String, &str, u64, u64)> = vec![
-        (format!("id: {ID}\nname: w\njbos: []\n"), "`jbos` is no key of the workflow; did you mean `jobs`?", 3, 1),
-        (format!("id: nope\nname: w\njobs: [{{name: a, steps: [{{name: s, task: {{type: manual_approval, prompt: p}}}}]}}]\n"), "`id` must be a UUID", 1, 5),
-        (format!("id: {ID}\nname: ../x\njobs: [{{name: a, steps: [{{name: s, task: {{type: manual_approval, prompt: p}}}}]}}]\n"), "cannot be the name", 2, 7),
+        (
+            format!(
+                "id: {ID}\nname: w\nconcurency: 1\njobs: [{{name: a, steps: [{{name: s, task: {{type: manual_approval, prompt: p}}}}]}}]\n"
+            ),
+            "`concurency` is no key of the workflow; did you mean `concurrency`?",
+            3,
+            1,
+        ),
+        (
+            String::from(
+                "id: nope\nname: w\njobs: [{name: a, steps: [{name: s, task: {type: manual_approval, prompt: p}}]}]\n",
+            ),
+            "`id` must be a UUID",
+            1,
+            5,
+        ),
+        (
+            format!(
+                "id: {ID}\nname: ../x\njobs: [{{name: a, steps: [{{name: s, task: {{type: manual_approval, prompt: p}}}}]}}]\n"
+            ),
+            "cannot be the name",
+            2,
+            7,
+        ),
         (format!("id: {ID}\nname: w\njobs: []\n"), "`jobs` must not be empty", 3, 7),
         (format!("id: {ID}\nname: w\n"), "the workflow needs `jobs`", 1, 1),
-        (with_step("    dependson: []\n") + TASK, "`dependson` is no key of `jobs[0].steps[0]`; did you mean `dependsOn`?", 7, 5),
+        (
+            with_step("    dependson: []\n") + TASK,
+            "`dependson` is no key of `jobs[0].steps[0]`; did you mean `dependsOn`?",
+            7,
+            5,
+        ),
         (with_step("    driver: local\n") + TASK, "`driver` was removed", 7, 5),
-        (with_step("    dependsOn: [scan]\n") + TASK, "write `- {step: scan, condition: {type: succeeded}}`", 7, 17),
+        (
+            with_step("    dependsOn: [scan]\n") + TASK,
+            "write `- {step: scan, condition: {type: succeeded}}`",
+            7,
+            17,
+        ),
         (with_step("    dependsOn: [{step: scan}]\n") + TASK, "needs `condition`", 7, 17),
-        (with_step("    dependsOn: [{step: scan, condition: succeeded}]\n") + TASK, "write `condition: {type: succeeded}`", 7, 41),
-        (with_step("    dependsOn: [{step: a, condition: {type: suceeded}}]\n") + TASK, "did you mean `succeeded`?", 7, 45),
-        (with_step("    dependsOn: [{step: a, condition: {type: and, conditions: [{type: always}]}}]\n") + TASK, "two or more", 7, 50),
+        (
+            with_step("    dependsOn: [{step: scan, condition: succeeded}]\n") + TASK,
+            "write `condition: {type: succeeded}`",
+            7,
+            41,
+        ),
+        (
+            with_step("    dependsOn: [{step: a, condition: {type: suceeded}}]\n") + TASK,
+            "did you mean `succeeded`?",
+            7,
+            45,
+        ),
+        (
+            with_step("    dependsOn: [{step: a, condition: {type: and, conditions: [{type: always}]}}]\n")
+                + TASK,
+            "two or more",
+            7,
+            50,
+        ),
         (with_step("    weight: heavy\n") + TASK, "must be a number, not text", 7, 13),
         (with_step("    concurrency: -1\n") + TASK, "whole number, 0 or more", 7, 18),
         (with_step("    allowFailure: 'yes'\n") + TASK, "must be true or false", 7, 19),
         (with_step(""), "`jobs[0].steps[0]` needs `task`", 6, 5),
-        (with_step("    task: {type: shell, command: ls}\n"), "use `model_method` with `modelType: command/shell`", 7, 18),
+        (
+            with_step("    task: {type: shell, command: ls}\n"),
+            "use `model_method` with `modelType: command/shell`",
+            7,
+            18,
+        ),
         (with_step("    task: {type: model_metod}\n"), "did you mean `model_method`?", 7, 18),
         (with_step("    task: {type: model_method, methodName: run}\n"), "names no model", 7, 11),
-        (with_step("    task: {type: model_method, modelIdOrName: a, modelType: b, modelName: c, methodName: run}\n"), "not by both", 7, 11),
-        (with_step("    task: {type: model_method, modelType: b, methodName: run}\n"), "needs `modelName`", 7, 11),
-        (with_step("    task: {type: model_method, modelIdOrName: a, methodName: run, globalArgs: {}}\n"), "goes with `modelType`", 7, 71),
-        (with_step("    task: {type: model_method, modelIdOrName: a, methodName: run, arguments: {}}\n"), "did you mean `inputs`?", 7, 71),
-        (with_step("    task: {type: model_method, modelIdOrName: a, methodName: run, inputs: hello}\n"), "must be a map, or one", 7, 79),
-        (with_step("    task: {type: manual_approval, prompt: p, timeout: 0}\n"), "must be above 0", 7, 59),
+        (
+            with_step(
+                "    task: {type: model_method, modelIdOrName: a, modelType: b, modelName: c, methodName: run}\n",
+            ),
+            "not by both",
+            7,
+            11,
+        ),
+        (
+            with_step("    task: {type: model_method, modelType: b, methodName: run}\n"),
+            "needs `modelName`",
+            7,
+            11,
+        ),
+        (
+            with_step("    task: {type: model_method, modelIdOrName: a, methodName: run, globalArgs: {}}\n"),
+            "goes with `modelType`",
+            7,
+            67,
+        ),
+        (
+            with_step("    task: {type: model_method, modelIdOrName: a, methodName: run, arguments: {}}\n"),
+            "did you mean `inputs`?",
+            7,
+            67,
+        ),
+        (
+            with_step("    task: {type: model_method, modelIdOrName: a, methodName: run, inputs: hello}\n"),
+            "must be a map, or one",
+            7,
+            75,
+        ),
+        (with_step("    task: {type: manual_approval, prompt: p, timeout: 0}\n"), "must be above 0", 7, 55),
         (with_step("    task: {type: assert, expr: x}\n"), "needs `message`", 7, 11),
-        (with_step("    task: {type: assert, expr: x, message: m, severity: hihg}\n"), "did you mean `high`?", 7, 59),
+        (
+            with_step("    task: {type: assert, expr: x, message: m, severity: hihg}\n"),
+            "did you mean `high`?",
+            7,
+            57,
+        ),
     ];
     for (text, words, line, column) in cases {
         let found = problems(&text);
@@ -158,7 +244,9 @@ fn text_that_is_no_yaml_or_no_map_is_told_with_its_place() {
 
 #[test]
 fn keys_that_a_task_ignores_are_warned_about() {
-    let parsed = parse(&with_step("    task: {type: model_method, modelIdOrName: m, methodName: run, input: {}}\n")).unwrap();
+    let parsed =
+        parse(&with_step("    task: {type: model_method, modelIdOrName: m, methodName: run, input: {}}\n"))
+            .unwrap();
     assert!(parsed.warnings[0].message.contains("did you mean `inputs`?"), "{:?}", parsed.warnings);
     assert_eq!(parsed.warnings[0].line, Some(7));
 }

@@ -1,0 +1,9 @@
+//! One binary for all integration tests: linking is what costs.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is their way to fail")]
+
+mod common;
+mod refuse;
+mod run;
+mod schema;
+mod store;

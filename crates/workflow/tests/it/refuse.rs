@@ -1,0 +1,182 @@
+//! Workflows that are refused before anything runs, and what `validate` says of them.
+
+use crate::common::{ID, Scratch, job, step};
+use marsh_types::Explain;
+use marsh_workflow::WorkflowError;
+use serde_json::{Value, json};
+
+/// Every step leaves a file if it runs.
+fn scratch() -> Scratch {
+    let scratch = Scratch::new();
+    let mark = scratch.dir.path().join("ran").display().to_string();
+    scratch.shell("mark", &format!("touch '{mark}'"));
+    scratch
+}
+
+fn refused(scratch: &Scratch, inputs: Value) -> WorkflowError {
+    let error = match scratch.run(inputs) {
+        Ok(outcome) => panic!("it ran: {:?}", outcome.record),
+        Err(error) => error,
+    };
+    assert!(!scratch.exists("ran"), "{error}");
+    assert!(!scratch.exists(&format!(".swamp/workflow-runs/{ID}")), "{error}");
+    error
+}
+
+#[test]
+fn features_of_later_versions_are_refused_by_name() {
+    let scratch = scratch();
+    let mark = || step("mark", "mark", "");
+    for (feature, place, jobs) in [
+        ("guard", "main/g", job("main", "", &[mark(), step("g", "mark", "    guard: ${{ inputs.x }}\n")])),
+        (
+            "forEach",
+            "main/f",
+            job("main", "", &[step("f", "mark", "    forEach: {item: i, in: '${{ inputs.l }}'}\n")]),
+        ),
+        (
+            "assert",
+            "main/a",
+            job(
+                "main",
+                "",
+                &[mark(), "  - name: a\n    task: {type: assert, expr: 'true', message: m}\n".into()],
+            ),
+        ),
+        (
+            "manual_approval",
+            "main/a",
+            job("main", "", &[mark(), "  - name: a\n    task: {type: manual_approval, prompt: p}\n".into()]),
+        ),
+        (
+            "workflow",
+            "main/nested",
+            job(
+                "main",
+                "",
+                &[mark(), "  - name: nested\n    task: {type: workflow, workflowIdOrName: x}\n".into()],
+            ),
+        ),
+        (
+            "dataOutputOverrides",
+            "main/o",
+            job("main", "", &[step("o", "mark", "    dataOutputOverrides: [{specName: result}]\n")]),
+        ),
+        ("target", "main", job("main", "  target: box\n", &[mark()])),
+    ] {
+        scratch.workflow(&format!("jobs:\n{jobs}"));
+        let error = refused(&scratch, Value::Null);
+        assert_eq!(error.code(), "unsupported", "{error}");
+        assert!(error.to_string().contains(&format!("`{feature}` in `{place}`")), "{error}");
+        let details = error.details().unwrap();
+        assert!(details["features"][0]["line"].as_u64().is_some_and(|line| line > 3), "{details}");
+        let workflows = scratch.workflows();
+        let report = workflows.validate(&workflows.store().find("w").unwrap());
+        assert!(report.passed(), "{report:?}");
+        assert!(
+            report.checks.iter().any(|check| check.warning.as_ref().is_some_and(|w| w.contains(feature))),
+            "{report:?}"
+        );
+    }
+}
+
+#[test]
+fn a_graph_that_does_not_hold_is_refused() {
+    let scratch = scratch();
+    let depends = |on: &str| format!("    dependsOn: [{{step: {on}, condition: {{type: succeeded}}}}]\n");
+    scratch.workflow(&format!(
+        "jobs:\n{}",
+        job(
+            "main",
+            "",
+            &[step("a", "mark", &depends("b")), step("b", "mark", &depends("a")), step("c", "mark", "")]
+        )
+    ));
+    let error = refused(&scratch, Value::Null);
+    assert_eq!(error.code(), "validation_failed");
+    assert!(error.to_string().contains("a -> b -> a"), "{error}");
+    assert_eq!(error.details().unwrap()["line"], 8);
+}
+
+#[test]
+fn inputs_are_checked_by_field() {
+    let scratch = scratch();
+    scratch.workflow(&format!(
+        "inputs: {{properties: {{region: {{type: string, enum: [eu, us]}}, n: {{type: integer}}}}, required: [region], additionalProperties: false}}\njobs:\n{}",
+        job("main", "", &[step("s", "mark", "")])
+    ));
+    for (inputs, field) in [
+        (json!({}), "region"),
+        (json!({"region": "mars"}), "region"),
+        (json!({"region": "eu", "n": "many"}), "n"),
+        (json!({"region": "eu", "regoin": "eu"}), "regoin"),
+    ] {
+        let error = refused(&scratch, inputs);
+        assert_eq!(error.code(), "input_validation_failed");
+        assert_eq!(error.details().unwrap()["issues"][0]["field"], field);
+        assert!(error.to_string().contains(field), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_workflow_and_a_broken_one() {
+    let scratch = scratch();
+    assert_eq!(refused(&scratch, Value::Null).code(), "workflow_not_found");
+    scratch.workflow("jobs: [{name: main, steps: [{name: s, task: {type: shell, command: ls}}]}]\n");
+    let error = refused(&scratch, Value::Null);
+    assert_eq!(error.code(), "workflow_load_failed");
+    assert!(error.to_string().contains("command/shell"), "{error}");
+}
+
+#[test]
+fn validate_looks_at_models_methods_and_literal_inputs() {
+    let task = |rest: &str| format!("  - name: s\n    task: {{type: model_method, {rest}}}\n");
+    let scratch = scratch();
+    for (step, error) in [
+        (task("modelIdOrName: mark, methodName: execute"), None),
+        (
+            task("modelIdOrName: marc, methodName: execute"),
+            Some("there is no model `marc`; did you mean `mark`?"),
+        ),
+        (task("modelIdOrName: mark, methodName: exceute"), Some("did you mean `execute`?")),
+        (task("modelIdOrName: mark, methodName: execute, inputs: {rnu: ls}"), Some("`rnu`")),
+        (task("modelIdOrName: mark, methodName: execute, inputs: {timeout: soon}"), Some("`timeout`")),
+        (task("modelType: command/shell, modelName: sh, methodName: execute"), Some("`run`: is required")),
+        (task("modelType: command/shell, modelName: sh, methodName: execute, inputs: {run: ls}"), None),
+        (
+            task("modelType: command/shell, modelName: sh, methodName: execute, inputs: {run: ls, x: 1}"),
+            Some("`x`"),
+        ),
+        (task("modelType: '@me/none', modelName: sh, methodName: run"), Some("@me/none")),
+    ] {
+        scratch.workflow(&format!("jobs:\n{}", job("main", "", std::slice::from_ref(&step))));
+        let workflows = scratch.workflows();
+        let report = workflows.validate(&workflows.store().find("w").unwrap());
+        let found = report.checks.iter().find_map(|check| check.error.clone());
+        match error {
+            None => assert!(report.passed(), "{step}: {found:?}"),
+            Some(words) => {
+                assert!(found.as_ref().is_some_and(|found| found.contains(words)), "{step}: {found:?}");
+                let at = report.checks.iter().find_map(|check| check.at.clone()).unwrap();
+                assert_eq!(at.line, Some(7), "{at:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn validate_warns_about_expressions_that_will_fail() {
+    let scratch = scratch();
+    let task = "  - name: s\n    task:\n      type: model_method\n      modelIdOrName: mark\n      methodName: execute\n      inputs: {env: {A: \"${{ data.latest('m', 'x').attributes.y }}\", B: '${{ inputs.regoin }}'}}\n";
+    scratch.workflow(&format!(
+        "inputs: {{region: {{type: string}}}}\njobs:\n{}",
+        job("main", "", &[task.into()])
+    ));
+    let workflows = scratch.workflows();
+    let report = workflows.validate(&workflows.store().find("w").unwrap());
+    assert!(report.passed(), "{report:?}");
+    let warnings: Vec<String> = report.checks.iter().filter_map(|check| check.warning.clone()).collect();
+    assert_eq!(report.warnings(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("`data`"), "{warnings:?}");
+    assert!(warnings[1].contains("did you mean `region`?"), "{warnings:?}");
+}
