@@ -33,7 +33,6 @@ pub struct Declaration {
 }
 
 /// All declarations of a source text, in source order. Fails on a syntax error only.
-#[expect(clippy::result_large_err, reason = "one per file at most, and callers show it at once")]
 pub fn declarations(source: &str, path: &Path) -> Result<Vec<Declaration>, Diagnostic> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, source_type(path)).parse();

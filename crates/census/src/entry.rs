@@ -73,7 +73,11 @@ pub fn find(dir: &Path, matching: Option<&str>) -> Vec<Entry> {
             }
             if path.is_dir() {
                 pending.push((path, base.clone()));
-            } else if name.ends_with(".ts") && !name.ends_with("_test.ts") && is_wanted(&path, matching) && declares(&path) {
+            } else if name.ends_with(".ts")
+                && !name.ends_with("_test.ts")
+                && is_wanted(&path, matching)
+                && declares(&path)
+            {
                 found.push(Entry { path, base: base.clone() });
             }
         }
@@ -83,7 +87,8 @@ pub fn find(dir: &Path, matching: Option<&str>) -> Vec<Entry> {
 }
 
 fn is_wanted(path: &Path, matching: Option<&str>) -> bool {
-    path.to_string_lossy().contains("/extensions/") && matching.is_none_or(|text| path.to_string_lossy().contains(text))
+    path.to_string_lossy().contains("/extensions/")
+        && matching.is_none_or(|text| path.to_string_lossy().contains(text))
 }
 
 /// Whether the file exports a kind, or does not parse and so may.
@@ -149,8 +154,9 @@ impl Census<'_> {
             offline: false,
         };
         let started = Instant::now();
-        let meta = marsh_bundle::bundle_in_worker(&Worker::new(self.program, ["__bundle"]), &request, DEADLINE)
-            .map_err(|error| format!("bundle: {}", bundle_message(&error)))?;
+        let meta =
+            marsh_bundle::bundle_in_worker(&Worker::new(self.program, ["__bundle"]), &request, DEADLINE)
+                .map_err(|error| format!("bundle: {}", bundle_message(&error)))?;
         row.bundled = true;
         row.bundle_ms = millis(started.elapsed());
         row.bundle_bytes = meta.code_bytes;
@@ -162,16 +168,18 @@ impl Census<'_> {
             externals: meta
                 .externals
                 .iter()
-                .map(|external| External { specifier: external.specifier.clone(), path: external.path.clone() })
+                .map(|external| External {
+                    specifier: external.specifier.clone(),
+                    path: external.path.clone(),
+                })
                 .collect(),
             limits: Limits::default(),
         };
         let started = Instant::now();
         let exports = self.call(&module, "exports").map_err(|error| format!("load: {error}"))?;
         row.load_ms = millis(started.elapsed());
-        row.loaded = exports
-            .as_array()
-            .is_some_and(|names| names.iter().any(|name| name == row.kind.export_name()));
+        row.loaded =
+            exports.as_array().is_some_and(|names| names.iter().any(|name| name == row.kind.export_name()));
         row.heap_bytes = self.heap();
         let described = if row.kind == Kind::Model {
             let description = self.call(&module, "describe").map_err(|error| format!("describe: {error}"))?;
@@ -208,9 +216,9 @@ impl Census<'_> {
 
 fn bundle_message(error: &BundleError) -> String {
     match error {
-        BundleError::Diagnostics(list) => {
-            list.first().map_or_else(|| error.to_string(), |first| format!("{}: {}", first.code, first.message))
-        }
+        BundleError::Diagnostics(list) => list
+            .first()
+            .map_or_else(|| error.to_string(), |first| format!("{}: {}", first.code, first.message)),
         other => other.to_string(),
     }
 }
@@ -250,7 +258,9 @@ mod tests {
 
     #[test]
     fn capabilities_are_read_from_the_text() {
-        let found = capabilities("await fetch(u); Deno.env.get(\"HOME\"); import x from \"node:fs/promises\"; crypto.subtle.sign()");
+        let found = capabilities(
+            "await fetch(u); Deno.env.get(\"HOME\"); import x from \"node:fs/promises\"; crypto.subtle.sign()",
+        );
         let expected = ["Deno.env", "crypto.subtle.sign", "env:HOME", "fetch", "node:fs/promises"];
         assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     }

@@ -127,5 +127,6 @@ fn run(options: &Options) -> Result<(), String> {
 }
 
 fn write(path: &std::path::Path, text: &str) -> Result<(), String> {
-    marsh_fs::atomic_write(path, text.as_bytes(), marsh_fs::Durability::Atomic).map_err(|error| error.to_string())
+    marsh_fs::atomic_write(path, text.as_bytes(), marsh_fs::Durability::Atomic)
+        .map_err(|error| error.to_string())
 }
