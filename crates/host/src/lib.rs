@@ -8,8 +8,9 @@
 //!   `supervisor` or `protocol` depends on the engine.
 //! * Every request ends: with an answer, at its deadline, or because the host died. A deadline missed means abort
 //!   signal, then interrupt, then kill (`tests/host.rs`).
-//! * A host that dies takes its own calls and nothing else; the process groups its extensions started die with it
-//!   (`tests/host.rs`: `children_of_a_killed_host_die`).
+//! * A host that dies takes its own calls and nothing else; what its extensions started dies with it: by the process
+//!   groups it told of, and on Linux by the session it leads (`tests/host.rs`: `children_of_a_killed_host_die`; the
+//!   binary's `tests/it/processes.rs`).
 //! * One module URL is one module version: the child never evaluates the same URL twice while a healthy runtime for it
 //!   exists.
 

@@ -30,6 +30,10 @@ use watchdog::Watchdog;
 
 /// Runs the protocol over standard input and output until input ends or `shutdown` comes.
 pub fn main() -> ExitCode {
+    // A session of its own: Ctrl-C on the terminal reaches marsh, which cancels in order, not the host; and everything
+    // that extensions start can be told by its session, even when the host dies before it could speak of it.
+    #[cfg(unix)]
+    rustix::process::setsid().ok();
     let output = Arc::new(Output::default());
     let mut server =
         Server { modules: Modules::new(Arc::clone(&output), None), output, watchdog: Watchdog::start() };

@@ -73,6 +73,16 @@ impl Models {
         }
     }
 
+    /// Whether some source, or marsh itself, declares the type. Loads nothing.
+    pub fn knows_type(&self, type_name: &TypeName) -> bool {
+        let bare = type_name.as_str().strip_prefix('@').unwrap_or(type_name.as_str());
+        bare == shell::TYPE
+            || self
+                .loader
+                .catalog()
+                .is_ok_and(|catalog| !catalog.find(marsh_types::Kind::Model, type_name).is_empty())
+    }
+
     /// All types whose name contains `query`; none are loaded. With a query that nothing contains, the near ones.
     pub fn list_types(
         &self,

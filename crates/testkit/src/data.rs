@@ -18,7 +18,7 @@ fn walk(dir: &Path) {
     if latest.is_file() {
         let text = std::fs::read_to_string(&latest).expect("`latest` can be read");
         assert!(
-            versions.iter().any(|version| version.ends_with(&text)),
+            versions.iter().any(|version| version.file_name().is_some_and(|name| *name == *text)),
             "{} says {text:?}, and there are {versions:?}",
             latest.display()
         );
@@ -45,4 +45,35 @@ fn is_version(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     in_data && is_number && path.is_dir() && !path.join("latest").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::assert_no_half_written;
+
+    /// A repository with one whole version, and what `spoil` makes of it.
+    fn holds(spoil: impl FnOnce(&Path)) -> bool {
+        let repo = tempfile::tempdir().unwrap();
+        let version = repo.path().join(".swamp/data/@me/x/id/7/1");
+        std::fs::create_dir_all(&version).unwrap();
+        for (file, text) in [("raw", "{}"), ("metadata.yaml", "id: 1"), ("../latest", "1")] {
+            std::fs::write(version.join(file), text).unwrap();
+        }
+        spoil(&version);
+        std::panic::catch_unwind(|| assert_no_half_written(repo.path())).is_ok()
+    }
+
+    #[test]
+    fn what_is_whole_holds_and_what_is_not_does_not() {
+        assert!(holds(|_| {}), "a whole version, of a datum whose name is a number");
+        assert!(!holds(|version| std::fs::remove_file(version.join("raw")).unwrap()));
+        assert!(!holds(|version| std::fs::remove_file(version.join("metadata.yaml")).unwrap()));
+        assert!(!holds(|version| std::fs::remove_file(version.join("../latest")).unwrap()));
+        assert!(!holds(|version| std::fs::write(version.join("../latest"), "2").unwrap()));
+        assert!(!holds(|version| std::fs::write(version.join("../latest"), "").unwrap()));
+        assert!(!holds(|version| std::fs::create_dir(version.join("../../.tmp-x")).unwrap()));
+        assert!(!holds(|version| std::fs::create_dir(version.join("../2")).unwrap()));
+    }
 }

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use marsh_model::run::ArtifactView;
-use marsh_model::{Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger};
+use marsh_model::{
+    ModelError, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
+};
 use marsh_types::{Explain as _, TypeName};
 use serde_json::{Map, Value, json};
 
@@ -88,7 +90,7 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
                 worst = exit::FAILED;
                 break;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(name_missing(models, arguments, error)),
         };
         worst = worst.max(exit_of(outcome.status));
         if ui.is_json() {
@@ -109,6 +111,20 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
         ui.result(&document, String::new);
     }
     Ok(ExitCode::from(worst))
+}
+
+/// `@type` without a name reads as the name of a definition; say what is missing when it is a type.
+fn name_missing(models: &Models, arguments: &MethodRunArgs, error: ModelError) -> CliError {
+    let is_type = matches!(error, ModelError::ModelNotFound { .. })
+        && arguments.name.is_none()
+        && TypeName::parse(&arguments.target).is_ok_and(|type_name| models.knows_type(&type_name));
+    if !is_type {
+        return error.into();
+    }
+    CliError::Usage {
+        message: format!("`{}` is a type: give the name of a definition too", arguments.target),
+        hint: Some(format!("marsh model method run {} {} <name>", arguments.target, arguments.method)),
+    }
 }
 
 pub fn exit_of(status: RunStatus) -> u8 {

@@ -124,7 +124,11 @@ fn get_text(models: &Models, stored: &Stored) -> String {
 fn search(ui: &Ui, models: &Models, query: &str) -> Result<ExitCode, CliError> {
     let (all, broken) = models.definitions.list();
     for broken in &broken {
-        ui.warn(format_args!("skipped {}", broken.message));
+        let place =
+            broken.error.as_ref().and_then(|error| Some(format!(":{}:{}", error.line?, error.column?)));
+        let path = models.repo.layout.display(&broken.path).display();
+        let reason = broken.error.as_ref().map_or(&broken.message, |error| &error.message);
+        ui.warn(format_args!("skipped {path}{}: {reason}", place.unwrap_or_default()));
     }
     let wanted = query.to_lowercase();
     let found: Vec<&Stored> = all
@@ -226,7 +230,11 @@ fn delete(ui: &Ui, models: &Models, name: &str, force: bool, yes: bool) -> Resul
     let living = data.iter().filter(|metadata| !metadata.is_deleted()).count();
     if living > 0 && !force {
         return Err(CliError::Refused {
-            message: format!("`{}` still has {living} results", definition.name),
+            message: format!(
+                "`{}` still has {living} result{}",
+                definition.name,
+                if living == 1 { "" } else { "s" }
+            ),
             hint: Some(format!("`marsh model delete {} --force` deletes them too", definition.name)),
         });
     }

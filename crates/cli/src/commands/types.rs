@@ -96,12 +96,14 @@ fn describe(ui: &Ui, models: &Models, type_name: &str, compact: bool) -> Result<
 }
 
 pub fn method_json(name: &str, method: &MethodDescription) -> Value {
-    json!({
-        "name": name,
-        "description": method.description,
-        "kind": method.kind,
-        "arguments": method.arguments.schema,
-    })
+    let mut shape = Map::new();
+    shape.insert("name".into(), json!(name));
+    shape.insert("description".into(), json!(method.description));
+    if let Some(kind) = &method.kind {
+        shape.insert("kind".into(), json!(kind));
+    }
+    shape.insert("arguments".into(), method.arguments.schema.clone());
+    Value::Object(shape)
 }
 
 /// Resources first, then files.

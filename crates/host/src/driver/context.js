@@ -66,6 +66,21 @@ const NOT_YET = [
   "approveWorkflowGate", "rejectWorkflowGate", "outputRepository", "cloudControlClientFactory",
 ];
 
+const readResource = async (call, instance, version) => {
+  const text = await call.request("context/readResource", { instance, version });
+  if (text === null) return null;
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw coded("not_json", `the content of \`${instance}\` is not a JSON object`, { instance });
+  }
+  return value;
+};
+
 /** What methods and checks share. */
 const baseContext = (run, call) => {
   const context = {
@@ -74,7 +89,7 @@ const baseContext = (run, call) => {
     modelType: modelTypeObject(run.rawType, run.type),
     modelId: run.definition.id,
     logger: createLogger(call),
-    readResource: (instance, version) => call.request("context/readResource", { instance, version }),
+    readResource: (instance, version) => readResource(call, instance, version),
     readModelData: (modelName, spec) => call.request("context/readModelData", { modelName, spec }),
     signal: call.signal,
     methodName: run.method,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,6 +47,10 @@ pub struct Host {
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// The session that the host leads and everything it starts belongs to.
+    session: AtomicI32,
+    /// The host was asked to end, so its end is no death.
+    closing: AtomicBool,
     alive: AtomicBool,
     waiting: Mutex<Waiting>,
     stderr_tail: Mutex<Vec<u8>>,
@@ -75,16 +79,15 @@ impl Host {
         if let Some(cwd) = &command.cwd {
             process.current_dir(cwd);
         }
-        #[cfg(unix)]
-        {
-            use std::os::unix::process::CommandExt as _;
-            // A group of its own: Ctrl-C on the terminal reaches marsh, which cancels in order, not the host.
-            process.process_group(0);
-        }
         let mut child = process
             .spawn()
             .map_err(|source| HostError::Spawn { program: command.program.display().to_string(), source })?;
-        let shared = Arc::new(Shared { alive: AtomicBool::new(true), ..Shared::default() });
+        let session = i32::try_from(child.id()).unwrap_or_default();
+        let shared = Arc::new(Shared {
+            alive: AtomicBool::new(true),
+            session: AtomicI32::new(session),
+            ..Shared::default()
+        });
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         if let Some(stdout) = stdout {
             let shared = Arc::clone(&shared);
@@ -282,6 +285,7 @@ impl Host {
             locked(&self.shared.stderr_tail).extend_from_slice(format!("cannot kill: {error}").as_bytes());
         }
         self.shared.kill_groups();
+        self.shared.kill_session();
     }
 }
 
@@ -289,6 +293,7 @@ impl Drop for Host {
     fn drop(&mut self) {
         // Closing its standard input asks the host to end; it kills what its extensions left. A host that does not end
         // within the grace is killed.
+        self.shared.closing.store(true, Ordering::Release);
         drop(locked(&self.stdin).take());
         let until = Instant::now() + Duration::from_millis(500);
         let mut pause = Duration::from_micros(200);
@@ -350,6 +355,9 @@ impl Shared {
         waiting.by_call.clear();
         drop(waiting);
         self.kill_groups();
+        if !self.closing.load(Ordering::Acquire) {
+            self.kill_session();
+        }
     }
 
     fn route(&self, message: Message) {
@@ -414,6 +422,28 @@ impl Shared {
         drop(groups);
     }
 
+    /// Kills what a host that died left in its session: a child that it had started but not yet told of, too. Such a
+    /// child may be starting another one, so the search goes on until it finds nothing.
+    #[cfg(target_os = "linux")]
+    fn kill_session(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let session = self.session.load(Ordering::Acquire);
+        for _ in 0..50 {
+            let Ok(entries) = std::fs::read_dir("/proc") else { return };
+            let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+            let members = pids.filter(|pid| *pid != session && lives_in_session(*pid, session));
+            let killed =
+                members.filter_map(Pid::from_raw).filter(|pid| kill_process(*pid, Signal::KILL).is_ok());
+            if killed.count() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Elsewhere the groups that the host told of are all that is known.
+    #[cfg(not(target_os = "linux"))]
+    fn kill_session(&self) {}
+
     fn keep_stderr(&self, mut stderr: impl std::io::Read) {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = stderr.read(&mut buffer) {
@@ -423,6 +453,17 @@ impl Shared {
             tail.drain(..excess);
         }
     }
+}
+
+/// Whether a process belongs to a session and is more than a zombie, which nothing can kill again.
+#[cfg(target_os = "linux")]
+fn lives_in_session(pid: i32, session: i32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The name is in parentheses and may hold anything; state, parent, group and session follow it.
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let state = fields.next();
+    state.is_some_and(|state| state != "Z")
+        && fields.nth(2).and_then(|field| field.parse().ok()) == Some(session)
 }
 
 fn rpc_error(error: &CallbackError) -> RpcError {

@@ -289,14 +289,8 @@ impl<'a> RunContext<'a> {
                     .data
                     .content(&self.code.type_name, model_id, &wanted.instance, wanted.version)
                     .map_err(data_error)?;
-                let Some(content) = content else { return Ok(Value::Null) };
-                match serde_json::from_slice::<Value>(&content) {
-                    Ok(value @ Value::Object(_)) => Ok(value),
-                    _ => Err(CallbackError::new(
-                        "not_json",
-                        format!("the content of `{}` is not a JSON object", wanted.instance),
-                    )),
-                }
+                // The text itself: the engine that wrote it parses it back, whatever other parsers think of it.
+                Ok(content.map_or(Value::Null, |bytes| json!(String::from_utf8_lossy(&bytes))))
             }
             "deleteResource" => {
                 #[derive(Deserialize)]

@@ -138,14 +138,6 @@ impl Models {
             type_name: code.type_name.clone(),
             method: request.method.clone(),
         });
-        if method.is_mutating()
-            && let Some((_, _)) = code.description.resources.iter().find(|(_, output)| output.holds_secrets())
-        {
-            return Err(ModelError::NoVault {
-                type_name: code.type_name.clone(),
-                method: request.method.clone(),
-            });
-        }
         if matches!(method.kind.as_deref(), Some("read" | "update")) {
             self.refuse_deleted(&stored, &code)?;
         }
@@ -162,11 +154,13 @@ impl Models {
             Target::Definition(name) => {
                 let stored = self.definitions.find(name)?;
                 let code = self.resolve_type(&stored.type_name)?;
+                refuse_secrets(&code, &request.method)?;
                 Ok((stored, code, request.inputs.clone()))
             }
             Target::Direct { type_name, name, global_arguments } => {
                 let code = self.resolve_type(type_name)?;
-                code.method(&request.method)?;
+                // Before a definition is made for a run that cannot start.
+                refuse_secrets(&code, &request.method)?;
                 let routed =
                     direct::route(&code, &request.method, &request.inputs, global_arguments.as_ref())?;
                 let stored = self.direct_definition(&code, name, &routed, observer)?;
@@ -325,4 +319,13 @@ impl Models {
             "repoDir": self.repo.layout.root(),
         })
     }
+}
+
+/// A method that may store what is sensitive needs a place to keep it.
+fn refuse_secrets(code: &TypeCode, method: &str) -> Result<(), ModelError> {
+    let mutating = code.method(method)?.is_mutating();
+    if mutating && code.description.resources.iter().any(|(_, output)| output.holds_secrets()) {
+        return Err(ModelError::NoVault { type_name: code.type_name.clone(), method: method.to_owned() });
+    }
+    Ok(())
 }

@@ -1,0 +1,373 @@
+//! Commands that need no model: making and finding a repository, help, completions, usage errors.
+
+use insta::assert_snapshot;
+use marsh_testkit::Scratch;
+
+use crate::support::{BINARY, repo};
+
+fn empty() -> Scratch {
+    Scratch::empty(BINARY)
+}
+
+#[test]
+fn init_makes_a_repository_once() {
+    let scratch = empty();
+    assert_snapshot!(scratch.marsh(&["init"]).snapshot(), @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    initialized [repo]
+
+    next: put extension sources under extensions/models/, or try
+      marsh model @command/shell method run execute hello --input run='echo hello'
+    ----- stderr -----
+    ");
+    assert_snapshot!(scratch.read(".gitignore"), @r"
+    # BEGIN swamp managed section - DO NOT EDIT
+    .swamp/
+    .swamp-sources.yaml
+    # END swamp managed section
+    ");
+    let marker = scratch.read(".swamp.yaml");
+    assert_snapshot!(scratch.marsh(&["init"]).snapshot(), @r"
+    success: false
+    exit_code: 1
+    ----- stdout -----
+
+    ----- stderr -----
+    error: [repo] is a repository already
+
+    hint: `--force` writes its marker and directories again; it keeps the repository's id
+    ");
+    assert_eq!(scratch.read(".swamp.yaml"), marker);
+
+    scratch.marsh(&["repo", "init", "--force"]).ok();
+    let id = |text: &str| text.lines().find(|line| line.starts_with("repoId")).unwrap().to_owned();
+    assert_eq!(id(&scratch.read(".swamp.yaml")), id(&marker), "the repository keeps its id");
+}
+
+#[test]
+fn init_takes_a_path_and_answers_as_json() {
+    let scratch = empty();
+    let run = scratch.marsh(&["--json", "init", "deep/er"]).ok();
+    assert!(scratch.exists("deep/er/.swamp.yaml"));
+    assert_snapshot!(run.snapshot(), @r#"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    {
+      "path": "[repo]/deep/er",
+      "version": "0.1.0",
+      "initializedAt": "[time]",
+      "repoId": "[uuid]",
+      "skillsCopied": [],
+      "instructionsFileCreated": false,
+      "settingsCreated": false,
+      "gitignoreAction": "created",
+      "tools": [],
+      "removedTools": [],
+      "tool": "none"
+    }
+    ----- stderr -----
+    "#);
+}
+
+#[test]
+fn a_repository_is_found_from_below_and_by_name() {
+    let scratch = repo();
+    scratch.marsh(&["--json", "model", "search"]).ok();
+    let below = repo().cwd("a/b/c");
+    below.marsh(&["--json", "model", "search"]).ok();
+
+    let root = scratch.root().to_str().unwrap().to_owned();
+    let outside = empty();
+    outside.marsh(&["--repo-dir", &root, "model", "search"]).ok();
+    for variable in ["MARSH_REPO_DIR", "SWAMP_REPO_DIR"] {
+        empty().env(variable, &root).marsh(&["model", "search"]).ok();
+    }
+    let other = repo();
+    let preferred = empty()
+        .env("SWAMP_REPO_DIR", "/nonexistent")
+        .env("MARSH_REPO_DIR", other.root().as_os_str())
+        .marsh(&["model", "search"]);
+    preferred.ok();
+}
+
+#[test]
+fn without_a_repository_the_error_says_what_to_do() {
+    let scratch = empty();
+    assert_snapshot!(scratch.marsh(&["model", "search"]).snapshot(), @r"
+    success: false
+    exit_code: 1
+    ----- stdout -----
+
+    ----- stderr -----
+    error: no repository here: neither [repo] nor a directory above it has a .swamp.yaml
+
+    hint: run `marsh init` here, or name a repository with `--repo-dir`
+    ");
+    assert_snapshot!(scratch.marsh(&["--json", "--repo-dir", "nowhere", "model", "search"]).snapshot(), @r#"
+    success: false
+    exit_code: 1
+    ----- stdout -----
+    {
+      "error": {
+        "code": "not_found",
+        "message": "[repo]/nowhere does not exist"
+      }
+    }
+    ----- stderr -----
+    "#);
+    assert_snapshot!(scratch.marsh(&["--repo-dir", ".", "model", "search"]).snapshot(), @r"
+    success: false
+    exit_code: 1
+    ----- stdout -----
+
+    ----- stderr -----
+    error: [repo] is not a repository: it has no .swamp.yaml
+
+    hint: `marsh init [repo]` makes it one
+    ");
+}
+
+#[test]
+fn the_search_for_a_repository_ends_at_a_git_root() {
+    let scratch = repo().cwd("vendored/project");
+    scratch.write("vendored/.git/HEAD", "ref: refs/heads/main\n");
+    scratch.marsh(&["model", "search"]).exits(1);
+}
+
+#[test]
+fn a_repository_of_the_reference_implementation_is_accepted() {
+    let scratch = empty();
+    scratch.write(
+        ".swamp.yaml",
+        "swampVersion: 20260601.120000.0-sha.abcdef\ninitializedAt: 2026-06-01T12:00:00.000Z\n\
+         repoId: 0b0e0f2c-7f0c-4d5e-9c11-0123456789ab\ntool: claude\ngitignoreManaged: true\nfutureKey: {a: 1}\n",
+    );
+    let before = scratch.read(".swamp.yaml");
+    scratch.marsh(&["model", "type", "search"]).ok();
+    assert_eq!(scratch.read(".swamp.yaml"), before, "reading changes nothing");
+    scratch.marsh(&["init", "--force"]).ok();
+    assert!(scratch.read(".swamp.yaml").contains("futureKey"), "unknown keys survive");
+}
+
+#[test]
+fn a_broken_marker_is_shown() {
+    let scratch = empty();
+    scratch.write(".swamp.yaml", "swampVersion: 1\nrepoId: [\n");
+    assert_snapshot!(scratch.marsh(&["model", "search"]).snapshot(), @r"
+    success: false
+    exit_code: 1
+    ----- stdout -----
+
+    ----- stderr -----
+    error: [repo]/.swamp.yaml: unclosed bracket '['
+     --> [repo]/.swamp.yaml:2:9
+      |
+    2 | repoId: [
+      |         ^
+    ");
+}
+
+#[test]
+fn version() {
+    let scratch = empty();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(scratch.marsh(&["--version"]).ok().stdout, format!("marsh {version}\n"));
+    assert_eq!(scratch.marsh(&["version"]).ok().stdout, format!("marsh {version}\n"));
+    let json = scratch.marsh(&["version", "--json"]).ok().json();
+    assert_eq!(json, serde_json::json!({ "version": version }));
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = empty().marsh(&["completions", shell]).ok();
+        assert!(run.stdout.contains("marsh") && run.stdout.len() > 1000, "{shell}: {}", run.stdout.len());
+        assert_eq!(run.stderr, "", "{shell}");
+    }
+}
+
+#[test]
+fn help() {
+    assert_snapshot!(empty().marsh(&["--help"]).snapshot(), @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    marsh runs TypeScript models and workflows over them: one binary, no Deno and no Node to install.
+
+    A repository holds definitions (`models/`), workflows (`workflows/`) and extension sources
+    (`extensions/`); `marsh init` makes one.
+
+    Usage: marsh [OPTIONS] <COMMAND>
+
+    Commands:
+      init         Make a directory a repository
+      repo         Repositories
+      model        Models: definitions, types, methods, runs
+      data         Results that methods wrote
+      workflow     Workflows
+      version      Print the version
+      completions  Print a completion script for a shell
+
+    Options:
+          --json
+              Print one JSON document on standard output, also for errors
+
+          --repo-dir <DIR>
+              The repository to use [env: MARSH_REPO_DIR]
+
+      -q, --quiet
+              Print results only
+
+      -v, --verbose
+              Print more about what happens
+
+          --no-color
+              No colours [env: NO_COLOR]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Start here:
+      marsh init                                        make this directory a repository
+      marsh model type search                           what types are there?
+      marsh model create <type> <name>                  make a definition
+      marsh model method run <name> <method>            run a method
+      marsh workflow run <name>                         run a workflow
+
+    Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted
+    ----- stderr -----
+    ");
+    assert_snapshot!(empty().marsh(&["model", "method", "run", "-h"]).snapshot(), @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    Run a method
+
+    Usage: marsh model method run [OPTIONS] <TARGET> <METHOD> [NAME]
+
+    Arguments:
+      <TARGET>  Name or id of a definition, or @type
+      <METHOD>  The method's name
+      [NAME]    The definition's name when the target is a type; made if there is none
+
+    Options:
+      -i, --input <KEY=VALUE>         An input: key=value, a.b=value, key:json=…, key=@file, or one JSON
+                                      object [alias: --arg]
+          --json                      Print one JSON document on standard output, also for errors
+          --input-file <FILE>         A YAML or JSON file of inputs; `--input` wins over it
+          --repo-dir <DIR>            The repository to use [env: MARSH_REPO_DIR]
+      -q, --quiet                     Print results only
+          --stdin                     Read inputs from standard input: a JSON object, an array or lines
+                                      of objects (one run each), or YAML
+          --tag <KEY=VALUE>           A tag for everything the run writes
+      -v, --verbose                   Print more about what happens
+          --no-color                  No colours [env: NO_COLOR]
+          --timeout <DURATION>        How long a method may take: 30, 30s, 5m, 1h (default: 1h)
+          --skip-checks               Run no pre-flight checks, but those that a definition requires
+          --skip-check <NAME>         Do not run this check
+          --skip-check-label <LABEL>  Do not run checks with this label
+          --last-evaluated            Use the arguments as the last run evaluated them
+      -h, --help                      Print help
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn a_mistyped_command_gets_a_suggestion() {
+    assert_snapshot!(empty().marsh(&["modle"]).snapshot(), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: unrecognized subcommand 'modle'
+
+      tip: a similar subcommand exists: 'model'
+
+    Usage: marsh [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(empty().marsh(&["model", "metod", "run"]).snapshot(), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: unrecognized subcommand 'metod'
+
+      tip: a similar subcommand exists: 'method'
+
+    Usage: marsh model [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn a_usage_error_under_json_is_one_document() {
+    let scratch = empty();
+    assert_snapshot!(scratch.marsh(&["--json", "modle"]).snapshot(), @r#"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+    {
+      "error": {
+        "code": "usage",
+        "message": "unrecognized subcommand 'modle'",
+        "hint": "a similar subcommand exists: 'model'"
+      }
+    }
+    ----- stderr -----
+    "#);
+    assert_snapshot!(scratch.marsh(&["--json", "model", "get"]).snapshot(), @r#"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+    {
+      "error": {
+        "code": "usage",
+        "message": "the following required arguments were not provided: <NAME>"
+      }
+    }
+    ----- stderr -----
+    "#);
+    assert_snapshot!(scratch.marsh(&["--json"]).snapshot(), @r#"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+    {
+      "error": {
+        "code": "usage",
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, data, workflow, version, completions]"
+      }
+    }
+    ----- stderr -----
+    "#);
+    assert_snapshot!(scratch.marsh(&["--json", "model", "method", "run", "a", "b", "--timeout", "5x"]).snapshot(), @r#"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+    {
+      "error": {
+        "code": "usage",
+        "message": "invalid value '5x' for '--timeout <DURATION>': `x` is no unit; use ms, s, m, h, d, w, mo or y"
+      }
+    }
+    ----- stderr -----
+    "#);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let scratch = empty();
+    let mut child = scratch.command(&["completions", "bash"]).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}

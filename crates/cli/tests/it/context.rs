@@ -1,0 +1,307 @@
+//! The context object that methods receive.
+
+use insta::assert_snapshot;
+use marsh_testkit::Scratch;
+use serde_json::{Value, json};
+
+use crate::support::{repo_running, repo_with, run_args};
+
+/// Runs a body that assigns to `seen`, and returns what was seen.
+fn seen(body: &str) -> (Scratch, Value) {
+    let repo = repo_running(&format!(
+        "const seen = {{}};\n{body}\nawait context.writeResource('out', 'seen', seen);"
+    ));
+    repo.marsh(&run_args(&[])).ok();
+    let value = repo.marsh(&["--json", "data", "get", "m", "seen"]).ok().json()["content"].clone();
+    (repo, value)
+}
+
+#[test]
+fn who_is_running() {
+    let (repo, seen) = seen(
+        r#"
+        seen.type = [context.modelType.raw, context.modelType.normalized, context.modelType.toDirectoryPath(), `${context.modelType}`];
+        seen.id = context.modelId === context.definition.id;
+        seen.definition = { ...context.definition, id: "" };
+        seen.method = context.methodName;
+        seen.repoDir = context.repoDir;
+        seen.signal = [context.signal instanceof AbortSignal, context.signal.aborted];
+        seen.namespace = context.dataRepository.namespace;
+        seen.other = (await context.definitionRepository.findByNameGlobal("m"))?.definition.name;
+        seen.nobody = await context.definitionRepository.findByNameGlobal("nobody");
+        "#,
+    );
+    assert_eq!(
+        seen,
+        json!({
+            "type": ["@me/x", "@me/x", "@me/x", "@me/x"],
+            "id": true,
+            "definition": { "id": "", "name": "m", "version": 1, "tags": {} },
+            "method": "run",
+            "repoDir": repo.root(),
+            "signal": [true, false],
+            "namespace": "",
+            "other": "m",
+            "nobody": null,
+        })
+    );
+}
+
+#[test]
+fn data_that_does_not_match_its_schema_is_a_warning() {
+    let repo = repo_with(
+        r#"
+        resources: { s: { description: "d", schema: z.object({ n: z.number(), d: z.string().default("x") }), lifetime: "infinite", garbageCollection: 3 } },
+        methods: { run: { description: "d", arguments: z.object({}), execute: async (_a, context) => {
+          await context.writeResource("s", "odd", { n: "seven" });
+        } } },"#,
+    );
+    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    m run succeeded in [duration]
+      odd v1
+        n  seven
+    ----- stderr -----
+    made the definition m
+    warning: `odd` does not match its schema: resource `s`: `n`: Invalid input: expected number, received string
+    ");
+    let stored = repo.marsh(&["--json", "data", "get", "m", "odd"]).ok().json();
+    assert_eq!(stored["content"], json!({ "n": "seven" }), "stored as given, without the schema's defaults");
+}
+
+#[test]
+fn resources_can_be_written_and_read_back() {
+    let (_repo, seen) = seen(
+        r#"
+        const handle = await context.writeResource("out", "a", { n: 1 });
+        await context.writeResource("out", "a", { n: 2 });
+        seen.handle = { ...handle, dataId: typeof handle.dataId, metadata: handle.metadata.contentType };
+        seen.latest = await context.readResource("a");
+        seen.first = await context.readResource("a", 1);
+        seen.none = await context.readResource("nothing");
+        await context.writeResource("out", "list", [1]);
+        seen.list = await context.readResource("list").catch((error) => error.message);
+        await context.deleteResource("a");
+        seen.deleted = await context.readResource("a");
+        "#,
+    );
+    assert_eq!(
+        seen["handle"],
+        json!({
+            "name": "a", "specName": "out", "kind": "resource", "dataId": "string", "version": 1, "size": 7,
+            "tags": { "type": "resource", "specName": "out", "modelName": "m" },
+            "metadata": "application/json", "attributes": { "n": 1 },
+        })
+    );
+    assert_eq!(
+        (&seen["latest"], &seen["first"], &seen["none"]),
+        (&json!({ "n": 2 }), &json!({ "n": 1 }), &Value::Null)
+    );
+    assert!(seen["list"].as_str().unwrap().contains("not a JSON object"), "{seen}");
+    assert_eq!(seen["deleted"], Value::Null);
+}
+
+#[test]
+fn outputs_that_are_not_declared_or_not_named_well_are_refused() {
+    let (_repo, seen) = seen(
+        r#"
+        const message = async (attempt) => { try { await attempt(); return "fine"; } catch (error) { return error.message; } };
+        seen.resource = await message(() => context.writeResource("nope", "a", {}));
+        seen.file = await message(() => context.createFileWriter("nope", "a"));
+        seen.latest = await message(() => context.writeResource("out", "latest", {}));
+        seen.blank = await message(() => context.writeResource("out", "", {}));
+        seen.up = await message(() => context.writeResource("out", "../a", {}));
+        seen.undefined = await message(() => context.writeResource("out", "a", undefined));
+        "#,
+    );
+    assert_snapshot!(serde_json::to_string_pretty(&seen).unwrap(), @r#"
+    {
+      "resource": "the model declares no resource `nope`; it declares: out",
+      "file": "the model declares no file `nope`; it declares: blob",
+      "latest": "\"latest\" cannot be a data name: it is reserved",
+      "blank": "\"\" cannot be a data name: it is empty",
+      "up": "\"../a\" cannot be a data name: it contains \"..\"",
+      "undefined": "the data of resource `out` has no JSON form"
+    }
+    "#);
+}
+
+#[test]
+fn files_are_written_in_every_way() {
+    let (repo, seen) = seen(
+        r#"
+        const writer = (name, overrides) => context.createFileWriter("blob", name, overrides);
+        await writer("text").writeText("grüße\n");
+        await writer("bytes", { contentType: "application/octet-stream" }).writeAll(new Uint8Array([0, 255, 10]));
+        const lines = writer("lines");
+        await lines.writeLine("one");
+        await lines.writeLine("two");
+        const handle = await lines.finalize();
+        seen.handle = [handle.name, handle.kind, handle.version, handle.size];
+        const own = writer("own");
+        await Deno.writeTextFile(await own.getFilePath(), "by path");
+        await own.finalize();
+        const streamed = [];
+        const parts = async function* () { for (const part of ["a\nb", "c\n", "d"]) yield new TextEncoder().encode(part); };
+        await writer("stream").writeStream(parts(), { onLine: (line) => streamed.push(line) });
+        seen.streamed = streamed;
+        seen.twice = await lines.finalize().catch((error) => error.message);
+        await writer("unfinished").writeLine("lost");
+        "#,
+    );
+    assert_eq!(seen["handle"], json!(["lines", "file", 1, 8]));
+    assert_eq!(seen["streamed"], json!(["a", "bc", "d"]));
+    assert!(seen["twice"].as_str().unwrap().contains("used already"), "{seen}");
+    let content =
+        |name: &str| repo.marsh(&["--json", "data", "get", "m", name]).ok().json()["content"].clone();
+    assert_eq!(content("text"), "grüße\n");
+    assert_eq!(content("lines"), "one\ntwo\n");
+    assert_eq!(content("own"), "by path");
+    assert_eq!(content("stream"), "a\nbc\nd");
+    let bytes = repo.marsh(&["--json", "data", "get", "m", "bytes"]).ok().json();
+    assert_eq!(std::fs::read(repo.path(bytes["contentPath"].as_str().unwrap())).unwrap(), [0, 255, 10]);
+    assert_eq!(
+        (&bytes["content"], &bytes["contentType"]),
+        (&Value::Null, &json!("application/octet-stream"))
+    );
+    repo.marsh(&["data", "get", "m", "unfinished"]).exits(1);
+    repo.assert_sound();
+}
+
+#[test]
+fn the_data_repository_reads_asynchronously_and_synchronously() {
+    let (_repo, seen) = seen(
+        r#"
+        await context.writeResource("out", "a", { n: 1 });
+        await context.writeResource("out", "a", { n: 2 });
+        await context.createFileWriter("blob", "b").writeText("text");
+        const data = context.dataRepository;
+        const [type, id] = [context.modelType, context.modelId];
+        const text = (bytes) => bytes && new TextDecoder().decode(bytes);
+        seen.async = [
+          text(await data.getContent(type, id, "a")),
+          text(await data.getContent(type, id, "a", 1)),
+          await data.getContent(type, id, "none"),
+          (await data.findByName(type, id, "a")).version,
+          await data.findByName(type, id, "none"),
+          (await data.findAllForModel(type, id)).map((one) => one.name).sort(),
+          await data.listVersions(type, id, "a"),
+        ];
+        seen.sync = [
+          text(data.getContentSync(type, id, "a")),
+          text(data.getContentSync("@me/x", id, "a", 1)),
+          data.getContentSync(type, id, "none"),
+          data.findByNameSync(type, id, "a").version,
+          data.findByNameSync(type, id, "none"),
+          data.findAllForModelSync(type, id).map((one) => one.name).sort(),
+          data.listVersionsSync(type, id, "a"),
+        ];
+        const record = (await context.readModelData("m", "out"))[0];
+        seen.record = [record.name, record.attributes, record.modelName, record.specName];
+        "#,
+    );
+    let expected = json!(["{\"n\":2}", "{\"n\":1}", null, 2, null, ["a", "b"], [1, 2]]);
+    assert_eq!(seen["async"], expected);
+    assert_eq!(seen["sync"], expected);
+    assert_eq!(seen["record"], json!(["a", { "n": 2 }, "m", "out"]));
+}
+
+#[test]
+fn loggers_fill_placeholders_and_know_levels() {
+    let repo = repo_running(
+        r#"
+        const { logger } = context;
+        logger.trace("traced");
+        logger.debug("debugged {a}", { a: 1 });
+        logger.info("info {name} {missing} {*}", { name: "n" });
+        logger.with({ job: 7 }).warn("warned {job}");
+        logger.getChild("sub").error("failed");
+        logger.info`template ${1 + 1}`;
+        console.error("to stderr");
+        Deno.stdout.writeSync(new TextEncoder().encode("raw\n"));
+        "#,
+    );
+    assert_snapshot!(repo.marsh(&run_args(&[])).told(), @r#"
+    made the definition m
+    │ info n {missing} {"name":"n"}
+    │ warned 7
+    │ failed
+    │ template 2
+    │ to stderr
+    │ raw
+    "#);
+    assert_snapshot!(repo.marsh(&["model", "output", "logs", "m"]).shown(), @r#"
+    [time] [TRC] model·method·run·m·run: traced
+    [time] [DBG] model·method·run·m·run: debugged 1
+    [time] [INF] model·method·run·m·run: info n {missing} {"name":"n"}
+    [time] [WRN] model·method·run·m·run: warned 7
+    [time] [ERR] model·method·run·m·run: failed
+    [time] [INF] model·method·run·m·run: template 2
+    [time] [ERR] model·method·run·m·run: to stderr
+    [time] [INF] model·method·run·m·run: raw
+    "#);
+    let quiet = repo.marsh(&run_args(&["--quiet"])).ok();
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn members_that_are_not_there_yet_say_so() {
+    let names = ["queryData", "createCelEnvironment", "runModel", "vaultService", "outputRepository"];
+    let body = names
+        .map(|name| format!("try {{ context.{name}; }} catch (error) {{ seen.{name} = error.message; }}"));
+    let (_repo, seen) = seen(&body.join("\n"));
+    for name in names {
+        assert_eq!(seen[name], format!("context.{name} is not available in this version of marsh"));
+    }
+    let repo = repo_running("context.runModel({});");
+    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @r"
+    success: false
+    exit_code: 1
+    ----- stdout -----
+    m run failed in [duration]
+    ----- stderr -----
+    made the definition m
+    error: context.runModel is not available in this version of marsh
+    ");
+}
+
+#[test]
+fn extension_files_are_found_inside_the_extension_only() {
+    let repo = repo_running(
+        r#"
+        const seen = { path: context.extensionFile("assets/a.txt") };
+        for (const [name, path] of [["up", "../a"], ["none", "assets/b.txt"], ["absolute", "/etc/passwd"]]) {
+          try { context.extensionFile(path); } catch (error) { seen[name] = error.message; }
+        }
+        await context.writeResource("out", "seen", seen);
+        "#,
+    );
+    repo.write("assets/a.txt", "a");
+    repo.marsh(&run_args(&[])).ok();
+    let seen = repo.marsh(&["data", "get", "m", "seen"]).ok();
+    assert_snapshot!(seen.shown(), @r#"
+    seen v1 of m, application/json, [time]
+      path  [repo]/assets/a.txt
+      up  unsafe path "../a": it climbs out with ".."
+      none  the extension has no file `assets/b.txt`
+      absolute  unsafe path "/etc/passwd": it is absolute
+    "#);
+}
+
+#[test]
+fn a_method_can_run_programs_and_use_files() {
+    let (_repo, seen) = seen(
+        r#"
+        const { code, stdout } = await new Deno.Command("sh", { args: ["-c", "echo $0; exit 3", "hi"] }).output();
+        seen.run = [code, new TextDecoder().decode(stdout)];
+        const dir = await Deno.makeTempDir();
+        await Deno.writeTextFile(`${dir}/f`, "content");
+        seen.file = await Deno.readTextFile(`${dir}/f`);
+        await Deno.remove(dir, { recursive: true });
+        seen.hash = Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode("x"))).slice(0, 2));
+        "#,
+    );
+    assert_eq!(seen, json!({ "run": [3, "hi\n"], "file": "content", "hash": [45, 113] }));
+}

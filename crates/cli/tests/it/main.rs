@@ -1,0 +1,19 @@
+//! The binary that users run, from the outside. One test binary, because each one costs a link; a module per subject.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
+
+mod bad_code;
+mod bad_input;
+mod commands;
+mod context;
+mod data;
+mod direct;
+mod freshness;
+mod inputs;
+mod lifecycle;
+mod models;
+mod processes;
+mod shell;
+mod sources;
+mod support;
+mod types;
