@@ -182,16 +182,23 @@ impl OutputStore {
         check("start time", &stem)?;
         let text = yaml::to_string(record)?;
         marsh_fs::create_dir_all(&dir)?;
+        // A run that is still going on can say nothing that must outlive a power failure; how it ended must.
+        let durability = if record.status.is_terminal() { Durability::Synced } else { Durability::Atomic };
         let mut path = dir.join(format!("{stem}.yaml"));
-        for next in 1_u32.. {
-            if marsh_fs::atomic_write_new(&path, text.as_bytes(), Durability::Synced)? {
-                break;
+        let mut next = 1_u32;
+        loop {
+            match id_of(&path)? {
+                Some(id) if id.eq_ignore_ascii_case(&record.id) => {
+                    marsh_fs::atomic_write(&path, text.as_bytes(), durability)?;
+                    break;
+                }
+                None if marsh_fs::atomic_write_new(&path, text.as_bytes(), durability)? => break,
+                // Another run that started in the same millisecond has the name, or took it just now.
+                _ => {
+                    path = dir.join(format!("{stem}-{next}.yaml"));
+                    next += 1;
+                }
             }
-            if id_of(&path)?.is_some_and(|id| id.eq_ignore_ascii_case(&record.id)) {
-                marsh_fs::atomic_write(&path, text.as_bytes(), Durability::Synced)?;
-                break;
-            }
-            path = dir.join(format!("{stem}-{next}.yaml"));
         }
         if self.durable {
             marsh_fs::sync_dir(&dir)?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::de::{Error as _, Visitor};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,36 +160,24 @@ impl Serialize for GarbageCollection {
 
 impl<'de> Deserialize<'de> for GarbageCollection {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PolicyVisitor;
-        impl Visitor<'_> for PolicyVisitor {
-            type Value = GarbageCollection;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of versions or an age")
-            }
-            fn visit_u64<E: serde::de::Error>(self, versions: u64) -> Result<Self::Value, E> {
-                u32::try_from(versions)
-                    .ok()
+        use serde_json::Value;
+        // Through a JSON value: with `arbitrary_precision` numbers reach a visitor in a form that only it understands.
+        let value = Value::deserialize(deserializer)?;
+        let refuse = || D::Error::custom(PolicyError::GarbageCollection(value.to_string()));
+        match &value {
+            Value::String(text) => text.parse().map_err(D::Error::custom),
+            Value::Number(number) => {
+                // Numbers that come from JavaScript may be doubles.
+                let whole =
+                    number.as_f64().filter(|count| count.fract() == 0.0 && *count <= f64::from(u32::MAX));
+                let count = number.as_u64().or(whole.filter(|count| *count >= 1.0).map(|count| count as u64));
+                count
+                    .and_then(|count| u32::try_from(count).ok())
                     .and_then(GarbageCollection::keep)
-                    .ok_or_else(|| E::custom(PolicyError::GarbageCollection(versions.to_string())))
+                    .ok_or_else(refuse)
             }
-            fn visit_i64<E: serde::de::Error>(self, versions: i64) -> Result<Self::Value, E> {
-                match u64::try_from(versions) {
-                    Ok(versions) => self.visit_u64(versions),
-                    Err(_) => Err(E::custom(PolicyError::GarbageCollection(versions.to_string()))),
-                }
-            }
-            // Numbers that come from JavaScript are doubles.
-            fn visit_f64<E: serde::de::Error>(self, versions: f64) -> Result<Self::Value, E> {
-                if versions.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&versions) {
-                    return self.visit_u64(versions as u64);
-                }
-                Err(E::custom(PolicyError::GarbageCollection(versions.to_string())))
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                text.parse().map_err(E::custom)
-            }
+            _ => Err(refuse()),
         }
-        deserializer.deserialize_any(PolicyVisitor)
     }
 }
 
