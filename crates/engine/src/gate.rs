@@ -162,6 +162,7 @@ pub(crate) struct Env {
     pub(crate) children: host::process::Children,
     pub(crate) digests: host::crypto::Digests,
     pub(crate) decoders: host::text::Decoders,
+    pub(crate) flates: host::flate::Flates,
     pub(crate) started: std::time::Instant,
     next: AtomicU64,
 }
@@ -181,6 +182,7 @@ impl Env {
             children: Default::default(),
             digests: Default::default(),
             decoders: Default::default(),
+            flates: Default::default(),
             started: std::time::Instant::now(),
             next: AtomicU64::new(1),
         }

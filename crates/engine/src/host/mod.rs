@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod crypto;
+pub(crate) mod flate;
 pub(crate) mod fs;
 pub(crate) mod fs_read;
 pub(crate) mod os;
@@ -12,4 +13,4 @@ pub(crate) mod url;
 use crate::gate::Op;
 
 pub(crate) const TABLES: &[&[Op]] =
-    &[calls::OPS, crypto::OPS, fs::OPS, fs_read::OPS, os::OPS, process::OPS, text::OPS, url::OPS];
+    &[calls::OPS, crypto::OPS, flate::OPS, fs::OPS, fs_read::OPS, os::OPS, process::OPS, text::OPS, url::OPS];

@@ -36,6 +36,12 @@ late("marsh:crypto", "crypto", "Crypto", "SubtleCrypto", "CryptoKey");
 late("marsh:clone", "structuredClone");
 late("marsh:blob", "Blob", "File", "FormData");
 late("marsh:headers", "Headers");
+late(
+  "marsh:streams", "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest",
+  "ReadableStreamDefaultController", "ReadableByteStreamController", "WritableStream", "WritableStreamDefaultWriter",
+  "WritableStreamDefaultController", "TransformStream", "TransformStreamDefaultController", "ByteLengthQueuingStrategy",
+  "CountQueuingStrategy", "TextDecoderStream", "TextEncoderStream", "CompressionStream", "DecompressionStream",
+);
 late("marsh:performance", "performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure");
 late("marsh:deno", "Deno");
 lazyProperty(globalThis, "process", () => lazy("node:process"));
@@ -50,9 +56,7 @@ define("alert", (message) => console.log(message));
 
 for (const name of [
   "fetch", "Request", "Response", "WebSocket", "XMLHttpRequest", "EventSource", "BroadcastChannel", "MessageChannel",
-  "MessagePort", "Worker", "URLPattern", "ReadableStream", "WritableStream", "TransformStream", "TextDecoderStream",
-  "TextEncoderStream", "CompressionStream", "DecompressionStream", "ByteLengthQueuingStrategy",
-  "CountQueuingStrategy", "FileReader", "ImageData", "prompt", "confirm",
+  "MessagePort", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
 ]) {
   define(name, missing(name));
 }

@@ -143,7 +143,7 @@ fn what_is_missing_names_itself() {
         ("new WebSocket('ws://x/')", "WebSocket"),
         ("new Intl.NumberFormat()", "Intl.NumberFormat"),
         ("await WebAssembly.instantiate()", "WebAssembly.instantiate"),
-        ("new ReadableStream()", "ReadableStream"),
+        ("new FileReader()", "FileReader"),
     ] {
         let error = crate::common::run(&format!("export const run = async () => {{ {code} }}")).unwrap_err();
         assert_eq!(error.kind, marsh_engine::EngineErrorKind::Unsupported, "{code}: {error:?}");

@@ -14,4 +14,5 @@ mod deno_command;
 mod deno_files;
 mod limits;
 mod node;
+mod streams;
 mod web;
