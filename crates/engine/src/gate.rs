@@ -163,6 +163,8 @@ pub(crate) struct Env {
     pub(crate) digests: host::crypto::Digests,
     pub(crate) decoders: host::text::Decoders,
     pub(crate) flates: host::flate::Flates,
+    pub(crate) fetches: host::fetch::Fetches,
+    pub(crate) alive: host::net::Alive,
     pub(crate) started: std::time::Instant,
     next: AtomicU64,
 }
@@ -183,6 +185,8 @@ impl Env {
             digests: Default::default(),
             decoders: Default::default(),
             flates: Default::default(),
+            fetches: Default::default(),
+            alive: Default::default(),
             started: std::time::Instant::now(),
             next: AtomicU64::new(1),
         }

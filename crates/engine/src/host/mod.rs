@@ -2,15 +2,28 @@
 
 pub(crate) mod calls;
 pub(crate) mod crypto;
+pub(crate) mod fetch;
 pub(crate) mod flate;
 pub(crate) mod fs;
 pub(crate) mod fs_read;
+pub(crate) mod net;
 pub(crate) mod os;
 pub(crate) mod process;
 pub(crate) mod text;
+pub(crate) mod tls;
 pub(crate) mod url;
 
 use crate::gate::Op;
 
-pub(crate) const TABLES: &[&[Op]] =
-    &[calls::OPS, crypto::OPS, flate::OPS, fs::OPS, fs_read::OPS, os::OPS, process::OPS, text::OPS, url::OPS];
+pub(crate) const TABLES: &[&[Op]] = &[
+    calls::OPS,
+    crypto::OPS,
+    fetch::OPS,
+    flate::OPS,
+    fs::OPS,
+    fs_read::OPS,
+    os::OPS,
+    process::OPS,
+    text::OPS,
+    url::OPS,
+];

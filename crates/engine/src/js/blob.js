@@ -1,11 +1,11 @@
 // Blob and File: bytes with a type.
 
 import { call as host, lazy, register } from "marsh:core";
-import { missing } from "marsh:unsupported";
 
 const kBytes = Symbol("bytes");
 
-function bytesOf(part) {
+/** What a part of a Blob comes to; a Blob's own bytes are not copied. */
+export function bytesOf(part) {
   if (part instanceof Blob) return part[kBytes];
   if (part instanceof ArrayBuffer || ArrayBuffer.isView(part)) return lazy("marsh:text").bytesOf(part);
   return host("text.utf8", String(part));
@@ -51,4 +51,4 @@ export class File extends Blob {
   get [Symbol.toStringTag]() { return "File"; }
 }
 
-register("marsh:blob", { Blob, File, FormData: missing("FormData") });
+register("marsh:blob", { Blob, File, bytesOf });

@@ -77,11 +77,12 @@ for (const name of [
   for (const key of [name, `${name}Sync`]) lazyProperty(Deno, key, () => lazy("marsh:deno_fs")[key], true);
 }
 
+for (const name of ["createHttpClient", "HttpClient"]) lazyProperty(Deno, name, () => lazy("marsh:fetch")[name], true);
 for (const name of [
-  "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface", "FsFile", "HttpClient",
+  "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface", "FsFile",
   "Listener", "PermissionStatus", "Permissions", "Process", "QuicEndpoint", "QuicIncoming", "QuicListener", "Kv", "AtomicOperation", "KvU64",
   "bench", "chdir", "chown", "chownSync", "close", "connect", "connectQuic", "connectTls", "consoleSize", "create",
-  "createHttpClient", "createSync", "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
+  "createSync", "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
   "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "open", "openKv", "openSync",
   "osUptime", "read", "resolveDns", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
   "spawnAndWaitSync", "startTls", "systemMemoryInfo", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",

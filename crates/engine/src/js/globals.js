@@ -34,7 +34,9 @@ late("marsh:text", "TextEncoder", "TextDecoder", "atob", "btoa");
 late("marsh:url", "URL", "URLSearchParams");
 late("marsh:crypto", "crypto", "Crypto", "SubtleCrypto", "CryptoKey");
 late("marsh:clone", "structuredClone");
-late("marsh:blob", "Blob", "File", "FormData");
+late("marsh:blob", "Blob", "File");
+late("marsh:form_data", "FormData");
+late("marsh:request", "Request", "Response");
 late("marsh:headers", "Headers");
 late(
   "marsh:streams", "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest",
@@ -52,10 +54,17 @@ lazyProperty(globalThis, "navigator", () => {
     userAgent: "marsh", hardwareConcurrency: cpus, language: "en-US", languages: Object.freeze(["en-US"]), platform: os,
   });
 });
+define("fetch", function fetch(input, init) {
+  try {
+    return lazy("marsh:fetch").fetch(input, init);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+});
 define("alert", (message) => console.log(message));
 
 for (const name of [
-  "fetch", "Request", "Response", "WebSocket", "XMLHttpRequest", "EventSource", "BroadcastChannel", "MessageChannel",
+  "WebSocket", "XMLHttpRequest", "EventSource", "BroadcastChannel", "MessageChannel",
   "MessagePort", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
 ]) {
   define(name, missing(name));

@@ -4,6 +4,7 @@ import { call as host, lazy, register } from "marsh:core";
 import * as base from "marsh:web_streams";
 
 const { ReadableStream, TransformStream, WritableStream } = base;
+export { ReadableStream, TransformStream, WritableStream };
 
 /** A byte stream over something that yields chunks and ends with null. Reads only when asked: that is the back-pressure. */
 export function readableOf(read, cancel, Class = ReadableStream) {
@@ -126,5 +127,4 @@ export class DecompressionStream extends Pair {
 
 register("marsh:streams", {
   ...base, TextEncoderStream, TextDecoderStream, CompressionStream, DecompressionStream, readableOf, chunkBytes, collect,
-  WritableStream,
 });
