@@ -1,11 +1,13 @@
 //! The host operations, by topic. Each table is reached only through the gate.
 
 pub(crate) mod calls;
+pub(crate) mod ciphers;
 pub(crate) mod crypto;
 pub(crate) mod fetch;
 pub(crate) mod flate;
 pub(crate) mod fs;
 pub(crate) mod fs_read;
+pub(crate) mod keys;
 pub(crate) mod net;
 pub(crate) mod os;
 pub(crate) mod process;
@@ -17,6 +19,8 @@ use crate::gate::Op;
 
 pub(crate) const TABLES: &[&[Op]] = &[
     calls::OPS,
+    ciphers::OPS,
+    keys::OPS,
     crypto::OPS,
     fetch::OPS,
     flate::OPS,

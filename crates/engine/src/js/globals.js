@@ -32,7 +32,8 @@ for (const [name, value] of Object.entries(classes)) define(name, value);
 
 late("marsh:text", "TextEncoder", "TextDecoder", "atob", "btoa");
 late("marsh:url", "URL", "URLSearchParams");
-late("marsh:crypto", "crypto", "Crypto", "SubtleCrypto", "CryptoKey");
+late("marsh:crypto", "crypto", "Crypto");
+late("marsh:subtle", "SubtleCrypto", "CryptoKey");
 late("marsh:clone", "structuredClone");
 late("marsh:blob", "Blob", "File");
 late("marsh:form_data", "FormData");

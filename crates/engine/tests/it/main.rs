@@ -10,6 +10,7 @@
 mod bytecode;
 mod calls;
 mod common;
+mod crypto;
 mod deno_command;
 mod deno_files;
 mod fetch;
