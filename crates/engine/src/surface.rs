@@ -38,6 +38,7 @@ static MODULES: &[(&str, &str)] = modules! {
     "marsh:performance" => "performance.js",
     "marsh:deno" => "deno.js",
     "marsh:deno_fs" => "deno_fs.js",
+    "marsh:deno_io" => "deno_io.js",
     "marsh:deno_command" => "deno_command.js",
     "node:path" => "node_path.js",
     "node:path/posix" => "node_path_posix.js",

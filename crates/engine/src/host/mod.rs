@@ -4,6 +4,7 @@ pub(crate) mod calls;
 pub(crate) mod ciphers;
 pub(crate) mod crypto;
 pub(crate) mod fetch;
+pub(crate) mod file;
 pub(crate) mod flate;
 pub(crate) mod fs;
 pub(crate) mod fs_read;
@@ -11,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod net;
 pub(crate) mod os;
 pub(crate) mod process;
+pub(crate) mod socket;
 pub(crate) mod text;
 pub(crate) mod tls;
 pub(crate) mod url;
@@ -23,6 +25,8 @@ pub(crate) const TABLES: &[&[Op]] = &[
     keys::OPS,
     crypto::OPS,
     fetch::OPS,
+    file::OPS,
+    socket::OPS,
     flate::OPS,
     fs::OPS,
     fs_read::OPS,

@@ -77,15 +77,20 @@ for (const name of [
   for (const key of [name, `${name}Sync`]) lazyProperty(Deno, key, () => lazy("marsh:deno_fs")[key], true);
 }
 
+for (const name of [
+  "FsFile", "open", "openSync", "create", "createSync", "SeekMode", "connect", "connectTls", "startTls", "resolveDns",
+]) {
+  lazyProperty(Deno, name, () => lazy("marsh:deno_io")[name], true);
+}
 for (const name of ["createHttpClient", "HttpClient"]) lazyProperty(Deno, name, () => lazy("marsh:fetch")[name], true);
 for (const name of [
-  "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface", "FsFile",
+  "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface",
   "Listener", "PermissionStatus", "Permissions", "Process", "QuicEndpoint", "QuicIncoming", "QuicListener", "Kv", "AtomicOperation", "KvU64",
-  "bench", "chdir", "chown", "chownSync", "close", "connect", "connectQuic", "connectTls", "consoleSize", "create",
-  "createSync", "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
-  "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "open", "openKv", "openSync",
-  "osUptime", "read", "resolveDns", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
-  "spawnAndWaitSync", "startTls", "systemMemoryInfo", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
+  "bench", "chdir", "chown", "chownSync", "close", "connectQuic", "consoleSize",
+  "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
+  "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "openKv",
+  "osUptime", "read", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
+  "spawnAndWaitSync", "systemMemoryInfo", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
   "watchFs", "write",
 ]) {
   Deno[name] = missing(`Deno.${name}`);

@@ -136,7 +136,7 @@ fn facts_about_process_and_environment() {
 fn what_is_missing_names_itself() {
     for (code, name) in [
         ("Deno.listen({ port: 1 })", "Deno.listen"),
-        ("await Deno.connect({ port: 1 })", "Deno.connect"),
+        ("Deno.serve(() => {})", "Deno.serve"),
         ("new Deno.UnsafeCallback()", "Deno.UnsafeCallback"),
         ("Deno.chdir('/')", "Deno.chdir"),
         ("new XMLHttpRequest()", "XMLHttpRequest"),

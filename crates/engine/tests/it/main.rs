@@ -13,6 +13,7 @@ mod common;
 mod crypto;
 mod deno_command;
 mod deno_files;
+mod deno_io;
 mod fetch;
 mod limits;
 mod node;

@@ -31,7 +31,6 @@ pub fn http(handler: impl Fn(&Request, &mut dyn Write) + Send + Sync + 'static) 
 
 pub struct Tls {
     pub url: String,
-    pub port: u16,
     pub ca: String,
 }
 
@@ -49,13 +48,21 @@ fn tls_config() -> (String, Arc<rustls::ServerConfig>) {
     (pem, Arc::new(config))
 }
 
-pub fn https(handler: impl Fn(&Request, &mut dyn Write) + Send + Sync + 'static) -> Tls {
+/// TLS on a port, with the certificate to trust.
+pub fn tls(
+    serve: impl Fn(rustls::StreamOwned<rustls::ServerConnection, TcpStream>) + Send + Sync + 'static,
+) -> (u16, String) {
     let (ca, config) = tls_config();
     let port = accept(move |stream| {
         let connection = rustls::ServerConnection::new(config.clone()).unwrap();
-        serve(rustls::StreamOwned::new(connection, stream), &handler);
+        serve(rustls::StreamOwned::new(connection, stream));
     });
-    Tls { url: format!("https://localhost:{port}"), port, ca }
+    (port, ca)
+}
+
+pub fn https(handler: impl Fn(&Request, &mut dyn Write) + Send + Sync + 'static) -> Tls {
+    let (port, ca) = tls(move |stream| serve(stream, &handler));
+    Tls { url: format!("https://localhost:{port}"), ca }
 }
 
 pub fn accept(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
