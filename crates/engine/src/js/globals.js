@@ -46,6 +46,7 @@ late(
   "CountQueuingStrategy", "TextDecoderStream", "TextEncoderStream", "CompressionStream", "DecompressionStream",
 );
 late("marsh:performance", "performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure");
+late("marsh:message", "MessageChannel", "MessagePort", "BroadcastChannel");
 late("marsh:deno", "Deno");
 lazyProperty(globalThis, "process", () => lazy("node:process"));
 lazyProperty(globalThis, "Buffer", () => lazy("node:buffer").Buffer);
@@ -65,8 +66,7 @@ define("fetch", function fetch(input, init) {
 define("alert", (message) => console.log(message));
 
 for (const name of [
-  "WebSocket", "XMLHttpRequest", "EventSource", "BroadcastChannel", "MessageChannel",
-  "MessagePort", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
+  "WebSocket", "XMLHttpRequest", "EventSource", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
 ]) {
   define(name, missing(name));
 }

@@ -17,6 +17,7 @@ mod deno_io;
 mod fetch;
 mod limits;
 mod node;
+mod node_io;
 mod server;
 mod streams;
 mod web;
