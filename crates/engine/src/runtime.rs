@@ -33,10 +33,6 @@ struct Inner {
 
 impl ModuleRuntime {
     /// Start the thread and return at once; the module loads there. See [`ModuleRuntime::loaded`].
-    #[expect(
-        clippy::result_large_err,
-        reason = "once per module version; a box would only burden the callers"
-    )]
     pub fn spawn(
         source: Source,
         externals: Vec<External>,

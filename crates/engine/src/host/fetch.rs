@@ -110,7 +110,8 @@ fn build(env: &Env, spec: &ClientSpec, proxies: &[Option<String>]) -> Result<Cli
     let http1 = spec.http1.unwrap_or(true);
     tls.alpn_protocols = [(http2, "h2"), (http1, "http/1.1")]
         .into_iter()
-        .filter_map(|(on, name)| on.then(|| name.as_bytes().to_vec()))
+        .filter(|(on, _)| *on)
+        .map(|(_, name)| name.as_bytes().to_vec())
         .collect();
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls)

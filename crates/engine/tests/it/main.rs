@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,
-    clippy::result_large_err,
     reason = "tests fail by panicking, and prepare files that are nobody's state"
 )]
 
