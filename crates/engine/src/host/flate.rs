@@ -17,6 +17,7 @@ pub(crate) const OPS: &[Op] = &[
     plain("flate.finish", finish),
     plain("flate.drop", drop_flate),
     plain("flate.all", all),
+    plain("flate.crc32", crc32),
 ];
 
 /// Streams in progress, by number.
@@ -167,4 +168,11 @@ fn all(env: &Env, args: &Args) -> HostResult {
     reader.take(limit + 1).read_to_end(&mut out).map_err(|error| failed(&error))?;
     fits(env, out.len())?;
     Ok(Val::Bytes(out))
+}
+
+/// `(bytes, checksum of what came before)`
+fn crc32(_env: &Env, args: &Args) -> HostResult {
+    let mut hasher = crc32fast::Hasher::new_with_initial(args.num(1)? as u32);
+    hasher.update(args.bytes(0)?);
+    Ok(Val::Num(hasher.finalize().into()))
 }

@@ -15,7 +15,10 @@ function networkError(error, url) {
   if (error?.name !== "TypeError" && error?.name !== "InvalidData" && error?.name !== "NotFound") return error;
   const cause = new Error(error.message);
   if (error.code) cause.code = error.code;
-  return new TypeError(`error sending request for url (${url}): ${error.message}`, { cause });
+  const made = new TypeError(`error sending request for url (${url}): ${error.message}`, { cause });
+  // Some look for it here.
+  if (error.code) made.code = error.code;
+  return made;
 }
 
 function authorization(url, headers) {

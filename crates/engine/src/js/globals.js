@@ -66,7 +66,7 @@ define("fetch", function fetch(input, init) {
 define("alert", (message) => console.log(message));
 
 for (const name of [
-  "WebSocket", "XMLHttpRequest", "EventSource", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
+  "WebSocket", "EventSource", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
 ]) {
   define(name, missing(name));
 }

@@ -154,7 +154,13 @@ export class ClientRequest extends Writable {
     this.socket = new Socket(this, this.protocol === "https:");
     this.connection = this.socket;
     setTimeout(() => {
-      if (!this.destroyed) this.emit("socket", this.socket);
+      if (this.destroyed) return;
+      this.emit("socket", this.socket);
+      // The body is not held back for the server's leave, so whoever waits for it has it.
+      if (/^100-continue$/i.test(this.getHeader("expect"))) {
+        this.removeHeader("expect");
+        this.emit("continue");
+      }
     }, 0);
   }
   setHeader(name, value) {

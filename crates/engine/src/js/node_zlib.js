@@ -62,9 +62,10 @@ for (const [name, [format, compress]] of Object.entries(kinds)) {
   }[Class];
   api[`create${Class}`] = (options) => new api[Class](options);
 }
-for (const name of ["brotliCompress", "brotliCompressSync", "brotliDecompress", "brotliDecompressSync", "createBrotliCompress", "createBrotliDecompress", "crc32"]) {
+for (const name of ["brotliCompress", "brotliCompressSync", "brotliDecompress", "brotliDecompressSync", "createBrotliCompress", "createBrotliDecompress"]) {
   api[name] = missing(`zlib.${name}`);
 }
+api.crc32 = (data, before = 0) => host("flate.crc32", plain(data), before);
 api.constants = {
   Z_NO_FLUSH: 0, Z_PARTIAL_FLUSH: 1, Z_SYNC_FLUSH: 2, Z_FULL_FLUSH: 3, Z_FINISH: 4, Z_OK: 0, Z_STREAM_END: 1, Z_BUF_ERROR: -5, Z_DATA_ERROR: -3,
   Z_NO_COMPRESSION: 0, Z_BEST_SPEED: 1, Z_BEST_COMPRESSION: 9, Z_DEFAULT_COMPRESSION: -1, Z_DEFAULT_STRATEGY: 0, BROTLI_OPERATION_FLUSH: 1,

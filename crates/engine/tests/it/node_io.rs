@@ -29,6 +29,7 @@ fn streams() {
          const s = new StringDecoder(); seen.push(s.write(Buffer.from([0xe2, 0x82])) + s.write(Buffer.from([0xac])));
          const big = 'zip '.repeat(50000); const packed = zlib.gzipSync(big); seen.push(zlib.gunzipSync(packed).toString() === big, packed.length < 1000, (await promisify(zlib.inflate)(await promisify(zlib.deflate)('async'))).toString(), zlib.inflateRawSync(zlib.deflateRawSync('raw')).toString());
          seen.push((await text(Readable.from([Buffer.from(big)]).pipe(zlib.createGzip()).pipe(zlib.createGunzip()))) === big, zlib.unzipSync(packed).length);
+         seen.push(zlib.crc32('lo', zlib.crc32('hel')) === zlib.crc32('hello'), zlib.crc32('hello'), String(process));
          try { zlib.gunzipSync('nonsense and nonsense') } catch (error) { seen.push(error.code) }",
     );
     assert_eq!(
@@ -50,6 +51,9 @@ fn streams() {
             "raw",
             true,
             200_000,
+            true,
+            907_060_870,
+            "[object process]",
             "Z_DATA_ERROR"
         ])
     );
