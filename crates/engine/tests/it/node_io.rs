@@ -274,14 +274,15 @@ fn sockets_files_and_lines() {
 #[test]
 fn small_ones() {
     let value = with(
-        "import { AsyncLocalStorage } from 'node:async_hooks'; import { channel, tracingChannel } from 'node:diagnostics_channel'; import qs from 'node:querystring'; import punycode from 'punycode'; import { performance as p } from 'node:perf_hooks'; import { EventEmitter, errorMonitor, on } from 'node:events'; import { isDate } from 'node:util/types';",
+        "import { AsyncLocalStorage } from 'node:async_hooks'; import { channel, tracingChannel } from 'node:diagnostics_channel'; import qs from 'node:querystring'; import punycode from 'punycode'; import { performance as p } from 'node:perf_hooks'; import { EventEmitter, errorMonitor, on } from 'node:events'; import { isDate } from 'node:util/types'; import url, { parse } from 'node:url';",
         "const als = new AsyncLocalStorage(); seen.push(als.run(7, () => als.getStore()), als.getStore() === undefined, await als.run(8, async () => { await null; return als.getStore(); }), als.getStore() === undefined);
          const c = channel('x'); c.subscribe((message) => seen.push(message)); c.publish('told'); seen.push(tracingChannel('y').hasSubscribers);
          seen.push(qs.stringify({ a: [1, 2], b: 'ä &' }), qs.parse('a=1&a=2&b=x+y'), punycode.toASCII('mañana.com'), punycode.toUnicode('xn--maana-pta.com'), punycode.encode('bücher'), typeof p.now(), isDate(new Date()));
          const e = new EventEmitter(); e.on(errorMonitor, () => seen.push('monitored')); try { e.emit('error', new Error('x')) } catch { seen.push('thrown') }
          function Old() { EventEmitter.call(this) } Old.prototype = new EventEmitter(); const a = new Old(), b = new Old(); a.on('x', () => {}); seen.push(b.listenerCount('x'), JSON.stringify(Object.assign({}, a)));
          const { port1, port2 } = new MessageChannel(); port2.onmessage = ({ data }) => { seen.push(data); port2.close(); }; port1.postMessage({ deep: [1] }); await new Promise((resolve) => setTimeout(resolve, 5));
-         const x = new BroadcastChannel('n'), y = new BroadcastChannel('n'); y.onmessage = (event) => seen.push(event.data); x.postMessage('all'); await new Promise((resolve) => setTimeout(resolve, 5)); x.close(); y.close()",
+         const x = new BroadcastChannel('n'), y = new BroadcastChannel('n'); y.onmessage = (event) => seen.push(event.data); x.postMessage('all'); await new Promise((resolve) => setTimeout(resolve, 5)); x.close(); y.close();
+         const u = parse('http://u:p@Host:81/a/b?x=1&x=2#h', true); seen.push([u.auth, u.host, u.hostname, u.port, u.path, u.hash, u.query.x, u.href], parse('/only?q').path, url.format({ protocol: 'https', hostname: 'x', pathname: 'p', query: { a: 1 } }), url.format(new URL('http://y')))",
     );
     assert_eq!(
         value,
@@ -304,7 +305,11 @@ fn small_ones() {
             0,
             "{}",
             { "deep": [1] },
-            "all"
+            "all",
+            ["u:p", "host:81", "host", "81", "/a/b?x=1&x=2", "#h", ["1", "2"], "http://u:p@host:81/a/b?x=1&x=2#h"],
+            "/only?q",
+            "https://x/p?a=1",
+            "http://y/"
         ])
     );
 }
