@@ -162,6 +162,11 @@ pub(crate) struct Env {
     pub(crate) children: host::process::Children,
     pub(crate) digests: host::crypto::Digests,
     pub(crate) decoders: host::text::Decoders,
+    pub(crate) flates: host::flate::Flates,
+    pub(crate) fetches: host::fetch::Fetches,
+    pub(crate) files: host::file::Files,
+    pub(crate) sockets: host::socket::Sockets,
+    pub(crate) alive: host::net::Alive,
     pub(crate) started: std::time::Instant,
     next: AtomicU64,
 }
@@ -181,6 +186,11 @@ impl Env {
             children: Default::default(),
             digests: Default::default(),
             decoders: Default::default(),
+            flates: Default::default(),
+            fetches: Default::default(),
+            files: Default::default(),
+            sockets: Default::default(),
+            alive: Default::default(),
             started: std::time::Instant::now(),
             next: AtomicU64::new(1),
         }

@@ -38,7 +38,19 @@
 //! | load, call, errors, attribution, exit, rejection | `tests/it/calls.rs` |
 //! | no leftover process, no growth, no abort | `tests/lifecycle.rs` |
 //! | compiled code is loaded only if genuine | `tests/it/bytecode.rs` |
-//! | the surface | `tests/it/{deno_files,deno_command,web,node}.rs` |
+//! | the surface | `tests/it/{deno_files,deno_command,deno_io,web,streams,fetch,crypto,node,node_io}.rs` |
+//!
+//! # The surface is loaded when it is used
+//!
+//! A runtime starts with the global object and little else. Streams, fetch, Web Crypto and every node builtin are
+//! modules of their own, compiled once per process and cached on disk, and evaluated on the first use of what they
+//! define. What is foreign in them lies in `vendor/`, each file with its licence beside it.
+//!
+//! # The network
+//!
+//! Every runtime has HTTP clients of its own, and with them its connections; they end with it. Tasks that wait for the
+//! network hold plain data and no JavaScript, and are dropped where they wait when their runtime goes (`host/net.rs`).
+//! TLS trusts Mozilla's roots, the system's, and what `DENO_CERT`, `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` name.
 
 mod api;
 mod bytecode;

@@ -24,12 +24,21 @@ static MODULES: &[(&str, &str)] = modules! {
     "marsh:text" => "text.js",
     "marsh:url" => "url.js",
     "marsh:crypto" => "crypto.js",
+    "marsh:subtle" => "subtle.js",
+    "marsh:node_crypto_keys" => "node_crypto_keys.js",
     "marsh:clone" => "clone.js",
     "marsh:blob" => "blob.js",
+    "marsh:streams" => "streams.js",
+    "marsh:web_streams" => "../../vendor/web_streams.js",
+    "marsh:body" => "body.js",
+    "marsh:form_data" => "form_data.js",
+    "marsh:request" => "request.js",
+    "marsh:fetch" => "fetch.js",
     "marsh:headers" => "headers.js",
     "marsh:performance" => "performance.js",
     "marsh:deno" => "deno.js",
     "marsh:deno_fs" => "deno_fs.js",
+    "marsh:deno_io" => "deno_io.js",
     "marsh:deno_command" => "deno_command.js",
     "node:path" => "node_path.js",
     "node:path/posix" => "node_path_posix.js",
@@ -48,6 +57,33 @@ static MODULES: &[(&str, &str)] = modules! {
     "node:tty" => "node_tty.js",
     "node:timers" => "node_timers.js",
     "node:timers/promises" => "node_timers_promises.js",
+    "marsh:message" => "message.js",
+    "marsh:buffer" => "../../vendor/buffer.js",
+    "marsh:string_decoder" => "../../vendor/string_decoder.js",
+    "marsh:readable_stream" => "../../vendor/readable_stream.js",
+    "marsh:node_http_client" => "node_http_client.js",
+    "node:string_decoder" => "node_string_decoder.js",
+    "node:stream" => "node_stream.js",
+    "node:stream/promises" => "node_stream_promises.js",
+    "node:stream/web" => "node_stream_web.js",
+    "node:stream/consumers" => "node_stream_consumers.js",
+    "node:zlib" => "node_zlib.js",
+    "node:http" => "node_http.js",
+    "node:https" => "node_https.js",
+    "node:child_process" => "node_child_process.js",
+    "marsh:node_fs_open" => "node_fs_open.js",
+    "node:net" => "node_net.js",
+    "node:tls" => "node_tls.js",
+    "node:async_hooks" => "node_async_hooks.js",
+    "node:diagnostics_channel" => "node_diagnostics_channel.js",
+    "node:querystring" => "node_querystring.js",
+    "node:punycode" => "node_punycode.js",
+    "node:readline" => "node_readline.js",
+    "node:readline/promises" => "node_readline_promises.js",
+    "node:perf_hooks" => "node_perf_hooks.js",
+    "node:dns" => "node_dns.js",
+    "node:dns/promises" => "node_dns_promises.js",
+    "node:util/types" => "node_util_types.js",
 };
 
 /// Every builtin of Node; what has no module above gets one whose use throws (`node_missing.rs`).
@@ -123,8 +159,10 @@ static SURFACE_DIGEST: LazyLock<String> = LazyLock::new(|| {
     for (name, code) in MODULES {
         digest.update(name);
         digest.update([0]);
-        digest.update(code);
-        digest.update([0]);
+        // What is vendored and large names its version in its first lines; reading all of it would cost every start.
+        let told = if code.len() > 48 << 10 { &code.as_bytes()[..256] } else { code.as_bytes() };
+        digest.update(told);
+        digest.update(code.len().to_le_bytes());
     }
     crate::bytecode::hex(&digest.finalize())
 });

@@ -105,3 +105,56 @@ fn a_runtime_can_be_closed_from_its_own_callback() {
     runtime.call("a".to_owned(), "run".to_owned(), "{}".to_owned(), done);
     assert_eq!(receiver.recv_timeout(common::PATIENCE).unwrap(), "1");
 }
+
+#[test]
+fn open_connections_files_and_streams_end_with_their_runtime() {
+    // Accepts, and never says a word.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                drop(std::io::copy(&mut stream, &mut std::io::sink()));
+            });
+        }
+    });
+    let fixture = Fixture::new();
+    let code = "
+        import { createReadStream } from 'node:fs'; import { PassThrough } from 'node:stream'; import http from 'node:http';
+        export const run = async ({ port }) => {
+            const base = `http://127.0.0.1:${port}/`;
+            const pending = fetch(base); fetch(base, { method: 'POST', body: new ReadableStream({ pull() { return new Promise(() => {}); } }) });
+            http.get(base).on('error', () => {}); AbortSignal.timeout(1e6).addEventListener('abort', () => {});
+            const conn = await Deno.connect({ port }); conn.read(new Uint8Array(8)); const other = await Deno.connect({ port }); other.readable.getReader().read();
+            const file = await Deno.open('f', { create: true, write: true }); createReadStream('f').pipe(new PassThrough());
+            const zip = new CompressionStream('gzip'); zip.writable.getWriter().write(new Uint8Array(1e5));
+            await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
+            globalThis.kept = [pending, conn, other, file, zip, new Response('x').body, structuredClone(1)];
+            console.log('ready'); await pending;
+        };";
+    let mut early = (0, 0);
+    for round in 0..60 {
+        let runtime = fixture.load(code);
+        let id = format!("c{round}");
+        let call = begin(&runtime, &id, "run", json!({ "port": port }));
+        fixture.until("the call runs", |fixture| !fixture.lines(&id, "stdout").is_empty());
+        if round % 2 == 0 {
+            runtime.close();
+        } else {
+            drop(runtime);
+        }
+        assert!(call.wait().is_err());
+        if round == 20 {
+            early = (rss_kib(), descriptors());
+        }
+    }
+    fixture.until("every runtime thread is gone", |_| threads("marsh-js") == 0);
+    fixture.until("every connection is closed", |_| descriptors() <= early.1);
+    let grown = rss_kib() - early.0;
+    assert!(grown < 6 * 1024, "{grown} KiB in 40 runtimes");
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}

@@ -1,10 +1,11 @@
-//! Digests and random bytes, by sha1, sha2 and the kernel.
+//! Digests and random bytes, by md5, sha1, sha2 and the kernel.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
 
@@ -23,7 +24,9 @@ pub(crate) type Digests = Mutex<HashMap<u64, Hash>>;
 
 #[derive(Clone)]
 pub(crate) enum Hash {
+    Md5(Md5),
     Sha1(Sha1),
+    Sha224(Sha224),
     Sha256(Sha256),
     Sha384(Sha384),
     Sha512(Sha512),
@@ -32,6 +35,8 @@ pub(crate) enum Hash {
 impl Hash {
     fn new(name: &str) -> Result<Hash, HostError> {
         match name.to_ascii_lowercase().replace('-', "").as_str() {
+            "md5" => Ok(Hash::Md5(Md5::new())),
+            "sha224" => Ok(Hash::Sha224(Sha224::new())),
             "sha1" => Ok(Hash::Sha1(Sha1::new())),
             "sha256" => Ok(Hash::Sha256(Sha256::new())),
             "sha384" => Ok(Hash::Sha384(Sha384::new())),
@@ -42,6 +47,8 @@ impl Hash {
 
     fn update(&mut self, bytes: &[u8]) {
         match self {
+            Hash::Md5(hash) => hash.update(bytes),
+            Hash::Sha224(hash) => hash.update(bytes),
             Hash::Sha1(hash) => hash.update(bytes),
             Hash::Sha256(hash) => hash.update(bytes),
             Hash::Sha384(hash) => hash.update(bytes),
@@ -51,6 +58,8 @@ impl Hash {
 
     fn finish(self) -> Vec<u8> {
         match self {
+            Hash::Md5(hash) => hash.finalize().to_vec(),
+            Hash::Sha224(hash) => hash.finalize().to_vec(),
             Hash::Sha1(hash) => hash.finalize().to_vec(),
             Hash::Sha256(hash) => hash.finalize().to_vec(),
             Hash::Sha384(hash) => hash.finalize().to_vec(),

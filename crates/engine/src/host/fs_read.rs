@@ -54,7 +54,7 @@ fn lstat(env: &Env, args: &Args) -> HostResult {
     meta.map(|meta| describe(&meta)).map_err(|error| errors::io(&error, &format!("lstat '{path}'")))
 }
 
-fn describe(meta: &Metadata) -> Val {
+pub(crate) fn describe(meta: &Metadata) -> Val {
     let kind = meta.file_type();
     let millis = |seconds: i64, nanos: i64| Val::Num(seconds as f64 * 1e3 + (nanos as f64 / 1e6).floor());
     let born = meta.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());

@@ -323,17 +323,46 @@ fn close_stdin(env: &Env, args: &Args) -> HostResult {
     Ok(Val::Undefined)
 }
 
-/// `(child)`: close its input, and collect what it writes until it ends.
+/// `(child, input?, time limit in ms?, signal then)`: write its input and close it, and collect what it writes until it
+/// ends. All at once, as it may well write before it has read everything.
 fn output(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> {
     let mut child = find(env, &args)?;
     let limit = env.shared.heap.limit();
+    let input = if args.is_none(1) { Vec::new() } else { args.bytes(1)?.to_vec() };
+    let patience = if args.is_none(2) { None } else { Some(args.num(2)?).filter(|ms| *ms > 0.0) };
+    let last = signal(args.opt_str(3).unwrap_or("SIGTERM"))?;
+    let (shared, pgid) = (env.shared.clone(), child.pgid);
+    let Child { stdin, stdout, stderr, .. } = child.clone();
     crate::io::handle()?.spawn(async move {
-        *child.stdin.lock().await = None;
-        let (stdout, stderr) = tokio::join!(collect(&child.stdout, limit), collect(&child.stderr, limit));
+        let feed = async {
+            let mut pipe = stdin.lock().await;
+            if let Some(open) = pipe.as_mut() {
+                // A child that does not read to the end is not in error.
+                drop(open.write_all(&input).await);
+            }
+            *pipe = None;
+        };
+        let work = async { tokio::join!(feed, collect(&stdout, limit), collect(&stderr, limit)) };
+        tokio::pin!(work);
+        let mut late = false;
+        let ((), said, complained) = match patience {
+            None => work.await,
+            Some(ms) => {
+                let wait = std::time::Duration::from_secs_f64((ms / 1e3).clamp(0.0, 1e9));
+                match tokio::time::timeout(wait, &mut work).await {
+                    Ok(all) => all,
+                    Err(_) => {
+                        late = shared.signal_child(pgid, last);
+                        work.await
+                    }
+                }
+            }
+        };
         let mut fields = describe(ended(&mut child).await);
         done.done((|| {
-            fields.push(("stdout", Val::Bytes(stdout?)));
-            fields.push(("stderr", Val::Bytes(stderr?)));
+            fields.push(("stdout", Val::Bytes(said?)));
+            fields.push(("stderr", Val::Bytes(complained?)));
+            fields.push(("late", Val::Bool(late)));
             Ok(Val::Map(fields))
         })());
     });

@@ -12,6 +12,7 @@ pub(crate) const OPS: &[Op] = &[
     plain("url.encode", encode),
     plain("url.toPath", to_path),
     plain("url.fromPath", from_path),
+    plain("url.unescape", unescape),
 ];
 
 fn parts(url: &Url) -> Val {
@@ -103,4 +104,26 @@ fn to_path(_env: &Env, args: &Args) -> HostResult {
 fn from_path(env: &Env, args: &Args) -> HostResult {
     let url = Url::from_file_path(env.path(args.str(0)?));
     url.map(|url| Val::Str(url.into())).map_err(|()| HostError::type_error("Must be an absolute path"))
+}
+
+/// `%41` to `A`, as bytes.
+fn unescape(_env: &Env, args: &Args) -> HostResult {
+    let text = args.bytes(0)?;
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let hex = text.get(at + 1..at + 3).filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        let hex = hex.and_then(|hex| std::str::from_utf8(hex).ok());
+        match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(value)) => {
+                out.push(value);
+                at += 3;
+            }
+            _ => {
+                out.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    Ok(Val::Bytes(out))
 }

@@ -1,21 +1,9 @@
-// Web Crypto: randomness and digests. The rest of SubtleCrypto says that it is missing.
+// Web Crypto: randomness. What subtle does is loaded when it is first asked for.
 
 import { call as host, lazy, register } from "marsh:core";
-import { missing } from "marsh:unsupported";
-
-export class SubtleCrypto {
-  async digest(algorithm, data) {
-    const name = typeof algorithm === "string" ? algorithm : algorithm?.name;
-    return host("crypto.digest", String(name), lazy("marsh:text").bytesOf(data)).buffer;
-  }
-}
-for (const name of ["encrypt", "decrypt", "sign", "verify", "generateKey", "deriveKey", "deriveBits", "importKey", "exportKey", "wrapKey", "unwrapKey"]) {
-  SubtleCrypto.prototype[name] = missing(`crypto.subtle.${name}`);
-}
 
 export class Crypto {
-  #subtle = new SubtleCrypto();
-  get subtle() { return this.#subtle; }
+  get subtle() { return lazy("marsh:subtle").subtle; }
   getRandomValues(array) {
     if (!ArrayBuffer.isView(array) || array instanceof Float32Array || array instanceof Float64Array || array instanceof DataView) {
       throw new DOMException("getRandomValues takes an integer typed array", "TypeMismatchError");
@@ -31,6 +19,5 @@ export class Crypto {
 }
 
 export const crypto = new Crypto();
-const CryptoKey = missing("CryptoKey");
 
-register("marsh:crypto", { crypto, Crypto, SubtleCrypto, CryptoKey });
+register("marsh:crypto", { crypto, Crypto });

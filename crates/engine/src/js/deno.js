@@ -78,13 +78,19 @@ for (const name of [
 }
 
 for (const name of [
-  "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface", "FsFile", "HttpClient",
+  "FsFile", "open", "openSync", "create", "createSync", "SeekMode", "connect", "connectTls", "startTls", "resolveDns",
+]) {
+  lazyProperty(Deno, name, () => lazy("marsh:deno_io")[name], true);
+}
+for (const name of ["createHttpClient", "HttpClient"]) lazyProperty(Deno, name, () => lazy("marsh:fetch")[name], true);
+for (const name of [
+  "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface",
   "Listener", "PermissionStatus", "Permissions", "Process", "QuicEndpoint", "QuicIncoming", "QuicListener", "Kv", "AtomicOperation", "KvU64",
-  "bench", "chdir", "chown", "chownSync", "close", "connect", "connectQuic", "connectTls", "consoleSize", "create",
-  "createHttpClient", "createSync", "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
-  "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "open", "openKv", "openSync",
-  "osUptime", "read", "resolveDns", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
-  "spawnAndWaitSync", "startTls", "systemMemoryInfo", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
+  "bench", "chdir", "chown", "chownSync", "close", "connectQuic", "consoleSize",
+  "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
+  "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "openKv",
+  "osUptime", "read", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
+  "spawnAndWaitSync", "systemMemoryInfo", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
   "watchFs", "write",
 ]) {
   Deno[name] = missing(`Deno.${name}`);

@@ -60,79 +60,31 @@ function tie(signal, id) {
   return () => signal.removeEventListener("abort", abort);
 }
 
-class Reader {
-  #id;
-  #stream;
-  #taken = false;
-  constructor(id, stream) {
-    this.#id = id;
-    this.#stream = stream;
-  }
-  async *[Symbol.asyncIterator]() {
-    this.#take();
-    for (;;) {
-      const chunk = await start("process.read", this.#id, this.#stream);
-      if (chunk === null) return;
-      yield chunk;
-    }
-  }
-  #take() {
-    if (this.#taken) throw new TypeError("ReadableStream is locked");
-    this.#taken = true;
-  }
-  get locked() { return this.#taken; }
-  getReader() {
-    this.#take();
-    return {
-      read: async () => {
-        const value = await start("process.read", this.#id, this.#stream);
-        return value === null ? { value: undefined, done: true } : { value, done: false };
-      },
-      releaseLock: () => { this.#taken = false; },
-      cancel: async () => {},
-    };
-  }
-  async #all() {
-    const chunks = [];
-    for await (const chunk of this) chunks.push(chunk);
-    return new (lazy("marsh:blob").Blob)(chunks);
-  }
-  async text() { return (await this.#all()).text(); }
-  async json() { return JSON.parse(await this.text()); }
-  async bytes() { return (await this.#all()).bytes(); }
-  async arrayBuffer() { return (await this.#all()).arrayBuffer(); }
-  async cancel() { this.#take(); }
+let Reader;
+function reader(id, stream) {
+  const { readableOf, ReadableStream, collect } = lazy("marsh:streams");
+  Reader ??= class SubprocessReadableStream extends ReadableStream {
+    async bytes() { return collect(this); }
+    async arrayBuffer() { return (await this.bytes()).slice().buffer; }
+    async text() { return new (lazy("marsh:text").TextDecoder)().decode(await this.bytes()); }
+    async json() { return JSON.parse(await this.text()); }
+  };
+  return readableOf(() => start("process.read", id, stream), undefined, Reader);
 }
-for (const name of ["pipeTo", "pipeThrough", "tee"]) Reader.prototype[name] = missing(`ReadableStream.${name}`);
 
-class Writer {
-  #id;
-  #taken = false;
-  constructor(id) { this.#id = id; }
-  get locked() { return this.#taken; }
-  async close() { call("process.closeStdin", this.#id); }
-  async abort() { call("process.closeStdin", this.#id); }
-  getWriter() {
-    if (this.#taken) throw new TypeError("WritableStream is locked");
-    this.#taken = true;
-    const id = this.#id;
-    let last = Promise.resolve();
-    return {
-      ready: Promise.resolve(undefined),
-      write: (chunk) => (last = start("process.write", id, typeof chunk === "string" ? chunk : lazy("marsh:text").bytesOf(chunk))),
-      close: async () => {
-        await last;
-        call("process.closeStdin", id);
-      },
-      abort: async () => call("process.closeStdin", id),
-      releaseLock: () => { this.#taken = false; },
-    };
-  }
+function writer(id) {
+  const { WritableStream, chunkBytes } = lazy("marsh:streams");
+  const close = () => call("process.closeStdin", id);
+  return new WritableStream({
+    write: (chunk) => start("process.write", id, typeof chunk === "string" ? chunk : chunkBytes(chunk)),
+    close,
+    abort: close,
+  });
 }
 
 export class ChildProcess {
   #id;
-  #streams;
+  #streams = {};
   #kinds;
   #status;
   constructor(program, options) {
@@ -145,15 +97,10 @@ export class ChildProcess {
     const untie = tie(options.signal, id);
     this.#status = start("process.wait", id).finally(untie);
     this.#status.catch(() => {});
-    this.#streams = {
-      stdin: options.stdin === "piped" ? new Writer(id) : null,
-      stdout: options.stdout === "piped" ? new Reader(id, "stdout") : null,
-      stderr: options.stderr === "piped" ? new Reader(id, "stderr") : null,
-    };
   }
   #stream(name) {
-    if (!this.#streams[name]) throw new TypeError(`Cannot get '${name}': '${name}' is not piped`);
-    return this.#streams[name];
+    if (this.#kinds[name] !== "piped") throw new TypeError(`Cannot get '${name}': '${name}' is not piped`);
+    return (this.#streams[name] ??= name === "stdin" ? writer(this.#id) : reader(this.#id, name));
   }
   get stdin() { return this.#stream("stdin"); }
   get stdout() { return this.#stream("stdout"); }

@@ -32,11 +32,21 @@ for (const [name, value] of Object.entries(classes)) define(name, value);
 
 late("marsh:text", "TextEncoder", "TextDecoder", "atob", "btoa");
 late("marsh:url", "URL", "URLSearchParams");
-late("marsh:crypto", "crypto", "Crypto", "SubtleCrypto", "CryptoKey");
+late("marsh:crypto", "crypto", "Crypto");
+late("marsh:subtle", "SubtleCrypto", "CryptoKey");
 late("marsh:clone", "structuredClone");
-late("marsh:blob", "Blob", "File", "FormData");
+late("marsh:blob", "Blob", "File");
+late("marsh:form_data", "FormData");
+late("marsh:request", "Request", "Response");
 late("marsh:headers", "Headers");
+late(
+  "marsh:streams", "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest",
+  "ReadableStreamDefaultController", "ReadableByteStreamController", "WritableStream", "WritableStreamDefaultWriter",
+  "WritableStreamDefaultController", "TransformStream", "TransformStreamDefaultController", "ByteLengthQueuingStrategy",
+  "CountQueuingStrategy", "TextDecoderStream", "TextEncoderStream", "CompressionStream", "DecompressionStream",
+);
 late("marsh:performance", "performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure");
+late("marsh:message", "MessageChannel", "MessagePort", "BroadcastChannel");
 late("marsh:deno", "Deno");
 lazyProperty(globalThis, "process", () => lazy("node:process"));
 lazyProperty(globalThis, "Buffer", () => lazy("node:buffer").Buffer);
@@ -46,13 +56,17 @@ lazyProperty(globalThis, "navigator", () => {
     userAgent: "marsh", hardwareConcurrency: cpus, language: "en-US", languages: Object.freeze(["en-US"]), platform: os,
   });
 });
+define("fetch", function fetch(input, init) {
+  try {
+    return lazy("marsh:fetch").fetch(input, init);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+});
 define("alert", (message) => console.log(message));
 
 for (const name of [
-  "fetch", "Request", "Response", "WebSocket", "XMLHttpRequest", "EventSource", "BroadcastChannel", "MessageChannel",
-  "MessagePort", "Worker", "URLPattern", "ReadableStream", "WritableStream", "TransformStream", "TextDecoderStream",
-  "TextEncoderStream", "CompressionStream", "DecompressionStream", "ByteLengthQueuingStrategy",
-  "CountQueuingStrategy", "FileReader", "ImageData", "prompt", "confirm",
+  "WebSocket", "EventSource", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
 ]) {
   define(name, missing(name));
 }

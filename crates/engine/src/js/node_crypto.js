@@ -1,17 +1,17 @@
-// node:crypto: randomness and hashes. The rest says that it is missing.
+// node:crypto: randomness and hashes here, keys and ciphers in node_crypto_keys.js. The rest says that it is missing.
 
-import { call as host, lazy, register } from "marsh:core";
+import { call as host, register } from "marsh:core";
 import { Buffer } from "node:buffer";
 import { missing } from "marsh:unsupported";
+import * as keys from "marsh:node_crypto_keys";
 
-const bytesOf = (data, encoding) => (typeof data === "string" ? Buffer.from(data, encoding) : lazy("marsh:text").bytesOf(data));
-const show = (bytes, encoding) => (encoding && encoding !== "buffer" ? Buffer.from(bytes).toString(encoding) : Buffer.from(bytes));
+const { bytesOf, plain, show } = keys;
 
 export class Hash {
   #id;
   constructor(algorithm, id) { this.#id = id ?? host("crypto.hash", String(algorithm)); }
   update(data, encoding) {
-    host("crypto.update", this.#id, new Uint8Array(bytesOf(data, encoding)));
+    host("crypto.update", this.#id, plain(data, encoding));
     return this;
   }
   digest(encoding) { return show(host("crypto.finish", this.#id), encoding); }
@@ -46,13 +46,28 @@ export function timingSafeEqual(a, b) {
   for (let at = 0; at < x.length; at++) difference |= x[at] ^ y[at];
   return difference === 0;
 }
-export const getHashes = () => ["sha1", "sha256", "sha384", "sha512"];
+export const getHashes = () => ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
 export const webcrypto = globalThis.crypto;
-export const subtle = webcrypto.subtle;
+export const { subtle } = webcrypto;
 export const getRandomValues = (array) => webcrypto.getRandomValues(array);
+export const getCiphers = () => ["128", "192", "256"].flatMap((bits) => ["cbc", "ctr", "gcm"].map((mode) => `aes-${bits}-${mode}`));
+export const getCurves = () => ["prime256v1", "secp384r1"];
+export function randomFill(array, ...rest) {
+  const callback = rest.pop();
+  queueMicrotask(() => callback(null, randomFillSync(array)));
+}
+export {
+  KeyObject, createPrivateKey, createPublicKey, createSecretKey, Hmac, createHmac, constants, sign, verify,
+  Sign, Verify, createSign, createVerify, createCipheriv, createDecipheriv, pbkdf2Sync, pbkdf2, hkdfSync,
+  hkdf, scryptSync, scrypt, generateKeyPairSync, generateKeyPair
+} from "marsh:node_crypto_keys";
 const absent = {};
-for (const name of ["createHmac", "createSign", "createVerify", "createPrivateKey", "createPublicKey", "createSecretKey", "createCipheriv", "createDecipheriv", "sign", "verify", "scrypt", "scryptSync", "pbkdf2", "pbkdf2Sync", "hkdf", "hkdfSync", "generateKeyPair", "generateKeyPairSync", "X509Certificate", "KeyObject", "createDiffieHellman", "createECDH", "publicEncrypt", "privateDecrypt"]) {
+for (const name of ["X509Certificate", "createDiffieHellman", "createECDH", "publicEncrypt", "publicDecrypt", "privateEncrypt", "privateDecrypt", "diffieHellman", "generateKey", "generateKeySync", "checkPrime", "ECDH", "DiffieHellman"]) {
   absent[name] = missing(`crypto.${name}`);
 }
-export const { createHmac, createSign, createVerify, createPrivateKey, createPublicKey, createSecretKey, createCipheriv, createDecipheriv, sign, verify, scrypt, scryptSync, pbkdf2, pbkdf2Sync, hkdf, hkdfSync, generateKeyPair, generateKeyPairSync, X509Certificate, KeyObject, createDiffieHellman, createECDH, publicEncrypt, privateDecrypt } = absent;
-export default register("node:crypto", { Hash, createHash, hash, randomUUID, randomBytes, randomFillSync, randomInt, timingSafeEqual, getHashes, webcrypto, subtle, getRandomValues, ...absent });
+export const { X509Certificate, createDiffieHellman, createECDH, publicEncrypt, publicDecrypt, privateEncrypt, privateDecrypt, diffieHellman, generateKey, generateKeySync, checkPrime, ECDH, DiffieHellman } = absent;
+const { bytesOf: _bytes, plain: _plain, show: _show, secretBytes: _secret, ...shared } = keys;
+export default register("node:crypto", {
+  ...absent, ...shared, Hash, createHash, hash, randomUUID, randomBytes, randomFill, randomFillSync, randomInt, timingSafeEqual, getHashes, getCiphers,
+  getCurves, webcrypto, subtle, getRandomValues,
+});

@@ -2,15 +2,16 @@
 
 import { register } from "marsh:core";
 import promisesDefault, * as promises from "node:fs/promises";
+import * as opened from "marsh:node_fs_open";
 import { missing } from "marsh:unsupported";
 
 const D = globalThis.Deno;
-const { bytesOf, entries, read, Stats, writing } = promises;
+const { bytesOf, entries, read: show, Stats, writing } = promises;
 export const constants = promises.constants;
 export { Stats };
 export const Dirent = promises.Dirent;
 
-export const readFileSync = (path, options) => read(D.readFileSync(path), options);
+export const readFileSync = (path, options) => show(D.readFileSync(path), options);
 export const writeFileSync = (path, data, options) => D.writeFileSync(path, bytesOf(data, options), writing(options));
 export const appendFileSync = (path, data, options) => D.writeFileSync(path, bytesOf(data, options), { ...writing(options), append: true });
 const statOr = (stat) => (path, options) => {
@@ -72,13 +73,18 @@ export const { readFile, writeFile, appendFile, stat, lstat, access, mkdir, rmdi
 export const exists = (path, callback) => callback(existsSync(path));
 
 const absent = {};
-for (const name of ["createReadStream", "createWriteStream", "open", "openSync", "close", "closeSync", "read", "readSync", "write", "writeSync", "fstat", "fstatSync", "fsync", "fsyncSync", "watch", "watchFile", "unwatchFile", "opendir", "opendirSync", "cp", "cpSync", "chown", "chownSync", "ReadStream", "WriteStream"]) {
+for (const name of ["watch", "watchFile", "unwatchFile", "opendir", "opendirSync", "cp", "cpSync", "chown", "chownSync", "lchown", "lchownSync", "fchmod", "fchmodSync", "statfs", "statfsSync", "lutimes", "lutimesSync"]) {
   absent[name] = missing(`fs.${name}`);
 }
-export const { createReadStream, createWriteStream, open, openSync, close, closeSync, readSync, write, writeSync, fstat, fstatSync, fsync, fsyncSync, watch, watchFile, unwatchFile, opendir, opendirSync, cp, cpSync, chown, chownSync, ReadStream, WriteStream } = absent;
+export const { watch, watchFile, unwatchFile, opendir, opendirSync, cp, cpSync, chown, chownSync, lchown, lchownSync, fchmod, fchmodSync, statfs, statfsSync, lutimes, lutimesSync } = absent;
+const { FileHandle: _handle, openHandle: _open, ...descriptors } = opened;
+export {
+  ReadStream, WriteStream, close, closeSync, createReadStream, createWriteStream, fstat, fstatSync, fsync, fsyncSync, ftruncate, ftruncateSync,
+  open, openSync, read, readSync, write, writeSync,
+} from "marsh:node_fs_open";
 export { promisesDefault as promises };
 export default register("node:fs", {
-  ...later, ...absent, constants, Stats, Dirent, promises: promisesDefault, exists, existsSync, readFileSync, writeFileSync, appendFileSync, statSync,
+  ...later, ...absent, ...descriptors, constants, Stats, Dirent, promises: promisesDefault, exists, existsSync, readFileSync, writeFileSync, appendFileSync, statSync,
   lstatSync, accessSync, mkdirSync, rmdirSync, unlinkSync, rmSync, readdirSync, renameSync, copyFileSync, chmodSync, realpathSync, readlinkSync,
   symlinkSync, linkSync, truncateSync, utimesSync, mkdtempSync,
 });

@@ -1,6 +1,6 @@
 // node:fs/promises, thin over the Deno functions.
 
-import { register } from "marsh:core";
+import { lazy, register } from "marsh:core";
 import { Buffer } from "node:buffer";
 import { missing } from "marsh:unsupported";
 
@@ -81,7 +81,8 @@ export const mkdtemp = async (prefix) => {
   await D.mkdir(path, { mode: 0o700 });
   return path;
 };
-export const open = missing("fs.promises.open");
+// The module for open files needs this one, so it is loaded on first use.
+export const open = (...args) => (lazy("node:fs"), lazy("marsh:node_fs_open").openHandle(...args));
 export const opendir = missing("fs.promises.opendir");
 export const watch = missing("fs.promises.watch");
 export const cp = missing("fs.promises.cp");

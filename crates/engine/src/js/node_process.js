@@ -78,6 +78,7 @@ const process = Object.assign(new EventEmitter(), {
   chdir: missing("process.chdir"), binding: missing("process.binding"),
 });
 Object.defineProperty(process, "stdin", { get: missing("process.stdin"), enumerable: false });
+Object.defineProperty(process, Symbol.toStringTag, { value: "process", configurable: true });
 export const on = process.on.bind(process);
 export const once = process.once.bind(process);
 export const off = process.off.bind(process);

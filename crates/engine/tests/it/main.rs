@@ -9,8 +9,14 @@
 mod bytecode;
 mod calls;
 mod common;
+mod crypto;
 mod deno_command;
 mod deno_files;
+mod deno_io;
+mod fetch;
 mod limits;
 mod node;
+mod node_io;
+mod server;
+mod streams;
 mod web;

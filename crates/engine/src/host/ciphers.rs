@@ -1,0 +1,276 @@
+//! What keys do: signatures, HMAC, AES, key derivation; over RustCrypto.
+
+use std::sync::Arc;
+
+use aes::cipher::block_padding::{NoPadding, Pkcs7};
+use aes::cipher::{BlockDecryptMut, BlockEncryptMut, KeyInit, KeyIvInit, StreamCipher};
+use aes::{Aes128, Aes192, Aes256};
+use aes_gcm::AesGcm;
+use aes_gcm::aead::consts::{U12, U16};
+use aes_gcm::aead::{Aead, Payload};
+use ed25519_dalek::Signer as _;
+use hmac::{Hmac, Mac};
+use md5::Md5;
+use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
+use rsa::rand_core::OsRng;
+use rsa::{Pkcs1v15Sign, Pss};
+use sha1::Sha1;
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+
+use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, plain, start};
+use crate::host::keys::{Private, Public};
+
+pub(crate) const OPS: &[Op] = &[
+    plain("crypto.sign", sign),
+    plain("crypto.verify", verify),
+    plain("crypto.hmac", hmac),
+    plain("crypto.cipher", cipher),
+    start("crypto.derive", derive),
+];
+
+fn failed(error: impl std::fmt::Display) -> HostError {
+    HostError::new("DOMException:OperationError", error.to_string())
+}
+
+/// Run `$body` with `$D` as the digest of that name.
+macro_rules! with_hash {
+    ($name:expr, $D:ident => $body:expr) => {{
+        let name: &str = $name;
+        match name.to_ascii_lowercase().replace('-', "").as_str() {
+            "md5" => {
+                type $D = Md5;
+                $body
+            }
+            "sha1" => {
+                type $D = Sha1;
+                $body
+            }
+            "sha224" => {
+                type $D = Sha224;
+                $body
+            }
+            "sha256" => {
+                type $D = Sha256;
+                $body
+            }
+            "sha384" => {
+                type $D = Sha384;
+                $body
+            }
+            "sha512" => {
+                type $D = Sha512;
+                $body
+            }
+            _ => Err(HostError::unsupported(&format!("the digest '{name}'"))),
+        }
+    }};
+}
+
+/// `(scheme, hash, PKCS#8, data, salt length)`; a scheme is "pkcs1", "pss", "ecdsa", "ecdsa-der" or "ed25519".
+fn sign(_env: &Env, args: &Args) -> HostResult {
+    let (scheme, hash, data) = (args.str(0)?, args.str(1)?, args.bytes(3)?);
+    let signature = match (Private::from_pkcs8(args.bytes(2)?)?, scheme) {
+        (Private::Rsa(key), "pkcs1") => with_hash!(hash, D => {
+            key.sign_with_rng(&mut OsRng, Pkcs1v15Sign::new::<D>(), &D::digest(data)).map_err(failed)
+        })?,
+        (Private::Rsa(key), "pss") => with_hash!(hash, D => {
+            let salt = args.num(4).map_or(<D as Digest>::output_size(), |salt| salt as usize);
+            key.sign_with_rng(&mut OsRng, Pss::new_blinded_with_salt::<D>(salt), &D::digest(data)).map_err(failed)
+        })?,
+        (Private::P256(key), "ecdsa" | "ecdsa-der") => {
+            let signature: p256::ecdsa::Signature = with_hash!(hash, D => {
+                p256::ecdsa::SigningKey::from(&key).sign_prehash(&D::digest(data)).map_err(failed)
+            })?;
+            if scheme == "ecdsa" { signature.to_vec() } else { signature.to_der().as_bytes().to_vec() }
+        }
+        (Private::P384(key), "ecdsa" | "ecdsa-der") => {
+            let signature: p384::ecdsa::Signature = with_hash!(hash, D => {
+                p384::ecdsa::SigningKey::from(key).sign_prehash(&D::digest(data)).map_err(failed)
+            })?;
+            if scheme == "ecdsa" { signature.to_vec() } else { signature.to_der().as_bytes().to_vec() }
+        }
+        (Private::Ed(key), "ed25519") => key.sign(data).to_bytes().to_vec(),
+        _ => return Err(mismatch()),
+    };
+    Ok(Val::Bytes(signature))
+}
+
+fn mismatch() -> HostError {
+    HostError::new("DOMException:InvalidAccessError", "the key is not one for this algorithm")
+}
+
+/// `(scheme, hash, SPKI, signature, data, salt length)`
+fn verify(_env: &Env, args: &Args) -> HostResult {
+    let (scheme, hash, signature, data) = (args.str(0)?, args.str(1)?, args.bytes(3)?, args.bytes(4)?);
+    let good = match (Public::from_spki(args.bytes(2)?)?, scheme) {
+        (Public::Rsa(key), "pkcs1") => with_hash!(hash, D => {
+            Ok(key.verify(Pkcs1v15Sign::new::<D>(), &D::digest(data), signature).is_ok())
+        })?,
+        (Public::Rsa(key), "pss") => with_hash!(hash, D => {
+            let salt = args.num(5).map_or(<D as Digest>::output_size(), |salt| salt as usize);
+            Ok(key.verify(Pss::new_with_salt::<D>(salt), &D::digest(data), signature).is_ok())
+        })?,
+        (Public::P256(key), "ecdsa" | "ecdsa-der") => {
+            let read = if scheme == "ecdsa" {
+                p256::ecdsa::Signature::from_slice(signature)
+            } else {
+                p256::ecdsa::Signature::from_der(signature)
+            };
+            let key = p256::ecdsa::VerifyingKey::from(&key);
+            with_hash!(hash, D => {
+                Ok(read.is_ok_and(|read| key.verify_prehash(&D::digest(data), &read).is_ok()))
+            })?
+        }
+        (Public::P384(key), "ecdsa" | "ecdsa-der") => {
+            let read = if scheme == "ecdsa" {
+                p384::ecdsa::Signature::from_slice(signature)
+            } else {
+                p384::ecdsa::Signature::from_der(signature)
+            };
+            let key = p384::ecdsa::VerifyingKey::from(&key);
+            with_hash!(hash, D => {
+                Ok(read.is_ok_and(|read| key.verify_prehash(&D::digest(data), &read).is_ok()))
+            })?
+        }
+        (Public::Ed(key), "ed25519") => ed25519_dalek::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.verify_strict(data, &signature).is_ok()),
+        _ => return Err(mismatch()),
+    };
+    Ok(Val::Bool(good))
+}
+
+/// `(hash, key, data)`
+fn hmac(_env: &Env, args: &Args) -> HostResult {
+    with_hash!(args.str(0)?, D => {
+        let mut mac = <Hmac<D> as Mac>::new_from_slice(args.bytes(1)?).map_err(failed)?;
+        mac.update(args.bytes(2)?);
+        Ok(Val::Bytes(mac.finalize().into_bytes().to_vec()))
+    })
+}
+
+/// Run `$body` with `$C` as AES of the key's size.
+macro_rules! with_aes {
+    ($key:expr, $C:ident => $body:expr) => {
+        match $key.len() {
+            16 => {
+                type $C = Aes128;
+                $body
+            }
+            24 => {
+                type $C = Aes192;
+                $body
+            }
+            32 => {
+                type $C = Aes256;
+                $body
+            }
+            _ => Err(HostError::new("DOMException:DataError", "an AES key has 128, 192 or 256 bits")),
+        }
+    };
+}
+
+/// `(mode, encrypt?, key, iv, data, additional data for "gcm")`; the tag of GCM follows the text, as on the web.
+fn cipher(_env: &Env, args: &Args) -> HostResult {
+    let (mode, encrypt) = (args.str(0)?, args.bool(1));
+    let (key, iv, data) = (args.bytes(2)?, args.bytes(3)?, args.bytes(4)?);
+    let out = match mode {
+        "gcm" => {
+            let payload = Payload { msg: data, aad: if args.is_none(5) { &[] } else { args.bytes(5)? } };
+            with_aes!(key, C => match iv.len() {
+                12 => {
+                    let gcm = AesGcm::<C, U12>::new_from_slice(key).map_err(failed)?;
+                    let done = if encrypt { gcm.encrypt(iv.into(), payload) } else { gcm.decrypt(iv.into(), payload) };
+                    done.map_err(refused)
+                }
+                16 => {
+                    let gcm = AesGcm::<C, U16>::new_from_slice(key).map_err(failed)?;
+                    let done = if encrypt { gcm.encrypt(iv.into(), payload) } else { gcm.decrypt(iv.into(), payload) };
+                    done.map_err(refused)
+                }
+                _ => Err(HostError::unsupported("AES-GCM with an iv that has neither 12 nor 16 bytes")),
+            })
+        }
+        "cbc" => with_aes!(key, C => {
+            if encrypt {
+                let cbc = cbc::Encryptor::<C>::new_from_slices(key, iv).map_err(failed)?;
+                Ok(cbc.encrypt_padded_vec_mut::<Pkcs7>(data))
+            } else {
+                let cbc = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(failed)?;
+                cbc.decrypt_padded_vec_mut::<Pkcs7>(data).map_err(refused)
+            }
+        }),
+        "cbc-unpadded" => with_aes!(key, C => {
+            if !data.len().is_multiple_of(16) {
+                return Err(failed("wrong final block length"));
+            }
+            if encrypt {
+                let cbc = cbc::Encryptor::<C>::new_from_slices(key, iv).map_err(failed)?;
+                Ok(cbc.encrypt_padded_vec_mut::<NoPadding>(data))
+            } else {
+                let cbc = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(failed)?;
+                cbc.decrypt_padded_vec_mut::<NoPadding>(data).map_err(refused)
+            }
+        }),
+        "ctr32" | "ctr64" | "ctr128" => with_aes!(key, C => {
+            let mut out = data.to_vec();
+            let done = match mode {
+                "ctr32" => ctr::Ctr32BE::<C>::new_from_slices(key, iv).map_err(failed)?.try_apply_keystream(&mut out),
+                "ctr64" => ctr::Ctr64BE::<C>::new_from_slices(key, iv).map_err(failed)?.try_apply_keystream(&mut out),
+                _ => ctr::Ctr128BE::<C>::new_from_slices(key, iv).map_err(failed)?.try_apply_keystream(&mut out),
+            };
+            done.map(|()| out).map_err(failed)
+        }),
+        other => Err(HostError::unsupported(&format!("the cipher '{other}'"))),
+    };
+    out.map(Val::Bytes)
+}
+
+/// One message for everything that can be wrong: which one it was is nobody's business.
+fn refused<E>(_: E) -> HostError {
+    failed("the data could not be decrypted")
+}
+
+/// `("pbkdf2", hash, password, salt, length, iterations)`, `("hkdf", hash, key, salt, length, info)` or
+/// `("scrypt", "", password, salt, length, log2 N, r, p)`. On the pool even when called synchronously, so that
+/// a call can be ended in the middle of it.
+fn derive(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> {
+    let limit = env.shared.heap.limit();
+    crate::io::handle()?.spawn_blocking(move || done.done(derive_now(&args, limit)));
+    Ok(())
+}
+
+fn derive_now(args: &Args, limit: usize) -> HostResult {
+    let (hash, secret, salt) = (args.str(1)?, args.bytes(2)?, args.bytes(3)?);
+    let size = args.num(4)? as usize;
+    if size > limit {
+        return Err(HostError::new("RangeError", "the key would not fit the memory limit"));
+    }
+    let mut out = vec![0_u8; size];
+    match args.str(0)? {
+        "pbkdf2" => {
+            let rounds = args.num(5)? as u32;
+            if rounds == 0 {
+                return Err(failed("PBKDF2 needs at least one iteration"));
+            }
+            with_hash!(hash, D => {
+                pbkdf2::pbkdf2_hmac::<D>(secret, salt, rounds, &mut out);
+                Ok(())
+            })?;
+        }
+        "hkdf" => {
+            let info = args.bytes(5)?;
+            with_hash!(hash, D => hkdf::Hkdf::<D>::new(Some(salt), secret).expand(info, &mut out).map_err(failed))?;
+        }
+        "scrypt" => {
+            let (log_n, r, p) = (args.num(5)? as u8, args.num(6)? as u32, args.num(7)? as u32);
+            let wanted = 128_usize.checked_shl(log_n.into()).and_then(|n| n.checked_mul(r as usize));
+            if log_n > 30 || wanted.is_none_or(|wanted| wanted > limit) {
+                return Err(HostError::new("RangeError", "scrypt would need more than the memory limit"));
+            }
+            let params = scrypt::Params::new(log_n, r, p, 32).map_err(failed)?;
+            scrypt::scrypt(secret, salt, &params, &mut out).map_err(failed)?;
+        }
+        other => return Err(HostError::unsupported(&format!("the derivation '{other}'"))),
+    }
+    Ok(Val::Bytes(out))
+}

@@ -1,0 +1,122 @@
+//! Open files. Operations on one file wait for each other, as they share its position.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the file API that extensions see; what they write is theirs, not marsh's own state"
+)]
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{Arc, Mutex};
+
+use serde::Deserialize;
+
+use crate::errors;
+use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+
+pub(crate) const OPS: &[Op] = &[
+    plain("file.open", open),
+    plain("file.read", read),
+    plain("file.write", write),
+    plain("file.seek", seek),
+    plain("file.stat", stat),
+    plain("file.truncate", truncate),
+    plain("file.sync", sync),
+    plain("file.close", close),
+];
+
+/// Open files by number.
+pub(crate) type Files = Mutex<HashMap<u64, Arc<Mutex<File>>>>;
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Options {
+    read: Option<bool>,
+    write: bool,
+    append: bool,
+    truncate: bool,
+    create: bool,
+    create_new: bool,
+    mode: Option<u32>,
+}
+
+/// `(path, options)` to the number of the file.
+fn open(env: &Env, args: &Args) -> HostResult {
+    let path = args.str(0)?;
+    let options: Options = if args.is_none(1) { Options::default() } else { args.json(1)? };
+    let writes = options.write || options.append;
+    let mut open = OpenOptions::new();
+    open.read(options.read.unwrap_or(!writes)).write(options.write).append(options.append);
+    open.truncate(options.truncate).create(options.create).create_new(options.create_new);
+    if let Some(mode) = options.mode {
+        open.mode(mode);
+    }
+    let file = open.open(env.path(path)).map_err(|error| errors::io(&error, &format!("open '{path}'")))?;
+    let id = env.next_id();
+    lock(&env.files).insert(id, Arc::new(Mutex::new(file)));
+    Ok(Val::Num(id as f64))
+}
+
+fn with<T>(
+    env: &Env,
+    args: &Args,
+    what: &str,
+    work: impl FnOnce(&mut File) -> std::io::Result<T>,
+) -> Result<T, HostError> {
+    let id = args.num(0)? as u64;
+    let file = lock(&env.files).get(&id).cloned();
+    let file = file.ok_or_else(|| HostError::new("BadResource", "Bad resource ID"))?;
+    let mut file = lock(&file);
+    work(&mut file).map_err(|error| errors::io(&error, what))
+}
+
+/// `(file, wanted bytes)` to what was there, or nothing at the end.
+fn read(env: &Env, args: &Args) -> HostResult {
+    let wanted = args.num(1)? as usize;
+    if wanted > env.shared.heap.limit() {
+        return Err(HostError::new("RangeError", "more than the memory limit at once"));
+    }
+    let mut bytes = vec![0_u8; wanted];
+    let read = with(env, args, "read", |file| file.read(&mut bytes))?;
+    if read == 0 && wanted > 0 {
+        return Ok(Val::Null);
+    }
+    bytes.truncate(read);
+    Ok(Val::Bytes(bytes))
+}
+
+fn write(env: &Env, args: &Args) -> HostResult {
+    let bytes = args.bytes(1)?;
+    with(env, args, "write", |file| file.write(bytes)).map(|written| Val::Num(written as f64))
+}
+
+/// `(file, offset, whence)`, whence 0 from the start, 1 from here, 2 from the end.
+fn seek(env: &Env, args: &Args) -> HostResult {
+    let offset = args.num(1)?;
+    let to = match args.num(2)? as u8 {
+        0 => SeekFrom::Start(offset as u64),
+        1 => SeekFrom::Current(offset as i64),
+        2 => SeekFrom::End(offset as i64),
+        other => return Err(HostError::type_error(format!("Invalid seek mode: {other}"))),
+    };
+    with(env, args, "seek", |file| file.seek(to)).map(|at| Val::Num(at as f64))
+}
+
+fn stat(env: &Env, args: &Args) -> HostResult {
+    with(env, args, "stat", |file| file.metadata()).map(|meta| super::fs_read::describe(&meta))
+}
+
+fn truncate(env: &Env, args: &Args) -> HostResult {
+    let size = if args.is_none(1) { 0 } else { args.num(1)? as u64 };
+    with(env, args, "truncate", |file| file.set_len(size)).map(|()| Val::Undefined)
+}
+
+fn sync(env: &Env, args: &Args) -> HostResult {
+    with(env, args, "sync", |file| file.sync_all()).map(|()| Val::Undefined)
+}
+
+fn close(env: &Env, args: &Args) -> HostResult {
+    let file = lock(&env.files).remove(&(args.num(0)? as u64));
+    file.map(|_| Val::Undefined).ok_or_else(|| HostError::new("BadResource", "Bad resource ID"))
+}
