@@ -27,7 +27,7 @@ fn streams() {
          try { await pipeline(Readable.from(['a']), new Transform({ transform(c, _, done) { done(new RangeError('no')); } }), new PassThrough()) } catch (error) { seen.push(error.message) }
          const late = new PassThrough(); setTimeout(() => late.end('end'), 2); late.resume(); await finished(late); seen.push(late.readableEnded);
          const s = new StringDecoder(); seen.push(s.write(Buffer.from([0xe2, 0x82])) + s.write(Buffer.from([0xac])));
-         const big = 'zip '.repeat(50000); const packed = zlib.gzipSync(big); seen.push(zlib.gunzipSync(packed).toString() === big, packed.length < 1000, (await promisify(zlib.inflate)(await promisify(zlib.deflate)('async'))).toString(), zlib.inflateRawSync(zlib.deflateRawSync('raw')).toString());
+         const big = 'zip '.repeat(50000); const packed = zlib.gzipSync(big); seen.push(zlib.gunzipSync(packed).toString() === big, packed.length * 100 < big.length, (await promisify(zlib.inflate)(await promisify(zlib.deflate)('async'))).toString(), zlib.inflateRawSync(zlib.deflateRawSync('raw')).toString());
          seen.push((await text(Readable.from([Buffer.from(big)]).pipe(zlib.createGzip()).pipe(zlib.createGunzip()))) === big, zlib.unzipSync(packed).length);
          seen.push(zlib.crc32('lo', zlib.crc32('hel')) === zlib.crc32('hello'), zlib.crc32('hello'), String(process));
          try { zlib.gunzipSync('nonsense and nonsense') } catch (error) { seen.push(error.code) }",
