@@ -44,6 +44,7 @@ pub struct Loader {
     options: LoaderOptions,
     hosts: Arc<Hosts>,
     described: Mutex<HashMap<String, Arc<ModelDescription>>>,
+    describe_deadline: Mutex<Duration>,
 }
 
 /// A model type with the code that serves it.
@@ -65,7 +66,18 @@ pub struct LoadedModel {
 
 impl Loader {
     pub fn new(repo: Repo, options: LoaderOptions, hosts: Arc<Hosts>) -> Loader {
-        Loader { repo, options, hosts, described: Mutex::new(HashMap::new()) }
+        Loader {
+            repo,
+            options,
+            hosts,
+            described: Mutex::new(HashMap::new()),
+            describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
+        }
+    }
+
+    /// Bounds loading and describing by what the user gave the whole run.
+    pub fn limit_loading(&self, limit: Duration) {
+        *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner) = limit.min(DESCRIBE_DEADLINE);
     }
 
     /// The token that ends what the loader does; whoever runs methods uses the same one.
@@ -252,7 +264,7 @@ impl Loader {
                 let call = Call {
                     op: "describe",
                     params: serde_json::json!({}),
-                    deadline: DESCRIBE_DEADLINE,
+                    deadline: *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner),
                     cancel: &self.options.cancel,
                     grace: Duration::ZERO,
                 };

@@ -98,6 +98,14 @@ fn items(text: &str) -> Result<Vec<Map<String, Value>>, CliError> {
     }
 }
 
+/// What one method may take, loading its code included.
+pub fn deadline(models: &Models, arguments: &RunArgs) -> Duration {
+    if let Some(timeout) = arguments.timeout {
+        models.loader.limit_loading(timeout);
+    }
+    arguments.timeout.unwrap_or(DEFAULT_TIMEOUT)
+}
+
 /// `key=value` tags.
 pub fn tags(arguments: &RunArgs) -> Result<Vec<(String, String)>, CliError> {
     arguments

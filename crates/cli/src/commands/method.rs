@@ -76,7 +76,7 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
             inputs,
             tags: input::tags(&arguments.run)?,
             checks: input::checks(&arguments.run),
-            deadline: arguments.run.timeout.unwrap_or(input::DEFAULT_TIMEOUT),
+            deadline: input::deadline(models, &arguments.run),
             cancel: &cancel,
             trigger: Trigger::Manual,
             last_evaluated: arguments.last_evaluated,

@@ -310,7 +310,7 @@ fn run_workflow(
             inputs,
             tags: input::tags(arguments)?,
             checks: input::checks(arguments),
-            deadline_per_step: arguments.timeout.unwrap_or(input::DEFAULT_TIMEOUT),
+            deadline_per_step: input::deadline(models, arguments),
             cancel: &cancel,
             initiated_by: app::initiated_by(&models.env),
         };

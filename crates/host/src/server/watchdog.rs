@@ -12,7 +12,8 @@ use crate::error::{CallError, ErrorKind};
 
 /// What a call may still do after its deadline has aborted its signal.
 const DEADLINE_GRACE: Duration = Duration::from_millis(250);
-/// How long a module may take to load, whatever its first call may take: a top level that does not end is a mistake.
+/// How long a module may take to load at most, however long its first call may take: a top level that does not end is a
+/// mistake.
 const LOAD_LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Watchdog {
@@ -78,7 +79,7 @@ impl Handle {
         watched.runtime = Some(runtime.clone());
         watched.limit = limit;
         if watched.act_at.is_none() {
-            watched.act_at = Instant::now().checked_add(LOAD_LIMIT);
+            watched.act_at = Instant::now().checked_add(LOAD_LIMIT.min(limit));
         }
         drop(calls);
         self.shared.changed.notify_one();
@@ -162,7 +163,10 @@ impl Shared {
                 match &watched.stopped {
                     None => {
                         let message = if watched.loading {
-                            format!("the module did not finish loading within {}", seconds(LOAD_LIMIT))
+                            format!(
+                                "the module did not finish loading within {}",
+                                seconds(LOAD_LIMIT.min(watched.limit))
+                            )
                         } else {
                             format!("the call did not end within {}", seconds(watched.limit))
                         };
