@@ -111,7 +111,7 @@ impl Loader {
     /// Types that only running the code tells: each such entry point is described until one matches.
     fn resolve_computed(&self, catalog: &Catalog, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
         for (path, root) in &catalog.computed {
-            let (fingerprint, _) = self.fingerprint(path, root);
+            let fingerprint = self.fingerprint(path, root);
             let Ok((module, _)) = self.bundle(path, root, &fingerprint) else { continue };
             let Ok(description) = self.describe(path, &fingerprint, &module, root) else { continue };
             if TypeName::parse(&description.raw_type).is_ok_and(|found| found == *type_name) {
@@ -135,7 +135,7 @@ impl Loader {
     }
 
     fn load(&self, entry: &Path, root: &SourceRoot, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        let (fingerprint, _) = self.fingerprint(entry, root);
+        let fingerprint = self.fingerprint(entry, root);
         let (module, meta) = self.bundle(entry, root, &fingerprint)?;
         let description = self.describe(entry, &fingerprint, &module, root)?;
         let found = TypeName::parse(&description.raw_type);
@@ -160,8 +160,8 @@ impl Loader {
         })
     }
 
-    /// The fingerprint of an entry point as its inputs are now; the graph only when it had to be read.
-    fn fingerprint(&self, entry: &Path, root: &SourceRoot) -> (String, Option<ImportGraph>) {
+    /// The fingerprint of an entry point as its inputs are now.
+    fn fingerprint(&self, entry: &Path, root: &SourceRoot) -> String {
         let record_path = self.record_path(entry);
         if let Some(record) = read_json::<FreshnessRecord>(&record_path)
             && record.version == RECORD_VERSION
@@ -169,14 +169,14 @@ impl Loader {
             && record.base == root.base
             && record.still_holds()
         {
-            return (record.fingerprint, None);
+            return record.fingerprint;
         }
         let read_at_ns = now_ns();
         let graph = marsh_bundle::import_graph(entry, &root.base);
         let fingerprint = marsh_bundle::fingerprint(&graph);
         let record = FreshnessRecord::new(&graph, &root.base, fingerprint.clone(), read_at_ns);
         write_json(&record_path, &record);
-        (fingerprint, Some(graph))
+        fingerprint
     }
 
     fn record_path(&self, entry: &Path) -> PathBuf {

@@ -69,8 +69,6 @@ fn nanos(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
-
     use super::{Stat, now_ns};
 
     #[test]
@@ -84,17 +82,18 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "an edit in place, as careless tools make it")]
     fn restoring_the_modification_time_does_not_hide_an_edit() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.ts");
-        marsh_fs::atomic_write(&path, b"one", marsh_fs::Durability::Atomic).unwrap();
-        let before = Stat::of(&path).unwrap();
+        std::fs::write(&path, "one").unwrap();
+        let (before, read_at) = (Stat::of(&path).unwrap(), now_ns());
         let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
-        marsh_fs::atomic_write(&path, b"two", marsh_fs::Durability::Atomic).unwrap();
-        let file = std::fs::File::open(&path).unwrap();
-        file.set_modified(modified).unwrap();
-        assert_ne!(Stat::of(&path).unwrap(), before);
-        assert!(SystemTime::now().duration_since(modified).unwrap() < Duration::from_secs(60));
+        // Same file, same size, same modification time: only the change time can tell, or the doubt about a young file.
+        std::fs::write(&path, "two").unwrap();
+        std::fs::File::open(&path).unwrap().set_modified(modified).unwrap();
+        let after = Stat::of(&path).unwrap();
+        assert!(after != before || !after.was_quiet_at(read_at), "{before:?} {after:?}");
     }
 
     #[test]

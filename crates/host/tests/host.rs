@@ -336,3 +336,20 @@ fn a_program_that_is_no_host_is_told_apart() {
     });
     assert!(matches!(missing.get("x"), Err(HostError::Spawn { .. })));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_host_of_another_protocol_is_refused() {
+    let answer = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":99,"engine":"other","pid":1}}"#;
+    let script = format!("read request; printf '%s\\n' '{answer}'; while read request; do :; done");
+    let hosts = Hosts::new(HostCommand {
+        program: "sh".into(),
+        args: vec!["-c".into(), script],
+        bytecode_cache: None,
+        cwd: None,
+    });
+    let scratch = Scratch::new();
+    let module = scratch.module("m", "1", "export const model = 1;");
+    let error = run_simply(&hosts.get("x").unwrap(), &module, "go").unwrap_err();
+    assert!(matches!(error, HostError::Version { theirs: 99, .. }), "{error}");
+}

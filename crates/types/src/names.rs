@@ -210,11 +210,9 @@ mod tests {
     #[test]
     fn a_type_name_cannot_leave_its_root() {
         for raw in ["", "/", "..", "../..", "a\\b", "a\0b"] {
-            match TypeName::parse(raw) {
-                Ok(name) => assert!(name.segments().all(|s| s != ".." && s != "."), "{raw}"),
-                Err(error) => assert!(!error.to_string().is_empty()),
-            }
+            assert!(TypeName::parse(raw).is_err(), "{raw:?}");
         }
+        assert_eq!(TypeName::parse("a/../b").unwrap().as_str(), "a/b");
     }
 
     #[test]

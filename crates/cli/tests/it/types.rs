@@ -3,7 +3,10 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::support::{method, model, repo, repo_with};
+use crate::support::{method, model, repo, repo_running, repo_with, run_args};
+
+/// A per-user cache of the test's own, inside its repository.
+const CACHE: &str = "own-cache";
 
 const RICH: &str = r#"
   globalArguments: z.object({ region: z.string().describe("where"), dry: z.boolean().default(false) }),
@@ -224,7 +227,36 @@ fn search_reads_declarations_without_running_them() {
     "#);
     let near = repo.marsh(&["--json", "model", "type", "search", "aple"]).ok().json();
     assert_eq!(near["results"][0]["normalized"], "@me/apple", "the near ones when nothing matches");
-    assert_eq!(repo.hosts(), Vec::<u32>::new());
+}
+
+/// A host keeps compiled code in the user's cache as soon as it loads anything, so a cache that stays empty says that
+/// none ran.
+#[test]
+fn reading_starts_no_host() {
+    let repo = repo_running("await context.writeResource('out', 'r', { a: 1 });");
+    let cache = repo.path(CACHE);
+    let repo = repo.env("MARSH_CACHE_DIR", cache.as_os_str());
+    let bytecode = format!("{CACHE}/bytecode");
+    repo.marsh(&run_args(&[])).ok();
+    assert!(repo.exists(&bytecode), "the probe works");
+    repo.remove(&bytecode);
+    let reads: [&[&str]; 9] = [
+        &["model", "type", "search"],
+        &["model", "type", "describe", "@me/x"],
+        &["model", "search"],
+        &["model", "get", "m"],
+        &["model", "validate"],
+        &["model", "output", "search"],
+        &["model", "output", "get", "m"],
+        &["data", "list", "m"],
+        &["data", "get", "m", "r"],
+    ];
+    for read in reads {
+        repo.marsh(read).ok();
+        assert!(!repo.exists(&bytecode), "{read:?} started a host");
+    }
+    repo.marsh(&run_args(&[])).ok();
+    assert!(repo.exists(&bytecode), "the probe still works");
 }
 
 #[test]

@@ -58,6 +58,8 @@ struct Shared {
     groups: Mutex<HashSet<i32>>,
     initialized: Mutex<Option<Initialized>>,
     garbage: Mutex<Option<String>>,
+    /// The protocol that the host speaks, when it is not ours.
+    other_version: Mutex<Option<u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -265,6 +267,9 @@ impl Host {
     }
 
     fn died(&self) -> HostError {
+        if let Some(theirs) = *locked(&self.shared.other_version) {
+            return HostError::Version { theirs, ours: PROTOCOL_VERSION };
+        }
         if let Some(line) = locked(&self.shared.garbage).take() {
             return HostError::Garbage { line };
         }
@@ -339,7 +344,12 @@ impl Shared {
                 Ok(_) => {}
             }
             match serde_json::from_slice::<Message>(&line) {
-                Ok(message) => self.route(message),
+                Ok(message) => {
+                    self.route(message);
+                    if locked(&self.other_version).is_some() {
+                        break;
+                    }
+                }
                 Err(_) => {
                     let text = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
                     *locked(&self.garbage) = Some(text);
@@ -363,8 +373,11 @@ impl Shared {
     fn route(&self, message: Message) {
         match (message.id, message.method) {
             (Some(0), None) => {
-                *locked(&self.initialized) =
+                let initialized: Option<Initialized> =
                     message.result.and_then(|result| serde_json::from_str(result.get()).ok());
+                let version = initialized.as_ref().map(|initialized| initialized.protocol_version);
+                *locked(&self.other_version) = version.filter(|version| *version != PROTOCOL_VERSION);
+                *locked(&self.initialized) = initialized;
             }
             (Some(id), None) => {
                 let answer = match message.error {
