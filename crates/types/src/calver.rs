@@ -14,10 +14,37 @@ pub struct CalVer {
     micro: u64,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a version of the form YYYY.MM.DD.MICRO")]
 pub struct CalVerError {
     pub text: String,
+}
+
+impl CalVer {
+    pub fn year(self) -> u16 {
+        self.year
+    }
+
+    pub fn month(self) -> u8 {
+        self.month
+    }
+
+    /// The version to publish next: of `today`, one above `previous` when that is of today or of a day to come.
+    pub fn next_after(previous: Option<CalVer>, today: (u16, u8, u8)) -> CalVer {
+        let (year, month, day) = today;
+        match previous {
+            Some(previous) if (previous.year, previous.month, previous.day) >= today => {
+                CalVer { micro: previous.micro.saturating_add(1), ..previous }
+            }
+            _ => CalVer { year, month, day, micro: 1 },
+        }
+    }
+
+    /// The same day with another micro part.
+    #[must_use]
+    pub fn with_micro(self, micro: u64) -> CalVer {
+        CalVer { micro, ..self }
+    }
 }
 
 impl FromStr for CalVer {
@@ -100,6 +127,17 @@ mod tests {
         ] {
             assert!(text.parse::<CalVer>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_next_version_is_of_today_or_above_the_last() {
+        let next = |previous: Option<&str>| {
+            CalVer::next_after(previous.map(|text| text.parse().unwrap()), (2026, 11, 24)).to_string()
+        };
+        assert_eq!(next(None), "2026.11.24.1");
+        assert_eq!(next(Some("2026.11.23.7")), "2026.11.24.1");
+        assert_eq!(next(Some("2026.11.24.7")), "2026.11.24.8");
+        assert_eq!(next(Some("2026.12.01.2")), "2026.12.01.3", "a published version of tomorrow stays below");
     }
 
     #[test]

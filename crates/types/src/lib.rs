@@ -1,18 +1,30 @@
-//! Names, versions, kinds and the shapes that every other crate shares.
+//! Names, versions, kinds, manifests, lockfiles and the shapes that every other crate shares.
 //!
 //! Invariant: this crate does no I/O, reads no clock and no environment. A value of one of its types is valid by
-//! construction: `TypeName`, `CalVer`, `DefinitionName` and `WorkflowName` cannot hold text that their parser refuses
-//! (held by the unit tests beside each parser).
+//! construction: `TypeName`, `ExtensionName`, `CalVer`, `Digest`, `RelPath`, `DefinitionName` and `WorkflowName` cannot
+//! hold text that their parser refuses (held by the unit tests beside each parser).
 
 pub mod calver;
+pub mod channel;
+pub mod digest;
 pub mod explain;
 pub mod kind;
+pub mod lockfile;
+pub mod manifest;
 pub mod names;
 pub mod near;
+pub mod rel_path;
+pub mod requirement;
 pub mod time;
 pub mod yaml;
 
 pub use calver::CalVer;
+pub use channel::Channel;
+pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
 pub use kind::{Kind, Origin};
-pub use names::{DefinitionName, NameError, TypeName, WorkflowName};
+pub use lockfile::{LockEntry, Lockfile};
+pub use manifest::{Manifest, ManifestError};
+pub use names::{DefinitionName, ExtensionName, NameError, TypeName, WorkflowName};
+pub use rel_path::RelPath;
+pub use requirement::{ExtensionRef, Requirement};

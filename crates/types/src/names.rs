@@ -83,6 +83,79 @@ impl<'de> Deserialize<'de> for TypeName {
     }
 }
 
+/// The name of a published extension: `@collective/name`, deeper names allowed. Becomes part of paths and URLs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExtensionName(String);
+
+impl ExtensionName {
+    const WHAT: &'static str = "extension name";
+    /// Generous beyond anything in use, and short enough for every file system and URL.
+    const MAX_BYTES: usize = 200;
+
+    pub fn parse(name: &str) -> Result<ExtensionName, NameError> {
+        if name.is_empty() {
+            return Err(NameError::Empty { what: Self::WHAT });
+        }
+        // Messages go to terminals: a hostile name is shown in part only.
+        let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
+        if name.len() > Self::MAX_BYTES {
+            return Err(NameError::invalid(Self::WHAT, &shown, "it is longer than 200 bytes"));
+        }
+        let segments = name.strip_prefix('@').map(|rest| rest.split('/').collect::<Vec<_>>());
+        let valid = segments.is_some_and(|segments| {
+            segments.len() >= 2
+                && segments.iter().all(|segment| !segment.is_empty() && segment.bytes().all(is_name_byte))
+        });
+        if !valid {
+            return Err(NameError::invalid(
+                Self::WHAT,
+                &shown,
+                "it must be `@collective/name`, of a-z, 0-9, `-` and `_`",
+            ));
+        }
+        Ok(ExtensionName(name.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first segment, without `@`.
+    pub fn collective(&self) -> &str {
+        self.0.trim_start_matches('@').split('/').next().unwrap_or_default()
+    }
+
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+}
+
+impl std::str::FromStr for ExtensionName {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<ExtensionName, NameError> {
+        ExtensionName::parse(name)
+    }
+}
+
+impl fmt::Display for ExtensionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for ExtensionName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ExtensionName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ExtensionName::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 /// The name of a definition. What `create` accepts is narrower than what is read from disk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DefinitionName(String);
@@ -192,7 +265,36 @@ fn is_name_byte(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{DefinitionName, TypeName, WorkflowName};
+    use super::{DefinitionName, ExtensionName, TypeName, WorkflowName};
+
+    #[test]
+    fn extension_names_cannot_leave_a_directory() {
+        for name in ["@a/b", "@swamp/aws/ec2", "@s/a/models", "@a-b_c/0"] {
+            assert_eq!(ExtensionName::parse(name).unwrap().as_str(), name);
+        }
+        let long = format!("@a/{}", "x".repeat(200));
+        for name in [
+            "",
+            "@a",
+            "a/b",
+            "@a/",
+            "@/b",
+            "@a//b",
+            "@A/b",
+            "@a/..",
+            "@a/../../x",
+            "@a/.",
+            "@a/b\0",
+            "@a/b\\c",
+            "@a/b c",
+            "@a/b@1",
+            " @a/b",
+            &long,
+        ] {
+            assert!(ExtensionName::parse(name).is_err(), "{name:?}");
+        }
+        assert_eq!(ExtensionName::parse("@swamp/aws/ec2").unwrap().collective(), "swamp");
+    }
 
     #[test]
     fn types_normalize() {

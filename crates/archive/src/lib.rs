@@ -1,0 +1,1 @@
+//! Extension archives: packed, and unpacked within limits.

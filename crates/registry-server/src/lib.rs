@@ -1,0 +1,1 @@
+//! The registry protocol served over HTTP from a directory registry.

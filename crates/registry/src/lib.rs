@@ -1,0 +1,1 @@
+//! The registry protocol: client and directory registry.

@@ -1,0 +1,1 @@
+//! The installed set: content-addressed trees, the lockfile commit, generations, leases, catalog.
