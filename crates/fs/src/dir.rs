@@ -16,6 +16,47 @@ pub fn sync_dir(dir: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
+/// Makes everything in `dirs` durable: the data of all files, and their names. The names of `dirs` themselves are the
+/// caller's to sync, in their parents. Many files are cheaper to sync with the whole file system, where there is a call
+/// for that (1,000 files: one journal commit in place of 1,000).
+pub fn sync_trees(dirs: &[&Path]) -> Result<(), FsError> {
+    let Some(first) = dirs.first() else { return Ok(()) };
+    failpoint::hit("fs.sync_trees").context("sync", first)?;
+    let mut found = Vec::new();
+    for dir in dirs {
+        below(dir, &mut found).context("sync", dir)?;
+    }
+    #[cfg(target_os = "linux")]
+    if found.len() > 64 {
+        return fs::File::open(first)
+            .and_then(|handle| rustix::fs::syncfs(&handle).map_err(io::Error::from))
+            .context("sync", first);
+    }
+    for path in found {
+        #[cfg(not(unix))]
+        if path.is_dir() {
+            continue;
+        }
+        fs::File::open(&path).and_then(|handle| handle.sync_all()).context("sync", &path)?;
+    }
+    Ok(())
+}
+
+/// `dir`, its files and its directories; links are names and need no sync of their own.
+fn below(dir: &Path, found: &mut Vec<std::path::PathBuf>) -> io::Result<()> {
+    found.push(dir.to_path_buf());
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            below(&entry.path(), found)?;
+        } else if kind.is_file() {
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
 /// Creates `dir` and its missing ancestors; fine when it exists.
 pub fn create_dir_all(dir: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.create_dir_all").context("create directory", dir)?;

@@ -28,7 +28,7 @@ mod staged;
 
 pub use dir::{
     create_dir_all, create_dir_new, remove_dir_if_empty, remove_file_if_exists, remove_tree, rename,
-    rename_dir_new, sync_dir,
+    rename_dir_new, sync_dir, sync_trees,
 };
 pub use error::FsError;
 #[cfg(unix)]
@@ -37,6 +37,9 @@ pub use file::{
     Durability, LogFile, NewFile, append, atomic_write, atomic_write_new, atomic_write_private, copy_file,
     set_mode,
 };
-pub use lock::{Holder, LockError, LockFile, lock_exclusive, lock_shared, try_lock_exclusive};
+pub use lock::{
+    Holder, LockError, LockFile, lock_exclusive, lock_existing_shared, lock_shared, try_lock_exclusive,
+    try_lock_existing_exclusive,
+};
 pub use path::{UnsafePath, safe_join};
 pub use staged::{Published, StagedDir};

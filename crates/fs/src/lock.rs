@@ -68,6 +68,22 @@ impl LockFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Whether the locked file is the one that `path` names now. A lock on content that others may rename away says
+    /// nothing until this has been asked.
+    pub fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            match (self.file.metadata(), std::fs::metadata(path)) {
+                (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+                _ => false,
+            }
+        }
+        // Elsewhere a file that is open cannot be renamed away.
+        #[cfg(not(unix))]
+        path.is_file()
+    }
 }
 
 impl Drop for LockFile {
@@ -118,13 +134,46 @@ pub fn lock_shared(
     acquire(path, Kind::Shared, timeout, on_wait)
 }
 
+/// [`lock_shared`] on a file of content: it is opened for reading, not created and not written to. `None`: there is no
+/// such file.
+pub fn lock_existing_shared(path: &Path, timeout: Duration) -> Result<Option<LockFile>, LockError> {
+    let Some(file) = open_existing(path)? else { return Ok(None) };
+    wait(file, path, Kind::Shared, timeout, &mut |_| {}).map(Some)
+}
+
+/// Takes the lock of a file of content alone, without waiting. `None`: someone uses it, or there is no such file.
+pub fn try_lock_existing_exclusive(path: &Path) -> Result<Option<LockFile>, LockError> {
+    let Some(file) = open_existing(path)? else { return Ok(None) };
+    if !try_lock(&file, path, Kind::Exclusive)? {
+        return Ok(None);
+    }
+    Ok(Some(LockFile { file, path: path.to_path_buf(), signed: false }))
+}
+
+fn open_existing(path: &Path) -> Result<Option<File>, FsError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FsError::new("open lock file", path, error)),
+    }
+}
+
 fn acquire(
     path: &Path,
     kind: Kind,
     timeout: Duration,
     on_wait: &mut dyn FnMut(&Holder),
 ) -> Result<LockFile, LockError> {
-    let file = open(path, kind)?;
+    wait(open(path, kind)?, path, kind, timeout, on_wait)
+}
+
+fn wait(
+    file: File,
+    path: &Path,
+    kind: Kind,
+    timeout: Duration,
+    on_wait: &mut dyn FnMut(&Holder),
+) -> Result<LockFile, LockError> {
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut told = false;

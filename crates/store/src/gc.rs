@@ -1,0 +1,135 @@
+//! Collection: the only thing that deletes trees.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use marsh_types::{CalVer, Digest, ExtensionName};
+use serde::Serialize;
+
+use crate::error::StoreError;
+use crate::generation::Generations;
+use crate::installation::{Installation, Snapshot};
+
+/// What of the past stays usable without a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest generations of each lockfile whose trees are kept.
+    pub generations: usize,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { generations: 50 }
+    }
+}
+
+/// A tree that nothing names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Garbage {
+    pub digest: Digest,
+    /// `None`: its record is damaged.
+    pub name: Option<ExtensionName>,
+    pub version: Option<CalVer>,
+    pub bytes: u64,
+}
+
+/// What a collection found, and with `apply` removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Collection {
+    pub removed: Vec<Garbage>,
+    /// Unnamed, and in use by a living process.
+    pub in_use: Vec<Garbage>,
+    pub kept: usize,
+    /// Leftovers of processes that died while unpacking.
+    pub swept: usize,
+    /// Generations beyond the retention, forgotten.
+    pub forgotten: usize,
+}
+
+impl Installation {
+    /// Finds trees that no lockfile, no generation within the retention and no lease names; deletes them with `apply`.
+    /// Without `apply` nothing changes, and `removed` is what would be removed.
+    pub fn collect(
+        &self,
+        retention: Retention,
+        apply: bool,
+        command: &str,
+        lock_timeout: Duration,
+    ) -> Result<Collection, StoreError> {
+        let mut collection = Collection::default();
+        if apply {
+            collection.forgotten = self.forget(retention, command, lock_timeout)?;
+        }
+        let named = self.named(retention)?;
+        for digest in self.trees.list()? {
+            if named.contains(&digest) {
+                collection.kept += 1;
+                continue;
+            }
+            let garbage = self.garbage(digest);
+            // Asked again under the entry's lock: a commit may have named it since.
+            let unused = if apply {
+                self.trees.remove_unused(&digest, || Ok(self.named(retention)?.contains(&digest)))?
+            } else {
+                let record = self.trees.dir(&digest).join("entry.json");
+                !record.is_file() || marsh_fs::try_lock_existing_exclusive(&record)?.is_some()
+            };
+            if unused { &mut collection.removed } else { &mut collection.in_use }.push(garbage);
+        }
+        if apply {
+            collection.swept = self.trees.sweep()?;
+        }
+        Ok(collection)
+    }
+
+    fn garbage(&self, digest: Digest) -> Garbage {
+        match self.trees.record(&digest) {
+            Ok(Some(record)) => Garbage {
+                digest,
+                bytes: record.files.iter().map(|file| file.bytes).sum(),
+                name: Some(record.name),
+                version: Some(record.version),
+            },
+            _ => Garbage { digest, name: None, version: None, bytes: 0 },
+        }
+    }
+
+    /// Every digest that some lockfile of this state directory names, now or in a generation that is kept.
+    fn named(&self, retention: Retention) -> Result<HashSet<Digest>, StoreError> {
+        let mut named: HashSet<Digest> = self.snapshot()?.lockfile.digests().collect();
+        for generations in Generations::all(&self.state) {
+            let current = match generations.lockfile_path() {
+                Some(path) => match std::fs::read_to_string(&path) {
+                    // A lockfile that cannot be understood now may come back with the next checkout: its history counts.
+                    Ok(text) => Snapshot::of_text(&path, text).ok(),
+                    Err(_) => None,
+                },
+                None => None,
+            };
+            if let Some(current) = &current {
+                named.extend(current.lockfile.digests());
+            }
+            let empty = Snapshot::of_text(&self.lockfile, String::new())?;
+            let list = generations.list(current.as_ref().unwrap_or(&empty))?;
+            for generation in list.iter().rev().take(retention.generations.max(1)) {
+                if let Some(lockfile) = generations.content(&generation.lockfile)? {
+                    named.extend(lockfile.digests());
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    fn forget(&self, retention: Retention, command: &str, timeout: Duration) -> Result<usize, StoreError> {
+        let _lock = marsh_fs::lock_exclusive(&self.commit_lock, timeout, command, &mut |_| {})?;
+        let list = self.generations.list(&self.snapshot()?)?;
+        let excess = list.len().saturating_sub(retention.generations.max(1));
+        let (old, kept) = list.split_at(excess);
+        let keep: Vec<Digest> = kept.iter().map(|generation| generation.lockfile).collect();
+        let numbers: Vec<u64> = old.iter().map(|generation| generation.number).collect();
+        self.generations.forget(&numbers, &keep)?;
+        Ok(numbers.len())
+    }
+}

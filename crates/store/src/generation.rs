@@ -1,0 +1,284 @@
+//! Generations: every committed state of a lockfile, numbered, with what led to it.
+//!
+//! `generations/<key>/<number>.json` is a record, `content/<digest>.json` the lockfile's bytes. A commit writes its record
+//! as `<number>.pending` before the lockfile changes and gives it its final name afterwards. A process that dies in
+//! between leaves a pending record; whether the lockfile has the content it announces tells whether it happened. So the
+//! history neither forgets a change nor tells of one that never was.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use marsh_fs::Durability;
+use marsh_types::{CalVer, Digest, ExtensionName, Lockfile};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::installation::Snapshot;
+
+/// What happened to one extension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub name: ExtensionName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<CalVer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<CalVer>,
+}
+
+/// One committed state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Generation {
+    pub number: u64,
+    /// ISO 8601, when it was committed or first seen.
+    pub at: String,
+    /// The command that made it; `None`: the lockfile was changed by something else (version control, an editor).
+    pub command: Option<String>,
+    /// Of the lockfile's bytes.
+    pub lockfile: Digest,
+    /// The generation whose content a rollback brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<u64>,
+    pub changes: Vec<Change>,
+}
+
+/// What differs between two states.
+pub(crate) fn changes(before: &Lockfile, after: &Lockfile) -> Vec<Change> {
+    let mut changes: BTreeMap<&ExtensionName, Change> = BTreeMap::new();
+    for (name, entry) in &before.entries {
+        if after
+            .entries
+            .get(name)
+            .is_none_or(|now| (now.version, now.checksum) != (entry.version, entry.checksum))
+        {
+            changes.insert(name, Change { name: name.clone(), from: Some(entry.version), to: None });
+        }
+    }
+    for (name, entry) in &after.entries {
+        if before
+            .entries
+            .get(name)
+            .is_none_or(|was| (was.version, was.checksum) != (entry.version, entry.checksum))
+        {
+            let change =
+                changes.entry(name).or_insert_with(|| Change { name: name.clone(), from: None, to: None });
+            change.to = Some(entry.version);
+        }
+    }
+    changes.into_values().collect()
+}
+
+/// The records of one lockfile.
+#[derive(Debug, Clone)]
+pub(crate) struct Generations {
+    dir: PathBuf,
+}
+
+impl Generations {
+    pub(crate) fn new(state: &Path, key: &str) -> Generations {
+        Generations { dir: root(state).join(key) }
+    }
+
+    /// Every lockfile that this state directory has served: the directories of their records.
+    pub(crate) fn all(state: &Path) -> Vec<Generations> {
+        let entries = std::fs::read_dir(root(state)).into_iter().flatten().flatten();
+        entries.map(|entry| Generations { dir: entry.path() }).collect()
+    }
+
+    /// The path of the lockfile that these are about, as it was at the last commit.
+    pub(crate) fn lockfile_path(&self) -> Option<PathBuf> {
+        let text = std::fs::read_to_string(self.dir.join("lockfile.path")).ok()?;
+        Some(PathBuf::from(text.trim_end_matches('\n')))
+    }
+
+    fn record_path(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number}.json"))
+    }
+
+    fn pending_path(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number}.pending"))
+    }
+
+    fn content_path(&self, digest: &Digest) -> PathBuf {
+        self.dir.join("content").join(format!("{digest}.json"))
+    }
+
+    fn numbers(&self, extension: &str) -> Result<Vec<u64>, StoreError> {
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(StoreError::Read { path: self.dir.clone(), source }),
+        };
+        let mut numbers: Vec<u64> = entries
+            .flatten()
+            .filter_map(|entry| {
+                entry.file_name().to_str()?.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()
+            })
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn read(&self, path: &Path) -> Result<Option<Generation>, StoreError> {
+        match std::fs::read(path) {
+            // Named after its write, a record is whole; one that is not was damaged later and tells nothing.
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// All generations, oldest first, the one that the lockfile is in now included. Reads only.
+    pub(crate) fn list(&self, current: &Snapshot) -> Result<Vec<Generation>, StoreError> {
+        let mut list = Vec::new();
+        for number in self.numbers("json")? {
+            list.extend(self.read(&self.record_path(number))?);
+        }
+        for number in self.numbers("pending")? {
+            if list.last().is_none_or(|last: &Generation| last.number < number)
+                && let Some(pending) = self.read(&self.pending_path(number))?
+                && pending.lockfile == current.digest
+            {
+                list.push(pending);
+            }
+        }
+        Ok(list)
+    }
+
+    /// Brings the records up to the lockfile as it is now: settles what a dead process left pending, and makes a
+    /// generation of a state that nobody recorded. Only under the commit lock.
+    pub(crate) fn settle(&self, current: &Snapshot, now: &str) -> Result<Vec<Generation>, StoreError> {
+        for number in self.numbers("pending")? {
+            let path = self.pending_path(number);
+            match self.read(&path)? {
+                Some(pending) if pending.lockfile == current.digest && !self.record_path(number).exists() => {
+                    marsh_fs::rename(&path, &self.record_path(number))?;
+                }
+                _ => {
+                    marsh_fs::remove_file_if_exists(&path)?;
+                }
+            }
+        }
+        let mut list = self.list(current)?;
+        let is_known = match list.last() {
+            Some(last) => last.lockfile == current.digest,
+            None => current.text.trim().is_empty(),
+        };
+        if !is_known {
+            let before = match list.last() {
+                Some(last) => self.content(&last.lockfile)?.unwrap_or_default(),
+                None => Lockfile::default(),
+            };
+            let found = Generation {
+                number: list.last().map_or(1, |last| last.number + 1),
+                at: now.to_owned(),
+                command: None,
+                lockfile: current.digest,
+                restores: None,
+                changes: changes(&before, &current.lockfile),
+            };
+            self.write_content(current.digest, &current.text)?;
+            self.write(&self.record_path(found.number), &found)?;
+            list.push(found);
+        }
+        Ok(list)
+    }
+
+    /// Announces a generation. It happens with the rename of the lockfile, and [`Generations::confirm`] says so.
+    pub(crate) fn announce(
+        &self,
+        generation: &Generation,
+        text: &str,
+        lockfile: &Path,
+    ) -> Result<(), StoreError> {
+        self.write_content(generation.lockfile, text)?;
+        let path = self.dir.join("lockfile.path");
+        let line = format!("{}\n", lockfile.display());
+        if std::fs::read_to_string(&path).ok().as_deref() != Some(line.as_str()) {
+            marsh_fs::atomic_write(&path, line.as_bytes(), Durability::Synced)?;
+        }
+        self.write(&self.pending_path(generation.number), generation)
+    }
+
+    pub(crate) fn confirm(&self, generation: &Generation) -> Result<(), StoreError> {
+        marsh_fs::rename(&self.pending_path(generation.number), &self.record_path(generation.number))?;
+        Ok(())
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        Ok(marsh_fs::sync_dir(&self.dir)?)
+    }
+
+    fn write(&self, path: &Path, generation: &Generation) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(generation)
+            .map_err(|error| StoreError::Record { path: path.to_owned(), message: error.to_string() })?;
+        Ok(marsh_fs::atomic_write(path, &bytes, Durability::Synced)?)
+    }
+
+    fn write_content(&self, digest: Digest, text: &str) -> Result<(), StoreError> {
+        let path = self.content_path(&digest);
+        if !path.is_file() {
+            if let Some(dir) = path.parent() {
+                marsh_fs::create_dir_all(dir)?;
+            }
+            marsh_fs::atomic_write(&path, text.as_bytes(), Durability::Synced)?;
+        }
+        Ok(())
+    }
+
+    /// The lockfile's text in a recorded state.
+    pub(crate) fn content_text(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
+        let path = self.content_path(digest);
+        match std::fs::read_to_string(&path) {
+            // Bytes that are not the announced ones are not that generation.
+            Ok(text) => Ok((Digest::of(text.as_bytes()) == *digest).then_some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Read { path, source }),
+        }
+    }
+
+    pub(crate) fn content(&self, digest: &Digest) -> Result<Option<Lockfile>, StoreError> {
+        if *digest == Digest::of(b"") {
+            return Ok(Some(Lockfile::default()));
+        }
+        Ok(self.content_text(digest)?.and_then(|text| Lockfile::parse(&text).ok()))
+    }
+
+    /// Forgets the oldest generations. Only under the commit lock.
+    pub(crate) fn forget(&self, numbers: &[u64], keep: &[Digest]) -> Result<(), StoreError> {
+        for number in numbers {
+            if let Some(record) = self.read(&self.record_path(*number))?
+                && !keep.contains(&record.lockfile)
+            {
+                marsh_fs::remove_file_if_exists(&self.content_path(&record.lockfile))?;
+            }
+            marsh_fs::remove_file_if_exists(&self.record_path(*number))?;
+        }
+        Ok(())
+    }
+}
+
+fn root(state: &Path) -> PathBuf {
+    state.join("marsh").join("generations")
+}
+
+/// The generation that a rollback from the newest one leads to: the one before what the newest one stands for. So
+/// repeated rollbacks go back step by step. `None` is the empty set before the first generation.
+pub(crate) fn before_current(list: &[Generation]) -> Result<Option<&Generation>, StoreError> {
+    let Some(newest) = list.last() else { return Err(StoreError::NothingToRollBack) };
+    let mut stands_for = newest;
+    // A rollback stands for what it restored, which may itself have been a rollback; numbers only fall.
+    while let Some(number) = stands_for.restores {
+        if number == 0 {
+            return Err(StoreError::NothingToRollBack);
+        }
+        let Some(restored) = list.iter().find(|generation| generation.number == number) else { break };
+        stands_for = restored;
+    }
+    match list.iter().rev().find(|generation| generation.number < stands_for.number) {
+        Some(previous) => Ok(Some(previous)),
+        // The first one was preceded by nothing, unless older ones have been forgotten.
+        None if stands_for.number == 1 => Ok(None),
+        None => Err(StoreError::NothingToRollBack),
+    }
+}
