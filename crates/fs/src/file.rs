@@ -237,7 +237,7 @@ fn write_and_rename(
     result.context("write", path)
 }
 
-fn sync_data(file: &File, durability: Durability) -> io::Result<()> {
+pub(crate) fn sync_data(file: &File, durability: Durability) -> io::Result<()> {
     match durability {
         Durability::Atomic => Ok(()),
         Durability::Synced => file.sync_data(),

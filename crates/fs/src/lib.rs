@@ -22,6 +22,7 @@ mod dir;
 mod error;
 pub mod failpoint;
 mod file;
+mod growing;
 mod lock;
 mod path;
 mod staged;
@@ -37,6 +38,7 @@ pub use file::{
     Durability, LogFile, NewFile, append, atomic_write, atomic_write_new, atomic_write_private, copy_file,
     set_mode,
 };
+pub use growing::GrowingFile;
 pub use lock::{
     Holder, LockError, LockFile, lock_exclusive, lock_existing_shared, lock_shared, try_lock_exclusive,
     try_lock_existing_exclusive,

@@ -1,0 +1,129 @@
+//! A file that grows over several tries: a download that is resumed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, FsError};
+use crate::failpoint;
+use crate::file::{Durability, sync_data};
+
+/// Continues where an earlier writer, dead or alive, stopped. Its bytes are visible while it grows, so it belongs into a
+/// private place, and one writer at a time is the caller's lock.
+#[derive(Debug)]
+pub struct GrowingFile {
+    file: File,
+    path: PathBuf,
+    len: u64,
+}
+
+impl GrowingFile {
+    /// Opens the file, or creates it empty. Never follows a symlink that someone left in its place.
+    pub fn open(path: &Path) -> Result<Self, FsError> {
+        (|| {
+            failpoint::hit("fs.growing.open")?;
+            if std::fs::symlink_metadata(path).is_ok_and(|data| !data.is_file()) {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+            }
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+            let len = file.metadata()?.len();
+            Ok::<_, io::Error>(Self { file, path: path.to_path_buf(), len })
+        })()
+        .context("open", path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Passes what is there already to `each`, piece by piece.
+    pub fn replay(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), FsError> {
+        let mut pass = || {
+            self.file.seek(SeekFrom::Start(0))?;
+            let mut buffer = vec![0; 64 << 10];
+            loop {
+                match self.file.read(&mut buffer) {
+                    Ok(0) => return Ok::<_, io::Error>(()),
+                    Ok(count) => each(buffer.get(..count).unwrap_or_default()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        pass().context("read", &self.path)
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FsError> {
+        (|| {
+            failpoint::hit("fs.growing.write")?;
+            self.file.seek(SeekFrom::Start(self.len))?;
+            self.file.write_all(bytes)
+        })()
+        .context("write", &self.path)?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Starts over.
+    pub fn clear(&mut self) -> Result<(), FsError> {
+        (|| {
+            failpoint::hit("fs.growing.clear")?;
+            self.file.set_len(0)
+        })()
+        .context("empty", &self.path)?;
+        self.len = 0;
+        Ok(())
+    }
+
+    /// Ends the file, with its data on disk if `durability` asks for it.
+    pub fn finish(self, durability: Durability) -> Result<(), FsError> {
+        (|| {
+            failpoint::hit("fs.growing.finish")?;
+            sync_data(&self.file, durability)
+        })()
+        .context("write", &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_continues_and_starts_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("partial");
+        let mut first = GrowingFile::open(&path).unwrap();
+        first.write(b"abc").unwrap();
+        drop(first);
+        let mut second = GrowingFile::open(&path).unwrap();
+        assert_eq!(second.len(), 3);
+        let mut seen = Vec::new();
+        second.replay(&mut |bytes| seen.extend_from_slice(bytes)).unwrap();
+        second.write(b"def").unwrap();
+        assert_eq!(seen, b"abc");
+        assert_eq!(std::fs::read(&path).unwrap(), b"abcdef");
+        second.clear().unwrap();
+        second.write(b"x").unwrap();
+        second.finish(Durability::Synced).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"x");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("partial");
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), &path).unwrap();
+        assert!(GrowingFile::open(&path).is_err());
+        assert!(!dir.path().join("elsewhere").exists());
+    }
+}

@@ -1,0 +1,224 @@
+//! Publishing into a directory.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use marsh_fs::{Durability, NewFile};
+use marsh_types::{CalVer, Digest, DigestWriter, ExtensionName};
+use serde_json::Value;
+
+use super::layout::{ExtensionRecord, FORMAT, VersionRecord};
+use super::{Directory, named};
+use crate::error::RegistryError;
+use crate::protocol::{Author, Published, PushMetadata};
+
+/// Uploads that nobody confirmed go after this time.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+const MAX_TEXT: usize = 20_000;
+
+/// Bytes that are in the registry's private part, durable and measured. Removed on drop unless published.
+#[derive(Debug)]
+pub struct StagedArchive {
+    path: PathBuf,
+    pub digest: Digest,
+    pub size: u64,
+    published: bool,
+}
+
+impl StagedArchive {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for StagedArchive {
+    fn drop(&mut self) {
+        if !self.published {
+            marsh_fs::remove_file_if_exists(&self.path).ok();
+        }
+    }
+}
+
+impl Directory {
+    pub fn uploads(&self) -> PathBuf {
+        self.private().join("uploads")
+    }
+
+    /// Copies what `from` yields into the registry's private part. What is published later are the bytes that were
+    /// measured here, whatever happens to their source.
+    pub fn stage(&self, from: &mut dyn Read, limit: u64) -> Result<StagedArchive, RegistryError> {
+        let uploads = self.uploads();
+        marsh_fs::create_dir_all(&uploads)?;
+        marsh_fs::set_mode(&self.private(), 0o700)?;
+        let path = uploads.join(format!("{}.tar.gz", uuid::Uuid::new_v4()));
+        let mut file = NewFile::create(&path)?;
+        // From here on the guard removes it.
+        let mut staged = StagedArchive { path, digest: Digest::of(b""), size: 0, published: false };
+        let mut digest = DigestWriter::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(RegistryError::read(staged.path(), error)),
+            };
+            let bytes = buffer.get(..count).unwrap_or_default();
+            staged.size += count as u64;
+            if staged.size > limit {
+                return Err(RegistryError::TooLarge { what: "the archive".into(), limit });
+            }
+            digest.update(bytes);
+            file.write(bytes)?;
+        }
+        file.finish(Durability::Synced)?;
+        staged.digest = digest.finish();
+        Ok(staged)
+    }
+
+    /// Takes over bytes that someone else put into [`uploads`](Directory::uploads).
+    pub fn adopt(&self, path: PathBuf, digest: Digest, size: u64) -> StagedArchive {
+        StagedArchive { path, digest, size, published: false }
+    }
+
+    /// Copies, checks and publishes the archive at `path`.
+    pub fn publish(
+        &self,
+        metadata: &PushMetadata,
+        content: &Value,
+        path: &Path,
+        limit: u64,
+    ) -> Result<Published, RegistryError> {
+        self.check()?;
+        // Before the copy: the usual case of a version that exists costs nothing.
+        self.check_push(metadata)?;
+        let mut file = File::open(path).map_err(|error| RegistryError::read(path, error))?;
+        let staged = self.stage(&mut file, limit)?;
+        self.publish_staged(metadata, content, staged, None)
+    }
+
+    /// Whether this version can be published, as of now.
+    pub fn check_push(&self, metadata: &PushMetadata) -> Result<(), RegistryError> {
+        validate(metadata)?;
+        match self.record_if_any(&metadata.name)? {
+            Some(record) => refuse_existing(&record, metadata.version),
+            None => Ok(()),
+        }
+    }
+
+    pub fn publish_staged(
+        &self,
+        metadata: &PushMetadata,
+        content: &Value,
+        mut staged: StagedArchive,
+        author: Option<Author>,
+    ) -> Result<Published, RegistryError> {
+        self.check()?;
+        validate(metadata)?;
+        if let Some(expected) = metadata.checksum
+            && expected != staged.digest
+        {
+            let what = named(&metadata.name, Some(metadata.version));
+            return Err(RegistryError::ChecksumMismatch { what, expected, found: staged.digest });
+        }
+        let _lock = self.lock()?;
+        self.sweep_uploads(staged.path());
+        let now = marsh_types::time::iso_millis(jiff::Timestamp::now());
+        let mut record =
+            self.record_if_any(&metadata.name)?.unwrap_or_else(|| first_record(&metadata.name, author, &now));
+        refuse_existing(&record, metadata.version)?;
+        // The name is the content: an archive that is there already is this one.
+        let archive = self.archive(&staged.digest);
+        marsh_fs::rename(staged.path(), &archive)?;
+        staged.published = true;
+        marsh_fs::sync_dir(archive.parent().unwrap_or(self.root()))?;
+        record.versions.push(version_record(metadata, content, &staged, &now));
+        record.updated_at = now;
+        self.commit(&record)?;
+        Ok(Published {
+            extension_id: record.id,
+            name: record.name,
+            version: metadata.version,
+            checksum: Some(staged.digest),
+            size: Some(staged.size),
+        })
+    }
+
+    /// What died before it was confirmed. Best effort: it is in nobody's way.
+    fn sweep_uploads(&self, keep: &Path) {
+        for entry in fs::read_dir(self.uploads()).into_iter().flatten().flatten() {
+            let age =
+                entry.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
+            if entry.path() != keep && age.is_some_and(|age| age > ABANDONED) {
+                marsh_fs::remove_file_if_exists(&entry.path()).ok();
+            }
+        }
+    }
+}
+
+fn validate(metadata: &PushMetadata) -> Result<(), RegistryError> {
+    let refuse = |message: String| Err(RegistryError::ValidationFailed { message });
+    let texts = [Some(&metadata.description), metadata.release_notes.as_ref(), metadata.repository.as_ref()];
+    if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
+        return refuse(format!("a text of the metadata is longer than {MAX_TEXT} bytes"));
+    }
+    if metadata.dependencies.iter().any(|dependency| dependency.name == metadata.name) {
+        return refuse(format!("{} depends on itself", metadata.name));
+    }
+    Ok(())
+}
+
+fn refuse_existing(record: &ExtensionRecord, version: CalVer) -> Result<(), RegistryError> {
+    let Some(existing) = record.version(version) else { return Ok(()) };
+    Err(RegistryError::AlreadyExists {
+        message: format!(
+            "{}@{version} is published already, on channel {} with SHA-256 {}",
+            record.name, existing.channel, existing.checksum
+        ),
+        checksum: Some(existing.checksum),
+    })
+}
+
+fn first_record(name: &ExtensionName, author: Option<Author>, now: &str) -> ExtensionRecord {
+    ExtensionRecord {
+        format: FORMAT,
+        id: uuid::Uuid::new_v4().to_string(),
+        name: name.clone(),
+        author,
+        created_at: now.to_owned(),
+        updated_at: now.to_owned(),
+        yanked_at: None,
+        yank_reason: None,
+        deprecated_at: None,
+        deprecation_reason: None,
+        superseded_by: None,
+        versions: Vec::new(),
+    }
+}
+
+fn version_record(
+    metadata: &PushMetadata,
+    content: &Value,
+    staged: &StagedArchive,
+    now: &str,
+) -> VersionRecord {
+    VersionRecord {
+        version: metadata.version,
+        channel: metadata.channel.unwrap_or_default(),
+        published_at: now.to_owned(),
+        checksum: staged.digest,
+        size: staged.size,
+        description: metadata.description.clone(),
+        repository: metadata.repository.clone(),
+        dependencies: metadata.dependencies.clone(),
+        platforms: metadata.platforms.clone(),
+        labels: metadata.labels.clone(),
+        binaries: metadata.binaries.clone(),
+        release_notes: metadata.release_notes.clone(),
+        yanked_at: None,
+        yank_reason: None,
+        content_metadata: content.clone(),
+    }
+}
