@@ -1,1 +1,22 @@
 //! Extension archives: packed, and unpacked within limits.
+//!
+//! Invariants:
+//! * An archive is hostile until it is unpacked. Every path in it is a [`RelPath`](marsh_types::RelPath) below
+//!   `extension/` before anything is created; links, devices and everything else that is no file or directory are refused
+//!   by code, never passed over.
+//! * Limits hold while bytes arrive: a bomb fills neither memory nor disk.
+//! * What was refused leaves nothing but the private directory that the caller gave, which is the caller's to remove.
+//! * Packing is deterministic: the same files make the same bytes.
+
+mod digest;
+mod error;
+mod pack;
+mod unpack;
+
+pub use digest::{digest_dir, files_checksum};
+pub use error::ArchiveError;
+pub use pack::{PackEntry, Packed, Source, pack};
+pub use unpack::{Limits, Unpacked, UnpackedFile, read_manifest, unpack};
+
+/// The one top directory of an archive.
+pub const TOP: &str = "extension";

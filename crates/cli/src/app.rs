@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use marsh_bundle::Worker;
+use marsh_extension::lifecycle::{Lifecycle, LifecycleOptions};
 use marsh_extension::{Loader, LoaderOptions};
 use marsh_host::{CancelToken, HostCommand, Hosts, Limits};
 use marsh_model::Models;
+use marsh_registry::{ClientOptions, Location, LocationError};
 use marsh_repo::{Environment, Repo, env};
 
-use crate::args::Cli;
+use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
 use crate::exit;
 
@@ -36,6 +38,53 @@ pub fn open(cli: &Cli) -> Result<Models, CliError> {
     };
     let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
     Ok(Models::new(repo, environment, loader))
+}
+
+/// The installed set of this command's repository, and how to change it.
+pub fn lifecycle(cli: &Cli, set: &SetArgs, command: &str) -> Result<Lifecycle, CliError> {
+    let environment = Environment::from_process();
+    let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &current_dir()?)?;
+    let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
+    let offline = set.offline || environment.flag(env::OFFLINE);
+    let options = LifecycleOptions {
+        command: format!("marsh extension {command}"),
+        lock_timeout: set.lock_timeout.unwrap_or_else(|| environment.lock_timeout()),
+        offline,
+        archive_cache: cache_dir.join("archives").join("v1"),
+        registry: registry_location(set.registry.as_deref(), &environment, &repo)?,
+        client: client_options(&environment, offline),
+        jobs: 8,
+    };
+    Ok(Lifecycle::new(repo, options))
+}
+
+/// `--registry`, else the environment, else the marker, else the user's own directory registry.
+pub fn registry_location(
+    given: Option<&str>,
+    environment: &Environment,
+    repo: &Repo,
+) -> Result<Location, CliError> {
+    let usage = |error: LocationError| CliError::usage(error.to_string());
+    if let Some(text) = given.or_else(|| environment.get(env::REGISTRY)) {
+        return Location::parse(text, &current_dir()?).map_err(usage);
+    }
+    if let Some(text) = repo.marker.text("registry") {
+        return Location::parse(text, repo.layout.root()).map_err(usage);
+    }
+    let home = environment.home_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
+    Ok(Location::Directory(home.join("registry")))
+}
+
+pub fn client_options(environment: &Environment, offline: bool) -> ClientOptions {
+    ClientOptions {
+        offline,
+        user_agent: format!("marsh/{}", env!("CARGO_PKG_VERSION")),
+        api_key: environment.get(env::API_KEY).map(str::to_owned),
+        timeout: std::time::Duration::from_secs(15),
+        transfer_timeout: std::time::Duration::from_secs(120),
+        max_archive_bytes: 64 << 20,
+        retries: 3,
+    }
 }
 
 pub fn current_dir() -> Result<PathBuf, CliError> {

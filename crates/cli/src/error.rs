@@ -2,8 +2,11 @@
 
 use marsh_data::DataError;
 use marsh_extension::LoadError;
+use marsh_extension::lifecycle::LifecycleError;
 use marsh_model::ModelError;
+use marsh_registry::RegistryError;
 use marsh_repo::RepoError;
+use marsh_store::StoreError;
 use marsh_types::Explain;
 use marsh_workflow::WorkflowError;
 use serde_json::{Map, Value, json};
@@ -22,6 +25,12 @@ pub enum CliError {
     Data(#[from] DataError),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
     #[error("{message}")]
@@ -49,6 +58,9 @@ impl CliError {
             CliError::Workflow(error) => Some(error),
             CliError::Data(error) => Some(error),
             CliError::Load(error) => Some(error),
+            CliError::Lifecycle(error) => Some(error),
+            CliError::Store(error) => Some(error),
+            CliError::Registry(error) => Some(error),
             _ => None,
         }
     }
@@ -81,6 +93,20 @@ impl CliError {
             "cancelled" => exit::INTERRUPTED,
             _ => exit::FAILED,
         }
+    }
+
+    /// An error of a part of a command, in the shape that [`CliError::to_json`] gives the whole.
+    pub fn part(error: &dyn Explain) -> Value {
+        let mut map = Map::new();
+        map.insert("code".into(), json!(error.code()));
+        map.insert("message".into(), json!(error.to_string()));
+        if let Some(hint) = error.hint() {
+            map.insert("hint".into(), json!(hint));
+        }
+        if let Some(Value::Object(details)) = error.details() {
+            map.insert("details".into(), Value::Object(details));
+        }
+        Value::Object(map)
     }
 
     /// `{"error": {code, message, hint?, …}}`

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use marsh_bundle::{Declaration, Diagnostic};
 use marsh_fs::Durability;
 use marsh_repo::{Layout, Repo};
-use marsh_types::{Kind, Origin, TypeName};
+use marsh_store::Facts;
+use marsh_types::{Digest, ExtensionName, Kind, Origin, TypeName};
 use serde::{Deserialize, Serialize};
 
 use crate::discover::{SourceRoot, candidates, source_roots};
@@ -44,6 +45,8 @@ pub struct Catalog {
     /// Entry points whose type is computed; only running them tells it.
     pub computed: Vec<(PathBuf, SourceRoot)>,
     pub problems: Vec<Problem>,
+    /// Locked extensions whose trees are not here.
+    pub unrestored: Vec<ExtensionName>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -61,8 +64,89 @@ struct IndexedFile {
 }
 
 impl Catalog {
-    /// Reads the sources of all kinds; files that have not changed since the last reading are not opened.
+    /// What the repository's own sources, mounted ones and installed extensions declare.
     pub fn load(repo: &Repo) -> Result<Catalog, LoadError> {
+        let mut catalog = Catalog::load_unpulled(repo)?;
+        catalog.add_installed(repo)?;
+        Ok(catalog)
+    }
+
+    /// The facts of every locked extension: from the catalog of stored trees by digest; from the files, where another
+    /// implementation unpacked them.
+    fn add_installed(&mut self, repo: &Repo) -> Result<(), LoadError> {
+        let installation = crate::lifecycle::installation(repo);
+        let snapshot = installation.snapshot()?;
+        let trees = installation.trees();
+        let held: Vec<Digest> = snapshot.lockfile.digests().filter(|digest| trees.contains(digest)).collect();
+        let facts = installation
+            .catalog()
+            .facts(&held, crate::lifecycle::RULES, |digest| crate::lifecycle::read_facts(trees, digest));
+        for (name, entry) in &snapshot.lockfile.entries {
+            let known = entry.checksum.and_then(|digest| Some((digest, facts.get(&digest)?)));
+            match (known, crate::discover::foreign_tree(repo, name)) {
+                (Some((digest, facts)), _) => self.add_facts(name, digest, &trees.tree(&digest), facts),
+                (None, Some(dir)) => self.add_foreign(name, &dir),
+                (None, None) => self.unrestored.push(name.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_facts(&mut self, name: &ExtensionName, digest: Digest, tree: &Path, facts: &Facts) {
+        for provided in &facts.provided {
+            let root = SourceRoot {
+                origin: Origin::Pulled,
+                dir: tree.join(provided.kind.directory()),
+                base: tree.to_owned(),
+                kind: provided.kind,
+                extension: Some(name.to_string()),
+                digest: Some(digest),
+            };
+            let path = provided.path.below(tree);
+            let Some(raw) = &provided.raw else {
+                self.computed.push((path, root));
+                continue;
+            };
+            let Ok(type_name) = TypeName::parse(raw) else { continue };
+            self.types.push(IndexedType {
+                kind: provided.kind,
+                type_name,
+                raw: raw.clone(),
+                version: provided.version.clone(),
+                methods: provided.methods.clone(),
+                path,
+                root,
+                line: provided.line,
+            });
+        }
+        for (path, value) in &facts.problems {
+            if let Ok(diagnostic) = serde_json::from_value(value.clone()) {
+                self.problems.push(Problem { path: path.below(tree), diagnostic });
+            }
+        }
+    }
+
+    fn add_foreign(&mut self, name: &ExtensionName, dir: &Path) {
+        for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
+            let root = SourceRoot {
+                origin: Origin::Pulled,
+                dir: dir.join(kind.directory()),
+                base: dir.to_owned(),
+                kind,
+                extension: Some(name.to_string()),
+                digest: None,
+            };
+            for path in candidates(&root) {
+                // Few, and only until they are restored into the store: not worth an index.
+                if let Some(file) = index_file(&path, None, &mut false) {
+                    self.add(&path, &root, &file);
+                }
+            }
+        }
+    }
+
+    /// Without installed extensions. Files that have not changed since the last reading are not opened.
+    pub(crate) fn load_unpulled(repo: &Repo) -> Result<Catalog, LoadError> {
         let mut index = read_index(&repo.layout);
         let before = index.files.len();
         let mut changed = false;
@@ -136,6 +220,11 @@ impl Catalog {
         }
         models.into_values().collect()
     }
+}
+
+/// The repository's own and mounted sources that cannot be read.
+pub fn local_problems(repo: &Repo) -> Result<Vec<Problem>, LoadError> {
+    Ok(Catalog::load_unpulled(repo)?.problems)
 }
 
 /// The declarations of one file, from the index when its stat vouches for them. `None` when the file is gone.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use marsh_repo::Repo;
-use marsh_types::{Kind, Origin, yaml};
+use marsh_types::{Digest, ExtensionName, Kind, Origin, yaml};
 use serde::Deserialize;
 
 use crate::error::LoadError;
@@ -20,9 +20,11 @@ pub struct SourceRoot {
     pub kind: Kind,
     /// The extension's name where it is known.
     pub extension: Option<String>,
+    /// The archive that the tree was unpacked from: the content can never change.
+    pub digest: Option<Digest>,
 }
 
-/// Every source root of one kind, in the order in which they win.
+/// The directories in which the user keeps sources of one kind, in the order in which they win.
 pub fn source_roots(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
     let mut roots = vec![SourceRoot {
         origin: Origin::Local,
@@ -30,9 +32,9 @@ pub fn source_roots(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadErro
         base: repo.layout.root().to_owned(),
         kind,
         extension: None,
+        digest: None,
     }];
     roots.extend(mounted(repo, kind)?);
-    roots.extend(pulled(repo, kind));
     Ok(roots)
 }
 
@@ -74,33 +76,42 @@ fn mounted(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
             _ if !base.join("extensions").is_dir() => base.clone(),
             standard => standard,
         };
-        roots.push(SourceRoot { origin: Origin::Source, dir, base, kind, extension: None });
+        roots.push(SourceRoot { origin: Origin::Source, dir, base, kind, extension: None, digest: None });
     }
     Ok(roots)
 }
 
-fn pulled(repo: &Repo, kind: Kind) -> Vec<SourceRoot> {
+/// The tree that another implementation unpacked for an extension: a real directory where marsh has its links.
+pub(crate) fn foreign_tree(repo: &Repo, name: &ExtensionName) -> Option<PathBuf> {
+    let dir = name.segments().fold(repo.layout.pulled_extensions(), |dir, segment| dir.join(segment));
+    let is_real = std::fs::symlink_metadata(&dir).is_ok_and(|metadata| metadata.is_dir());
+    (is_real && is_tree(&dir)).then_some(dir)
+}
+
+/// A directory that holds a manifest or the directory of a kind, itself and not by a link.
+fn is_tree(dir: &Path) -> bool {
+    let real =
+        |name: &str| std::fs::symlink_metadata(dir.join(name)).is_ok_and(|metadata| !metadata.is_symlink());
+    real("manifest.yaml") || Kind::ALL.iter().any(|kind| real(kind.directory()))
+}
+
+/// All trees that other implementations unpacked, by name where the place is one.
+pub(crate) fn foreign_trees(repo: &Repo) -> Vec<(Option<ExtensionName>, PathBuf)> {
     let root = repo.layout.pulled_extensions();
     let mut found = Vec::new();
-    // `@scope/name` and deeper names; a directory that holds a manifest or a kind's directory is an extension.
+    // `@scope/name` and deeper names.
     let mut pending = vec![(root.clone(), 0)];
     while let Some((dir, depth)) = pending.pop() {
-        if depth >= 2 && (dir.join("manifest.yaml").is_file() || dir.join(kind.directory()).is_dir()) {
-            let extension =
-                dir.strip_prefix(&root).ok().map(|name| name.to_string_lossy().replace('\\', "/"));
-            found.push(SourceRoot {
-                origin: Origin::Pulled,
-                dir: dir.join(kind.directory()),
-                base: dir.clone(),
-                kind,
-                extension,
-            });
+        if depth >= 2 && is_tree(&dir) {
+            let name = dir.strip_prefix(&root).ok().map(|name| name.to_string_lossy().replace('\\', "/"));
+            found.push((name.and_then(|name| ExtensionName::parse(&name).ok()), dir));
+            continue;
         }
         if depth < 4 {
             pending.extend(subdirectories(&dir).into_iter().map(|dir| (dir, depth + 1)));
         }
     }
-    found.sort_by(|a, b| a.dir.cmp(&b.dir));
+    found.sort_by(|a, b| a.1.cmp(&b.1));
     found
 }
 

@@ -5,13 +5,23 @@ use std::path::PathBuf;
 use marsh_bundle::{BundleError, Diagnostic};
 use marsh_host::{ErrorKind, HostError};
 use marsh_types::yaml::YamlError;
-use marsh_types::{Explain, TypeName, near};
+use marsh_types::{Explain, ExtensionName, TypeName, near};
 use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("unknown model type `{name}`")]
-    UnknownType { name: TypeName, known: Vec<String>, problems: Vec<(PathBuf, Diagnostic)> },
+    UnknownType {
+        name: TypeName,
+        known: Vec<String>,
+        problems: Vec<(PathBuf, Diagnostic)>,
+        /// Locked extensions whose trees are not here.
+        unrestored: Vec<ExtensionName>,
+    },
+    #[error("{extension} is installed, but its tree is not in the store")]
+    NotRestored { extension: String },
+    #[error(transparent)]
+    Store(#[from] marsh_store::StoreError),
     #[error("`{name}` is declared twice: in {first} and in {second}", first = first.display(), second = second.display())]
     DuplicateType { name: TypeName, first: PathBuf, second: PathBuf },
     #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
@@ -36,6 +46,8 @@ impl Explain for LoadError {
     fn code(&self) -> &'static str {
         match self {
             LoadError::UnknownType { .. } => "unknown_model_type",
+            LoadError::NotRestored { .. } => "not_restored",
+            LoadError::Store(error) => error.code(),
             LoadError::DuplicateType { .. } => "duplicate_type",
             LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
             LoadError::Bundle { .. } => "bundle_failed",
@@ -56,7 +68,21 @@ impl Explain for LoadError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            LoadError::UnknownType { name, known, problems } => {
+            LoadError::NotRestored { .. } => Some("`marsh extension install` brings it back".into()),
+            LoadError::Store(error) => error.hint(),
+            LoadError::UnknownType { unrestored, .. } if !unrestored.is_empty() => {
+                let names: Vec<&str> = unrestored.iter().take(5).map(|name| name.as_str()).collect();
+                Some(format!(
+                    "{} installed and not here; `marsh extension install` brings what the lockfile names: {}",
+                    if unrestored.len() == 1 {
+                        "one extension is".into()
+                    } else {
+                        format!("{} extensions are", unrestored.len())
+                    },
+                    names.join(", "),
+                ))
+            }
+            LoadError::UnknownType { name, known, problems, .. } => {
                 if !problems.is_empty() {
                     return Some(
                         "what a source with errors declares is unknown until they are mended".into(),
@@ -75,7 +101,8 @@ impl Explain for LoadError {
 
     fn details(&self) -> Option<serde_json::Value> {
         match self {
-            LoadError::UnknownType { name, known, problems } => Some(json!({
+            LoadError::Store(error) => error.details(),
+            LoadError::UnknownType { name, known, problems, .. } => Some(json!({
                 "near": near::nearest(name.as_str(), known.iter().map(String::as_str)),
                 "diagnostics": problems.iter().map(|(_, diagnostic)| diagnostic).collect::<Vec<_>>(),
             })),

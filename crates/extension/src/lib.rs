@@ -13,10 +13,11 @@ mod catalog;
 mod description;
 mod discover;
 mod error;
+pub mod lifecycle;
 mod loader;
 mod stat;
 
-pub use catalog::{Catalog, IndexedType, Problem};
+pub use catalog::{Catalog, IndexedType, Problem, local_problems};
 pub use description::{
     ArgumentsDescription, CheckDescription, MethodDescription, ModelDescription, OutputDescription,
 };

@@ -10,9 +10,9 @@ use marsh_fs::{Durability, StagedDir};
 use marsh_host::supervisor::NoCallbacks;
 use marsh_host::{Call, CancelToken, External, Hosts, Limits, ModuleRef};
 use marsh_repo::Repo;
-use marsh_types::{Kind, Origin, TypeName};
+use marsh_store::Lease;
+use marsh_types::{Digest, Kind, Origin, TypeName};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Catalog, IndexedType};
 use crate::description::ModelDescription;
@@ -45,6 +45,8 @@ pub struct Loader {
     hosts: Arc<Hosts>,
     described: Mutex<HashMap<String, Arc<ModelDescription>>>,
     describe_deadline: Mutex<Duration>,
+    /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
+    leases: Mutex<HashMap<Digest, Lease>>,
 }
 
 /// A model type with the code that serves it.
@@ -72,6 +74,7 @@ impl Loader {
             hosts,
             described: Mutex::new(HashMap::new()),
             describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
+            leases: Mutex::new(HashMap::new()),
         }
     }
 
@@ -104,12 +107,12 @@ impl Loader {
                 first: first.path.clone(),
                 second: second.path.clone(),
             }),
-            [] => self.resolve_computed(&catalog, type_name),
+            [] => self.resolve_computed(catalog, type_name),
         }
     }
 
     /// Types that only running the code tells: each such entry point is described until one matches.
-    fn resolve_computed(&self, catalog: &Catalog, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
+    fn resolve_computed(&self, catalog: Catalog, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
         for (path, root) in &catalog.computed {
             let fingerprint = self.fingerprint(path, root);
             let Ok((module, _)) = self.bundle(path, root, &fingerprint) else { continue };
@@ -126,6 +129,7 @@ impl Loader {
                 .iter()
                 .map(|problem| (problem.path.clone(), problem.diagnostic.clone()))
                 .collect(),
+            unrestored: catalog.unrestored,
         })
     }
 
@@ -135,6 +139,7 @@ impl Loader {
     }
 
     fn load(&self, entry: &Path, root: &SourceRoot, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
+        self.hold(root)?;
         let fingerprint = self.fingerprint(entry, root);
         let (module, meta) = self.bundle(entry, root, &fingerprint)?;
         let description = self.describe(entry, &fingerprint, &module, root)?;
@@ -160,6 +165,19 @@ impl Loader {
         })
     }
 
+    /// Keeps a tree of the store from being collected while this process uses it.
+    fn hold(&self, root: &SourceRoot) -> Result<(), LoadError> {
+        let Some(digest) = root.digest else { return Ok(()) };
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        if leases.contains_key(&digest) {
+            return Ok(());
+        }
+        let lease = crate::lifecycle::installation(&self.repo).trees().lease(&digest)?;
+        let extension = || root.extension.clone().unwrap_or_default();
+        leases.insert(digest, lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
+        Ok(())
+    }
+
     /// The fingerprint of an entry point as its inputs are now.
     fn fingerprint(&self, entry: &Path, root: &SourceRoot) -> String {
         let record_path = self.record_path(entry);
@@ -180,7 +198,7 @@ impl Loader {
     }
 
     fn record_path(&self, entry: &Path) -> PathBuf {
-        let name = hex(&Sha256::digest(entry.as_os_str().as_encoded_bytes()));
+        let name = Digest::of(entry.as_os_str().as_encoded_bytes()).to_hex();
         self.repo.layout.derived().join("fresh").join(format!("{}.json", &name[..32]))
     }
 
@@ -311,7 +329,7 @@ pub fn module_url(path: &Path, fingerprint: &str) -> String {
 fn intact_bundle(dir: &Path) -> Option<BundleMeta> {
     let meta: BundleMeta = read_json(&dir.join("bundle.json"))?;
     let code = std::fs::read(dir.join("bundle.js")).ok()?;
-    let whole = hex(&Sha256::digest(&code)) == meta.code_sha256;
+    let whole = Digest::of(&code).to_hex() == meta.code_sha256;
     let externals = meta.externals.iter().all(|external| external.path.is_file());
     (whole && externals).then_some(meta)
 }
@@ -375,10 +393,6 @@ fn write_json<T: Serialize>(path: &Path, value: &T) {
     {
         drop(marsh_fs::atomic_write(path, &bytes, Durability::Atomic));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -60,14 +60,14 @@ impl Models {
         }
         match self.loader.resolve(type_name) {
             Ok(loaded) => Ok(module(loaded)),
-            Err(LoadError::UnknownType { name, mut known, problems }) => {
+            Err(LoadError::UnknownType { name, mut known, problems, unrestored }) => {
                 if let Some(bare) = bare.and_then(|bare| TypeName::parse(bare).ok())
                     && let Ok(loaded) = self.loader.resolve(&bare)
                 {
                     return Ok(module(loaded));
                 }
                 known.push(shell::TYPE.to_owned());
-                Err(LoadError::UnknownType { name, known, problems }.into())
+                Err(LoadError::UnknownType { name, known, problems, unrestored }.into())
             }
             Err(error) => Err(error.into()),
         }

@@ -30,6 +30,12 @@ pub const LOCK_TIMEOUT_MS: Variable = variable(
     Some("SWAMP_LOCK_TIMEOUT_MS"),
     "how long to wait for a lock, in milliseconds",
 );
+pub const REGISTRY: Variable = variable(
+    "MARSH_REGISTRY",
+    Some("SWAMP_CLUB_URL"),
+    "the registry of extensions: a URL, or the directory of one",
+);
+pub const API_KEY: Variable = variable("MARSH_API_KEY", Some("SWAMP_API_KEY"), "the token for that registry");
 pub const OFFLINE: Variable = variable("MARSH_OFFLINE", None, "1: use only what is already in the cache");
 pub const EPHEMERAL_BUDGET: Variable = variable(
     "MARSH_EPHEMERAL_BUDGET",
@@ -58,9 +64,12 @@ pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
 /// The whole table; `docs/environment.md` lists the same (held by `the_document_lists_the_table`).
-pub const VARIABLES: [Variable; 13] = [
+pub const VARIABLES: [Variable; 16] = [
     REPO_DIR,
+    HOME,
     CACHE_DIR,
+    REGISTRY,
+    API_KEY,
     OFFLINE,
     MAX_CONCURRENT_STEPS,
     EPHEMERAL_BUDGET,
@@ -141,6 +150,15 @@ impl Environment {
     pub fn lock_timeout(&self) -> std::time::Duration {
         let millis = self.get(LOCK_TIMEOUT_MS).and_then(|text| text.trim().parse().ok()).unwrap_or(60_000);
         std::time::Duration::from_millis(millis)
+    }
+
+    /// The per-user state: `MARSH_HOME`, else `marsh` below the platform's data directory.
+    pub fn home_dir(&self) -> Option<PathBuf> {
+        use etcetera::BaseStrategy as _;
+        if let Some(dir) = self.path(HOME) {
+            return Some(dir);
+        }
+        etcetera::choose_base_strategy().ok().map(|strategy| strategy.data_dir().join("marsh"))
     }
 
     /// The per-user cache: `MARSH_CACHE_DIR`, else `marsh` below the platform's cache directory.

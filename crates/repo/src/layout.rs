@@ -77,6 +77,11 @@ impl Layout {
         self.state().join("pulled-extensions")
     }
 
+    /// Which extensions are installed: beside the model sources, wherever the marker puts those.
+    pub fn lockfile(&self, marker: &Marker) -> PathBuf {
+        self.extension_sources(marker, Kind::Model).join(marsh_types::Lockfile::FILE_NAME)
+    }
+
     /// What marsh alone keeps here; everything below is derived and may be deleted at any moment.
     pub fn derived(&self) -> PathBuf {
         self.state().join("marsh").join("v1")

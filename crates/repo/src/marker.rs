@@ -55,6 +55,42 @@ impl Marker {
         self.values.insert(key.to_owned(), value);
     }
 
+    /// Where the AI tools of the repository look for skills, relative to its root. A marker that names no tool means
+    /// one; tools that nobody knows are passed over, and none at all leaves the fallback.
+    pub fn skill_dirs(&self) -> Vec<String> {
+        let tools: Vec<&str> = match (self.values.get("tools"), self.text("tool")) {
+            (Some(Value::Array(tools)), _) => tools.iter().filter_map(Value::as_str).collect(),
+            (_, Some("none")) => Vec::new(),
+            (_, Some(tool)) => vec![tool],
+            _ => vec!["claude"],
+        };
+        let mut dirs: Vec<String> = Vec::new();
+        for tool in tools {
+            let dir = match tool {
+                "claude" => ".claude/skills",
+                "cursor" => ".cursor/skills",
+                "opencode" | "codex" | "copilot" => ".agents/skills",
+                "kiro" => ".kiro/skills",
+                _ => continue,
+            };
+            if !dirs.iter().any(|known| known == dir) {
+                dirs.push(dir.to_owned());
+            }
+        }
+        if dirs.is_empty() {
+            dirs.push(".swamp/pulled-extensions/skills".to_owned());
+        }
+        dirs
+    }
+
+    /// The collectives whose extensions may be installed without being asked for.
+    pub fn trusted_collectives(&self) -> Vec<String> {
+        match self.values.get("trustedCollectives") {
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => vec!["swamp".to_owned()],
+        }
+    }
+
     pub fn repo_id(&self) -> Option<&str> {
         self.text("repoId")
     }

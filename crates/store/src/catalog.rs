@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use marsh_types::{Digest, Kind, RelPath};
+use marsh_types::{Digest, ExtensionRef, Kind, RelPath};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ pub struct Provided {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     pub provided: Vec<Provided>,
+    /// What the manifest says it needs.
+    pub dependencies: Vec<ExtensionRef>,
     /// Entry points that could not be read, with the diagnostic as JSON.
     pub problems: Vec<(RelPath, serde_json::Value)>,
 }

@@ -1,6 +1,8 @@
 //! One module per noun.
 
 mod data;
+mod doctor;
+mod extension;
 mod init;
 mod input;
 mod method;
@@ -47,6 +49,8 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         }
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
+        Command::Extension(command) => extension::run(cli, ui, command),
+        Command::Doctor(command) => doctor::run(cli, ui, command),
     }
 }
 

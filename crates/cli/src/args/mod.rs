@@ -1,9 +1,13 @@
 //! The command line, as data.
 
+pub mod extension;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs, SetArgs};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -70,6 +74,12 @@ pub enum Command {
     /// Workflows
     #[command(subcommand)]
     Workflow(WorkflowCommand),
+    /// Extensions: install, remove, update, publish
+    #[command(subcommand)]
+    Extension(ExtensionCommand),
+    /// Look for what is wrong
+    #[command(subcommand)]
+    Doctor(DoctorCommand),
     /// Print the version
     Version,
     /// Print a completion script for a shell

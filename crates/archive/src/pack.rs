@@ -1,0 +1,126 @@
+//! Packing: sorted, without times and owners, so that the same files make the same bytes.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use flate2::{Compression, GzBuilder};
+use marsh_types::{Digest, DigestWriter, RelPath};
+
+use crate::TOP;
+use crate::error::ArchiveError;
+
+/// Where an entry's content comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
+/// One file, its path below `extension/`.
+#[derive(Debug, Clone)]
+pub struct PackEntry {
+    pub path: RelPath,
+    pub source: Source,
+    pub executable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packed {
+    pub sha256: Digest,
+    pub bytes: u64,
+}
+
+/// Present in every archive, even when empty.
+const DIRECTORIES: [&str; 13] = [
+    "models",
+    "bundles",
+    "workflows",
+    "vaults",
+    "vault-bundles",
+    "drivers",
+    "driver-bundles",
+    "datastores",
+    "datastore-bundles",
+    "reports",
+    "report-bundles",
+    "skills",
+    "files",
+];
+
+/// Writes the archive of these files.
+pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveError> {
+    let mut nodes: BTreeMap<String, Option<PackEntry>> = BTreeMap::new();
+    nodes.insert(format!("{TOP}/"), None);
+    for directory in DIRECTORIES {
+        nodes.insert(format!("{TOP}/{directory}/"), None);
+    }
+    for entry in entries {
+        let segments: Vec<&str> = entry.path.segments().collect();
+        for depth in 1..segments.len() {
+            nodes.insert(format!("{TOP}/{}/", segments[..depth].join("/")), None);
+        }
+        let path = format!("{TOP}/{}", entry.path);
+        if nodes.insert(path.clone(), Some(entry)).is_some() {
+            return Err(ArchiveError::Duplicate { path });
+        }
+    }
+    let counted = Counted { out, digest: DigestWriter::new(), bytes: 0 };
+    let gzip = GzBuilder::new().mtime(0).write(counted, Compression::default());
+    let mut tar = tar::Builder::new(gzip);
+    tar.mode(tar::HeaderMode::Deterministic);
+    for (path, entry) in nodes {
+        let mut header = tar::Header::new_ustar();
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        let content = match &entry {
+            None => {
+                header.set_entry_type(tar::EntryType::Directory);
+                header.set_mode(0o755);
+                Vec::new()
+            }
+            Some(entry) => {
+                header.set_entry_type(tar::EntryType::Regular);
+                header.set_mode(if entry.executable { 0o755 } else { 0o644 });
+                match &entry.source {
+                    Source::Bytes(bytes) => bytes.clone(),
+                    Source::File(file) => std::fs::read(file)
+                        .map_err(|source| ArchiveError::Read { path: file.clone(), source })?,
+                }
+            }
+        };
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, &path, content.as_slice()).map_err(ArchiveError::Write)?;
+    }
+    let gzip = tar.into_inner().map_err(ArchiveError::Write)?;
+    let mut counted = gzip.finish().map_err(ArchiveError::Write)?;
+    counted.out.flush().map_err(ArchiveError::Write)?;
+    Ok(Packed { sha256: counted.digest.finish(), bytes: counted.bytes })
+}
+
+struct Counted<W> {
+    out: W,
+    digest: DigestWriter,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Reads all of a source within a limit.
+pub(crate) fn read_limited(reader: &mut impl Read, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    reader.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}

@@ -1,0 +1,164 @@
+//! `marsh doctor extensions`: a report, and nothing else. It changes nothing and runs no code.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use marsh_extension::lifecycle::{Inspection, Standing};
+use marsh_types::Kind;
+use serde_json::{Map, Value, json};
+
+use super::{done, failed};
+use crate::app;
+use crate::args::{Cli, DoctorCommand};
+use crate::error::CliError;
+use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
+
+pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliError> {
+    let DoctorCommand::Extensions { verify, set } = command;
+    let lifecycle = app::lifecycle(cli, set, "doctor")?;
+    let inspection = lifecycle.inspect(*verify)?;
+    let local = marsh_extension::local_problems(lifecycle.repo()).map_err(CliError::Load)?;
+    let pass =
+        super::extension::is_sound(&inspection) && local.is_empty() && problems(&inspection).is_empty();
+    let document = report(&inspection, &local, pass);
+    ui.result(&document, || text(&inspection, &local, pass));
+    if pass { done() } else { failed() }
+}
+
+/// The sources of installed extensions that cannot be read: extension, path, diagnostic.
+fn problems(inspection: &Inspection) -> Vec<(String, String, Value)> {
+    let mut found = Vec::new();
+    for one in &inspection.extensions {
+        let Some(facts) = one.entry.checksum.and_then(|digest| inspection.facts.get(&digest)) else {
+            continue;
+        };
+        for (path, diagnostic) in &facts.problems {
+            found.push((one.name.to_string(), path.to_string(), diagnostic.clone()));
+        }
+    }
+    found
+}
+
+fn report(inspection: &Inspection, local: &[marsh_extension::Problem], pass: bool) -> Value {
+    let problems = problems(inspection);
+    let mut registries = Map::new();
+    for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
+        let bad = inspection.duplicates.iter().any(|duplicate| duplicate.kind == kind)
+            || problems.iter().any(|(_, path, _)| path.starts_with(kind.directory()));
+        let status = if bad { "fail" } else { "pass" };
+        registries.insert(kind.to_string(), json!({ "registry": kind, "status": status }));
+    }
+    let mut details = Vec::new();
+    let mut aggregates = Vec::new();
+    for one in &inspection.extensions {
+        let facts = one.entry.checksum.and_then(|digest| inspection.facts.get(&digest));
+        let sources: Vec<Value> = facts
+            .map(|facts| {
+                facts
+                    .provided
+                    .iter()
+                    .map(|provided| {
+                        json!({
+                            "sourcePath": provided.path, "stateTag": "Indexed", "kind": provided.kind,
+                            "type": provided.raw, "extensionName": one.name,
+                        })
+                    })
+                    .collect()
+            })
+            .unwrap_or_default();
+        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+        states.insert("Indexed", sources.len());
+        states.insert("ValidationFailed", facts.map_or(0, |facts| facts.problems.len()));
+        aggregates.push(json!({
+            "name": one.name, "version": one.entry.version, "origin": "pulled", "state": one.standing,
+            "sourceCount": sources.len(), "stateDistribution": states, "path": one.tree,
+        }));
+        details.extend(sources);
+    }
+    json!({
+        "overallStatus": if pass { "pass" } else { "fail" },
+        "registries": registries,
+        "orphanFiles": inspection.orphans.iter().map(|path| json!({ "path": path })).collect::<Vec<_>>(),
+        "aggregateState": {
+            "aggregates": aggregates,
+            "sourceDetails": details,
+            "totalSources": details.len(),
+            "healthySources": details.len(),
+        },
+        "lockfile": {
+            "digest": inspection.snapshot.digest,
+            "refusedEntries": inspection
+                .refused
+                .iter()
+                .map(|entry| json!({ "key": entry.key, "reason": entry.reason }))
+                .collect::<Vec<_>>(),
+        },
+        "views": inspection.views,
+        "shadowedTypes": inspection.shadowed,
+        "duplicateTypes": inspection.duplicates,
+        "unsatisfiedDependencies": inspection.unsatisfied,
+        "loaderErrors": local
+            .iter()
+            .map(|problem| json!({ "path": problem.path, "diagnostic": problem.diagnostic }))
+            .chain(problems.iter().map(|(name, path, diagnostic)| {
+                json!({ "extensionName": name, "path": path, "diagnostic": diagnostic })
+            }))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn text(inspection: &Inspection, local: &[marsh_extension::Problem], pass: bool) -> String {
+    let mut lines = Vec::new();
+    let mut bad = |line: String| lines.push(format!("{BAD}x{BAD:#} {line}"));
+    for refused in &inspection.refused {
+        bad(format!("the lockfile's entry `{}` is not used: {}", refused.key, refused.reason));
+    }
+    for one in &inspection.extensions {
+        match &one.standing {
+            Standing::Stored | Standing::Foreign => {}
+            Standing::Missing => bad(format!(
+                "{} {} is not restored; `marsh extension install` brings it",
+                one.name, one.entry.version
+            )),
+            Standing::Damaged { files } => bad(format!(
+                "{} {} was changed in the store ({}); `marsh extension install` mends it",
+                one.name,
+                one.entry.version,
+                files.join(", ")
+            )),
+        }
+    }
+    for unsatisfied in &inspection.unsatisfied {
+        bad(unsatisfied.to_string());
+    }
+    for duplicate in &inspection.duplicates {
+        bad(duplicate.to_string());
+    }
+    for problem in local {
+        bad(format!("{}: {}", problem.path.display(), problem.diagnostic.message));
+    }
+    for (name, path, diagnostic) in problems(inspection) {
+        let message = diagnostic.get("message").and_then(Value::as_str).unwrap_or_default();
+        bad(format!("{name}: {path}: {message}"));
+    }
+    let mut note = |line: String| lines.push(format!("{WARN}!{WARN:#} {line}"));
+    for shadowed in &inspection.shadowed {
+        note(format!(
+            "the {} `{}` of {} is hidden by {}",
+            shadowed.kind,
+            shadowed.type_name,
+            shadowed.extension,
+            shadowed.local_source_path.display()
+        ));
+    }
+    for orphan in &inspection.orphans {
+        note(format!("{} belongs to no installed extension", orphan.display()));
+    }
+    if inspection.views.stale {
+        note("the views below .swamp/pulled-extensions are behind; the next change brings them up".into());
+    }
+    let count = inspection.extensions.len();
+    let word = if pass { format!("{GOOD}sound{GOOD:#}") } else { format!("{BAD}not sound{BAD:#}") };
+    lines.push(format!("{NAME}{count}{NAME:#} installed extensions {DIM}|{DIM:#} {word}"));
+    lines.join("\n")
+}

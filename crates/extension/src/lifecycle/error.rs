@@ -1,0 +1,139 @@
+//! Why the installed set was not changed.
+
+use marsh_archive::ArchiveError;
+use marsh_registry::RegistryError;
+use marsh_store::StoreError;
+use marsh_types::{CalVer, Digest, Explain, ExtensionName, ExtensionRef};
+use serde_json::json;
+
+use super::check::{DuplicateType, Unsatisfied};
+use crate::error::LoadError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LifecycleError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{name}: {source}")]
+    Registry { name: ExtensionName, source: RegistryError },
+    #[error("the archive of {name}@{version} is refused: {source}")]
+    Archive { name: ExtensionName, version: CalVer, source: ArchiveError },
+    #[error("the archive of {name}@{version} says that it is {found_name}@{found_version}")]
+    OtherManifest { name: ExtensionName, version: CalVer, found_name: ExtensionName, found_version: CalVer },
+    #[error("the registry states no checksum for {name}@{version}")]
+    MissingChecksum { name: ExtensionName, version: CalVer },
+    #[error("{name}@{version} is locked with checksum {locked}, and the registry now has {found}")]
+    ContentChanged { name: ExtensionName, version: CalVer, locked: Digest, found: Digest },
+    #[error("{name} is not installed")]
+    NotInstalled { name: ExtensionName, near: Option<String> },
+    #[error("{name} has no published version{}", available.as_ref().map_or(String::new(), |channel| format!(" on the channel stable; there is one on {channel}")))]
+    NoVersion { name: ExtensionName, available: Option<String> },
+    #[error("no version of {name} satisfies {}", wanted.iter().map(|(by, requirement)| format!("{requirement} ({by})")).collect::<Vec<_>>().join(" and "))]
+    NoneSatisfies { name: ExtensionName, wanted: Vec<(String, String)>, published: Vec<CalVer> },
+    #[error("the dependency {dependency} of {by} cannot be had: {source}")]
+    Dependency { by: ExtensionName, dependency: ExtensionRef, source: Box<LifecycleError> },
+    #[error("dependencies go deeper than {limit}: {}", chain.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" -> "))]
+    TooDeep { limit: usize, chain: Vec<ExtensionName> },
+    #[error("the versions of the dependencies do not settle; {name} was chosen again and again")]
+    Unsettled { name: ExtensionName },
+    #[error("{0}")]
+    DuplicateType(Box<DuplicateType>),
+    #[error("{name} declares the {kind} `{type_name}`, which belongs to another collective")]
+    ForeignType { name: ExtensionName, kind: marsh_types::Kind, type_name: String },
+    #[error("{}", unsatisfied.iter().map(Unsatisfied::to_string).collect::<Vec<_>>().join("; "))]
+    Unsatisfied { unsatisfied: Vec<Unsatisfied> },
+    #[error("{name} was changed after it was installed: {}", files.join(", "))]
+    Edited { name: ExtensionName, files: Vec<String> },
+    #[error("restoring would change something, which `--frozen` forbids: {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "))]
+    Frozen { names: Vec<ExtensionName> },
+    #[error("{name} has no checksum in the lockfile, so that it cannot be restored")]
+    NoLockedChecksum { name: ExtensionName },
+    #[error("the lockfile's entry `{key}` is not used: {reason}")]
+    RefusedEntry { key: String, reason: String },
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Fs(#[from] marsh_fs::FsError),
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read { path: std::path::PathBuf, source: std::io::Error },
+}
+
+impl Explain for LifecycleError {
+    fn code(&self) -> &'static str {
+        match self {
+            LifecycleError::Store(error) => error.code(),
+            LifecycleError::Registry { source, .. } => source.code(),
+            LifecycleError::Archive { source, .. } => source.code(),
+            LifecycleError::OtherManifest { .. } => "manifest_mismatch",
+            LifecycleError::MissingChecksum { .. } => "missing_checksum",
+            LifecycleError::ContentChanged { .. } => "checksum_mismatch",
+            LifecycleError::NotInstalled { .. } => "not_installed",
+            LifecycleError::NoVersion { .. } => "no_version",
+            LifecycleError::NoneSatisfies { .. } => "unsatisfiable",
+            LifecycleError::Dependency { source, .. } => source.code(),
+            LifecycleError::TooDeep { .. } => "dependencies_too_deep",
+            LifecycleError::Unsettled { .. } => "unsatisfiable",
+            LifecycleError::DuplicateType(_) => "duplicate_type",
+            LifecycleError::ForeignType { .. } => "foreign_type",
+            LifecycleError::Unsatisfied { .. } => "dependency_unsatisfied",
+            LifecycleError::Edited { .. } => "edited",
+            LifecycleError::Frozen { .. } => "frozen",
+            LifecycleError::NoLockedChecksum { .. } => "missing_checksum",
+            LifecycleError::RefusedEntry { .. } => "invalid_lock_entry",
+            LifecycleError::Load(error) => error.code(),
+            LifecycleError::Fs(_) | LifecycleError::Read { .. } => "io",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            LifecycleError::Store(error) => error.hint(),
+            LifecycleError::Registry { source, .. } => source.hint(),
+            LifecycleError::Archive { source, .. } => source.hint(),
+            LifecycleError::Dependency { source, .. } => source.hint(),
+            LifecycleError::MissingChecksum { .. } => {
+                Some("nothing is installed unverified; ask the registry's operator for checksums".into())
+            }
+            LifecycleError::ContentChanged { name, version, .. } => Some(format!(
+                "`marsh extension pull {name}@{version} --force` accepts the registry's content and locks its checksum"
+            )),
+            LifecycleError::NotInstalled { near, .. } => {
+                near.clone().or_else(|| Some("`marsh extension list` shows what is installed".into()))
+            }
+            LifecycleError::NoVersion { name, available: Some(channel) } => {
+                Some(format!("`marsh extension pull {name} --channel {channel}` installs it"))
+            }
+            LifecycleError::DuplicateType(duplicate) => Some(format!(
+                "`marsh extension rm {}` makes room for the new one",
+                duplicate.existing.extension
+            )),
+            LifecycleError::Unsatisfied { unsatisfied } => unsatisfied.first().map(Unsatisfied::hint),
+            LifecycleError::Edited { name, .. } => {
+                Some(format!("`marsh extension pull {name} --force` overwrites the edits"))
+            }
+            LifecycleError::Frozen { .. } => {
+                Some("`marsh extension install` without `--frozen` restores them".into())
+            }
+            LifecycleError::NoLockedChecksum { name } => {
+                Some(format!("`marsh extension pull {name}` installs it again, with its checksum"))
+            }
+            LifecycleError::RefusedEntry { .. } => Some("mend or delete the entry in the lockfile".into()),
+            LifecycleError::Load(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Option<serde_json::Value> {
+        match self {
+            LifecycleError::Store(error) => error.details(),
+            LifecycleError::Registry { source, .. } => source.details(),
+            LifecycleError::DuplicateType(duplicate) => Some(json!({ "duplicateType": duplicate })),
+            LifecycleError::Unsatisfied { unsatisfied } => Some(json!({ "unsatisfied": unsatisfied })),
+            LifecycleError::NoneSatisfies { published, .. } => Some(json!({ "published": published })),
+            LifecycleError::Edited { files, .. } => Some(json!({ "files": files })),
+            LifecycleError::Frozen { names } => Some(json!({ "names": names })),
+            LifecycleError::Dependency { source, .. } => source.details(),
+            LifecycleError::Load(error) => error.details(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What is installed, and how it stands. Reads only.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use marsh_store::{Facts, Snapshot, TreeState, ViewReport};
+use marsh_types::lockfile::RefusedEntry;
+use marsh_types::{Digest, ExtensionName, Kind, LockEntry, Lockfile, Origin, TypeName};
+use serde::Serialize;
+
+use super::Lifecycle;
+use super::error::LifecycleError;
+use super::resolve::Pick;
+use crate::catalog::Catalog;
+
+/// How the tree of a locked extension stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// In the store, whole as far as names and sizes tell.
+    Stored,
+    /// Unpacked by another implementation, below `.swamp/pulled-extensions`.
+    Foreign,
+    /// Nowhere: `install` brings it.
+    Missing,
+    /// Somebody changed the tree in the store.
+    Damaged { files: Vec<String> },
+}
+
+#[derive(Debug, Clone)]
+pub struct InstalledExtension {
+    pub name: ExtensionName,
+    pub entry: LockEntry,
+    pub standing: Standing,
+    /// Where the tree is, when it is.
+    pub tree: Option<PathBuf>,
+}
+
+/// An installed type that a source of the repository hides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shadowed {
+    pub extension: ExtensionName,
+    pub kind: Kind,
+    #[serde(rename = "type")]
+    pub type_name: TypeName,
+    pub local_source_path: PathBuf,
+}
+
+/// Everything that a look at the installed set tells.
+#[derive(Debug)]
+pub struct Inspection {
+    pub snapshot: Snapshot,
+    pub extensions: Vec<InstalledExtension>,
+    pub refused: Vec<RefusedEntry>,
+    pub views: ViewReport,
+    pub shadowed: Vec<Shadowed>,
+    /// Dependencies that do not hold.
+    pub unsatisfied: Vec<super::Unsatisfied>,
+    /// Types that two installed extensions declare.
+    pub duplicates: Vec<super::DuplicateType>,
+    /// Trees below `.swamp/pulled-extensions` that no entry of the lockfile explains.
+    pub orphans: Vec<PathBuf>,
+    pub facts: HashMap<Digest, Facts>,
+}
+
+impl Lifecycle {
+    /// Looks at everything; with `contents`, at every byte of every tree. Changes nothing.
+    pub fn inspect(&self, contents: bool) -> Result<Inspection, LifecycleError> {
+        let snapshot = self.installation.snapshot()?;
+        let mut extensions = Vec::new();
+        for (name, entry) in &snapshot.lockfile.entries {
+            let standing = match entry.checksum {
+                Some(digest) => match self.installation.trees().check(&digest, contents)? {
+                    TreeState::Whole => Standing::Stored,
+                    TreeState::Damaged { files } => {
+                        Standing::Damaged { files: files.iter().map(ToString::to_string).collect() }
+                    }
+                    TreeState::Missing => self.standing(name, entry)?,
+                },
+                None => self.standing(name, entry)?,
+            };
+            let tree = match &standing {
+                Standing::Stored | Standing::Damaged { .. } => {
+                    entry.checksum.map(|digest| self.installation.trees().tree(&digest))
+                }
+                Standing::Foreign => crate::discover::foreign_tree(&self.repo, name),
+                Standing::Missing => None,
+            };
+            extensions.push(InstalledExtension { name: name.clone(), entry: entry.clone(), standing, tree });
+        }
+        let facts = self.facts_of(&snapshot.lockfile);
+        let names: Vec<&ExtensionName> = snapshot.lockfile.entries.keys().collect();
+        let (unsatisfied, duplicates) = super::check::problems(&snapshot.lockfile, &facts);
+        Ok(Inspection {
+            refused: snapshot.lockfile.refused.clone(),
+            views: self.installation.check_views(&snapshot)?,
+            shadowed: self.shadowed_among(&names, &facts, &snapshot.lockfile)?,
+            orphans: crate::discover::foreign_trees(&self.repo)
+                .into_iter()
+                .filter(|(name, _)| name.as_ref().is_none_or(|name| snapshot.lockfile.get(name).is_none()))
+                .map(|(_, dir)| dir)
+                .collect(),
+            unsatisfied,
+            duplicates,
+            extensions,
+            facts,
+            snapshot,
+        })
+    }
+
+    /// How a locked extension stands, without looking into its tree.
+    pub fn standing(&self, name: &ExtensionName, entry: &LockEntry) -> Result<Standing, LifecycleError> {
+        if entry.checksum.is_some_and(|digest| self.installation.trees().contains(&digest)) {
+            return Ok(Standing::Stored);
+        }
+        Ok(match crate::discover::foreign_tree(&self.repo, name) {
+            Some(_) => Standing::Foreign,
+            None => Standing::Missing,
+        })
+    }
+
+    /// Which of the types that these extensions declare are hidden by sources of the repository.
+    pub(crate) fn shadowed_among(
+        &self,
+        names: &[&ExtensionName],
+        facts: &HashMap<Digest, Facts>,
+        lockfile: &Lockfile,
+    ) -> Result<Vec<Shadowed>, LifecycleError> {
+        let local = Catalog::load_unpulled(&self.repo)?;
+        let mut shadowed = Vec::new();
+        for name in names {
+            let Some(facts) = lockfile.get(name).and_then(|entry| entry.checksum).and_then(|d| facts.get(&d))
+            else {
+                continue;
+            };
+            for provided in facts.provided.iter().filter(|provided| provided.kind != Kind::Extension) {
+                let Some(type_name) = provided.raw.as_deref().and_then(|raw| TypeName::parse(raw).ok())
+                else {
+                    continue;
+                };
+                let hides = local.types.iter().find(|indexed| {
+                    indexed.kind == provided.kind
+                        && indexed.type_name == type_name
+                        && indexed.root.origin < Origin::Pulled
+                });
+                if let Some(indexed) = hides {
+                    shadowed.push(Shadowed {
+                        extension: (*name).clone(),
+                        kind: provided.kind,
+                        type_name,
+                        local_source_path: self.repo.layout.display(&indexed.path).to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(shadowed)
+    }
+
+    /// A tree of another implementation that somebody edited is not replaced without being asked for.
+    pub(crate) fn refuse_edits(&self, picks: &[Pick], lockfile: &Lockfile) -> Result<(), LifecycleError> {
+        for pick in picks {
+            let Some(entry) = lockfile.get(&pick.name) else { continue };
+            let Some(dir) = crate::discover::foreign_tree(&self.repo, &pick.name) else { continue };
+            let Some(recorded) = entry.files_checksum else { continue };
+            let found = marsh_archive::digest_dir(&dir).map_err(|source| LifecycleError::Archive {
+                name: pick.name.clone(),
+                version: entry.version,
+                source,
+            })?;
+            if found.is_some_and(|found| found != recorded)
+                && self.standing(&pick.name, entry)? == Standing::Foreign
+            {
+                return Err(LifecycleError::Edited {
+                    name: pick.name.clone(),
+                    files: vec![self.repo.layout.display(&dir).display().to_string()],
+                });
+            }
+        }
+        Ok(())
+    }
+}

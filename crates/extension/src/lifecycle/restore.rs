@@ -1,0 +1,142 @@
+//! `install`: makes the store hold what the lockfile names. The lockfile is the wish; it does not change, but for
+//! dependencies that it lacks.
+
+use marsh_store::{Snapshot, TreeState};
+use marsh_types::{ExtensionName, ExtensionRef, LockEntry};
+
+use super::Lifecycle;
+use super::error::LifecycleError;
+use super::inspect::Standing;
+use super::install::failed;
+use super::remove::locked_pick;
+use super::report::{ItemReport, ItemStatus, Outcome, Reporter};
+use super::resolve::Pick;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestoreRequest {
+    /// Fail when anything would have to change.
+    pub frozen: bool,
+    /// Look at every byte, not only at names and sizes.
+    pub verify: bool,
+}
+
+impl Lifecycle {
+    /// Restores every locked extension, several at once. One that fails stops no other.
+    pub fn restore(
+        &self,
+        request: RestoreRequest,
+        reporter: &dyn Reporter,
+    ) -> Result<Outcome, LifecycleError> {
+        let snapshot = self.installation.snapshot()?;
+        let mut outcome = Outcome::default();
+        for refused in &snapshot.lockfile.refused {
+            outcome.warnings.push(format!("the entry `{}` is not used: {}", refused.key, refused.reason));
+        }
+        let mut picks: Vec<Pick> = Vec::new();
+        for (name, entry) in &snapshot.lockfile.entries {
+            match entry.checksum {
+                Some(checksum) => {
+                    let state = self.installation.trees().check(&checksum, request.verify)?;
+                    if state == TreeState::Whole {
+                        outcome.items.push(self.restored(name, entry, ItemStatus::UpToDate));
+                    } else {
+                        picks.push(locked_pick(name, entry, checksum));
+                    }
+                }
+                None if self.standing(name, entry)? == Standing::Foreign => {
+                    outcome.items.push(self.restored(name, entry, ItemStatus::UpToDate));
+                }
+                None => {
+                    outcome.items.push(failed(name, LifecycleError::NoLockedChecksum { name: name.clone() }))
+                }
+            }
+        }
+        let lacking = self.lacking(&snapshot);
+        if request.frozen && !(picks.is_empty() && lacking.is_empty()) {
+            let mut names: Vec<ExtensionName> = picks.into_iter().map(|pick| pick.name).collect();
+            names.extend(lacking.into_iter().map(|reference| reference.name));
+            return Err(LifecycleError::Frozen { names });
+        }
+        let leases = self.acquire(&picks, true, reporter)?;
+        for (pick, lease) in picks.iter().zip(&leases) {
+            let Some(entry) = snapshot.lockfile.get(&pick.name) else { continue };
+            let item = match lease {
+                Ok(_) => self.restored(&pick.name, entry, ItemStatus::Restored),
+                // What another implementation unpacked serves as long as the archive cannot be had.
+                Err(_) if self.standing(&pick.name, entry)? == Standing::Foreign => {
+                    let mut item = self.restored(&pick.name, entry, ItemStatus::UpToDate);
+                    item.warnings.push(
+                        "its archive cannot be had; the tree in .swamp/pulled-extensions is used".into(),
+                    );
+                    item
+                }
+                Err(_) => continue,
+            };
+            outcome.items.push(item);
+        }
+        for (pick, lease) in picks.iter().zip(leases) {
+            if let Err(error) = lease
+                && !outcome.items.iter().any(|item| item.name == pick.name)
+            {
+                outcome.items.push(failed(&pick.name, error));
+            }
+        }
+        self.restore_dependencies(&snapshot, &mut outcome, reporter)?;
+        outcome.items.sort_by(|a, b| a.name.cmp(&b.name));
+        self.derive(&mut outcome);
+        Ok(outcome)
+    }
+
+    /// Dependencies that the lockfile itself lacks, now that the manifests of all that it names can be read.
+    fn restore_dependencies(
+        &self,
+        snapshot: &Snapshot,
+        outcome: &mut Outcome,
+        reporter: &dyn Reporter,
+    ) -> Result<(), LifecycleError> {
+        let lacking = self.lacking(snapshot);
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let request = super::PullRequest { references: lacking.clone(), channel: None, force: false };
+        match self.pull(&request, reporter) {
+            Ok(pulled) => {
+                outcome.generation = pulled.generation;
+                outcome
+                    .items
+                    .extend(pulled.items.into_iter().map(|item| ItemReport { dependency: true, ..item }));
+                outcome.warnings.extend(pulled.warnings);
+            }
+            Err(error @ LifecycleError::Store(_)) => return Err(error),
+            Err(error) => outcome.items.push(failed(&lacking[0].name, error)),
+        }
+        Ok(())
+    }
+
+    fn lacking(&self, snapshot: &Snapshot) -> Vec<ExtensionRef> {
+        let facts = self.facts_of(&snapshot.lockfile);
+        let mut lacking: Vec<ExtensionRef> = facts
+            .values()
+            .flat_map(|facts| &facts.dependencies)
+            .filter(|dependency| snapshot.lockfile.get(&dependency.name).is_none())
+            .cloned()
+            .collect();
+        lacking.sort_by(|a, b| a.name.cmp(&b.name));
+        lacking.dedup_by(|a, b| a.name == b.name);
+        lacking
+    }
+
+    fn restored(&self, name: &ExtensionName, entry: &LockEntry, status: ItemStatus) -> ItemReport {
+        ItemReport {
+            name: name.clone(),
+            version: Some(entry.version),
+            channel: entry.channel,
+            status,
+            dependency: false,
+            files: entry.files.clone(),
+            tree: entry.checksum.map(|digest| self.installation.trees().tree(&digest)),
+            description: None,
+            warnings: Vec::new(),
+        }
+    }
+}

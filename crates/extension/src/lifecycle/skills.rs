@@ -1,0 +1,152 @@
+//! Skills of installed extensions, copied to where the repository's AI tools look for them.
+//!
+//! A copy belongs to marsh only as long as it is what marsh wrote: a record lists every file with its digest. A directory
+//! that marsh did not write, or that somebody changed, is neither overwritten nor removed; that is told instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use marsh_fs::Durability;
+use marsh_types::{Digest, ExtensionName, RelPath};
+use serde::{Deserialize, Serialize};
+
+use super::Lifecycle;
+use super::error::LifecycleError;
+
+/// What marsh wrote, by directory relative to the repository.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Record {
+    dirs: BTreeMap<String, Copied>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Copied {
+    extension: ExtensionName,
+    files: BTreeMap<RelPath, Digest>,
+}
+
+impl Lifecycle {
+    /// Makes the copies those of the lockfile as it is now. Returns what was left alone and why.
+    pub(crate) fn derive_skills(&self) -> Result<Vec<String>, LifecycleError> {
+        let record_path = self.repo.layout.state().join("marsh").join("skills.json");
+        let known = std::fs::read(&record_path).ok();
+        let record: Record = known.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let snapshot = self.installation.snapshot()?;
+        let targets = self.repo.marker.skill_dirs();
+        let mut wanted: BTreeMap<String, (Copied, PathBuf)> = BTreeMap::new();
+        for (name, entry) in &snapshot.lockfile.entries {
+            let Some(digest) = entry.checksum else { continue };
+            let Some(tree) = self.installation.trees().record(&digest)? else { continue };
+            for file in &tree.files {
+                let mut segments = file.path.segments();
+                let (Some("skills"), Some(skill)) = (segments.next(), segments.next()) else { continue };
+                let rest: Vec<&str> = segments.collect();
+                let Ok(rest) = RelPath::parse(&rest.join("/")) else { continue };
+                let from = self.installation.trees().tree(&digest).join("skills").join(skill);
+                for target in &targets {
+                    let copied = wanted.entry(format!("{target}/{skill}")).or_insert_with(|| {
+                        (Copied { extension: name.clone(), files: BTreeMap::new() }, from.clone())
+                    });
+                    // Of two extensions with one skill name the first keeps it.
+                    if copied.0.extension == *name {
+                        copied.0.files.insert(rest.clone(), file.sha256);
+                    }
+                }
+            }
+        }
+        if record.dirs.iter().eq(wanted.iter().map(|(dir, (copied, _))| (dir, copied)).collect::<Vec<_>>()) {
+            return Ok(Vec::new());
+        }
+        let lock = self.repo.layout.locks().join("skills.lock");
+        let _lock = marsh_fs::lock_exclusive(&lock, self.options.lock_timeout, "copy skills", &mut |_| {})
+            .map_err(marsh_store::StoreError::from)?;
+        let mut warnings = Vec::new();
+        let mut now = Record::default();
+        for (dir, copied) in &record.dirs {
+            if wanted.get(dir).is_some_and(|(wanted, _)| wanted == copied) {
+                continue;
+            }
+            if let Some(left) = self.remove_copy(dir, copied)? {
+                warnings.push(left);
+            }
+        }
+        for (dir, (copied, from)) in &wanted {
+            if record.dirs.get(dir) == Some(copied) || self.copy(dir, copied, from)? {
+                now.dirs.insert(dir.clone(), copied.clone());
+            } else {
+                warnings.push(format!(
+                    "the skill of {} was not copied to {dir}: something is there that marsh did not write",
+                    copied.extension
+                ));
+            }
+        }
+        let bytes = serde_json::to_vec(&now).map_err(|error| marsh_store::StoreError::Record {
+            path: record_path.clone(),
+            message: error.to_string(),
+        })?;
+        if let Some(parent) = record_path.parent() {
+            marsh_fs::create_dir_all(parent)?;
+        }
+        marsh_fs::atomic_write(&record_path, &bytes, Durability::Atomic)?;
+        Ok(warnings)
+    }
+
+    /// `false`: something else is there.
+    fn copy(&self, dir: &str, copied: &Copied, from: &Path) -> Result<bool, LifecycleError> {
+        let to = self.repo.layout.root().join(dir);
+        if std::fs::symlink_metadata(&to).is_ok() && !is_exactly(&to, copied) {
+            return Ok(false);
+        }
+        for path in copied.files.keys() {
+            let target = path.below(&to);
+            if let Some(parent) = target.parent() {
+                marsh_fs::create_dir_all(parent)?;
+            }
+            let bytes = std::fs::read(path.below(from))
+                .map_err(|source| LifecycleError::Read { path: path.below(from), source })?;
+            marsh_fs::atomic_write(&target, &bytes, Durability::Atomic)?;
+        }
+        Ok(true)
+    }
+
+    /// Removes the files that are still what marsh wrote, and the directories that this empties. Says what stays.
+    fn remove_copy(&self, dir: &str, copied: &Copied) -> Result<Option<String>, LifecycleError> {
+        let top = self.repo.layout.root().join(dir);
+        let mut emptied = BTreeSet::new();
+        for (path, digest) in &copied.files {
+            let file = path.below(&top);
+            if std::fs::read(&file).is_ok_and(|bytes| Digest::of(&bytes) == *digest) {
+                marsh_fs::remove_file_if_exists(&file)?;
+                emptied.extend(
+                    file.ancestors().skip(1).take_while(|dir| dir.starts_with(&top)).map(Path::to_owned),
+                );
+            }
+        }
+        for dir in emptied.into_iter().rev() {
+            marsh_fs::remove_dir_if_empty(&dir)?;
+        }
+        Ok(top.exists().then(|| format!("{dir} was changed after {} wrote it, and stays", copied.extension)))
+    }
+}
+
+/// Nothing there but what would be written.
+fn is_exactly(dir: &Path, copied: &Copied) -> bool {
+    let mut pending = vec![dir.to_owned()];
+    while let Some(next) = pending.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                pending.push(path);
+                continue;
+            }
+            let below =
+                path.strip_prefix(dir).ok().and_then(|below| RelPath::parse(&below.to_string_lossy()).ok());
+            let expected = below.and_then(|below| copied.files.get(&below));
+            let found = std::fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
+            if expected.is_none() || found.as_ref() != expected {
+                return false;
+            }
+        }
+    }
+    true
+}
