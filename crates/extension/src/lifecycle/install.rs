@@ -196,17 +196,19 @@ impl Lifecycle {
         force: bool,
         reporter: &dyn Reporter,
     ) -> Result<Outcome, LifecycleError> {
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let snapshot = self.installation.snapshot()?;
-            match self.change_once(&snapshot, wanted, mode, force, reporter) {
-                Err(error)
-                    if attempt < ATTEMPTS
-                        && !matches!(error, LifecycleError::Store(_))
-                        && self.installation.snapshot()?.digest != snapshot.digest => {}
+            let error = match self.change_once(&snapshot, wanted, mode, force, reporter) {
+                Err(error) if !matches!(error, LifecycleError::Store(_)) => error,
                 result => return result,
+            };
+            // Nobody touched the set: the same would come out again.
+            if attempt == ATTEMPTS || self.installation.snapshot()?.digest == snapshot.digest {
+                return Err(error);
             }
+            attempt += 1;
         }
-        unreachable!("the last attempt returns")
     }
 
     fn change_once(
