@@ -126,10 +126,9 @@ impl Installation {
         let _lock = marsh_fs::lock_exclusive(&self.commit_lock, timeout, command, &mut |_| {})?;
         let list = self.generations.list(&self.snapshot()?)?;
         let excess = list.len().saturating_sub(retention.generations.max(1));
-        let (old, kept) = list.split_at(excess);
-        let keep: Vec<Digest> = kept.iter().map(|generation| generation.lockfile).collect();
-        let numbers: Vec<u64> = old.iter().map(|generation| generation.number).collect();
-        self.generations.forget(&numbers, &keep)?;
+        let numbers: Vec<u64> = list.iter().take(excess).map(|generation| generation.number).collect();
+        self.generations.forget(&numbers)?;
+        marsh_fs::remove_leftover(&self.lockfile)?;
         Ok(numbers.len())
     }
 }

@@ -17,8 +17,8 @@
 //!   and no lease of a living process names (`tests/gc.rs`).
 //! * **Views are links that follow from the lockfile.** Whoever finds them behind derives them again (`tests/views.rs`).
 //!
-//! Lock order: the staging lock (shared by whoever unpacks), then the commit lock of a lockfile, then leases, then the
-//! views lock. Nobody waits for an earlier one while holding a later one; leases are never waited for.
+//! Lock order: the staging lock (shared by whoever unpacks), then the repair lock, then the commit lock of a lockfile, then
+//! leases, then the views lock. Nobody waits for an earlier one while holding a later one; leases are never waited for.
 
 mod catalog;
 mod commit;

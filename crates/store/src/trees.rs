@@ -13,6 +13,7 @@ use marsh_types::{CalVer, Digest, ExtensionName, RelPath};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::generation::above;
 
 /// One file of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub struct TreeRecord {
 const RECORD: &str = "entry.json";
 const TREE: &str = "tree";
 const FORMAT: u32 = 1;
+/// For locks that are held for moments only.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// How a stored tree looks when one looks closely.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +61,11 @@ pub enum TreeState {
 /// The trees of a `.swamp` directory.
 #[derive(Debug, Clone)]
 pub struct Trees {
+    /// The directory that holds the state directory.
+    top: PathBuf,
     root: PathBuf,
     staging_lock: PathBuf,
+    repair_lock: PathBuf,
 }
 
 /// A tree that is being built. While it lives nobody sweeps what unpackers leave behind.
@@ -104,7 +110,12 @@ impl Trees {
     /// The trees below `<state>/marsh/store`. Touches nothing.
     pub fn new(state: &Path) -> Trees {
         let store = state.join("marsh").join("store");
-        Trees { staging_lock: store.join("staging.lock"), root: store.join("v1") }
+        Trees {
+            top: above(state),
+            staging_lock: store.join("staging.lock"),
+            repair_lock: store.join("repair.lock"),
+            root: store.join("v1"),
+        }
     }
 
     pub fn root(&self) -> &Path {
@@ -167,7 +178,7 @@ impl Trees {
     /// Begins an entry.
     pub fn stage(&self) -> Result<Staging, StoreError> {
         marsh_fs::create_dir_all(&self.root)?;
-        let in_progress = marsh_fs::lock_shared(&self.staging_lock, Duration::from_secs(60), &mut |_| {})?;
+        let in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
         let dir = StagedDir::new(&self.root)?;
         marsh_fs::create_dir_all(&dir.path().join(TREE))?;
         Ok(Staging { dir, _in_progress: in_progress })
@@ -192,17 +203,30 @@ impl Trees {
         marsh_fs::sync_trees(&dirs)?;
         for (staging, record) in staged {
             let target = self.dir(&record.checksum);
+            // What is there and has no record is of nobody's making.
+            if target.exists() && !matches!(self.record(&record.checksum), Ok(Some(_))) {
+                self.set_aside(&record.checksum)?;
+            }
             match staging.dir.publish(&target)? {
                 Published::Here | Published::AlreadyThere => {}
             }
         }
-        marsh_fs::sync_dir(&self.root)?;
-        Ok(())
+        self.sync_names()
     }
 
-    /// Puts a damaged entry out of the way, so that it can be built again. Processes that have it open keep it.
+    /// Makes the names of all entries durable, and those of the directories above them.
+    pub(crate) fn sync_names(&self) -> Result<(), StoreError> {
+        Ok(marsh_fs::sync_way(&self.top, &self.root)?)
+    }
+
+    /// Puts a damaged entry out of the way, so that it can be built again. Processes that have it open keep it. One that
+    /// somebody else has made whole meanwhile stays: it may be leased.
     pub fn set_aside(&self, digest: &Digest) -> Result<(), StoreError> {
-        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, Duration::from_secs(60), &mut |_| {})?;
+        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
+        let _alone = marsh_fs::lock_exclusive(&self.repair_lock, LOCK_WAIT, "set aside", &mut |_| {})?;
+        if self.check(digest, true)? == TreeState::Whole {
+            return Ok(());
+        }
         let aside = StagedDir::new(&self.root)?;
         match marsh_fs::rename(&self.dir(digest), aside.path()) {
             Ok(()) => Ok(()),
@@ -274,7 +298,7 @@ impl Trees {
         still_wanted: impl FnOnce() -> Result<bool, StoreError>,
     ) -> Result<bool, StoreError> {
         let path = self.dir(digest).join(RECORD);
-        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, Duration::from_secs(60), &mut |_| {})?;
+        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
         let lock = match marsh_fs::try_lock_existing_exclusive(&path) {
             Ok(Some(lock)) => Some(lock),
             Ok(None) if path.is_file() => return Ok(false),
@@ -291,7 +315,8 @@ impl Trees {
     }
 }
 
-fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
+/// The names in a directory; none when it is not there.
+pub(crate) fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
     match std::fs::read_dir(dir) {
         Ok(entries) => {
             Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
