@@ -63,21 +63,19 @@ impl Installation {
             collection.forgotten = self.forget(retention, command, lock_timeout)?;
         }
         let named = self.named(retention)?;
-        for digest in self.trees.list()? {
-            if named.contains(&digest) {
-                collection.kept += 1;
-                continue;
-            }
-            let garbage = self.garbage(digest);
+        let (kept, unnamed): (Vec<Digest>, Vec<Digest>) =
+            self.trees.list()?.into_iter().partition(|digest| named.contains(digest));
+        collection.kept = kept.len();
+        let unnamed: Vec<Garbage> = unnamed.into_iter().map(|digest| self.garbage(digest)).collect();
+        let digests: Vec<Digest> = unnamed.iter().map(|garbage| garbage.digest).collect();
+        let unused = if apply {
             // Asked again under the entry's lock: a commit may have named it since.
-            let unused = if apply {
-                self.trees.remove_unused(&digest, || Ok(self.named(retention)?.contains(&digest)))?
-            } else {
-                let record = self.trees.dir(&digest).join("entry.json");
-                !record.is_file() || marsh_fs::try_lock_existing_exclusive(&record)?.is_some()
-            };
-            if unused { &mut collection.removed } else { &mut collection.in_use }.push(garbage);
-        }
+            self.trees.remove_unused(&digests, |digest| Ok(self.named(retention)?.contains(digest)))?
+        } else {
+            self.trees.unused(digests)?
+        };
+        (collection.removed, collection.in_use) =
+            unnamed.into_iter().partition(|garbage| unused.contains(&garbage.digest));
         if apply {
             collection.swept = self.trees.sweep()?;
         }

@@ -266,6 +266,10 @@ impl Generations {
         for number in numbers {
             marsh_fs::remove_file_if_exists(&self.record_path(*number))?;
         }
+        // Forgotten for good before anything that a record stands for goes.
+        if !numbers.is_empty() {
+            marsh_fs::sync_dir(&self.dir)?;
+        }
         let mut named = HashSet::new();
         for extension in ["json", "pending"] {
             for number in self.numbers(extension)? {

@@ -4,6 +4,7 @@
 //! `entry.json` lists what is in it and is the file that leases lock: shared by whoever uses the tree, exclusively by
 //! whoever wants to delete it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -229,10 +230,20 @@ impl Trees {
         }
         let aside = StagedDir::new(&self.root)?;
         match marsh_fs::rename(&self.dir(digest), aside.path()) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.discard(vec![aside]),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Deletes what has been renamed away, once that is durable: else a power failure could bring back the name and not
+    /// the files.
+    fn discard(&self, asides: Vec<StagedDir>) -> Result<(), StoreError> {
+        if !asides.is_empty() {
+            marsh_fs::sync_dir(&self.root)?;
+        }
+        drop(asides);
+        Ok(())
     }
 
     /// Looks at every file of an entry; with `contents`, at every byte.
@@ -259,8 +270,7 @@ impl Trees {
             }
         }
         if contents {
-            let listed: std::collections::HashSet<&str> =
-                record.files.iter().map(|file| file.path.as_str()).collect();
+            let listed: HashSet<&str> = record.files.iter().map(|file| file.path.as_str()).collect();
             damaged.extend(files_below(&tree).into_iter().filter(|path| !listed.contains(path.as_str())));
         }
         Ok(if damaged.is_empty() { TreeState::Whole } else { TreeState::Damaged { files: damaged } })
@@ -283,6 +293,8 @@ impl Trees {
         }
         let Some(_alone) = marsh_fs::try_lock_exclusive(&self.staging_lock, "sweep")? else { return Ok(0) };
         // Listed again under the lock: what is there now has no living owner.
+        // Some may have been entries whose new name is not durable yet.
+        marsh_fs::sync_dir(&self.root)?;
         let mut swept = 0;
         for name in names(&self.root)?.into_iter().filter(|name| name.starts_with(StagedDir::PREFIX)) {
             marsh_fs::remove_tree(&self.root.join(name))?;
@@ -291,27 +303,50 @@ impl Trees {
         Ok(swept)
     }
 
-    /// Deletes an entry unless somebody uses it or `still_wanted` says so, asked while nobody can begin to use it.
+    /// Those of the entries that nobody uses now.
+    pub(crate) fn unused(&self, digests: Vec<Digest>) -> Result<HashSet<Digest>, StoreError> {
+        let mut unused = HashSet::new();
+        for digest in digests {
+            let record = self.dir(&digest).join(RECORD);
+            if !record.is_file() || marsh_fs::try_lock_existing_exclusive(&record)?.is_some() {
+                unused.insert(digest);
+            }
+        }
+        Ok(unused)
+    }
+
+    /// Deletes those of the entries that nobody uses and `still_wanted` does not name, asked while nobody can begin to use
+    /// them. Returns what has been deleted.
     pub(crate) fn remove_unused(
         &self,
-        digest: &Digest,
-        still_wanted: impl FnOnce() -> Result<bool, StoreError>,
-    ) -> Result<bool, StoreError> {
-        let path = self.dir(digest).join(RECORD);
-        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
-        let lock = match marsh_fs::try_lock_existing_exclusive(&path) {
-            Ok(Some(lock)) => Some(lock),
-            Ok(None) if path.is_file() => return Ok(false),
-            // Without a record nothing can be leased: a damaged entry.
-            Ok(None) => None,
-            Err(error) => return Err(error.into()),
-        };
-        if lock.as_ref().is_some_and(|lock| !lock.is_at(&path)) || still_wanted()? {
-            return Ok(false);
+        digests: &[Digest],
+        still_wanted: impl Fn(&Digest) -> Result<bool, StoreError>,
+    ) -> Result<HashSet<Digest>, StoreError> {
+        let mut removed = HashSet::new();
+        if digests.is_empty() {
+            return Ok(removed);
         }
-        let aside = StagedDir::new(&self.root)?;
-        marsh_fs::rename(&self.dir(digest), aside.path())?;
-        Ok(true)
+        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
+        let mut asides = Vec::new();
+        for digest in digests {
+            let path = self.dir(digest).join(RECORD);
+            let lock = match marsh_fs::try_lock_existing_exclusive(&path) {
+                Ok(Some(lock)) => Some(lock),
+                Ok(None) if path.is_file() => continue,
+                // Without a record nothing can be leased: a damaged entry.
+                Ok(None) => None,
+                Err(error) => return Err(error.into()),
+            };
+            if lock.as_ref().is_some_and(|lock| !lock.is_at(&path)) || still_wanted(digest)? {
+                continue;
+            }
+            let aside = StagedDir::new(&self.root)?;
+            marsh_fs::rename(&self.dir(digest), aside.path())?;
+            asides.push(aside);
+            removed.insert(*digest);
+        }
+        self.discard(asides)?;
+        Ok(removed)
     }
 }
 

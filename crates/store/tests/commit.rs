@@ -14,9 +14,15 @@ fn a_commit_changes_the_lockfile_and_says_what_it_did() {
     let repo = Repo::new();
     let installation = repo.open();
     let committed = pull(&installation, "@s/a", 1).unwrap();
-    assert_eq!((shown(&committed.before.lockfile), shown(&committed.after.lockfile)), ("".into(), "@s/a 1".into()));
+    assert_eq!(
+        (shown(&committed.before.lockfile), shown(&committed.after.lockfile)),
+        ("".into(), "@s/a 1".into())
+    );
     let text = std::fs::read_to_string(repo.lockfile()).unwrap();
-    assert_eq!((text.as_str(), Digest::of(text.as_bytes())), (committed.after.text.as_str(), committed.after.digest));
+    assert_eq!(
+        (text.as_str(), Digest::of(text.as_bytes())),
+        (committed.after.text.as_str(), committed.after.digest)
+    );
     let generation = committed.generation.unwrap();
     assert_eq!((generation.number, generation.command.as_deref()), (1, Some("pull @s/a")));
     assert_eq!((generation.lockfile, generation.restores), (committed.after.digest, None));
@@ -56,7 +62,8 @@ fn a_refusal_leaves_nothing() {
     pull(&installation, "@s/a", 1).unwrap();
     let files = || find(&repo.root().join(".swamp/marsh/generations"), |_| true);
     let (before, list) = (std::fs::read(repo.lockfile()).unwrap(), files());
-    let request = CommitRequest { command: "rm".into(), lock_timeout: LONG, on_wait: &mut |_| {}, leases: &[] };
+    let request =
+        CommitRequest { command: "rm".into(), lock_timeout: LONG, on_wait: &mut |_| {}, leases: &[] };
     let error = installation.commit(request, |_| Err("it is needed")).unwrap_err();
     assert!(matches!(error, CommitError::Refused("it is needed")), "{error:?}");
     assert_eq!((std::fs::read(repo.lockfile()).unwrap(), files()), (before, list));

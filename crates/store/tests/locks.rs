@@ -38,14 +38,19 @@ fn a_waiter_hears_who_is_in_the_way_and_gives_up() {
         .commit::<std::convert::Infallible>(request, |_| panic!("it is locked"))
         .map_err(store_error)
         .unwrap_err();
-    let StoreError::Lock(LockError::Timeout { holder: named, waited, .. }) = &error else { panic!("{error}") };
+    let StoreError::Lock(LockError::Timeout { holder: named, waited, .. }) = &error else {
+        panic!("{error}")
+    };
     assert!(*waited >= Duration::from_millis(1500));
     assert_eq!(heard.len(), 1, "told once");
     assert!(heard[0].0 >= Duration::from_secs(1), "told after a second");
     assert_eq!(&heard[0].1, named);
     assert_eq!((named.pid, named.command.as_deref()), (Some(holder.id()), Some("update-of-many")));
     assert!(named.since.as_deref().is_some_and(|since| since.starts_with("20")), "{named:?}");
-    assert!(error.to_string().contains(&format!("process {} (update-of-many) since 20", holder.id())), "{error}");
+    assert!(
+        error.to_string().contains(&format!("process {} (update-of-many) since 20", holder.id())),
+        "{error}"
+    );
     assert!(holder.ended());
 }
 

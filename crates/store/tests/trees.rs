@@ -59,15 +59,23 @@ fn every_kind_of_damage_is_seen_and_mended_by_building_again() {
         ("grown", |entry| std::fs::write(entry.join("tree/README.md"), "longer than it was").unwrap(), true),
         ("removed", |entry| std::fs::remove_file(entry.join("tree/models/a.ts")).unwrap(), true),
         ("added", |entry| std::fs::write(entry.join("tree/extra"), "").unwrap(), false),
-        ("linked", |entry| {
-            std::fs::remove_file(entry.join("tree/README.md")).unwrap();
-            std::os::unix::fs::symlink("manifest.yaml", entry.join("tree/README.md")).unwrap();
-        }, true),
+        (
+            "linked",
+            |entry| {
+                std::fs::remove_file(entry.join("tree/README.md")).unwrap();
+                std::os::unix::fs::symlink("manifest.yaml", entry.join("tree/README.md")).unwrap();
+            },
+            true,
+        ),
         ("without record", |entry| std::fs::remove_file(entry.join("entry.json")).unwrap(), true),
-        ("with a torn record", |entry| {
-            std::fs::remove_file(entry.join("entry.json")).unwrap();
-            std::fs::write(entry.join("entry.json"), "{\"format\": 1, ").unwrap();
-        }, true),
+        (
+            "with a torn record",
+            |entry| {
+                std::fs::remove_file(entry.join("entry.json")).unwrap();
+                std::fs::write(entry.join("entry.json"), "{\"format\": 1, ").unwrap();
+            },
+            true,
+        ),
     ];
     for (what, damage, is_seen_at_a_glance) in damages {
         let repo = Repo::new();

@@ -10,10 +10,12 @@
 //! let mut disk = Disk::of(root);
 //! // … run something with MARSH_FS_TRACE=trace below root …
 //! for mutation in Disk::mutations(trace) {
-//!     disk.apply(&mutation);
-//!     for loss in disk.losses() {
-//!         disk.restore(&loss);
-//!         // … look at root, run the next command in it …
+//!     for step in disk.steps(&mutation) {
+//!         disk.apply(&step);
+//!         for loss in disk.losses() {
+//!             disk.restore(&loss);
+//!             // … look at root, run the next command in it …
+//!         }
 //!     }
 //! }
 //! disk.restore(&Loss::Nothing);
@@ -24,7 +26,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[derive(Debug, Clone)]
 enum Node {
@@ -103,6 +105,29 @@ impl Disk {
     pub fn mutations(trace: &Path) -> Vec<Value> {
         let text = fs::read_to_string(trace).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The single steps of a mutation: a tree is removed name by name, what stands first in it last.
+    ///
+    /// # Panics
+    /// On what is no mutation.
+    pub fn steps(&self, mutation: &Value) -> Vec<Value> {
+        let path = mutation["path"].as_str().map(Path::new).and_then(|path| self.below(path));
+        let mut steps = Vec::new();
+        match path.as_ref().and_then(|path| Some((path, self.find(path)?))) {
+            Some((path, id)) if mutation["op"] == "rmtree" => self.unlinks(path, id, &mut steps),
+            _ => steps.push(mutation.clone()),
+        }
+        steps
+    }
+
+    fn unlinks(&self, path: &Path, id: usize, steps: &mut Vec<Value>) {
+        if let Node::Dir { now, .. } = &self.nodes[id] {
+            for (name, id) in now.iter().rev() {
+                self.unlinks(&path.join(name), *id, steps);
+            }
+        }
+        steps.push(json!({ "op": "unlink", "path": self.root.join(path) }));
     }
 
     /// Follows one mutation. What lies outside of the root is passed over.
@@ -322,8 +347,6 @@ fn unhex(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn look(root: &Path) -> Vec<(String, String)> {
@@ -388,6 +411,28 @@ mod tests {
         assert_eq!(after(&disk, &Loss::Names), []);
         disk.apply(&json!({ "op": "sync_dir", "path": root }));
         assert_eq!(after(&disk, &Loss::Names), files(&[("d/f", "x")]));
+    }
+
+    #[test]
+    fn a_tree_is_removed_name_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("d/sub")).unwrap();
+        for name in ["d/a", "d/sub/b"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let mut disk = Disk::of(dir.path());
+        let steps = disk.steps(&json!({ "op": "rmtree", "path": disk.root.join("d") }));
+        let paths: Vec<&str> = steps.iter().map(|step| step["path"].as_str().unwrap()).collect();
+        let expected = ["d/sub/b", "d/sub", "d/a", "d"].map(|name| disk.root.join(name));
+        assert_eq!(paths.iter().map(PathBuf::from).collect::<Vec<_>>(), expected);
+        for step in &steps {
+            disk.apply(step);
+        }
+        assert_eq!(after(&disk, &Loss::Nothing), []);
+        let back = after(&disk, &Loss::NamesIn(PathBuf::new()));
+        assert_eq!(back, [], "the directory is back, and nothing in it");
+        assert!(disk.root.join("d").is_dir());
+        assert_eq!(after(&disk, &Loss::Names).len(), 2);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use marsh_store::{CommitRequest, Facts, Installation, Retention};
 use serde_json::json;
 
-use super::{LONG, change, lease, lockfile_in, name, open, publish, pull, remove, rollback, store_error, version};
+use super::{
+    LONG, change, lease, lockfile_in, name, open, publish, pull, remove, rollback, store_error, version,
+};
 
 /// A process that has done what it was told up to the point where it says so.
 pub struct Running {
@@ -141,8 +143,12 @@ fn act(installation: &Installation, root: &Path, words: &[&str]) {
         }
         // Holds the commit lock.
         ["hold", command] => {
-            let request =
-                CommitRequest { command: command.into(), lock_timeout: LONG, on_wait: &mut |_| {}, leases: &[] };
+            let request = CommitRequest {
+                command: command.into(),
+                lock_timeout: LONG,
+                on_wait: &mut |_| {},
+                leases: &[],
+            };
             let held = installation.commit::<std::convert::Infallible>(request, |before| {
                 say_and_wait("holding");
                 Ok(before.lockfile.clone())
@@ -169,9 +175,11 @@ fn act(installation: &Installation, root: &Path, words: &[&str]) {
 /// One commit that reads, adds one and writes: a lost commit is a lost count.
 fn count(installation: &Installation) {
     let committed = change(installation, "count", &[], |lockfile| {
-        let counter = lockfile.entries.entry(name("@s/counter")).or_insert_with(|| super::entry("@s/counter", 1));
+        let counter =
+            lockfile.entries.entry(name("@s/counter")).or_insert_with(|| super::entry("@s/counter", 1));
         counter.checksum = None;
-        let seen = counter.rest.get("count").and_then(|count| count.to_string().parse::<u64>().ok()).unwrap_or(0);
+        let seen =
+            counter.rest.get("count").and_then(|count| count.to_string().parse::<u64>().ok()).unwrap_or(0);
         counter.rest.insert("count".into(), json!(seen + 1));
         counter.version = version(seen + 1);
     });

@@ -74,7 +74,8 @@ fn files_of(extension: &str, n: u64) -> Vec<(String, String)> {
         ("models/a.ts".into(), format!("export const model = {{ version: {n} }};\n")),
     ];
     if extension.ends_with("/big") {
-        files.extend((100..170).map(|file| (format!("parts/{file}.ts"), format!("export default {file};\n"))));
+        files
+            .extend((100..170).map(|file| (format!("parts/{file}.ts"), format!("export default {file};\n"))));
     }
     files
 }
@@ -183,9 +184,15 @@ pub fn rollback(installation: &Installation, to: Option<u64>) -> Result<Committe
             lease(installation, name.as_str(), n)
         })
         .collect::<Result<_, _>>()?;
-    let request =
-        CommitRequest { command: "rollback".into(), lock_timeout: LONG, on_wait: &mut |_| {}, leases: &leases };
-    installation.commit_rollback::<std::convert::Infallible>(request, number, |_, _| Ok(())).map_err(store_error)
+    let request = CommitRequest {
+        command: "rollback".into(),
+        lock_timeout: LONG,
+        on_wait: &mut |_| {},
+        leases: &leases,
+    };
+    installation
+        .commit_rollback::<std::convert::Infallible>(request, number, |_, _| Ok(()))
+        .map_err(store_error)
 }
 
 /// The installed set as text: `@s/a 1, @s/b 2`.
@@ -212,6 +219,14 @@ pub fn assert_sound(installation: &Installation, when: &str) {
     let first = numbers.first().copied().unwrap_or(1);
     let expected: Vec<u64> = (first..).take(numbers.len()).collect();
     assert_eq!(numbers, expected, "{when}: a gap in the history");
+}
+
+/// What is under the name of a tree is that tree, whether anything names it or not.
+pub fn assert_store_is_whole(installation: &Installation, when: &str) {
+    for digest in installation.trees().list().unwrap() {
+        let state = installation.trees().check(&digest, true).unwrap();
+        assert_eq!(state, TreeState::Whole, "{when}: {}", digest.short());
+    }
 }
 
 /// What holds besides once a commit has settled what came before it.
