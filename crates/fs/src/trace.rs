@@ -15,6 +15,7 @@ use std::path::Path;
 
 /// What has happened to `path`, or, with data, with `bytes`.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "failpoints"), expect(dead_code, reason = "nobody listens"))]
 pub(crate) enum Op<'a> {
     Mkdir,
     Create(&'a [u8]),

@@ -79,17 +79,17 @@ impl Installation {
                 changes: Vec::new(),
             });
         }
-        self.target_in(&list, &current.lockfile, number)
+        self.target_in(&list, &current, number)
     }
 
     fn target_in(
         &self,
         list: &[Generation],
-        current: &Lockfile,
+        current: &Snapshot,
         number: Option<u64>,
     ) -> Result<(u64, Lockfile), StoreError> {
         let target = match number {
-            None => self.before_current(list, current)?,
+            None => self.before_current(list, &current.lockfile)?,
             Some(0) => None,
             Some(number) => {
                 let newest = list.last().map_or(0, |last| last.number);
@@ -98,6 +98,10 @@ impl Installation {
             }
         };
         let Some(target) = target else { return Ok((0, Lockfile::default())) };
+        // The current one may be one that nobody has recorded yet.
+        if target.lockfile == current.digest {
+            return Ok((target.number, current.lockfile.clone()));
+        }
         let lockfile = self
             .generations
             .content(&target.lockfile)?
@@ -134,7 +138,7 @@ impl Installation {
     ) -> Result<Committed, CommitError<E>> {
         let mut lost = None;
         let result = self.commit_as(request, |before, list| {
-            let target = match self.target_in(list, &before.lockfile, Some(number)) {
+            let target = match self.target_in(list, before, Some(number)) {
                 Ok((_, target)) => target,
                 Err(error) => {
                     lost = Some(error);

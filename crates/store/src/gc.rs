@@ -7,7 +7,7 @@ use marsh_types::{CalVer, Digest, ExtensionName};
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::generation::Generations;
+use crate::generation::{Generation, Generations};
 use crate::installation::{Installation, Snapshot};
 
 /// What of the past stays usable without a download.
@@ -58,28 +58,27 @@ impl Installation {
         command: &str,
         lock_timeout: Duration,
     ) -> Result<Collection, StoreError> {
-        let mut collection = Collection::default();
-        if apply {
-            collection.forgotten = self.forget(retention, command, lock_timeout)?;
-        }
+        let forgotten = if apply {
+            self.forget(retention, command, lock_timeout)?
+        } else {
+            beyond(&self.history()?, retention).len()
+        };
         let named = self.named(retention)?;
         let (kept, unnamed): (Vec<Digest>, Vec<Digest>) =
             self.trees.list()?.into_iter().partition(|digest| named.contains(digest));
-        collection.kept = kept.len();
-        let unnamed: Vec<Garbage> = unnamed.into_iter().map(|digest| self.garbage(digest)).collect();
-        let digests: Vec<Digest> = unnamed.iter().map(|garbage| garbage.digest).collect();
+        let garbage: Vec<Garbage> = unnamed.iter().map(|digest| self.garbage(*digest)).collect();
         let unused = if apply {
             // Asked again under the entry's lock: a commit may have named it since.
-            self.trees.remove_unused(&digests, |digest| Ok(self.named(retention)?.contains(digest)))?
+            self.trees.remove_unused(&unnamed, |digest| Ok(self.named(retention)?.contains(digest)))?
         } else {
-            self.trees.unused(digests)?
+            self.trees.unused(&unnamed)?
         };
-        (collection.removed, collection.in_use) =
-            unnamed.into_iter().partition(|garbage| unused.contains(&garbage.digest));
-        if apply {
-            collection.swept = self.trees.sweep()?;
-        }
-        Ok(collection)
+        let (removed, mut in_use): (Vec<Garbage>, Vec<Garbage>) =
+            garbage.into_iter().partition(|garbage| unused.contains(&garbage.digest));
+        // Not those that another collection has removed.
+        in_use.retain(|garbage| self.trees.dir(&garbage.digest).exists());
+        let swept = if apply { self.trees.sweep()? } else { 0 };
+        Ok(Collection { removed, in_use, kept: kept.len(), swept, forgotten })
     }
 
     fn garbage(&self, digest: Digest) -> Garbage {
@@ -123,10 +122,15 @@ impl Installation {
     fn forget(&self, retention: Retention, command: &str, timeout: Duration) -> Result<usize, StoreError> {
         let _lock = marsh_fs::lock_exclusive(&self.commit_lock, timeout, command, &mut |_| {})?;
         let list = self.generations.list(&self.snapshot()?)?;
-        let excess = list.len().saturating_sub(retention.generations.max(1));
-        let numbers: Vec<u64> = list.iter().take(excess).map(|generation| generation.number).collect();
+        let numbers = beyond(&list, retention);
         self.generations.forget(&numbers)?;
         marsh_fs::remove_leftover(&self.lockfile)?;
         Ok(numbers.len())
     }
+}
+
+/// The numbers of the generations that are not kept.
+fn beyond(list: &[Generation], retention: Retention) -> Vec<u64> {
+    let excess = list.len().saturating_sub(retention.generations.max(1));
+    list.iter().take(excess).map(|generation| generation.number).collect()
 }

@@ -225,15 +225,31 @@ impl Trees {
     pub fn set_aside(&self, digest: &Digest) -> Result<(), StoreError> {
         let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
         let _alone = marsh_fs::lock_exclusive(&self.repair_lock, LOCK_WAIT, "set aside", &mut |_| {})?;
-        if self.check(digest, true)? == TreeState::Whole {
+        if !matches!(self.check(digest, true)?, TreeState::Damaged { .. }) {
             return Ok(());
         }
+        let aside = if self.dir(digest).join(RECORD).is_file() {
+            self.rename_away(digest)?
+        } else {
+            self.rename_away_without_record(digest)?
+        };
+        self.discard(aside.into_iter().collect())
+    }
+
+    fn rename_away(&self, digest: &Digest) -> Result<Option<StagedDir>, StoreError> {
         let aside = StagedDir::new(&self.root)?;
-        match marsh_fs::rename(&self.dir(digest), aside.path()) {
-            Ok(()) => self.discard(vec![aside]),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
+        marsh_fs::rename(&self.dir(digest), aside.path())?;
+        Ok(Some(aside))
+    }
+
+    /// Only under the repair lock, so that a directory with something in it stays where it is: a publisher replaces
+    /// empty ones only, and what he puts there has a record and may be leased at once. `None`: there is none, any more.
+    fn rename_away_without_record(&self, digest: &Digest) -> Result<Option<StagedDir>, StoreError> {
+        let dir = self.dir(digest);
+        if marsh_fs::remove_dir_if_empty(&dir)? || names(&dir)?.is_empty() || dir.join(RECORD).is_file() {
+            return Ok(None);
         }
+        self.rename_away(digest)
     }
 
     /// Deletes what has been renamed away, once that is durable: else a power failure could bring back the name and not
@@ -304,12 +320,12 @@ impl Trees {
     }
 
     /// Those of the entries that nobody uses now.
-    pub(crate) fn unused(&self, digests: Vec<Digest>) -> Result<HashSet<Digest>, StoreError> {
+    pub(crate) fn unused(&self, digests: &[Digest]) -> Result<HashSet<Digest>, StoreError> {
         let mut unused = HashSet::new();
         for digest in digests {
-            let record = self.dir(&digest).join(RECORD);
+            let record = self.dir(digest).join(RECORD);
             if !record.is_file() || marsh_fs::try_lock_existing_exclusive(&record)?.is_some() {
-                unused.insert(digest);
+                unused.insert(*digest);
             }
         }
         Ok(unused)
@@ -327,23 +343,25 @@ impl Trees {
             return Ok(removed);
         }
         let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
+        let _alone = marsh_fs::lock_exclusive(&self.repair_lock, LOCK_WAIT, "collect", &mut |_| {})?;
         let mut asides = Vec::new();
         for digest in digests {
             let path = self.dir(digest).join(RECORD);
-            let lock = match marsh_fs::try_lock_existing_exclusive(&path) {
-                Ok(Some(lock)) => Some(lock),
-                Ok(None) if path.is_file() => continue,
-                // Without a record nothing can be leased: a damaged entry.
-                Ok(None) => None,
-                Err(error) => return Err(error.into()),
-            };
-            if lock.as_ref().is_some_and(|lock| !lock.is_at(&path)) || still_wanted(digest)? {
-                continue;
+            match marsh_fs::try_lock_existing_exclusive(&path)? {
+                Some(lock) if lock.is_at(&path) && !still_wanted(digest)? => {
+                    asides.extend(self.rename_away(digest)?);
+                    removed.insert(*digest);
+                }
+                Some(_) => continue,
+                None if path.is_file() => continue,
+                // Without a record nothing can be leased.
+                None => {
+                    asides.extend(self.rename_away_without_record(digest)?);
+                    if !self.dir(digest).exists() {
+                        removed.insert(*digest);
+                    }
+                }
             }
-            let aside = StagedDir::new(&self.root)?;
-            marsh_fs::rename(&self.dir(digest), aside.path())?;
-            asides.push(aside);
-            removed.insert(*digest);
         }
         self.discard(asides)?;
         Ok(removed)

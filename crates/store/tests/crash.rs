@@ -100,39 +100,47 @@ fn assert_no_lock_is_held(installation: &Installation, when: &str) {
     }
 }
 
-fn prove(scenario: Scenario) {
+/// Says how many points there were.
+fn prove(scenario: Scenario) -> String {
     let points = at_every_point(&scenario);
-    println!("{}: {} kills, {} errors", scenario.script, points[0], points[1]);
+    format!("{}: {} kills, {} errors", scenario.script, points[0], points[1])
 }
 
 #[test]
 fn a_pull_of_something_new() {
-    prove(Scenario {
+    let figures = prove(Scenario {
         script: "pull @s/c 1; views",
         old: BEFORE,
         new: "@s/a 2, @s/b 1, @s/c 1",
         at_least: 60,
     });
+    println!("{figures}");
 }
 
 #[test]
 fn an_update() {
-    prove(Scenario { script: "pull @s/a 3; views", old: BEFORE, new: "@s/a 3, @s/b 1", at_least: 60 });
+    let figures =
+        prove(Scenario { script: "pull @s/a 3; views", old: BEFORE, new: "@s/a 3, @s/b 1", at_least: 60 });
+    println!("{figures}");
 }
 
 #[test]
 fn a_removal() {
-    prove(Scenario { script: "rm @s/b; views", old: BEFORE, new: "@s/a 2", at_least: 30 });
+    let figures = prove(Scenario { script: "rm @s/b; views", old: BEFORE, new: "@s/a 2", at_least: 30 });
+    println!("{figures}");
 }
 
 #[test]
 fn a_rollback() {
-    prove(Scenario { script: "rollback; views", old: BEFORE, new: "@s/a 1, @s/b 1", at_least: 30 });
+    let figures =
+        prove(Scenario { script: "rollback; views", old: BEFORE, new: "@s/a 1, @s/b 1", at_least: 30 });
+    println!("{figures}");
 }
 
 #[test]
 fn a_collection() {
-    prove(Scenario { script: "collect 1", old: BEFORE, new: BEFORE, at_least: 15 });
+    let figures = prove(Scenario { script: "collect 1", old: BEFORE, new: BEFORE, at_least: 15 });
+    println!("{figures}");
 }
 
 /// The commit comes after a change that no commit has seen.

@@ -20,6 +20,8 @@ pub struct Running {
 
 /// Starts a process in `root` that does `script` (commands split by `;`), with more of an environment.
 pub fn spawn(root: &Path, script: &str, env: &[(&str, &str)]) -> Running {
+    // One that is to die need not say why.
+    let is_to_die = env.iter().any(|(name, _)| *name == "MARSH_FAILPOINT");
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "support::child::child", "--nocapture", "--test-threads=1"])
@@ -28,12 +30,13 @@ pub fn spawn(root: &Path, script: &str, env: &[(&str, &str)]) -> Running {
         .envs(env.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+        .stderr(if is_to_die { Stdio::null() } else { Stdio::inherit() });
     let mut child = command.spawn().unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
     Running { stdin: child.stdin.take(), child, output }
 }
 
+#[cfg(feature = "failpoints")]
 /// [`spawn`], to its end. `true`: it got through.
 pub fn run(root: &Path, script: &str, env: &[(&str, &str)]) -> bool {
     spawn(root, script, env).ended()

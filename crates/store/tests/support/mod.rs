@@ -12,7 +12,9 @@ use marsh_store::{
 use marsh_types::lockfile::LockEntry;
 use marsh_types::{CalVer, Digest, ExtensionName, Lockfile, RelPath};
 
-pub use child::{Running, run, spawn};
+#[cfg(feature = "failpoints")]
+pub use child::run;
+pub use child::{Running, spawn};
 
 /// Longer than any healthy wait.
 pub const LONG: Duration = Duration::from_secs(60);
