@@ -91,19 +91,21 @@ impl Installation {
                 self.clear_way(&root, parent, &mut set_aside)?;
                 marsh_fs::create_dir_all(parent)?;
             }
-            if std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+            if std::fs::symlink_metadata(&path).is_ok() && !self.is_view(&path) {
                 set_aside.push(self.set_aside(&path)?);
             }
             marsh_fs::symlink_atomic(target, &path)?;
         }
-        let stamp = Stamp { key: self.key.clone(), lockfile: Some(snapshot.digest) };
+        // Where trees are missing the views are behind until somebody has brought them back.
+        let is_whole = snapshot.lockfile.digests().all(|digest| self.trees.contains(&digest));
+        let stamp = Stamp { key: self.key.clone(), lockfile: is_whole.then_some(snapshot.digest) };
         let path = self.stamp_path();
         if let Some(dir) = path.parent() {
             marsh_fs::create_dir_all(dir)?;
         }
         let bytes = serde_json::to_vec(&stamp)
             .map_err(|error| StoreError::Record { path: path.clone(), message: error.to_string() })?;
-        marsh_fs::atomic_write(&path, &bytes, Durability::Atomic)?;
+        marsh_fs::atomic_write_locked(&path, &bytes, Durability::Atomic)?;
         Ok(set_aside)
     }
 
@@ -117,7 +119,7 @@ impl Installation {
         let below: Vec<&Path> = parent.ancestors().take_while(|dir| *dir != root).collect();
         for dir in below.into_iter().rev() {
             match std::fs::symlink_metadata(dir) {
-                Ok(metadata) if metadata.is_symlink() => {
+                Ok(_) if self.is_view(dir) => {
                     marsh_fs::remove_file_if_exists(dir)?;
                 }
                 Ok(metadata) if !metadata.is_dir() => set_aside.push(self.set_aside(dir)?),
@@ -210,6 +212,21 @@ impl Installation {
         target
     }
 
+    /// Whether a path is a link, as written, into the store; links of others are not ours to touch.
+    fn is_view(&self, path: &Path) -> bool {
+        let (Ok(target), Some(dir)) = (std::fs::read_link(path), path.parent()) else { return false };
+        let mut end = PathBuf::new();
+        for component in dir.join(target).components() {
+            match component {
+                std::path::Component::ParentDir => {
+                    end.pop();
+                }
+                other => end.push(other),
+            }
+        }
+        end.starts_with(self.trees.root())
+    }
+
     /// The links below the views' directory that lead into the store, wherever they stand.
     fn links_below(&self, root: &Path) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -219,9 +236,9 @@ impl Installation {
                 let path = entry.path();
                 let Ok(kind) = entry.file_type() else { continue };
                 if kind.is_symlink() {
-                    let leads_here = std::fs::read_link(&path)
-                        .is_ok_and(|target| target.to_string_lossy().contains("store/v1/"));
-                    if leads_here && let Ok(below) = path.strip_prefix(root) {
+                    if self.is_view(&path)
+                        && let Ok(below) = path.strip_prefix(root)
+                    {
                         found.push(below.to_owned());
                     }
                 } else if kind.is_dir()

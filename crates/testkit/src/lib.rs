@@ -22,6 +22,7 @@
 
 mod data;
 mod filter;
+mod power;
 mod process;
 mod registry;
 mod run;
@@ -29,6 +30,7 @@ mod scratch;
 
 pub use data::assert_no_half_written;
 pub use filter::Filters;
+pub use power::{Disk, Loss};
 pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;
