@@ -2,8 +2,8 @@
 //!
 //! The links follow from the lockfile and the records of the trees, and from nothing else. They are written after the
 //! commit, under a lock of their own, from the lockfile as it is then; the stamp that names the lockfile's digest comes
-//! last. Whoever finds a stamp of another digest derives again, so a process that died in between is made good by the
-//! next command. Nothing is ever loaded through a view.
+//! last, and the old one goes first. Whoever finds no stamp of the lockfile's digest derives again, so a process that died
+//! in between is made good by the next command. Nothing is ever loaded through a view.
 //!
 //! One extension is one link, `@acme/dns -> ../../marsh/store/v1/<digest>/tree`. Where another installed name lies below
 //! it (`@acme/dns/zones`), it is a directory of links to its parts, beside the other's view; should the other's name
@@ -76,6 +76,10 @@ impl Installation {
         let root = self.views_dir();
         let wanted = self.wanted(&snapshot)?;
         let mut set_aside = Vec::new();
+        // While links change no stamp stands. The old one may name a state that comes back before we are through, or
+        // after we died half-way, and would then vouch for what is not there.
+        let stamp_path = self.stamp_path();
+        marsh_fs::remove_file_if_exists(&stamp_path)?;
         for link in self.links_below(&root) {
             if !wanted.contains_key(&link) {
                 marsh_fs::remove_file_if_exists(&root.join(&link))?;
@@ -99,13 +103,12 @@ impl Installation {
         // Where trees are missing the views are behind until somebody has brought them back.
         let is_whole = snapshot.lockfile.digests().all(|digest| self.trees.contains(&digest));
         let stamp = Stamp { key: self.key.clone(), lockfile: is_whole.then_some(snapshot.digest) };
-        let path = self.stamp_path();
-        if let Some(dir) = path.parent() {
+        if let Some(dir) = stamp_path.parent() {
             marsh_fs::create_dir_all(dir)?;
         }
         let bytes = serde_json::to_vec(&stamp)
-            .map_err(|error| StoreError::Record { path: path.clone(), message: error.to_string() })?;
-        marsh_fs::atomic_write_locked(&path, &bytes, Durability::Atomic)?;
+            .map_err(|error| StoreError::Record { path: stamp_path.clone(), message: error.to_string() })?;
+        marsh_fs::atomic_write_locked(&stamp_path, &bytes, Durability::Atomic)?;
         Ok(set_aside)
     }
 

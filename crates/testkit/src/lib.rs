@@ -1,7 +1,8 @@
 //! What tests of the shipped binary need: scratch repositories, runs of `marsh` in a clean environment, stable
 //! snapshots of what it printed, and probes for what it may have left behind.
 //!
-//! Tests go through the binary that users run; nothing here links marsh. `CARGO_BIN_EXE_marsh` is only known to the
+//! Tests go through the binary that users run; of marsh, only packing and publishing are linked here, to make what the
+//! binary then installs. `CARGO_BIN_EXE_marsh` is only known to the
 //! integration tests of the crate that builds the binary, so they pass its path in:
 //!
 //! ```text
@@ -21,20 +22,24 @@
 )]
 
 mod data;
+mod extensions;
 mod filter;
 mod power;
 mod process;
 mod registry;
 mod run;
 mod scratch;
+mod stress;
 
 pub use data::assert_no_half_written;
+pub use extensions::{ExtensionRegistry, Package, stress_packages};
 pub use filter::Filters;
 pub use power::{Disk, Loss};
 pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
+pub use stress::{Report, Stress};
 
 use std::time::{Duration, Instant};
 

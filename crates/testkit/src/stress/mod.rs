@@ -1,0 +1,338 @@
+//! Many real processes that change one installed set at once, and a watcher that looks all the while.
+//!
+//! A round starts all its processes together; each is one of: pull A, remove A, pull B, update, roll back. Whatever the
+//! watcher sees must hold at every look, not only at the end ([`Report::violations`]):
+//!
+//! * the lockfile parses, and every tree it names is in the store with every file and digest;
+//! * no view dangles; while the views' stamp stands for the lockfile's content, they are exactly its entries;
+//! * `model type search` lists the types that the locked trees declare; `doctor extensions` and `extension list` succeed;
+//! * every process succeeds, but for a removal of what is not installed; none reports a lock, a busy database or a
+//!   duplicate type.
+//!
+//! With `kills`, processes are killed at random moments; then the same must hold, and the next command must work.
+
+mod look;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{ExtensionRegistry, Run, Running, Scratch, stress_packages};
+use look::{Places, check_rest, declared_types, look, parse_lockfile, sight};
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Stress {
+    pub binary: PathBuf,
+    pub rounds: usize,
+    /// Processes of a round.
+    pub processes: usize,
+    pub seed: u64,
+    /// Kill about this many of a hundred processes.
+    pub kills: u64,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub violations: Vec<String>,
+    pub processes: usize,
+    pub killed: usize,
+    /// Looks at the disk, and those among them that could compare the views.
+    pub looks: usize,
+    pub views_compared: usize,
+    /// Commands that looked, and comparisons of the active types with what the locked trees declare.
+    pub questions: usize,
+    pub types_compared: usize,
+    /// How processes ended: `pull a: ok`, `rm a: not_installed`, …
+    pub endings: BTreeMap<String, usize>,
+    pub generations: u64,
+    pub elapsed: Duration,
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{} violations; {} processes ({} killed), {} generations, {} looks at the disk ({} compared the views), \
+             {} commands that looked ({} compared the types), {:.1} s",
+            self.violations.len(),
+            self.processes,
+            self.killed,
+            self.generations,
+            self.looks,
+            self.views_compared,
+            self.questions,
+            self.types_compared,
+            self.elapsed.as_secs_f64()
+        )?;
+        for (ending, count) in &self.endings {
+            writeln!(f, "  {count:6} {ending}")?;
+        }
+        for violation in self.violations.iter().take(20) {
+            writeln!(f, "violation: {violation}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Generations that are made before the first round, so that no roll-back runs out of past.
+const PAST: usize = 60;
+
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    PullA,
+    PullOldA,
+    RemoveA,
+    PullB,
+    PullOldB,
+    Update,
+    Rollback,
+}
+
+impl Operation {
+    fn drawn(random: &mut Random) -> Operation {
+        match random.below(10) {
+            0 => Operation::PullA,
+            1 => Operation::PullOldA,
+            2 | 3 => Operation::RemoveA,
+            4 => Operation::PullB,
+            5 => Operation::PullOldB,
+            6 | 7 => Operation::Update,
+            _ => Operation::Rollback,
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Operation::PullA => &["pull", "@stress/a"],
+            Operation::PullOldA => &["pull", "@stress/a@2026.01.01.1"],
+            Operation::RemoveA => &["rm", "--yes", "@stress/a"],
+            Operation::PullB => &["pull", "@stress/b"],
+            Operation::PullOldB => &["pull", "@stress/b@2026.01.01.1"],
+            Operation::Update => &["update"],
+            Operation::Rollback => &["rollback"],
+        }
+    }
+}
+
+/// SplitMix64: the same seed draws the same operations everywhere.
+#[derive(Debug)]
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+/// What the watchers share with the rounds.
+struct Watch<'a> {
+    scratch: &'a Scratch,
+    places: Places,
+    over: AtomicBool,
+    violations: Mutex<Vec<String>>,
+    looks: AtomicUsize,
+    views_compared: AtomicUsize,
+    questions: AtomicUsize,
+    types_compared: AtomicUsize,
+}
+
+impl Watch<'_> {
+    fn found(&self, wrong: impl IntoIterator<Item = String>) {
+        self.violations.lock().expect("nobody panics with it").extend(wrong);
+    }
+
+    fn look(&self, at_rest: bool) {
+        let look = look(&self.places, at_rest);
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.views_compared.fetch_add(usize::from(look.views_compared), Ordering::Relaxed);
+        self.found(look.wrong);
+    }
+
+    /// One of the commands that look, and what it must say at any moment.
+    fn ask(&self, turn: usize) {
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        match turn % 3 {
+            0 => self.ask_types(),
+            1 => {
+                let run = self.scratch.marsh(&["--json", "doctor", "extensions"]);
+                let sound = run.code == Some(0) && run.json()["overallStatus"] == "pass";
+                self.found((!sound).then(|| format!("doctor is not content: {}", run.snapshot())));
+            }
+            _ => {
+                let run = self.scratch.marsh(&["--json", "extension", "list"]);
+                let stored = |entry: &Value| entry["state"] == "stored";
+                let sound = run.code == Some(0)
+                    && run.json()["extensions"].as_array().is_some_and(|all| all.iter().all(stored));
+                self.found((!sound).then(|| format!("list is not content: {}", run.snapshot())));
+            }
+        }
+    }
+
+    fn ask_types(&self) {
+        let before = sight(&self.places.lockfile);
+        let run = self.scratch.marsh(&["--json", "model", "type", "search"]);
+        if run.code != Some(0) {
+            return self.found([format!("type search failed: {}", run.snapshot())]);
+        }
+        if before != sight(&self.places.lockfile) {
+            return;
+        }
+        let Ok(locked) = parse_lockfile(&before.bytes) else { return };
+        let declared = declared_types(&self.places, &locked);
+        let active = run.json()["results"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["normalized"].as_str().map(str::to_owned))
+            .filter(|name| name.starts_with("@stress/"))
+            .collect();
+        self.types_compared.fetch_add(1, Ordering::Relaxed);
+        if declared != active {
+            self.found([format!("active are {active:?}, and the locked trees declare {declared:?}")]);
+        }
+    }
+}
+
+impl Stress {
+    /// Runs all rounds in a repository of its own.
+    pub fn run(&self) -> Report {
+        let start = Instant::now();
+        let registry = ExtensionRegistry::with(&stress_packages());
+        let scratch = Scratch::repo(&self.binary).private_cache().env("MARSH_REGISTRY", registry.location());
+        prepare(&scratch);
+        let watch = Watch {
+            places: Places::of(scratch.root()),
+            scratch: &scratch,
+            over: AtomicBool::new(false),
+            violations: Mutex::default(),
+            looks: AtomicUsize::new(0),
+            views_compared: AtomicUsize::new(0),
+            questions: AtomicUsize::new(0),
+            types_compared: AtomicUsize::new(0),
+        };
+        let mut report = Report::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !watch.over.load(Ordering::Relaxed) {
+                    watch.look(false);
+                }
+            });
+            scope.spawn(|| {
+                for turn in 0.. {
+                    if watch.over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    watch.ask(turn);
+                }
+            });
+            let mut random = Random(self.seed);
+            for round in 0..self.rounds {
+                self.round(round, &mut random, &watch, &mut report);
+            }
+            watch.over.store(true, Ordering::Relaxed);
+        });
+        let history = scratch.marsh(&["--json", "extension", "history", "--limit", "1"]).ok().json();
+        report.generations = history["generations"][0]["number"].as_u64().unwrap_or(0);
+        report.looks = watch.looks.into_inner();
+        report.views_compared = watch.views_compared.into_inner();
+        report.questions = watch.questions.into_inner();
+        report.types_compared = watch.types_compared.into_inner();
+        report.violations.extend(watch.violations.into_inner().expect("nobody panics with it"));
+        report.elapsed = start.elapsed();
+        report
+    }
+
+    fn round(&self, round: usize, random: &mut Random, watch: &Watch<'_>, report: &mut Report) {
+        let mut running: Vec<(Operation, Running)> = Vec::with_capacity(self.processes);
+        let mut doomed: Vec<(Duration, usize)> = Vec::new();
+        let start = Instant::now();
+        for index in 0..self.processes {
+            let operation = Operation::drawn(random);
+            let arguments = [&["--json", "extension"], operation.arguments()].concat();
+            if random.below(100) < self.kills {
+                doomed.push((
+                    Duration::from_millis(random.below(u64::try_from(self.processes).unwrap_or(50) * 40)),
+                    index,
+                ));
+            }
+            running.push((operation, watch.scratch.spawn(&arguments)));
+        }
+        doomed.sort();
+        for (when, index) in doomed {
+            std::thread::sleep(when.saturating_sub(start.elapsed()));
+            if !running[index].1.has_ended() {
+                running[index].1.kill();
+            }
+        }
+        for (operation, process) in running {
+            let run = process.wait();
+            report.processes += 1;
+            let (ending, wrong) = judge(operation, &run, self.kills > 0);
+            report.killed += usize::from(ending == "killed");
+            *report.endings.entry(format!("{}: {ending}", operation.arguments().join(" "))).or_default() += 1;
+            watch.found(wrong.map(|wrong| format!("round {round}: {wrong}")));
+        }
+        // Nobody works now. After kills the next command, whichever, makes good what was left.
+        if self.kills > 0 {
+            let run = watch.scratch.marsh(&["--json", "extension", "pull", "@stress/c"]);
+            watch.found((run.code != Some(0)).then(|| format!("after kills: {}", run.snapshot())));
+            if round % 10 == 9 {
+                let run = watch.scratch.marsh(&["--json", "extension", "gc", "--apply", "--keep", "100000"]);
+                watch.found((run.code != Some(0)).then(|| format!("after kills: {}", run.snapshot())));
+            }
+        }
+        watch.look(true);
+        if self.kills == 0 || round % 10 == 9 {
+            watch.found(
+                check_rest(&watch.places).into_iter().map(|wrong| format!("after round {round}: {wrong}")),
+            );
+        }
+    }
+}
+
+/// A past to roll back to, with all versions in the store or not, as it happens.
+fn prepare(scratch: &Scratch) {
+    scratch.marsh(&["--json", "extension", "pull", "@stress/c@2026.01.01.1"]).ok();
+    scratch.marsh(&["--json", "extension", "pull", "@stress/b@2026.01.01.1"]).ok();
+    for index in 2..PAST {
+        let version = if index % 2 == 0 { "2026.02.01.1" } else { "2026.01.01.1" };
+        scratch.marsh(&["--json", "extension", "pull", &format!("@stress/c@{version}")]).ok();
+    }
+}
+
+/// How a process ended, and what is wrong with that.
+fn judge(operation: Operation, run: &Run, may_be_killed: bool) -> (String, Option<String>) {
+    if run.code.is_none() && may_be_killed {
+        return ("killed".to_owned(), None);
+    }
+    let Ok(document) = serde_json::from_str::<Value>(&run.stdout) else {
+        return (
+            "no document".to_owned(),
+            Some(format!("{operation:?} printed no document: {}", run.snapshot())),
+        );
+    };
+    let code = document["error"]["code"].as_str();
+    let legitimate = match (run.code, code) {
+        (Some(0), None) => document.get("warnings").is_none(),
+        (Some(1), Some("not_installed")) => matches!(operation, Operation::RemoveA),
+        _ => false,
+    };
+    let ending = match (run.code, code) {
+        (Some(0), _) => "ok".to_owned(),
+        (_, Some(code)) => code.to_owned(),
+        (code, None) => format!("exit {code:?}"),
+    };
+    // Whatever was told beside the document would be trouble.
+    let quiet = run.stderr.lines().all(|line| line.is_empty() || line.contains("waiting"));
+    (ending, (!(legitimate && quiet)).then(|| format!("{operation:?}: {}", run.snapshot())))
+}
