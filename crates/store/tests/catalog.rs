@@ -27,7 +27,11 @@ fn facts_of(digest: &Digest) -> Facts {
     };
     let problem =
         (RelPath::parse("models/b.ts").unwrap(), serde_json::json!({ "message": "odd", "line": 1 }));
-    Facts { provided: vec![provided], problems: vec![problem] }
+    Facts {
+        provided: vec![provided],
+        dependencies: vec!["@a/b@>=2026.01.01.1".parse().unwrap()],
+        problems: vec![problem],
+    }
 }
 
 /// Asks for all facts; they must be right. Returns how many had to be read off the trees.
