@@ -26,6 +26,9 @@ pub struct Declaration {
     pub version: Option<String>,
     /// Method names in source order, when they are all written out.
     pub methods: Option<Vec<String>>,
+    /// The `toVersion` of each upgrade in source order, when they are all written out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrades: Option<Vec<String>>,
     /// All that this kind declares is written out and nothing can override it, so that no code has to run to know it.
     pub literal: bool,
     /// Where the exported name is bound, from 1.
@@ -158,7 +161,15 @@ impl<'p, 'a> File<'p, 'a> {
     where
         'p: 'e,
     {
-        let opaque = Declaration { kind, name: None, version: None, methods: None, literal: false, line };
+        let opaque = Declaration {
+            kind,
+            name: None,
+            version: None,
+            methods: None,
+            upgrades: None,
+            literal: false,
+            line,
+        };
         let Some(object) = value.and_then(|value| self.object(value)) else { return opaque };
         let fields = Fields::of(object);
         let name_field = if kind == Kind::Report { "name" } else { "type" };
@@ -175,7 +186,21 @@ impl<'p, 'a> File<'p, 'a> {
             && name.is_some()
             && (version.is_some() || !fields.has("version"))
             && (methods.is_some() || !has_methods || !fields.has("methods"));
-        Declaration { name, version, methods, literal, ..opaque }
+        let upgrades = fields.get("upgrades").and_then(|value| self.targets(value));
+        Declaration { name, version, methods, upgrades, literal, ..opaque }
+    }
+
+    /// `upgrades: [{ toVersion: "…", … }]`
+    fn targets<'e>(&self, expression: &'e Expression<'a>) -> Option<Vec<String>>
+    where
+        'p: 'e,
+    {
+        let Expression::ArrayExpression(array) = self.value(expression) else { return None };
+        let target = |element: &'e ArrayExpressionElement<'a>| {
+            let fields = Fields::of(self.object(element.as_expression()?)?);
+            self.string(fields.get("toVersion")?)
+        };
+        array.elements.iter().map(target).collect()
     }
 
     /// The keys of an object, if it has no others than the written ones.

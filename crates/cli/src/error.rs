@@ -3,8 +3,10 @@
 use marsh_data::DataError;
 use marsh_extension::LoadError;
 use marsh_extension::lifecycle::LifecycleError;
+use marsh_extension::publish::PublishError;
 use marsh_model::ModelError;
 use marsh_registry::RegistryError;
+use marsh_registry_server::{ServeError, TokenError};
 use marsh_repo::RepoError;
 use marsh_store::StoreError;
 use marsh_types::Explain;
@@ -31,6 +33,12 @@ pub enum CliError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
     #[error("{message}")]
@@ -61,6 +69,9 @@ impl CliError {
             CliError::Lifecycle(error) => Some(error),
             CliError::Store(error) => Some(error),
             CliError::Registry(error) => Some(error),
+            CliError::Publish(error) => Some(error),
+            CliError::Serve(error) => Some(error),
+            CliError::Token(error) => Some(error),
             _ => None,
         }
     }

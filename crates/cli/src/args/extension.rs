@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use marsh_types::{Channel, ExtensionName, ExtensionRef};
 
 use super::parse_duration;
+use super::publish::{CurateCommand, PushArgs, TrustCommand, VersionArgs};
 
 /// What every command that asks a registry or changes the installed set takes.
 #[derive(Debug, Args, Clone, Default)]
@@ -100,6 +101,15 @@ pub enum ExtensionCommand {
     },
     /// Search a registry
     Search(SearchArgs),
+    /// Publish an extension
+    Push(PushArgs),
+    /// Show the published version of an extension, and what the next one would be
+    Version(VersionArgs),
+    #[command(flatten)]
+    Curate(CurateCommand),
+    /// Whose extensions may be installed without being asked for
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// List the generations of the installed set, newest first
     History {
         /// The newest N only

@@ -1,6 +1,8 @@
 //! The command line, as data.
 
 pub mod extension;
+pub mod publish;
+pub mod registry;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -77,6 +79,9 @@ pub enum Command {
     /// Extensions: install, remove, update, publish
     #[command(subcommand)]
     Extension(ExtensionCommand),
+    /// Registries of your own: a directory, or a server over one
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
     /// Look for what is wrong
     #[command(subcommand)]
     Doctor(DoctorCommand),

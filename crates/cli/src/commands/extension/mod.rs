@@ -10,6 +10,7 @@ use marsh_extension::lifecycle::{ItemReport, ItemStatus, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Cli, ExtensionCommand};
+use crate::commands::{publish, trust};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
@@ -17,6 +18,10 @@ pub use show::is_sound;
 
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {
     match command {
+        ExtensionCommand::Push(arguments) => publish::push(cli, ui, arguments),
+        ExtensionCommand::Version(arguments) => publish::version(cli, ui, arguments),
+        ExtensionCommand::Curate(command) => publish::curate(cli, ui, command),
+        ExtensionCommand::Trust(command) => trust::run(cli, ui, command),
         ExtensionCommand::Pull { .. }
         | ExtensionCommand::Rm { .. }
         | ExtensionCommand::Update { .. }

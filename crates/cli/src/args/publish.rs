@@ -1,0 +1,125 @@
+//! The command line of publishing, trust and mounted sources, all below `marsh extension`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use marsh_types::{CalVer, Channel, ExtensionName};
+
+use super::SetArgs;
+
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The manifest.yaml
+    pub manifest: PathBuf,
+    /// Check and pack, and publish nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// beta, rc or stable (the default)
+    #[arg(long)]
+    pub channel: Option<Channel>,
+    /// What is new; default: the manifest's `releaseNotes`
+    #[arg(long, value_name = "TEXT")]
+    pub release_notes: Option<String>,
+    /// `epoch`: replace the version's last part by the Unix time
+    #[arg(long, value_name = "SUFFIX", value_parser = ["epoch"])]
+    pub version_suffix: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Do not ask; accepted for existing scripts
+    #[arg(short, long, hide = true)]
+    pub force: bool,
+    #[command(flatten)]
+    pub set: SetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// The extension; default: that of the manifest
+    pub name: Option<ExtensionName>,
+    /// Read the name from this manifest
+    #[arg(long, value_name = "FILE", conflicts_with = "name")]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct YankArgs {
+    pub name: ExtensionName,
+    /// Default: all versions
+    pub version: Option<CalVer>,
+    #[arg(long)]
+    pub channel: Option<Channel>,
+    /// Do not ask
+    #[arg(short, long, visible_short_alias = 'f')]
+    pub yes: bool,
+    #[command(flatten)]
+    pub set: SetArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CurateCommand {
+    /// Withdraw a version, or all of them: nobody gets it any more
+    Yank {
+        #[command(flatten)]
+        what: YankArgs,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Offer again what was withdrawn
+    Unyank {
+        #[command(flatten)]
+        what: YankArgs,
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Tell users to stop using an extension
+    Deprecate {
+        name: ExtensionName,
+        #[arg(long)]
+        reason: String,
+        /// What to use instead
+        #[arg(long, value_name = "EXTENSION")]
+        superseded_by: Option<ExtensionName>,
+        /// Do not ask
+        #[arg(short, long, visible_short_alias = 'f')]
+        yes: bool,
+        #[command(flatten)]
+        set: SetArgs,
+    },
+    /// Take a deprecation back
+    Undeprecate {
+        name: ExtensionName,
+        /// Do not ask
+        #[arg(short, long, visible_short_alias = 'f')]
+        yes: bool,
+        #[command(flatten)]
+        set: SetArgs,
+    },
+    /// Move a version to a higher channel
+    Promote {
+        name: ExtensionName,
+        version: CalVer,
+        /// rc or stable
+        #[arg(long, default_value = "stable")]
+        channel: Channel,
+        #[command(flatten)]
+        set: SetArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TrustCommand {
+    /// Show whose extensions may be installed without being asked for
+    List,
+    /// Trust a collective
+    Add { collective: String },
+    /// Trust a collective no longer
+    Rm { collective: String },
+    /// Trust the collectives that you are a member of: on or off
+    AutoTrust {
+        #[arg(value_parser = ["on", "off"])]
+        state: String,
+    },
+}

@@ -1,0 +1,127 @@
+//! Why an extension was not published.
+
+use std::path::PathBuf;
+
+use marsh_archive::ArchiveError;
+use marsh_bundle::Diagnostic;
+use marsh_registry::RegistryError;
+use marsh_types::{CalVer, Explain, ExtensionName, Kind, ManifestError};
+use serde::Serialize;
+use serde_json::json;
+
+/// What a rule says against a file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Issue {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    pub message: String,
+}
+
+/// A type outside of the extension's collective.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mismatch {
+    pub kind: Kind,
+    pub identifier: String,
+    pub file_name: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error("{path} is no manifest; name the manifest.yaml", path = path.display())]
+    NotAManifest { path: PathBuf },
+    #[error("{path}: {source}", path = path.display())]
+    Manifest { path: PathBuf, source: ManifestError },
+    #[error("`{key}` lists {entry}, and there is no {expected}", expected = expected.display())]
+    Missing { key: &'static str, entry: String, expected: PathBuf },
+    #[error("{entry} needs {file}, which lies outside of {base} and cannot be in the archive", file = file.display(), base = base.display())]
+    OutsideBase { entry: String, file: PathBuf, base: PathBuf },
+    #[error("{path} is a symbolic link; archives hold files and directories only", path = path.display())]
+    Symlink { path: PathBuf },
+    #[error("`{key}` lists {entry} twice, or it is in both of `additionalFiles` and `binaries`")]
+    Listed { key: &'static str, entry: String },
+    #[error("two files would be {path} in the archive")]
+    SamePlace { path: String },
+    #[error("the skill {skill} cannot be published: {reason}")]
+    Skill { skill: String, reason: String },
+    #[error("{}", issues.iter().map(|issue| match &issue.file { Some(file) => format!("{file}: {}", issue.message), None => issue.message.clone() }).collect::<Vec<_>>().join("; "))]
+    Safety { issues: Vec<Issue> },
+    #[error("{file} cannot be read as code: {}", diagnostic.message)]
+    Syntax { file: String, diagnostic: Box<Diagnostic> },
+    #[error("{}", mismatches.iter().map(|one| format!("{} declares the {} `{}`, which does not start with `@{collective}/`", one.file_name, one.kind, one.identifier)).collect::<Vec<_>>().join("; "))]
+    ForeignTypes { collective: String, mismatches: Vec<Mismatch> },
+    #[error("{file} line {line} computes the type of its {kind}, so that nobody can check it before it runs")]
+    ComputedType { file: String, line: u32, kind: Kind },
+    #[error("{file} declares nothing that `{key}` could list")]
+    NothingDeclared { key: &'static str, file: String },
+    #[error("the upgrades of {file} are wrong: {reason}")]
+    UpgradeChain { file: String, reason: String },
+    #[error("{name}@{version} is published already; the next version is {next}")]
+    AlreadyPublished { name: ExtensionName, version: CalVer, next: CalVer },
+    #[error("the registry's user {username} may not publish for the collective {collective}")]
+    NotOwner { username: String, collective: String },
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Fs(#[from] marsh_fs::FsError),
+    #[error("cannot write the manifest: {0}")]
+    Yaml(#[from] marsh_types::yaml::YamlWriteError),
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+}
+
+impl Explain for PublishError {
+    fn code(&self) -> &'static str {
+        match self {
+            PublishError::NotAManifest { .. } => "not_a_manifest",
+            PublishError::Manifest { .. } => "invalid_manifest",
+            PublishError::Missing { .. } => "entry_missing",
+            PublishError::OutsideBase { .. } => "outside_base",
+            PublishError::Symlink { .. } => "symlink_refused",
+            PublishError::Listed { .. } | PublishError::SamePlace { .. } => "duplicate_file",
+            PublishError::Skill { .. } => "invalid_skill",
+            PublishError::Safety { .. } => "safety_refused",
+            PublishError::Syntax { .. } => "syntax_error",
+            PublishError::ForeignTypes { .. } => "foreign_type",
+            PublishError::ComputedType { .. } => "computed_type",
+            PublishError::NothingDeclared { .. } => "nothing_declared",
+            PublishError::UpgradeChain { .. } => "invalid_upgrades",
+            PublishError::AlreadyPublished { .. } => "already_published",
+            PublishError::NotOwner { .. } => "collective_not_owned",
+            PublishError::Registry(error) => error.code(),
+            PublishError::Archive(error) => error.code(),
+            PublishError::Fs(_) | PublishError::Yaml(_) | PublishError::Read { .. } => "io",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            PublishError::ComputedType { .. } => Some("write the type out as a text".into()),
+            PublishError::ForeignTypes { collective, .. } => {
+                Some(format!("rename them to `@{collective}/…`, or publish under the other collective"))
+            }
+            PublishError::AlreadyPublished { next, .. } => {
+                Some(format!("set `version: \"{next}\"` in the manifest"))
+            }
+            PublishError::Registry(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Option<serde_json::Value> {
+        match self {
+            PublishError::Safety { issues } => Some(json!({ "errors": issues })),
+            PublishError::ForeignTypes { collective, mismatches } => Some(json!({
+                "collectiveErrors": { "expectedCollective": collective, "mismatches": mismatches }
+            })),
+            PublishError::AlreadyPublished { version, next, .. } => {
+                Some(json!({ "existingVersion": version, "nextVersion": next }))
+            }
+            PublishError::Syntax { diagnostic, .. } => serde_json::to_value(diagnostic).ok(),
+            PublishError::Registry(error) => error.details(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! From a `manifest.yaml` to a published version.
+//!
+//! [`prepare`] reads and judges, and writes nothing and runs no code: what it returns is the whole of what a dry run can
+//! say. [`publish`] packs into a private directory and hands the archive to the registry.
+//!
+//! Invariants (the binary's `tests/it/publish.rs`):
+//! * Only files that the manifest lists, and what they import, are packed; links are refused.
+//! * Every type is written out and belongs to the collective of the extension's name.
+//! * Code that is made from text while it runs is refused, found by a parser.
+//! * The same files make the same archive.
+
+mod error;
+mod files;
+
+use std::path::{Path, PathBuf};
+
+use marsh_archive::{Packed, rules};
+use marsh_registry::{Published, PushMetadata, Registry};
+use marsh_repo::Repo;
+use marsh_types::{CalVer, Channel, ExtensionName, Kind, Manifest, TypeName};
+use serde_json::{Map, Value, json};
+
+pub use error::{Issue, Mismatch, PublishError};
+pub use files::{ArchiveFile, Entry, Files, Role};
+
+/// An extension that may be published, as far as can be told without a registry.
+#[derive(Debug)]
+pub struct Prepared {
+    pub manifest: Manifest,
+    pub files: Files,
+    /// What registries store beside the version.
+    pub content: Value,
+    /// Declared types: kind, name, version, file.
+    pub types: Vec<(Kind, String, Option<String>, String)>,
+}
+
+pub fn read_manifest(path: &Path) -> Result<Manifest, PublishError> {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if !matches!(extension, Some("yaml" | "yml")) {
+        return Err(PublishError::NotAManifest { path: path.to_owned() });
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| PublishError::Read { path: path.to_owned(), source })?;
+    Manifest::parse(&text).map_err(|source| PublishError::Manifest { path: path.to_owned(), source })
+}
+
+/// Everything that is judged without asking anyone. `version` replaces the manifest's.
+pub fn prepare(repo: &Repo, path: &Path, version: Option<CalVer>) -> Result<Prepared, PublishError> {
+    let mut manifest = read_manifest(path)?;
+    if let Some(version) = version {
+        manifest.version = version;
+    }
+    let dir = path.parent().map(Path::to_owned).unwrap_or_default();
+    let files = files::collect(repo, &manifest, &dir)?;
+    check_rules(&files)?;
+    let types = check_types(&manifest.name, &files)?;
+    let content = content(&manifest, &files, &types);
+    Ok(Prepared { manifest, files, content, types })
+}
+
+fn check_rules(files: &Files) -> Result<(), PublishError> {
+    let candidates: Vec<rules::Candidate<'_>> = files
+        .files
+        .iter()
+        .filter(|(_, file)| file.role != Role::Skill)
+        .map(|(path, file)| rules::Candidate { path, bytes: file.bytes, binary: file.role == Role::Binary })
+        .collect();
+    let breaches = rules::check(&candidates);
+    let mut issues: Vec<Issue> =
+        breaches.into_iter().map(|breach| Issue { file: breach.file, message: breach.message }).collect();
+    let is_code = |path: &Path| {
+        matches!(path.extension().and_then(|extension| extension.to_str()), Some("ts" | "tsx" | "mts" | "js"))
+    };
+    for (path, file) in files.files.iter().filter(|(_, file)| is_code(&file.source)) {
+        let source = read(&file.source)?;
+        let found = marsh_bundle::dynamic_code(&source, &file.source).map_err(|diagnostic| {
+            PublishError::Syntax { file: path.to_string(), diagnostic: Box::new(diagnostic) }
+        })?;
+        issues.extend(found.into_iter().map(|one| Issue {
+            file: Some(path.to_string()),
+            message: format!("line {}: {}", one.line.unwrap_or(1), one.message),
+        }));
+    }
+    if issues.is_empty() { Ok(()) } else { Err(PublishError::Safety { issues }) }
+}
+
+fn read(path: &Path) -> Result<String, PublishError> {
+    std::fs::read_to_string(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
+}
+
+type Declared = Vec<(Kind, String, Option<String>, String)>;
+
+/// Every declaration names a type of the collective. A graft names the type that it extends, which may be anyone's.
+fn check_types(name: &ExtensionName, files: &Files) -> Result<Declared, PublishError> {
+    let mut types = Vec::new();
+    let mut mismatches = Vec::new();
+    for entry in &files.entries {
+        let file = entry.listed.to_string();
+        let declarations =
+            marsh_bundle::declarations(&read(&entry.source)?, &entry.source).map_err(|diagnostic| {
+                PublishError::Syntax { file: file.clone(), diagnostic: Box::new(diagnostic) }
+            })?;
+        let listed =
+            |kind: Kind| kind == entry.kind || (entry.kind == Kind::Model && kind == Kind::Extension);
+        let mut any = false;
+        for one in declarations.into_iter().filter(|one| listed(one.kind)) {
+            any = true;
+            let Some(raw) = one.name else {
+                return Err(PublishError::ComputedType { file, line: one.line, kind: one.kind });
+            };
+            let owned = TypeName::parse(&raw)
+                .is_ok_and(|type_name| type_name.collective() == Some(name.collective()));
+            if !owned && one.kind != Kind::Extension {
+                mismatches.push(Mismatch {
+                    kind: one.kind,
+                    identifier: raw.clone(),
+                    file_name: file.clone(),
+                });
+            }
+            if let (Some(upgrades), Some(version)) = (&one.upgrades, &one.version) {
+                check_upgrades(upgrades, version)
+                    .map_err(|reason| PublishError::UpgradeChain { file: file.clone(), reason })?;
+            }
+            types.push((one.kind, raw, one.version, file.clone()));
+        }
+        if !any {
+            return Err(PublishError::NothingDeclared { key: entry.kind.directory(), file });
+        }
+    }
+    if mismatches.is_empty() {
+        return Ok(types);
+    }
+    Err(PublishError::ForeignTypes { collective: name.collective().to_owned(), mismatches })
+}
+
+/// Strictly increasing, and the last one leads to the version.
+fn check_upgrades(upgrades: &[String], version: &str) -> Result<(), String> {
+    let parsed = |text: &str| text.parse::<CalVer>().map_err(|error| error.to_string());
+    let mut previous: Option<CalVer> = None;
+    for text in upgrades {
+        let next = parsed(text)?;
+        if previous.is_some_and(|previous| previous >= next) {
+            return Err(format!("`toVersion: {text}` does not come after the one before it"));
+        }
+        previous = Some(next);
+    }
+    match previous {
+        Some(last) if last != parsed(version)? => {
+            Err(format!("the last leads to {last}, and the version is {version}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn content(manifest: &Manifest, files: &Files, types: &Declared) -> Value {
+    let of = |kind: Kind| -> Vec<Value> {
+        let declared = types.iter().filter(|(found, ..)| *found == kind);
+        let shape = |(kind, name, version, file): &(Kind, String, Option<String>, String)| {
+            let mut map = Map::new();
+            map.insert("fileName".into(), json!(file));
+            let key = match kind {
+                Kind::Report => "name",
+                Kind::Extension => "extendsType",
+                _ => "type",
+            };
+            map.insert(key.into(), json!(name));
+            if let Some(version) = version {
+                map.insert("version".into(), json!(version));
+            }
+            Value::Object(map)
+        };
+        declared.map(shape).collect()
+    };
+    json!({
+        "models": of(Kind::Model),
+        "extensions": of(Kind::Extension),
+        "vaults": of(Kind::Vault),
+        "drivers": of(Kind::Driver),
+        "datastores": of(Kind::Datastore),
+        "reports": of(Kind::Report),
+        "workflows": files.workflows.iter().map(|path| json!({ "fileName": path.file_name() })).collect::<Vec<_>>(),
+        "skills": files.skills.iter().map(|(name, count)| json!({ "dirName": name, "fileCount": count })).collect::<Vec<_>>(),
+        "labels": manifest.labels,
+    })
+}
+
+/// What is asked of the registry before anything is sent: that the collective is the user's, and the version new.
+pub fn check_registry(registry: &Registry, manifest: &Manifest) -> Result<(), PublishError> {
+    let identity = registry.whoami()?;
+    let collective = manifest.name.collective();
+    // A directory knows nobody; the file system decides there.
+    if identity.authenticated
+        && identity.username != collective
+        && !identity.organizations.iter().any(|one| one.slug == collective)
+    {
+        return Err(PublishError::NotOwner {
+            username: identity.username,
+            collective: collective.to_owned(),
+        });
+    }
+    let versions = published_versions(registry, &manifest.name)?;
+    if versions.iter().any(|(version, _)| *version == manifest.version) {
+        let newest = versions.iter().map(|(version, _)| *version).max();
+        return Err(PublishError::AlreadyPublished {
+            name: manifest.name.clone(),
+            version: manifest.version,
+            next: CalVer::next_after(newest, today()),
+        });
+    }
+    Ok(())
+}
+
+/// Empty for an extension that was never published.
+pub fn published_versions(
+    registry: &Registry,
+    name: &ExtensionName,
+) -> Result<Vec<(CalVer, Channel)>, PublishError> {
+    match registry.versions(name) {
+        Ok(versions) => Ok(versions.into_iter().map(|one| (one.version, one.channel)).collect()),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The day in UTC, so that versions of several time zones keep their order.
+pub fn today() -> (u16, u8, u8) {
+    let text = jiff::Timestamp::now().to_string();
+    let number = |range| text.get(range).and_then(|part: &str| part.parse::<u16>().ok()).unwrap_or_default();
+    let small = |range| u8::try_from(number(range)).unwrap_or_default();
+    (number(0..4), small(5..7), small(8..10))
+}
+
+/// The manifest's day, with the Unix time as micro.
+pub fn epoch_version(version: CalVer) -> CalVer {
+    version.with_micro(u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default())
+}
+
+/// The archive in memory; deterministic.
+pub fn pack(prepared: &Prepared, out: impl std::io::Write) -> Result<Packed, PublishError> {
+    let entries = prepared.files.pack_entries(prepared.manifest.to_archive_yaml()?)?;
+    Ok(marsh_archive::pack(entries, out)?)
+}
+
+/// Packs below `scratch`, publishes, and removes what it packed.
+pub fn publish(
+    registry: &Registry,
+    prepared: &Prepared,
+    channel: Option<Channel>,
+    release_notes: Option<&str>,
+    scratch: &Path,
+) -> Result<(Published, Packed), PublishError> {
+    marsh_fs::create_dir_all(scratch)?;
+    let staged = marsh_fs::StagedDir::new(scratch)?;
+    let archive: PathBuf = staged.path().join("extension.tar.gz");
+    let mut bytes = Vec::new();
+    let packed = pack(prepared, &mut bytes)?;
+    marsh_fs::atomic_write(&archive, &bytes, marsh_fs::Durability::Atomic)?;
+    let manifest = &prepared.manifest;
+    let metadata = PushMetadata {
+        name: manifest.name.clone(),
+        version: manifest.version,
+        description: manifest.description.clone().unwrap_or_default(),
+        dependencies: manifest.dependencies.clone(),
+        platforms: manifest.platforms.clone(),
+        labels: manifest.labels.clone(),
+        repository: manifest.repository.clone(),
+        release_notes: release_notes.map(str::to_owned).or_else(|| manifest.release_notes.clone()),
+        binaries: manifest.binaries.iter().map(ToString::to_string).collect(),
+        channel: channel.and_then(Channel::unless_stable),
+        checksum: Some(packed.sha256),
+    };
+    let published = registry.publish(&metadata, &prepared.content, &archive)?;
+    Ok((published, packed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_upgrades;
+
+    #[test]
+    fn upgrades_rise_and_end_at_the_version() {
+        let chain = |steps: &[&str], version| {
+            check_upgrades(&steps.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>(), version)
+        };
+        assert!(chain(&["2025.01.01.1", "2025.01.01.2"], "2025.01.01.2").is_ok());
+        assert!(chain(&[], "2025.01.01.2").is_ok());
+        assert!(chain(&["2025.01.01.2", "2025.01.01.1"], "2025.01.01.1").is_err());
+        assert!(chain(&["2025.01.01.1"], "2025.01.01.2").is_err());
+        assert!(chain(&["soon"], "2025.01.01.2").is_err());
+    }
+}
