@@ -15,6 +15,7 @@ mod discover;
 mod error;
 pub mod lifecycle;
 mod loader;
+pub mod mounts;
 pub mod publish;
 mod stat;
 

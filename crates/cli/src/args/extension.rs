@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use marsh_types::{Channel, ExtensionName, ExtensionRef};
 
 use super::parse_duration;
-use super::publish::{CurateCommand, PushArgs, TrustCommand, VersionArgs};
+use super::publish::{CurateCommand, PushArgs, SourceCommand, TrustCommand, VersionArgs};
 
 /// What every command that asks a registry or changes the installed set takes.
 #[derive(Debug, Args, Clone, Default)]
@@ -110,6 +110,9 @@ pub enum ExtensionCommand {
     /// Whose extensions may be installed without being asked for
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// Directories of extension sources outside of the repository
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// List the generations of the installed set, newest first
     History {
         /// The newest N only

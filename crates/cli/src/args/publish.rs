@@ -123,3 +123,18 @@ pub enum TrustCommand {
         state: String,
     },
 }
+
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// List mounted directories
+    List,
+    /// Mount a directory of extension sources
+    Add {
+        path: String,
+        /// These kinds only: models, vaults, drivers, datastores, reports
+        #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+        only: Vec<String>,
+    },
+    /// Unmount a directory; the path as the list shows it
+    Rm { path: String },
+}

@@ -10,6 +10,7 @@ mod model;
 mod output;
 mod publish;
 mod registry;
+mod source;
 mod trust;
 mod types;
 mod workflow;

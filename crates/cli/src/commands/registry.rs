@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use marsh_archive::Limits;
-use marsh_registry::PushMetadata;
+use marsh_registry::{Location, PushMetadata};
 use marsh_registry_server::{SCOPES, ServerOptions};
 use serde_json::json;
 
@@ -17,9 +17,14 @@ use crate::ui::{DIM, GOOD, NAME, Ui, columns};
 pub fn run(ui: &Ui, command: &RegistryCommand) -> Result<ExitCode, CliError> {
     match command {
         RegistryCommand::Init { dir } => {
-            let dir = crate::app::current_dir()?.join(dir);
-            marsh_registry::init(&dir)?;
-            let location = marsh_registry::Location::Directory(dir.clone()).to_string();
+            let shown = dir.to_string_lossy();
+            let location = Location::parse(&shown, &crate::app::current_dir()?)
+                .map_err(|error| CliError::usage(error.to_string()))?;
+            let Location::Directory(dir) = &location else {
+                return Err(CliError::usage(format!("`{shown}` is no directory")));
+            };
+            marsh_registry::init(dir)?;
+            let location = location.to_string();
             ui.result(&json!({ "path": dir, "registry": location }), || {
                 format!(
                     "{GOOD}made{GOOD:#} the registry {}\nuse it with --registry {location}",

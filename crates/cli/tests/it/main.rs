@@ -15,6 +15,7 @@ mod models;
 mod processes;
 mod publish;
 mod shell;
+mod source;
 mod sources;
 mod support;
 mod trust;

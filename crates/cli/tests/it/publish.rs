@@ -1,7 +1,7 @@
 //! Publishing and what is done to published versions, from a manifest to another repository.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use marsh_testkit::{Run, Scratch};
 use serde_json::{Value, json};
@@ -185,6 +185,16 @@ fn versions_are_withdrawn_deprecated_and_promoted() {
     assert_eq!(run(&["info", "@acme/dns"]).ok().json()["deprecationReason"], Value::Null);
 }
 
+/// A server process that ends with the test, however that ends.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// A real server process, with a token that owns `acme` and nothing else.
 #[test]
 fn a_server_takes_what_its_tokens_may_publish() {
@@ -203,14 +213,15 @@ fn a_server_takes_what_its_tokens_may_publish() {
         run.ok().json()["token"].as_str().unwrap().to_owned()
     };
     let (mine, other) = (token("ann", "acme"), token("bob", "other"));
-    let mut server = publisher
+    let server = publisher
         .command(&["registry", "serve", "registry", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let mut server = Server(server);
     let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.trim().rsplit(' ').next().unwrap().to_owned();
 
     let push = |key: Option<&str>| {
@@ -226,8 +237,7 @@ fn a_server_takes_what_its_tokens_may_publish() {
     let outcome = [push(None), push(Some(&other)), push(Some(&mine))];
     let consumer = repo().env("MARSH_REGISTRY", &url);
     let pulled = consumer.marsh(&["--json", "extension", "pull", "@acme/dns"]);
-    server.kill().unwrap();
-    server.wait().unwrap();
+    drop(server);
     assert_eq!(outcome[0].1["error"]["code"], "unauthorized", "{}", outcome[0].1);
     assert_eq!(outcome[1].1["error"]["code"], "collective_not_owned", "{}", outcome[1].1);
     assert_eq!((outcome[2].0, &outcome[2].1["status"]), (Some(0), &json!("published")), "{}", outcome[2].1);

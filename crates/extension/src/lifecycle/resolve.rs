@@ -236,6 +236,13 @@ impl<'a> Resolver<'a> {
                     available: available.map(|channel| channel.to_string()),
                 });
             }
+            // What was withdrawn is there, and may not be had: that is another answer than "none".
+            let withdrawn = |one: &&VersionInfo| one.yanked && satisfies(constraints, one.version);
+            if let Some(one) = versions.iter().filter(withdrawn).max_by_key(|one| one.version) {
+                let what = format!("{name}@{}", one.version);
+                let source = marsh_registry::RegistryError::Yanked { what, reason: None };
+                return Err(LifecycleError::Registry { name: name.clone(), source });
+            }
             let mut published: Vec<CalVer> = versions.iter().map(|version| version.version).collect();
             published.sort();
             return Err(LifecycleError::NoneSatisfies {

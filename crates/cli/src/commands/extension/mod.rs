@@ -10,7 +10,7 @@ use marsh_extension::lifecycle::{ItemReport, ItemStatus, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Cli, ExtensionCommand};
-use crate::commands::{publish, trust};
+use crate::commands::{publish, source, trust};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
@@ -21,6 +21,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, C
         ExtensionCommand::Push(arguments) => publish::push(cli, ui, arguments),
         ExtensionCommand::Version(arguments) => publish::version(cli, ui, arguments),
         ExtensionCommand::Curate(command) => publish::curate(cli, ui, command),
+        ExtensionCommand::Source(command) => source::run(cli, ui, command),
         ExtensionCommand::Trust(command) => trust::run(cli, ui, command),
         ExtensionCommand::Pull { .. }
         | ExtensionCommand::Rm { .. }

@@ -1,0 +1,143 @@
+//! `marsh extension source …`: directories of extension sources outside of the repository.
+
+use std::process::ExitCode;
+
+use marsh_extension::mounts::{self, Mount};
+use marsh_repo::{Environment, Repo};
+use marsh_types::Kind;
+use serde_json::{Map, Value, json};
+
+use super::done;
+use crate::app;
+use crate::args::Cli;
+use crate::args::publish::SourceCommand;
+use crate::error::CliError;
+use crate::ui::{GOOD, NAME, Ui, columns};
+
+pub fn run(cli: &Cli, ui: &Ui, command: &SourceCommand) -> Result<ExitCode, CliError> {
+    let environment = Environment::from_process();
+    let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &app::current_dir()?)?;
+    match command {
+        SourceCommand::List => list(ui, &repo),
+        SourceCommand::Add { path, only } => add(ui, &repo, &environment, path, only),
+        SourceCommand::Rm { path } => {
+            let _lock = lock(&repo, &environment)?;
+            let mut all = mounts::read_mounts(&repo)?;
+            let before = all.len();
+            all.retain(|mount| mount.path() != path);
+            if all.len() == before {
+                return Err(CliError::NotFound {
+                    message: format!("`{path}` is not mounted"),
+                    hint: Some("`marsh extension source list` shows the paths as they are written".into()),
+                });
+            }
+            let total = all.len();
+            mounts::write_mounts(&repo, all)?;
+            ui.result(&json!({ "action": "rm", "path": path, "totalSources": total }), || {
+                format!("{GOOD}removed{GOOD:#} {path}; {total} sources are mounted")
+            });
+            done()
+        }
+    }
+}
+
+fn list(ui: &Ui, repo: &Repo) -> Result<ExitCode, CliError> {
+    let mut rows = Vec::new();
+    let mut documents = Vec::new();
+    for mount in mounts::read_mounts(repo)? {
+        let dir = mounts::mounted_dir(repo, mount.path());
+        let kinds: Vec<&str> = dir
+            .as_deref()
+            .map(mounts::kinds_in)
+            .unwrap_or_default()
+            .iter()
+            .map(|kind| kind.directory())
+            .collect();
+        let status = match (&dir, kinds.is_empty()) {
+            (None, _) => "path_not_found",
+            (Some(_), true) => "no_extensions",
+            (Some(_), false) => "valid",
+        };
+        rows.push(vec![format!("{NAME}{}{NAME:#}", mount.path()), status.into(), kinds.join(", ")]);
+        let mut document = Map::new();
+        document.insert("path".into(), json!(mount.path()));
+        if let Some(only) = mount.only() {
+            document.insert("only".into(), only.clone());
+        }
+        document.insert("expandedPaths".into(), json!(dir.iter().collect::<Vec<_>>()));
+        document.insert("status".into(), json!(status));
+        document.insert("resolvedKinds".into(), json!(kinds));
+        documents.push(Value::Object(document));
+    }
+    ui.result(&json!({ "sources": documents }), || {
+        if rows.is_empty() { "no sources are mounted".into() } else { columns(&rows) }
+    });
+    done()
+}
+
+fn add(
+    ui: &Ui,
+    repo: &Repo,
+    environment: &Environment,
+    path: &str,
+    only: &[String],
+) -> Result<ExitCode, CliError> {
+    let refuse = |message: String, hint: &str| {
+        Err(CliError::Refused { message, hint: Some(hint.to_owned()).filter(|hint| !hint.is_empty()) })
+    };
+    if path.trim().is_empty() {
+        return Err(CliError::usage("the path is empty"));
+    }
+    let mut wanted = Vec::new();
+    for name in only {
+        let kind = Kind::ALL.into_iter().find(|kind| name == kind.directory() || name == kind.export_name());
+        match kind {
+            Some(kind) => wanted.push(kind),
+            None => return Err(CliError::usage(format!("`{name}` is no kind of extension"))),
+        }
+    }
+    let Some(dir) = mounts::mounted_dir(repo, path) else {
+        return Err(CliError::NotFound {
+            message: format!("`{path}` is no directory"),
+            hint: Some("paths start from the repository; patterns are not expanded".into()),
+        });
+    };
+    let own = Kind::ALL.into_iter().map(|kind| repo.layout.extension_sources(&repo.marker, kind));
+    if own.filter_map(|own| own.canonicalize().ok()).any(|own| own == dir) {
+        return refuse(format!("`{path}` is read anyway: it is this repository's own"), "");
+    }
+    let kinds = mounts::kinds_in(&dir);
+    if !kinds.iter().any(|kind| wanted.is_empty() || wanted.contains(kind)) {
+        return refuse(
+            format!("`{path}` holds no extensions of the kinds that are wanted"),
+            "a source holds `extensions/models` and the like, or entry points",
+        );
+    }
+    let _lock = lock(repo, environment)?;
+    let mut all = mounts::read_mounts(repo)?;
+    if all.iter().any(|mount| mount.path() == path) {
+        return refuse(format!("`{path}` is mounted already"), "");
+    }
+    all.push(Mount::new(path, &wanted));
+    let total = all.len();
+    mounts::write_mounts(repo, all)?;
+    let mut document = Map::new();
+    document.insert("action".into(), json!("add"));
+    document.insert("path".into(), json!(path));
+    if !wanted.is_empty() {
+        document.insert("only".into(), json!(only));
+    }
+    document.insert("totalSources".into(), json!(total));
+    ui.result(&Value::Object(document), || {
+        format!("{GOOD}mounted{GOOD:#} {path}; {total} sources are mounted")
+    });
+    done()
+}
+
+/// Reading and writing of the file are one step to everybody else.
+fn lock(repo: &Repo, environment: &Environment) -> Result<marsh_fs::LockFile, CliError> {
+    let path = repo.layout.locks().join("sources.lock");
+    let timeout = environment.lock_timeout();
+    Ok(marsh_fs::lock_exclusive(&path, timeout, "marsh extension source", &mut |_| {})
+        .map_err(marsh_registry::RegistryError::from)?)
+}

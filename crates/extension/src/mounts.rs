@@ -1,0 +1,108 @@
+//! The file of mounted sources, `.swamp-sources.yaml`: read, judged, changed.
+//!
+//! Keys of entries that marsh does not use (`installedSkills`, say) survive every change.
+
+use std::path::{Path, PathBuf};
+
+use marsh_fs::Durability;
+use marsh_repo::Repo;
+use marsh_types::{Kind, Origin, yaml};
+use serde_json::{Map, Value};
+
+use crate::discover::{SourceRoot, candidates};
+use crate::error::LoadError;
+
+/// An entry of the file.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    values: Map<String, Value>,
+}
+
+impl Mount {
+    pub fn new(path: &str, only: &[Kind]) -> Mount {
+        let mut values = Map::new();
+        values.insert("path".into(), Value::from(path));
+        if !only.is_empty() {
+            let names: Vec<Value> = only.iter().map(|kind| Value::from(kind.directory())).collect();
+            values.insert("only".into(), Value::Array(names));
+        }
+        Mount { values }
+    }
+
+    /// As written.
+    pub fn path(&self) -> &str {
+        self.values.get("path").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub fn only(&self) -> Option<&Value> {
+        self.values.get("only").filter(|only| !only.is_null())
+    }
+}
+
+/// No file means no mounts.
+pub fn read_mounts(repo: &Repo) -> Result<Vec<Mount>, LoadError> {
+    let path = repo.layout.sources_file();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(LoadError::Read { path, source }),
+    };
+    let value: Value = yaml::from_str(&text).map_err(|source| LoadError::Yaml { path, source })?;
+    let list = value.get("sources").and_then(Value::as_array).cloned().unwrap_or_default();
+    Ok(list
+        .into_iter()
+        .filter_map(|one| match one {
+            Value::Object(values) => Some(Mount { values }),
+            _ => None,
+        })
+        .collect())
+}
+
+/// Replaces the file whole; without mounts there is none. The caller holds the lock that makes reading and writing one.
+pub fn write_mounts(repo: &Repo, mounts: Vec<Mount>) -> Result<(), LoadError> {
+    let path = repo.layout.sources_file();
+    if mounts.is_empty() {
+        marsh_fs::remove_file_if_exists(&path)?;
+        return Ok(());
+    }
+    let sources: Vec<Value> = mounts.into_iter().map(|mount| Value::Object(mount.values)).collect();
+    let text = yaml::to_string(&serde_json::json!({ "sources": sources })).map_err(|error| {
+        LoadError::Read { path: path.clone(), source: std::io::Error::other(error.to_string()) }
+    })?;
+    marsh_fs::atomic_write(&path, text.as_bytes(), Durability::Synced)?;
+    Ok(())
+}
+
+/// Where a mount leads; `None` when nothing is there.
+pub fn mounted_dir(repo: &Repo, path: &str) -> Option<PathBuf> {
+    repo.layout.root().join(path).canonicalize().ok().filter(|dir| dir.is_dir())
+}
+
+/// The kinds that a directory contributes: its `extensions/<kind>s`, or without `extensions` what its files declare.
+pub fn kinds_in(base: &Path) -> Vec<Kind> {
+    if base.join("extensions").is_dir() {
+        let standard = |kind: &Kind| base.join("extensions").join(kind.directory()).is_dir();
+        return [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report]
+            .into_iter()
+            .filter(standard)
+            .collect();
+    }
+    let root = SourceRoot {
+        origin: Origin::Source,
+        dir: base.to_owned(),
+        base: base.to_owned(),
+        kind: Kind::Model,
+        extension: None,
+        digest: None,
+    };
+    let mut kinds = Vec::new();
+    for path in candidates(&root) {
+        let Ok(source) = std::fs::read_to_string(&path) else { continue };
+        for declaration in marsh_bundle::declarations(&source, &path).unwrap_or_default() {
+            if !kinds.contains(&declaration.kind) {
+                kinds.push(declaration.kind);
+            }
+        }
+    }
+    kinds
+}
