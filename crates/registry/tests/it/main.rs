@@ -4,4 +4,6 @@
 #![expect(clippy::disallowed_methods, reason = "these tests set the scene that the registry then acts on")]
 
 mod directory;
+mod http;
+mod rough;
 mod scene;
