@@ -3,7 +3,7 @@
 //! [`Registry`] asks a [`Location`]: a directory on this machine, a server, or static files behind a web server.
 //! Everything a registry says is hostile until it has become a typed value ([`protocol`]).
 //!
-//! * "Unreachable" is never "not found" ([`RegistryError`]; `tests/it/hostile.rs`).
+//! * "Unreachable" is never "not found" ([`RegistryError`]; `tests/it/http.rs`).
 //! * Credentials go to the registry's own origin only, and https never becomes http (`client/redirect.rs`).
 //! * Bytes never appear under a digest they do not have ([`ArchiveCache`], `tests/it/cache.rs`).
 //! * Of many publishers of one version one wins ([`directory`], `tests/it/publish.rs`).

@@ -3,5 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::disallowed_methods, reason = "these tests set the scene that the registry then acts on")]
 
+mod cache;
 mod directory;
+mod http;
+mod publish;
+mod rough;
 mod scene;
