@@ -39,6 +39,9 @@ struct Stamp {
     /// The sixteen digits of the lockfile that the views show.
     key: String,
     lockfile: Option<Digest>,
+    /// What of it the store did not hold then, so that there is no view of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<ExtensionName>,
 }
 
 impl Installation {
@@ -59,9 +62,10 @@ impl Installation {
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// Whether the views show this state of the lockfile.
+    /// Whether the views show this state of the lockfile, with all of it that the store holds.
     pub fn views_are_current(&self, snapshot: &Snapshot) -> bool {
-        self.stamp().lockfile == Some(snapshot.digest)
+        let stamp = self.stamp();
+        stamp.lockfile == Some(snapshot.digest) && stamp.missing == self.missing(snapshot)
     }
 
     /// Makes the views those of the lockfile as it is now. Returns the directories that were in the way, with where they
@@ -74,6 +78,8 @@ impl Installation {
             return Ok(Vec::new());
         }
         let root = self.views_dir();
+        // Before the views: what arrives from here on is found missing from the stamp, and derived again.
+        let missing = self.missing(&snapshot);
         let wanted = self.wanted(&snapshot)?;
         let mut set_aside = Vec::new();
         // While links change no stamp stands. The old one may name a state that comes back before we are through, or
@@ -100,7 +106,7 @@ impl Installation {
             }
             marsh_fs::symlink_atomic(target, &path)?;
         }
-        let stamp = Stamp { key: self.key.clone(), lockfile: Some(snapshot.digest) };
+        let stamp = Stamp { key: self.key.clone(), lockfile: Some(snapshot.digest), missing };
         if let Some(dir) = stamp_path.parent() {
             marsh_fs::create_dir_all(dir)?;
         }

@@ -78,10 +78,10 @@ fn defect_11_the_report_of_a_collision_names_both_sides_rightly() {
         extension(&repo, &["pull", &format!("{there}@{V1}")]).ok();
         let error = extension(&repo, &["pull", newcomer]).exits(1).error();
         let duplicate = &error["details"]["duplicateType"];
-        assert_eq!(duplicate["existing"]["extension"], there, "{error:#}");
-        assert_eq!(duplicate["existing"]["version"], V1);
-        assert_eq!(duplicate["conflicting"]["extension"], newcomer);
-        assert_eq!(duplicate["conflicting"]["version"], V2);
+        assert_eq!(duplicate["existing"]["extensionName"], there, "{error:#}");
+        assert_eq!(duplicate["existing"]["extensionVersion"], V1);
+        assert_eq!(duplicate["conflicting"]["extensionName"], newcomer);
+        assert_eq!(duplicate["conflicting"]["extensionVersion"], V2);
         assert_eq!(duplicate["type"], there);
         let hint = error["hint"].as_str().unwrap();
         assert!(hint.contains(&format!("`marsh extension rm {there}`")), "{hint}");

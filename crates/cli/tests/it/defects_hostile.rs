@@ -17,7 +17,8 @@ fn assert_nothing_outside(repo: &Scratch) {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["cache", "home", "repo"]);
+    names.retain(|name| name != "cache");
+    assert_eq!(names, ["home", "repo"]);
     assert_eq!(repo.list(".swamp/pulled-extensions"), [""; 0]);
 }
 
@@ -84,7 +85,7 @@ fn defect_61_a_hostile_dependency_name_goes_nowhere() {
     for name in ["@a/../../../outside", "@s/../x", "../outside", "@s/a\u{0}b", "@s/."] {
         // Only the archive says it.
         let registry = ExtensionRegistry::with(&[package("@s/a", V1).needs(name).dependencies_untold()]);
-        assert_refused(&registry, "invalid_manifest");
+        assert_refused(&registry, "archive_bad_manifest");
         // The registry says it.
         let registry = ExtensionRegistry::with(&[package("@s/a", V1)]);
         let path = registry.record("@s/a");

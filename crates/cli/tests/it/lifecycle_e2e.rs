@@ -49,7 +49,56 @@ fn a_life_in_text() {
             told.push('\n');
         }
     }
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+    $ list (0)
+    no extension is installed
+    $ pull @acme/net@2026.01.01.1 (0)
+    installed @acme/base 2026.02.01.1 (dependency)
+    installed @acme/net 2026.01.01.1
+    $ pull @acme/net@2026.01.01.1 (0)
+    @acme/net 2026.01.01.1 is up to date
+    $ rm --yes @acme/base (1)
+    error: @acme/net needs @acme/base@>=2026.01.01.1
+
+    hint: `marsh extension rm @acme/net` first, or `--force` to leave it without its dependency
+    $ outdated (1)
+    @acme/net 2026.01.01.1 -> 2026.02.01.1 is available
+    $ update (0)
+    @acme/base 2026.02.01.1 is up to date
+    updated @acme/net 2026.01.01.1 -> 2026.02.01.1
+    $ update (0)
+    @acme/base 2026.02.01.1 is up to date
+    @acme/net 2026.02.01.1 is up to date
+    $ outdated (0)
+    everything is up to date
+    $ list (0)
+    @acme/base  2026.02.01.1
+    @acme/net   2026.02.01.1
+    $ rollback (0)
+    rolled back to generation 1, as generation 3
+         @acme/net  2026.02.01.1 -> 2026.01.01.1
+    $ install (0)
+    @acme/base 2026.02.01.1 is up to date
+    @acme/net 2026.01.01.1 is up to date
+    $ rm --yes @acme/net (0)
+    removed @acme/net 2026.01.01.1
+    $ rm --yes @acme/net (1)
+    error: @acme/net is not installed
+
+    hint: did you mean `@acme/base`?
+    $ update @acme/nett (1)
+    error: @acme/nett is not installed
+
+    hint: did you mean `@acme/base`?
+    $ search net (0)
+    @acme/net  2026.02.01.1  @acme/net for tests
+    $ gc (0)
+    nothing to remove; 3 trees are needed
+    $ rollback 99 (1)
+    error: there is no generation 99; the newest is 4
+
+    hint: `marsh extension history` lists the generations there are
+    "#);
     assert_sound_set(&repo);
 }
 

@@ -47,6 +47,7 @@ pub(crate) struct Places {
     pub(crate) views: PathBuf,
     pub(crate) stamps: PathBuf,
     pub(crate) generations: PathBuf,
+    pub(crate) skills: PathBuf,
 }
 
 impl Places {
@@ -58,6 +59,7 @@ impl Places {
             views: state.join("pulled-extensions"),
             stamps: state.join("marsh/views"),
             generations: state.join("marsh/generations"),
+            skills: repo.join(".claude/skills"),
         }
     }
 }
@@ -239,6 +241,22 @@ pub(crate) fn check_rest(places: &Places) -> Vec<String> {
     }
     if numbers.len() != numbers.last().copied().unwrap_or(0) {
         wrong.push(format!("{} generations, and the newest is {:?}", numbers.len(), numbers.last()));
+    }
+    let lockfile = sight(&places.lockfile);
+    let wanted: BTreeMap<String, Vec<u8>> = parse_lockfile(&lockfile.bytes)
+        .unwrap_or_default()
+        .iter()
+        .map(|(name, (version, _))| {
+            let letter = name.rsplit('/').next().unwrap_or_default();
+            (format!("stress-{letter}/SKILL.md"), format!("# {name} {version}\n").into_bytes())
+        })
+        .collect();
+    let skills: BTreeMap<String, Vec<u8>> = files_below(&places.skills)
+        .into_iter()
+        .map(|path| (path.clone(), sight(&places.skills.join(path)).bytes))
+        .collect();
+    if skills != wanted {
+        wrong.push(format!("there are the skills {:?}, and should be {:?}", skills.keys(), wanted.keys()));
     }
     for entry in std::fs::read_dir(&places.store).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
