@@ -130,6 +130,11 @@ impl Installation {
         let keep: Vec<Digest> = kept.iter().map(|generation| generation.lockfile).collect();
         let numbers: Vec<u64> = old.iter().map(|generation| generation.number).collect();
         self.generations.forget(&numbers, &keep)?;
+        // Nobody else writes where the commit lock is held: what committers that died left can go.
+        self.generations.sweep()?;
+        if let Some(dir) = self.lockfile.parent() {
+            marsh_fs::sweep_temporaries(dir)?;
+        }
         Ok(numbers.len())
     }
 }

@@ -244,6 +244,13 @@ impl Generations {
         Ok(self.content_text(digest)?.and_then(|text| Lockfile::parse(&text).ok()))
     }
 
+    /// Removes what committers that died left half-written. Only under the commit lock.
+    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+        marsh_fs::sweep_temporaries(&self.dir)?;
+        marsh_fs::sweep_temporaries(&self.dir.join("content"))?;
+        Ok(())
+    }
+
     /// Forgets the oldest generations. Only under the commit lock.
     pub(crate) fn forget(&self, numbers: &[u64], keep: &[Digest]) -> Result<(), StoreError> {
         for number in numbers {

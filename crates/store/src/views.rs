@@ -54,7 +54,7 @@ impl Installation {
     }
 
     fn stamp_path(&self) -> PathBuf {
-        self.state.join("marsh").join("views").join(format!("{}.json", self.key))
+        self.state.join("marsh").join("stamps").join(&self.key).join("views.json")
     }
 
     fn stamp(&self) -> Stamp {
@@ -109,6 +109,8 @@ impl Installation {
         let stamp = Stamp { key: self.key.clone(), lockfile: Some(snapshot.digest), missing };
         if let Some(dir) = stamp_path.parent() {
             marsh_fs::create_dir_all(dir)?;
+            // The directory is this lockfile's own, and the lock is held.
+            marsh_fs::sweep_temporaries(dir)?;
         }
         let bytes = serde_json::to_vec(&stamp)
             .map_err(|error| StoreError::Record { path: stamp_path.clone(), message: error.to_string() })?;

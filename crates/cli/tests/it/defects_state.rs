@@ -194,8 +194,8 @@ fn defect_56_lost_or_damaged_derived_state_is_made_again() {
         (".swamp/marsh/catalog-v1.db", Some("not a database")),
         (".swamp/marsh/catalog-v1.db", None),
         (".swamp/pulled-extensions/@s/a", None),
-        (".swamp/marsh/views", None),
-        (".swamp/marsh/skills.json", Some("{")),
+        (".swamp/marsh/stamps", None),
+        (".swamp/marsh/skills/record.json", Some("{")),
     ] {
         match content {
             Some(content) => drop(repo.write(path, content)),

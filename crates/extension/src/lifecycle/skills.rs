@@ -49,6 +49,10 @@ impl Lifecycle {
         }
         let mut warnings = Vec::new();
         for (dir, copied) in &record.writing {
+            let top = self.repo.layout.root().join(dir);
+            for parent in copied.files.keys().filter_map(|file| Some(file.below(&top).parent()?.to_owned())) {
+                marsh_fs::sweep_temporaries(&parent)?;
+            }
             if wanted.get(dir).is_none_or(|(wanted, _)| wanted != copied) {
                 self.remove_copy(dir, copied)?;
             }
@@ -81,7 +85,7 @@ impl Lifecycle {
     }
 
     fn skills_record(&self) -> PathBuf {
-        self.repo.layout.state().join("marsh").join("skills.json")
+        self.repo.layout.state().join("marsh").join("skills").join("record.json")
     }
 
     fn recorded_skills(&self) -> Record {
@@ -97,6 +101,7 @@ impl Lifecycle {
         })?;
         if let Some(parent) = path.parent() {
             marsh_fs::create_dir_all(parent)?;
+            marsh_fs::sweep_temporaries(parent)?;
         }
         Ok(marsh_fs::atomic_write(&path, &bytes, Durability::Atomic)?)
     }

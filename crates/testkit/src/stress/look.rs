@@ -57,7 +57,7 @@ impl Places {
             lockfile: repo.join("extensions/models/upstream_extensions.json"),
             store: state.join("marsh/store/v1"),
             views: state.join("pulled-extensions"),
-            stamps: state.join("marsh/views"),
+            stamps: state.join("marsh/stamps"),
             generations: state.join("marsh/generations"),
             skills: repo.join(".claude/skills"),
         }
@@ -174,9 +174,8 @@ fn links(root: &Path, wrong: &mut Vec<String>) -> BTreeMap<PathBuf, PathBuf> {
 }
 
 fn stamp(places: &Places) -> Sighting {
-    let entries = std::fs::read_dir(&places.stamps).into_iter().flatten().flatten();
-    let file = entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|is| is == "json"));
-    file.map_or(Sighting { bytes: Vec::new(), identity: None }, |file| sight(&file))
+    let file = files_below(&places.stamps).into_iter().find(|path| path.ends_with("/views.json"));
+    file.map_or(Sighting { bytes: Vec::new(), identity: None }, |file| sight(&places.stamps.join(file)))
 }
 
 /// What a look found.
@@ -239,8 +238,16 @@ pub(crate) fn check_rest(places: &Places) -> Vec<String> {
         }
         numbers.extend(name.strip_suffix(".json").and_then(|name| name.parse::<usize>().ok()));
     }
-    if numbers.len() != numbers.last().copied().unwrap_or(0) {
-        wrong.push(format!("{} generations, and the newest is {:?}", numbers.len(), numbers.last()));
+    // The oldest may be forgotten; none between is ever missing.
+    let (first, last) = (numbers.first().copied().unwrap_or(1), numbers.last().copied().unwrap_or(0));
+    if numbers.len() + first != last + 1 {
+        wrong.push(format!("{} generations, from {first} to {last}", numbers.len()));
+    }
+    for dir in
+        [&places.stamps, &places.skills, &places.views, places.lockfile.parent().unwrap_or(&places.stamps)]
+    {
+        let left = files_below(dir).into_iter().filter(|path| path.ends_with(".tmp"));
+        wrong.extend(left.map(|path| format!("left in {}: {path}", dir.display())));
     }
     let lockfile = sight(&places.lockfile);
     let wanted: BTreeMap<String, Vec<u8>> = parse_lockfile(&lockfile.bytes)
