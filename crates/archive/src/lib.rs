@@ -11,6 +11,7 @@
 mod digest;
 mod error;
 mod pack;
+pub mod rules;
 mod unpack;
 
 pub use digest::{digest_dir, files_checksum};

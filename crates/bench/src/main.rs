@@ -36,6 +36,7 @@ mod cases;
 mod deno;
 mod error;
 mod fixture;
+mod lifecycle;
 mod measure;
 mod memory;
 mod quiet;
@@ -72,6 +73,9 @@ struct Args {
     /// Print the table of docs/performance.md
     #[arg(long)]
     markdown: bool,
+    /// Measure the lifecycle of extensions instead (docs/concurrency.md)
+    #[arg(long)]
+    lifecycle: bool,
     /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine
     #[arg(long, default_value_t = 1, value_name = "SECONDS")]
     patience: u64,
@@ -104,6 +108,10 @@ fn run(args: &Args) -> Result<bool, BenchError> {
     let runner = Runner::new()?;
     let fixture = Fixture::make(args.dir.as_deref(), &marsh, &deno)?;
     let wanted = |case: &&Case| args.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
+    if args.lifecycle {
+        print!("{}", lifecycle::run(&fixture, args.runs)?);
+        return Ok(true);
+    }
     let cases = cases::all(&fixture);
     let mut rows = Rows::new(report::machine(&fixture, &deno));
     for case in cases.iter().filter(wanted) {

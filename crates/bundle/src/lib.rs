@@ -23,6 +23,7 @@ mod build;
 mod config;
 mod declare;
 mod diagnostic;
+mod dynamic;
 mod graph;
 mod import_map;
 mod lock;
@@ -35,6 +36,7 @@ mod zod;
 
 pub use declare::{Declaration, declarations};
 pub use diagnostic::{BundleError, Diagnostic};
+pub use dynamic::{DynamicCode, dynamic_code};
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;
 pub use worker::{

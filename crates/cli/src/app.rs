@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use marsh_bundle::Worker;
-use marsh_extension::lifecycle::{Lifecycle, LifecycleOptions};
+use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::{Loader, LoaderOptions};
 use marsh_host::{CancelToken, HostCommand, Hosts, Limits};
 use marsh_model::Models;
@@ -14,6 +14,7 @@ use marsh_repo::{Environment, Repo, env};
 use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
 use crate::exit;
+use crate::ui::Ui;
 
 /// The repository of this command, opened.
 pub fn open(cli: &Cli) -> Result<Models, CliError> {
@@ -35,9 +36,21 @@ pub fn open(cli: &Cli) -> Result<Models, CliError> {
         offline: environment.flag(env::OFFLINE),
         limits: Limits::default(),
         cancel: CancelToken::new(),
+        auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
     let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
     Ok(Models::new(repo, environment, loader))
+}
+
+/// Says on standard error what is installed without having been asked for.
+struct Told;
+
+impl Reporter for Told {
+    fn event(&self, event: Event<'_>) {
+        if let Event::Warning { message } = event {
+            Ui::note(message);
+        }
+    }
 }
 
 /// The installed set of this command's repository, and how to change it.

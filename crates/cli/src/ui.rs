@@ -85,6 +85,11 @@ impl Ui {
         }
     }
 
+    /// Something that happened by itself and that nobody may miss.
+    pub fn note(message: &str) {
+        drop(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {message}"));
+    }
+
     /// Something the user should know even when quiet.
     pub fn warn(&self, message: impl std::fmt::Display) {
         drop(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {message}"));

@@ -15,6 +15,7 @@ mod discover;
 mod error;
 pub mod lifecycle;
 mod loader;
+pub mod publish;
 mod stat;
 
 pub use catalog::{Catalog, IndexedType, Problem, local_problems};

@@ -35,6 +35,8 @@ pub struct LoaderOptions {
     pub limits: Limits,
     /// Ends a description that is under way.
     pub cancel: CancelToken,
+    /// Installs types of trusted collectives when they are asked for.
+    pub auto: Option<crate::lifecycle::AutoInstall>,
 }
 
 /// Resolves types to module versions. Shared by the threads of a command.
@@ -96,8 +98,18 @@ impl Loader {
         Catalog::load(&self.repo)
     }
 
-    /// The newest code of a model type. Every input of the bundle is compared now, not when it was last loaded.
+    /// The newest code of a model type. Every input of the bundle is compared now, not when it was last loaded. A type
+    /// that nothing declares may be installed, where that is allowed.
     pub fn resolve(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
+        match (self.resolve_present(type_name), &self.options.auto) {
+            (Err(LoadError::UnknownType { .. }), Some(auto)) if auto.provide(type_name) => {
+                self.resolve_present(type_name)
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn resolve_present(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
         let catalog = self.catalog()?;
         let found = catalog.find(Kind::Model, type_name);
         match found.as_slice() {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::{Context, FsError};
 use crate::failpoint;
+use crate::trace::{self, Op};
 
 /// Makes the names in `dir` durable. Expensive (10 ms where a file costs 0.4): once per transaction.
 pub fn sync_dir(dir: &Path) -> Result<(), FsError> {
@@ -13,6 +14,24 @@ pub fn sync_dir(dir: &Path) -> Result<(), FsError> {
     // Windows offers no such thing, and its file systems journal names.
     #[cfg(unix)]
     fs::File::open(dir).and_then(|handle| handle.sync_all()).context("sync", dir)?;
+    trace::done(dir, Op::SyncDir);
+    Ok(())
+}
+
+/// Makes the names that lead from `top` to `dir`, and those in `dir`, durable: [`sync_dir`] of each of them, `top`
+/// included. Whoever creates a file below directories that may be new, to him or to a process that has not synced them
+/// yet, needs the whole way; a directory that has nothing new costs a twentieth of a millisecond. When `dir` is not below
+/// `top`, it is synced alone.
+pub fn sync_way(top: &Path, dir: &Path) -> Result<(), FsError> {
+    sync_dir(dir)?;
+    if dir != top && dir.starts_with(top) {
+        for above in dir.ancestors().skip(1) {
+            sync_dir(above)?;
+            if above == top {
+                break;
+            }
+        }
+    }
     Ok(())
 }
 
@@ -28,9 +47,11 @@ pub fn sync_trees(dirs: &[&Path]) -> Result<(), FsError> {
     }
     #[cfg(target_os = "linux")]
     if found.len() > 64 {
-        return fs::File::open(first)
+        fs::File::open(first)
             .and_then(|handle| rustix::fs::syncfs(&handle).map_err(io::Error::from))
-            .context("sync", first);
+            .context("sync", first)?;
+        trace::done(first, Op::SyncFs);
+        return Ok(());
     }
     for path in found {
         #[cfg(not(unix))]
@@ -38,6 +59,7 @@ pub fn sync_trees(dirs: &[&Path]) -> Result<(), FsError> {
             continue;
         }
         fs::File::open(&path).and_then(|handle| handle.sync_all()).context("sync", &path)?;
+        trace::done(&path, if path.is_dir() { Op::SyncDir } else { Op::SyncFile });
     }
     Ok(())
 }
@@ -60,7 +82,9 @@ fn below(dir: &Path, found: &mut Vec<std::path::PathBuf>) -> io::Result<()> {
 /// Creates `dir` and its missing ancestors; fine when it exists.
 pub fn create_dir_all(dir: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.create_dir_all").context("create directory", dir)?;
-    fs::create_dir_all(dir).context("create directory", dir)
+    fs::create_dir_all(dir).context("create directory", dir)?;
+    trace::done(dir, Op::Mkdir);
+    Ok(())
 }
 
 /// Creates `dir`, whose parent exists. `false`: something of that name existed already. Of several processes that call
@@ -68,7 +92,10 @@ pub fn create_dir_all(dir: &Path) -> Result<(), FsError> {
 pub fn create_dir_new(dir: &Path) -> Result<bool, FsError> {
     failpoint::hit("fs.create_dir_new").context("create directory", dir)?;
     match fs::create_dir(dir) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            trace::done(dir, Op::Mkdir);
+            Ok(true)
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(FsError::new("create directory", dir, error)),
     }
@@ -78,7 +105,10 @@ pub fn create_dir_new(dir: &Path) -> Result<bool, FsError> {
 pub fn remove_file_if_exists(path: &Path) -> Result<bool, FsError> {
     failpoint::hit("fs.remove_file").context("remove", path)?;
     match fs::remove_file(path) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            trace::done(path, Op::Unlink);
+            Ok(true)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(FsError::new("remove", path, error)),
     }
@@ -88,7 +118,10 @@ pub fn remove_file_if_exists(path: &Path) -> Result<bool, FsError> {
 pub fn remove_dir_if_empty(dir: &Path) -> Result<bool, FsError> {
     failpoint::hit("fs.remove_dir").context("remove", dir)?;
     match fs::remove_dir(dir) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            trace::done(dir, Op::Rmdir);
+            Ok(true)
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
             Ok(false)
         }
@@ -126,7 +159,10 @@ pub fn remove_tree(path: &Path) -> Result<(), FsError> {
     };
     match result {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FsError::new("remove", path, error)),
-        _ => Ok(()),
+        _ => {
+            trace::done(path, Op::Rmtree);
+            Ok(())
+        }
     }
 }
 
@@ -153,7 +189,9 @@ fn make_dirs_writable(dir: &Path) {
 /// Renames within one file system, replacing a file (or an empty directory, by a directory) of the new name.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.rename").context("rename to", to)?;
-    fs::rename(from, to).context("rename to", to)
+    fs::rename(from, to).context("rename to", to)?;
+    trace::done(to, Op::Rename { from });
+    Ok(())
 }
 
 /// Renames a directory to a name that nothing has. `false`: the name is taken, be it by an empty directory, and `from`
@@ -176,11 +214,16 @@ fn claim_and_rename(from: &Path, to: &Path) -> Result<bool, FsError> {
         return Ok(false);
     }
     match fs::rename(from, to) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            trace::done(to, Op::Rename { from });
+            Ok(true)
+        }
         // Someone put content into the directory we claimed: it is theirs.
         Err(error) if is_taken(&error) => Ok(false),
         Err(error) => {
-            fs::remove_dir(to).ok();
+            if fs::remove_dir(to).is_ok() {
+                trace::done(to, Op::Rmdir);
+            }
             Err(FsError::new("rename to", to, error))
         }
     }
@@ -197,7 +240,12 @@ pub(crate) fn rename_exclusive(from: &Path, to: &Path) -> Option<io::Result<()>>
     use rustix::io::Errno;
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => None,
-        other => Some(other.map_err(io::Error::from)),
+        other => {
+            if other.is_ok() {
+                trace::done(to, Op::Rename { from });
+            }
+            Some(other.map_err(io::Error::from))
+        }
     }
 }
 

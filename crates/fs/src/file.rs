@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::dir;
 use crate::error::{Context, FsError};
 use crate::failpoint;
+use crate::trace::{self, Op};
 
 /// What survives a power failure after the call has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,31 @@ pub fn atomic_write(path: &Path, bytes: &[u8], durability: Durability) -> Result
     write_and_rename(path, mode, durability, |file| file.write_all(bytes))
 }
 
+/// [`atomic_write`] for whoever holds the lock that all writers of `path` take. What a writer that died left behind has a
+/// name that the next writer knows, so it replaces it.
+pub fn atomic_write_locked(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), FsError> {
+    remove_leftover(path)?;
+    let mode = existing_mode(path).map_or(Mode::Masked(0o644), Mode::Exactly);
+    write_and_rename_as(&locked_sibling(path), path, mode, durability, |file| file.write_all(bytes))
+}
+
+/// Removes what an [`atomic_write_locked`] of `path` that died left behind, under the same lock. `false`: nothing.
+pub fn remove_leftover(path: &Path) -> Result<bool, FsError> {
+    dir::remove_file_if_exists(&locked_sibling(path))
+}
+
+/// Whether `name` is that of a leftover which [`remove_leftover`] removes.
+pub fn is_leftover(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(LOCKED_SUFFIX)
+}
+
+const LOCKED_SUFFIX: &str = ".marsh-new";
+
+fn locked_sibling(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}{LOCKED_SUFFIX}"))
+}
+
 /// [`atomic_write`] for secrets: the file is 0600 from its first instant, whatever was there before.
 pub fn atomic_write_private(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), FsError> {
     write_and_rename(path, Mode::Exactly(0o600), durability, |file| file.write_all(bytes))
@@ -40,17 +66,21 @@ pub fn atomic_write_new(path: &Path, bytes: &[u8], durability: Durability) -> Re
         failpoint::hit("fs.atomic_write_new.create")?;
         let mut file = open_new(&temp, 0o644)?;
         file.write_all(bytes)?;
-        sync_data(&file, durability)?;
+        trace::done(&temp, Op::Create(bytes));
+        sync_data(&file, &temp, durability)?;
         drop(file);
         failpoint::hit("fs.atomic_write_new.rename")?;
         match dir::rename_exclusive(&temp, path) {
             Some(result) => result,
             // Where renames always replace, a second link never does.
-            None => fs::hard_link(&temp, path).and_then(|()| fs::remove_file(&temp)),
+            None => fs::hard_link(&temp, path).and_then(|()| {
+                trace::done(path, Op::Link { from: &temp });
+                fs::remove_file(&temp).inspect(|()| trace::done(&temp, Op::Unlink))
+            }),
         }
     })();
     if result.is_err() {
-        fs::remove_file(&temp).ok();
+        discard(&temp);
     }
     match result {
         Ok(()) => Ok(true),
@@ -78,11 +108,14 @@ pub fn symlink_atomic(target: &Path, link: &Path) -> Result<(), FsError> {
     let result = (|| {
         failpoint::hit("fs.symlink.create")?;
         std::os::unix::fs::symlink(target, &temp)?;
+        trace::done(&temp, Op::Symlink { target });
         failpoint::hit("fs.symlink.rename")?;
-        fs::rename(&temp, link)
+        fs::rename(&temp, link)?;
+        trace::done(link, Op::Rename { from: &temp });
+        Ok::<_, io::Error>(())
     })();
     if result.is_err() {
-        fs::remove_file(&temp).ok();
+        discard(&temp);
     }
     result.context("link", link)
 }
@@ -104,7 +137,9 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), FsError> {
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     (|| {
         failpoint::hit("fs.append")?;
-        OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)
+        OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)?;
+        trace::done(path, Op::Append(bytes));
+        Ok::<_, io::Error>(())
     })()
     .context("append to", path)
 }
@@ -124,6 +159,7 @@ impl LogFile {
             // Truncated by hand: `truncate` and `append` exclude each other, and only `append` keeps lines whole.
             let file = OpenOptions::new().append(true).create(true).open(path)?;
             file.set_len(0)?;
+            trace::done(path, Op::Truncate);
             Ok::<_, io::Error>(Self { file, path: path.to_path_buf() })
         })()
         .context("create log", path)
@@ -149,7 +185,9 @@ impl LogFile {
         bytes.push(b'\n');
         (|| {
             failpoint::hit("fs.log.write")?;
-            (&self.file).write_all(&bytes)
+            (&self.file).write_all(&bytes)?;
+            trace::done(&self.path, Op::Append(&bytes));
+            Ok::<_, io::Error>(())
         })()
         .context("write to log", &self.path)
     }
@@ -173,7 +211,9 @@ impl NewFile {
     pub fn create_with_mode(path: &Path, mode: u32) -> Result<Self, FsError> {
         (|| {
             failpoint::hit("fs.new_file.create")?;
-            Ok::<_, io::Error>(Self { file: open_new(path, mode)?, path: path.to_path_buf() })
+            let file = open_new(path, mode)?;
+            trace::done(path, Op::Create(&[]));
+            Ok::<_, io::Error>(Self { file, path: path.to_path_buf() })
         })()
         .context("create", path)
     }
@@ -185,7 +225,9 @@ impl NewFile {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.new_file.write")?;
-            self.file.write_all(bytes)
+            self.file.write_all(bytes)?;
+            trace::done(&self.path, Op::Append(bytes));
+            Ok::<_, io::Error>(())
         })()
         .context("write", &self.path)
     }
@@ -194,7 +236,7 @@ impl NewFile {
     pub fn finish(self, durability: Durability) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.new_file.finish")?;
-            sync_data(&self.file, durability)
+            sync_data(&self.file, &self.path, durability)
         })()
         .context("write", &self.path)
     }
@@ -211,36 +253,56 @@ fn write_and_rename(
     durability: Durability,
     fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), FsError> {
-    let temp = temp_sibling(path);
+    write_and_rename_as(&temp_sibling(path), path, mode, durability, fill)
+}
+
+fn write_and_rename_as(
+    temp: &Path,
+    path: &Path,
+    mode: Mode,
+    durability: Durability,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FsError> {
     let result = (|| {
         failpoint::hit("fs.atomic_write.create")?;
         let mut file = match mode {
-            Mode::Masked(mode) => open_new(&temp, mode)?,
+            Mode::Masked(mode) => open_new(temp, mode)?,
             Mode::Exactly(mode) => {
-                let file = open_new(&temp, 0o600)?;
+                let file = open_new(temp, 0o600)?;
                 set_file_mode(&file, mode)?;
                 file
             }
         };
         failpoint::hit("fs.atomic_write.fill")?;
         fill(&mut file)?;
+        if trace::is_on() {
+            trace::done(temp, Op::Create(&fs::read(temp)?));
+        }
         failpoint::hit("fs.atomic_write.sync")?;
-        sync_data(&file, durability)?;
+        sync_data(&file, temp, durability)?;
         drop(file);
         failpoint::hit("fs.atomic_write.rename")?;
-        fs::rename(&temp, path)?;
+        fs::rename(temp, path)?;
+        trace::done(path, Op::Rename { from: temp });
         failpoint::hit("fs.atomic_write.done")
     })();
     if result.is_err() {
-        fs::remove_file(&temp).ok();
+        discard(temp);
     }
     result.context("write", path)
 }
 
-pub(crate) fn sync_data(file: &File, durability: Durability) -> io::Result<()> {
+pub(crate) fn sync_data(file: &File, path: &Path, durability: Durability) -> io::Result<()> {
     match durability {
         Durability::Atomic => Ok(()),
-        Durability::Synced => file.sync_data(),
+        Durability::Synced => file.sync_data().inspect(|()| trace::done(path, Op::SyncFile)),
+    }
+}
+
+/// What a failed write leaves; if it cannot be removed either, the failure that is reported is the first.
+fn discard(temp: &Path) {
+    if fs::remove_file(temp).is_ok() {
+        trace::done(temp, Op::Unlink);
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, FsError};
 use crate::failpoint;
 use crate::file::{Durability, sync_data};
+use crate::trace::{self, Op};
 
 /// Continues where an earlier writer, dead or alive, stopped. Its bytes are visible while it grows, so it belongs into a
 /// private place, and one writer at a time is the caller's lock.
@@ -27,6 +28,7 @@ impl GrowingFile {
             }
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             let len = file.metadata()?.len();
+            trace::done(path, Op::Append(&[]));
             Ok::<_, io::Error>(Self { file, path: path.to_path_buf(), len })
         })()
         .context("open", path)
@@ -65,7 +67,9 @@ impl GrowingFile {
         (|| {
             failpoint::hit("fs.growing.write")?;
             self.file.seek(SeekFrom::Start(self.len))?;
-            self.file.write_all(bytes)
+            self.file.write_all(bytes)?;
+            trace::done(&self.path, Op::Append(bytes));
+            Ok::<_, io::Error>(())
         })()
         .context("write", &self.path)?;
         self.len += bytes.len() as u64;
@@ -76,7 +80,9 @@ impl GrowingFile {
     pub fn clear(&mut self) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.clear")?;
-            self.file.set_len(0)
+            self.file.set_len(0)?;
+            trace::done(&self.path, Op::Truncate);
+            Ok::<_, io::Error>(())
         })()
         .context("empty", &self.path)?;
         self.len = 0;
@@ -87,7 +93,7 @@ impl GrowingFile {
     pub fn finish(self, durability: Durability) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.finish")?;
-            sync_data(&self.file, durability)
+            sync_data(&self.file, &self.path, durability)
         })()
         .context("write", &self.path)
     }

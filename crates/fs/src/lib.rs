@@ -12,7 +12,7 @@
 //! * **Locks are kernel locks on an open descriptor** ([`lock_exclusive`]): the kernel frees them with the process, lock
 //!   files are never unlinked, every wait is bounded and can say whom it waits for (`tests/lock.rs`).
 //! * **Every mutation passes a named [`failpoint`]**, so that the crash driver can stop a real binary at each of them
-//!   (`tests/failpoints.rs`).
+//!   (`tests/failpoints.rs`), and is recorded when a test of power loss asks for it (`trace.rs`).
 //!
 //! Reading needs no crate: use `std::fs`.
 
@@ -26,17 +26,18 @@ mod growing;
 mod lock;
 mod path;
 mod staged;
+mod trace;
 
 pub use dir::{
     create_dir_all, create_dir_new, remove_dir_if_empty, remove_file_if_exists, remove_tree, rename,
-    rename_dir_new, sweep_temporaries, sync_dir, sync_trees,
+    rename_dir_new, sweep_temporaries, sync_dir, sync_trees, sync_way,
 };
 pub use error::FsError;
 #[cfg(unix)]
 pub use file::symlink_atomic;
 pub use file::{
-    Durability, LogFile, NewFile, append, atomic_write, atomic_write_new, atomic_write_private, copy_file,
-    set_mode,
+    Durability, LogFile, NewFile, append, atomic_write, atomic_write_locked, atomic_write_new,
+    atomic_write_private, copy_file, is_leftover, remove_leftover, set_mode,
 };
 pub use growing::GrowingFile;
 pub use lock::{

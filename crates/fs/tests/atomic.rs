@@ -9,7 +9,10 @@
 use std::fs;
 use std::path::Path;
 
-use marsh_fs::{Durability, LogFile, NewFile, append, atomic_write, atomic_write_private, remove_tree};
+use marsh_fs::{
+    Durability, LogFile, NewFile, append, atomic_write, atomic_write_locked, atomic_write_private,
+    is_leftover, remove_leftover, remove_tree, sync_trees, sync_way,
+};
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> =
@@ -148,6 +151,63 @@ fn a_new_file_does_not_overwrite() {
     file.finish(Durability::Synced).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"abc");
     assert!(NewFile::create(&path).is_err());
+}
+
+/// Under a lock the private name can be the same every time, so that the next writer finds what a dead one left.
+#[test]
+fn a_writer_under_a_lock_replaces_what_a_dead_one_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("state.json");
+    atomic_write_locked(&file, b"one", Durability::Synced).unwrap();
+    marsh_fs::set_mode(&file, 0o600).unwrap();
+    assert_eq!(names(dir.path()), ["state.json"]);
+    assert!(!remove_leftover(&file).unwrap());
+    let left = dir.path().join(".state.json.marsh-new");
+    assert!(is_leftover(left.file_name().unwrap().to_str().unwrap()));
+    assert!(!is_leftover("state.json") && !is_leftover("state.json.marsh-new"));
+    fs::write(&left, "half of a longer state").unwrap();
+    atomic_write_locked(&file, b"two", Durability::Synced).unwrap();
+    assert_eq!((fs::read_to_string(&file).unwrap().as_str(), names(dir.path()).len()), ("two", 1));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "the mode is kept");
+        // A link by that name is not followed.
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        symlink(&victim, &left).unwrap();
+        atomic_write_locked(&file, b"three", Durability::Atomic).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "three");
+    }
+    fs::write(&left, "half").unwrap();
+    assert!(remove_leftover(&file).unwrap());
+    assert!(!left.exists());
+}
+
+/// That it reaches the disk is for the record of `tests/failpoints.rs` to show; here, that nothing stands in its way.
+#[test]
+fn whole_trees_are_synced_whatever_is_in_them() {
+    let dir = tempfile::tempdir().unwrap();
+    sync_trees(&[]).unwrap();
+    for (name, files) in [("small", 3), ("large", 100)] {
+        let tree = dir.path().join(name).join("a/b");
+        marsh_fs::create_dir_all(&tree).unwrap();
+        for file in 0..files {
+            fs::write(tree.join(file.to_string()), "x").unwrap();
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/nowhere", tree.join("dangling")).unwrap();
+        marsh_fs::set_mode(&tree.join("0"), 0o444).unwrap();
+    }
+    let (small, large) = (dir.path().join("small"), dir.path().join("large"));
+    sync_trees(&[&small, &large]).unwrap();
+    sync_trees(&[&small]).unwrap();
+    sync_way(dir.path(), &small.join("a/b")).unwrap();
+    sync_way(&small.join("a"), &large).unwrap();
+    let error = sync_trees(&[&dir.path().join("missing")]).unwrap_err();
+    assert!(error.to_string().contains("missing"), "{error}");
+    assert!(sync_way(dir.path(), &dir.path().join("missing")).is_err());
 }
 
 #[test]

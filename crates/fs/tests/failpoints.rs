@@ -70,3 +70,105 @@ fn a_point_can_be_named() {
     let dir = tempfile::tempdir().unwrap();
     assert!(run_child(dir.path(), "no.such.point=abort,fs.sync_dir=sleep:1"));
 }
+
+/// Not a test of its own: one of everything that mutates.
+#[test]
+fn child_does_everything() {
+    let Some(dir) = std::env::var_os("MARSH_TEST_EVERYTHING") else { return };
+    let root = Path::new(&dir);
+    let at = |name: &str| root.join(name);
+    marsh_fs::create_dir_all(&at("deep/er")).unwrap();
+    assert!(marsh_fs::create_dir_new(&at("new")).unwrap());
+    for text in ["one", "two"] {
+        atomic_write(&at("deep/er/file"), text.as_bytes(), Durability::Synced).unwrap();
+        marsh_fs::atomic_write_locked(&at("locked"), text.as_bytes(), Durability::Atomic).unwrap();
+        marsh_fs::append(&at("appended"), text.as_bytes()).unwrap();
+    }
+    marsh_fs::atomic_write_private(&at("private"), b"secret", Durability::Synced).unwrap();
+    assert!(marsh_fs::atomic_write_new(&at("once"), b"first", Durability::Synced).unwrap());
+    assert!(!marsh_fs::atomic_write_new(&at("once"), b"second", Durability::Synced).unwrap());
+    marsh_fs::copy_file(&at("locked"), &at("copy"), Durability::Synced).unwrap();
+    #[cfg(unix)]
+    for target in ["copy", "../elsewhere"] {
+        marsh_fs::symlink_atomic(Path::new(target), &at("link")).unwrap();
+    }
+    marsh_fs::LogFile::create(&at("log")).unwrap().write_line("dropped").unwrap();
+    marsh_fs::LogFile::create(&at("log")).unwrap().write_line("a line").unwrap();
+    marsh_fs::LogFile::append(&at("log")).unwrap().write_line("another").unwrap();
+    let mut file = marsh_fs::NewFile::create(&at("new/file")).unwrap();
+    file.write(b"piece ").unwrap();
+    file.write(b"by piece").unwrap();
+    file.finish(Durability::Synced).unwrap();
+    marsh_fs::rename(&at("copy"), &at("moved")).unwrap();
+    assert!(marsh_fs::rename_dir_new(&at("new"), &at("newer")).unwrap());
+    let staged = StagedDir::new(root).unwrap();
+    atomic_write(&staged.path().join("inside"), b"whole", Durability::Atomic).unwrap();
+    assert_eq!(staged.publish(&at("entry")).unwrap(), Published::Here);
+    let again = StagedDir::new(root).unwrap();
+    atomic_write(&again.path().join("inside"), b"whole", Durability::Atomic).unwrap();
+    assert_eq!(again.publish(&at("entry")).unwrap(), Published::AlreadyThere);
+    for index in 0..70 {
+        marsh_fs::create_dir_all(&at("many")).unwrap();
+        atomic_write(&at("many").join(index.to_string()), b"x", Durability::Atomic).unwrap();
+    }
+    assert!(marsh_fs::remove_file_if_exists(&at("private")).unwrap());
+    marsh_fs::create_dir_all(&at("gone/by")).unwrap();
+    assert!(marsh_fs::remove_dir_if_empty(&at("gone/by")).unwrap());
+    marsh_fs::remove_tree(&at("gone")).unwrap();
+    let trees: Vec<_> = ["deep", "newer", "entry"].map(at).into_iter().collect();
+    let trees: Vec<&Path> = trees.iter().map(|path| path.as_path()).collect();
+    marsh_fs::sync_trees(&trees).unwrap();
+    marsh_fs::sync_way(root, &at("deep/er")).unwrap();
+}
+
+/// All files and links below a directory.
+fn look(dir: &Path) -> Vec<(std::path::PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_symlink() {
+            found.push((path.clone(), fs::read_link(&path).unwrap().display().to_string()));
+        } else if path.is_dir() {
+            found.push((path.clone(), "directory".into()));
+            found.extend(look(&path));
+        } else {
+            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A record that misses a mutation would prove nothing: followed, it leads to what is there.
+#[test]
+fn the_record_of_mutations_is_complete() {
+    use marsh_testkit::{Disk, Loss};
+    let (dir, traces) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = dir.path().canonicalize().unwrap();
+    let trace = traces.path().join("trace");
+    let mut disk = Disk::of(&root);
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_does_everything"])
+        .env("MARSH_TEST_EVERYTHING", &root)
+        .env("MARSH_FS_TRACE", &trace)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    for mutation in Disk::mutations(&trace) {
+        disk.apply(&mutation);
+    }
+    let found = look(&root);
+    assert!(found.len() > 80);
+    disk.restore(&Loss::Nothing);
+    assert_eq!(look(&root), found);
+    // What was synced survives the worst.
+    let of = |name: &str| fs::read_to_string(root.join(name)).ok();
+    disk.restore(&Loss::Names);
+    assert_eq!(of("deep/er/file").as_deref(), Some("two"));
+    assert_eq!(of("newer/file").as_deref(), Some("piece by piece"));
+    assert_eq!(of("entry/inside").as_deref(), Some("whole"));
+    assert_eq!(of("once").as_deref(), Some("first"));
+    assert_eq!(of("appended").as_deref(), Some(""), "its name was synced and its data was not");
+    assert!(!root.join("many/0").exists(), "nor were these names");
+}

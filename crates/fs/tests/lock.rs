@@ -12,7 +12,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use marsh_fs::{LockError, lock_exclusive, lock_shared, try_lock_exclusive};
+use marsh_fs::{
+    LockError, lock_exclusive, lock_existing_shared, lock_shared, try_lock_exclusive,
+    try_lock_existing_exclusive,
+};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -123,4 +126,46 @@ fn a_lock_file_that_may_only_be_read_can_be_shared() {
     fs::write(&path, "").unwrap();
     marsh_fs::set_mode(&path, 0o444).unwrap();
     lock_shared(&path, LONG, &mut |_| {}).unwrap();
+}
+
+/// A file of content is locked as it is: never created, never written to.
+#[test]
+fn content_can_be_locked_without_being_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("entry.json");
+    assert!(lock_existing_shared(&path, LONG).unwrap().is_none());
+    assert!(try_lock_existing_exclusive(&path).unwrap().is_none());
+    assert!(!path.exists());
+    fs::write(&path, "content").unwrap();
+    marsh_fs::set_mode(&path, 0o444).unwrap();
+    let (one, two) = (lock_existing_shared(&path, LONG).unwrap(), lock_existing_shared(&path, LONG).unwrap());
+    assert!(one.is_some() && two.is_some());
+    assert!(try_lock_existing_exclusive(&path).unwrap().is_none(), "it is in use");
+    drop((one, two));
+    let alone = try_lock_existing_exclusive(&path).unwrap().unwrap();
+    assert!(try_lock_existing_exclusive(&path).unwrap().is_none());
+    let error = lock_existing_shared(&path, Duration::from_millis(10)).unwrap_err();
+    assert!(matches!(error, LockError::Timeout { .. }), "{error}");
+    drop(alone);
+    assert!(lock_existing_shared(&path, Duration::ZERO).unwrap().is_some());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "content");
+}
+
+/// Whoever waited for the lock of a file that has been renamed away has the lock of another file.
+#[test]
+fn a_lock_knows_whether_its_file_still_has_that_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (entry, away) = (dir.path().join("entry"), dir.path().join("away"));
+    let path = entry.join("entry.json");
+    fs::create_dir(&entry).unwrap();
+    fs::write(&path, "old").unwrap();
+    let lock = lock_existing_shared(&path, LONG).unwrap().unwrap();
+    assert!(lock.is_at(&path));
+    fs::rename(&entry, &away).unwrap();
+    assert!(!lock.is_at(&path), "nothing has that name");
+    assert!(lock.is_at(&away.join("entry.json")));
+    fs::create_dir(&entry).unwrap();
+    fs::write(&path, "old").unwrap();
+    assert!(!lock.is_at(&path), "another file of the same content has it");
+    assert!(try_lock_existing_exclusive(&path).unwrap().is_some());
 }

@@ -110,8 +110,8 @@ impl Catalog {
         if let Err(error) = self.write(rows, rules)
             && is_broken(&error)
         {
-            // Not a database any more: away with it, and once more from nothing.
-            for suffix in ["", "-wal", "-shm", "-journal"] {
+            // Not a database any more: away with it, its log first, and once more from nothing.
+            for suffix in ["-wal", "-shm", "-journal", ""] {
                 let mut name = self.path.clone().into_os_string();
                 name.push(suffix);
                 drop(marsh_fs::remove_file_if_exists(Path::new(&name)));

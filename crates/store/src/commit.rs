@@ -7,7 +7,7 @@ use marsh_types::time::iso_millis;
 use marsh_types::{Digest, Lockfile};
 
 use crate::error::StoreError;
-use crate::generation::{Generation, before_current, changes};
+use crate::generation::{Generation, changes, stands_for};
 use crate::installation::{Installation, Snapshot};
 use crate::trees::Lease;
 
@@ -79,12 +79,17 @@ impl Installation {
                 changes: Vec::new(),
             });
         }
-        self.target_in(&list, number)
+        self.target_in(&list, &current, number)
     }
 
-    fn target_in(&self, list: &[Generation], number: Option<u64>) -> Result<(u64, Lockfile), StoreError> {
+    fn target_in(
+        &self,
+        list: &[Generation],
+        current: &Snapshot,
+        number: Option<u64>,
+    ) -> Result<(u64, Lockfile), StoreError> {
         let target = match number {
-            None => before_current(list)?,
+            None => self.before_current(list, &current.lockfile)?,
             Some(0) => None,
             Some(number) => {
                 let newest = list.last().map_or(0, |last| last.number);
@@ -93,11 +98,35 @@ impl Installation {
             }
         };
         let Some(target) = target else { return Ok((0, Lockfile::default())) };
+        // The current one may be one that nobody has recorded yet.
+        if target.lockfile == current.digest {
+            return Ok((target.number, current.lockfile.clone()));
+        }
         let lockfile = self
             .generations
             .content(&target.lockfile)?
             .ok_or(StoreError::GenerationLost { number: target.number })?;
         Ok((target.number, lockfile))
+    }
+
+    /// The generation before what the newest one stands for, so that repeated rollbacks go back step by step. One that
+    /// differs from the current set in spelling only is no step. `None` is the empty set before the first generation.
+    fn before_current<'a>(
+        &self,
+        list: &'a [Generation],
+        current: &Lockfile,
+    ) -> Result<Option<&'a Generation>, StoreError> {
+        let Some(now) = stands_for(list) else { return Err(StoreError::NothingToRollBack) };
+        let mut first = now;
+        for generation in list.iter().rev().filter(|generation| generation.number < now) {
+            first = generation.number;
+            if self.generations.content(&generation.lockfile)?.as_ref() != Some(current) {
+                return Ok(Some(generation));
+            }
+        }
+        // Nothing preceded the first one, unless older ones have been forgotten.
+        let is_step = first == 1 && *current != Lockfile::default();
+        if is_step { Ok(None) } else { Err(StoreError::NothingToRollBack) }
     }
 
     /// [`Installation::commit`] of the content of generation `number`, whose trees are leased.
@@ -109,7 +138,7 @@ impl Installation {
     ) -> Result<Committed, CommitError<E>> {
         let mut lost = None;
         let result = self.commit_as(request, |before, list| {
-            let target = match self.target_in(list, Some(number)) {
+            let target = match self.target_in(list, before, Some(number)) {
                 Ok((_, target)) => target,
                 Err(error) => {
                     lost = Some(error);
@@ -133,6 +162,10 @@ impl Installation {
         if let Some(dir) = self.lockfile.parent() {
             marsh_fs::create_dir_all(dir)?;
         }
+        // Whoever published a leased tree may not have synced its name yet, and may be dead.
+        if !request.leases.is_empty() {
+            self.trees.sync_names()?;
+        }
         let lock = marsh_fs::lock_exclusive(
             &self.commit_lock,
             request.lock_timeout,
@@ -142,12 +175,16 @@ impl Installation {
         let since = Instant::now();
         let now = iso_millis(jiff::Timestamp::now());
         let before = self.snapshot()?;
-        let list = self.generations.settle(&before, &now)?;
+        marsh_fs::remove_leftover(&self.lockfile)?;
+        let list = self.generations.settle(&before, &now, &self.lockfile)?;
         let (lockfile, restores) = change(&before, &list).map_err(CommitError::Refused)?;
         self.check_held(&before.lockfile, &lockfile, request.leases)?;
         if lockfile == before.lockfile {
             drop(lock);
-            return Ok(Committed { generation: None, after: before.clone(), before, held: since.elapsed() });
+            let held = since.elapsed();
+            // "It is so already" is a promise too, and whoever made it so may not have synced it yet.
+            self.sync()?;
+            return Ok(Committed { generation: None, after: before.clone(), before, held });
         }
         let text = lockfile.to_json();
         let after = Snapshot { digest: Digest::of(text.as_bytes()), text, lockfile };
@@ -160,16 +197,21 @@ impl Installation {
             changes: changes(&before.lockfile, &after.lockfile),
         };
         self.generations.announce(&generation, &after.text, &self.lockfile)?;
-        marsh_fs::atomic_write(&self.lockfile, after.text.as_bytes(), Durability::Synced)?;
+        marsh_fs::atomic_write_locked(&self.lockfile, after.text.as_bytes(), Durability::Synced)?;
         self.generations.confirm(&generation)?;
         drop(lock);
         let held = since.elapsed();
-        // Names become durable outside the lock: whoever commits next syncs the same directory before it reports.
-        if let Some(dir) = self.lockfile.parent() {
-            marsh_fs::sync_dir(dir)?;
-        }
-        self.generations.sync()?;
+        self.sync()?;
         Ok(Committed { generation: Some(generation), before, after, held })
+    }
+
+    /// Makes the names of lockfile and records durable, the lockfile's first: a record without its change would tell of
+    /// what never was. Outside the lock: whoever commits next syncs the same directories before it reports.
+    fn sync(&self) -> Result<(), StoreError> {
+        if let Some(dir) = self.lockfile.parent().filter(|dir| dir.is_dir()) {
+            marsh_fs::sync_way(self.home.as_deref().unwrap_or(dir), dir)?;
+        }
+        self.generations.sync()
     }
 
     /// Every digest that is new must be leased by whoever commits: then it is in the store and stays there.

@@ -7,7 +7,7 @@ use marsh_types::{CalVer, Digest, ExtensionName};
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::generation::Generations;
+use crate::generation::{Generation, Generations};
 use crate::installation::{Installation, Snapshot};
 
 /// What of the past stays usable without a download.
@@ -58,30 +58,27 @@ impl Installation {
         command: &str,
         lock_timeout: Duration,
     ) -> Result<Collection, StoreError> {
-        let mut collection = Collection::default();
-        if apply {
-            collection.forgotten = self.forget(retention, command, lock_timeout)?;
-        }
+        let forgotten = if apply {
+            self.forget(retention, command, lock_timeout)?
+        } else {
+            beyond(&self.history()?, retention).len()
+        };
         let named = self.named(retention)?;
-        for digest in self.trees.list()? {
-            if named.contains(&digest) {
-                collection.kept += 1;
-                continue;
-            }
-            let garbage = self.garbage(digest);
+        let (kept, unnamed): (Vec<Digest>, Vec<Digest>) =
+            self.trees.list()?.into_iter().partition(|digest| named.contains(digest));
+        let garbage: Vec<Garbage> = unnamed.iter().map(|digest| self.garbage(*digest)).collect();
+        let unused = if apply {
             // Asked again under the entry's lock: a commit may have named it since.
-            let unused = if apply {
-                self.trees.remove_unused(&digest, || Ok(self.named(retention)?.contains(&digest)))?
-            } else {
-                let record = self.trees.dir(&digest).join("entry.json");
-                !record.is_file() || marsh_fs::try_lock_existing_exclusive(&record)?.is_some()
-            };
-            if unused { &mut collection.removed } else { &mut collection.in_use }.push(garbage);
-        }
-        if apply {
-            collection.swept = self.trees.sweep()?;
-        }
-        Ok(collection)
+            self.trees.remove_unused(&unnamed, |digest| Ok(self.named(retention)?.contains(digest)))?
+        } else {
+            self.trees.unused(&unnamed)?
+        };
+        let (removed, mut in_use): (Vec<Garbage>, Vec<Garbage>) =
+            garbage.into_iter().partition(|garbage| unused.contains(&garbage.digest));
+        // Not those that another collection has removed.
+        in_use.retain(|garbage| self.trees.dir(&garbage.digest).exists());
+        let swept = if apply { self.trees.sweep()? } else { 0 };
+        Ok(Collection { removed, in_use, kept: kept.len(), swept, forgotten })
     }
 
     fn garbage(&self, digest: Digest) -> Garbage {
@@ -125,16 +122,15 @@ impl Installation {
     fn forget(&self, retention: Retention, command: &str, timeout: Duration) -> Result<usize, StoreError> {
         let _lock = marsh_fs::lock_exclusive(&self.commit_lock, timeout, command, &mut |_| {})?;
         let list = self.generations.list(&self.snapshot()?)?;
-        let excess = list.len().saturating_sub(retention.generations.max(1));
-        let (old, kept) = list.split_at(excess);
-        let keep: Vec<Digest> = kept.iter().map(|generation| generation.lockfile).collect();
-        let numbers: Vec<u64> = old.iter().map(|generation| generation.number).collect();
-        self.generations.forget(&numbers, &keep)?;
-        // Nobody else writes where the commit lock is held: what committers that died left can go.
-        self.generations.sweep()?;
-        if let Some(dir) = self.lockfile.parent() {
-            marsh_fs::sweep_temporaries(dir)?;
-        }
+        let numbers = beyond(&list, retention);
+        self.generations.forget(&numbers)?;
+        marsh_fs::remove_leftover(&self.lockfile)?;
         Ok(numbers.len())
     }
+}
+
+/// The numbers of the generations that are not kept.
+fn beyond(list: &[Generation], retention: Retention) -> Vec<u64> {
+    let excess = list.len().saturating_sub(retention.generations.max(1));
+    list.iter().take(excess).map(|generation| generation.number).collect()
 }

@@ -5,7 +5,7 @@
 //! between leaves a pending record; whether the lockfile has the content it announces tells whether it happened. So the
 //! history neither forgets a change nor tells of one that never was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use marsh_fs::Durability;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::installation::Snapshot;
+use crate::trees::names;
 
 /// What happened to one extension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,17 +73,18 @@ pub(crate) fn changes(before: &Lockfile, after: &Lockfile) -> Vec<Change> {
 #[derive(Debug, Clone)]
 pub(crate) struct Generations {
     dir: PathBuf,
+    top: PathBuf,
 }
 
 impl Generations {
     pub(crate) fn new(state: &Path, key: &str) -> Generations {
-        Generations { dir: root(state).join(key) }
+        Generations { dir: root(state).join(key), top: above(state) }
     }
 
     /// Every lockfile that this state directory has served: the directories of their records.
     pub(crate) fn all(state: &Path) -> Vec<Generations> {
         let entries = std::fs::read_dir(root(state)).into_iter().flatten().flatten();
-        entries.map(|entry| Generations { dir: entry.path() }).collect()
+        entries.map(|entry| Generations { dir: entry.path(), top: above(state) }).collect()
     }
 
     /// The path of the lockfile that these are about, as it was at the last commit.
@@ -104,16 +106,9 @@ impl Generations {
     }
 
     fn numbers(&self, extension: &str) -> Result<Vec<u64>, StoreError> {
-        let entries = match std::fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(StoreError::Read { path: self.dir.clone(), source }),
-        };
-        let mut numbers: Vec<u64> = entries
-            .flatten()
-            .filter_map(|entry| {
-                entry.file_name().to_str()?.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()
-            })
+        let mut numbers: Vec<u64> = names(&self.dir)?
+            .iter()
+            .filter_map(|name| name.strip_suffix(extension)?.strip_suffix('.')?.parse().ok())
             .collect();
         numbers.sort_unstable();
         Ok(numbers)
@@ -130,14 +125,18 @@ impl Generations {
 
     /// All generations, oldest first, the one that the lockfile is in now included. Reads only.
     pub(crate) fn list(&self, current: &Snapshot) -> Result<Vec<Generation>, StoreError> {
-        let mut list = Vec::new();
+        // Pending ones first: a commit that goes on meanwhile turns them into records, and none may be missed.
+        let mut pending = Vec::new();
+        for number in self.numbers("pending")? {
+            pending.extend(self.read(&self.pending_path(number))?);
+        }
+        let mut list: Vec<Generation> = Vec::new();
         for number in self.numbers("json")? {
             list.extend(self.read(&self.record_path(number))?);
         }
-        for number in self.numbers("pending")? {
-            if list.last().is_none_or(|last: &Generation| last.number < number)
-                && let Some(pending) = self.read(&self.pending_path(number))?
-                && pending.lockfile == current.digest
+        for pending in pending {
+            if pending.lockfile == current.digest
+                && list.last().is_none_or(|last| last.number < pending.number)
             {
                 list.push(pending);
             }
@@ -147,7 +146,12 @@ impl Generations {
 
     /// Brings the records up to the lockfile as it is now: settles what a dead process left pending, and makes a
     /// generation of a state that nobody recorded. Only under the commit lock.
-    pub(crate) fn settle(&self, current: &Snapshot, now: &str) -> Result<Vec<Generation>, StoreError> {
+    pub(crate) fn settle(
+        &self,
+        current: &Snapshot,
+        now: &str,
+        lockfile: &Path,
+    ) -> Result<Vec<Generation>, StoreError> {
         for number in self.numbers("pending")? {
             let path = self.pending_path(number);
             match self.read(&path)? {
@@ -178,6 +182,7 @@ impl Generations {
                 changes: changes(&before, &current.lockfile),
             };
             self.write_content(current.digest, &current.text)?;
+            self.write_path(lockfile)?;
             self.write(&self.record_path(found.number), &found)?;
             list.push(found);
         }
@@ -192,12 +197,18 @@ impl Generations {
         lockfile: &Path,
     ) -> Result<(), StoreError> {
         self.write_content(generation.lockfile, text)?;
+        self.write_path(lockfile)?;
+        self.write(&self.pending_path(generation.number), generation)
+    }
+
+    /// So that a collection by another lockfile's process finds this one.
+    fn write_path(&self, lockfile: &Path) -> Result<(), StoreError> {
         let path = self.dir.join("lockfile.path");
         let line = format!("{}\n", lockfile.display());
         if std::fs::read_to_string(&path).ok().as_deref() != Some(line.as_str()) {
-            marsh_fs::atomic_write(&path, line.as_bytes(), Durability::Synced)?;
+            marsh_fs::atomic_write_locked(&path, line.as_bytes(), Durability::Synced)?;
         }
-        self.write(&self.pending_path(generation.number), generation)
+        Ok(())
     }
 
     pub(crate) fn confirm(&self, generation: &Generation) -> Result<(), StoreError> {
@@ -206,22 +217,26 @@ impl Generations {
     }
 
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        Ok(marsh_fs::sync_dir(&self.dir)?)
+        let content = self.dir.join("content");
+        if content.is_dir() {
+            marsh_fs::sync_way(&self.top, &content)?;
+        }
+        Ok(())
     }
 
     fn write(&self, path: &Path, generation: &Generation) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(generation)
             .map_err(|error| StoreError::Record { path: path.to_owned(), message: error.to_string() })?;
-        Ok(marsh_fs::atomic_write(path, &bytes, Durability::Synced)?)
+        Ok(marsh_fs::atomic_write_locked(path, &bytes, Durability::Synced)?)
     }
 
     fn write_content(&self, digest: Digest, text: &str) -> Result<(), StoreError> {
-        let path = self.content_path(&digest);
-        if !path.is_file() {
+        if self.content_text(&digest)?.is_none() {
+            let path = self.content_path(&digest);
             if let Some(dir) = path.parent() {
                 marsh_fs::create_dir_all(dir)?;
             }
-            marsh_fs::atomic_write(&path, text.as_bytes(), Durability::Synced)?;
+            marsh_fs::atomic_write_locked(&path, text.as_bytes(), Durability::Synced)?;
         }
         Ok(())
     }
@@ -232,6 +247,7 @@ impl Generations {
         match std::fs::read_to_string(&path) {
             // Bytes that are not the announced ones are not that generation.
             Ok(text) => Ok((Digest::of(text.as_bytes()) == *digest).then_some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::Read { path, source }),
         }
@@ -244,48 +260,53 @@ impl Generations {
         Ok(self.content_text(digest)?.and_then(|text| Lockfile::parse(&text).ok()))
     }
 
-    /// Removes what committers that died left half-written. Only under the commit lock.
-    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
-        marsh_fs::sweep_temporaries(&self.dir)?;
-        marsh_fs::sweep_temporaries(&self.dir.join("content"))?;
-        Ok(())
-    }
-
-    /// Forgets the oldest generations. Only under the commit lock.
-    pub(crate) fn forget(&self, numbers: &[u64], keep: &[Digest]) -> Result<(), StoreError> {
+    /// Forgets generations, then whatever no record names: contents, and leftovers of writers that died. Only under the
+    /// commit lock.
+    pub(crate) fn forget(&self, numbers: &[u64]) -> Result<(), StoreError> {
         for number in numbers {
-            if let Some(record) = self.read(&self.record_path(*number))?
-                && !keep.contains(&record.lockfile)
-            {
-                marsh_fs::remove_file_if_exists(&self.content_path(&record.lockfile))?;
-            }
             marsh_fs::remove_file_if_exists(&self.record_path(*number))?;
+        }
+        // Forgotten for good before anything that a record stands for goes.
+        if !numbers.is_empty() {
+            marsh_fs::sync_dir(&self.dir)?;
+        }
+        let mut named = HashSet::new();
+        for extension in ["json", "pending"] {
+            for number in self.numbers(extension)? {
+                let path = self.dir.join(format!("{number}.{extension}"));
+                named.extend(self.read(&path)?.map(|record| format!("{}.json", record.lockfile)));
+            }
+        }
+        let content = self.dir.join("content");
+        for name in names(&content)?.into_iter().filter(|name| !named.contains(name)) {
+            marsh_fs::remove_file_if_exists(&content.join(name))?;
+        }
+        for name in names(&self.dir)?.into_iter().filter(|name| marsh_fs::is_leftover(name)) {
+            marsh_fs::remove_file_if_exists(&self.dir.join(name))?;
         }
         Ok(())
     }
+}
+
+/// The directory that holds the state directory; marsh does not create it.
+pub(crate) fn above(state: &Path) -> PathBuf {
+    state.parent().unwrap_or(state).to_owned()
 }
 
 fn root(state: &Path) -> PathBuf {
     state.join("marsh").join("generations")
 }
 
-/// The generation that a rollback from the newest one leads to: the one before what the newest one stands for. So
-/// repeated rollbacks go back step by step. `None` is the empty set before the first generation.
-pub(crate) fn before_current(list: &[Generation]) -> Result<Option<&Generation>, StoreError> {
-    let Some(newest) = list.last() else { return Err(StoreError::NothingToRollBack) };
-    let mut stands_for = newest;
-    // A rollback stands for what it restored, which may itself have been a rollback; numbers only fall.
-    while let Some(number) = stands_for.restores {
-        if number == 0 {
-            return Err(StoreError::NothingToRollBack);
-        }
-        let Some(restored) = list.iter().find(|generation| generation.number == number) else { break };
-        stands_for = restored;
+/// The number of the generation whose content the newest one has: its own, or that of the one it restored, which may
+/// itself have been a rollback; numbers only fall. 0 is the empty set before the first.
+pub(crate) fn stands_for(list: &[Generation]) -> Option<u64> {
+    let newest = list.last()?;
+    let mut number = newest.number;
+    let mut restores = newest.restores;
+    while let Some(restored) = restores.filter(|restored| *restored < number) {
+        number = restored;
+        restores =
+            list.iter().find(|generation| generation.number == number).and_then(|found| found.restores);
     }
-    match list.iter().rev().find(|generation| generation.number < stands_for.number) {
-        Some(previous) => Ok(Some(previous)),
-        // The first one was preceded by nothing, unless older ones have been forgotten.
-        None if stands_for.number == 1 => Ok(None),
-        None => Err(StoreError::NothingToRollBack),
-    }
+    Some(number)
 }

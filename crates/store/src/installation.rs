@@ -24,6 +24,8 @@ pub struct Installation {
     /// Sixteen hex digits that stand for the canonical path of the lockfile.
     pub(crate) key: String,
     pub(crate) owns_state: bool,
+    /// The nearest directory above the lockfile that has a marker.
+    pub(crate) home: Option<PathBuf>,
 }
 
 /// One reading of the lockfile: one generation of the installed set.
@@ -61,7 +63,9 @@ impl Installation {
         };
         let owns_state = home
             .is_some_and(|home| canonical(&home.join(".swamp")) == state && { state.parent() == Some(home) });
+        let home = home.map(Path::to_owned);
         Installation {
+            home,
             trees: Trees::new(&state),
             generations: Generations::new(&state, &key),
             catalog: Catalog::new(&state),
@@ -112,11 +116,23 @@ impl Installation {
 
 /// The real path, also of something that is not there yet: then of what is, with the rest as it is.
 fn canonical(path: &Path) -> PathBuf {
+    canonical_below(path, 0)
+}
+
+fn canonical_below(path: &Path, depth: u32) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
+    // A link to what is not there yet leads to where it will be.
+    if let (Ok(target), Some(parent)) = (std::fs::read_link(path), path.parent())
+        && depth < 32
+    {
+        return canonical_below(&parent.join(target), depth + 1);
+    }
     match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => canonical(parent).join(name),
+        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => {
+            canonical_below(parent, depth + 1).join(name)
+        }
         _ => path.to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! `entry.json` lists what is in it and is the file that leases lock: shared by whoever uses the tree, exclusively by
 //! whoever wants to delete it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use marsh_types::{CalVer, Digest, ExtensionName, RelPath};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::generation::above;
 
 /// One file of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,8 @@ pub struct TreeRecord {
 const RECORD: &str = "entry.json";
 const TREE: &str = "tree";
 const FORMAT: u32 = 1;
+/// For locks that are held for moments only.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// How a stored tree looks when one looks closely.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +62,11 @@ pub enum TreeState {
 /// The trees of a `.swamp` directory.
 #[derive(Debug, Clone)]
 pub struct Trees {
+    /// The directory that holds the state directory.
+    top: PathBuf,
     root: PathBuf,
     staging_lock: PathBuf,
+    repair_lock: PathBuf,
 }
 
 /// A tree that is being built. While it lives nobody sweeps what unpackers leave behind.
@@ -104,7 +111,12 @@ impl Trees {
     /// The trees below `<state>/marsh/store`. Touches nothing.
     pub fn new(state: &Path) -> Trees {
         let store = state.join("marsh").join("store");
-        Trees { staging_lock: store.join("staging.lock"), root: store.join("v1") }
+        Trees {
+            top: above(state),
+            staging_lock: store.join("staging.lock"),
+            repair_lock: store.join("repair.lock"),
+            root: store.join("v1"),
+        }
     }
 
     pub fn root(&self) -> &Path {
@@ -167,7 +179,7 @@ impl Trees {
     /// Begins an entry.
     pub fn stage(&self) -> Result<Staging, StoreError> {
         marsh_fs::create_dir_all(&self.root)?;
-        let in_progress = marsh_fs::lock_shared(&self.staging_lock, Duration::from_secs(60), &mut |_| {})?;
+        let in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
         let dir = StagedDir::new(&self.root)?;
         marsh_fs::create_dir_all(&dir.path().join(TREE))?;
         Ok(Staging { dir, _in_progress: in_progress })
@@ -192,23 +204,62 @@ impl Trees {
         marsh_fs::sync_trees(&dirs)?;
         for (staging, record) in staged {
             let target = self.dir(&record.checksum);
+            // What is there and has no record is of nobody's making.
+            if target.exists() && !matches!(self.record(&record.checksum), Ok(Some(_))) {
+                self.set_aside(&record.checksum)?;
+            }
             match staging.dir.publish(&target)? {
                 Published::Here | Published::AlreadyThere => {}
             }
         }
-        marsh_fs::sync_dir(&self.root)?;
-        Ok(())
+        self.sync_names()
     }
 
-    /// Puts a damaged entry out of the way, so that it can be built again. Processes that have it open keep it.
+    /// Makes the names of all entries durable, and those of the directories above them.
+    pub(crate) fn sync_names(&self) -> Result<(), StoreError> {
+        Ok(marsh_fs::sync_way(&self.top, &self.root)?)
+    }
+
+    /// Puts a damaged entry out of the way, so that it can be built again. Processes that have it open keep it. One that
+    /// somebody else has made whole meanwhile stays: it may be leased.
     pub fn set_aside(&self, digest: &Digest) -> Result<(), StoreError> {
-        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, Duration::from_secs(60), &mut |_| {})?;
-        let aside = StagedDir::new(&self.root)?;
-        match marsh_fs::rename(&self.dir(digest), aside.path()) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
+        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
+        let _alone = marsh_fs::lock_exclusive(&self.repair_lock, LOCK_WAIT, "set aside", &mut |_| {})?;
+        if !matches!(self.check(digest, true)?, TreeState::Damaged { .. }) {
+            return Ok(());
         }
+        let aside = if self.dir(digest).join(RECORD).is_file() {
+            self.rename_away(digest)?
+        } else {
+            self.rename_away_without_record(digest)?
+        };
+        self.discard(aside.into_iter().collect())
+    }
+
+    fn rename_away(&self, digest: &Digest) -> Result<Option<StagedDir>, StoreError> {
+        let aside = StagedDir::new(&self.root)?;
+        marsh_fs::rename(&self.dir(digest), aside.path())?;
+        Ok(Some(aside))
+    }
+
+    /// Only under the repair lock, so that a directory with something in it stays where it is: a publisher replaces
+    /// empty ones only, and what he puts there has a record and may be leased at once. `None`: there is none, any more.
+    fn rename_away_without_record(&self, digest: &Digest) -> Result<Option<StagedDir>, StoreError> {
+        let dir = self.dir(digest);
+        if marsh_fs::remove_dir_if_empty(&dir)? || names(&dir)?.is_empty() || dir.join(RECORD).is_file() {
+            return Ok(None);
+        }
+        self.rename_away(digest)
+    }
+
+    /// Deletes what has been renamed away, once that is durable: else a power failure could bring back the name and not
+    /// the files.
+    fn discard(&self, asides: Vec<StagedDir>) -> Result<(), StoreError> {
+        if !asides.is_empty() {
+            marsh_fs::sync_dir(&self.root)?;
+        }
+        drop(asides);
+        Ok(())
     }
 
     /// Looks at every file of an entry; with `contents`, at every byte.
@@ -235,8 +286,7 @@ impl Trees {
             }
         }
         if contents {
-            let listed: std::collections::HashSet<&str> =
-                record.files.iter().map(|file| file.path.as_str()).collect();
+            let listed: HashSet<&str> = record.files.iter().map(|file| file.path.as_str()).collect();
             damaged.extend(files_below(&tree).into_iter().filter(|path| !listed.contains(path.as_str())));
         }
         Ok(if damaged.is_empty() { TreeState::Whole } else { TreeState::Damaged { files: damaged } })
@@ -259,6 +309,8 @@ impl Trees {
         }
         let Some(_alone) = marsh_fs::try_lock_exclusive(&self.staging_lock, "sweep")? else { return Ok(0) };
         // Listed again under the lock: what is there now has no living owner.
+        // Some may have been entries whose new name is not durable yet.
+        marsh_fs::sync_dir(&self.root)?;
         let mut swept = 0;
         for name in names(&self.root)?.into_iter().filter(|name| name.starts_with(StagedDir::PREFIX)) {
             marsh_fs::remove_tree(&self.root.join(name))?;
@@ -267,31 +319,57 @@ impl Trees {
         Ok(swept)
     }
 
-    /// Deletes an entry unless somebody uses it or `still_wanted` says so, asked while nobody can begin to use it.
+    /// Those of the entries that nobody uses now.
+    pub(crate) fn unused(&self, digests: &[Digest]) -> Result<HashSet<Digest>, StoreError> {
+        let mut unused = HashSet::new();
+        for digest in digests {
+            let record = self.dir(digest).join(RECORD);
+            if !record.is_file() || marsh_fs::try_lock_existing_exclusive(&record)?.is_some() {
+                unused.insert(*digest);
+            }
+        }
+        Ok(unused)
+    }
+
+    /// Deletes those of the entries that nobody uses and `still_wanted` does not name, asked while nobody can begin to use
+    /// them. Returns what has been deleted.
     pub(crate) fn remove_unused(
         &self,
-        digest: &Digest,
-        still_wanted: impl FnOnce() -> Result<bool, StoreError>,
-    ) -> Result<bool, StoreError> {
-        let path = self.dir(digest).join(RECORD);
-        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, Duration::from_secs(60), &mut |_| {})?;
-        let lock = match marsh_fs::try_lock_existing_exclusive(&path) {
-            Ok(Some(lock)) => Some(lock),
-            Ok(None) if path.is_file() => return Ok(false),
-            // Without a record nothing can be leased: a damaged entry.
-            Ok(None) => None,
-            Err(error) => return Err(error.into()),
-        };
-        if lock.as_ref().is_some_and(|lock| !lock.is_at(&path)) || still_wanted()? {
-            return Ok(false);
+        digests: &[Digest],
+        still_wanted: impl Fn(&Digest) -> Result<bool, StoreError>,
+    ) -> Result<HashSet<Digest>, StoreError> {
+        let mut removed = HashSet::new();
+        if digests.is_empty() {
+            return Ok(removed);
         }
-        let aside = StagedDir::new(&self.root)?;
-        marsh_fs::rename(&self.dir(digest), aside.path())?;
-        Ok(true)
+        let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
+        let _alone = marsh_fs::lock_exclusive(&self.repair_lock, LOCK_WAIT, "collect", &mut |_| {})?;
+        let mut asides = Vec::new();
+        for digest in digests {
+            let path = self.dir(digest).join(RECORD);
+            match marsh_fs::try_lock_existing_exclusive(&path)? {
+                Some(lock) if lock.is_at(&path) && !still_wanted(digest)? => {
+                    asides.extend(self.rename_away(digest)?);
+                    removed.insert(*digest);
+                }
+                Some(_) => continue,
+                None if path.is_file() => continue,
+                // Without a record nothing can be leased.
+                None => {
+                    asides.extend(self.rename_away_without_record(digest)?);
+                    if !self.dir(digest).exists() {
+                        removed.insert(*digest);
+                    }
+                }
+            }
+        }
+        self.discard(asides)?;
+        Ok(removed)
     }
 }
 
-fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
+/// The names in a directory; none when it is not there.
+pub(crate) fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
     match std::fs::read_dir(dir) {
         Ok(entries) => {
             Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())

@@ -39,9 +39,6 @@ struct Stamp {
     /// The sixteen digits of the lockfile that the views show.
     key: String,
     lockfile: Option<Digest>,
-    /// What of it the store did not hold then, so that there is no view of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<ExtensionName>,
 }
 
 impl Installation {
@@ -54,7 +51,7 @@ impl Installation {
     }
 
     fn stamp_path(&self) -> PathBuf {
-        self.state.join("marsh").join("stamps").join(&self.key).join("views.json")
+        self.state.join("marsh").join("views").join(format!("{}.json", self.key))
     }
 
     fn stamp(&self) -> Stamp {
@@ -62,10 +59,9 @@ impl Installation {
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// Whether the views show this state of the lockfile, with all of it that the store holds.
+    /// Whether the views show this state of the lockfile.
     pub fn views_are_current(&self, snapshot: &Snapshot) -> bool {
-        let stamp = self.stamp();
-        stamp.lockfile == Some(snapshot.digest) && stamp.missing == self.missing(snapshot)
+        self.stamp().lockfile == Some(snapshot.digest)
     }
 
     /// Makes the views those of the lockfile as it is now. Returns the directories that were in the way, with where they
@@ -78,8 +74,6 @@ impl Installation {
             return Ok(Vec::new());
         }
         let root = self.views_dir();
-        // Before the views: what arrives from here on is found missing from the stamp, and derived again.
-        let missing = self.missing(&snapshot);
         let wanted = self.wanted(&snapshot)?;
         let mut set_aside = Vec::new();
         // While links change no stamp stands. The old one may name a state that comes back before we are through, or
@@ -101,20 +95,20 @@ impl Installation {
                 self.clear_way(&root, parent, &mut set_aside)?;
                 marsh_fs::create_dir_all(parent)?;
             }
-            if std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+            if std::fs::symlink_metadata(&path).is_ok() && !self.is_view(&path) {
                 set_aside.push(self.set_aside(&path)?);
             }
             marsh_fs::symlink_atomic(target, &path)?;
         }
-        let stamp = Stamp { key: self.key.clone(), lockfile: Some(snapshot.digest), missing };
+        // Where trees are missing the views are behind until somebody has brought them back.
+        let is_whole = snapshot.lockfile.digests().all(|digest| self.trees.contains(&digest));
+        let stamp = Stamp { key: self.key.clone(), lockfile: is_whole.then_some(snapshot.digest) };
         if let Some(dir) = stamp_path.parent() {
             marsh_fs::create_dir_all(dir)?;
-            // The directory is this lockfile's own, and the lock is held.
-            marsh_fs::sweep_temporaries(dir)?;
         }
         let bytes = serde_json::to_vec(&stamp)
             .map_err(|error| StoreError::Record { path: stamp_path.clone(), message: error.to_string() })?;
-        marsh_fs::atomic_write(&stamp_path, &bytes, Durability::Atomic)?;
+        marsh_fs::atomic_write_locked(&stamp_path, &bytes, Durability::Atomic)?;
         Ok(set_aside)
     }
 
@@ -128,7 +122,7 @@ impl Installation {
         let below: Vec<&Path> = parent.ancestors().take_while(|dir| *dir != root).collect();
         for dir in below.into_iter().rev() {
             match std::fs::symlink_metadata(dir) {
-                Ok(metadata) if metadata.is_symlink() => {
+                Ok(_) if self.is_view(dir) => {
                     marsh_fs::remove_file_if_exists(dir)?;
                 }
                 Ok(metadata) if !metadata.is_dir() => set_aside.push(self.set_aside(dir)?),
@@ -221,6 +215,21 @@ impl Installation {
         target
     }
 
+    /// Whether a path is a link, as written, into the store; links of others are not ours to touch.
+    fn is_view(&self, path: &Path) -> bool {
+        let (Ok(target), Some(dir)) = (std::fs::read_link(path), path.parent()) else { return false };
+        let mut end = PathBuf::new();
+        for component in dir.join(target).components() {
+            match component {
+                std::path::Component::ParentDir => {
+                    end.pop();
+                }
+                other => end.push(other),
+            }
+        }
+        end.starts_with(self.trees.root())
+    }
+
     /// The links below the views' directory that lead into the store, wherever they stand.
     fn links_below(&self, root: &Path) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -230,9 +239,9 @@ impl Installation {
                 let path = entry.path();
                 let Ok(kind) = entry.file_type() else { continue };
                 if kind.is_symlink() {
-                    let leads_here = std::fs::read_link(&path)
-                        .is_ok_and(|target| target.to_string_lossy().contains("store/v1/"));
-                    if leads_here && let Ok(below) = path.strip_prefix(root) {
+                    if self.is_view(&path)
+                        && let Ok(below) = path.strip_prefix(root)
+                    {
                         found.push(below.to_owned());
                     }
                 } else if kind.is_dir()

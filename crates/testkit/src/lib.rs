@@ -24,6 +24,7 @@
 mod data;
 mod extensions;
 mod filter;
+mod power;
 mod process;
 mod registry;
 mod run;
@@ -33,6 +34,7 @@ mod stress;
 pub use data::assert_no_half_written;
 pub use extensions::{ExtensionRegistry, Package, stress_packages};
 pub use filter::Filters;
+pub use power::{Disk, Loss};
 pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;

@@ -194,7 +194,7 @@ fn defect_56_lost_or_damaged_derived_state_is_made_again() {
         (".swamp/marsh/catalog-v1.db", Some("not a database")),
         (".swamp/marsh/catalog-v1.db", None),
         (".swamp/pulled-extensions/@s/a", None),
-        (".swamp/marsh/stamps", None),
+        (".swamp/marsh/views", None),
         (".swamp/marsh/skills/record.json", Some("{")),
     ] {
         match content {

@@ -77,7 +77,16 @@ fn sources_that_are_not_there_or_not_yaml() {
     ");
 }
 
-/// The tree that a pull leaves: `.swamp/pulled-extensions/@scope/name/{manifest.yaml,models/,files/}`.
+/// What the lockfile of another implementation says of an extension whose archive nobody verified.
+fn lock(repo: &Scratch, name: &str) {
+    let entry = format!(
+        "{{ \"{name}\": {{ \"version\": \"2026.01.01.1\", \"pulledAt\": \"2026-01-01T00:00:00.000Z\", \"files\": [] }} }}\n"
+    );
+    repo.write("extensions/models/upstream_extensions.json", entry);
+}
+
+/// The tree that another implementation's pull leaves:
+/// `.swamp/pulled-extensions/@scope/name/{manifest.yaml,models/,files/}`. It counts when the lockfile names it.
 #[test]
 fn a_pulled_extension_serves_its_types_and_files() {
     let repo = repo();
@@ -92,6 +101,8 @@ fn a_pulled_extension_serves_its_types_and_files() {
         model("@acme/a", &format!("{OUTPUTS} {}", method("run", body))),
     );
     repo.write(&format!("{dir}/files/data.txt"), "pulled");
+    assert_eq!(origins(&repo), [] as [&str; 0], "a tree that the lockfile does not name is not installed");
+    lock(&repo, "@acme/tools");
     assert_eq!(origins(&repo), ["@acme/a pulled"]);
     assert_eq!(heard(&repo, "@acme/a"), "pulled");
 }
@@ -104,6 +115,7 @@ fn local_wins_over_mounted_wins_over_pulled() {
         "manifestVersion: 1\nname: \"@acme/t\"\nversion: 2026.01.01.1\n",
     );
     repo.write(".swamp/pulled-extensions/@acme/t/models/a.ts", says("@acme/a", "pulled"));
+    lock(&repo, "@acme/t");
     assert_eq!(heard(&repo, "@acme/a"), "pulled");
     repo.write("vendor/m/extensions/models/a.ts", says("@acme/a", "mounted"));
     repo.write(".swamp-sources.yaml", "sources: [{ path: vendor/m }]\n");

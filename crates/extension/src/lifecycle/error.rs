@@ -47,6 +47,8 @@ pub enum LifecycleError {
     Frozen { names: Vec<ExtensionName> },
     #[error("{name} has no checksum in the lockfile, so that it cannot be restored")]
     NoLockedChecksum { name: ExtensionName },
+    #[error("{name} does not declare the type `{type_name}`")]
+    NotProvided { name: ExtensionName, type_name: marsh_types::TypeName },
     #[error("the lockfile's entry `{key}` is not used: {reason}")]
     RefusedEntry { key: String, reason: String },
     #[error(transparent)]
@@ -78,6 +80,7 @@ impl Explain for LifecycleError {
             LifecycleError::Edited { .. } => "edited",
             LifecycleError::Frozen { .. } => "frozen",
             LifecycleError::NoLockedChecksum { .. } => "missing_checksum",
+            LifecycleError::NotProvided { .. } => "type_not_provided",
             LifecycleError::RefusedEntry { .. } => "invalid_lock_entry",
             LifecycleError::Load(error) => error.code(),
             LifecycleError::Fs(_) | LifecycleError::Read { .. } => "io",

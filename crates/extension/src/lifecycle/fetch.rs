@@ -16,6 +16,9 @@ use super::error::LifecycleError;
 use super::report::{Event, Reporter};
 use super::resolve::Pick;
 
+/// A tree that is ready to be published, with what it is.
+type Staged = Result<(Staging, TreeRecord), LifecycleError>;
+
 /// Trees that are unpacked before they are synced and published together.
 const BATCH: usize = 64;
 
@@ -114,12 +117,7 @@ impl Lifecycle {
         Ok(Some(lease))
     }
 
-    fn unpack_all(
-        &self,
-        open: &[usize],
-        picks: &[Pick],
-        reporter: &dyn Reporter,
-    ) -> Vec<(usize, Result<(Staging, TreeRecord), LifecycleError>)> {
+    fn unpack_all(&self, open: &[usize], picks: &[Pick], reporter: &dyn Reporter) -> Vec<(usize, Staged)> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::with_capacity(open.len()));
         let work = || {
@@ -141,7 +139,7 @@ impl Lifecycle {
         done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn unpack(&self, pick: &Pick, reporter: &dyn Reporter) -> Result<(Staging, TreeRecord), LifecycleError> {
+    fn unpack(&self, pick: &Pick, reporter: &dyn Reporter) -> Staged {
         let archive = self.archive(pick, reporter)?;
         let refused =
             |source| LifecycleError::Archive { name: pick.name.clone(), version: pick.version, source };

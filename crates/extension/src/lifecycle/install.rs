@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use marsh_registry::ExtensionInfo;
 use marsh_store::{CommitError, Facts, Lease, Snapshot};
 use marsh_types::time::iso_millis;
-use marsh_types::{Channel, Digest, ExtensionName, ExtensionRef, LockEntry, Lockfile, Manifest, near};
+use marsh_types::{
+    Channel, Digest, ExtensionName, ExtensionRef, LockEntry, Lockfile, Manifest, TypeName, near,
+};
 
 use super::Lifecycle;
 use super::check::{Waive, check};
@@ -27,7 +29,7 @@ pub struct PullRequest {
 
 /// How a pick meets the set as it is under the lock.
 #[derive(Clone, Copy, PartialEq)]
-enum Mode {
+pub(crate) enum Mode {
     /// What was asked for is set, whatever is there.
     Pull,
     /// What was asked for replaces only what it was meant to replace.
@@ -40,7 +42,11 @@ impl Lifecycle {
         let wanted: Vec<Wanted> = request
             .references
             .iter()
-            .map(|reference| Wanted { reference: reference.clone(), channel: request.channel })
+            .map(|reference| Wanted {
+                reference: reference.clone(),
+                channel: request.channel,
+                provides: None,
+            })
             .collect();
         let mut outcome = self.change(&wanted, Mode::Pull, request.force, reporter)?;
         for item in outcome.items.iter_mut().filter(|item| !item.dependency) {
@@ -93,6 +99,7 @@ impl Lifecycle {
                         wanted.push(Wanted {
                             reference: ExtensionRef::any(name.clone()),
                             channel: entry.channel,
+                            provides: None,
                         });
                         continue;
                     }
@@ -189,24 +196,26 @@ impl Lifecycle {
     }
 
     /// Resolve, fetch, commit; again when the set moved on in a way that the resolution does not fit.
-    fn change(
+    pub(crate) fn change(
         &self,
         wanted: &[Wanted],
         mode: Mode,
         force: bool,
         reporter: &dyn Reporter,
     ) -> Result<Outcome, LifecycleError> {
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let snapshot = self.installation.snapshot()?;
-            match self.change_once(&snapshot, wanted, mode, force, reporter) {
-                Err(error)
-                    if attempt < ATTEMPTS
-                        && !matches!(error, LifecycleError::Store(_))
-                        && self.installation.snapshot()?.digest != snapshot.digest => {}
+            let error = match self.change_once(&snapshot, wanted, mode, force, reporter) {
+                Err(error) if !matches!(error, LifecycleError::Store(_)) => error,
                 result => return result,
+            };
+            // Nobody touched the set: the same would come out again.
+            if attempt == ATTEMPTS || self.installation.snapshot()?.digest == snapshot.digest {
+                return Err(error);
             }
+            attempt += 1;
         }
-        unreachable!("the last attempt returns")
     }
 
     fn change_once(
@@ -225,6 +234,9 @@ impl Lifecycle {
         let leases: Vec<Lease> =
             self.acquire(&picks, force, reporter)?.into_iter().collect::<Result<_, _>>()?;
         self.learn(&mut facts, &leases);
+        for one in wanted {
+            self.check_provides(one, &picks, &facts)?;
+        }
         let entries = self.entries(&picks, &leases)?;
         let mut now_facts = facts;
         let mut on_wait = |holder: &marsh_fs::Holder| reporter.event(Event::Waiting { holder });
@@ -270,6 +282,30 @@ impl Lifecycle {
         let changed: Vec<&ExtensionName> = outcome.items.iter().map(|item| &item.name).collect();
         outcome.shadowed = self.shadowed_among(&changed, &now_facts, &committed.after.lockfile)?;
         Ok(outcome)
+    }
+
+    /// What was fetched for the sake of a type must declare it.
+    fn check_provides(
+        &self,
+        wanted: &Wanted,
+        picks: &[Pick],
+        facts: &HashMap<Digest, Facts>,
+    ) -> Result<(), LifecycleError> {
+        let Some(type_name) = &wanted.provides else { return Ok(()) };
+        let pick = picks.iter().find(|pick| pick.name == wanted.reference.name);
+        let declares = pick.and_then(|pick| facts.get(&pick.checksum)).is_some_and(|facts| {
+            facts.provided.iter().any(|provided| {
+                provided
+                    .raw
+                    .as_deref()
+                    // A computed type may be any.
+                    .is_none_or(|raw| TypeName::parse(raw).is_ok_and(|found| found == *type_name))
+            })
+        });
+        if declares {
+            return Ok(());
+        }
+        Err(LifecycleError::NotProvided { name: wanted.reference.name.clone(), type_name: type_name.clone() })
     }
 
     /// Facts of trees that have just arrived, so that nothing is read under the lock.

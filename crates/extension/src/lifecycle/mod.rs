@@ -13,6 +13,7 @@
 //! * An archive is what its registry's checksum says, and says itself that it is what was asked for (`fetch.rs`).
 //! * No code runs here. What a tree declares is read from its syntax (`facts.rs`).
 
+mod auto;
 mod check;
 mod error;
 mod facts;
@@ -34,6 +35,7 @@ use marsh_repo::Repo;
 use marsh_store::{CommitRequest, Facts, Installation, Lease};
 use marsh_types::{Digest, Lockfile};
 
+pub use auto::AutoInstall;
 pub use check::{DuplicateType, Occupant, Unsatisfied};
 pub use error::LifecycleError;
 pub(crate) use facts::{RULES, read_facts};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use marsh_registry::VersionInfo;
 use marsh_store::{Facts, Snapshot};
-use marsh_types::{CalVer, Channel, Digest, ExtensionName, ExtensionRef, Requirement};
+use marsh_types::{CalVer, Channel, Digest, ExtensionName, ExtensionRef, Requirement, TypeName};
 
 use super::Lifecycle;
 use super::error::LifecycleError;
@@ -24,6 +24,8 @@ const MAX_CHOICES: usize = 50;
 pub(crate) struct Wanted {
     pub reference: ExtensionRef,
     pub channel: Option<Channel>,
+    /// A type that it must declare to be of any use.
+    pub provides: Option<TypeName>,
 }
 
 /// The version that shall be there.

@@ -57,7 +57,7 @@ impl Places {
             lockfile: repo.join("extensions/models/upstream_extensions.json"),
             store: state.join("marsh/store/v1"),
             views: state.join("pulled-extensions"),
-            stamps: state.join("marsh/stamps"),
+            stamps: state.join("marsh/views"),
             generations: state.join("marsh/generations"),
             skills: repo.join(".claude/skills"),
         }
@@ -174,7 +174,7 @@ fn links(root: &Path, wrong: &mut Vec<String>) -> BTreeMap<PathBuf, PathBuf> {
 }
 
 fn stamp(places: &Places) -> Sighting {
-    let file = files_below(&places.stamps).into_iter().find(|path| path.ends_with("/views.json"));
+    let file = files_below(&places.stamps).into_iter().find(|path| path.ends_with(".json"));
     file.map_or(Sighting { bytes: Vec::new(), identity: None }, |file| sight(&places.stamps.join(file)))
 }
 
@@ -246,7 +246,9 @@ pub(crate) fn check_rest(places: &Places) -> Vec<String> {
     for dir in
         [&places.stamps, &places.skills, &places.views, places.lockfile.parent().unwrap_or(&places.stamps)]
     {
-        let left = files_below(dir).into_iter().filter(|path| path.ends_with(".tmp"));
+        let left = files_below(dir)
+            .into_iter()
+            .filter(|path| path.ends_with(".tmp") || path.ends_with(".marsh-new"));
         wrong.extend(left.map(|path| format!("left in {}: {path}", dir.display())));
     }
     let lockfile = sight(&places.lockfile);

@@ -43,6 +43,7 @@ impl Scratch {
             offline: true,
             limits: Limits::default(),
             cancel: CancelToken::new(),
+            auto: None,
         };
         let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
         let models = Models::new(repo, Environment::from_pairs(env.iter().copied()), loader);

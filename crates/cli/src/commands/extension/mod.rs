@@ -119,6 +119,8 @@ fn item_line(item: &ItemReport) -> String {
 /// What every change tells besides its items.
 fn outcome_json(outcome: &Outcome, map: &mut Map<String, Value>) {
     map.insert("generation".into(), json!(outcome.generation));
+    // How long other writers had to wait for this change, in milliseconds.
+    map.insert("lockHeldMs".into(), json!((outcome.held.as_secs_f64() * 1e6).round() / 1e3));
     if !outcome.shadowed.is_empty() {
         map.insert("shadowedTypes".into(), json!(outcome.shadowed));
     }

@@ -57,7 +57,7 @@ impl Reporter for Progress<'_> {
             Event::Waiting { holder } => {
                 self.ui.say(format_args!("waiting: the installed set is being changed by {holder}"));
             }
-            Event::Overwriting { name, files } if files.is_empty() => {
+            Event::Overwriting { name, files: [] } => {
                 self.ui.warn(format_args!("{name} is damaged in the store and is replaced"));
             }
             Event::Overwriting { name, files } => {

@@ -1,0 +1,457 @@
+//! Power loss, replayed.
+//!
+//! With `MARSH_FS_TRACE` (feature `failpoints`) a process records its mutations. A [`Disk`] follows such a record from what
+//! was there before, and knows of every file what of it has been synced, and of every directory which names. So it can
+//! say what may be there when the power fails after any mutation, under the strictest reading of POSIX: data that was not
+//! synced is gone, and of the names that were not synced any may be missing. [`Disk::losses`] are the extremes: all of
+//! them missing, none of them missing, and for every directory its names alone missing or alone there.
+//!
+//! ```text
+//! let mut disk = Disk::of(root);
+//! // … run something with MARSH_FS_TRACE=trace below root …
+//! for mutation in Disk::mutations(trace) {
+//!     for step in disk.steps(&mutation) {
+//!         disk.apply(&step);
+//!         for loss in disk.losses() {
+//!             disk.restore(&loss);
+//!             // … look at root, run the next command in it …
+//!         }
+//!     }
+//! }
+//! disk.restore(&Loss::Nothing);
+//! ```
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::{Value, json};
+
+#[derive(Debug, Clone)]
+enum Node {
+    /// `None`: none of its data has been synced.
+    File {
+        now: Vec<u8>,
+        synced: Option<Vec<u8>>,
+    },
+    Link(PathBuf),
+    Dir {
+        now: Names,
+        synced: Names,
+    },
+}
+
+type Names = BTreeMap<OsString, usize>;
+
+/// The directory tree below a root, as it is and as it is on disk.
+#[derive(Debug, Clone)]
+pub struct Disk {
+    root: PathBuf,
+    nodes: Vec<Node>,
+}
+
+/// What a power failure takes with it. Paths are relative to the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loss {
+    /// The process died, the machine did not.
+    Nothing,
+    /// Data that was not synced; all names are there.
+    Data,
+    /// That, and every name, removal of a name and renaming that was not synced.
+    Names,
+    /// That, but for the names in one directory (and what it takes to get there).
+    NamesBut(PathBuf),
+    /// Data, and what was not synced of the names in one directory.
+    NamesIn(PathBuf),
+}
+
+impl Disk {
+    /// What is below `root` now, all of it long on disk.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn of(root: &Path) -> Disk {
+        let root = root.canonicalize().unwrap();
+        let mut disk = Disk { root: root.clone(), nodes: Vec::new() };
+        disk.load(&root);
+        disk
+    }
+
+    fn load(&mut self, path: &Path) -> usize {
+        let kind = fs::symlink_metadata(path).unwrap().file_type();
+        let id = self.nodes.len();
+        if kind.is_dir() {
+            self.nodes.push(Node::Dir { now: Names::new(), synced: Names::new() });
+            let mut names = Names::new();
+            for entry in fs::read_dir(path).unwrap() {
+                let entry = entry.unwrap();
+                names.insert(entry.file_name(), self.load(&entry.path()));
+            }
+            self.nodes[id] = Node::Dir { now: names.clone(), synced: names };
+        } else if kind.is_symlink() {
+            self.nodes.push(Node::Link(fs::read_link(path).unwrap()));
+        } else {
+            let bytes = fs::read(path).unwrap();
+            self.nodes.push(Node::File { now: bytes.clone(), synced: Some(bytes) });
+        }
+        id
+    }
+
+    /// The mutations that a trace records, in order.
+    ///
+    /// # Panics
+    /// When the trace cannot be read.
+    pub fn mutations(trace: &Path) -> Vec<Value> {
+        let text = fs::read_to_string(trace).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The single steps of a mutation: a tree is removed name by name, what stands first in it last.
+    ///
+    /// # Panics
+    /// On what is no mutation.
+    pub fn steps(&self, mutation: &Value) -> Vec<Value> {
+        let path = mutation["path"].as_str().map(Path::new).and_then(|path| self.below(path));
+        let mut steps = Vec::new();
+        match path.as_ref().and_then(|path| Some((path, self.find(path)?))) {
+            Some((path, id)) if mutation["op"] == "rmtree" => self.unlinks(path, id, &mut steps),
+            _ => steps.push(mutation.clone()),
+        }
+        steps
+    }
+
+    fn unlinks(&self, path: &Path, id: usize, steps: &mut Vec<Value>) {
+        if let Node::Dir { now, .. } = &self.nodes[id] {
+            for (name, id) in now.iter().rev() {
+                self.unlinks(&path.join(name), *id, steps);
+            }
+        }
+        steps.push(json!({ "op": "unlink", "path": self.root.join(path) }));
+    }
+
+    /// Follows one mutation. What lies outside of the root is passed over.
+    ///
+    /// # Panics
+    /// On a mutation of what is not there: the record has a gap.
+    pub fn apply(&mut self, mutation: &Value) {
+        let text = |key: &str| mutation[key].as_str().unwrap_or_else(|| panic!("{mutation} lacks {key}"));
+        let Some(path) = self.below(Path::new(text("path"))) else { return };
+        match text("op") {
+            "mkdir" => {
+                self.make_dir(&path);
+            }
+            "create" => {
+                let file = Node::File { now: unhex(text("hex")), synced: None };
+                self.put(&path, file);
+            }
+            "append" => {
+                let more = unhex(text("hex"));
+                match self.find(&path).map(|id| &mut self.nodes[id]) {
+                    Some(Node::File { now, .. }) => now.extend(more),
+                    _ => self.put(&path, Node::File { now: more, synced: None }),
+                }
+            }
+            "truncate" => match self.find(&path).map(|id| &mut self.nodes[id]) {
+                Some(Node::File { now, .. }) => now.clear(),
+                _ => self.put(&path, Node::File { now: Vec::new(), synced: None }),
+            },
+            "symlink" => self.put(&path, Node::Link(PathBuf::from(text("target")))),
+            "unlink" | "rmdir" | "rmtree" => {
+                let (dir, name) = self.place(&path);
+                self.names(dir).remove(&name);
+            }
+            op @ ("rename" | "link") => {
+                let from =
+                    self.below(Path::new(text("from"))).expect("names do not move between file systems");
+                let id = self.find(&from).unwrap_or_else(|| panic!("{mutation}: nothing to rename"));
+                let (dir, name) = self.place(&path);
+                self.names(dir).insert(name, id);
+                if op == "rename" {
+                    let (dir, name) = self.place(&from);
+                    self.names(dir).remove(&name);
+                }
+            }
+            "sync_file" | "sync_dir" => {
+                let id = self.find(&path).unwrap_or_else(|| panic!("{mutation}: nothing to sync"));
+                sync(&mut self.nodes[id]);
+            }
+            "sync_fs" => self.nodes.iter_mut().for_each(sync),
+            other => panic!("unknown mutation {other}"),
+        }
+    }
+
+    /// The ways in which power may fail now.
+    pub fn losses(&self) -> Vec<Loss> {
+        let mut losses = vec![Loss::Data, Loss::Names];
+        let mut pending = vec![(PathBuf::new(), 0)];
+        let mut unsynced = Vec::new();
+        while let Some((path, id)) = pending.pop() {
+            let Node::Dir { now, synced } = &self.nodes[id] else { continue };
+            if now != synced {
+                unsynced.push(path.clone());
+            }
+            pending.extend(now.iter().map(|(name, id)| (path.join(name), *id)));
+        }
+        // With one directory its extremes are those of all.
+        if unsynced.len() > 1 {
+            losses.extend(unsynced.iter().cloned().map(Loss::NamesBut));
+            losses.extend(unsynced.into_iter().map(Loss::NamesIn));
+        }
+        losses
+    }
+
+    /// Makes the root what it is after that loss.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn restore(&self, loss: &Loss) {
+        for entry in fs::read_dir(&self.root).unwrap() {
+            let path = entry.unwrap().path();
+            if fs::symlink_metadata(&path).unwrap().is_dir() {
+                fs::remove_dir_all(&path).unwrap();
+            } else {
+                fs::remove_file(&path).unwrap();
+            }
+        }
+        self.write(0, Path::new(""), loss);
+    }
+
+    fn write(&self, id: usize, path: &Path, loss: &Loss) {
+        let at = self.root.join(path);
+        match &self.nodes[id] {
+            Node::File { now, synced } => {
+                let bytes = if *loss == Loss::Nothing { Some(now) } else { synced.as_ref() };
+                fs::write(at, bytes.map(Vec::as_slice).unwrap_or_default()).unwrap();
+            }
+            #[cfg(unix)]
+            Node::Link(target) => std::os::unix::fs::symlink(target, at).unwrap(),
+            #[cfg(not(unix))]
+            Node::Link(_) => {}
+            Node::Dir { now, synced } => {
+                if id != 0 {
+                    fs::create_dir(&at).unwrap();
+                }
+                let mut names = match loss {
+                    Loss::Nothing | Loss::Data => now.clone(),
+                    Loss::Names => synced.clone(),
+                    Loss::NamesIn(dir) => if dir == path { synced } else { now }.clone(),
+                    Loss::NamesBut(dir) => if dir == path { now } else { synced }.clone(),
+                };
+                // The way to the directory whose names are there.
+                if let Loss::NamesBut(dir) = loss
+                    && let Ok(below) = dir.strip_prefix(path)
+                    && let Some(next) = below.components().next()
+                    && let Some(id) = now.get(next.as_os_str())
+                {
+                    names.insert(next.as_os_str().to_owned(), *id);
+                }
+                for (name, id) in names {
+                    self.write(id, &path.join(name), loss);
+                }
+            }
+        }
+    }
+
+    /// The path relative to the root; links in it followed.
+    fn below(&self, path: &Path) -> Option<PathBuf> {
+        let mut path = path.strip_prefix(&self.root).ok()?.to_path_buf();
+        'again: for _ in 0..32 {
+            let mut walked = PathBuf::new();
+            let parent = path.parent().map(Path::to_path_buf).unwrap_or_default();
+            for component in parent.components() {
+                let next = walked.join(component);
+                if let Some(Node::Link(target)) = self.find(&next).map(|id| &self.nodes[id]) {
+                    let rest = path.strip_prefix(&next).unwrap();
+                    let led = lexical(&self.root.join(&walked).join(target).join(rest));
+                    path = led.strip_prefix(&self.root).ok()?.to_path_buf();
+                    continue 'again;
+                }
+                walked = next;
+            }
+            return Some(path);
+        }
+        None
+    }
+
+    fn find(&self, path: &Path) -> Option<usize> {
+        let mut id = 0;
+        for component in path.components() {
+            let Node::Dir { now, .. } = &self.nodes[id] else { return None };
+            id = *now.get(component.as_os_str())?;
+        }
+        Some(id)
+    }
+
+    fn names(&mut self, id: usize) -> &mut Names {
+        match &mut self.nodes[id] {
+            Node::Dir { now, .. } => now,
+            other => panic!("{other:?} is no directory"),
+        }
+    }
+
+    /// `mkdir -p`. Threads may record in another order than they act in: what holds a name is a directory.
+    fn make_dir(&mut self, path: &Path) -> usize {
+        let mut id = 0;
+        for component in path.components() {
+            let next = self.nodes.len();
+            id = *self.names(id).entry(component.as_os_str().to_owned()).or_insert(next);
+            if id == next {
+                self.nodes.push(Node::Dir { now: Names::new(), synced: Names::new() });
+            }
+        }
+        id
+    }
+
+    fn place(&mut self, path: &Path) -> (usize, OsString) {
+        let name = path.file_name().expect("the root stays").to_owned();
+        (self.make_dir(path.parent().unwrap_or(Path::new(""))), name)
+    }
+
+    fn put(&mut self, path: &Path, node: Node) {
+        let (dir, name) = self.place(path);
+        let id = self.nodes.len();
+        self.nodes.push(node);
+        self.names(dir).insert(name, id);
+    }
+}
+
+fn sync(node: &mut Node) {
+    match node {
+        Node::File { now, synced } => *synced = Some(now.clone()),
+        Node::Dir { now, synced } => *synced = now.clone(),
+        Node::Link(_) => {}
+    }
+}
+
+fn lexical(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(root: &Path) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut pending = vec![root.to_owned()];
+        while let Some(dir) = pending.pop() {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                if path.is_dir() {
+                    pending.push(path);
+                } else {
+                    found.push((name, fs::read_to_string(path).unwrap()));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    fn after(disk: &Disk, loss: &Loss) -> Vec<(String, String)> {
+        disk.restore(loss);
+        look(&disk.root)
+    }
+
+    fn files(files: &[(&str, &str)]) -> Vec<(String, String)> {
+        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn only_what_was_synced_is_sure_to_be_there() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("f"), "old").unwrap();
+        let mut disk = Disk::of(dir.path());
+        let at = |name: &str| disk.root.join(name);
+        let (f, temp, root) = (at("f"), at(".tmp"), at(""));
+        let hex = "6e6577";
+        disk.apply(&json!({ "op": "create", "path": temp, "hex": hex }));
+        disk.apply(&json!({ "op": "rename", "path": f, "from": temp }));
+        assert_eq!(after(&disk, &Loss::Nothing), files(&[("f", "new")]));
+        assert_eq!(after(&disk, &Loss::Data), files(&[("f", "")]), "renamed and never synced: torn");
+        assert_eq!(after(&disk, &Loss::Names), files(&[("f", "old")]));
+        disk.apply(&json!({ "op": "sync_file", "path": f }));
+        assert_eq!(after(&disk, &Loss::Data), files(&[("f", "new")]));
+        assert_eq!(after(&disk, &Loss::Names), files(&[("f", "old")]), "the name is not on disk yet");
+        disk.apply(&json!({ "op": "sync_dir", "path": root }));
+        assert_eq!(after(&disk, &Loss::Names), files(&[("f", "new")]));
+        disk.apply(&json!({ "op": "unlink", "path": f }));
+        assert_eq!(after(&disk, &Loss::Names), files(&[("f", "new")]), "nor is a removal");
+        assert_eq!(after(&disk, &Loss::Data), []);
+    }
+
+    #[test]
+    fn a_file_below_a_new_directory_needs_both_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = Disk::of(dir.path());
+        let (d, f, root) = (disk.root.join("d"), disk.root.join("d/f"), disk.root.clone());
+        disk.apply(&json!({ "op": "mkdir", "path": d }));
+        disk.apply(&json!({ "op": "create", "path": f, "hex": "78" }));
+        disk.apply(&json!({ "op": "sync_file", "path": f }));
+        disk.apply(&json!({ "op": "sync_dir", "path": d }));
+        assert_eq!(after(&disk, &Loss::Names), []);
+        disk.apply(&json!({ "op": "sync_dir", "path": root }));
+        assert_eq!(after(&disk, &Loss::Names), files(&[("d/f", "x")]));
+    }
+
+    #[test]
+    fn a_tree_is_removed_name_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("d/sub")).unwrap();
+        for name in ["d/a", "d/sub/b"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let mut disk = Disk::of(dir.path());
+        let steps = disk.steps(&json!({ "op": "rmtree", "path": disk.root.join("d") }));
+        let paths: Vec<&str> = steps.iter().map(|step| step["path"].as_str().unwrap()).collect();
+        let expected = ["d/sub/b", "d/sub", "d/a", "d"].map(|name| disk.root.join(name));
+        assert_eq!(paths.iter().map(PathBuf::from).collect::<Vec<_>>(), expected);
+        for step in &steps {
+            disk.apply(step);
+        }
+        assert_eq!(after(&disk, &Loss::Nothing), []);
+        let back = after(&disk, &Loss::NamesIn(PathBuf::new()));
+        assert_eq!(back, [], "the directory is back, and nothing in it");
+        assert!(disk.root.join("d").is_dir());
+        assert_eq!(after(&disk, &Loss::Names).len(), 2);
+    }
+
+    #[test]
+    fn directories_are_lost_each_on_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a", "b"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        let mut disk = Disk::of(dir.path());
+        for name in ["a/f", "b/f"] {
+            let path = disk.root.join(name);
+            disk.apply(&json!({ "op": "append", "path": path, "hex": "78" }));
+            disk.apply(&json!({ "op": "sync_file", "path": path }));
+        }
+        assert_eq!(disk.losses().len(), 6);
+        assert_eq!(after(&disk, &Loss::NamesBut("a".into())), files(&[("a/f", "x")]));
+        assert_eq!(after(&disk, &Loss::NamesIn("a".into())), files(&[("b/f", "x")]));
+        disk.apply(&json!({ "op": "sync_fs", "path": disk.root.clone() }));
+        assert_eq!(after(&disk, &Loss::Names), files(&[("a/f", "x"), ("b/f", "x")]));
+        assert_eq!(disk.losses(), [Loss::Data, Loss::Names]);
+    }
+}
