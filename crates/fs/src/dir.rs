@@ -131,6 +131,21 @@ pub fn remove_dir_if_empty(dir: &Path) -> Result<bool, FsError> {
     }
 }
 
+/// Removes the private files that writers who died left in `dir` itself. Only for whoever keeps all other writers out of
+/// it: those of living ones go too. Returns how many.
+pub fn sweep_temporaries(dir: &Path) -> Result<usize, FsError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(FsError::new("read directory", dir, error)),
+    };
+    let mut swept = 0;
+    for entry in entries.flatten().filter(|entry| crate::file::is_temporary(&entry.file_name())) {
+        swept += usize::from(remove_file_if_exists(&entry.path())?);
+    }
+    Ok(swept)
+}
+
 /// Removes `path` and all below it; fine when there is nothing. Links are removed, not followed, and directories that
 /// their owner made read-only are opened up first. Not atomic: rename the tree to a private name first where that matters.
 pub fn remove_tree(path: &Path) -> Result<(), FsError> {

@@ -3,7 +3,8 @@
 //! With the feature `failpoints`, the environment variable `MARSH_FAILPOINT` holds a comma-separated list of
 //! `name=action` or `name=action@n`. The name `*` stands for every point; `n` picks the n-th time this process passes
 //! a matching point (from 1), and without it every passage counts. Actions: `abort` (the process dies on the spot, as
-//! under `kill -9`, without destructors), `error` (the operation fails), `sleep:<ms>`. So `*=abort@17` for 17 = 1, 2, …
+//! under `kill -9`, without destructors), `error` (the operation fails), `eio`, `enospc`, `erofs`, `eacces` (it fails as it
+//! does on a broken, full, read-only or forbidden disk), `sleep:<ms>`. So `*=abort@17` for 17 = 1, 2, …
 //! visits every mutation of a command without knowing their names.
 //!
 //! Without the feature [`hit`] is an inlined `Ok(())`.
@@ -32,7 +33,8 @@ mod active {
 
     enum Action {
         Abort,
-        Error,
+        /// `None`: an error of no particular kind.
+        Error(Option<i32>),
         Sleep(Duration),
     }
 
@@ -59,11 +61,30 @@ mod active {
         };
         let action = match action.split_once(':') {
             None if action == "abort" => Action::Abort,
-            None if action == "error" => Action::Error,
+            None if action == "error" => Action::Error(None),
+            None => Action::Error(Some(code(action)?)),
             Some(("sleep", ms)) => Action::Sleep(Duration::from_millis(ms.parse().ok()?)),
             _ => return None,
         };
         Some(Rule { name: name.to_owned(), action, nth, passed: AtomicU64::new(0) })
+    }
+
+    #[cfg(unix)]
+    fn code(action: &str) -> Option<i32> {
+        use rustix::io::Errno;
+        let errno = match action {
+            "eio" => Errno::IO,
+            "enospc" => Errno::NOSPC,
+            "erofs" => Errno::ROFS,
+            "eacces" => Errno::ACCESS,
+            _ => return None,
+        };
+        Some(errno.raw_os_error())
+    }
+
+    #[cfg(not(unix))]
+    fn code(_action: &str) -> Option<i32> {
+        None
     }
 
     pub fn hit(name: &str) -> io::Result<()> {
@@ -74,7 +95,8 @@ mod active {
             }
             match rule.action {
                 Action::Abort => std::process::abort(),
-                Action::Error => return Err(io::Error::other(format!("failpoint {name}"))),
+                Action::Error(None) => return Err(io::Error::other(format!("failpoint {name}"))),
+                Action::Error(Some(code)) => return Err(io::Error::from_raw_os_error(code)),
                 Action::Sleep(time) => std::thread::sleep(time),
             }
         }

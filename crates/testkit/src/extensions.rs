@@ -44,12 +44,11 @@ impl Package {
         }
     }
 
-    /// A model of this type in `models/<file>`, of the package's version, with one method `hello`.
+    /// A model of this type in `models/<file>`, of the package's version.
     #[must_use]
     pub fn model(self, file: &str, type_name: &str) -> Package {
         let text = format!(
-            "export const model = {{\n  type: \"{type_name}\",\n  version: \"{}\",\n  methods: {{\n    \
-             hello: {{ description: \"Says hello\", execute: async () => ({{}}) }},\n  }},\n}};\n",
+            "export const model = {{\n  type: \"{type_name}\",\n  version: \"{}\",\n  methods: {{}},\n}};\n",
             self.version
         );
         self.source(file, &text)
@@ -237,6 +236,7 @@ pub fn stress_packages() -> Vec<Package> {
             .model(&format!("of-{version}.ts"), &format!("{name}-{}", version.replace('.', "-")))
             .file("models/lib/shared.ts", &format!("export const from = \"{name}@{version}\";\n"))
             .file("files/README.md", &format!("# {name} {version}\n"))
+            .skill(&format!("stress-{letter}"), &format!("# {name} {version}\n"))
     };
     vec![
         one("d", V1),

@@ -39,7 +39,7 @@ pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
-pub use stress::{Report, Stress};
+pub use stress::{Report, Stress, look_at};
 
 use std::time::{Duration, Instant};
 

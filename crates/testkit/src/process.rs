@@ -65,7 +65,7 @@ impl Running {
             stdout: read(self.stdout.take()),
             stderr: read(self.stderr.take()),
         };
-        Run::new(output, self.filters.clone())
+        Run::from_output(output, self.filters.clone())
     }
 }
 

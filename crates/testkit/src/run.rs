@@ -17,7 +17,8 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(output: Output, filters: Filters) -> Run {
+    /// Of a finished process that was started with [`Scratch::command`](crate::Scratch::command).
+    pub fn from_output(output: Output, filters: Filters) -> Run {
         Run {
             stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),

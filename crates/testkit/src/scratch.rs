@@ -198,7 +198,7 @@ impl Scratch {
 
     pub fn marsh(&self, arguments: &[&str]) -> Run {
         let output = self.command(arguments).output().expect("marsh starts");
-        Run::new(output, self.filters())
+        Run::from_output(output, self.filters())
     }
 
     pub fn marsh_with_stdin(&self, arguments: &[&str], stdin: &str) -> Run {

@@ -1,6 +1,7 @@
 //! What the tests have in common.
 
-use marsh_testkit::Scratch;
+use marsh_testkit::{ExtensionRegistry, Package, Run, Scratch};
+use serde_json::Value;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_marsh");
 
@@ -57,3 +58,49 @@ pub fn definition(type_name: &str, name: &str, rest: &str) -> String {
 
 /// The id of [`definition`]s.
 pub const ID: &str = "11111111-2222-4333-8444-555555555555";
+
+/// An initialized repository that pulls from this registry, with a cache of its own.
+pub fn repo_of(registry: &ExtensionRegistry) -> Scratch {
+    Scratch::repo(BINARY).private_cache().env("MARSH_REGISTRY", registry.location())
+}
+
+/// `marsh --json extension …`.
+pub fn extension(repo: &Scratch, arguments: &[&str]) -> Run {
+    repo.marsh(&[&["--json", "extension"], arguments].concat())
+}
+
+/// What is installed, as `name version`, sorted.
+pub fn installed(repo: &Scratch) -> Vec<String> {
+    let list = extension(repo, &["list"]).ok().json();
+    let text = |entry: &Value, key: &str| entry[key].as_str().unwrap().to_owned();
+    let entries = list["extensions"].as_array().unwrap();
+    entries.iter().map(|entry| format!("{} {}", text(entry, "name"), text(entry, "version"))).collect()
+}
+
+/// The types of a collective that are active, sorted.
+pub fn active_types(repo: &Scratch, collective: &str) -> Vec<String> {
+    let found = repo.marsh(&["--json", "model", "type", "search", collective]).ok().json();
+    let rows = found["results"].as_array().unwrap().clone();
+    rows.iter().map(|row| row["normalized"].as_str().unwrap().to_owned()).collect()
+}
+
+/// `doctor extensions` finds nothing wrong, nor anything behind.
+#[track_caller]
+pub fn assert_sound_set(repo: &Scratch) {
+    let report = repo.marsh(&["--json", "doctor", "extensions", "--verify"]).ok().json();
+    let views = &report["views"];
+    for key in ["missing", "orphans", "dangling"] {
+        assert_eq!(views[key], serde_json::json!([]), "{report:#}");
+    }
+    assert_eq!(views["stale"], false, "{report:#}");
+    assert_eq!(report["orphanFiles"], serde_json::json!([]), "{report:#}");
+}
+
+pub const LOCKFILE: &str = "extensions/models/upstream_extensions.json";
+pub const V1: &str = "2026.01.01.1";
+pub const V2: &str = "2026.02.01.1";
+
+/// A version of an extension with one model of the extension's own name.
+pub fn package(name: &str, version: &str) -> Package {
+    Package::new(name, version).model("main.ts", name)
+}

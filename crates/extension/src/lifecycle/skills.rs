@@ -17,6 +17,9 @@ use super::error::LifecycleError;
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Record {
     dirs: BTreeMap<String, Copied>,
+    /// What a process set out to write. It stands here only if that process died before it was through.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    writing: BTreeMap<String, Copied>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +31,83 @@ struct Copied {
 impl Lifecycle {
     /// Makes the copies those of the lockfile as it is now. Returns what was left alone and why.
     pub(crate) fn derive_skills(&self) -> Result<Vec<String>, LifecycleError> {
-        let record_path = self.repo.layout.state().join("marsh").join("skills.json");
-        let known = std::fs::read(&record_path).ok();
-        let record: Record = known.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let is_done = |record: &Record, wanted: &BTreeMap<String, (Copied, PathBuf)>| {
+            record.writing.is_empty()
+                && record.dirs.iter().eq(wanted.iter().map(|(dir, (copied, _))| (dir, copied)))
+        };
+        if is_done(&self.recorded_skills(), &self.wanted_skills()?) {
+            return Ok(Vec::new());
+        }
+        let lock = self.repo.layout.locks().join("skills.lock");
+        let _lock = marsh_fs::lock_exclusive(&lock, self.options.lock_timeout, "copy skills", &mut |_| {})
+            .map_err(marsh_store::StoreError::from)?;
+        // Read again: whoever held the lock before us changed the one, and others may have changed the other.
+        let record = self.recorded_skills();
+        let wanted = self.wanted_skills()?;
+        if is_done(&record, &wanted) {
+            return Ok(Vec::new());
+        }
+        let mut warnings = Vec::new();
+        for (dir, copied) in &record.writing {
+            let top = self.repo.layout.root().join(dir);
+            for parent in copied.files.keys().filter_map(|file| Some(file.below(&top).parent()?.to_owned())) {
+                marsh_fs::sweep_temporaries(&parent)?;
+            }
+            if wanted.get(dir).is_none_or(|(wanted, _)| wanted != copied) {
+                self.remove_copy(dir, copied)?;
+            }
+        }
+        let open = wanted.iter().filter(|(dir, (copied, _))| record.dirs.get(*dir) != Some(copied));
+        let writing = open.map(|(dir, (copied, _))| (dir.clone(), copied.clone())).collect();
+        let record = Record { writing, ..record };
+        self.record_skills(&record)?;
+        let mut now = Record::default();
+        for (dir, copied) in &record.dirs {
+            if wanted.get(dir).is_some_and(|(wanted, _)| wanted == copied) {
+                continue;
+            }
+            if let Some(left) = self.remove_copy(dir, copied)? {
+                warnings.push(left);
+            }
+        }
+        for (dir, (copied, from)) in &wanted {
+            if record.dirs.get(dir) == Some(copied) || self.copy(dir, copied, from)? {
+                now.dirs.insert(dir.clone(), copied.clone());
+            } else {
+                warnings.push(format!(
+                    "the skill of {} was not copied to {dir}: something is there that marsh did not write",
+                    copied.extension
+                ));
+            }
+        }
+        self.record_skills(&now)?;
+        Ok(warnings)
+    }
+
+    fn skills_record(&self) -> PathBuf {
+        self.repo.layout.state().join("marsh").join("skills").join("record.json")
+    }
+
+    fn recorded_skills(&self) -> Record {
+        let known = std::fs::read(self.skills_record()).ok();
+        known.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    fn record_skills(&self, record: &Record) -> Result<(), LifecycleError> {
+        let path = self.skills_record();
+        let bytes = serde_json::to_vec(record).map_err(|error| marsh_store::StoreError::Record {
+            path: path.clone(),
+            message: error.to_string(),
+        })?;
+        if let Some(parent) = path.parent() {
+            marsh_fs::create_dir_all(parent)?;
+            marsh_fs::sweep_temporaries(parent)?;
+        }
+        Ok(marsh_fs::atomic_write(&path, &bytes, Durability::Atomic)?)
+    }
+
+    /// The copies that the lockfile as it is now calls for, by directory, with where they come from.
+    fn wanted_skills(&self) -> Result<BTreeMap<String, (Copied, PathBuf)>, LifecycleError> {
         let snapshot = self.installation.snapshot()?;
         let targets = self.repo.marker.skill_dirs();
         let mut wanted: BTreeMap<String, (Copied, PathBuf)> = BTreeMap::new();
@@ -54,41 +131,7 @@ impl Lifecycle {
                 }
             }
         }
-        if record.dirs.iter().eq(wanted.iter().map(|(dir, (copied, _))| (dir, copied)).collect::<Vec<_>>()) {
-            return Ok(Vec::new());
-        }
-        let lock = self.repo.layout.locks().join("skills.lock");
-        let _lock = marsh_fs::lock_exclusive(&lock, self.options.lock_timeout, "copy skills", &mut |_| {})
-            .map_err(marsh_store::StoreError::from)?;
-        let mut warnings = Vec::new();
-        let mut now = Record::default();
-        for (dir, copied) in &record.dirs {
-            if wanted.get(dir).is_some_and(|(wanted, _)| wanted == copied) {
-                continue;
-            }
-            if let Some(left) = self.remove_copy(dir, copied)? {
-                warnings.push(left);
-            }
-        }
-        for (dir, (copied, from)) in &wanted {
-            if record.dirs.get(dir) == Some(copied) || self.copy(dir, copied, from)? {
-                now.dirs.insert(dir.clone(), copied.clone());
-            } else {
-                warnings.push(format!(
-                    "the skill of {} was not copied to {dir}: something is there that marsh did not write",
-                    copied.extension
-                ));
-            }
-        }
-        let bytes = serde_json::to_vec(&now).map_err(|error| marsh_store::StoreError::Record {
-            path: record_path.clone(),
-            message: error.to_string(),
-        })?;
-        if let Some(parent) = record_path.parent() {
-            marsh_fs::create_dir_all(parent)?;
-        }
-        marsh_fs::atomic_write(&record_path, &bytes, Durability::Atomic)?;
-        Ok(warnings)
+        Ok(wanted)
     }
 
     /// `false`: something else is there.

@@ -47,6 +47,7 @@ pub(crate) struct Places {
     pub(crate) views: PathBuf,
     pub(crate) stamps: PathBuf,
     pub(crate) generations: PathBuf,
+    pub(crate) skills: PathBuf,
 }
 
 impl Places {
@@ -58,6 +59,7 @@ impl Places {
             views: state.join("pulled-extensions"),
             stamps: state.join("marsh/views"),
             generations: state.join("marsh/generations"),
+            skills: repo.join(".claude/skills"),
         }
     }
 }
@@ -172,9 +174,8 @@ fn links(root: &Path, wrong: &mut Vec<String>) -> BTreeMap<PathBuf, PathBuf> {
 }
 
 fn stamp(places: &Places) -> Sighting {
-    let entries = std::fs::read_dir(&places.stamps).into_iter().flatten().flatten();
-    let file = entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|is| is == "json"));
-    file.map_or(Sighting { bytes: Vec::new(), identity: None }, |file| sight(&file))
+    let file = files_below(&places.stamps).into_iter().find(|path| path.ends_with(".json"));
+    file.map_or(Sighting { bytes: Vec::new(), identity: None }, |file| sight(&places.stamps.join(file)))
 }
 
 /// What a look found.
@@ -237,8 +238,34 @@ pub(crate) fn check_rest(places: &Places) -> Vec<String> {
         }
         numbers.extend(name.strip_suffix(".json").and_then(|name| name.parse::<usize>().ok()));
     }
-    if numbers.len() != numbers.last().copied().unwrap_or(0) {
-        wrong.push(format!("{} generations, and the newest is {:?}", numbers.len(), numbers.last()));
+    // The oldest may be forgotten; none between is ever missing.
+    let (first, last) = (numbers.first().copied().unwrap_or(1), numbers.last().copied().unwrap_or(0));
+    if numbers.len() + first != last + 1 {
+        wrong.push(format!("{} generations, from {first} to {last}", numbers.len()));
+    }
+    for dir in
+        [&places.stamps, &places.skills, &places.views, places.lockfile.parent().unwrap_or(&places.stamps)]
+    {
+        let left = files_below(dir)
+            .into_iter()
+            .filter(|path| path.ends_with(".tmp") || path.ends_with(".marsh-new"));
+        wrong.extend(left.map(|path| format!("left in {}: {path}", dir.display())));
+    }
+    let lockfile = sight(&places.lockfile);
+    let wanted: BTreeMap<String, Vec<u8>> = parse_lockfile(&lockfile.bytes)
+        .unwrap_or_default()
+        .iter()
+        .map(|(name, (version, _))| {
+            let letter = name.rsplit('/').next().unwrap_or_default();
+            (format!("stress-{letter}/SKILL.md"), format!("# {name} {version}\n").into_bytes())
+        })
+        .collect();
+    let skills: BTreeMap<String, Vec<u8>> = files_below(&places.skills)
+        .into_iter()
+        .map(|path| (path.clone(), sight(&places.skills.join(path)).bytes))
+        .collect();
+    if skills != wanted {
+        wrong.push(format!("there are the skills {:?}, and should be {:?}", skills.keys(), wanted.keys()));
     }
     for entry in std::fs::read_dir(&places.store).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

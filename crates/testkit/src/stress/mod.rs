@@ -80,6 +80,17 @@ impl std::fmt::Display for Report {
     }
 }
 
+/// What is wrong with a repository's installed set, seen from the disk alone. `at_rest`: nobody works on it, and the
+/// last command that did succeeded; then views, skills and history must be up to date and nothing may be left behind.
+pub fn look_at(repo: &std::path::Path, at_rest: bool) -> Vec<String> {
+    let places = Places::of(repo);
+    let mut wrong = look(&places, at_rest).wrong;
+    if at_rest {
+        wrong.extend(check_rest(&places));
+    }
+    wrong
+}
+
 /// Generations that are made before the first round, so that no roll-back runs out of past.
 const PAST: usize = 60;
 

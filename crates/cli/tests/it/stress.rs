@@ -1,0 +1,29 @@
+//! Fifty processes at once on one installed set. At full size: `docs/concurrency.md`.
+
+use marsh_testkit::Stress;
+
+use crate::support::BINARY;
+
+fn stress(rounds: usize, kills: u64) -> Stress {
+    Stress { binary: BINARY.into(), rounds, processes: 50, seed: 20_260_101, kills }
+}
+
+/// Defects 1, 2, 8 and 13: no interleaving of commands shows anything but a whole state.
+#[test]
+fn defect_01_fifty_processes_at_once_leave_and_show_only_whole_states() {
+    let report = stress(10, 0).run();
+    println!("{report}");
+    assert!(report.violations.is_empty(), "{report}");
+    assert_eq!(report.processes, 500);
+    // The watcher must have had something to watch.
+    assert!(report.generations > 150 && report.looks > 200, "{report}");
+    assert!(report.views_compared > 50 && report.types_compared > 3, "{report}");
+}
+
+#[test]
+fn defect_13_processes_killed_at_any_moment_leave_a_state_that_the_next_command_can_use() {
+    let report = stress(14, 60).run();
+    println!("{report}");
+    assert!(report.violations.is_empty(), "{report}");
+    assert!(report.killed >= 200, "{report}");
+}
