@@ -25,6 +25,7 @@ mod declare;
 mod diagnostic;
 mod graph;
 mod import_map;
+mod jsr;
 mod lock;
 mod npm;
 mod plugin;
