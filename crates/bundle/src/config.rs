@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::diagnostic::{Diagnostic, shown};
 use crate::import_map::{ImportMap, is_path, normalized};
+use crate::jsr;
 use crate::lock::Lock;
 
 /// What is found between an entry's directory and the root. Loading is total: what is wrong is in `problems`.
@@ -71,7 +72,10 @@ impl NpmRef {
 
 impl std::fmt::Display for NpmRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "npm:{}", self.requirement())?;
+        match jsr::original(&self.name) {
+            Some(name) => write!(f, "jsr:{name}@{}", self.req.version_text())?,
+            None => write!(f, "npm:{}", self.requirement())?,
+        }
         if self.sub.is_empty() { Ok(()) } else { write!(f, "/{}", self.sub) }
     }
 }
@@ -217,6 +221,10 @@ impl Config {
         if address.starts_with("npm:") {
             return NpmRef::parse(address)
                 .map_or_else(|| Target::Unsupported(address.to_owned()), Target::Npm);
+        }
+        if address.starts_with("jsr:") {
+            let reference = jsr::as_npm(address).and_then(|address| NpmRef::parse(&address));
+            return reference.map_or_else(|| Target::Unsupported(address.to_owned()), Target::Npm);
         }
         if address.starts_with("data:") || address.starts_with('\0') || address.starts_with("rolldown:") {
             return Target::Inline;

@@ -26,6 +26,7 @@ mod diagnostic;
 mod dynamic;
 mod graph;
 mod import_map;
+mod jsr;
 mod lock;
 mod npm;
 mod plugin;

@@ -9,6 +9,7 @@ use deno_semver::{Version, VersionReq};
 use serde_json::{Map, Value};
 
 use crate::config::{NpmRef, split_bare};
+use crate::jsr;
 
 #[derive(Debug, Default)]
 pub(crate) struct Lock {
@@ -61,10 +62,11 @@ impl Lock {
             }
         }
         for (key, value) in object("specifiers") {
-            let (Some(req), Some(value)) = (key.strip_prefix("npm:"), value.as_str()) else { continue };
+            let (Some(key), Some(value)) = (as_npm(key), value.as_str()) else { continue };
+            let Some(req) = key.strip_prefix("npm:") else { continue };
             let (name, _) = name_and_rest(req);
             // Version 3 repeats the name in the value, with the scheme.
-            let id = match value.strip_prefix("npm:") {
+            let id = match as_npm(value).as_deref().and_then(|value| value.strip_prefix("npm:")) {
                 Some(id) => split_id(id).map(|(name, version)| format!("{name}@{version}")),
                 None => Some(format!("{name}@{}", without_peers(value))),
             };
@@ -72,7 +74,35 @@ impl Lock {
                 lock.roots.insert(req.to_owned(), id);
             }
         }
+        for (key, value) in object("jsr") {
+            let package = as_npm(&format!("jsr:{key}")).ok_or_else(|| format!("{key:?} names no package"))?;
+            lock.add_jsr(&package, value);
+        }
         Ok(lock)
+    }
+
+    /// The lock's integrity of a jsr package is of its list of files, not of the archive that npm's clients get: the
+    /// version is what it decides.
+    fn add_jsr(&mut self, id: &str, value: &Value) {
+        let Some((name, version)) = id.strip_prefix("npm:").and_then(split_id) else { return };
+        let wanted = value.get("dependencies").and_then(Value::as_array);
+        let dependencies = wanted.into_iter().flatten().filter_map(Value::as_str).filter_map(|text| {
+            let text = as_npm(text)?;
+            let req = text.strip_prefix("npm:")?;
+            let (name, version) = name_and_rest(req);
+            // Without a version, the lock has one of that name.
+            let of_name =
+                || self.roots.iter().find(|(root, _)| name_and_rest(root).0 == name).map(|(_, id)| id);
+            let target = if version.is_empty() { of_name() } else { self.roots.get(req) };
+            Some((name.to_owned(), target?.clone()))
+        });
+        let package = LockedPackage {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            dependencies: dependencies.collect(),
+            ..LockedPackage::default()
+        };
+        self.packages.insert(format!("{name}@{version}"), package);
     }
 
     /// The locked `name@version` for a requirement.
@@ -97,6 +127,11 @@ impl Lock {
             .filter(move |(_, package)| package.name == name)
             .filter_map(|(id, package)| Some((Version::parse_from_npm(&package.version).ok()?, id.as_str())))
     }
+}
+
+/// What `npm:` and `jsr:` specifiers are called among npm packages.
+fn as_npm(specifier: &str) -> Option<String> {
+    if specifier.starts_with("npm:") { Some(specifier.to_owned()) } else { jsr::as_npm(specifier) }
 }
 
 /// Version 3 writes an object, alias to id; later ones a list of `name`, `name@version` and `alias@npm:name@version`.
@@ -181,6 +216,27 @@ mod tests {
         );
         assert_eq!(lock.packages["@s/b@2.0.0"].tarball.as_deref(), Some("https://example.org/b.tgz"));
         assert_eq!(lock.versions("c").count(), 2);
+    }
+
+    #[test]
+    fn jsr_packages_are_among_the_others() {
+        let lock = Lock::parse(&serde_json::json!({
+            "version": "5",
+            "specifiers": {
+                "jsr:@std/path@1": "1.1.4", "jsr:@std/internal@^1.0.12": "1.0.12", "npm:a@1": "1.0.0"
+            },
+            "jsr": {
+                "@std/path@1.1.4": { "integrity": "00ff", "dependencies": ["jsr:@std/internal", "npm:a@1"] },
+                "@std/internal@1.0.12": { "integrity": "00ff" }
+            },
+            "npm": { "a@1.0.0": { "integrity": "sha512-A" } }
+        }))
+        .unwrap();
+        assert_eq!(lock.find(&wanted("@jsr/std__path", "1")), Some("@jsr/std__path@1.1.4"));
+        let path = &lock.packages["@jsr/std__path@1.1.4"];
+        assert_eq!(path.dependencies["@jsr/std__internal"], "@jsr/std__internal@1.0.12");
+        assert_eq!(path.dependencies["a"], "a@1.0.0");
+        assert_eq!(path.integrity, None, "it is not the archive's");
     }
 
     #[test]

@@ -169,8 +169,8 @@ pub(crate) fn unsupported(specifier: &str, address: &str) -> Diagnostic {
     };
     let (what, hint) = match address.split_once(':').map(|(scheme, _)| scheme) {
         Some("jsr") => (
-            "jsr packages cannot be imported yet",
-            "use the npm package of the same purpose, or copy the module beside the extension",
+            "this is not a valid jsr: specifier",
+            "write jsr:@scope/name@version or jsr:@scope/name@version/path",
         ),
         Some("http" | "https") => (
             "modules cannot be imported from a URL",

@@ -9,6 +9,8 @@
 //! `DIR`. The table counts by kind; exceptions are listed by name and cause; `--json` keeps every row, and `--compare`
 //! shows what changed since such a file was made.
 //!
+//! `marsh-census run` runs methods end to end against local stubs, by a plan; see [`run`].
+//!
 //! Describing is not running: a member of the surface that only a method uses shows here as a used capability, not as
 //! a failure.
 
@@ -16,6 +18,7 @@
 
 mod entry;
 mod report;
+mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,8 +41,15 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match parse(std::env::args().skip(1)).and_then(|options| run(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let mut arguments = std::env::args().skip(1).peekable();
+    let outcome = if arguments.next_if(|first| first == "run").is_some() {
+        parse_run(arguments).and_then(|options| run::run(&options))
+    } else {
+        parse(arguments).and_then(|options| take(&options)).map(|()| true)
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(message) => {
             eprintln!("error: {message}");
             ExitCode::FAILURE
@@ -66,9 +76,29 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
     Ok(options)
 }
 
+fn parse_run(mut arguments: impl Iterator<Item = String>) -> Result<run::Options, String> {
+    let mut options = run::Options::default();
+    let (mut checkout, mut plan, mut binary) = (None, None, None);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--plan" => plan = Some(PathBuf::from(value()?)),
+            "--match" => options.matching = Some(value()?),
+            "--marsh" => binary = Some(PathBuf::from(value()?)),
+            "--verbose" => options.loud = true,
+            flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
+            path => checkout = Some(PathBuf::from(path)),
+        }
+    }
+    options.checkout = checkout.ok_or("which checkout of the plan's repository?")?;
+    options.plan = plan.ok_or("which plan? --plan FILE")?;
+    options.marsh = marsh(binary.as_ref())?;
+    Ok(options)
+}
+
 /// The marsh binary that was built beside this one.
-fn marsh(options: &Options) -> Result<PathBuf, String> {
-    if let Some(path) = &options.marsh {
+fn marsh(given: Option<&PathBuf>) -> Result<PathBuf, String> {
+    if let Some(path) = given {
         return Ok(path.clone());
     }
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
@@ -76,8 +106,8 @@ fn marsh(options: &Options) -> Result<PathBuf, String> {
     if beside.is_file() { Ok(beside) } else { Err("build it first: cargo build --release -p marsh".into()) }
 }
 
-fn run(options: &Options) -> Result<(), String> {
-    let program = marsh(options)?;
+fn take(options: &Options) -> Result<(), String> {
+    let program = marsh(options.marsh.as_ref())?;
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut entries = entry::find(&options.dir, options.matching.as_deref());
     if let Some(limit) = options.limit {

@@ -104,6 +104,7 @@ pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<Stri
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     // Types that zod can say and JSON Schema cannot are described as `{}` and so pass here; zod has the last word.
+    let properties = &properties.iter().map(|(key, schema)| (key.clone(), as_input(schema))).collect();
     let schema = InputSchema { properties, required: Vec::new(), additional: true };
     let mut checked = literal;
     let given: Vec<String> = checked.keys().cloned().collect();
@@ -114,6 +115,33 @@ pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<Stri
         values.insert(key, value);
     }
     issues
+}
+
+/// A described schema says what comes out of zod, where what has a default is there and an unknown key is gone. What goes
+/// in may lack the one and have the other.
+fn as_input(schema: &Value) -> Value {
+    match schema {
+        Value::Array(items) => items.iter().map(as_input).collect(),
+        Value::Object(map) => {
+            let has_default = |name: &Value| {
+                let property = map.get("properties").and_then(|all| all.get(name.as_str()?));
+                property.is_some_and(|property| property.get("default").is_some())
+            };
+            let inner = |(key, value): (&String, &Value)| {
+                let value = match (key.as_str(), value) {
+                    ("additionalProperties", Value::Bool(false)) => return None,
+                    ("required", Value::Array(names)) => {
+                        names.iter().filter(|name| !has_default(name)).cloned().collect()
+                    }
+                    ("default" | "const" | "enum" | "examples", value) => value.clone(),
+                    (_, value) => as_input(value),
+                };
+                Some((key.clone(), value))
+            };
+            Value::Object(map.iter().filter_map(inner).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 fn check_expressions(stored: &Stored) -> Vec<Issue> {

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::names::Remembering;
 use super::{NpmError, Package, settings};
+use crate::jsr;
 
 const MAX_METADATA: u64 = 64 << 20;
 const MAX_TARBALL: u64 = 256 << 20;
@@ -255,6 +256,17 @@ fn authorization(config: &RegistryConfig) -> Option<String> {
 }
 
 fn registry_url(npmrc: &ResolvedNpmRc, name: &str, path: &str) -> Result<Url, NpmError> {
+    // Only the jsr registry has these packages: npm's default would answer "not found", or with a stranger's package.
+    if let Some(package) = jsr::original(name)
+        && !npmrc.scopes.contains_key(jsr::SCOPE)
+    {
+        let message =
+            format!("jsr:{package} cannot be fetched: npm's configuration names no registry of jsr packages");
+        return Err(NpmError::new("config_error", message).hint(
+            "add the line `@jsr:registry=<address of the jsr registry's npm form>` to .npmrc, or set \
+             `npm_config_@jsr:registry`",
+        ));
+    }
     let base = npmrc.get_registry_url(name);
     base.join(path)
         .map_err(|error| NpmError::new("config_error", format!("{base} is not a registry: {error}")))

@@ -28,12 +28,25 @@ fn npm_config(name: &str) -> Option<OsString> {
     Env.base_env_var_os(OsStr::new(&format!("NPM_CONFIG_{name}")))
 }
 
-/// The user's file and the project's, the latter winning.
+/// The user's file, the project's and the environment's scopes, the later winning.
 fn npmrc_text(project: &Path) -> String {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(PathBuf::from);
     let user = npm_config("USERCONFIG").map(PathBuf::from).or_else(|| home.map(|home| home.join(".npmrc")));
     let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
-    format!("{}\n{}", user.as_deref().map(read).unwrap_or_default(), read(&project.join(".npmrc")))
+    let files = [user.as_deref().map(read).unwrap_or_default(), read(&project.join(".npmrc"))];
+    format!("{}\n{}", files.join("\n"), scopes_of_the_environment())
+}
+
+/// `npm_config_@scope:registry` in the environment is the line `@scope:registry` of a file, and outranks them.
+fn scopes_of_the_environment() -> String {
+    std::env::vars_os()
+        .filter_map(|(name, value)| {
+            let name = name.to_str()?.to_lowercase();
+            let line = name.strip_prefix("npm_config_").filter(|name| name.starts_with('@'))?.to_owned();
+            let value = value.into_string().ok().filter(|value| !value.is_empty())?;
+            line.ends_with(":registry").then(|| format!("{line}={value}\n"))
+        })
+        .collect()
 }
 
 pub(super) fn npmrc(project: &Path) -> Result<ResolvedNpmRc, NpmError> {

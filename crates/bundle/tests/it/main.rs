@@ -7,6 +7,7 @@ mod bundle;
 mod declarations;
 mod diagnostics;
 mod graph;
+mod jsr;
 mod npm;
 mod registry;
 mod scratch;

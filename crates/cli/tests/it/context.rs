@@ -29,6 +29,9 @@ fn who_is_running() {
         seen.namespace = context.dataRepository.namespace;
         seen.other = (await context.definitionRepository.findByNameGlobal("m"))?.definition.name;
         seen.nobody = await context.definitionRepository.findByNameGlobal("nobody");
+        const { findById } = context.definitionRepository;
+        seen.self = (await findById(context.modelType, context.modelId)).name;
+        seen.strangers = [await findById("@me/other", context.modelId), await findById(context.modelType, "m")];
         "#,
     );
     assert_eq!(
@@ -43,6 +46,8 @@ fn who_is_running() {
             "namespace": "",
             "other": "m",
             "nobody": null,
+            "self": "m",
+            "strangers": [null, null],
         })
     );
 }

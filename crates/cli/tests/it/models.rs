@@ -479,3 +479,22 @@ fn repo_contains(repo: &marsh_testkit::Scratch, path: &str, needle: &str) -> boo
     let bytes = std::fs::read(repo.path(path)).unwrap();
     String::from_utf8_lossy(&bytes).contains(needle)
 }
+
+/// zod describes what comes out of a schema; a definition holds what goes in.
+#[test]
+fn inside_a_global_argument_defaults_may_be_left_out() {
+    let repo = repo_with(
+        r#"
+        globalArguments: z.object({ hosts: z.array(z.object({ name: z.string(), port: z.number().default(22) })) }),
+        methods: { run: { description: "d", arguments: z.object({}), execute: async () => ({ dataHandles: [] }) } },"#,
+    );
+    let create = |name: &str, hosts: &str| {
+        repo.marsh(&["model", "create", "@me/x", name, "--global-arg", &format!("hosts:json={hosts}")])
+    };
+    create("short", r#"[{ "name": "a" }]"#).ok();
+    create("loose", r#"[{ "name": "a", "later": true }]"#).ok();
+    let refused = create("nameless", r#"[{ "port": 1 }]"#).snapshot();
+    assert!(refused.contains(r#"`hosts.0`: "name" is a required property"#), "{refused}");
+    let refused = create("wrong", r#"[{ "name": "a", "port": "x" }]"#).snapshot();
+    assert!(refused.contains("`hosts.0.port`"), "{refused}");
+}

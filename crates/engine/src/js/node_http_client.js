@@ -93,6 +93,19 @@ export class IncomingMessage extends Readable {
   }
 }
 
+/**
+ * The proxy of an agent that connects through one, as `http-proxy-agent` and `https-proxy-agent` keep it: fetch tunnels
+ * through it by itself.
+ */
+function proxyOf(agent) {
+  const proxy = agent?.proxy;
+  if (!(proxy instanceof lazy("marsh:url").URL) || !/^https?:$/.test(proxy.protocol)) return undefined;
+  const url = new URL(proxy);
+  const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+  url.username = url.password = "";
+  return { url: url.href, basicAuth: username || password ? { username, password } : undefined };
+}
+
 /** The cause is what node would have thrown. */
 function errorOf(error, host) {
   const code = error?.cause?.code ?? error?.code;
@@ -130,7 +143,8 @@ export class ClientRequest extends Writable {
     super({ autoDestroy: false });
     const [options, callback] = optionsOf(protocol, input, given, done);
     if (options.socketPath) throw unsupported("http.request with socketPath");
-    if (options.createConnection || typeof options.agent?.connect === "function" || typeof options.agent?.callback === "function") {
+    const own = typeof options.agent?.connect === "function" || typeof options.agent?.callback === "function";
+    if (options.createConnection || (own && !proxyOf(options.agent))) {
       throw unsupported("an http.Agent that makes its own connections");
     }
     this.#options = options;
@@ -229,8 +243,9 @@ export class ClientRequest extends Writable {
     const { ca, cert, key, rejectUnauthorized } = { ...this.agent?.options, ...this.#options };
     const text = (pem) => (pem === undefined ? undefined : Buffer.from(pem).toString());
     let client;
-    if (ca || cert || rejectUnauthorized === false) {
-      client = new HttpClient({ caCerts: ca ? [ca].flat().map(text) : [], cert: text(cert), key: text(key), insecure: rejectUnauthorized === false });
+    const proxy = proxyOf(this.agent);
+    if (ca || cert || proxy || rejectUnauthorized === false) {
+      client = new HttpClient({ proxy, caCerts: ca ? [ca].flat().map(text) : [], cert: text(cert), key: text(key), insecure: rejectUnauthorized === false });
     }
     const port = this.#options.port ? `:${this.#options.port}` : "";
     const host = this.host.includes(":") && !this.host.startsWith("[") ? `[${this.host}]` : this.host;

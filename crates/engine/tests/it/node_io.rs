@@ -313,3 +313,29 @@ fn small_ones() {
         ])
     );
 }
+
+/// Packages reach a proxy by an agent that keeps its address in `proxy` and would tunnel by itself.
+#[test]
+fn an_agent_that_stands_for_a_proxy() {
+    let proxy = server::http(|request, out| {
+        let said = format!("{} {} {}", request.method, request.path, request.header("proxy-authorization"));
+        reply(out, "200 OK", "", said.as_bytes());
+    });
+    let value = with(
+        "import http, { Agent } from 'node:http'; import { text } from 'node:stream/consumers';",
+        &format!(
+            "class ProxyAgent extends Agent {{ constructor(url) {{ super(); this.proxy = new URL(url); }} connect() {{ throw new Error('unused'); }} }}
+             const url = {proxy:?}; const ask = (agent) => new Promise((resolve, reject) => {{ http.get('http://far.invalid/a?b', {{ agent }}, (r) => resolve(text(r))).on('error', reject); }});
+             seen.push(await ask(new ProxyAgent(url)), await ask(new ProxyAgent(url.replace('//', '//u:p@'))));
+             try {{ await ask({{ connect() {{}} }}) }} catch (error) {{ seen.push(error.message) }}"
+        ),
+    );
+    assert_eq!(
+        value,
+        json!([
+            "GET http://far.invalid/a?b ",
+            "GET http://far.invalid/a?b Basic dTpw",
+            "an http.Agent that makes its own connections is not available in marsh's engine"
+        ])
+    );
+}

@@ -101,6 +101,8 @@ const baseContext = (run, call) => {
     },
     definitionRepository: {
       findByNameGlobal: (name) => call.request("context/definition/findByName", { name }),
+      // As it is stored, with its expressions.
+      findById: (type, id) => call.request("context/definition/findById", { type: String(type), id }),
     },
     repoDir: run.repoDir,
     unresolvedMethodArgs: run.unresolvedMethodArgs,

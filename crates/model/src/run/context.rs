@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, RunPending, Tags};
 use marsh_extension::OutputDescription;
 use marsh_host::{CallbackError, Callbacks};
-use marsh_types::{CalVer, Explain as _};
+use marsh_types::{CalVer, Explain as _, TypeName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -320,6 +320,19 @@ impl<'a> RunContext<'a> {
                 match self.models.definitions.find(name) {
                     Ok(found) => Ok(json!({ "definition": found.definition, "type": found.type_name })),
                     Err(ModelError::ModelNotFound { .. }) => Ok(Value::Null),
+                    Err(error) => Err(CallbackError::new(error.code(), error.to_string())),
+                }
+            }
+            "definition/findById" => {
+                let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
+                let wanted = TypeName::parse(text("type")).ok();
+                match self.models.definitions.find(text("id")) {
+                    Ok(found)
+                        if found.definition.id == text("id") && wanted.as_ref() == Some(&found.type_name) =>
+                    {
+                        Ok(json!(found.definition))
+                    }
+                    Ok(_) | Err(ModelError::ModelNotFound { .. }) => Ok(Value::Null),
                     Err(error) => Err(CallbackError::new(error.code(), error.to_string())),
                 }
             }
