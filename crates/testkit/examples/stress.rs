@@ -8,6 +8,12 @@
 //! `--kills 40` kills about forty of a hundred processes at random moments. `--binary` names another marsh than the one
 //! of the same profile. Prints one line a run, violations in full, and exits 1 when there was one.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a driver prints what it finds, and a harness that cannot start has failed"
+)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
