@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::repo;
+use crate::support::{OUTPUTS, method, model, repo};
 
 #[test]
 fn collectives_are_trusted_and_no_longer_trusted() {
@@ -37,4 +37,36 @@ fn of_many_changes_at_once_none_is_lost() {
         listed["explicit"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
     trusted.sort_unstable();
     assert_eq!(trusted, ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "swamp"]);
+}
+
+#[test]
+fn a_type_of_a_trusted_collective_is_installed_when_it_is_asked_for() {
+    let publisher = repo();
+    let body = "await context.writeResource('out', 'from', { word: 'hello' });";
+    let source = model("@acme/hello", &format!("{OUTPUTS} {}", method("run", body)));
+    publisher.write("extensions/models/hello.ts", source);
+    publisher.write(
+        "manifest.yaml",
+        "manifestVersion: 1\nname: \"@acme/hello\"\nversion: 2026.01.01.1\nmodels: [hello.ts]\n",
+    );
+    publisher.marsh(&["registry", "init", "registry"]).ok();
+    publisher.marsh(&["extension", "push", "manifest.yaml", "-y", "--registry", "registry"]).ok();
+    let user = repo();
+    let marker = format!("{}registry: {}\n", user.read(".swamp.yaml"), publisher.path("registry").display());
+    user.write(".swamp.yaml", &marker);
+    let run = ["--json", "model", "method", "run", "@acme/hello", "run", "hi"];
+    assert_eq!(user.marsh(&run).code, Some(1), "nobody trusts acme yet");
+    user.write(".swamp.yaml", format!("{marker}trustedCollectives: [acme]\n"));
+    let heard = || {
+        let run = user.marsh(&run).ok();
+        (run.json()["dataArtifacts"][0]["attributes"]["word"].clone(), run.stderr)
+    };
+    let (word, told) = heard();
+    assert_eq!(word, "hello");
+    assert!(told.contains("installed @acme/hello 2026.01.01.1"), "{told}");
+    // A clone has the lockfile and nothing else: what it pins is restored.
+    user.remove(".swamp/marsh");
+    let (word, told) = heard();
+    assert_eq!(word, "hello");
+    assert!(told.contains("restored @acme/hello 2026.01.01.1"), "{told}");
 }
