@@ -208,6 +208,9 @@ fn help() {
       model        Models: definitions, types, methods, runs
       data         Results that methods wrote
       workflow     Workflows
+      extension    Extensions: install, remove, update, publish
+      registry     Registries of your own: a directory, or a server over one
+      doctor       Look for what is wrong
       version      Print the version
       completions  Print a completion script for a shell
 
@@ -345,7 +348,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, data, workflow, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, data, workflow, extension, registry, doctor, version, completions]"
       }
     }
     ----- stderr -----
