@@ -49,7 +49,9 @@ pub(super) fn closure(
         }));
     }
     for id in unverifiable {
-        resolver.add_integrity(&id)?;
+        resolver
+            .add_integrity(&id)
+            .map_err(|error| NpmError { root: resolver.closure.root_of(&id), ..error })?;
     }
     resolver.resolve(&open)?;
     store.record(&key, &resolver.closure)?;

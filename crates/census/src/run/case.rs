@@ -143,7 +143,10 @@ fn check(case: &Case, document: &Value) -> Result<Passed, String> {
             .unwrap_or_default()
             .to_owned(),
         ms: document["duration"].as_u64().unwrap_or(0),
-        summary: format!("{} written, {} checked", artifacts.len(), specs.join(", ")),
+        summary: match specs.as_slice() {
+            [] => format!("{} written, what it did was checked", artifacts.len()),
+            specs => format!("{} written, {} checked", artifacts.len(), specs.join(", ")),
+        },
     })
 }
 
