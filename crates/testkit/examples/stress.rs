@@ -5,14 +5,11 @@
 //! cargo run --release -p marsh-testkit --example stress -- --rounds 50 --processes 50 --runs 50
 //! ```
 //!
-//! `--kills 40` kills about forty of a hundred processes at random moments. `--binary` names another marsh than the one
+//! `--kills 60 --least-killed 2000` dooms sixty of a hundred processes to be killed at random moments, and goes on until
+//! two thousand have been. `--binary` names another marsh than the one
 //! of the same profile. Prints one line a run, violations in full, and exits 1 when there was one.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::expect_used,
-    reason = "a driver prints what it finds, and a harness that cannot start has failed"
-)]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a program for people who test")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +17,8 @@ use std::process::ExitCode;
 use marsh_testkit::Stress;
 
 fn main() -> ExitCode {
-    let mut stress = Stress { binary: sibling(), rounds: 50, processes: 50, seed: 1, kills: 0 };
+    let mut stress =
+        Stress { binary: sibling(), rounds: 50, processes: 50, seed: 1, kills: 0, least_killed: 0 };
     let (mut runs, mut killed, mut violations) = (1, 0, 0);
     let mut arguments = std::env::args().skip(1);
     while let Some(flag) = arguments.next() {
@@ -32,8 +30,11 @@ fn main() -> ExitCode {
             "--runs" => runs = number(),
             "--seed" => stress.seed = number(),
             "--kills" => stress.kills = number(),
+            "--least-killed" => stress.least_killed = usize::try_from(number()).unwrap_or(usize::MAX),
             "--binary" => stress.binary = PathBuf::from(&value),
-            _ => panic!("unknown: {flag}; there are --rounds --processes --runs --seed --kills --binary"),
+            _ => panic!(
+                "unknown: {flag}; there are --rounds --processes --runs --seed --kills --least-killed --binary"
+            ),
         }
     }
     for run in 1..=runs {

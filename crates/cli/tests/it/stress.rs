@@ -4,14 +4,14 @@ use marsh_testkit::Stress;
 
 use crate::support::BINARY;
 
-fn stress(rounds: usize, kills: u64) -> Stress {
-    Stress { binary: BINARY.into(), rounds, processes: 50, seed: 20_260_101, kills }
+fn stress(rounds: usize) -> Stress {
+    Stress { binary: BINARY.into(), rounds, processes: 50, seed: 20_260_101, kills: 0, least_killed: 0 }
 }
 
 /// Defects 1, 2, 8 and 13: no interleaving of commands shows anything but a whole state.
 #[test]
 fn defect_01_fifty_processes_at_once_leave_and_show_only_whole_states() {
-    let report = stress(10, 0).run();
+    let report = stress(10).run();
     println!("{report}");
     assert!(report.violations.is_empty(), "{report}");
     assert_eq!(report.processes, 500);
@@ -22,7 +22,7 @@ fn defect_01_fifty_processes_at_once_leave_and_show_only_whole_states() {
 
 #[test]
 fn defect_13_processes_killed_at_any_moment_leave_a_state_that_the_next_command_can_use() {
-    let report = stress(14, 60).run();
+    let report = Stress { kills: 80, least_killed: 200, ..stress(6) }.run();
     println!("{report}");
     assert!(report.violations.is_empty(), "{report}");
     assert!(report.killed >= 200, "{report}");

@@ -32,8 +32,10 @@ pub struct Stress {
     /// Processes of a round.
     pub processes: usize,
     pub seed: u64,
-    /// Kill about this many of a hundred processes.
+    /// Doom this many of a hundred processes to be killed; those that end before their moment live.
     pub kills: u64,
+    /// Go on after the last round until so many have been killed.
+    pub least_killed: usize,
 }
 
 /// What was seen.
@@ -247,8 +249,11 @@ impl Stress {
                 }
             });
             let mut random = Random(self.seed);
-            for round in 0..self.rounds {
-                self.round(round, &mut random, &watch, &mut report);
+            let mut pace = Duration::from_secs(2);
+            let mut round = 0;
+            while round < self.rounds || report.killed < self.least_killed && round < self.rounds * 10 {
+                pace = self.round(round, pace, &mut random, &watch, &mut report);
+                round += 1;
             }
             watch.over.store(true, Ordering::Relaxed);
         });
@@ -263,7 +268,15 @@ impl Stress {
         report
     }
 
-    fn round(&self, round: usize, random: &mut Random, watch: &Watch<'_>, report: &mut Report) {
+    /// `pace`: how long the round before took, in which the moments of deaths are drawn. Returns how long this one took.
+    fn round(
+        &self,
+        round: usize,
+        pace: Duration,
+        random: &mut Random,
+        watch: &Watch<'_>,
+        report: &mut Report,
+    ) -> Duration {
         let mut running: Vec<(Operation, Running)> = Vec::with_capacity(self.processes);
         let mut doomed: Vec<(Duration, usize)> = Vec::new();
         let start = Instant::now();
@@ -271,10 +284,8 @@ impl Stress {
             let operation = Operation::drawn(random);
             let arguments = [&["--json", "extension"], operation.arguments()].concat();
             if random.below(100) < self.kills {
-                doomed.push((
-                    Duration::from_millis(random.below(u64::try_from(self.processes).unwrap_or(50) * 40)),
-                    index,
-                ));
+                let share = u32::try_from(random.below(1000)).unwrap_or(0);
+                doomed.push((pace * share / 1000, index));
             }
             running.push((operation, watch.scratch.spawn(&arguments)));
         }
@@ -293,6 +304,7 @@ impl Stress {
             *report.endings.entry(format!("{}: {ending}", operation.arguments().join(" "))).or_default() += 1;
             watch.found(wrong.map(|wrong| format!("round {round}: {wrong}")));
         }
+        let took = start.elapsed();
         // Nobody works now. After kills the next command, whichever, makes good what was left.
         if self.kills > 0 {
             let run = watch.scratch.marsh(&["--json", "extension", "pull", "@stress/c"]);
@@ -308,6 +320,7 @@ impl Stress {
                 check_rest(&watch.places).into_iter().map(|wrong| format!("after round {round}: {wrong}")),
             );
         }
+        took
     }
 }
 
