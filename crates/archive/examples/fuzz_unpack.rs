@@ -1,6 +1,8 @@
 //! Unpacks archives that were damaged at random, for as many seconds as the first argument says: no panic, nothing outside
 //! of the directory, no more than the limits allow. `cargo run --release -p marsh-archive --example fuzz_unpack -- 600 [SEED]`
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program, and this is what it says")]
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

@@ -188,7 +188,7 @@ pub fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("checksum of a header", bad_sum, corrupt),
         ("size is no number", no_number, corrupt),
         ("size too large", good().raw(b'0', b"extension/a", b"", 900_000, b"content").end(), corrupt),
-        ("size beyond all", good().raw(b'0', b"extension/a", b"", 0o7_777_777_7777, b"content").end(), large),
+        ("size beyond all", good().raw(b'0', b"extension/a", b"", 0o77_777_777_777, b"content").end(), large),
         ("size too small", good().raw(b'0', b"extension/a", b"", 1, &[b'x'; 600]).end(), corrupt),
         ("two sizes", good().pax("size", "1").file("extension/a").end(), corrupt),
         ("size of a directory", good().entry(b'5', "extension/a/", &[0; 512]).end(), corrupt),
