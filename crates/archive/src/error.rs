@@ -71,3 +71,11 @@ impl Explain for ArchiveError {
         }
     }
 }
+
+pub(crate) fn corrupt(error: std::io::Error) -> ArchiveError {
+    damaged(&error.to_string())
+}
+
+pub(crate) fn damaged(reason: &str) -> ArchiveError {
+    ArchiveError::Corrupt { reason: reason.to_owned() }
+}

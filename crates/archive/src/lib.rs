@@ -6,10 +6,14 @@
 //!   by code, never passed over.
 //! * Limits hold while bytes arrive: a bomb fills neither memory nor disk.
 //! * What was refused leaves nothing but the private directory that the caller gave, which is the caller's to remove.
-//! * Packing is deterministic: the same files make the same bytes.
+//! * Packing is deterministic: the same files make the same bytes, whatever order they come in.
+//!
+//! Held by `tests/roundtrip.rs`, `tests/hostile.rs` and `tests/property.rs`; `examples/fuzz_unpack.rs` looks for more.
 
 mod digest;
 mod error;
+mod extended;
+mod names;
 mod pack;
 pub mod rules;
 mod unpack;

@@ -1,7 +1,7 @@
 //! Packing: sorted, without times and owners, so that the same files make the same bytes.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use flate2::{Compression, GzBuilder};
@@ -9,6 +9,8 @@ use marsh_types::{Digest, DigestWriter, RelPath};
 
 use crate::TOP;
 use crate::error::ArchiveError;
+use crate::names::{self, Seen};
+use crate::unpack::Limits;
 
 /// Where an entry's content comes from.
 #[derive(Debug, Clone)]
@@ -48,22 +50,31 @@ const DIRECTORIES: [&str; 13] = [
     "files",
 ];
 
-/// Writes the archive of these files.
+/// Writes the archive of these files, in any order. What [`unpack`](crate::unpack()) would refuse by its name is refused
+/// here, and what it passes over is left out.
 pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveError> {
+    let limits = Limits::default();
+    let mut seen = Seen::new(limits.entries);
     let mut nodes: BTreeMap<String, Option<PackEntry>> = BTreeMap::new();
     nodes.insert(format!("{TOP}/"), None);
     for directory in DIRECTORIES {
         nodes.insert(format!("{TOP}/{directory}/"), None);
+        if let Some(path) = names::inside(format!("{TOP}/{directory}").as_bytes(), limits.depth)? {
+            seen.add(&path, true)?;
+        }
     }
     for entry in entries {
+        if names::is_passed_over(&entry.path) {
+            continue;
+        }
+        let path = format!("{TOP}/{}", entry.path);
+        names::inside(path.as_bytes(), limits.depth)?;
+        seen.add(&entry.path, false)?;
         let segments: Vec<&str> = entry.path.segments().collect();
         for depth in 1..segments.len() {
             nodes.insert(format!("{TOP}/{}/", segments[..depth].join("/")), None);
         }
-        let path = format!("{TOP}/{}", entry.path);
-        if nodes.insert(path.clone(), Some(entry)).is_some() {
-            return Err(ArchiveError::Duplicate { path });
-        }
+        nodes.insert(path, Some(entry));
     }
     let counted = Counted { out, digest: DigestWriter::new(), bytes: 0 };
     let gzip = GzBuilder::new().mtime(0).write(counted, Compression::default());
@@ -91,12 +102,39 @@ pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveE
             }
         };
         header.set_size(content.len() as u64);
-        tar.append_data(&mut header, &path, content.as_slice()).map_err(ArchiveError::Write)?;
+        if header.set_path(&path).is_err() {
+            // Too long for its field: a PAX header says it, and the field holds what fits.
+            append_long_name(&mut tar, &path).map_err(ArchiveError::Write)?;
+            let cut = path.floor_char_boundary(path.len().min(100));
+            header.as_old_mut().name[..cut].copy_from_slice(&path.as_bytes()[..cut]);
+        }
+        header.set_cksum();
+        tar.append(&header, content.as_slice()).map_err(ArchiveError::Write)?;
     }
     let gzip = tar.into_inner().map_err(ArchiveError::Write)?;
     let mut counted = gzip.finish().map_err(ArchiveError::Write)?;
     counted.out.flush().map_err(ArchiveError::Write)?;
     Ok(Packed { sha256: counted.digest.finish(), bytes: counted.bytes })
+}
+
+fn append_long_name<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> std::io::Result<()> {
+    let rest = format!(" path={path}\n");
+    // The length counts its own digits.
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    let record = format!("{length}{rest}");
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::XHeader);
+    header.set_path("PaxHeader")?;
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(record.len() as u64);
+    header.set_cksum();
+    tar.append(&header, record.as_bytes())
 }
 
 struct Counted<W> {
@@ -116,11 +154,4 @@ impl<W: Write> Write for Counted<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.out.flush()
     }
-}
-
-/// Reads all of a source within a limit.
-pub(crate) fn read_limited(reader: &mut impl Read, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    reader.take(limit + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= limit).then_some(bytes))
 }

@@ -1,6 +1,6 @@
 //! Unpacking within limits.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use marsh_fs::{Durability, NewFile};
 use marsh_types::{Digest, DigestWriter, Manifest, RelPath};
 use tar::EntryType;
 
-use crate::TOP;
 use crate::digest::files_checksum;
-use crate::error::ArchiveError;
-use crate::pack::read_limited;
+use crate::error::{ArchiveError, corrupt, damaged};
+use crate::extended::{Extended, read_limited};
+use crate::names::{self, Seen};
 
 /// What an archive may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,110 +168,130 @@ fn walk(archive: impl Read, limits: &Limits, visit: &mut Visit<'_>) -> Result<u6
     // Headers and padding count too, so that an archive of nothing but headers ends.
     let ceiling = limits.unpacked_bytes.saturating_add(limits.entries.saturating_mul(4096));
     let mut tar = tar::Archive::new(Capped { inner: gzip, left: ceiling, over: false });
-    let mut seen = Seen::default();
-    let (mut total, mut count) = (0_u64, 0_u64);
-    let failed = {
-        let mut outcome = Ok(());
-        match tar.entries() {
-            Ok(entries) => {
-                for entry in entries {
-                    count += 1;
-                    outcome = match entry {
-                        _ if count > limits.entries => {
-                            Err(ArchiveError::TooManyEntries { limit: limits.entries })
-                        }
-                        Ok(entry) => one(entry, limits, &mut seen, &mut total, visit),
-                        Err(error) => Err(corrupt(error)),
-                    };
-                    if outcome.is_err() {
-                        break;
-                    }
-                }
-            }
-            Err(error) => outcome = Err(corrupt(error)),
-        }
-        outcome
-    };
+    let mut seen = Seen::new(limits.entries);
+    let mut total = 0;
+    let outcome = members(&mut tar, limits, &mut seen, &mut total, visit);
     let mut capped = tar.into_inner();
-    if let Err(error) = failed {
+    let outcome = outcome.and_then(|()| finish(&mut capped));
+    let unpacked_over = capped.over;
+    let mut rest = capped.inner.into_inner();
+    let outcome = outcome.and_then(|()| match rest.fill_buf().map_err(corrupt)? {
+        [] => Ok(()),
+        _ => Err(damaged("there is something after the end of the archive")),
+    });
+    if let Err(error) = outcome {
         // A limit that stopped the stream shows as an early end; it is the cause.
-        if capped.inner.get_ref().get_ref().over {
+        if rest.get_ref().over {
             return Err(ArchiveError::TooLarge { what: "the archive".into(), limit: limits.archive_bytes });
         }
-        return Err(if capped.over { ArchiveError::Bomb { limit: limits.unpacked_bytes } } else { error });
+        return Err(if unpacked_over { ArchiveError::Bomb { limit: limits.unpacked_bytes } } else { error });
     }
-    // What follows the end of the tar must be padding, within the same limits, and the gzip stream must end well.
-    drain(&mut capped, limits)?;
-    let mut rest = capped.inner.into_inner();
-    if !rest.fill_buf().map_err(corrupt)?.is_empty() {
-        return Err(ArchiveError::Corrupt {
-            reason: "there is something after the end of the archive".into(),
-        });
+    if !seen.has_file(MANIFEST) {
+        return Err(ArchiveError::NoManifest);
     }
-    seen.check()?;
     Ok(total)
 }
 
-fn drain(
-    capped: &mut Capped<GzDecoder<BufReader<Capped<impl Read>>>>,
-    limits: &Limits,
-) -> Result<(), ArchiveError> {
-    let mut buffer = [0; 8192];
-    loop {
-        let count = match capped.read(&mut buffer) {
-            Ok(count) => count,
-            Err(_) if capped.over => return Err(ArchiveError::Bomb { limit: limits.unpacked_bytes }),
-            Err(error) => return Err(corrupt(error)),
-        };
-        if count == 0 {
-            return Ok(());
-        }
-        if buffer[..count].iter().any(|byte| *byte != 0) {
-            return Err(ArchiveError::Corrupt { reason: "there is something after the last entry".into() });
-        }
-    }
-}
-
-fn one<R: Read>(
-    mut entry: tar::Entry<'_, R>,
+/// The members are read raw: the tar crate would hold extended headers of any size in memory.
+fn members<R: Read>(
+    tar: &mut tar::Archive<R>,
     limits: &Limits,
     seen: &mut Seen,
     total: &mut u64,
     visit: &mut Visit<'_>,
 ) -> Result<(), ArchiveError> {
-    let raw = entry.path_bytes().into_owned();
-    let shown: String = String::from_utf8_lossy(&raw).chars().take(200).collect();
-    let kind = entry.header().entry_type();
-    if matches!(kind, EntryType::XGlobalHeader) {
-        return Ok(());
+    let mut extended = Extended::default();
+    let mut count = 0;
+    for entry in tar.entries().map_err(corrupt)?.raw(true) {
+        let mut entry = entry.map_err(corrupt)?;
+        count += 1;
+        if count > limits.entries {
+            return Err(ArchiveError::TooManyEntries { limit: limits.entries });
+        }
+        if extended.take_in(&mut entry)? {
+            continue;
+        }
+        one(entry, &std::mem::take(&mut extended), limits, seen, total, visit)?;
     }
-    let link = || {
-        let target = entry.link_name_bytes().map(|name| String::from_utf8_lossy(&name).into_owned());
-        ArchiveError::Link { path: shown.clone(), target: target.unwrap_or_default() }
-    };
+    if extended.is_pending() {
+        return Err(damaged("it ends after the header of an entry that never comes"));
+    }
+    Ok(())
+}
+
+/// The end mark is two blocks of zeros, of which the first is read already; only padding may follow. Without it an archive
+/// that lost its last files would look whole.
+fn finish(tar: &mut impl Read) -> Result<(), ArchiveError> {
+    let mut buffer = [0; 8192];
+    let mut zeros = 0;
+    loop {
+        match tar.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) if buffer[..count].iter().all(|byte| *byte == 0) => zeros += count,
+            Ok(_) => return Err(damaged("there is something after the last entry")),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(corrupt(error)),
+        }
+    }
+    if zeros < 512 {
+        return Err(damaged("it ends without the end mark; the last part is missing"));
+    }
+    Ok(())
+}
+
+fn one<R: Read>(
+    mut entry: tar::Entry<'_, R>,
+    extended: &Extended,
+    limits: &Limits,
+    seen: &mut Seen,
+    total: &mut u64,
+    visit: &mut Visit<'_>,
+) -> Result<(), ArchiveError> {
+    let raw = extended.path(entry.header());
+    let shown = names::shown(&raw);
+    let bad = |reason: &str| ArchiveError::BadName { path: shown.clone(), reason: reason.to_owned() };
     let device = |what| ArchiveError::Device { path: shown.clone(), what };
+    let kind = entry.header().entry_type();
     match kind {
         EntryType::Regular | EntryType::Continuous | EntryType::Directory => {}
-        EntryType::Link | EntryType::Symlink => return Err(link()),
+        EntryType::Link | EntryType::Symlink => {
+            let target = entry.header().link_name_bytes().map(|name| names::shown(&name));
+            return Err(ArchiveError::Link { path: shown, target: target.unwrap_or_default() });
+        }
         EntryType::Char => return Err(device("character device")),
         EntryType::Block => return Err(device("block device")),
         EntryType::Fifo => return Err(device("pipe")),
         EntryType::GNUSparse => return Err(device("sparse file")),
         _ => return Err(device("special entry")),
     }
+    if extended.is_sparse() {
+        return Err(device("sparse file"));
+    }
+    let size = entry.size();
+    // Readers that believe one and readers that believe the other would see two different archives.
+    if extended.size().is_some_and(|other| other != size) {
+        return Err(damaged(&format!("{shown:?} has two sizes")));
+    }
     let is_dir = kind == EntryType::Directory;
-    let Some(path) = inside(&raw, &shown, limits)? else {
+    if !is_dir && raw.ends_with(b"/") {
+        return Err(bad("it is a file, and its name ends like a directory's"));
+    }
+    if is_dir && size != 0 {
+        return Err(damaged(&format!("the directory {shown:?} has content")));
+    }
+    if extended.hides_bytes(entry.header()) {
+        return Err(bad("it goes on after a NUL"));
+    }
+    let Some(path) = names::inside(&raw, limits.depth)? else {
         return if is_dir { Ok(()) } else { Err(ArchiveError::OutsideTop { path: shown }) };
     };
-    // What file managers of one system leave in archives.
-    if path.segments().any(|segment| segment.starts_with("._") || segment == "PaxHeader") {
+    if names::is_passed_over(&path) {
         return Ok(());
     }
     seen.add(&path, is_dir)?;
     if is_dir {
         return Ok(());
     }
-    let size = entry.size();
     if size > limits.file_bytes {
         return Err(ArchiveError::TooLarge { what: path.to_string(), limit: limits.file_bytes });
     }
@@ -284,97 +304,9 @@ fn one<R: Read>(
     // Whoever looks does not have to read; an entry that ends early is damage all the same.
     io::copy(&mut counted, &mut io::sink()).map_err(corrupt)?;
     if counted.read != size {
-        return Err(ArchiveError::Corrupt { reason: format!("{path} ends early") });
+        return Err(damaged(&format!("{path} ends early")));
     }
     Ok(())
-}
-
-/// The path below `extension/`; `None` for the top itself.
-fn inside(raw: &[u8], shown: &str, limits: &Limits) -> Result<Option<RelPath>, ArchiveError> {
-    let bad = |reason: &str| ArchiveError::BadName { path: shown.to_owned(), reason: reason.to_owned() };
-    let text = std::str::from_utf8(raw).map_err(|_| bad("it is not UTF-8"))?;
-    if text.starts_with('/') {
-        return Err(ArchiveError::AbsolutePath { path: shown.to_owned() });
-    }
-    if text.split(['/', '\\']).any(|segment| segment == "..") {
-        return Err(ArchiveError::Traversal { path: shown.to_owned() });
-    }
-    let full = RelPath::parse(text).map_err(|error| bad(error.reason))?;
-    if full.segments().count() > limits.depth {
-        return Err(bad("it lies too deep"));
-    }
-    if let Some(segment) = full.segments().find(|segment| is_reserved(segment)) {
-        return Err(bad(&format!("`{segment}` is no file name on every system")));
-    }
-    let mut segments = full.segments();
-    if segments.next() != Some(TOP) {
-        return Err(ArchiveError::OutsideTop { path: shown.to_owned() });
-    }
-    let rest: Vec<&str> = segments.collect();
-    if rest.is_empty() {
-        return Ok(None);
-    }
-    RelPath::parse(&rest.join("/")).map(Some).map_err(|error| bad(error.reason))
-}
-
-/// Names that some system reserves or changes.
-fn is_reserved(segment: &str) -> bool {
-    if segment.ends_with('.')
-        || segment.ends_with(' ')
-        || segment.contains([':', '*', '?', '"', '<', '>', '|'])
-    {
-        return true;
-    }
-    let stem = segment.split('.').next().unwrap_or_default().to_ascii_uppercase();
-    let numbered = |prefix: &str| {
-        stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
-    };
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
-}
-
-/// Every path so far, in the form in which file systems that ignore case see it.
-#[derive(Default)]
-struct Seen {
-    /// The path as written, and whether it is a directory.
-    paths: BTreeMap<String, (String, bool)>,
-}
-
-impl Seen {
-    fn add(&mut self, path: &RelPath, is_dir: bool) -> Result<(), ArchiveError> {
-        let segments: Vec<&str> = path.segments().collect();
-        for depth in 1..segments.len() {
-            self.insert(&segments[..depth].join("/"), true, true)?;
-        }
-        self.insert(path.as_str(), is_dir, false)
-    }
-
-    fn insert(&mut self, path: &str, is_dir: bool, implied: bool) -> Result<(), ArchiveError> {
-        match self.paths.get(&path.to_lowercase()) {
-            Some((known, _)) if known != path => {
-                Err(ArchiveError::CaseCollision { path: path.to_owned(), other: known.clone() })
-            }
-            Some((_, known_dir)) if *known_dir != is_dir => {
-                Err(ArchiveError::FileAndDirectory { path: path.to_owned() })
-            }
-            Some(_) if !is_dir && !implied => Err(ArchiveError::Duplicate { path: path.to_owned() }),
-            Some(_) => Ok(()),
-            None => {
-                self.paths.insert(path.to_lowercase(), (path.to_owned(), is_dir));
-                Ok(())
-            }
-        }
-    }
-
-    fn check(&self) -> Result<(), ArchiveError> {
-        if self.paths.get(MANIFEST).is_some_and(|(path, is_dir)| path == MANIFEST && !is_dir) {
-            return Ok(());
-        }
-        Err(ArchiveError::NoManifest)
-    }
-}
-
-fn corrupt(error: io::Error) -> ArchiveError {
-    ArchiveError::Corrupt { reason: error.to_string() }
 }
 
 struct CountedRead<R> {

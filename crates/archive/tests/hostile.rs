@@ -1,0 +1,172 @@
+//! Hostile archives: each is refused with its code, and nothing around the directory changes.
+
+use std::io::Read;
+
+use flate2::{Compress, Compression, FlushCompress};
+use marsh_archive::{ArchiveError, Limits, read_manifest};
+use marsh_types::Explain;
+
+mod support;
+
+use support::{Sandbox, Tar, good, gzip, hostile};
+
+fn code<T>(outcome: &Result<T, ArchiveError>) -> &'static str {
+    outcome.as_ref().err().map_or("unpacked", ArchiveError::code)
+}
+
+#[test]
+fn every_hostile_archive_is_refused_by_its_code() {
+    let sandbox = Sandbox::new().unwrap();
+    let mut wrong = Vec::new();
+    for (what, raw, expected) in hostile() {
+        let archive = gzip(&raw);
+        let got = sandbox.unpack(&archive, &Limits::default()).unwrap();
+        let read = read_manifest(archive.as_slice(), &Limits::default());
+        if code(&got) != expected || code(&read) != expected {
+            wrong.push(format!("{what}: {expected}, got {got:?} and {read:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_only_looks_hostile_is_unpacked() {
+    let raw = good()
+        .file("extension/files/v1..2.md")
+        .file("extension/._x")
+        .file("extension/PaxHeader/x")
+        .entry(b'g', "pax_global_header", b"17 comment=abcde\n")
+        .pax("mtime", "1.5")
+        .entry(b'L', "L", b"extension/files/long\0")
+        .file("extension/cut")
+        .end();
+    let unpacked = Sandbox::new().unwrap().unpack(&gzip(&raw), &Limits::default()).unwrap().unwrap();
+    let paths: Vec<&str> = unpacked.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["files/long", "files/tool", "files/v1..2.md", "manifest.yaml", "models/m.ts"]);
+}
+
+#[test]
+fn a_tar_cut_anywhere_is_damaged() {
+    let sandbox = Sandbox::new().unwrap();
+    let raw = good().end();
+    for length in (0..raw.len()).step_by(512).chain([1, 700, raw.len() - 1]) {
+        let got = sandbox.unpack(&gzip(&raw[..length]), &Limits::default()).unwrap();
+        assert_eq!(code(&got), "archive_corrupt", "{length} of {}: {got:?}", raw.len());
+    }
+    assert!(sandbox.unpack(&gzip(&raw), &Limits::default()).unwrap().is_ok());
+}
+
+#[test]
+fn a_gzip_stream_that_is_none_or_cut_or_goes_on_is_damaged() {
+    let sandbox = Sandbox::new().unwrap();
+    let archive = gzip(&good().end());
+    let mut sum = archive.clone();
+    let at = sum.len() - 6;
+    sum[at] ^= 1;
+    let longer = [&archive[..], b"garbage"].concat();
+    let zeros = [&archive[..], &[0; 512][..]].concat();
+    let twice = [&archive[..], &archive[..]].concat();
+    let plain = good().end();
+    let mut all: Vec<&[u8]> = vec![b"", b"PK\x03\x04 no gzip", &plain, &sum, &longer, &zeros, &twice];
+    all.extend((1..archive.len()).map(|length| &archive[..length]));
+    for bytes in all {
+        let got = sandbox.unpack(bytes, &Limits::default()).unwrap();
+        assert_eq!(code(&got), "archive_corrupt", "{} of {}: {got:?}", bytes.len(), archive.len());
+    }
+}
+
+#[test]
+fn every_limit_stops_what_is_beyond_it() {
+    let sandbox = Sandbox::new().unwrap();
+    let limits = Limits {
+        archive_bytes: 8 << 10,
+        unpacked_bytes: 8 << 10,
+        file_bytes: 4 << 10,
+        entries: 12,
+        depth: 6,
+    };
+    let many = |count: usize, bytes: usize| {
+        (0..count).fold(good(), |tar, n| tar.entry(b'0', &format!("extension/f{n}"), &vec![0; bytes])).end()
+    };
+    let pax = (0..40).fold(good(), |tar, n| tar.pax("path", &format!("extension/f{n}")).file("extension/a"));
+    let records = (0..3)
+        .fold(good(), |tar, n| tar.pax("comment", &"x".repeat(60_000)).file(&format!("extension/f{n}")));
+    let implied = (0..3).fold(good(), |tar, n| tar.file(&format!("extension/{n}/a/b/c/d")));
+    for (what, raw, expected) in [
+        ("one file", many(1, (4 << 10) + 1), "archive_too_large"),
+        ("all files", many(3, 4 << 10), "archive_bomb"),
+        ("entries", many(12, 0), "archive_too_many_entries"),
+        ("headers of entries", pax.end(), "archive_too_many_entries"),
+        ("records of headers", records.end(), "archive_bomb"),
+        ("directories that no entry names", implied.end(), "archive_too_many_entries"),
+        ("depth", good().file("extension/a/b/c/d/e/f").end(), "archive_bad_name"),
+        ("padding", [good().end(), vec![0; 1 << 20]].concat(), "archive_bomb"),
+    ] {
+        let got = sandbox.unpack(&gzip(&raw), &limits).unwrap();
+        assert_eq!(code(&got), expected, "{what}: {got:?}");
+    }
+    assert!(sandbox.unpack(&gzip(&many(1, 4 << 10)), &limits).unwrap().is_ok());
+    let archive = gzip(&many(1, 100));
+    let limits = Limits { archive_bytes: archive.len() as u64, ..limits };
+    assert!(sandbox.unpack(&archive, &limits).unwrap().is_ok());
+    for less in [1, 10, 200] {
+        let limits = Limits { archive_bytes: limits.archive_bytes - less, ..limits };
+        let got = sandbox.unpack(&archive, &limits).unwrap();
+        assert_eq!(code(&got), "archive_too_large", "{got:?}");
+    }
+}
+
+/// Says how much was asked of it.
+struct Metered<'a, R>(R, &'a mut u64);
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        *self.1 += count as u64;
+        Ok(count)
+    }
+}
+
+/// A gzip stream of these bytes and a gibibyte of zeros, unfinished. After a full flush the same input makes the same
+/// output, so one mebibyte is compressed and repeated.
+fn before_a_gibibyte(head: &[u8]) -> Result<Vec<u8>, flate2::CompressError> {
+    let mut deflate = Compress::new(Compression::fast(), false);
+    let mut flushed = |bytes: &[u8]| {
+        let mut out = Vec::with_capacity(bytes.len() + 1024);
+        deflate.compress_vec(bytes, &mut out, FlushCompress::Full)?;
+        assert!(out.len() < out.capacity());
+        Ok(out)
+    };
+    let mut archive = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+    archive.extend(flushed(head)?);
+    let zeros = flushed(&vec![0; 1 << 20])?;
+    archive.extend(zeros.repeat(1024));
+    Ok(archive)
+}
+
+#[test]
+fn limits_hold_while_the_bytes_arrive() {
+    // A gibibyte of zeros in one file, in a file that is passed over, in padding, and in the header of an entry.
+    let zeros = 1_u64 << 30;
+    let limits = Limits { unpacked_bytes: 2 << 20, file_bytes: 2 << 30, entries: 100, ..Limits::default() };
+    for (what, head, expected) in [
+        ("file", good().raw(b'0', b"extension/a", b"", zeros, b"").0, "archive_bomb"),
+        ("passed over", good().raw(b'0', b"extension/._a", b"", zeros, b"").0, "archive_bomb"),
+        ("padding", good().0, "archive_bomb"),
+        ("header", good().raw(b'x', b"x", b"", zeros, b"").0, "archive_too_large"),
+    ] {
+        let archive = before_a_gibibyte(&head).unwrap();
+        let mut read = 0;
+        let got = read_manifest(Metered(archive.as_slice(), &mut read), &limits);
+        assert_eq!(code(&got), expected, "{what}: {got:?}");
+        assert!(read < archive.len() as u64 / 2, "{what}: {read} of {} bytes were read", archive.len());
+    }
+    // An input that never ends.
+    let mut read = 0;
+    let limits = Limits { archive_bytes: 1 << 20, ..Limits::default() };
+    let noise = gzip(&Tar::default().entry(b'0', "extension/x", &[7; 100]).0);
+    let endless = noise[..10].chain(std::io::repeat(0));
+    let got = read_manifest(Metered(endless, &mut read), &limits);
+    assert!(got.is_err());
+    assert!(read <= (1 << 20) + (64 << 10), "{read} bytes were read");
+}
