@@ -9,7 +9,7 @@ use std::path::Path;
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
     BinaryExpression, BindingPattern, CallExpression, ComputedMemberExpression, Expression,
-    IdentifierReference, ImportExpression, StaticMemberExpression, TSType, TSTypeAnnotation,
+    IdentifierReference, ImportExpression, NewExpression, StaticMemberExpression, TSType, TSTypeAnnotation,
     VariableDeclarator,
 };
 use oxc_ast_visit::{Visit, walk};
@@ -128,6 +128,15 @@ impl<'a> Visit<'a> for Finder {
             self.found.push((it.span.start, "a timer with a text"));
         }
         walk::walk_call_expression(self, it);
+    }
+
+    fn visit_new_expression(&mut self, it: &NewExpression<'a>) {
+        if let Expression::StaticMemberExpression(member) = it.callee.get_inner_expression()
+            && member.property.name == "constructor"
+        {
+            self.found.push((it.span.start, "`constructor(…)`"));
+        }
+        walk::walk_new_expression(self, it);
     }
 
     fn visit_import_expression(&mut self, it: &ImportExpression<'a>) {

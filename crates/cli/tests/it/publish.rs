@@ -118,6 +118,7 @@ fn every_refusal_has_its_code_and_publishes_nothing() {
         model("@acme/x", "upgrades: [{ toVersion: '2025.01.01.1', upgradeAttributes: (old) => old }],"),
     );
     publisher.write("tool.sh", "echo\n");
+    publisher.write("loud.TS", "new (() => {}).constructor('return 1')();\n");
     for (lists, code) in [
         ("models: [gone.ts]", "entry_missing"),
         ("models: [lost.ts]", "entry_missing"),
@@ -130,6 +131,7 @@ fn every_refusal_has_its_code_and_publishes_nothing() {
         ("models: [far.ts]", "outside_base"),
         ("models: [chain.ts]", "invalid_upgrades"),
         ("models: [zone.ts]\nadditionalFiles: [tool.sh]", "safety_refused"),
+        ("models: [zone.ts]\nadditionalFiles: [loud.TS]", "safety_refused"),
         ("models: [zone.ts]\nadditionalFiles: [tool.sh]\nbinaries: [./tool.sh]", "duplicate_file"),
         ("models: [zone.ts]\nworkflows: [gone.yaml]", "entry_missing"),
         ("skills: [gone]", "invalid_skill"),

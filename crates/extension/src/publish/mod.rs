@@ -68,12 +68,11 @@ fn check_rules(files: &Files) -> Result<(), PublishError> {
     let breaches = rules::check(&candidates);
     let mut issues: Vec<Issue> =
         breaches.into_iter().map(|breach| Issue { file: breach.file, message: breach.message }).collect();
-    let is_code = |path: &Path| {
-        matches!(path.extension().and_then(|extension| extension.to_str()), Some("ts" | "tsx" | "mts" | "js"))
-    };
     for (path, file) in files.files.iter().filter(|(_, file)| is_code(&file.source)) {
         let source = read(&file.source)?;
-        let found = marsh_bundle::dynamic_code(&source, &file.source).map_err(|diagnostic| {
+        // The parser goes by the ending, as it is written everywhere else.
+        let ending = file.source.with_extension(ending(&file.source));
+        let found = marsh_bundle::dynamic_code(&source, &ending).map_err(|diagnostic| {
             PublishError::Syntax { file: path.to_string(), diagnostic: Box::new(diagnostic) }
         })?;
         issues.extend(found.into_iter().map(|one| Issue {
@@ -82,6 +81,15 @@ fn check_rules(files: &Files) -> Result<(), PublishError> {
         }));
     }
     if issues.is_empty() { Ok(()) } else { Err(PublishError::Safety { issues }) }
+}
+
+/// The file's ending in lower case: what may be published is told without regard to case, and so is what is code.
+fn ending(path: &Path) -> String {
+    path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+fn is_code(path: &Path) -> bool {
+    matches!(ending(path).as_str(), "ts" | "tsx" | "mts" | "cts" | "js" | "jsx" | "mjs" | "cjs")
 }
 
 fn read(path: &Path) -> Result<String, PublishError> {
