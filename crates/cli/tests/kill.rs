@@ -199,7 +199,6 @@ fn torment(command: &[&str], restoring: bool, prepare: impl FnOnce(&Scratch)) {
         assert_old_or_new(&bench, &old, &new, restoring, &case);
         assert_life_goes_on(&bench, point, &case);
     }
-    println!("{command:?}: {points} points");
 }
 
 /// Of the whole, or of a part.

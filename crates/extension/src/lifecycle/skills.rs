@@ -158,12 +158,15 @@ impl Lifecycle {
         let mut emptied = BTreeSet::new();
         for (path, digest) in &copied.files {
             let file = path.below(&top);
-            if std::fs::read(&file).is_ok_and(|bytes| Digest::of(&bytes) == *digest) {
+            let found = std::fs::read(&file);
+            if found.as_ref().is_ok_and(|bytes| Digest::of(bytes) == *digest) {
                 marsh_fs::remove_file_if_exists(&file)?;
-                emptied.extend(
-                    file.ancestors().skip(1).take_while(|dir| dir.starts_with(&top)).map(Path::to_owned),
-                );
+            } else if found.is_ok() {
+                continue;
             }
+            // Also where somebody was here before us and died before the directories went.
+            emptied
+                .extend(file.ancestors().skip(1).take_while(|dir| dir.starts_with(&top)).map(Path::to_owned));
         }
         for dir in emptied.into_iter().rev() {
             marsh_fs::remove_dir_if_empty(&dir)?;
