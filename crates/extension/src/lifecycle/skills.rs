@@ -66,7 +66,10 @@ impl Lifecycle {
             if wanted.get(dir).is_some_and(|(wanted, _)| wanted == copied) {
                 continue;
             }
-            if let Some(left) = self.remove_copy(dir, copied)? {
+            // What stays of a copy that is wanted again may be the new one; that is judged below.
+            if let Some(left) = self.remove_copy(dir, copied)?
+                && !wanted.contains_key(dir)
+            {
                 warnings.push(left);
             }
         }
