@@ -1,6 +1,8 @@
 //! Known ways in which changing an installed set goes wrong: locks, collisions, failures in the middle. The numbers are
 //! those of the list of defects that the extension layer was built against.
 
+#![expect(clippy::disallowed_methods, reason = "these tests set the scene that marsh then acts on")]
+
 use marsh_testkit::{ExtensionRegistry, Package};
 use serde_json::json;
 

@@ -1,5 +1,7 @@
 //! What registries, archives and lockfiles must not be able to do.
 
+#![expect(clippy::disallowed_methods, reason = "these tests set the scene that marsh then acts on")]
+
 use std::path::Path;
 
 use marsh_testkit::{ExtensionRegistry, Package, Scratch};

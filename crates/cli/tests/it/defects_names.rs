@@ -1,5 +1,7 @@
 //! Known ways in which names, versions, channels and ownership go wrong.
 
+#![expect(clippy::disallowed_methods, reason = "these tests set the scene that marsh then acts on")]
+
 use marsh_testkit::ExtensionRegistry;
 use serde_json::{Value, json};
 

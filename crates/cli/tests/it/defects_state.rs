@@ -1,5 +1,7 @@
 //! Known ways in which derived state, edits, shadows and skills go wrong.
 
+#![expect(clippy::disallowed_methods, reason = "these tests set the scene that marsh then acts on")]
+
 use marsh_testkit::{ExtensionRegistry, Package, Scratch};
 use serde_json::{Value, json};
 

@@ -66,7 +66,10 @@ impl Lifecycle {
             if wanted.get(dir).is_some_and(|(wanted, _)| wanted == copied) {
                 continue;
             }
-            if let Some(left) = self.remove_copy(dir, copied)? {
+            // What stays of a copy that is wanted again may be the new one; that is judged below.
+            if let Some(left) = self.remove_copy(dir, copied)?
+                && !wanted.contains_key(dir)
+            {
                 warnings.push(left);
             }
         }
@@ -137,11 +140,6 @@ impl Lifecycle {
     /// `false`: something else is there.
     fn copy(&self, dir: &str, copied: &Copied, from: &Path) -> Result<bool, LifecycleError> {
         let to = self.repo.layout.root().join(dir);
-        for path in copied.files.keys() {
-            if let Some(parent) = path.below(&to).parent().filter(|parent| parent.is_dir()) {
-                marsh_fs::sweep_temporaries(parent)?;
-            }
-        }
         if std::fs::symlink_metadata(&to).is_ok() && !is_exactly(&to, copied) {
             return Ok(false);
         }
@@ -160,17 +158,20 @@ impl Lifecycle {
     /// Removes the files that are still what marsh wrote, and the directories that this empties. Says what stays.
     fn remove_copy(&self, dir: &str, copied: &Copied) -> Result<Option<String>, LifecycleError> {
         let top = self.repo.layout.root().join(dir);
-        // Whoever died here before may have left an empty directory, or the file that it was writing.
-        let mut dirs = BTreeSet::new();
+        let mut emptied = BTreeSet::new();
         for (path, digest) in &copied.files {
             let file = path.below(&top);
-            if std::fs::read(&file).is_ok_and(|bytes| Digest::of(&bytes) == *digest) {
+            let found = std::fs::read(&file);
+            if found.as_ref().is_ok_and(|bytes| Digest::of(bytes) == *digest) {
                 marsh_fs::remove_file_if_exists(&file)?;
+            } else if found.is_ok() {
+                continue;
             }
-            dirs.extend(file.ancestors().skip(1).take_while(|dir| dir.starts_with(&top)).map(Path::to_owned));
+            // Also where somebody was here before us and died before the directories went.
+            emptied
+                .extend(file.ancestors().skip(1).take_while(|dir| dir.starts_with(&top)).map(Path::to_owned));
         }
-        for dir in dirs.into_iter().rev().filter(|dir| dir.is_dir()) {
-            marsh_fs::sweep_temporaries(&dir)?;
+        for dir in emptied.into_iter().rev() {
             marsh_fs::remove_dir_if_empty(&dir)?;
         }
         Ok(top.exists().then(|| format!("{dir} was changed after {} wrote it, and stays", copied.extension)))
