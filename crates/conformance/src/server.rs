@@ -1,7 +1,7 @@
 //! What the cases talk to on 127.0.0.1: an HTTP/1.1 server, and a TCP server that echoes bytes. Both live as long as the
 //! process.
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! marsh does what Deno did when it was recorded, but for the differences that are listed; and the comparison notices.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
