@@ -33,8 +33,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
 
 mod cases;
-mod deno;
-mod error;
 mod fixture;
 mod lifecycle;
 mod measure;
@@ -48,6 +46,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use marsh_bench::{deno, error};
 
 use crate::cases::Case;
 use crate::error::BenchError;

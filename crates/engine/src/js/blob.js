@@ -12,8 +12,13 @@ export function bytesOf(part) {
 }
 
 export class Blob {
-  constructor(parts = [], { type = "" } = {}) {
-    const chunks = [...parts].map(bytesOf);
+  constructor(parts = [], { type = "", endings = "transparent" } = {}) {
+    if (typeof parts !== "object" || typeof parts?.[Symbol.iterator] !== "function") {
+      throw new TypeError("a Blob is made of a sequence of parts");
+    }
+    const native = (part) =>
+      endings === "native" && typeof part === "string" ? part.replace(/\r\n?|\n/g, "\n") : part;
+    const chunks = [...parts].map((part) => bytesOf(native(part)));
     const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
     let at = 0;
     for (const chunk of chunks) {
@@ -21,7 +26,7 @@ export class Blob {
       at += chunk.length;
     }
     Object.defineProperty(this, kBytes, { value: bytes });
-    Object.defineProperty(this, "type", { value: String(type).toLowerCase(), enumerable: true });
+    Object.defineProperty(this, "type", { value: /^[ -~]*$/.test(type) ? String(type).toLowerCase() : "", enumerable: true });
   }
   get size() { return this[kBytes].length; }
   async arrayBuffer() { return this[kBytes].slice().buffer; }
@@ -44,6 +49,7 @@ export class Blob {
 
 export class File extends Blob {
   constructor(parts, name, options = {}) {
+    if (arguments.length < 2) throw new TypeError("a File takes parts and a name");
     super(parts, options);
     Object.defineProperty(this, "name", { value: String(name), enumerable: true });
     Object.defineProperty(this, "lastModified", { value: options.lastModified ?? Date.now(), enumerable: true });

@@ -54,9 +54,23 @@ function clone(value, seen) {
     return copy;
   }
   if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) refuse(value);
+  const tag = value[Symbol.toStringTag];
+  // They never change, so the copy may be the same.
+  if ((tag === "Blob" || tag === "File") && value instanceof globalThis[tag]) return keep(value);
+  if (isOpaque(value)) refuse(value);
   const copy = keep({});
   for (const key of Object.keys(value)) copy[key] = clone(value[key], seen);
   return copy;
+}
+
+// What holds more than its properties say, and has no copy.
+const opaque = new Set([
+  "URL", "URLSearchParams", "Headers", "Request", "Response", "FormData", "AbortSignal", "AbortController", "ReadableStream", "WritableStream",
+  "TransformStream", "EventTarget", "Event", "TextEncoder", "TextDecoder",
+]);
+function isOpaque(value) {
+  const tag = Object.prototype.toString.call(value).slice(8, -1);
+  return opaque.has(tag) && value instanceof globalThis[tag];
 }
 
 export function structuredClone(value, options) {
@@ -64,9 +78,13 @@ export function structuredClone(value, options) {
   const seen = new Map();
   for (const item of options?.transfer ?? []) {
     if (!(item instanceof ArrayBuffer)) refuse(item);
-    seen.set(item, item.transfer());
+    if (item.detached || seen.has(item)) throw new DOMException("a buffer can be transferred once", "DataCloneError");
+    // Detached only afterwards: a view of it still has to say which part it shows.
+    seen.set(item, item.slice(0));
   }
-  return clone(value, seen);
+  const copy = clone(value, seen);
+  for (const item of options?.transfer ?? []) item.transfer(0);
+  return copy;
 }
 
 register("marsh:clone", { structuredClone });

@@ -54,7 +54,11 @@ export const Deno = {
   inspect: (value, options) => lazy("marsh:inspect").inspect(value, options),
   stdout: writer("stdout"),
   stderr: writer("stderr"),
-  stdin: missingNamespace("Deno.stdin"),
+  // A host's standard input carries its protocol: to extensions it is at its end.
+  stdin: {
+    rid: 0, read: async () => null, readSync: () => null, isTerminal: () => false, close() {},
+    get readable() { return new globalThis.ReadableStream({ start(controller) { controller.close(); } }); },
+  },
   isatty: () => false,
   addSignalListener() {},
   removeSignalListener() {},

@@ -5,7 +5,14 @@ import { race } from "marsh:abort";
 
 const pathOf = (path) => {
   if (path instanceof lazy("marsh:url").URL) return call("url.toPath", path.href);
-  if (typeof path !== "string") throw new TypeError("a path is a string or a file URL");
+  // node:fs takes a Buffer.
+  if (path instanceof Uint8Array) path = new (lazy("marsh:text").TextDecoder)().decode(path);
+  if (typeof path !== "string") {
+    throw Object.assign(new TypeError("a path is a string or a file URL"), { code: "ERR_INVALID_ARG_TYPE" });
+  }
+  if (path.includes("\0")) {
+    throw Object.assign(new TypeError(`file name contained an unexpected NUL byte: ${JSON.stringify(path)}`), { code: "EINVAL" });
+  }
   return path;
 };
 
@@ -29,10 +36,18 @@ define("readTextFile", "fs.readText", onePath, undefined, 1);
 
 const writeOptions = ({ append, create, createNew, mode } = {}) => JSON.stringify({ append: !!append, create, createNew: !!createNew, mode });
 define("writeFile", "fs.writeFile", (path, data, options) => {
-  if (!ArrayBuffer.isView(data)) throw new TypeError("Deno.writeFile takes a Uint8Array; a ReadableStream is not available in marsh's engine");
+  if (!ArrayBuffer.isView(data)) {
+    throw Object.assign(new TypeError("the data to write is a string or a view of bytes"), { code: "ERR_INVALID_ARG_TYPE" });
+  }
   return [pathOf(path), lazy("marsh:text").bytesOf(data), writeOptions(options)];
 }, undefined, 2);
 define("writeTextFile", "fs.writeFile", (path, text, options) => [pathOf(path), String(text), writeOptions(options)], undefined, 2);
+
+const writeBytes = api.writeFile;
+api.writeFile = async (path, data, options) => {
+  if (data instanceof globalThis.ReadableStream) data = await new globalThis.Response(data).bytes();
+  return writeBytes(path, data, options);
+};
 
 const date = (ms) => (ms === null ? null : new Date(ms));
 const info = (said) => ({

@@ -17,7 +17,10 @@ export class FormData {
   constructor(form) {
     if (form !== undefined) throw new TypeError("FormData takes no form here");
   }
-  append(name, value, filename) { this.#entries.push([String(name), entryOf(value, filename)]); }
+  append(name, value, filename) {
+    if (arguments.length < 2) throw new TypeError("append takes a name and a value");
+    this.#entries.push([String(name), entryOf(value, filename)]);
+  }
   delete(name) { this.#entries = this.#entries.filter(([key]) => key !== String(name)); }
   get(name) { return this.#entries.find(([key]) => key === String(name))?.[1] ?? null; }
   getAll(name) { return this.#entries.filter(([key]) => key === String(name)).map(([, value]) => value); }

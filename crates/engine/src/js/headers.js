@@ -12,15 +12,15 @@ function nameOf(name) {
 
 function valueOf(value) {
   value = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
-  if (/[\0\r\n]/.test(value)) throw new TypeError("Invalid header value");
+  if (/[\0\r\n\u0100-\uffff]/.test(value)) throw new TypeError("Invalid header value");
   return value;
 }
 
 export class Headers {
   #list = [];
   constructor(init) {
-    if (init === undefined || init === null) return;
-    if (typeof init !== "object") throw new TypeError("Headers takes an object or a sequence of pairs");
+    if (init === undefined) return;
+    if (typeof init !== "object" || init === null) throw new TypeError("Headers takes an object or a sequence of pairs");
     const pairs = typeof init[Symbol.iterator] === "function" ? [...init] : Object.entries(init);
     for (const pair of pairs) {
       const both = [...pair];

@@ -68,12 +68,20 @@ function decode(bytes, encoding) {
   }
 }
 
+Object.defineProperty(Buffer, "name", { value: "Buffer", configurable: true });
 const wrap = (bytes) => Object.setPrototypeOf(bytes, Buffer.prototype);
 const { from, isEncoding } = Buffer;
 const { write, indexOf, lastIndexOf } = Buffer.prototype;
 const plain = (buffer, start, end) => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length).subarray(start, end);
 
-Buffer.from = (value, encodingOrOffset, length) => (typeof value === "string" ? wrap(encode(value, encodingOrOffset)) : from(value, encodingOrOffset, length));
+Buffer.from = (value, encodingOrOffset, length) => {
+  if (typeof value === "string") return wrap(encode(value, encodingOrOffset));
+  if (typeof value === "number" || value === undefined || value === null) {
+    const error = new TypeError(`The first argument must be a string, a Buffer, an ArrayBuffer or an Array. Received ${typeof value}`);
+    throw Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
+  }
+  return from(value, encodingOrOffset, length);
+};
 Buffer.isEncoding = (name) => typeof name === "string" && (name.toLowerCase() === "base64url" || isEncoding(name));
 Buffer.byteLength = (value, encoding) => (typeof value === "string" ? encode(value, encodings[String(encoding).toLowerCase()] ?? "utf8").length : value.byteLength);
 const methods = {

@@ -2,14 +2,27 @@
 
 import { call as host, register } from "marsh:core";
 import { Buffer } from "node:buffer";
+import { Transform } from "node:stream";
 import { missing } from "marsh:unsupported";
 import * as keys from "marsh:node_crypto_keys";
 
 const { bytesOf, plain, show } = keys;
 
-export class Hash {
+/** A hash is a stream too: what is written to it is digested, and its digest is what is read. */
+export class Hash extends Transform {
   #id;
-  constructor(algorithm, id) { this.#id = id ?? host("crypto.hash", String(algorithm)); }
+  constructor(algorithm, id) {
+    super();
+    this.#id = id ?? host("crypto.hash", String(algorithm).replace(/^RSA-/i, ""));
+  }
+  _transform(chunk, encoding, callback) {
+    this.update(chunk, encoding);
+    callback();
+  }
+  _flush(callback) {
+    this.push(this.digest());
+    callback();
+  }
   update(data, encoding) {
     host("crypto.update", this.#id, plain(data, encoding));
     return this;

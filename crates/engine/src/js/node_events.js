@@ -106,7 +106,8 @@ export function once(emitter, type, { signal } = {}) {
   });
 }
 
-export async function* on(emitter, type, { signal } = {}) {
+/** Listens from the call on, not from the first `next`. */
+export function on(emitter, type, { signal } = {}) {
   const queue = [];
   let wake = () => {};
   let failure;
@@ -121,16 +122,18 @@ export async function* on(emitter, type, { signal } = {}) {
   emitter.on(type, push);
   emitter.on("error", fail);
   signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
-  try {
-    for (;;) {
-      while (queue.length) yield queue.shift();
-      if (failure) throw failure.error;
-      await new Promise((resolve) => { wake = resolve; });
+  return (async function* () {
+    try {
+      for (;;) {
+        while (queue.length) yield queue.shift();
+        if (failure) throw failure.error;
+        await new Promise((resolve) => { wake = resolve; });
+      }
+    } finally {
+      emitter.removeListener(type, push);
+      emitter.removeListener("error", fail);
     }
-  } finally {
-    emitter.removeListener(type, push);
-    emitter.removeListener("error", fail);
-  }
+  })();
 }
 
 export { errorMonitor };

@@ -32,7 +32,11 @@ export class Socket extends Duplex {
       this.emit("connect");
       this.emit("ready");
       this._after?.();
-    }, (error) => this.destroy(error));
+    }, (error) => {
+      const { path, port, host = "localhost" } = options;
+      Object.assign(error, { syscall: "connect" }, path ? { address: path } : { address: host, port });
+      this.destroy(error);
+    });
     return this;
   }
   _dial({ path, port, host, hostname }) {

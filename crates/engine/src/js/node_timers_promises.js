@@ -4,7 +4,7 @@ import { register } from "marsh:core";
 import { race } from "marsh:abort";
 
 const { setTimeout: later, clearTimeout } = globalThis;
-export function setTimeout(delay, value, { signal } = {}) {
+export async function setTimeout(delay, value, { signal } = {}) {
   let id;
   return race(new Promise((resolve) => { id = later(resolve, delay, value); }), signal, () => clearTimeout(id));
 }

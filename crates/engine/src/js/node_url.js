@@ -38,9 +38,16 @@ export function parse(text, withQuery = false) {
   found.href = format(found);
   return found;
 }
-export function format(url) {
+export function format(url, options = {}) {
   if (typeof url === "string") return parse(url).href;
-  if (url instanceof URL) return url.href;
+  if (url instanceof URL) {
+    const { auth = true, fragment = true, search = true } = options;
+    const shown = new URL(url.href);
+    if (!auth) shown.username = shown.password = "";
+    if (!fragment) shown.hash = "";
+    if (!search) shown.search = "";
+    return shown.href;
+  }
   const { auth, hash, hostname, pathname, port, query } = url;
   let { host, protocol, search } = url;
   protocol = protocol ? protocol.replace(/:?$/, ":") : "";

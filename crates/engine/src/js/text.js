@@ -59,7 +59,9 @@ export function btoa(text) {
 
 export function atob(text) {
   text = String(text);
-  if (/[-_]/.test(text)) throw new DOMException("Failed to decode base64: invalid character", "InvalidCharacterError");
+  const packed = text.replace(/[\t\n\f\r ]/g, "");
+  const bare = packed.length % 4 === 0 ? packed.replace(/={1,2}$/, "") : packed;
+  if (/[-_=]/.test(bare)) throw new DOMException("Failed to decode base64: invalid character", "InvalidCharacterError");
   const bytes = host("base64.decode", text);
   let out = "";
   for (let at = 0; at < bytes.length; at += 8192) out += String.fromCharCode(...bytes.subarray(at, at + 8192));

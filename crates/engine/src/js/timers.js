@@ -7,10 +7,8 @@ let next = 1;
 
 function arm(callback, delay, args, repeat) {
   if (typeof callback !== "function") {
-    const code = String(callback);
-    callback = () => {
-      throw new TypeError(`a timer takes a function, not ${code.slice(0, 40)}`);
-    };
+    const error = new TypeError(`a timer takes a function, not ${String(callback).slice(0, 40)}`);
+    throw Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
   }
   delay = Number(delay);
   if (!(delay >= 0 && delay <= 2147483647)) delay = 0;

@@ -3,6 +3,7 @@
 import { call as host, register } from "marsh:core";
 
 const kUpdate = Symbol("update");
+const wellFormed = (value) => String(value).toWellFormed();
 
 export class URLSearchParams {
   #pairs = [];
@@ -14,10 +15,10 @@ export class URLSearchParams {
         for (const pair of init) {
           const both = [...pair];
           if (both.length !== 2) throw new TypeError("each entry of URLSearchParams has a name and a value");
-          this.#pairs.push(both.map(String));
+          this.#pairs.push(both.map(wellFormed));
         }
       } else {
-        for (const key of Object.keys(init)) this.#pairs.push([key, String(init[key])]);
+        for (const key of Object.keys(init)) this.#pairs.push([wellFormed(key), wellFormed(init[key])]);
       }
     } else {
       this[kUpdate](String(init));
@@ -33,7 +34,11 @@ export class URLSearchParams {
   #changed() { this.#url?.[kUpdate](this.toString()); }
 
   get size() { return this.#pairs.length; }
-  append(name, value) { this.#pairs.push([String(name), String(value)]); this.#changed(); }
+  append(name, value) {
+    if (arguments.length < 2) throw new TypeError("append takes a name and a value");
+    this.#pairs.push([wellFormed(name), wellFormed(value)]);
+    this.#changed();
+  }
   delete(name, value) {
     this.#pairs = this.#pairs.filter(([key, held]) => key !== String(name) || (value !== undefined && held !== String(value)));
     this.#changed();
@@ -47,7 +52,7 @@ export class URLSearchParams {
     const first = this.#pairs.findIndex(([key]) => key === String(name));
     if (first < 0) return this.append(name, value);
     this.#pairs = this.#pairs.filter(([key], at) => key !== String(name) || at === first);
-    this.#pairs[first] = [String(name), String(value)];
+    this.#pairs[first] = [wellFormed(name), wellFormed(value)];
     this.#changed();
   }
   sort() {
@@ -55,19 +60,23 @@ export class URLSearchParams {
     this.#changed();
   }
   forEach(callback, self) { for (const [key, value] of this.#pairs) callback.call(self, value, key, this); }
-  *entries() { for (const pair of this.#pairs) yield [...pair]; }
+  // By position: an entry that is deleted meanwhile moves the next one into its place, as the standard says.
+  *entries() { for (let at = 0; at < this.#pairs.length; at++) yield [...this.#pairs[at]]; }
   *keys() { for (const [key] of this.#pairs) yield key; }
   *values() { for (const [, value] of this.#pairs) yield value; }
-  [Symbol.iterator]() { return this.entries(); }
   toString() { return host("url.encode", JSON.stringify(this.#pairs)); }
   get [Symbol.toStringTag]() { return "URLSearchParams"; }
 }
+
+Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, {
+  value: URLSearchParams.prototype.entries, writable: true, configurable: true, enumerable: false,
+});
 
 export class URL {
   #parts;
   #params = null;
 
-  constructor(url, base) {
+  constructor(url, base = undefined) {
     this.#parts = host("url.parse", String(url), base === undefined ? undefined : String(base));
     if (!this.#parts) {
       const error = new TypeError(`Invalid URL: '${url}'${base === undefined ? "" : ` with base '${base}'`}`);

@@ -1,0 +1,54 @@
+const bytes = (...list) => new Uint8Array(list);
+check("encode", () => new TextEncoder().encode("aé€😀"));
+check("encode nothing", () => [new TextEncoder().encode(), new TextEncoder().encode(undefined), new TextEncoder().encode(null)]);
+check("encode a lone surrogate", () => new TextEncoder().encode("a\ud800b"));
+check("encodeInto", () => { const into = new Uint8Array(5); return [new TextEncoder().encodeInto("a€€", into), into]; });
+check("encodeInto nothing", () => new TextEncoder().encodeInto("a", new Uint8Array(0)));
+check("encoder's encoding", () => new TextEncoder().encoding);
+check("decode", () => new TextDecoder().decode(bytes(0x61, 0xc3, 0xa9, 0xe2, 0x82, 0xac)));
+check("decode a buffer", () => new TextDecoder().decode(bytes(0x61).buffer));
+check("decode a DataView", () => new TextDecoder().decode(new DataView(bytes(0x61, 0x62).buffer, 1)));
+check("decode nothing", () => [new TextDecoder().decode(), new TextDecoder().decode(undefined)]);
+check("malformed bytes", () => new TextDecoder().decode(bytes(0xff, 0x61, 0xc3, 0xe2, 0x82)));
+check("overlong and surrogates", () => new TextDecoder().decode(bytes(0xc0, 0x80, 0xed, 0xa0, 0x80)));
+check("fatal", () => new TextDecoder("utf-8", { fatal: true }).decode(bytes(0xff)));
+check("byte order mark", () => [new TextDecoder().decode(bytes(0xef, 0xbb, 0xbf, 0x61)), new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes(0xef, 0xbb, 0xbf, 0x61))]);
+check("streaming", () => { const d = new TextDecoder(); return [d.decode(bytes(0xe2, 0x82), { stream: true }), d.decode(bytes(0xac), { stream: true }), d.decode()]; });
+check("streaming, cut short", () => { const d = new TextDecoder(); return [d.decode(bytes(0xe2, 0x82), { stream: true }), d.decode()]; });
+check("fatal, cut short", () => { const d = new TextDecoder("utf-8", { fatal: true }); d.decode(bytes(0xe2), { stream: true }); return d.decode(); });
+for (const label of ["utf8", "UTF-8", " unicode-1-1-utf-8 ", "latin1", "ascii", "iso-8859-1", "utf-16le", "utf-16", "utf-16be", "shift_jis", "gbk", "windows-1252", "euc-kr", "big5", "koi8-r", "x-user-defined"]) {
+  check(`label ${label}`, () => new TextDecoder(label).encoding);
+}
+check("unknown label", () => new TextDecoder("nope"));
+check("windows-1252", () => new TextDecoder("latin1").decode(bytes(0x80, 0xe9, 0x9f)));
+check("utf-16le", () => new TextDecoder("utf-16le").decode(bytes(0x61, 0, 0x3d, 0xd8, 0, 0xde)));
+check("utf-16be", () => new TextDecoder("utf-16be").decode(bytes(0, 0x61)));
+check("shift_jis", () => new TextDecoder("shift_jis").decode(bytes(0x93, 0xfa, 0x96, 0x7b)));
+check("decoder's options", () => { const { fatal, ignoreBOM } = new TextDecoder("utf-8", { fatal: 1 }); return [fatal, ignoreBOM]; });
+check("decode a string", () => new TextDecoder().decode("text"));
+check("called without new", () => TextEncoder());
+check("btoa", () => [btoa(""), btoa("a"), btoa("ab"), btoa("abc"), btoa("ÿþ")]);
+check("btoa beyond latin-1", () => btoa("€"));
+check("atob", () => [atob("YQ=="), atob("YWI"), atob(" Y W J j\n"), atob("")]);
+for (const bad of ["a", "YQ=", "YQ===", "Y*Q=", "=", "YQ-_"]) check(`atob of ${bad}`, () => atob(bad));
+check("atob's code", () => thrown(() => atob("*")).code);
+check("encodeURIComponent", () => [encodeURIComponent("a b/ü😀!'()*~"), encodeURI("http://x/a b?ü#[]")]);
+check("encodeURIComponent of a lone surrogate", () => encodeURIComponent("\ud800"));
+check("decodeURIComponent", () => [decodeURIComponent("%C3%BC%20+"), decodeURI("%2F%20")]);
+check("decodeURIComponent, malformed", () => decodeURIComponent("%C3"));
+check("escape", () => [escape("a ü€"), unescape("%FC%u20AC")]);
+check("Uint8Array base64", () => [bytes(1, 2, 250).toBase64?.(), Uint8Array.fromBase64?.("AQL6"), bytes(1, 255).toHex?.(), Uint8Array.fromHex?.("01ff")]);
+check("isWellFormed", () => ["a\ud800".isWellFormed(), "a\ud800".toWellFormed()]);
+check("normalize", () => ["e\u0301".normalize("NFC").length, "é".normalize("NFD").length, "ﬁ".normalize("NFKC")]);
+check("TextDecoderStream", async () => {
+  const out = [];
+  const stream = new ReadableStream({ start(c) { c.enqueue(bytes(0xe2, 0x82)); c.enqueue(bytes(0xac, 0x61)); c.close(); } });
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) out.push(part);
+  return out.join("");
+});
+check("TextEncoderStream", async () => {
+  const out = [];
+  const stream = new ReadableStream({ start(c) { c.enqueue("a\ud83d"); c.enqueue("\ude00"); c.close(); } });
+  for await (const part of stream.pipeThrough(new TextEncoderStream())) out.push(...part);
+  return out;
+});

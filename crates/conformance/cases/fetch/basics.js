@@ -1,0 +1,100 @@
+const get = (path, init) => fetch(env.base + path, init);
+const echo = async (init, path = "/echo") => (await get(path, init)).json();
+
+check("a response", async () => {
+  const response = await get("/text");
+  const { status, statusText, ok, redirected, type, url, bodyUsed } = response;
+  return { status, statusText, ok, redirected, type, url, bodyUsed, text: await response.text(), after: response.bodyUsed };
+});
+check("json", async () => (await get("/json")).json());
+check("bad json", async () => (await get("/badjson")).json());
+check("arrayBuffer", async () => (await get("/bytes/300")).arrayBuffer());
+check("bytes", async () => (await get("/bytes/5")).bytes());
+check("blob", async () => { const blob = await (await get("/bytes/5")).blob(); return [blob.size, blob.type, await blob.arrayBuffer()]; });
+check("formData urlencoded", async () => [...(await (await get("/form")).formData())]);
+check("formData multipart", async () => {
+  const form = await (await get("/multipart")).formData();
+  const file = form.get("f");
+  return [form.get("a"), file.name, file.type, await file.text(), file instanceof File];
+});
+check("formData of plain text", async () => (await get("/text")).formData());
+check("text drops a byte order mark", async () => (await get("/bom")).text());
+check("json drops a byte order mark", async () => (await get("/bom")).json());
+check("text is always utf-8", async () => (await get("/latin1")).text());
+check("a body is read once", async () => { const response = await get("/text"); await response.text(); return response.text(); });
+check("404 is a response", async () => { const response = await get("/nowhere"); return [response.status, response.ok, await response.text()]; });
+check("500 is a response", async () => { const response = await get("/status/500"); return [response.status, response.ok, response.statusText]; });
+check("204 has no body", async () => { const response = await get("/status/204"); return [response.status, response.body, await response.text()]; });
+check("304", async () => { const response = await get("/status/304"); return [response.status, response.ok, response.body]; });
+check("reason phrase", async () => { const response = await get("/reason"); await response.text(); return [response.status, response.statusText]; });
+check("HEAD", async () => { const response = await get("/text", { method: "HEAD" }); return [response.status, await response.text()]; });
+check("HEAD body", async () => (await get("/status/200", { method: "HEAD" })).body);
+check("gzip", async () => (await get("/gzip")).text());
+check("deflate", async () => (await get("/deflate")).text());
+check("gzip headers", async () => { const response = await get("/gzip"); await response.text(); return [response.headers.get("content-encoding"), response.headers.get("content-length")]; });
+check("bad gzip", async () => (await get("/badgzip")).text());
+check("response headers", async () => {
+  const { headers } = await get("/headers");
+  return [headers.getSetCookie(), headers.get("set-cookie"), headers.get("x-many"), headers.get("X-Empty"), headers.get("x-space"), headers.get("none")];
+});
+check("response headers can not be changed", async () => (await get("/headers")).headers.set("a", "b"));
+check("methods", async () => {
+  const seen = [];
+  for (const method of ["get", "Post", "PUT", "patch", "DELETE", "options", "Custom"]) seen.push((await echo({ method })).method);
+  return seen;
+});
+check("forbidden methods", async () => Promise.all(["TRACE", "CONNECT", "track", "a b", ""].map(async (method) => (await rejection(get("/echo", { method }))).name)));
+check("query and fragment", async () => { const { path, query } = await echo({}, "/echo?a=b c#frag"); return [path, query]; });
+check("string body", async () => { const { body, headers } = await echo({ method: "POST", body: "grüße" }); return [body, headers["content-type"], headers["content-length"]]; });
+check("bytes body", async () => { const { length, headers } = await echo({ method: "POST", body: new Uint8Array([1, 2, 3]) }); return [length, headers["content-type"]]; });
+check("a view sends only its part", async () => (await echo({ method: "POST", body: new TextEncoder().encode("abcdef").subarray(2, 4) })).body);
+check("params body", async () => { const { body, headers } = await echo({ method: "POST", body: new URLSearchParams({ a: "b c" }) }); return [body, headers["content-type"]]; });
+check("blob body", async () => { const { body, headers } = await echo({ method: "POST", body: new Blob(["x", "y"], { type: "text/X" }) }); return [body, headers["content-type"], headers["content-length"]]; });
+check("form body", async () => {
+  const form = new FormData();
+  form.append("a", "1\n2"); form.append('q"', "x"); form.append("f", new File(["hi"], "ü.txt", { type: "text/x" }));
+  const { body, headers } = await echo({ method: "POST", body: form });
+  const boundary = headers["content-type"].match(/^multipart\/form-data; boundary=(.+)$/)[1];
+  return body.replaceAll(boundary, "BOUNDARY");
+});
+check("stream body", async () => {
+  const stream = new ReadableStream({ start(c) { c.enqueue(new TextEncoder().encode("one ")); c.enqueue(new TextEncoder().encode("two")); c.close(); } });
+  const { body, headers } = await echo({ method: "POST", body: stream, duplex: "half" });
+  return [body, headers["content-type"], headers["transfer-encoding"]];
+});
+check("a stream of strings is refused", async () => {
+  const stream = new ReadableStream({ start(c) { c.enqueue("text"); c.close(); } });
+  return (await rejection(fetch(env.base + "/echo", { method: "POST", body: stream, duplex: "half" }))).name;
+});
+check("a number as body", async () => (await echo({ method: "POST", body: 42 })).body);
+check("null body", async () => { const { length, headers } = await echo({ method: "POST", body: null }); return [length, headers["content-length"], headers["content-type"]]; });
+check("GET with a body", () => get("/echo", { body: "x" }));
+check("own content-type stays", async () => (await echo({ method: "POST", body: "{}", headers: { "Content-Type": "application/json" } })).headers["content-type"]);
+check("request headers", async () => {
+  const { headers } = await echo({ headers: [["X-A", "1"], ["x-a", "2"], ["X-B", " padded "]] });
+  return [headers["x-a"], headers["x-b"]];
+});
+check("default headers", async () => { const { headers } = await echo({}); return [headers.accept, headers["accept-encoding"], headers["accept-language"]]; });
+check("user-agent can be set", async () => (await echo({ headers: { "User-Agent": "me" } })).headers["user-agent"]);
+check("cookies are sent as given", async () => (await echo({ headers: { Cookie: "a=b" } })).headers.cookie);
+check("host header", async () => (await echo({})).headers.host === env.base.slice(7));
+check("a bad header name", () => get("/echo", { headers: { "a b": "c" } }));
+check("a bad header value", () => get("/echo", { headers: { a: "b\nc" } }));
+check("latin-1 header value", async () => (await echo({ headers: { "x-l": "é" } })).headers["x-l"]);
+check("credentials in the URL", async () => { const response = await fetch(env.base.replace("//", "//u:p@") + "/echo"); return (await response.json()).headers.authorization; });
+check("relative URL", () => fetch("/echo"));
+check("unknown scheme", () => fetch("nope://x/"));
+check("no arguments", () => fetch());
+check("connection refused", async () => { const error = await rejection(fetch("http://127.0.0.1:1/")); return [error.name, error instanceof TypeError]; });
+check("closed without an answer", async () => (await rejection(get("/close"))).name);
+check("no HTTP", async () => (await rejection(get("/garbage"))).name);
+check("truncated body", async () => (await rejection((await get("/truncated")).text())).name);
+check("data URL", async () => { const response = await fetch("data:text/plain;base64,aGk="); return [await response.text(), response.headers.get("content-type"), response.status]; });
+check("data URL, percent-encoded", async () => { const response = await fetch("data:,a%20b"); return [await response.text(), response.headers.get("content-type")]; });
+check("blob URL", async () => { const url = URL.createObjectURL(new Blob(["hi"], { type: "text/x" })); const response = await fetch(url); return [await response.text(), response.headers.get("content-type")]; });
+check("file URL", async () => { await Deno.writeTextFile("f.txt", "inside"); return (await fetch(`file://${env.dir}/f.txt`)).text(); });
+check("missing file URL", async () => (await rejection(fetch(`file://${env.dir}/none`))).name);
+check("a URL object", async () => (await fetch(new URL(env.base + "/json"))).status);
+check("a Request", async () => (await fetch(new Request(env.base + "/echo", { method: "PUT", body: "r" }))).json().then(({ method, body }) => [method, body]));
+check("a Request and an init", async () => (await fetch(new Request(env.base + "/echo", { method: "PUT", body: "r" }), { body: "i" })).json().then(({ method, body }) => [method, body]));
+check("twenty at once", async () => (await Promise.all(Array.from({ length: 20 }, async (_, n) => (await echo({ method: "POST", body: String(n) })).body))).join());
