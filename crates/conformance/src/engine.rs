@@ -30,7 +30,7 @@ impl Bridge for Deaf {
 }
 
 /// Longer than every check of a case may take together.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub fn run(case: &Case, servers: &Servers, dir: &Path, module: &Path) -> Result<Vec<Outcome>, Error> {
     let code = cases::compose(case, servers, dir)?;
