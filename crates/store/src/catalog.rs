@@ -128,7 +128,8 @@ impl Catalog {
         }
         let mut connection = Connection::open(&self.path)?;
         connection.busy_timeout(BUSY)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // Not WAL: its index is mapped memory, and a file that somebody cuts short under a mapping kills the process.
+        connection.pragma_update(None, "journal_mode", "DELETE")?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(
