@@ -141,6 +141,13 @@ impl Generations {
                 list.push(pending);
             }
         }
+        // Records are forgotten oldest first, while we read: what comes before a gap is gone too by now, unless the gap
+        // is a record that was damaged.
+        if list.windows(2).any(|pair| pair[1].number != pair[0].number + 1) {
+            list.retain(|one| {
+                self.record_path(one.number).exists() || self.pending_path(one.number).exists()
+            });
+        }
         Ok(list)
     }
 
