@@ -71,5 +71,5 @@ pub use api::{
     Bridge, BridgeError, Driver, EngineError, EngineErrorKind, External, Limits, Location, Options, Reply,
     Source, Stats,
 };
-pub use runtime::ModuleRuntime;
+pub use runtime::{ModuleRuntime, Probe};
 pub use surface::engine_version;

@@ -91,6 +91,11 @@ impl ModuleRuntime {
         self.inner.shared.stats()
     }
 
+    /// Watches this runtime without keeping it.
+    pub fn probe(&self) -> Probe {
+        Probe { shared: Arc::clone(&self.inner.shared) }
+    }
+
     /// End: fail what is in flight, kill the children, drop the engine, give the memory back. Waits for the thread.
     pub fn close(self) {
         self.inner.shared.close();
@@ -111,5 +116,36 @@ impl ModuleRuntime {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.close();
+    }
+}
+
+/// What can be told of a runtime from outside, also after its last handle is gone.
+#[derive(Clone)]
+pub struct Probe {
+    shared: Arc<Shared>,
+}
+
+impl Probe {
+    /// Whether the thread has ended: the engine is dropped and its memory given back.
+    pub fn ended(&self) -> bool {
+        self.shared.ended()
+    }
+
+    /// Whether the end was asked for; it comes when the thread looks up.
+    pub fn closing(&self) -> bool {
+        self.shared.closing()
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight()
+    }
+
+    /// Bytes that the engine's heap holds now. After the end, what it failed to free.
+    pub fn heap_bytes(&self) -> usize {
+        self.shared.heap.used()
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
     }
 }
