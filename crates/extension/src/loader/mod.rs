@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod files;
 mod fresh;
+mod shipped;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
