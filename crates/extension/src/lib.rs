@@ -16,6 +16,7 @@ mod error;
 pub mod lifecycle;
 mod loader;
 pub mod mounts;
+mod pin;
 pub mod publish;
 mod stat;
 
@@ -26,3 +27,4 @@ pub use description::{
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
 pub use loader::{LoadedModel, Loader, LoaderOptions};
+pub use pin::Pin;

@@ -64,6 +64,8 @@ pub struct LoadedModel {
     pub module: ModuleRef,
     /// Which host process serves it.
     pub host_key: String,
+    /// The archive that its sources came from, if they cannot change.
+    pub archive: Option<Digest>,
     pub description: Arc<ModelDescription>,
     pub warnings: Vec<String>,
 }
@@ -172,13 +174,14 @@ impl Loader {
             bundle_sha256: meta.code_sha256,
             module,
             host_key: host_key(root),
+            archive: root.digest,
             description,
             warnings: meta.warnings,
         })
     }
 
     /// Keeps a tree of the store from being collected while this process uses it.
-    fn hold(&self, root: &SourceRoot) -> Result<(), LoadError> {
+    pub(crate) fn hold(&self, root: &SourceRoot) -> Result<(), LoadError> {
         let Some(digest) = root.digest else { return Ok(()) };
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         if leases.contains_key(&digest) {
@@ -257,7 +260,7 @@ impl Loader {
         })
     }
 
-    fn module_ref(&self, dir: &Path, fingerprint: &str, meta: &BundleMeta) -> ModuleRef {
+    pub(crate) fn module_ref(&self, dir: &Path, fingerprint: &str, meta: &BundleMeta) -> ModuleRef {
         let path = dir.join("bundle.js");
         ModuleRef {
             url: module_url(&path, fingerprint),
@@ -274,13 +277,27 @@ impl Loader {
         }
     }
 
-    /// The description of a fingerprint, from memory, from disk, or from a host.
+    pub(crate) fn bundle_dir(&self, fingerprint: &str) -> PathBuf {
+        self.repo.layout.bundles().join(fingerprint)
+    }
+
     fn describe(
         &self,
         entry: &Path,
         fingerprint: &str,
         module: &ModuleRef,
         root: &SourceRoot,
+    ) -> Result<Arc<ModelDescription>, LoadError> {
+        self.describe_for(entry, fingerprint, module, &host_key(root))
+    }
+
+    /// The description of a fingerprint, from memory, from disk, or from a host.
+    pub(crate) fn describe_for(
+        &self,
+        entry: &Path,
+        fingerprint: &str,
+        module: &ModuleRef,
+        host_key: &str,
     ) -> Result<Arc<ModelDescription>, LoadError> {
         if let Some(known) = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(fingerprint) {
             return Ok(Arc::clone(known));
@@ -290,7 +307,7 @@ impl Loader {
             Some(description) => description,
             None => {
                 let host_error = |source| LoadError::Host { entry: entry.to_owned(), source };
-                let host = self.hosts.get(&host_key(root)).map_err(host_error)?;
+                let host = self.hosts.get(host_key).map_err(host_error)?;
                 let call = Call {
                     op: "describe",
                     params: serde_json::json!({}),
@@ -338,7 +355,7 @@ pub fn module_url(path: &Path, fingerprint: &str) -> String {
     url
 }
 
-fn intact_bundle(dir: &Path) -> Option<BundleMeta> {
+pub(crate) fn intact_bundle(dir: &Path) -> Option<BundleMeta> {
     let meta: BundleMeta = read_json(&dir.join("bundle.json"))?;
     let code = std::fs::read(dir.join("bundle.js")).ok()?;
     let whole = Digest::of(&code).to_hex() == meta.code_sha256;
