@@ -8,7 +8,9 @@
 //! so what becomes part of a definition ([`Expander::for_definition`]) may hold exactly the expressions that the
 //! workflow's author left in it (`user_data_is_never_an_expression`). Inputs of a method are not expanded again.
 
-use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
+use marsh_expr::{
+    Cel, Declared, Evaluator, ExprError, Mode, Problem, Scope, Variables, expand, expressions, references,
+};
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
@@ -31,14 +33,14 @@ pub(crate) struct RunFacts<'a> {
 /// Expands the fields of steps. One per run.
 #[derive(Debug)]
 pub(crate) struct Expander {
-    scope: Scope,
+    scope: Variables,
 }
 
 impl Expander {
     pub fn new(facts: &RunFacts<'_>, env: &Environment) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        let scope = Scope::new()
+        let scope = Variables::new()
             .with("inputs", Value::Object(facts.inputs.clone()))
             .with(
                 "run",
@@ -132,11 +134,15 @@ pub(crate) fn not_yet(expression: &str) -> Option<String> {
 struct StepEvaluator;
 
 impl Evaluator for StepEvaluator {
-    fn evaluate(&self, expression: &str, scope: &Scope) -> Result<Value, ExprError> {
+    fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<marsh_expr::Value, ExprError> {
         if let Some(message) = not_yet(expression) {
-            return Err(ExprError::Failed { message });
+            return Err(ExprError::failed(message));
         }
-        PathEvaluator.evaluate(expression, scope)
+        Cel::default().evaluate(expression, scope)
+    }
+
+    fn check(&self, expression: &str, declared: &Declared) -> Vec<Problem> {
+        Cel::default().check(expression, declared)
     }
 }
 
@@ -166,6 +172,7 @@ mod tests {
     fn the_variables_of_a_step() {
         for (text, expected) in [
             ("${{ inputs.n }}", json!(3)),
+            ("${{ inputs.n + 1 }}", json!(4)),
             ("${{ run.id }}/${{ workflowRunId }}", json!("r-1/r-1")),
             ("${{ run.workflowName }}", json!("nightly")),
             ("${{ run.tags.team }}", json!("a")),
@@ -181,7 +188,7 @@ mod tests {
         for (text, words) in [
             ("${{ data.latest('a', 'b').attributes.c }}", "`data`"),
             ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
-            ("${{ inputs.n + 1 }}", "`${{ inputs.n + 1 }}`"),
+            ("${{ inputs.n + 'x' }}", "`${{ inputs.n + 'x' }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
             ("${{ vault.get('v', 'k') }}", "`vault`"),
         ] {
