@@ -207,9 +207,7 @@ impl Engine {
             if shared.heap.exhausted() {
                 out_of_memory(shared, &owner);
                 ctx.run_gc();
-                if shared.heap.recover() {
-                    shared.taint();
-                }
+                shared.heap.recover();
             }
             if owner == Owner::Load && shared.must_stop() && !shared.closing() {
                 let error = EngineError::new(EngineErrorKind::Deadline, "loading the module was interrupted");
@@ -249,7 +247,7 @@ impl Engine {
     }
 
     fn serve(&mut self) {
-        while !self.shared.closing() {
+        while !self.shared.closing() && !self.shared.spent() {
             if !self.turn() {
                 let error = EngineError::new(EngineErrorKind::Deadline, "the module's runtime is wedged");
                 self.shared.fail_all(&error);
@@ -369,7 +367,9 @@ fn drain(shared: &Shared, ctx: &Ctx<'_>, owner: &Owner) -> bool {
     }
 }
 
+/// Code that was stopped in the middle is not gone on with: what its heap holds is anybody's guess.
 fn out_of_memory(shared: &Shared, owner: &Owner) {
+    shared.taint();
     let error = EngineError::new(EngineErrorKind::OutOfMemory, "out of memory");
     shared.kill_slice();
     shared.fail(owner, error);
