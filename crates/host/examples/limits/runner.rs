@@ -33,8 +33,8 @@ pub struct Row {
     /// Of the host, after the first repetitions and after all of them, with the module unloaded both times.
     pub before_kib: u64,
     pub after_kib: u64,
-    /// Most lines and log messages that one call got through.
-    pub lines: usize,
+    /// The most that one call got through, in bytes of output and log messages.
+    pub said: usize,
 }
 
 pub struct Runner {
@@ -91,7 +91,7 @@ impl Runner {
             overrun: Duration::ZERO,
             before_kib: 0,
             after_kib: 0,
-            lines: 0,
+            said: 0,
         };
         let warm_up = (repetitions / 10).max(1);
         for repetition in 0..repetitions {
@@ -102,7 +102,7 @@ impl Runner {
             check(case, &outcome);
             row.slowest = row.slowest.max(took);
             row.overrun = row.overrun.max(took.saturating_sub(case.deadline));
-            row.lines = row.lines.max(counter.lines.load(Ordering::Relaxed));
+            row.said = row.said.max(counter.bytes.load(Ordering::Relaxed));
             for group in counter.groups.lock().expect("no panic before").drain(..) {
                 until(case, "what it started is gone", || !group_lives(group));
             }
@@ -161,7 +161,7 @@ fn call(
 /// Counts what a call says, and remembers what it starts.
 #[derive(Default)]
 struct Counter {
-    lines: AtomicUsize,
+    bytes: AtomicUsize,
     groups: Mutex<Vec<i32>>,
 }
 
@@ -173,7 +173,8 @@ impl Callbacks for Counter {
     fn notify(&self, method: &str, params: Value) {
         match method {
             "output" | "context/log" => {
-                self.lines.fetch_add(1, Ordering::Relaxed);
+                let text = params["line"].as_str().or_else(|| params["message"].as_str()).unwrap_or_default();
+                self.bytes.fetch_add(text.len(), Ordering::Relaxed);
             }
             "process/started" => {
                 let group = params["pgid"].as_i64().and_then(|pgid| i32::try_from(pgid).ok());
