@@ -30,6 +30,9 @@ const UNWIND: Duration = Duration::from_secs(2);
 /// How far the heap grows before cycles are looked for; afterwards the engine sets its own pace.
 const FIRST_COLLECTION: usize = 8 << 20;
 
+/// When the I/O threads have dropped what belonged to a runtime that has ended.
+const LATER: Duration = Duration::from_millis(200);
+
 pub(crate) struct Start {
     pub(crate) source: Source,
     pub(crate) externals: Vec<External>,
@@ -66,6 +69,13 @@ pub(crate) fn run(start: Start) {
     }
     release_memory();
     drop(at_end);
+    // Connections and requests of this runtime are let go of on the I/O threads, a moment after they were told to.
+    if let Ok(io) = crate::io::handle() {
+        io.spawn(async {
+            tokio::time::sleep(LATER).await;
+            release_memory();
+        });
+    }
 }
 
 /// glibc keeps freed arenas; a module that needed 300 MB once would hold them for ever.

@@ -25,4 +25,4 @@ pub use description::{
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
-pub use loader::{LoadedModel, Loader, LoaderOptions};
+pub use loader::{LoadedModel, Loader, LoaderOptions, in_sources};

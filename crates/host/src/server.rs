@@ -313,5 +313,13 @@ fn call_error(error: marsh_engine::EngineError) -> CallError {
     {
         data = Some(json!({ "file": location.file, "line": location.line, "column": location.column }));
     }
-    CallError { kind, message: error.message, name: error.name, code: error.code, stack: error.stack, data }
+    CallError {
+        kind,
+        message: error.message,
+        name: error.name,
+        code: error.code,
+        stack: error.stack,
+        data,
+        place: None,
+    }
 }

@@ -22,6 +22,7 @@ mod processes;
 mod publish;
 mod shell;
 mod source;
+mod source_maps;
 mod sources;
 mod stress;
 mod support;

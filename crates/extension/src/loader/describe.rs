@@ -8,7 +8,7 @@ use marsh_host::supervisor::NoCallbacks;
 use marsh_host::{Call, ModuleRef};
 
 use super::files::{read_json, write_json};
-use super::{Loader, host_key};
+use super::{Loader, host_key, trace};
 use crate::description::ModelDescription;
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
@@ -38,7 +38,9 @@ impl Loader {
                     cancel: &self.options.cancel,
                     grace: Duration::ZERO,
                 };
-                let value = host.call(module, &call, &NoCallbacks).map_err(host_error)?;
+                let value = host
+                    .call(module, &call, &NoCallbacks)
+                    .map_err(|error| host_error(trace::in_sources(error, module)))?;
                 let description = serde_json::from_value(value)
                     .map_err(|source| LoadError::Description { entry: entry.to_owned(), source })?;
                 write_json(&path, &description);

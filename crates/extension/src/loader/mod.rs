@@ -4,6 +4,9 @@ mod build;
 mod describe;
 mod files;
 mod fresh;
+mod trace;
+
+pub use trace::in_sources;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

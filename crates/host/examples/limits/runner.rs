@@ -95,6 +95,8 @@ impl Runner {
         };
         let warm_up = (repetitions / 10).max(1);
         for repetition in 0..repetitions {
+            // On whatever runtime is there, or a new one: what is measured next has nothing to load.
+            self.fine(case, &host, &module);
             let counter = Counter::default();
             let started = Instant::now();
             let outcome = call(&host, &module, "run", case.deadline, &counter);
@@ -110,10 +112,14 @@ impl Runner {
                 row.before_kib = self.settled(case, &host, &module);
             }
         }
-        let fine = call(&host, &module, "fine", PATIENCE, &Counter::default());
-        assert!(fine.is_ok(), "after `{}`: {fine:?}", case.name);
+        self.fine(case, &host, &module);
         row.after_kib = self.settled(case, &host, &module);
         row
+    }
+
+    fn fine(&self, case: &Case, host: &Host, module: &ModuleRef) {
+        let fine = call(host, module, "fine", PATIENCE, &Counter::default());
+        assert!(fine.is_ok(), "beside `{}`: {fine:?}", case.name);
     }
 
     /// The host's memory once the module is unloaded and its threads and children are gone.
@@ -123,7 +129,16 @@ impl Runner {
         until(case, "its threads are gone", || threads(pid) == 0);
         until(case, "its processes are gone", || session(pid) == [pid]);
         assert!(host.is_alive(), "`{}` took the host with it", case.name);
-        rss_kib(pid)
+        // Memory is given back a moment later; it has settled when it no longer falls.
+        let mut least = rss_kib(pid);
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = rss_kib(pid);
+            if now >= least {
+                return least;
+            }
+            least = now;
+        }
     }
 }
 
