@@ -133,9 +133,7 @@ impl Explain for LoadError {
                 Some(json!({ "diagnostics": list }))
             }
             LoadError::Bundle { source, .. } => Some(json!({ "cause": source.to_string() })),
-            LoadError::Host { source: HostError::Call(error), .. } => {
-                Some(json!({ "kind": error.kind, "data": error.data, "stack": error.stack }))
-            }
+            LoadError::Host { source: HostError::Call(error), .. } => Some(error.details()),
             LoadError::Yaml { path, source } => Some(json!({
                 "file": path, "line": source.line, "column": source.column, "sourceLine": source.source_line,
             })),

@@ -24,6 +24,7 @@ mod publish;
 mod shell;
 mod shipped;
 mod source;
+mod source_maps;
 mod sources;
 mod stress;
 mod support;
