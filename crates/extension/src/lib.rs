@@ -16,7 +16,6 @@ mod error;
 pub mod lifecycle;
 mod loader;
 pub mod mounts;
-mod pin;
 pub mod publish;
 mod stat;
 
@@ -26,5 +25,4 @@ pub use description::{
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
-pub use loader::{LoadedModel, Loader, LoaderOptions};
-pub use pin::Pin;
+pub use loader::{LoadedModel, Loader, LoaderOptions, Pin};
