@@ -295,7 +295,7 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
                 {
                     self.views.insert(place.clone(), (output_id, views));
                 }
-                self.ended(place, attempt, end)
+                self.ended(place, attempt, *end)
             }
         }
     }

@@ -22,7 +22,7 @@ use crate::scope::{Expander, StepScope};
 #[derive(Debug)]
 pub(super) enum Did {
     Ended {
-        end: StepEnd,
+        end: Box<StepEnd>,
         /// The record of the method run, and its results with content.
         views: Option<(String, Vec<ArtifactView>)>,
     },
@@ -40,9 +40,12 @@ pub(super) enum Did {
 
 impl Did {
     pub fn failed(kind: FailureKind, error: impl Into<String>) -> Did {
-        Did::Ended { end: StepEnd::failed(kind, error), views: None }
+        Did::Ended { end: Box::new(StepEnd::failed(kind, error)), views: None }
     }
 }
+
+/// The items of steps with `forEach`, by job and step.
+pub(super) type Items = HashMap<(usize, usize), Arc<Vec<Item>>>;
 
 /// Everything that the steps of one run share.
 pub(super) struct Steps<'a> {
@@ -66,7 +69,7 @@ pub(super) struct Steps<'a> {
     pub permits: Arc<Permits>,
     /// The workflows around this one, by name, and this one.
     pub ancestors: Vec<String>,
-    pub items: Mutex<HashMap<(usize, usize), Arc<Vec<Item>>>>,
+    pub items: Mutex<Items>,
 }
 
 impl<'a> Steps<'a> {
@@ -231,7 +234,7 @@ impl<'a> Steps<'a> {
         };
         end.allowed = end.kind == Some(FailureKind::Assert) && severity < self.fail_on;
         end.assert = Some(assert);
-        Did::Ended { end, views: None }
+        Did::Ended { end: Box::new(end), views: None }
     }
 }
 
