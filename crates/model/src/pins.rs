@@ -55,7 +55,7 @@ impl Models {
             None => {
                 let code = self.resolve_type(type_name)?;
                 let Code::Module(loaded) = &code.code else { return Ok(code) };
-                let pin = pins.add(type_name, self.loader.pin(loaded)?);
+                let pin = pins.add(type_name, Pin::from(&**loaded));
                 if pin.fingerprint == loaded.fingerprint {
                     return Ok(code);
                 }

@@ -18,7 +18,7 @@ use super::{Observer, RunEvent, RunRequest, Trigger};
 use crate::Models;
 use crate::definition::Stored;
 use crate::error::ModelError;
-use crate::types::{Code, TypeCode};
+use crate::types::TypeCode;
 
 pub struct RunContext<'a> {
     pub(super) models: &'a Models,
@@ -359,10 +359,12 @@ impl<'a> RunContext<'a> {
 
     /// A file that belongs to the extension: relative, inside it, and there.
     fn extension_file(&self, relative: &str) -> Result<Value, CallbackError> {
-        let Code::Module(loaded) = &self.code.code else { return Err(unknown("extensionFile")) };
+        let method = &self.request.method;
+        let Some(loaded) = self.code.module(method) else { return Err(unknown("extensionFile")) };
+        let (_, base) = loaded.source_of(method);
         let unsafe_path = |error: marsh_fs::UnsafePath| CallbackError::new("unsafe_path", error.to_string());
-        let pulled = loaded.base.join("files");
-        let root = if pulled.is_dir() { &pulled } else { &loaded.base };
+        let pulled = base.join("files");
+        let root = if pulled.is_dir() { &pulled } else { base };
         let path = marsh_fs::safe_join(root, relative).map_err(unsafe_path)?;
         if !path.is_file() {
             return Err(CallbackError::new("not_found", format!("the extension has no file `{relative}`")));

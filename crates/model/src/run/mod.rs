@@ -22,7 +22,7 @@ pub use overrides::OutputOverride;
 
 use crate::definition::Stored;
 use crate::error::ModelError;
-use crate::types::{Code, TypeCode};
+use crate::types::TypeCode;
 use crate::{Models, Pins, direct};
 use context::RunContext;
 use evaluate::Evaluated;
@@ -194,9 +194,9 @@ impl Models {
             // A workflow's record shows what is running; a single run is its own witness.
             self.outputs.write(&code.type_name, &record)?;
         }
-        let executed = match &code.code {
-            Code::Shell => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
-            Code::Module(loaded) => {
+        let executed = match code.module(&request.method) {
+            None => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
+            Some(loaded) => {
                 let params = self.call_params(stored, code, request, evaluated);
                 let call = Call {
                     op: "run",
@@ -283,7 +283,7 @@ impl Models {
                 parent_output_id: None,
                 caller_extension: None,
                 initiated_by: request.initiated_by.clone(),
-                bundle_fingerprint: code.fingerprint().map(str::to_owned),
+                bundle_fingerprint: code.module(&request.method).map(|loaded| loaded.fingerprint.clone()),
             },
             artifacts: None,
             log_file: Some(self.repo.layout.display(log_path).display().to_string()),
