@@ -124,6 +124,7 @@ pub fn cancel_on_signal(models: &Models) -> CancelToken {
     let handler = move || {
         if cancel.is_cancelled() {
             hosts.kill_all();
+            marsh_model::builtin::shell::kill_all();
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
         cancel.cancel("interrupted");

@@ -30,3 +30,6 @@ mod stress;
 mod support;
 mod trust;
 mod types;
+mod workflow_code;
+mod workflow_commands;
+mod workflow_kill;
