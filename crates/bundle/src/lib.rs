@@ -32,6 +32,7 @@ mod npm;
 mod plugin;
 mod prepare;
 mod scan;
+mod suspicious;
 mod worker;
 mod zod;
 
@@ -40,6 +41,7 @@ pub use diagnostic::{BundleError, Diagnostic};
 pub use dynamic::dynamic_code;
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;
+pub use suspicious::suspicious_code;
 pub use worker::{
     BundleMeta, BundleRequest, ExternalMeta, PackageMeta, Worker, bundle_in_worker, worker_main,
 };

@@ -32,6 +32,8 @@ pub enum LoadError {
     Host { entry: PathBuf, source: HostError },
     #[error("the description of {entry} is not one: {source}", entry = entry.display())]
     Description { entry: PathBuf, source: serde_json::Error },
+    #[error("the mounted source `{path}` leads nowhere: {reason}")]
+    Mount { path: String, reason: String },
     #[error("{path}: {source}", path = path.display())]
     Yaml { path: PathBuf, source: YamlError },
     #[error("cannot read {path}: {source}", path = path.display())]
@@ -51,6 +53,7 @@ impl Explain for LoadError {
             LoadError::DuplicateType { .. } => "duplicate_type",
             LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
             LoadError::Bundle { .. } => "bundle_failed",
+            LoadError::Mount { .. } => "invalid_source",
             LoadError::Host { source: HostError::Call(error), .. } => {
                 match (error.kind, error.code.as_deref()) {
                     (ErrorKind::Threw, Some("contract_violation")) => "contract_violation",
@@ -91,6 +94,7 @@ impl Explain for LoadError {
                 near::did_you_mean(name.as_str(), known.iter().map(String::as_str))
                     .or_else(|| Some("`marsh model type search` lists the types there are".into()))
             }
+            LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),
             LoadError::DuplicateType { .. } => Some("rename or delete one of the two".into()),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 list.iter().find_map(|diagnostic| diagnostic.hint.clone())
