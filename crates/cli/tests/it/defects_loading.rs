@@ -55,7 +55,7 @@ fn defect_15_a_type_that_failed_to_load_loads_later_in_the_same_process() {
         let path =
             repo.files("models").into_iter().find(|path| path.ends_with(&format!("/{name}.yaml"))).unwrap();
         let path = format!("models/{path}");
-        repo.write(&path, repo.read(&path) + rest);
+        repo.write(&path, repo.read(&path).replace("methods: {}\n", "") + rest);
     };
     definition("@me/x", "m", "");
     let mend = format!("cp {} extensions/models/x.ts", good.display());
@@ -67,7 +67,7 @@ fn defect_15_a_type_that_failed_to_load_loads_later_in_the_same_process() {
     std::fs::rename(repo.path("extensions/models/x.ts"), &good).unwrap();
     repo.write("extensions/models/x.ts", format!("import './gone.ts';\n{}", plain("@me/x", V1)));
     repo.write(
-        "workflows/mend.yaml",
+        "workflows/workflow-11111111-2222-4333-8444-555555555556.yaml",
         "id: 11111111-2222-4333-8444-555555555556\nname: mend\njobs:\n  - name: main\n    steps:\n      \
          - name: broken\n        task: { type: model_method, modelIdOrName: m, methodName: run }\n        allowFailure: true\n      \
          - name: mend\n        task: { type: model_method, modelIdOrName: mender, methodName: execute }\n        \
