@@ -1,7 +1,5 @@
 //! Known ways in which the installed set goes wrong for readers, for many at once, and for what is installed unasked.
 
-#![expect(clippy::disallowed_methods, reason = "these tests set the scene that marsh then acts on")]
-
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use marsh_testkit::{ExtensionRegistry, Package, Scratch};
