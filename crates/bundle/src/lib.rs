@@ -33,6 +33,7 @@ mod plugin;
 mod prepare;
 mod scan;
 mod source_map;
+mod suspicious;
 mod worker;
 mod zod;
 
@@ -42,6 +43,7 @@ pub use dynamic::dynamic_code;
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;
 pub use source_map::{Original, SourceMap};
+pub use suspicious::suspicious_code;
 pub use worker::{
     BundleMeta, BundleRequest, ExternalMeta, PackageMeta, Worker, bundle_in_worker, worker_main,
 };
