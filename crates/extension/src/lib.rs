@@ -22,6 +22,7 @@ mod stat;
 pub use catalog::{Catalog, IndexedType, Problem, local_problems};
 pub use description::{
     ArgumentsDescription, CheckDescription, MethodDescription, ModelDescription, OutputDescription,
+    SensitiveField,
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;

@@ -209,6 +209,25 @@ impl Secrets {
         self.matcher().is_some_and(|matcher| matcher.automaton.is_match(bytes))
     }
 
+    /// Whether what is read holds a secret, wherever its pieces are cut.
+    pub fn find_in(&self, source: &mut dyn std::io::Read) -> std::io::Result<bool> {
+        let Some(matcher) = self.matcher() else { return Ok(false) };
+        let mut window = Vec::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = source.read(&mut buffer)?;
+            if read == 0 {
+                return Ok(false);
+            }
+            window.extend_from_slice(&buffer[..read]);
+            if matcher.automaton.is_match(&window) {
+                return Ok(true);
+            }
+            let keep = matcher.longest.saturating_sub(1).min(window.len());
+            window.drain(..window.len() - keep);
+        }
+    }
+
     /// For bytes that come in pieces: a secret that is cut by a border between them is found all the same.
     pub fn stream(&self) -> RedactedStream {
         RedactedStream { secrets: self.clone(), carry: Vec::new() }

@@ -1,7 +1,7 @@
 //! What `${{ … }}` in a step means, and when it is evaluated.
 //!
-//! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`. Variables that
-//! need stored data (`data`, `model`, `file`), vaults or a loop (`self`) are added here when this version learns them;
+//! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`,
+//! `vault.get`, which gives a sentinel of the secret. Variables that need stored data (`data`, `model`, `file`) or a loop (`self`) are added here when this version learns them;
 //! until then an expression that uses one fails its step and says so.
 //!
 //! **Text that came out of an expression is never read as one.** A definition is expanded again when its method runs,
@@ -9,11 +9,12 @@
 //! workflow's author left in it (`user_data_is_never_an_expression`). Inputs of a method are not expanded again.
 
 use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
+use marsh_model::SecretAccess;
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
 /// Roots that the format knows and this version cannot evaluate in a step.
-const LATER: [&str; 7] = ["data", "model", "file", "vault", "workers", "self", "webhook"];
+const LATER: [&str; 6] = ["data", "model", "file", "workers", "self", "webhook"];
 /// Roots that the definition itself resolves, at each run: their values must not be written into a file.
 const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
 
@@ -32,10 +33,12 @@ pub(crate) struct RunFacts<'a> {
 #[derive(Debug)]
 pub(crate) struct Expander {
     scope: Scope,
+    access: SecretAccess,
+    caller: String,
 }
 
 impl Expander {
-    pub fn new(facts: &RunFacts<'_>, env: &Environment) -> Expander {
+    pub fn new(facts: &RunFacts<'_>, env: &Environment, access: SecretAccess) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
         let scope = Scope::new()
@@ -52,12 +55,13 @@ impl Expander {
             )
             .with("workflowRunId", facts.run_id)
             .with("env", Value::Object(env));
-        Expander { scope }
+        Expander { scope, access, caller: format!("workflow {}", facts.workflow_name) }
     }
 
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
-        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, |_| false);
+        let evaluator = self.access.evaluator(&StepEvaluator, &self.caller);
+        let expanded = expand(value, &evaluator, &self.scope, Mode::Strict, |_| false);
         expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
     }
 
@@ -159,7 +163,17 @@ mod tests {
             tags: json!({"team": "a"}),
             inputs: inputs.as_object().unwrap(),
         };
-        Expander::new(&facts, &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]))
+        let layout = marsh_vault::VaultLayout {
+            repo: "/nowhere".into(),
+            configs: "/nowhere/vaults".into(),
+            audit: "/nowhere/audit".into(),
+            home: None,
+        };
+        let access = marsh_model::SecretAccess {
+            vaults: std::sync::Arc::new(marsh_vault::Vaults::new(layout, None, None)),
+            secrets: marsh_vault::Secrets::new(),
+        };
+        Expander::new(&facts, &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]), access)
     }
 
     #[test]
@@ -183,7 +197,7 @@ mod tests {
             ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
             ("${{ inputs.n + 1 }}", "`${{ inputs.n + 1 }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
-            ("${{ vault.get('v', 'k') }}", "`vault`"),
+            ("${{ vault.get('v', 'k') }}", "there are no vaults"),
         ] {
             let error = expander().value(&json!({"k": text}), "inputs").unwrap_err();
             assert!(error.starts_with("inputs.k: ") && error.contains(words), "{error}");

@@ -79,8 +79,8 @@ impl RunOutcome {
             output_id: record.id,
             log_file: record.log_file,
             artifacts,
-            global_arguments: evaluated.global_arguments.clone(),
-            method_arguments: evaluated.method_arguments.clone(),
+            global_arguments: super::secrets::redacted(&models.secrets, &evaluated.global_arguments),
+            method_arguments: super::secrets::redacted(&models.secrets, &evaluated.method_arguments),
             fingerprint: code.fingerprint().map(str::to_owned),
             code_sha256: match &code.code {
                 Code::Shell => None,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use marsh_fs::LogFile;
 use marsh_types::time::iso_millis;
+use marsh_vault::Secrets;
 
 use crate::error::WorkflowError;
 
@@ -12,11 +13,12 @@ use crate::error::WorkflowError;
 pub(crate) struct WorkflowLog {
     file: LogFile,
     category: String,
+    secrets: Secrets,
 }
 
 impl WorkflowLog {
-    pub fn create(path: &Path, workflow: &str) -> Result<WorkflowLog, WorkflowError> {
-        Ok(WorkflowLog { file: LogFile::create(path)?, category: format!("workflow·run·{workflow}") })
+    pub fn create(path: &Path, workflow: &str, secrets: Secrets) -> Result<WorkflowLog, WorkflowError> {
+        Ok(WorkflowLog { file: LogFile::create(path)?, category: format!("workflow·run·{workflow}"), secrets })
     }
 
     pub fn line(&self, level: &str, message: &str) {
@@ -30,7 +32,7 @@ impl WorkflowLog {
     /// A log that cannot be written must not fail the work it describes.
     fn write(&self, level: &str, category: &str, message: &str) {
         let time = iso_millis(jiff::Timestamp::now());
-        for line in message.lines() {
+        for line in self.secrets.redact(message).lines() {
             drop(self.file.write_line(&format!("{time} [{level}] {category}: {line}")));
         }
     }

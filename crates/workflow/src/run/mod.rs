@@ -66,12 +66,13 @@ impl Workflows<'_> {
         if !features.is_empty() {
             return Err(WorkflowError::Unsupported { workflow: workflow.name.clone(), features });
         }
+        self.models.track_sensitive_inputs(workflow.inputs.as_ref(), &request.inputs);
         let inputs = checked_inputs(workflow, request.inputs.clone())?;
         let run_id = uuid::Uuid::new_v4().to_string();
         let runs = &self.runs;
         marsh_fs::create_dir_all(&runs.dir(&workflow.id))?;
         let log_path = runs.log_path(&workflow.id, &run_id);
-        let log = WorkflowLog::create(&log_path, &workflow.name)?;
+        let log = WorkflowLog::create(&log_path, &workflow.name, self.models.secrets.clone())?;
         let log_file = self.models.repo.layout.display(&log_path).display().to_string();
         let record = new_record(workflow, request, &inputs, &run_id, log_file);
         let started_at = record.started_at.clone().unwrap_or_default();
@@ -104,7 +105,7 @@ impl Workflows<'_> {
             tags,
             inputs: &inputs,
         };
-        let expander = Expander::new(&facts, &self.models.env);
+        let expander = Expander::new(&facts, &self.models.env, self.models.secret_access());
         let workflow_tags: Vec<(String, String)> =
             workflow.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let steps = ModelSteps {
