@@ -17,6 +17,7 @@ pub mod definition;
 pub mod direct;
 pub mod error;
 pub mod inputs;
+mod pins;
 pub mod run;
 pub mod secrets;
 pub mod types;
@@ -31,8 +32,10 @@ use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
 pub use definition::{Definition, DefinitionStore, Stored};
 pub use error::{Issue, ModelError};
+pub use pins::Pins;
 pub use run::{
-    CheckSelection, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger, WorkflowTrigger,
+    CheckSelection, Observer, OutputOverride, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
+    WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
 pub use types::{Code, TypeCode};

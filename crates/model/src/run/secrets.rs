@@ -180,6 +180,7 @@ impl RunContext<'_> {
             .and_then(|resources| resources.get(spec_name)?.get("vaultName")?.as_str());
         let wanted = field
             .and_then(|field| field.vault_name.as_deref())
+            .or_else(|| self.output_override(spec_name).and_then(|found| found.vault.as_deref()))
             .or_else(|| overrides.and_then(|overrides| overrides.vault_name.as_deref()))
             .or(of_definition);
         let vault = match self.models.vaults.for_output(wanted) {
@@ -219,7 +220,7 @@ impl RunContext<'_> {
 
     /// Names and tags are read without being asked for, so no secret may be in one.
     pub(super) fn check_name_holds_no_secret(&self, name: &str) -> Result<(), CallbackError> {
-        if self.models.secrets.is_in(name.as_bytes()) || self.models.secrets.holds_sentinel(name) {
+        if self.models.secrets.is_surely_in(name) {
             let error = ModelError::SecretExposed { what: self.redact(name).into_owned(), place: "its name" };
             return Err(CallbackError::new(error.code(), error.to_string()));
         }

@@ -17,8 +17,10 @@ pub(crate) struct WorkflowLog {
 }
 
 impl WorkflowLog {
-    pub fn create(path: &Path, workflow: &str, secrets: Secrets) -> Result<WorkflowLog, WorkflowError> {
-        Ok(WorkflowLog { file: LogFile::create(path)?, category: format!("workflow·run·{workflow}"), secrets })
+    /// A run that is resumed goes on in its log.
+    pub fn open(path: &Path, workflow: &str, secrets: Secrets) -> Result<WorkflowLog, WorkflowError> {
+        let file = if path.exists() { LogFile::append(path)? } else { LogFile::create(path)? };
+        Ok(WorkflowLog { file, category: format!("workflow·run·{workflow}"), secrets })
     }
 
     pub fn line(&self, level: &str, message: &str) {

@@ -1,0 +1,88 @@
+//! The fingerprint of an entry point, computed anew only when one of its inputs may have changed.
+
+use std::path::{Path, PathBuf};
+
+use marsh_bundle::ImportGraph;
+use marsh_types::Digest;
+use serde::{Deserialize, Serialize};
+
+use super::Loader;
+use super::files::{read_json, write_json};
+use crate::discover::SourceRoot;
+use crate::stat::{Stat, now_ns};
+
+/// Files whose appearance changes resolution.
+const CONFIG_NAMES: [&str; 5] = ["deno.json", "deno.jsonc", "package.json", "deno.lock", ".npmrc"];
+
+impl Loader {
+    /// The fingerprint of an entry point as its inputs are now.
+    pub(super) fn fingerprint(&self, entry: &Path, root: &SourceRoot) -> String {
+        let record_path = self.record_path(entry);
+        if let Some(record) = read_json::<FreshnessRecord>(&record_path)
+            && record.version == RECORD_VERSION
+            && record.bundler == marsh_bundle::BUNDLER_VERSION
+            && record.base == root.base
+            && record.still_holds()
+        {
+            return record.fingerprint;
+        }
+        let read_at_ns = now_ns();
+        let graph = marsh_bundle::import_graph(entry, &root.base);
+        let fingerprint = marsh_bundle::fingerprint(&graph);
+        let record = FreshnessRecord::new(&graph, &root.base, fingerprint.clone(), read_at_ns);
+        write_json(&record_path, &record);
+        fingerprint
+    }
+
+    fn record_path(&self, entry: &Path) -> PathBuf {
+        let name = Digest::of(entry.as_os_str().as_encoded_bytes()).to_hex();
+        self.repo.layout.derived().join("fresh").join(format!("{}.json", &name[..32]))
+    }
+}
+
+const RECORD_VERSION: u32 = 1;
+
+/// The inputs that a fingerprint was computed from, as they looked then.
+#[derive(Debug, Serialize, Deserialize)]
+struct FreshnessRecord {
+    version: u32,
+    bundler: String,
+    base: PathBuf,
+    fingerprint: String,
+    read_at_ns: u64,
+    /// `None`: the file was not there.
+    inputs: Vec<(PathBuf, Option<Stat>)>,
+}
+
+impl FreshnessRecord {
+    fn new(graph: &ImportGraph, base: &Path, fingerprint: String, read_at_ns: u64) -> FreshnessRecord {
+        let listed = graph.files.iter().chain(&graph.config).map(|file| file.path.clone());
+        let mut paths: Vec<PathBuf> = listed.collect();
+        // A configuration file that appears changes what names resolve to.
+        for dir in graph.entry.ancestors().skip(1) {
+            paths.extend(CONFIG_NAMES.iter().map(|name| dir.join(name)));
+            if dir == base {
+                break;
+            }
+        }
+        paths.sort();
+        paths.dedup();
+        let inputs = paths.into_iter().map(|path| (path.clone(), Stat::of(&path))).collect();
+        FreshnessRecord {
+            version: RECORD_VERSION,
+            bundler: marsh_bundle::BUNDLER_VERSION.to_owned(),
+            base: base.to_owned(),
+            fingerprint,
+            read_at_ns,
+            inputs,
+        }
+    }
+
+    fn still_holds(&self) -> bool {
+        self.inputs.iter().all(|(path, then)| match (Stat::of(path), then) {
+            (Some(now), Some(then)) => now == *then && now.was_quiet_at(self.read_at_ns),
+            (None, None) => true,
+            _ => false,
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! From a type name to a module version that is fresh now.
+
+mod build;
+mod describe;
+mod files;
+mod fresh;
+mod shipped;
+mod unit;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use marsh_bundle::Worker;
+use marsh_host::{CancelToken, Hosts, Limits, ModuleRef};
+use marsh_repo::Repo;
+use marsh_store::Lease;
+use marsh_types::{Digest, Kind, Origin, TypeName};
+
+use crate::catalog::{Catalog, IndexedType};
+use crate::description::{KindDescription, ModelDescription};
+use crate::discover::SourceRoot;
+use crate::error::LoadError;
+use describe::{Described, expect_type};
+use unit::Part;
+
+pub(crate) use unit::Unit;
+
+const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone)]
+pub struct LoaderOptions {
+    /// The binary and arguments that bundle.
+    pub worker: Worker,
+    pub cache_dir: PathBuf,
+    pub offline: bool,
+    pub limits: Limits,
+    /// Ends a description that is under way.
+    pub cancel: CancelToken,
+    /// Installs types of trusted collectives when they are asked for.
+    pub auto: Option<crate::lifecycle::AutoInstall>,
+}
+
+/// Resolves types to module versions. Shared by the threads of a command.
+#[derive(Debug)]
+pub struct Loader {
+    repo: Repo,
+    options: LoaderOptions,
+    hosts: Arc<Hosts>,
+    models: Described<ModelDescription>,
+    plugins: Described<KindDescription>,
+    describe_deadline: Mutex<Duration>,
+    /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
+    leases: Mutex<HashMap<Digest, Lease>>,
+}
+
+/// A model type with the code that serves it.
+#[derive(Debug, Clone)]
+pub struct LoadedModel {
+    pub type_name: TypeName,
+    pub origin: Origin,
+    pub entry: PathBuf,
+    /// The directory that `extensionFile` paths start from.
+    pub base: PathBuf,
+    pub fingerprint: String,
+    pub bundle_sha256: String,
+    pub module: ModuleRef,
+    /// Which host process serves it.
+    pub host_key: String,
+    pub description: Arc<ModelDescription>,
+    pub warnings: Vec<String>,
+    /// Who adds methods to the type; a method's `graft` is its place here, from 1.
+    pub grafts: Vec<Grafted>,
+    /// What the version is made of.
+    pub(crate) unit: Unit,
+}
+
+/// A source that adds to a model type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grafted {
+    pub entry: PathBuf,
+    pub base: PathBuf,
+    pub origin: Origin,
+}
+
+impl LoadedModel {
+    /// The source that a method comes from, and the directory that its `extensionFile` paths start from.
+    pub fn source_of(&self, method: &str) -> (&Path, &Path) {
+        let graft = self.description.method(method).and_then(|method| method.graft);
+        match graft.and_then(|index| self.grafts.get(index.checked_sub(1)?)) {
+            Some(graft) => (&graft.entry, &graft.base),
+            None => (&self.entry, &self.base),
+        }
+    }
+}
+
+/// A type of any other kind with the code that serves it. What can be called on it is in [`crate::kinds`].
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub kind: Kind,
+    pub type_name: TypeName,
+    pub origin: Origin,
+    pub entry: PathBuf,
+    /// The directory that `extensionFile` paths start from.
+    pub base: PathBuf,
+    pub fingerprint: String,
+    pub bundle_sha256: String,
+    pub module: ModuleRef,
+    /// Which host process serves it.
+    pub host_key: String,
+    pub description: Arc<KindDescription>,
+    pub warnings: Vec<String>,
+}
+
+impl Loader {
+    pub fn new(repo: Repo, options: LoaderOptions, hosts: Arc<Hosts>) -> Loader {
+        Loader {
+            repo,
+            options,
+            hosts,
+            models: Mutex::default(),
+            plugins: Mutex::default(),
+            describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
+            leases: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Bounds loading and describing by what the user gave the whole run.
+    pub fn limit_loading(&self, limit: Duration) {
+        *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner) = limit.min(DESCRIBE_DEADLINE);
+    }
+
+    /// The token that ends what the loader does; whoever runs methods uses the same one.
+    pub fn cancel(&self) -> &CancelToken {
+        &self.options.cancel
+    }
+
+    pub fn hosts(&self) -> &Arc<Hosts> {
+        &self.hosts
+    }
+
+    pub fn catalog(&self) -> Result<Catalog, LoadError> {
+        Catalog::load(&self.repo)
+    }
+
+    /// The newest code of a model type and of all grafts onto it. Every input of the bundles is compared now, not when
+    /// they were last loaded. A type that nothing declares may be installed, where that is allowed.
+    pub fn resolve(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
+        self.with_install(type_name, || self.resolve_present(type_name))
+    }
+
+    /// The newest code of a type of another kind.
+    pub fn resolve_kind(&self, kind: Kind, type_name: &TypeName) -> Result<Loaded, LoadError> {
+        self.with_install(type_name, || {
+            let unit = self.find_unit(&self.catalog()?, kind, type_name)?;
+            self.open_kind(&unit)
+        })
+    }
+
+    fn with_install<T>(
+        &self,
+        type_name: &TypeName,
+        resolve: impl Fn() -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        match (resolve(), &self.options.auto) {
+            (Err(LoadError::UnknownType { .. }), Some(auto)) if auto.provide(type_name) => resolve(),
+            (result, _) => result,
+        }
+    }
+
+    fn resolve_present(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
+        let unit = self.find_unit(&self.catalog()?, Kind::Model, type_name)?;
+        self.open_model(&unit, true)
+    }
+
+    /// The code of the grafts onto a type that is built in; `None` when there are none. `names`: the names that the
+    /// type goes by.
+    pub fn resolve_grafts(
+        &self,
+        builtin: &ModelDescription,
+        names: &[&TypeName],
+    ) -> Result<Option<LoadedModel>, LoadError> {
+        let Some(first) = names.first() else { return Ok(None) };
+        let grafts = self.find_grafts(&self.catalog()?, names);
+        if grafts.is_empty() {
+            return Ok(None);
+        }
+        let base = unit::builtin_base(builtin);
+        self.open_model(&Unit::new(Kind::Model, first, Some(base), None, grafts), true).map(Some)
+    }
+
+    /// Loads a type that the catalog lists.
+    pub fn load_indexed(&self, indexed: &IndexedType) -> Result<LoadedModel, LoadError> {
+        let catalog = self.catalog()?;
+        let grafts = self.find_grafts(&catalog, &[&indexed.type_name]);
+        let base = self.part(&indexed.path, &indexed.root);
+        self.open_model(&Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts), true)
+    }
+
+    pub(crate) fn open_model(&self, unit: &Unit, anew: bool) -> Result<LoadedModel, LoadError> {
+        let (unit, built) = self.build(unit, anew)?;
+        let description = self.describe_model(&unit, &built)?;
+        let Some(main) = unit.parts().next() else {
+            return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
+        };
+        if unit.base.is_some() {
+            expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
+        }
+        let grafted = |part: &Part| Grafted {
+            entry: part.entry.clone(),
+            base: part.root.base.clone(),
+            origin: part.root.origin,
+        };
+        Ok(LoadedModel {
+            type_name: unit.type_name.clone(),
+            origin: main.root.origin,
+            entry: main.entry.clone(),
+            base: main.root.base.clone(),
+            fingerprint: built.fingerprint,
+            bundle_sha256: built.code_sha256,
+            module: built.module,
+            host_key: self.host_of(&unit),
+            description,
+            warnings: built.warnings,
+            grafts: unit.grafts.iter().map(grafted).collect(),
+            unit,
+        })
+    }
+
+    fn open_kind(&self, unit: &Unit) -> Result<Loaded, LoadError> {
+        let (unit, built) = self.build(unit, true)?;
+        let description = self.describe_kind(&unit, &built)?;
+        let Some(main) = unit.parts().next() else {
+            return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
+        };
+        expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
+        Ok(Loaded {
+            kind: unit.kind,
+            type_name: unit.type_name.clone(),
+            origin: main.root.origin,
+            entry: main.entry.clone(),
+            base: main.root.base.clone(),
+            fingerprint: built.fingerprint,
+            bundle_sha256: built.code_sha256,
+            module: built.module,
+            host_key: self.host_of(&unit),
+            description,
+            warnings: built.warnings,
+        })
+    }
+
+    /// Keeps a tree of the store from being collected while this process uses it.
+    fn hold(&self, root: &SourceRoot) -> Result<(), LoadError> {
+        let Some(digest) = root.digest else { return Ok(()) };
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        if leases.contains_key(&digest) {
+            return Ok(());
+        }
+        let lease = crate::lifecycle::installation(&self.repo).trees().lease(&digest)?;
+        let extension = || root.extension.clone().unwrap_or_default();
+        leases.insert(digest, lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
+        Ok(())
+    }
+}
+
+/// One host per extension; the local sources of a repository share one.
+fn host_key(root: &SourceRoot) -> String {
+    match (root.origin, &root.extension) {
+        (Origin::Pulled, Some(extension)) => extension.clone(),
+        (Origin::Source, _) => root.base.display().to_string(),
+        _ => "local".to_owned(),
+    }
+}
