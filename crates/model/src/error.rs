@@ -52,6 +52,10 @@ pub enum ModelError {
     Host(#[from] HostError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error("cannot read the {what}: {source}")]
+    Query { what: &'static str, source: marsh_expr::ExprError },
+    #[error("the {what} mentions `{name}`, which is no field of a record")]
+    UnknownField { what: &'static str, name: String },
     #[error(transparent)]
     Catalog(#[from] marsh_data::CatalogError),
     #[error(transparent)]
@@ -153,6 +157,8 @@ impl Explain for ModelError {
             ModelError::NoVault { .. } => "vault_not_found",
             ModelError::Vault(error) => error.code(),
             ModelError::Catalog(error) => error.code(),
+            ModelError::Query { source, .. } => source.code(),
+            ModelError::UnknownField { .. } => "unknown_field",
             ModelError::SecretExposed { .. } => "secret_exposed",
             ModelError::Expression { .. } => "expression_failed",
             ModelError::NotEvaluated { .. } => "no_evaluated_definition",
@@ -192,6 +198,9 @@ impl Explain for ModelError {
             }
             ModelError::NoVault { .. } => Some("`marsh vault create local_encryption main` makes one".into()),
             ModelError::Vault(error) => error.hint(),
+            ModelError::Query { source, .. } => source.hint(),
+            ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
+                .or_else(|| Some(format!("there are {}", crate::query::FIELDS.join(", ")))),
             ModelError::Load(error) => error.hint(),
             ModelError::Data(error) => error.hint(),
             _ => match self.call_error() {

@@ -18,6 +18,7 @@ pub mod direct;
 pub mod error;
 pub mod inputs;
 mod pins;
+pub mod query;
 pub mod run;
 pub mod secrets;
 pub mod types;

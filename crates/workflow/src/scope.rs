@@ -11,7 +11,9 @@
 
 use std::borrow::Cow;
 
-use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
+use marsh_expr::{
+    Cel, Declared, Evaluator, ExprError, Mode, Problem, Scope, Variables, expand, expressions, references,
+};
 use marsh_model::SecretAccess;
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
@@ -35,7 +37,7 @@ pub(crate) struct RunFacts<'a> {
 /// What the steps of one run can name.
 #[derive(Debug)]
 pub(crate) struct Expander {
-    scope: Scope,
+    scope: Variables,
     access: SecretAccess,
     caller: String,
 }
@@ -43,7 +45,7 @@ pub(crate) struct Expander {
 /// What one step can name.
 #[derive(Debug)]
 pub(crate) struct StepScope<'e> {
-    scope: Cow<'e, Scope>,
+    scope: Cow<'e, Variables>,
     /// `self.<item>` of a `forEach`.
     item: Option<String>,
     expander: &'e Expander,
@@ -53,7 +55,7 @@ impl Expander {
     pub fn new(facts: &RunFacts<'_>, env: &Environment, access: SecretAccess) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        let scope = Scope::new()
+        let scope = Variables::new()
             .with("inputs", Value::Object(facts.inputs.clone()))
             .with(
                 "run",
@@ -146,24 +148,32 @@ impl StepScope<'_> {
 
     /// Whether an expression that is written without `${{ }}` holds.
     pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
-        let expression = marsh_expr::quote_model_names(expression.trim());
+        let expression = expression.trim();
         let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
-        let value = evaluator.evaluate(&expression, &self.scope).map_err(|source| {
-            let error = marsh_expr::ExprErrorAt {
-                pointer: String::new(),
-                expression: expression.clone(),
-                source: Box::new(source),
-            };
-            message(place, &error)
-        })?;
+        let value = evaluator.evaluate(expression, &*self.scope).and_then(|value| value.to_json()).map_err(
+            |source| {
+                let error = marsh_expr::ExprErrorAt {
+                    pointer: String::new(),
+                    expression: expression.to_owned(),
+                    source: Box::new(source),
+                };
+                message(place, &error)
+            },
+        )?;
         Ok(is_true(&value))
     }
 
     /// A text in which what cannot be evaluated stays as it is.
     pub fn lenient_text(&self, text: &str) -> String {
-        let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope, Mode::Lenient, |_| false);
-        expanded.map_or_else(|_| text.to_owned(), |expanded| marsh_expr::to_text(&expanded.value))
+        let expanded = expand(&Value::from(text), &StepEvaluator, &*self.scope, Mode::Lenient, |_| false);
+        expanded.map_or_else(|_| text.to_owned(), |expanded| to_text(&expanded.value))
     }
+}
+
+/// A result as it stands in a text.
+pub(crate) fn to_text(value: &Value) -> String {
+    let text = marsh_expr::Value::from_json(value).ok().and_then(|value| value.to_text().ok());
+    text.unwrap_or_else(|| value.to_string())
 }
 
 /// As JavaScript sees it.
@@ -204,11 +214,15 @@ pub(crate) fn not_yet(expression: &str) -> Option<String> {
 struct StepEvaluator;
 
 impl Evaluator for StepEvaluator {
-    fn evaluate(&self, expression: &str, scope: &Scope) -> Result<Value, ExprError> {
+    fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<marsh_expr::Value, ExprError> {
         if let Some(message) = not_yet(expression) {
-            return Err(ExprError::Failed { message });
+            return Err(ExprError::failed(message));
         }
-        PathEvaluator.evaluate(expression, scope)
+        Cel::default().evaluate(expression, scope)
+    }
+
+    fn check(&self, expression: &str, declared: &Declared) -> Vec<Problem> {
+        Cel::default().check(expression, declared)
     }
 }
 
@@ -248,6 +262,7 @@ mod tests {
     fn the_variables_of_a_step() {
         for (text, expected) in [
             ("${{ inputs.n }}", json!(3)),
+            ("${{ inputs.n + 1 }}", json!(4)),
             ("${{ run.id }}/${{ workflowRunId }}", json!("r-1/r-1")),
             ("${{ run.workflowName }}", json!("nightly")),
             ("${{ run.tags.team }}", json!("a")),
@@ -263,7 +278,7 @@ mod tests {
         for (text, words) in [
             ("${{ data.latest('a', 'b').attributes.c }}", "`data`"),
             ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
-            ("${{ inputs.n + 1 }}", "`${{ inputs.n + 1 }}`"),
+            ("${{ inputs.n + 'x' }}", "`${{ inputs.n + 'x' }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
             ("${{ vault.get('v', 'k') }}", "there are no vaults"),
         ] {

@@ -56,7 +56,11 @@ fn defect_43_a_shipped_bundle_runs_without_network_and_without_being_built_again
     assert_eq!(answer(run_offline(&consumer)), "one");
     let taken_over = consumer.list(BUNDLES).pop().unwrap();
     let shipped = consumer.read(".swamp/pulled-extensions/@acme/dns/bundles/zone.js");
-    assert_eq!(consumer.read(&format!("{BUNDLES}/{taken_over}/bundle.js")), shipped, "no bundler was started");
+    assert_eq!(
+        consumer.read(&format!("{BUNDLES}/{taken_over}/bundle.js")),
+        shipped,
+        "no bundler was started"
+    );
     let shown = consumer.read(".swamp/pulled-extensions/@acme/dns/bundles.json");
     let record: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(record["bundles"][0]["entry"], "models/zone.ts");
