@@ -2,12 +2,15 @@
 
 mod build;
 mod describe;
+mod failure;
 mod files;
 mod fresh;
+mod last_good;
 mod unit;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,8 +24,12 @@ use crate::catalog::{Catalog, IndexedType};
 use crate::description::{KindDescription, ModelDescription};
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
+use crate::stat::Stat;
 use describe::{Described, expect_type};
 use unit::{Part, Unit};
+
+pub use failure::Failure;
+pub use last_good::{LoadState, OnFailure, load_states};
 
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -47,6 +54,10 @@ pub struct Loader {
     hosts: Arc<Hosts>,
     models: Described<ModelDescription>,
     plugins: Described<KindDescription>,
+    /// Whether a failure leaves the last good version serving.
+    last_good: AtomicBool,
+    /// The records of last good versions, with their files as they were when read.
+    recorded: Mutex<HashMap<(Kind, TypeName), (Stat, Unit)>>,
     describe_deadline: Mutex<Duration>,
     /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
     leases: Mutex<HashMap<Digest, Lease>>,
@@ -69,6 +80,8 @@ pub struct LoadedModel {
     pub warnings: Vec<String>,
     /// Who adds methods to the type; a method's `graft` is its place here, from 1.
     pub grafts: Vec<Grafted>,
+    /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
+    pub failure: Option<Failure>,
 }
 
 /// A source that adds to a model type.
@@ -106,6 +119,8 @@ pub struct Loaded {
     pub host_key: String,
     pub description: Arc<KindDescription>,
     pub warnings: Vec<String>,
+    /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
+    pub failure: Option<Failure>,
 }
 
 impl Loader {
@@ -116,6 +131,8 @@ impl Loader {
             hosts,
             models: Mutex::default(),
             plugins: Mutex::default(),
+            last_good: AtomicBool::new(false),
+            recorded: Mutex::default(),
             describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
             leases: Mutex::new(HashMap::new()),
         }
@@ -148,8 +165,14 @@ impl Loader {
     /// The newest code of a type of another kind.
     pub fn resolve_kind(&self, kind: Kind, type_name: &TypeName) -> Result<Loaded, LoadError> {
         self.with_install(type_name, || {
-            let unit = self.find_unit(&self.catalog()?, kind, type_name)?;
-            self.open_kind(&unit)
+            let found = self.transact(
+                kind,
+                type_name,
+                |catalog| self.find_unit(catalog, kind, type_name).map(Some),
+                |unit, anew| self.open_kind(unit, anew),
+            )?;
+            let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
+            Ok(Loaded { failure, ..loaded })
         })
     }
 
@@ -165,8 +188,14 @@ impl Loader {
     }
 
     fn resolve_present(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        let unit = self.find_unit(&self.catalog()?, Kind::Model, type_name)?;
-        self.open_model(&unit)
+        let found = self.transact(
+            Kind::Model,
+            type_name,
+            |catalog| self.find_unit(catalog, Kind::Model, type_name).map(Some),
+            |unit, anew| self.open_model(unit, anew),
+        )?;
+        let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
+        Ok(LoadedModel { failure, ..loaded })
     }
 
     /// The code of the grafts onto a type that is built in; `None` when there are none. `names`: the names that the
@@ -177,12 +206,22 @@ impl Loader {
         names: &[&TypeName],
     ) -> Result<Option<LoadedModel>, LoadError> {
         let Some(first) = names.first() else { return Ok(None) };
-        let grafts = self.find_grafts(&self.catalog()?, names);
-        if grafts.is_empty() {
-            return Ok(None);
-        }
         let base = unit::builtin_base(builtin);
-        self.open_model(&Unit::new(Kind::Model, first, Some(base), None, grafts)).map(Some)
+        let found = self.transact(
+            Kind::Model,
+            first,
+            |catalog| {
+                let grafts = self.find_grafts(catalog, names);
+                let unit = Unit::new(Kind::Model, first, Some(base.clone()), None, grafts);
+                Ok((!unit.grafts.is_empty()).then_some(unit))
+            },
+            |unit, anew| self.open_model(unit, anew),
+        );
+        match found {
+            // Without an index nobody knows of grafts; the type's own methods need none.
+            Err(LoadError::Yaml { .. } | LoadError::Store(_)) => Ok(None),
+            found => Ok(found?.map(|(loaded, failure)| LoadedModel { failure, ..loaded })),
+        }
     }
 
     /// Loads a type that the catalog lists.
@@ -190,11 +229,12 @@ impl Loader {
         let catalog = self.catalog()?;
         let grafts = self.find_grafts(&catalog, &[&indexed.type_name]);
         let base = self.part(&indexed.path, &indexed.root);
-        self.open_model(&Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts))
+        let unit = Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts);
+        Ok(self.open_model(&unit, true)?.1)
     }
 
-    fn open_model(&self, unit: &Unit) -> Result<LoadedModel, LoadError> {
-        let (unit, built) = self.build(unit, true)?;
+    fn open_model(&self, unit: &Unit, anew: bool) -> Result<(Unit, LoadedModel), LoadError> {
+        let (unit, built) = self.build(unit, anew)?;
         let description = self.describe_model(&unit, &built)?;
         let Some(main) = unit.parts().next() else {
             return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
@@ -207,7 +247,7 @@ impl Loader {
             base: part.root.base.clone(),
             origin: part.root.origin,
         };
-        Ok(LoadedModel {
+        let loaded = LoadedModel {
             type_name: unit.type_name.clone(),
             origin: main.root.origin,
             entry: main.entry.clone(),
@@ -219,17 +259,19 @@ impl Loader {
             description,
             warnings: built.warnings,
             grafts: unit.grafts.iter().map(grafted).collect(),
-        })
+            failure: None,
+        };
+        Ok((unit, loaded))
     }
 
-    fn open_kind(&self, unit: &Unit) -> Result<Loaded, LoadError> {
-        let (unit, built) = self.build(unit, true)?;
+    fn open_kind(&self, unit: &Unit, anew: bool) -> Result<(Unit, Loaded), LoadError> {
+        let (unit, built) = self.build(unit, anew)?;
         let description = self.describe_kind(&unit, &built)?;
         let Some(main) = unit.parts().next() else {
             return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
         };
         expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
-        Ok(Loaded {
+        let loaded = Loaded {
             kind: unit.kind,
             type_name: unit.type_name.clone(),
             origin: main.root.origin,
@@ -241,7 +283,9 @@ impl Loader {
             host_key: self.host_of(&unit),
             description,
             warnings: built.warnings,
-        })
+            failure: None,
+        };
+        Ok((unit, loaded))
     }
 
     /// Keeps a tree of the store from being collected while this process uses it.
@@ -256,6 +300,11 @@ impl Loader {
         leases.insert(digest, lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
         Ok(())
     }
+}
+
+/// `find` of a declared type always has an answer.
+fn nothing(type_name: &TypeName) -> LoadError {
+    LoadError::NoBundle { fingerprint: format!("of {type_name}") }
 }
 
 /// One host per extension; the local sources of a repository share one.
