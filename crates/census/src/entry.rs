@@ -194,7 +194,7 @@ impl Census<'_> {
         };
         row.described = described;
         if let Ok(host) = self.hosts.get("census") {
-            host.unload(&module.url).map_err(|error| error.to_string())?;
+            host.supersede(&module.url);
         }
         if !row.agrees {
             return Err("the syntax tree and the code disagree about the type".into());
@@ -210,7 +210,7 @@ impl Census<'_> {
 
     fn heap(&self) -> u64 {
         let stats = self.hosts.get("census").and_then(|host| host.stats());
-        stats.ok().and_then(|stats| stats["modules"][0]["heapBytes"].as_u64()).unwrap_or(0)
+        stats.ok().and_then(|stats| stats.modules.first().map(|module| module.heap_bytes)).unwrap_or(0)
     }
 }
 

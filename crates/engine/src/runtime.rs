@@ -9,11 +9,12 @@ use crate::api::{Bridge, EngineError, EngineErrorKind, External, Options, Source
 use crate::gate::lock;
 use crate::heap::Heap;
 use crate::shared::{Done, LoadDone, Shared};
+use crate::stack;
 use crate::thread;
 
-/// What native code (parser, regular expressions, host operations) may use on top of JavaScript's own stack limit.
-const NATIVE_STACK: usize = 2 << 20;
-/// The engine ignores stack limits above this.
+/// Below this the surface itself does not start.
+const MIN_STACK: usize = 128 << 10;
+/// More would only make an endless recursion take longer to be seen.
 const MAX_STACK: usize = 16 << 20;
 /// How long [`ModuleRuntime::close`] waits for the thread. Only native code that never looks up (a read from a pipe
 /// that stays silent) can need longer; the thread then ends by itself, later.
@@ -42,12 +43,18 @@ impl ModuleRuntime {
         let (sender, receiver) = mpsc::channel();
         let heap = Heap::new(options.limits.memory_bytes);
         let shared = Arc::new(Shared::new(bridge, heap, options.limits.output_bytes, sender));
-        let stack = options.limits.stack_bytes.clamp(128 << 10, MAX_STACK);
-        let start =
-            thread::Start { source, externals, options, stack, events: receiver, shared: shared.clone() };
+        let bytes = options.limits.stack_bytes.clamp(MIN_STACK, MAX_STACK);
+        let start = thread::Start {
+            source,
+            externals,
+            options,
+            stack: bytes,
+            events: receiver,
+            shared: shared.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("marsh-js".to_owned())
-            .stack_size(stack + NATIVE_STACK)
+            .stack_size(stack::thread_size(bytes))
             .spawn(move || thread::run(start))
             .map_err(|error| {
                 let message = format!("cannot start a thread for the module: {error}");
@@ -91,6 +98,11 @@ impl ModuleRuntime {
         self.inner.shared.stats()
     }
 
+    /// Watches this runtime without keeping it.
+    pub fn probe(&self) -> Probe {
+        Probe { shared: Arc::clone(&self.inner.shared) }
+    }
+
     /// End: fail what is in flight, kill the children, drop the engine, give the memory back. Waits for the thread.
     pub fn close(self) {
         self.inner.shared.close();
@@ -111,5 +123,36 @@ impl ModuleRuntime {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.close();
+    }
+}
+
+/// What can be told of a runtime from outside, also after its last handle is gone.
+#[derive(Clone)]
+pub struct Probe {
+    shared: Arc<Shared>,
+}
+
+impl Probe {
+    /// Whether the thread has ended: the engine is dropped and its memory given back.
+    pub fn ended(&self) -> bool {
+        self.shared.ended()
+    }
+
+    /// Whether the end was asked for; it comes when the thread looks up.
+    pub fn closing(&self) -> bool {
+        self.shared.closing()
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight()
+    }
+
+    /// Bytes that the engine's heap holds now. After the end, what it failed to free.
+    pub fn heap_bytes(&self) -> usize {
+        self.shared.heap.used()
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
     }
 }

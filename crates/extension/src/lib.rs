@@ -17,6 +17,7 @@ pub mod kinds;
 pub mod lifecycle;
 mod loader;
 pub mod mounts;
+mod pin;
 pub mod publish;
 mod stat;
 
@@ -30,3 +31,4 @@ pub use error::LoadError;
 pub use loader::{
     Failure, Grafted, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, OnFailure, load_states,
 };
+pub use pin::Pin;

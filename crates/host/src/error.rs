@@ -29,6 +29,9 @@ pub enum ErrorKind {
     Internal,
 }
 
+/// The code of a host's refusal to run anything: module versions are not kept apart.
+pub const MODULE_IDENTITY: &str = "module_identity";
+
 /// An error that extension code, or the driver around it, ended with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,6 +95,8 @@ pub enum HostError {
     Version { theirs: u32, ours: u32 },
     #[error("the host process sent something that is not the protocol: {line}")]
     Garbage { line: String },
+    #[error("the host refuses to run code that might not be the newest: {message}")]
+    Identity { message: String },
     #[error(transparent)]
     Call(#[from] CallError),
 }

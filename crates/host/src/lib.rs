@@ -12,7 +12,10 @@
 //!   groups it told of, and on Linux by the session it leads (`tests/host.rs`: `children_of_a_killed_host_die`; the
 //!   binary's `tests/it/processes.rs`).
 //! * One module URL is one module version: the child never evaluates the same URL twice while a healthy runtime for it
-//!   exists.
+//!   exists (`tests/versions.rs`). That an engine keeps URLs apart that differ only in `?fp=` is tried before a host
+//!   takes calls (`server/identity.rs`).
+//! * A version that was superseded goes with its last call, and nothing of it stays: its runtime, its thread, its heap
+//!   (`tests/versions.rs`). What is idle is kept within `supervisor::Retention`.
 
 pub mod error;
 pub mod protocol;
@@ -20,8 +23,11 @@ pub mod server;
 pub mod supervisor;
 
 pub use error::{CallError, ErrorKind, HostError};
-pub use protocol::{External, Limits, ModuleRef};
-pub use supervisor::{Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, Hosts};
+pub use protocol::{External, HostStats, Limits, ModuleRef, ModuleState, ModuleStats};
+pub use supervisor::{
+    Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, HostStatus, Hosts, Line, Retention,
+    Ticket,
+};
 
 /// The hidden subcommand under which the binary becomes a host.
 pub const SUBCOMMAND: &str = "__host";

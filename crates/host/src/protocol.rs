@@ -151,6 +151,43 @@ pub struct CancelParams {
     pub grace_ms: u64,
 }
 
+/// What `stats` answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostStats {
+    pub engine: String,
+    pub pid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_bytes: Option<u64>,
+    pub runtimes_started: u64,
+    pub runtimes_ended: u64,
+    /// What ended engines had not freed.
+    pub leaked_bytes: u64,
+    /// Every runtime that is alive, old ones included.
+    pub modules: Vec<ModuleStats>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleStats {
+    pub url: String,
+    /// Which runtime of the host this is: equal numbers, the very same module version.
+    pub instance: u64,
+    pub state: ModuleState,
+    pub heap_bytes: u64,
+    pub calls: u64,
+    pub in_flight: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModuleState {
+    /// New calls of its URL go here.
+    Serving,
+    /// It takes no new calls and ends with its last one.
+    Draining,
+}
+
 /// What a host sends about a call: the payload of every request and notification from the host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,6 +6,8 @@
 //! Standard output is the protocol; the engine never writes to it. When standard input ends, the parent is gone or
 //! wants us gone: runtimes are closed, which kills what their extensions started.
 
+mod identity;
+mod memory;
 mod modules;
 mod watchdog;
 
@@ -36,8 +38,11 @@ pub fn main() -> ExitCode {
     rustix::process::setsid().ok();
     widen_heap_steps();
     let output = Arc::new(Output::default());
-    let mut server =
-        Server { modules: Modules::new(Arc::clone(&output), None), output, watchdog: Watchdog::start() };
+    let mut server = Server {
+        modules: Modules::new(Arc::clone(&output), None, modules::DRIVER),
+        output,
+        watchdog: Watchdog::start(),
+    };
     let mut input = std::io::stdin().lock();
     let mut line = Vec::new();
     loop {
@@ -87,7 +92,14 @@ impl Server {
         match (method.as_str(), message.id) {
             ("initialize", Some(id)) => match parse::<Initialize>(params) {
                 Ok(initialize) => {
-                    self.modules = Modules::new(Arc::clone(&self.output), initialize.bytecode_cache);
+                    if let Err(error) =
+                        identity::check_once(&self.output, initialize.bytecode_cache.as_deref())
+                    {
+                        self.output.answer(id, Err(refusal(&error)));
+                        return std::ops::ControlFlow::Break(());
+                    }
+                    self.modules =
+                        Modules::new(Arc::clone(&self.output), initialize.bytecode_cache, modules::DRIVER);
                     self.output.answer(id, Ok(raw(&initialized())));
                 }
                 Err(error) => self.output.answer(id, Err(error)),
@@ -164,6 +176,13 @@ fn finish(outcome: Result<String, CallError>, stopped: Option<CallError>) -> Res
         }),
         (Err(error), None) => Err(error.to_rpc()),
     }
+}
+
+/// Why this host takes no calls.
+fn refusal(error: &identity::IdentityError) -> RpcError {
+    let mut refused = CallError::new(ErrorKind::Internal, error.to_string());
+    refused.code = Some(crate::error::MODULE_IDENTITY.to_owned());
+    refused.to_rpc()
 }
 
 fn initialized() -> Initialized {

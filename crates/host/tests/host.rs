@@ -166,10 +166,15 @@ fn one_url_is_one_module_version_and_another_fingerprint_is_another() {
     let second = scratch.module("m", "2", code);
     assert_eq!(name(run_simply(&host, &second, "go").unwrap()), "1");
     assert_eq!(name(run_simply(&host, &first, "go").unwrap()), "3");
-    let stats = host.stats().unwrap();
-    assert_eq!(stats["modules"].as_array().unwrap().len(), 2);
-    host.unload(&second.url).unwrap();
-    assert_eq!(host.stats().unwrap()["modules"].as_array().unwrap().len(), 1);
+    let urls = |host: &Host| host.stats().unwrap().modules.into_iter().map(|module| module.url);
+    assert!(urls(&host).eq([first.url.clone(), second.url.clone()]));
+    host.supersede(&second.url);
+    // The thread ends a moment after it was told to.
+    let until = Instant::now() + Duration::from_secs(20);
+    while !urls(&host).eq([first.url.clone()]) {
+        assert!(Instant::now() < until, "{:?}", host.stats());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -362,10 +367,29 @@ fn a_host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
         bytecode_cache: None,
         cwd: None,
     };
-    let host = Host::start(&command).unwrap();
+    let host = Host::start(&command, marsh_host::supervisor::Retention::default()).unwrap();
     let pid = host.pid();
     drop(host);
     // Waited for as well: nothing of the process is left.
     let gone = std::process::Command::new("kill").args(["-0", &pid.to_string()]).output().unwrap();
     assert!(!gone.status.success());
+}
+
+/// As a host answers that has found that its engine gives old code for new module URLs.
+#[cfg(unix)]
+#[test]
+fn a_host_that_cannot_tell_versions_apart_runs_nothing() {
+    let answer =
+        r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"two module URLs gave one module"}}"#;
+    let hosts = Hosts::new(HostCommand {
+        program: "sh".into(),
+        args: vec!["-c".into(), format!("read request; printf '%s\\n' '{answer}'")],
+        bytecode_cache: None,
+        cwd: None,
+    });
+    let scratch = Scratch::new();
+    let module = scratch.module("m", "1", "export const model = 1;");
+    let error = run_simply(&hosts.get("x").unwrap(), &module, "go").unwrap_err();
+    assert!(matches!(error, HostError::Identity { .. }), "{error}");
+    assert!(error.to_string().contains("refuses to run code that might not be the newest"), "{error}");
 }

@@ -73,6 +73,16 @@ impl<'a> Scene<'a> {
         Ok(dir)
     }
 
+    /// An initialized repository with the lockfile of another one, and nothing installed.
+    pub fn clone_of(&self, full: &Path) -> Result<PathBuf, BenchError> {
+        let dir = self.fresh_repo()?;
+        let lockfile = Path::new("extensions/models/upstream_extensions.json");
+        let text = std::fs::read_to_string(full.join(lockfile))
+            .map_err(|source| BenchError::io("read the lockfile", source))?;
+        write(&dir.join(lockfile), &text)?;
+        Ok(dir)
+    }
+
     pub fn fresh_cache(&self) -> Result<PathBuf, BenchError> {
         self.fresh_dir("cache")
     }

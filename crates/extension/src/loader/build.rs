@@ -1,4 +1,5 @@
-//! The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else a new one.
+//! The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else the one that the archive
+//! brought (`shipped.rs`), else a new one.
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,6 +32,9 @@ impl Loader {
         fingerprint: &str,
     ) -> Result<(String, BundleMeta), LoadError> {
         let dir = self.repo.layout.bundles().join(fingerprint);
+        if let Some(meta) = self.adopt_shipped(entry, root, fingerprint)? {
+            return Ok((fingerprint.to_owned(), meta));
+        }
         // Present but not whole: nothing that marsh writes, so it must not stand in the way.
         marsh_fs::remove_tree(&dir)?;
         let parent = self.repo.layout.bundles();

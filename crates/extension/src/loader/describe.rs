@@ -100,8 +100,8 @@ impl Loader {
             grace: Duration::ZERO,
         };
         let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
-            // What its heap holds serves nobody. A host that died has forgotten it by itself.
-            drop(host.unload(&built.module.url));
+            // What its heap holds serves nobody.
+            host.evict(&built.module.url);
             failed(unit, source)
         })?;
         serde_json::from_value(value)

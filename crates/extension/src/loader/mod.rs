@@ -6,6 +6,7 @@ mod failure;
 mod files;
 mod fresh;
 mod last_good;
+mod shipped;
 mod unit;
 
 use std::collections::HashMap;
@@ -26,7 +27,9 @@ use crate::discover::SourceRoot;
 use crate::error::LoadError;
 use crate::stat::Stat;
 use describe::{Described, expect_type};
-use unit::{Part, Unit};
+use unit::Part;
+
+pub(crate) use unit::Unit;
 
 pub use failure::Failure;
 pub use last_good::{LoadState, OnFailure, load_states};
@@ -82,6 +85,8 @@ pub struct LoadedModel {
     pub grafts: Vec<Grafted>,
     /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
     pub failure: Option<Failure>,
+    /// What the version is made of.
+    pub(crate) unit: Unit,
 }
 
 /// A source that adds to a model type.
@@ -192,7 +197,7 @@ impl Loader {
             Kind::Model,
             type_name,
             |catalog| self.find_unit(catalog, Kind::Model, type_name).map(Some),
-            |unit, anew| self.open_model(unit, anew),
+            |unit, anew| self.open_model(unit, anew).map(|loaded| (loaded.unit.clone(), loaded)),
         )?;
         let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
         Ok(LoadedModel { failure, ..loaded })
@@ -215,7 +220,7 @@ impl Loader {
                 let unit = Unit::new(Kind::Model, first, Some(base.clone()), None, grafts);
                 Ok((!unit.grafts.is_empty()).then_some(unit))
             },
-            |unit, anew| self.open_model(unit, anew),
+            |unit, anew| self.open_model(unit, anew).map(|loaded| (loaded.unit.clone(), loaded)),
         );
         match found {
             // Without an index nobody knows of grafts; the type's own methods need none.
@@ -229,11 +234,10 @@ impl Loader {
         let catalog = self.catalog()?;
         let grafts = self.find_grafts(&catalog, &[&indexed.type_name]);
         let base = self.part(&indexed.path, &indexed.root);
-        let unit = Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts);
-        Ok(self.open_model(&unit, true)?.1)
+        self.open_model(&Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts), true)
     }
 
-    fn open_model(&self, unit: &Unit, anew: bool) -> Result<(Unit, LoadedModel), LoadError> {
+    pub(crate) fn open_model(&self, unit: &Unit, anew: bool) -> Result<LoadedModel, LoadError> {
         let (unit, built) = self.build(unit, anew)?;
         let description = self.describe_model(&unit, &built)?;
         let Some(main) = unit.parts().next() else {
@@ -247,7 +251,7 @@ impl Loader {
             base: part.root.base.clone(),
             origin: part.root.origin,
         };
-        let loaded = LoadedModel {
+        Ok(LoadedModel {
             type_name: unit.type_name.clone(),
             origin: main.root.origin,
             entry: main.entry.clone(),
@@ -260,8 +264,8 @@ impl Loader {
             warnings: built.warnings,
             grafts: unit.grafts.iter().map(grafted).collect(),
             failure: None,
-        };
-        Ok((unit, loaded))
+            unit,
+        })
     }
 
     fn open_kind(&self, unit: &Unit, anew: bool) -> Result<(Unit, Loaded), LoadError> {

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::versions::{Retention, Versions};
 use super::{Call, CallbackError, Callbacks, HostCommand};
 use crate::error::{CallError, ErrorKind, HostError};
 use crate::protocol::{
-    CallParams, CancelParams, FromCall, Initialize, Initialized, Message, ModuleRef, PROTOCOL_VERSION,
-    RpcError, raw,
+    CallParams, CancelParams, FromCall, HostStats, Initialize, Initialized, Message, ModuleRef,
+    PROTOCOL_VERSION, RpcError, raw,
 };
 
 /// How long a host may take beyond a call's own deadline before it is killed.
@@ -42,7 +43,27 @@ pub struct Host {
     stdin: Mutex<Option<ChildStdin>>,
     shared: Arc<Shared>,
     next_id: AtomicU64,
-    loaded: Mutex<HashSet<String>>,
+    versions: Versions,
+    retention: Retention,
+    /// The loads there had been when the heap was last weighed.
+    weighed_at: AtomicU64,
+}
+
+/// What the table of versions tells the process.
+pub trait SendLine: Send + Sync {
+    fn send_load(&self, module: &ModuleRef) -> Result<(), HostError>;
+    fn send_unload(&self, url: &str) -> Result<(), HostError>;
+}
+
+impl SendLine for Host {
+    /// Sent ahead of the first call of a module version; its failure comes back as the call's own.
+    fn send_load(&self, module: &ModuleRef) -> Result<(), HostError> {
+        self.send(&Message::notification("load", raw(module)))
+    }
+
+    fn send_unload(&self, url: &str) -> Result<(), HostError> {
+        self.send(&Message::notification("unload", raw(&json!({ "url": url }))))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +81,8 @@ struct Shared {
     garbage: Mutex<Option<String>>,
     /// The protocol that the host speaks, when it is not ours.
     other_version: Mutex<Option<u32>>,
+    /// Why the host takes no calls at all.
+    refused: Mutex<Option<CallError>>,
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +98,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Host {
     /// Starts the process and sends `initialize` without waiting for its answer.
-    pub fn start(command: &HostCommand) -> Result<Arc<Host>, HostError> {
+    pub fn start(command: &HostCommand, retention: Retention) -> Result<Arc<Host>, HostError> {
         let mut process = Command::new(&command.program);
         process.args(&command.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(cwd) = &command.cwd {
@@ -105,7 +128,9 @@ impl Host {
             stdin: Mutex::new(stdin),
             shared,
             next_id: AtomicU64::new(1),
-            loaded: Mutex::new(HashSet::new()),
+            versions: Versions::default(),
+            retention,
+            weighed_at: AtomicU64::new(0),
         });
         let initialize =
             Initialize { protocol_version: PROTOCOL_VERSION, bytecode_cache: command.bytecode_cache.clone() };
@@ -141,7 +166,7 @@ impl Host {
         let call_id = format!("c{id}");
         let (sender, receiver) = channel();
         let guard = self.register(id, Some(&call_id), sender.clone());
-        self.send_load(module)?;
+        let in_use = self.versions.enter(module, self)?;
         let params = CallParams {
             url: module.url.clone(),
             call_id: call_id.clone(),
@@ -152,19 +177,41 @@ impl Host {
         self.send(&Message::request(id, "call", raw(&params)))?;
         let subscription = call.cancel.subscribe(sender);
         let outcome = self.serve(&call_id, call, &receiver, callbacks);
-        drop((subscription, guard));
+        drop((subscription, guard, in_use));
+        self.retain();
         outcome
     }
 
-    /// Sends `load` ahead of the first call of a module version; its failure comes back as the call's own.
-    fn send_load(&self, module: &ModuleRef) -> Result<(), HostError> {
-        let mut loaded = locked(&self.loaded);
-        if loaded.contains(&module.url) {
-            return Ok(());
+    /// Lets go of what is kept beyond the limits.
+    fn retain(&self) {
+        self.versions.keep_idle(self.retention.idle_versions, self);
+        // Heaps are weighed when a version came since they last were: their sum hardly changes otherwise.
+        let loads = self.versions.loads();
+        if self.retention.weigh && self.weighed_at.swap(loads, Ordering::Relaxed) != loads {
+            // A host that cannot say is about to fail the next call with its reasons.
+            if let Ok(stats) = self.stats() {
+                let mut heaps: HashMap<String, u64> = HashMap::new();
+                for module in stats.modules {
+                    *heaps.entry(module.url).or_default() += module.heap_bytes;
+                }
+                self.versions.keep_heap(self.retention.heap_bytes, &heaps, self);
+            }
         }
-        self.send(&Message::notification("load", raw(module)))?;
-        loaded.insert(module.url.clone());
-        Ok(())
+    }
+
+    /// What this process knows of its module versions.
+    pub fn versions(&self) -> &Versions {
+        &self.versions
+    }
+
+    /// A newer version of the same source is there: this one goes as soon as no call uses it.
+    pub fn supersede(&self, url: &str) {
+        self.versions.supersede(url, self);
+    }
+
+    /// Lets a version go as soon as no call uses it; the next call loads it anew.
+    pub fn evict(&self, url: &str) -> bool {
+        self.versions.evict(url, self)
     }
 
     fn serve(
@@ -210,15 +257,10 @@ impl Host {
         }
     }
 
-    /// Forgets a module version, so that its runtime can go.
-    pub fn unload(&self, url: &str) -> Result<(), HostError> {
-        locked(&self.loaded).remove(url);
-        self.send(&Message::notification("unload", raw(&json!({ "url": url }))))
-    }
-
     /// Runtimes, heap bytes and calls, as the host counts them.
-    pub fn stats(&self) -> Result<Value, HostError> {
-        self.request("stats", json!({}), Duration::from_secs(5))
+    pub fn stats(&self) -> Result<HostStats, HostError> {
+        let value = self.request("stats", json!({}), Duration::from_secs(5))?;
+        serde_json::from_value(value).map_err(|error| HostError::Garbage { line: error.to_string() })
     }
 
     fn request(&self, method: &str, params: Value, deadline: Duration) -> Result<Value, HostError> {
@@ -249,6 +291,10 @@ impl Host {
         if let Some(call_id) = call_id {
             waiting.by_call.insert(call_id.to_owned(), sender.clone());
         }
+        // The reader tells everybody who waits of the host's end, once; whoever comes later must hear it too.
+        if !self.is_alive() {
+            drop(sender.send(ToCall::HostGone));
+        }
         waiting.by_request.insert(id, sender);
         Registration { shared: &self.shared, id, call_id: call_id.map(str::to_owned) }
     }
@@ -267,6 +313,9 @@ impl Host {
     }
 
     fn died(&self) -> HostError {
+        if let Some(refused) = &*locked(&self.shared.refused) {
+            return HostError::Identity { message: refused.message.clone() };
+        }
         if let Some(theirs) = *locked(&self.shared.other_version) {
             return HostError::Version { theirs, ours: PROTOCOL_VERSION };
         }
@@ -374,6 +423,9 @@ impl Shared {
 
     fn route(&self, message: Message) {
         match (message.id, message.method) {
+            (Some(0), None) if message.error.is_some() => {
+                *locked(&self.refused) = message.error.map(CallError::from_rpc);
+            }
             (Some(0), None) => {
                 let initialized: Option<Initialized> =
                     message.result.and_then(|result| serde_json::from_str(result.get()).ok());

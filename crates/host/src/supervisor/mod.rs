@@ -6,18 +6,20 @@
 
 mod cancel;
 mod host;
+mod hosts;
+mod lines;
+mod versions;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 pub use cancel::CancelToken;
 pub use host::Host;
-
-use crate::error::HostError;
+pub use hosts::{HostStatus, Hosts};
+pub use lines::{Line, Ticket};
+pub use versions::Retention;
 
 /// How a host process is started.
 #[derive(Debug, Clone)]
@@ -70,44 +72,4 @@ impl Callbacks for NoCallbacks {
     }
 
     fn notify(&self, _method: &str, _params: Value) {}
-}
-
-/// The hosts of one command or server: one process per key (an extension, or the local sources of a repository).
-#[derive(Debug)]
-pub struct Hosts {
-    command: HostCommand,
-    running: Mutex<HashMap<String, Arc<Host>>>,
-}
-
-impl Hosts {
-    pub fn new(command: HostCommand) -> Hosts {
-        Hosts { command, running: Mutex::new(HashMap::new()) }
-    }
-
-    /// The living host of `key`, started if there is none.
-    pub fn get(&self, key: &str) -> Result<Arc<Host>, HostError> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = running.get(key)
-            && host.is_alive()
-        {
-            return Ok(Arc::clone(host));
-        }
-        let host = Host::start(&self.command)?;
-        running.insert(key.to_owned(), Arc::clone(&host));
-        Ok(host)
-    }
-
-    /// The process ids of the living hosts, for status displays and tests.
-    pub fn pids(&self) -> Vec<u32> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.values().filter(|host| host.is_alive()).map(|host| host.pid()).collect()
-    }
-
-    /// Kills every host and what its extensions started. Used when the user will not wait.
-    pub fn kill_all(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        for host in running.values() {
-            host.kill();
-        }
-    }
 }
