@@ -245,6 +245,10 @@ impl fmt::Debug for Value {
         if self.secret {
             return f.write_str("(secret)");
         }
+        // Parts that are shared would show again and again.
+        if self.depth() > 12 {
+            return write!(f, "({} levels)", self.depth());
+        }
         match &self.kind {
             Kind::Null => f.write_str("null"),
             Kind::Bool(truth) => write!(f, "{truth}"),
