@@ -34,6 +34,8 @@ pub enum LoadError {
     NoBundle { fingerprint: String },
     #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
     TypeChanged { path: PathBuf, expected: TypeName, found: String },
+    #[error("the code of `{name}` that the run is pinned to is not there any more: bundle {fingerprint}")]
+    PinGone { name: TypeName, fingerprint: String },
     #[error("cannot bundle {entry}", entry = entry.display())]
     Bundle { entry: PathBuf, source: BundleError },
     #[error("cannot load {entry}: {source}", entry = entry.display())]
@@ -69,6 +71,7 @@ impl Explain for LoadError {
             LoadError::UnknownType { kind: Kind::Report, .. } => "unknown_report",
             LoadError::UnknownType { .. } => "unknown_model_type",
             LoadError::NotRestored { .. } => "not_restored",
+            LoadError::PinGone { .. } => "pinned_code_gone",
             LoadError::Store(error) => error.code(),
             LoadError::DuplicateType { .. } => "duplicate_type",
             LoadError::GraftConflict { .. } => "graft_conflict",

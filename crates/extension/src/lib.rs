@@ -17,6 +17,7 @@ pub mod kinds;
 pub mod lifecycle;
 mod loader;
 pub mod mounts;
+mod pin;
 pub mod publish;
 mod stat;
 
@@ -28,3 +29,4 @@ pub use description::{
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
 pub use loader::{Grafted, Loaded, LoadedModel, Loader, LoaderOptions};
+pub use pin::Pin;

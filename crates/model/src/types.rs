@@ -160,7 +160,7 @@ impl Models {
     }
 }
 
-fn module(loaded: LoadedModel) -> TypeCode {
+pub(crate) fn module(loaded: LoadedModel) -> TypeCode {
     TypeCode {
         type_name: loaded.type_name.clone(),
         description: Arc::clone(&loaded.description),

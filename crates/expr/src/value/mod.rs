@@ -14,6 +14,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub(crate) use json::write_double;
+pub use render::to_text;
 pub(crate) use span_of_time::{Duration, Timestamp};
 
 use crate::scope::{Lookup, LookupError};

@@ -23,7 +23,9 @@ use crate::description::{KindDescription, ModelDescription};
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
 use describe::{Described, expect_type};
-use unit::{Part, Unit};
+use unit::Part;
+
+pub(crate) use unit::Unit;
 
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -70,6 +72,8 @@ pub struct LoadedModel {
     pub warnings: Vec<String>,
     /// Who adds methods to the type; a method's `graft` is its place here, from 1.
     pub grafts: Vec<Grafted>,
+    /// What the version is made of.
+    pub(crate) unit: Unit,
 }
 
 /// A source that adds to a model type.
@@ -167,7 +171,7 @@ impl Loader {
 
     fn resolve_present(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
         let unit = self.find_unit(&self.catalog()?, Kind::Model, type_name)?;
-        self.open_model(&unit)
+        self.open_model(&unit, true)
     }
 
     /// The code of the grafts onto a type that is built in; `None` when there are none. `names`: the names that the
@@ -183,7 +187,7 @@ impl Loader {
             return Ok(None);
         }
         let base = unit::builtin_base(builtin);
-        self.open_model(&Unit::new(Kind::Model, first, Some(base), None, grafts)).map(Some)
+        self.open_model(&Unit::new(Kind::Model, first, Some(base), None, grafts), true).map(Some)
     }
 
     /// Loads a type that the catalog lists.
@@ -191,11 +195,11 @@ impl Loader {
         let catalog = self.catalog()?;
         let grafts = self.find_grafts(&catalog, &[&indexed.type_name]);
         let base = self.part(&indexed.path, &indexed.root);
-        self.open_model(&Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts))
+        self.open_model(&Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts), true)
     }
 
-    fn open_model(&self, unit: &Unit) -> Result<LoadedModel, LoadError> {
-        let (unit, built) = self.build(unit, true)?;
+    pub(crate) fn open_model(&self, unit: &Unit, anew: bool) -> Result<LoadedModel, LoadError> {
+        let (unit, built) = self.build(unit, anew)?;
         let description = self.describe_model(&unit, &built)?;
         let Some(main) = unit.parts().next() else {
             return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
@@ -220,6 +224,7 @@ impl Loader {
             description,
             warnings: built.warnings,
             grafts: unit.grafts.iter().map(grafted).collect(),
+            unit,
         })
     }
 

@@ -21,7 +21,7 @@ use crate::error::LoadError;
 
 /// An entry point, and its fingerprint when it was last looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Part {
+pub(crate) struct Part {
     pub(super) entry: PathBuf,
     pub(super) root: SourceRoot,
     pub(super) fingerprint: String,
@@ -29,7 +29,7 @@ pub(super) struct Part {
 
 /// The parts of one version of a type. A type that is built in has no base part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Unit {
+pub(crate) struct Unit {
     pub(super) kind: Kind,
     pub(super) type_name: TypeName,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ mod context;
 mod evaluate;
 mod log;
 mod outcome;
+mod overrides;
 mod requests;
 mod shell_run;
 mod tombstone;
@@ -17,11 +18,12 @@ use marsh_types::time::iso_millis;
 use serde_json::{Map, Value, json};
 
 pub use outcome::{ArtifactView, RunOutcome, RunStatus};
+pub use overrides::OutputOverride;
 
 use crate::definition::Stored;
 use crate::error::ModelError;
 use crate::types::TypeCode;
-use crate::{Models, direct};
+use crate::{Models, Pins, direct};
 use context::RunContext;
 use evaluate::Evaluated;
 
@@ -74,6 +76,9 @@ pub struct RunRequest<'a> {
     pub trigger: Trigger,
     pub last_evaluated: bool,
     pub initiated_by: Option<String>,
+    /// Types that stay on the code that they had.
+    pub pins: Option<&'a Pins>,
+    pub output_overrides: Vec<OutputOverride>,
 }
 
 /// What happens while a method runs.
@@ -153,12 +158,12 @@ impl Models {
         match &request.target {
             Target::Definition(name) => {
                 let stored = self.definitions.find(name)?;
-                let code = self.resolve_type(&stored.type_name)?;
+                let code = self.code(&stored.type_name, request.pins)?;
                 refuse_secrets(&code, &request.method)?;
                 Ok((stored, code, request.inputs.clone()))
             }
             Target::Direct { type_name, name, global_arguments } => {
-                let code = self.resolve_type(type_name)?;
+                let code = self.code(type_name, request.pins)?;
                 // Before a definition is made for a run that cannot start.
                 refuse_secrets(&code, &request.method)?;
                 let routed =
