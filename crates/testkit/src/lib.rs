@@ -30,6 +30,7 @@ mod registry;
 mod run;
 mod scratch;
 mod stress;
+mod workflow_kill;
 
 pub use data::assert_no_half_written;
 pub use extensions::{ExtensionRegistry, Package, stress_packages};
@@ -40,6 +41,7 @@ pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
 pub use stress::{Report, Stress, look_at};
+pub use workflow_kill::{KillReport, WorkflowKills};
 
 use std::time::{Duration, Instant};
 

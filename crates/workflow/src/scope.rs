@@ -83,7 +83,7 @@ impl Expander {
 impl StepScope<'_> {
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
-        let expanded = expand(value, &StepEvaluator, &*self.scope, Mode::Strict, |_| false);
+        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, |_| false);
         expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
     }
 
@@ -99,7 +99,7 @@ impl StepScope<'_> {
                     && (!roots.is_empty()
                         && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
         };
-        let expanded = expand(value, &StepEvaluator, &*self.scope, Mode::Strict, stays)
+        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, stays)
             .map_err(|error| message(place, &error))?
             .value;
         let mut written = expressions(value);
@@ -144,15 +144,16 @@ impl StepScope<'_> {
     /// Whether an expression that is written without `${{ }}` holds.
     pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
         let expression = expression.trim();
-        let result = StepEvaluator.evaluate(expression, &*self.scope).and_then(|value| value.to_json());
-        result.map(|value| is_true(&value)).map_err(|source| {
+        let value = StepEvaluator.evaluate(expression, &*self.scope).and_then(|value| value.to_json());
+        let value = value.map_err(|source| {
             let error = marsh_expr::ExprErrorAt {
                 pointer: String::new(),
                 expression: expression.to_owned(),
                 source: Box::new(source),
             };
             message(place, &error)
-        })
+        })?;
+        Ok(is_true(&value))
     }
 
     /// A text in which what cannot be evaluated stays as it is.
