@@ -8,7 +8,6 @@ mod json;
 mod render;
 mod span_of_time;
 
-pub use render::to_text;
 use std::fmt;
 use std::sync::Arc;
 
