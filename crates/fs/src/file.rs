@@ -61,10 +61,19 @@ pub fn atomic_write_private(path: &Path, bytes: &[u8], durability: Durability) -
 
 /// Creates `path` with `bytes` in one step. `false`: something of that name existed, and is untouched.
 pub fn atomic_write_new(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool, FsError> {
+    create_whole(path, bytes, 0o644, durability)
+}
+
+/// [`atomic_write_new`] for secrets: the file is 0600 from its first instant.
+pub fn atomic_write_new_private(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool, FsError> {
+    create_whole(path, bytes, 0o600, durability)
+}
+
+fn create_whole(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> Result<bool, FsError> {
     let temp = temp_sibling(path);
     let result = (|| {
         failpoint::hit("fs.atomic_write_new.create")?;
-        let mut file = open_new(&temp, 0o644)?;
+        let mut file = open_new(&temp, mode)?;
         failpoint::writer("fs.atomic_write_new.fill", &mut file)?.write_all(bytes)?;
         trace::done(&temp, Op::Create(bytes));
         sync_data(&file, &temp, durability)?;

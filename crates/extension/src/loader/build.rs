@@ -1,4 +1,5 @@
-//! The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else a new one.
+//! The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else the one that the archive
+//! brought (`shipped.rs`), else a new one.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,16 +18,22 @@ use crate::error::LoadError;
 const BUNDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Loader {
-    /// The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else a new one.
+    /// The stored bundle of a fingerprint, if it is whole.
+    pub(super) fn stored_bundle(&self, fingerprint: &str) -> Option<BundleMeta> {
+        intact_bundle(&self.repo.layout.bundles().join(fingerprint))
+    }
+
+    /// Builds the bundle of an entry point. The fingerprint returned is the one of what was built, which differs from
+    /// the given one when the source was edited meanwhile.
     pub(super) fn bundle(
         &self,
         entry: &Path,
         root: &SourceRoot,
         fingerprint: &str,
-    ) -> Result<(ModuleRef, BundleMeta), LoadError> {
+    ) -> Result<(String, BundleMeta), LoadError> {
         let dir = self.repo.layout.bundles().join(fingerprint);
-        if let Some(meta) = intact_bundle(&dir) {
-            return Ok((self.module_ref(&dir, fingerprint, &meta), meta));
+        if let Some(meta) = self.adopt_shipped(entry, root, fingerprint)? {
+            return Ok((fingerprint.to_owned(), meta));
         }
         // Present but not whole: nothing that marsh writes, so it must not stand in the way.
         marsh_fs::remove_tree(&dir)?;
@@ -52,7 +59,7 @@ impl Loader {
             let meta = outcome.map_err(|source| LoadError::Bundle { entry: entry.to_owned(), source })?;
             let dir = parent.join(&fingerprint);
             staged.publish(&dir)?;
-            return Ok((self.module_ref(&dir, &fingerprint, &meta), meta));
+            return Ok((fingerprint, meta));
         }
         Err(LoadError::Read {
             path: entry.to_owned(),
@@ -79,7 +86,7 @@ impl Loader {
 }
 
 /// `file:///…/bundle.js?fp=<fingerprint>`, the identity of loaded code everywhere.
-pub fn module_url(path: &Path, fingerprint: &str) -> String {
+pub(super) fn module_url(path: &Path, fingerprint: &str) -> String {
     let mut url = String::from("file://");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
