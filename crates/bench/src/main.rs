@@ -33,6 +33,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
 
 mod cases;
+mod engine;
 mod fixture;
 mod lifecycle;
 mod measure;
@@ -75,6 +76,9 @@ struct Args {
     /// Measure the lifecycle of extensions instead (docs/concurrency.md)
     #[arg(long)]
     lifecycle: bool,
+    /// Measure the engine instead: hosts, bundling, memory, computing kernels
+    #[arg(long)]
+    engine: bool,
     /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine
     #[arg(long, default_value_t = 1, value_name = "SECONDS")]
     patience: u64,
@@ -109,6 +113,10 @@ fn run(args: &Args) -> Result<bool, BenchError> {
     let wanted = |case: &&Case| args.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
     if args.lifecycle {
         print!("{}", lifecycle::run(&fixture, args.runs)?);
+        return Ok(true);
+    }
+    if args.engine {
+        print!("{}", engine::run(&fixture, &runner, args.runs, Duration::from_secs(args.patience))?);
         return Ok(true);
     }
     let cases = cases::all(&fixture);

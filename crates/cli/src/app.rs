@@ -80,6 +80,7 @@ pub fn lifecycle(cli: &Cli, set: &SetArgs, command: &str) -> Result<Lifecycle, C
         registry: registry_location(set.registry.as_deref(), &environment, &repo)?,
         client: client_options(&environment, offline),
         jobs: 8,
+        allow_missing_checksum: false,
     };
     Ok(Lifecycle::new(repo, options))
 }

@@ -11,7 +11,9 @@
 
 use std::borrow::Cow;
 
-use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
+use marsh_expr::{
+    Cel, Declared, Evaluator, ExprError, Mode, Problem, Scope, Variables, expand, expressions, references,
+};
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
@@ -34,13 +36,13 @@ pub(crate) struct RunFacts<'a> {
 /// What the steps of one run can name.
 #[derive(Debug)]
 pub(crate) struct Expander {
-    scope: Scope,
+    scope: Variables,
 }
 
 /// What one step can name.
 #[derive(Debug)]
 pub(crate) struct StepScope<'e> {
-    scope: Cow<'e, Scope>,
+    scope: Cow<'e, Variables>,
     /// `self.<item>` of a `forEach`.
     item: Option<String>,
 }
@@ -49,7 +51,7 @@ impl Expander {
     pub fn new(facts: &RunFacts<'_>, env: &Environment) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        let scope = Scope::new()
+        let scope = Variables::new()
             .with("inputs", Value::Object(facts.inputs.clone()))
             .with(
                 "run",
@@ -141,11 +143,12 @@ impl StepScope<'_> {
 
     /// Whether an expression that is written without `${{ }}` holds.
     pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
-        let expression = marsh_expr::quote_model_names(expression.trim());
-        let value = StepEvaluator.evaluate(&expression, &self.scope).map_err(|source| {
+        let expression = expression.trim();
+        let value = StepEvaluator.evaluate(expression, &*self.scope).and_then(|value| value.to_json());
+        let value = value.map_err(|source| {
             let error = marsh_expr::ExprErrorAt {
                 pointer: String::new(),
-                expression: expression.clone(),
+                expression: expression.to_owned(),
                 source: Box::new(source),
             };
             message(place, &error)
@@ -155,7 +158,7 @@ impl StepScope<'_> {
 
     /// A text in which what cannot be evaluated stays as it is.
     pub fn lenient_text(&self, text: &str) -> String {
-        let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope, Mode::Lenient, |_| false);
+        let expanded = expand(&Value::from(text), &StepEvaluator, &*self.scope, Mode::Lenient, |_| false);
         expanded.map_or_else(|_| text.to_owned(), |expanded| marsh_expr::to_text(&expanded.value))
     }
 }
@@ -198,11 +201,15 @@ pub(crate) fn not_yet(expression: &str) -> Option<String> {
 struct StepEvaluator;
 
 impl Evaluator for StepEvaluator {
-    fn evaluate(&self, expression: &str, scope: &Scope) -> Result<Value, ExprError> {
+    fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<marsh_expr::Value, ExprError> {
         if let Some(message) = not_yet(expression) {
-            return Err(ExprError::Failed { message });
+            return Err(ExprError::failed(message));
         }
-        PathEvaluator.evaluate(expression, scope)
+        Cel::default().evaluate(expression, scope)
+    }
+
+    fn check(&self, expression: &str, declared: &Declared) -> Vec<Problem> {
+        Cel::default().check(expression, declared)
     }
 }
 
@@ -232,6 +239,7 @@ mod tests {
     fn the_variables_of_a_step() {
         for (text, expected) in [
             ("${{ inputs.n }}", json!(3)),
+            ("${{ inputs.n + 1 }}", json!(4)),
             ("${{ run.id }}/${{ workflowRunId }}", json!("r-1/r-1")),
             ("${{ run.workflowName }}", json!("nightly")),
             ("${{ run.tags.team }}", json!("a")),
@@ -247,7 +255,7 @@ mod tests {
         for (text, words) in [
             ("${{ data.latest('a', 'b').attributes.c }}", "`data`"),
             ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
-            ("${{ inputs.n + 1 }}", "`${{ inputs.n + 1 }}`"),
+            ("${{ inputs.n + 'x' }}", "`${{ inputs.n + 'x' }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
             ("${{ vault.get('v', 'k') }}", "`vault`"),
         ] {

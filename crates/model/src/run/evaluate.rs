@@ -1,6 +1,6 @@
 //! From a definition as written to the arguments of one call.
 
-use marsh_expr::{Mode, PathEvaluator, Scope, expand};
+use marsh_expr::{Cel, Mode, Scope, Variables, expand};
 use marsh_types::near;
 use serde_json::{Map, Value, json};
 
@@ -115,10 +115,15 @@ impl Models {
         (declared, overrides)
     }
 
-    fn scope(&self, definition: &Definition, request: &RunRequest<'_>, inputs: &Map<String, Value>) -> Scope {
+    fn scope(
+        &self,
+        definition: &Definition,
+        request: &RunRequest<'_>,
+        inputs: &Map<String, Value>,
+    ) -> Variables {
         let env: Map<String, Value> =
             self.env.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        let mut scope = Scope::new()
+        let mut scope = Variables::new()
             .with("inputs", Value::Object(inputs.clone()))
             .with(
                 "self",
@@ -194,16 +199,16 @@ fn keep_env(written: &Map<String, Value>, evaluated: &Map<String, Value>) -> Map
 /// Expands the values for which `expandable` holds; the others stay as they are, whatever text they hold.
 fn lenient(
     values: &Map<String, Value>,
-    scope: &Scope,
+    scope: &dyn Scope,
     expandable: impl Fn(&str, &Value) -> bool,
 ) -> Result<marsh_expr::Expanded, ModelError> {
     let (expressions, literals): (Map<_, _>, Map<_, _>) =
         values.clone().into_iter().partition(|(key, value)| expandable(key, value));
-    let mut expanded = expand(&Value::Object(expressions), &PathEvaluator, scope, Mode::Lenient, |_| false)
+    let mut expanded = expand(&Value::Object(expressions), &Cel::default(), scope, Mode::Lenient, |_| false)
         .map_err(|error| ModelError::Expression {
-        place: format!("`{}`", error.expression),
-        source: *error.source,
-    })?;
+            place: format!("`{}`", error.expression),
+            source: *error.source,
+        })?;
     if let Value::Object(map) = &mut expanded.value {
         map.extend(literals);
     }
