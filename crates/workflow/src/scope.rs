@@ -83,7 +83,7 @@ impl Expander {
 impl StepScope<'_> {
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
-        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, |_| false);
+        let expanded = expand(value, &StepEvaluator, self.scope.as_ref(), Mode::Strict, |_| false);
         expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
     }
 
@@ -99,7 +99,7 @@ impl StepScope<'_> {
                     && (!roots.is_empty()
                         && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
         };
-        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, stays)
+        let expanded = expand(value, &StepEvaluator, self.scope.as_ref(), Mode::Strict, stays)
             .map_err(|error| message(place, &error))?
             .value;
         let mut written = expressions(value);
