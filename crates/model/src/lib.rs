@@ -21,6 +21,7 @@ mod pins;
 pub mod query;
 pub mod run;
 pub mod secrets;
+pub mod stored;
 pub mod types;
 pub mod validate;
 
@@ -39,6 +40,7 @@ pub use run::{
     WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
+pub use stored::{StoredData, WithData};
 pub use types::{Code, TypeCode};
 
 /// Everything that commands about models work on.
