@@ -34,6 +34,7 @@
 
 mod cases;
 mod data;
+mod engine;
 mod fixture;
 mod lifecycle;
 mod measure;
@@ -82,6 +83,9 @@ struct Args {
     /// How many versions `--data` measures with
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     records: usize,
+    /// Measure the engine instead: hosts, bundling, memory, computing kernels
+    #[arg(long)]
+    engine: bool,
     /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine
     #[arg(long, default_value_t = 1, value_name = "SECONDS")]
     patience: u64,
@@ -120,6 +124,10 @@ fn run(args: &Args) -> Result<bool, BenchError> {
     }
     if args.data {
         print!("{}", data::run(&fixture, args.records, args.runs)?);
+        return Ok(true);
+    }
+    if args.engine {
+        print!("{}", engine::run(&fixture, &runner, args.runs, Duration::from_secs(args.patience))?);
         return Ok(true);
     }
     let cases = cases::all(&fixture);

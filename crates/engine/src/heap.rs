@@ -56,10 +56,9 @@ impl Heap {
         self.exhausted.load(Ordering::Relaxed)
     }
 
-    /// Close the reserve again; says whether the heap is still so full that the next call would fail at once.
-    pub(crate) fn recover(&self) -> bool {
+    /// Close the reserve again, for the calls that are still in flight.
+    pub(crate) fn recover(&self) {
         self.exhausted.store(false, Ordering::Relaxed);
-        self.used() > self.limit / 10 * 9
     }
 
     fn admits(&self, more: usize) -> bool {

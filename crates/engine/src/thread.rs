@@ -30,6 +30,9 @@ const UNWIND: Duration = Duration::from_secs(2);
 /// How far the heap grows before cycles are looked for; afterwards the engine sets its own pace.
 const FIRST_COLLECTION: usize = 8 << 20;
 
+/// When the I/O threads have dropped what belonged to a runtime that has ended.
+const LATER: Duration = Duration::from_millis(200);
+
 pub(crate) struct Start {
     pub(crate) source: Source,
     pub(crate) externals: Vec<External>,
@@ -66,6 +69,13 @@ pub(crate) fn run(start: Start) {
     }
     release_memory();
     drop(at_end);
+    // Connections and requests of this runtime are let go of on the I/O threads, a moment after they were told to.
+    if let Ok(io) = crate::io::handle() {
+        io.spawn(async {
+            tokio::time::sleep(LATER).await;
+            release_memory();
+        });
+    }
 }
 
 /// glibc keeps freed arenas; a module that needed 300 MB once would hold them for ever.
@@ -207,9 +217,7 @@ impl Engine {
             if shared.heap.exhausted() {
                 out_of_memory(shared, &owner);
                 ctx.run_gc();
-                if shared.heap.recover() {
-                    shared.taint();
-                }
+                shared.heap.recover();
             }
             if owner == Owner::Load && shared.must_stop() && !shared.closing() {
                 let error = EngineError::new(EngineErrorKind::Deadline, "loading the module was interrupted");
@@ -249,7 +257,7 @@ impl Engine {
     }
 
     fn serve(&mut self) {
-        while !self.shared.closing() {
+        while !self.shared.closing() && !self.shared.spent() {
             if !self.turn() {
                 let error = EngineError::new(EngineErrorKind::Deadline, "the module's runtime is wedged");
                 self.shared.fail_all(&error);
@@ -369,7 +377,9 @@ fn drain(shared: &Shared, ctx: &Ctx<'_>, owner: &Owner) -> bool {
     }
 }
 
+/// Code that was stopped in the middle is not gone on with: what its heap holds is anybody's guess.
 fn out_of_memory(shared: &Shared, owner: &Owner) {
+    shared.taint();
     let error = EngineError::new(EngineErrorKind::OutOfMemory, "out of memory");
     shared.kill_slice();
     shared.fail(owner, error);

@@ -52,4 +52,4 @@ pub use scope::{
     WorkerSource,
 };
 pub use template::{Segment, segments};
-pub use value::{TooDeep, Value};
+pub use value::{TooDeep, Value, to_text};

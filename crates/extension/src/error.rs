@@ -42,6 +42,8 @@ pub enum LoadError {
     Host { entry: PathBuf, source: HostError },
     #[error("the description of {entry} is not one: {source}", entry = entry.display())]
     Description { entry: PathBuf, source: serde_json::Error },
+    #[error("the mounted source `{path}` leads nowhere: {reason}")]
+    Mount { path: String, reason: String },
     #[error("{path}: {source}", path = path.display())]
     Yaml { path: PathBuf, source: YamlError },
     #[error("cannot read {path}: {source}", path = path.display())]
@@ -78,6 +80,7 @@ impl Explain for LoadError {
             LoadError::NoBundle { .. } => "not_built",
             LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
             LoadError::Bundle { .. } => "bundle_failed",
+            LoadError::Mount { .. } => "invalid_source",
             LoadError::Host { source, .. } => call_code(source, "load_failed"),
             LoadError::Yaml { .. } => "invalid_yaml",
             LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => "io",
@@ -115,6 +118,7 @@ impl Explain for LoadError {
             LoadError::DuplicateType { .. } | LoadError::GraftConflict { .. } => {
                 Some("rename or delete one of the two".into())
             }
+            LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 list.iter().find_map(|diagnostic| diagnostic.hint.clone())
             }
@@ -133,9 +137,7 @@ impl Explain for LoadError {
                 Some(json!({ "diagnostics": list }))
             }
             LoadError::Bundle { source, .. } => Some(json!({ "cause": source.to_string() })),
-            LoadError::Host { source: HostError::Call(error), .. } => {
-                Some(json!({ "kind": error.kind, "data": error.data, "stack": error.stack }))
-            }
+            LoadError::Host { source: HostError::Call(error), .. } => Some(error.details()),
             LoadError::Yaml { path, source } => Some(json!({
                 "file": path, "line": source.line, "column": source.column, "sourceLine": source.source_line,
             })),

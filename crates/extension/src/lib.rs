@@ -28,5 +28,5 @@ pub use description::{
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
-pub use loader::{Grafted, Loaded, LoadedModel, Loader, LoaderOptions};
+pub use loader::{Grafted, Loaded, LoadedModel, Loader, LoaderOptions, in_sources};
 pub use pin::Pin;

@@ -229,9 +229,7 @@ impl Explain for ModelError {
             })),
             ModelError::Load(error) => error.details(),
             ModelError::Data(error) => error.details(),
-            _ => self
-                .call_error()
-                .map(|error| json!({ "kind": error.kind, "name": error.name, "data": error.data, "stack": error.stack })),
+            _ => self.call_error().map(CallError::details),
         }
     }
 }

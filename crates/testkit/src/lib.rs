@@ -31,6 +31,7 @@ mod registry;
 mod run;
 mod scratch;
 mod stress;
+mod workflow_kill;
 
 pub use data::assert_no_half_written;
 pub use data_stress::{DataReport, DataStress};
@@ -42,6 +43,7 @@ pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
 pub use stress::{Report, Stress, look_at};
+pub use workflow_kill::{KillReport, WorkflowKills};
 
 use std::time::{Duration, Instant};
 

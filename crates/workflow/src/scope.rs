@@ -177,14 +177,8 @@ impl StepScope<'_> {
     /// A text in which what cannot be evaluated stays as it is.
     pub fn lenient_text(&self, text: &str) -> String {
         let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope(), Mode::Lenient, |_| false);
-        expanded.map_or_else(|_| text.to_owned(), |expanded| to_text(&expanded.value))
+        expanded.map_or_else(|_| text.to_owned(), |expanded| marsh_expr::to_text(&expanded.value))
     }
-}
-
-/// A result as it stands in a text.
-pub(crate) fn to_text(value: &Value) -> String {
-    let text = marsh_expr::Value::from_json(value).ok().and_then(|value| value.to_text().ok());
-    text.unwrap_or_else(|| value.to_string())
 }
 
 /// As JavaScript sees it.

@@ -8,6 +8,7 @@ mod json;
 mod render;
 mod span_of_time;
 
+pub use render::to_text;
 use std::fmt;
 use std::sync::Arc;
 

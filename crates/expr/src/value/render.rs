@@ -28,6 +28,12 @@ impl Value {
     }
 }
 
+/// [`Value::to_text`] of plain JSON. What is nested deeper than values may be is JSON on one line.
+pub fn to_text(json: &serde_json::Value) -> String {
+    let text = Value::from_json(json).ok().and_then(|value| value.to_text().ok());
+    text.unwrap_or_else(|| json.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Value;

@@ -5,7 +5,10 @@ mod describe;
 mod files;
 mod fresh;
 mod shipped;
+mod trace;
 mod unit;
+
+pub use trace::in_sources;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
