@@ -21,8 +21,10 @@ mod pins;
 pub mod query;
 pub mod run;
 pub mod secrets;
+pub mod stored;
 pub mod types;
 pub mod validate;
+pub mod vaults;
 
 use std::sync::Arc;
 
@@ -39,14 +41,16 @@ pub use run::{
     WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
+pub use stored::{StoredData, WithData};
 pub use types::{Code, TypeCode};
+pub use vaults::ExtensionVaults;
 
 /// Everything that commands about models work on.
 #[derive(Debug)]
 pub struct Models {
     pub repo: Repo,
     pub env: Environment,
-    pub loader: Loader,
+    pub loader: Arc<Loader>,
     pub definitions: DefinitionStore,
     /// Stored data, and the ephemeral data of this command.
     pub data: RunData,
@@ -62,6 +66,8 @@ impl Models {
             .get(marsh_repo::env::EPHEMERAL_BUDGET)
             .and_then(marsh_data::parse_budget)
             .unwrap_or(marsh_data::DEFAULT_EPHEMERAL_BUDGET);
+        let loader = Arc::new(loader);
+        let provider: Arc<dyn VaultProvider> = Arc::new(ExtensionVaults::new(Arc::clone(&loader)));
         // A run syncs once, at its end; see `run/mod.rs`.
         let store = DataStore::new(repo.layout.data()).with_durable(false);
         let outputs = OutputStore::new(repo.layout.outputs()).with_durable(false);
@@ -69,7 +75,7 @@ impl Models {
             definitions: DefinitionStore::new(repo.layout.clone()),
             data: RunData::new(store, EphemeralStore::new(budget)),
             outputs,
-            vaults: Arc::new(vaults(&repo, &env, None)),
+            vaults: Arc::new(open_vaults(&repo, &env, provider)),
             secrets: Secrets::new(),
             repo,
             env,
@@ -77,24 +83,17 @@ impl Models {
         }
     }
 
-    /// With vaults of types that are not built in.
-    #[must_use]
-    pub fn with_vault_provider(mut self, provider: Arc<dyn VaultProvider>) -> Models {
-        self.vaults = Arc::new(vaults(&self.repo, &self.env, Some(provider)));
-        self
-    }
-
     pub fn hosts(&self) -> &Arc<marsh_host::Hosts> {
         self.loader.hosts()
     }
 }
 
-fn vaults(repo: &Repo, env: &Environment, provider: Option<Arc<dyn VaultProvider>>) -> Vaults {
+fn open_vaults(repo: &Repo, env: &Environment, provider: Arc<dyn VaultProvider>) -> Vaults {
     let layout = VaultLayout {
         repo: repo.layout.root().to_path_buf(),
         configs: repo.layout.vaults(),
         audit: repo.layout.audit(),
         home: env.raw("HOME").map(std::path::PathBuf::from),
     };
-    Vaults::new(layout, repo.marker.text("defaultVault").map(str::to_owned), provider)
+    Vaults::new(layout, repo.marker.text("defaultVault").map(str::to_owned), Some(provider))
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::Models;
 use crate::data::record_json;
 use crate::error::ModelError;
+use crate::stored::StoredData;
 
 /// What a predicate and a selection may name.
 pub const FIELDS: [&str; 28] = [
@@ -77,6 +78,18 @@ struct Question {
 }
 
 impl Models {
+    /// [`StoredData::query`].
+    pub fn query(
+        &self,
+        predicate: &str,
+        select: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<Answer, ModelError> {
+        self.stored_data().query(predicate, select, limit)
+    }
+}
+
+impl StoredData {
     /// The latest versions that fulfil the predicate; all versions, if it speaks of `version` or `isLatest`.
     pub fn query(
         &self,
@@ -89,7 +102,7 @@ impl Models {
         match self.answer(&catalog, &question, limit) {
             // A page that came back wrong: what the files say is right.
             Err(ModelError::Catalog(marsh_data::CatalogError::Sqlite(_))) => {
-                self.answer(&marsh_data::Catalog::in_memory(self.data.store())?, &question, limit)
+                self.answer(&marsh_data::Catalog::in_memory(self.store())?, &question, limit)
             }
             other => other,
         }
@@ -129,7 +142,7 @@ impl Models {
 
     /// The record, and what is selected of it; `None` where the predicate is not true.
     fn judged(&self, question: &Question, row: &Row) -> Result<Option<(Value, Option<Value>)>, ModelError> {
-        let scope = RowScope { models: self, row, content: OnceLock::new() };
+        let scope = RowScope { data: self, row, content: OnceLock::new() };
         let limits = Limits::default();
         if let Some(rest) = &question.rest {
             let truth = rest.evaluate(&scope, &limits);
@@ -202,17 +215,17 @@ fn pushed(conjunct: &Conjunct) -> Option<Condition> {
 
 /// The fields of one row; content is read when it is asked for.
 struct RowScope<'a> {
-    models: &'a Models,
+    data: &'a StoredData,
     row: &'a Row,
     content: OnceLock<Result<Value, String>>,
 }
 
 impl RowScope<'_> {
     fn content(&self) -> Result<&Value, ModelError> {
-        let read = || self.models.content_of(self.row).map_err(|error| error.to_string());
+        let read = || self.data.content_of(self.row).map_err(|error| error.to_string());
         match self.content.get_or_init(read) {
             Ok(content) => Ok(content),
-            Err(_) => self.models.content_of(self.row).map(|_| &Value::Null),
+            Err(_) => self.data.content_of(self.row).map(|_| &Value::Null),
         }
     }
 }

@@ -8,6 +8,7 @@ mod bad_input;
 mod commands;
 mod context;
 mod data;
+mod data_changes;
 mod defects_changes;
 mod defects_hostile;
 mod defects_loading;

@@ -352,3 +352,32 @@ jobs:
     assert_hidden(&repo.marsh(&["workflow", "history", "logs", "w"]).ok());
     assert_clean(&repo);
 }
+
+/// What one model keeps in a vault, another gets through an expression; nobody in between sees it.
+#[test]
+fn a_stored_secret_is_read_back_by_expressions() {
+    let repo = scene();
+    run_method(&repo, "leak", &[]).ok();
+    let definition = "type: command/shell\nid: 11111111-2222-4333-8444-888888888888\nname: reader\nversion: 1\ntags: {}\n\
+         globalArguments: {}\nmethods:\n  execute:\n    arguments:\n      \
+         run: \"test ${{ data.latest('m', 'out').attributes.token }} = c4n4r\\\"\\\"y-output-5 && echo got it\"\n";
+    repo.write("models/command/shell/reader.yaml", definition);
+    for more in [&[][..], &["--json"]] {
+        let run = repo.marsh(&[&["model", "method", "run", "reader", "execute"], more].concat()).ok();
+        assert_hidden(&run);
+    }
+    let content = repo.marsh(&["--json", "data", "get", "reader", "result"]).ok().json()["content"].clone();
+    assert_eq!(content["stdout"], "got it\n");
+    // In a definition, which is a file, it is refused.
+    repo.write(
+        "workflows/workflow-w.yaml",
+        "id: 11111111-2222-4333-8444-777777777777\nname: w\njobs:\n  - name: main\n    steps:\n      - name: s\n        task:\n          \
+         type: model_method\n          modelType: \"@me/leaky\"\n          modelName: other\n          methodName: fail\n          \
+         inputs: { password: x }\n          globalArgs:\n            apiKey: \"${{ data.latest('m', 'out').attributes.token }}\"\n",
+    );
+    let refused = repo.marsh(&["workflow", "run", "w"]).exits(1);
+    assert_hidden(&refused);
+    assert!((refused.stdout + &refused.stderr).contains("the result is secret"));
+    repo.remove("models/command/shell/reader.yaml");
+    assert_clean(&repo);
+}

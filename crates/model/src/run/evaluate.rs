@@ -9,7 +9,7 @@ use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
 use crate::types::TypeCode;
-use crate::{Models, SecretAccess};
+use crate::{Models, SecretAccess, WithData};
 
 /// A definition's values with their expressions replaced.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ impl Models {
             definition.clone()
         };
         let scope = self.scope(&source, request, &declared);
+        let stored_data = self.stored_data();
+        let scope = WithData { inner: &scope, data: &stored_data };
         let access = self.secret_access();
         let caller = super::secrets::caller(request);
         let cel = Cel::default();

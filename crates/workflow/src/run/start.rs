@@ -154,7 +154,8 @@ impl Workflows<'_> {
             tags: json!(head.tags),
             inputs: &inputs,
         };
-        let expander = Expander::new(&facts, &self.models.env, self.models.secret_access());
+        let expander =
+            Expander::new(&facts, &self.models.env, self.models.secret_access(), self.models.stored_data());
         let mut ancestors = nesting.ancestors.clone();
         ancestors.push(workflow.name.clone());
         let steps = Steps {
