@@ -260,9 +260,9 @@ impl Steps<'_> {
                 text(&written.tags, "tags")?.and_then(|tags| tags.as_object().cloned()).unwrap_or_default();
             overrides.push(OutputOverride {
                 spec: written.spec_name.clone(),
-                lifetime: text(&written.lifetime, "lifetime")?.map(|value| marsh_expr::to_text(&value)),
+                lifetime: text(&written.lifetime, "lifetime")?.map(|value| crate::scope::to_text(&value)),
                 garbage_collection: text(&written.garbage_collection, "garbageCollection")?,
-                tags: tags.into_iter().map(|(key, value)| (key, marsh_expr::to_text(&value))).collect(),
+                tags: tags.into_iter().map(|(key, value)| (key, crate::scope::to_text(&value))).collect(),
                 suffix: (!words.is_empty()).then(|| words.join("-")),
                 vault: written.vault_name.clone(),
             });
@@ -277,12 +277,12 @@ fn variant(value: &Value) -> Result<String, String> {
         Value::Object(map) => {
             let named = ["key", "name", "id"].iter().find_map(|key| map.get(*key));
             match named.filter(|value| !value.is_object() && !value.is_array()) {
-                Some(value) => marsh_expr::to_text(value),
+                Some(value) => crate::scope::to_text(value),
                 None => value.to_string(),
             }
         }
         Value::Array(_) => value.to_string(),
-        scalar => marsh_expr::to_text(scalar),
+        scalar => crate::scope::to_text(scalar),
     };
     if (value.is_object() || value.is_array()) && text.len() > 64 {
         return Err("is too large to be part of a name; give it a `key`, `name` or `id`".into());

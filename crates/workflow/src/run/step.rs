@@ -174,7 +174,7 @@ impl<'a> Steps<'a> {
                 .map(|(index, value)| {
                     let word = match &value {
                         Value::Object(_) | Value::Array(_) | Value::Null => index.to_string(),
-                        scalar => marsh_expr::to_text(scalar),
+                        scalar => crate::scope::to_text(scalar),
                     };
                     (value, word)
                 })
