@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marsh_bundle::Worker;
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::{Loader, LoaderOptions};
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits};
+use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
 use marsh_repo::{Environment, Repo, env};
@@ -18,6 +18,11 @@ use crate::ui::Ui;
 
 /// The repository of this command, opened.
 pub fn open(cli: &Cli) -> Result<Models, CliError> {
+    open_keeping(cli, Retention::default())
+}
+
+/// The same, for a process that lives on: `retention` bounds what its hosts keep.
+pub fn open_keeping(cli: &Cli, retention: Retention) -> Result<Models, CliError> {
     let environment = Environment::from_process();
     let cwd = current_dir()?;
     let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
@@ -29,7 +34,8 @@ pub fn open(cli: &Cli) -> Result<Models, CliError> {
         args: vec![marsh_host::SUBCOMMAND.to_owned()],
         bytecode_cache: Some(cache_dir.join("bytecode")),
         cwd: None,
-    });
+    })
+    .with_retention(retention);
     let options = LoaderOptions {
         worker: Worker::new(program, [crate::BUNDLE_SUBCOMMAND]),
         cache_dir,

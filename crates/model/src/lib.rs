@@ -37,7 +37,8 @@ pub use types::{Code, TypeCode};
 pub struct Models {
     pub repo: Repo,
     pub env: Environment,
-    pub loader: Loader,
+    /// Shared by whatever one process opens on a repository.
+    pub loader: Arc<Loader>,
     pub definitions: DefinitionStore,
     /// Stored data, and the ephemeral data of this command.
     pub data: RunData,
@@ -45,7 +46,7 @@ pub struct Models {
 }
 
 impl Models {
-    pub fn new(repo: Repo, env: Environment, loader: Loader) -> Models {
+    pub fn new(repo: Repo, env: Environment, loader: impl Into<Arc<Loader>>) -> Models {
         let budget = env
             .get(marsh_repo::env::EPHEMERAL_BUDGET)
             .and_then(marsh_data::parse_budget)
@@ -59,7 +60,7 @@ impl Models {
             outputs,
             repo,
             env,
-            loader,
+            loader: loader.into(),
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod extension;
 pub mod publish;
 pub mod registry;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -85,6 +86,8 @@ pub enum Command {
     /// Look for what is wrong
     #[command(subcommand)]
     Doctor(DoctorCommand),
+    /// Stay, and serve callers that come again and again
+    Serve(serve::ServeArgs),
     /// Print the version
     Version,
     /// Print a completion script for a shell

@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod files;
 mod fresh;
+mod standing;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -44,8 +45,8 @@ pub struct Loader {
     hosts: Arc<Hosts>,
     described: Mutex<HashMap<String, Arc<ModelDescription>>>,
     describe_deadline: Mutex<Duration>,
-    /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
-    leases: Mutex<HashMap<Digest, Lease>>,
+    /// Trees of the store that code has been loaded from: they stay as long as this process may call it; see `standing.rs`.
+    leases: Mutex<HashMap<Digest, Arc<Lease>>>,
 }
 
 /// A model type with the code that serves it.
@@ -63,6 +64,8 @@ pub struct LoadedModel {
     pub host_key: String,
     pub description: Arc<ModelDescription>,
     pub warnings: Vec<String>,
+    /// Keeps the tree of the store that the code comes from.
+    pub lease: Option<Arc<Lease>>,
 }
 
 impl Loader {
@@ -148,9 +151,12 @@ impl Loader {
     }
 
     fn load(&self, entry: &Path, root: &SourceRoot, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        self.hold(root)?;
+        let lease = self.hold(root)?;
+        let ticket = self.hosts.ticket();
         let fingerprint = self.fingerprint(entry, root);
         let (module, meta) = self.bundle(entry, root, &fingerprint)?;
+        // An edit while it was bundled makes it the bundle of another fingerprint.
+        let fingerprint = standing::fingerprint_of(&module.url).unwrap_or(&fingerprint).to_owned();
         let description = self.describe(entry, &fingerprint, &module, root)?;
         let found = TypeName::parse(&description.raw_type);
         if !found.as_ref().is_ok_and(|found| found == type_name) {
@@ -160,6 +166,7 @@ impl Loader {
                 found: description.raw_type.clone(),
             });
         }
+        self.stand(entry, ticket, &host_key(root), &module.url);
         Ok(LoadedModel {
             type_name: type_name.clone(),
             origin: root.origin,
@@ -171,20 +178,22 @@ impl Loader {
             host_key: host_key(root),
             description,
             warnings: meta.warnings,
+            lease,
         })
     }
 
     /// Keeps a tree of the store from being collected while this process uses it.
-    fn hold(&self, root: &SourceRoot) -> Result<(), LoadError> {
-        let Some(digest) = root.digest else { return Ok(()) };
+    fn hold(&self, root: &SourceRoot) -> Result<Option<Arc<Lease>>, LoadError> {
+        let Some(digest) = root.digest else { return Ok(None) };
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        if leases.contains_key(&digest) {
-            return Ok(());
+        if let Some(lease) = leases.get(&digest) {
+            return Ok(Some(Arc::clone(lease)));
         }
         let lease = crate::lifecycle::installation(&self.repo).trees().lease(&digest)?;
         let extension = || root.extension.clone().unwrap_or_default();
-        leases.insert(digest, lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
-        Ok(())
+        let lease = Arc::new(lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
+        leases.insert(digest, Arc::clone(&lease));
+        Ok(Some(lease))
     }
 }
 

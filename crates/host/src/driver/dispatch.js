@@ -9,6 +9,8 @@ export const dispatch = (op, params, call) => {
   switch (op) {
     case "describe":
       return describeModel();
+    case "load":
+      return null;
     case "exports":
       return Object.keys(loadedNamespace ?? {});
     case "run":
