@@ -32,6 +32,8 @@ pub enum ArchiveError {
     NoManifest,
     #[error(transparent)]
     BadManifest(#[from] ManifestError),
+    #[error("the bundle {path:?} is not the one that the archive's record describes: {reason}")]
+    BundleMismatch { path: String, reason: String },
     #[error("the archive is damaged: {reason}")]
     Corrupt { reason: String },
     #[error(transparent)]
@@ -59,6 +61,7 @@ impl Explain for ArchiveError {
             ArchiveError::TooManyEntries { .. } => "archive_too_many_entries",
             ArchiveError::NoManifest => "archive_no_manifest",
             ArchiveError::BadManifest(_) => "archive_bad_manifest",
+            ArchiveError::BundleMismatch { .. } => "bundle_mismatch",
             ArchiveError::Corrupt { .. } => "archive_corrupt",
             ArchiveError::Fs(_) | ArchiveError::Read { .. } | ArchiveError::Write(_) => "io",
         }

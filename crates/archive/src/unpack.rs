@@ -9,6 +9,7 @@ use marsh_fs::{Durability, NewFile};
 use marsh_types::{Digest, DigestWriter, Manifest, RelPath};
 use tar::EntryType;
 
+use crate::bundles::{self, BUNDLES, BundlesRecord};
 use crate::digest::files_checksum;
 use crate::error::{ArchiveError, corrupt, damaged};
 use crate::extended::{Extended, read_limited};
@@ -94,6 +95,7 @@ pub fn unpack(archive: impl Read, into: &Path, limits: &Limits) -> Result<Unpack
     })?;
     let manifest = parse_manifest(manifest_text)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    check_bundles(into, &files)?;
     let binaries: HashSet<String> = manifest.binaries.iter().map(|path| format!("files/{path}")).collect();
     for file in &mut files {
         file.executable = binaries.contains(file.path.as_str());
@@ -101,6 +103,20 @@ pub fn unpack(archive: impl Read, into: &Path, limits: &Limits) -> Result<Unpack
     }
     let files_checksum = files_checksum(files.iter().map(|file| (&file.path, &file.sha256)));
     Ok(Unpacked { manifest, files, files_checksum, unpacked_bytes })
+}
+
+/// The bundles are those of the record, if there is one.
+fn check_bundles(into: &Path, files: &[UnpackedFile]) -> Result<(), ArchiveError> {
+    let Some(file) = files.iter().find(|file| file.path.as_str() == BUNDLES) else { return Ok(()) };
+    if file.bytes > bundles::MAX_BYTES {
+        return Err(ArchiveError::TooLarge { what: BUNDLES.to_owned(), limit: bundles::MAX_BYTES });
+    }
+    let path = file.path.below(into);
+    let bytes = std::fs::read(&path).map_err(|source| ArchiveError::Read { path, source })?;
+    match BundlesRecord::parse(&bytes)? {
+        Some(record) => record.verify(files),
+        None => Ok(()),
+    }
 }
 
 /// The manifest alone. The whole archive is checked, and nothing of it kept.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use marsh_bundle::Worker;
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
+use marsh_extension::publish::Builder;
 use marsh_extension::{Loader, LoaderOptions};
 use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
@@ -27,8 +28,7 @@ pub fn open_keeping(cli: &Cli, retention: Retention) -> Result<Models, CliError>
     let cwd = current_dir()?;
     let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
     let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
-    let program = std::env::current_exe()
-        .map_err(|source| CliError::Read { what: "the path of this program".into(), source })?;
+    let program = program()?;
     let hosts = Hosts::new(HostCommand {
         program: program.clone(),
         args: vec![marsh_host::SUBCOMMAND.to_owned()],
@@ -46,6 +46,19 @@ pub fn open_keeping(cli: &Cli, retention: Retention) -> Result<Models, CliError>
     };
     let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
     Ok(Models::new(repo, environment, loader))
+}
+
+fn program() -> Result<PathBuf, CliError> {
+    std::env::current_exe()
+        .map_err(|source| CliError::Read { what: "the path of this program".into(), source })
+}
+
+/// What bundles for a publication.
+pub fn builder(set: &SetArgs) -> Result<Builder, CliError> {
+    let environment = Environment::from_process();
+    let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
+    let offline = set.offline || environment.flag(env::OFFLINE);
+    Ok(Builder { worker: Worker::new(program()?, [crate::BUNDLE_SUBCOMMAND]), cache_dir, offline })
 }
 
 /// Says on standard error what is installed without having been asked for.

@@ -11,6 +11,7 @@
     reason = "these tests set the scene that marsh then acts on"
 )]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -165,6 +166,17 @@ fn assert_life_goes_on(bench: &Bench, turn: usize, case: &str) {
 
 /// Kills `command` at every mutation, and lets every mutation fail.
 fn torment(command: &[&str], restoring: bool, prepare: impl FnOnce(&Scratch)) {
+    torment_and_look(command, restoring, prepare, |_, _, _| {});
+}
+
+/// [`torment`], with a look of one's own at what each death and each failure left: whether the command said that it had
+/// succeeded, and the case for messages.
+fn torment_and_look(
+    command: &[&str],
+    restoring: bool,
+    prepare: impl FnOnce(&Scratch),
+    look: impl Fn(&Bench, bool, &str),
+) {
     let bench = Bench::new(prepare);
     bench.reset();
     let old = locked(&bench.scratch);
@@ -178,6 +190,7 @@ fn torment(command: &[&str], restoring: bool, prepare: impl FnOnce(&Scratch)) {
         let survived = run.code == Some(0);
         assert!(survived || run.code.is_none(), "{case}: {}", run.snapshot());
         assert_old_or_new(&bench, &old, &new, restoring, &case);
+        look(&bench, survived, &case);
         assert_life_goes_on(&bench, points, &case);
         if survived {
             break;
@@ -188,7 +201,7 @@ fn torment(command: &[&str], restoring: bool, prepare: impl FnOnce(&Scratch)) {
     assert!(points > 5, "{command:?} changes the disk at {points} points only");
     for point in 1..=points {
         bench.reset();
-        let action = ["eio", "enospc", "erofs", "eacces"][point % 4];
+        let action = ["eio", "enospc", "short", "erofs", "eacces"][point % 5];
         let case = format!("{command:?} with {action} at {point}");
         let run = bench.run(command, &format!("*={action}@{point}"));
         match run.code {
@@ -197,8 +210,18 @@ fn torment(command: &[&str], restoring: bool, prepare: impl FnOnce(&Scratch)) {
             _ => panic!("{case}: {}", run.snapshot()),
         }
         assert_old_or_new(&bench, &old, &new, restoring, &case);
+        look(&bench, run.code == Some(0), &case);
         assert_life_goes_on(&bench, point, &case);
     }
+    // Writes that take a part of what they are given, all of them: nothing is lost.
+    bench.reset();
+    let case = format!("{command:?} in pieces");
+    let run = bench.run(command, "*=trickle");
+    assert!(run.code == Some(0), "{case}: {}", run.snapshot());
+    assert_eq!(locked(&bench.scratch), new, "{case}");
+    assert_old_or_new(&bench, &old, &new, restoring, &case);
+    look(&bench, true, &case);
+    assert_life_goes_on(&bench, 0, &case);
 }
 
 /// Of the whole, or of a part.
@@ -236,6 +259,82 @@ fn install() {
 #[test]
 fn rollback() {
     torment(&["rollback", "1"], false, |_| {});
+}
+
+const PUSHED: &str = "2026.03.01.2";
+
+/// An extension of which one version is published, and the next is ready to be.
+fn ready_to_push(scratch: &Scratch) {
+    scratch.marsh(&["registry", "init", "registry"]).ok();
+    for version in ["2026.03.01.1", PUSHED] {
+        scratch.write(
+            "extensions/models/zone.ts",
+            format!("export const model = {{ type: '@acme/zone', version: '{version}', methods: {{}} }};\n"),
+        );
+        scratch.write(
+            "manifest.yaml",
+            format!("manifestVersion: 1\nname: '@acme/dns'\nversion: {version}\nmodels: [zone.ts]\n"),
+        );
+        if version != PUSHED {
+            extension(scratch, &["push", "manifest.yaml", "--registry", "registry"]).ok();
+        }
+    }
+}
+
+/// What a dead publisher left in the registry or in his repository.
+fn left_of_publishers(scratch: &Scratch) -> Vec<String> {
+    let is_left = |path: &String| {
+        let dotted = path.split('/').any(|name| name.starts_with('.'));
+        dotted || path.starts_with("private/uploads/") || path == "private/pending"
+    };
+    let mut left: Vec<String> = scratch.files("registry").into_iter().filter(is_left).collect();
+    let derived = scratch.files(".swamp").into_iter();
+    left.extend(derived.filter(|path| path.contains(".tmp-") || path.contains("/push/")));
+    left
+}
+
+#[test]
+fn push() {
+    let push = ["push", "--yes", "manifest.yaml", "--registry", "registry"];
+    let (published, unpublished) = (Cell::new(0), Cell::new(0));
+    torment_and_look(&push, false, ready_to_push, |bench, survived, case| {
+        let consumer = Scratch::repo(env!("CARGO_BIN_EXE_marsh"))
+            .private_cache()
+            .env("MARSH_REGISTRY", bench.scratch.path("registry"));
+        // The version that was there is untouched, and the new one is there whole or not at all.
+        let reference = format!("@acme/dns@{PUSHED}");
+        let pulled = extension(&consumer, &["pull", &reference]);
+        let whole = pulled.code == Some(0);
+        match whole {
+            true => published.set(published.get() + 1),
+            false => {
+                unpublished.set(unpublished.get() + 1);
+                assert_eq!(pulled.error()["code"], "unsatisfiable", "{case}: {}", pulled.snapshot());
+            }
+        }
+        assert!(whole || !survived, "{case}: said to be published");
+        let found = extension(&consumer, &["search", "@acme/dns"]).ok().json();
+        let latest = if whole { PUSHED } else { "2026.03.01.1" };
+        assert_eq!(found["results"][0]["latestVersion"], latest, "{case}: {found}");
+        extension(&consumer, &["pull", "--force", "@acme/dns@2026.03.01.1"]).ok();
+        // The next push works, or says that the version exists; what the dead one left goes with it.
+        let again = extension(&bench.scratch, &push);
+        match again.code {
+            Some(0) => assert!(!whole, "{case}: published twice"),
+            _ => {
+                let code = again.error()["code"].clone();
+                assert!(whole && code == "already_published", "{case}: {}", again.snapshot());
+            }
+        }
+        bench.scratch.write("manifest.yaml", bench.scratch.read("manifest.yaml").replace("01.2", "01.3"));
+        extension(&bench.scratch, &push).ok();
+        extension(&bench.scratch, &["gc", "--apply"]).ok();
+        assert_eq!(left_of_publishers(&bench.scratch), [""; 0], "{case}");
+    });
+    assert!(
+        published.get() > 2 && unpublished.get() > 10,
+        "both ends are seen: {published:?}, {unpublished:?}"
+    );
 }
 
 #[test]

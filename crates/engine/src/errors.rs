@@ -1,10 +1,12 @@
 //! From JavaScript values and I/O errors to typed errors.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::api::{EngineError, EngineErrorKind, Location};
 use crate::gate::{self, HostError};
 use crate::shared::{Owner, Shared};
+use crate::stack::Room;
 use rquickjs::{CaughtError, Ctx};
 
 /// What `describe` in `js/main.js` says about a thrown value.
@@ -18,8 +20,9 @@ pub(crate) struct Described {
     stack: Option<String>,
     #[serde(default)]
     code: Option<String>,
+    /// As text: it may be nested deeper than it can be read, and then it is left out.
     #[serde(default)]
-    data: Option<serde_json::Value>,
+    data: Option<Box<RawValue>>,
 }
 
 impl Described {
@@ -44,7 +47,7 @@ impl Described {
             name: self.name,
             code: self.code,
             stack: self.stack,
-            data: self.data,
+            data: self.data.and_then(|data| serde_json::from_str(data.get()).ok()),
             location,
         }
     }
@@ -84,8 +87,7 @@ pub(crate) fn thrown(ctx: &Ctx<'_>, error: rquickjs::Error) -> EngineError {
 }
 
 fn describe<'js>(ctx: &Ctx<'js>, value: rquickjs::Value<'js>) -> EngineError {
-    let json: rquickjs::Result<String> =
-        gate::entry(ctx, "describe").and_then(|describe| describe.call((value,)));
+    let json: rquickjs::Result<String> = gate::invoke(ctx, Room::Surface, "describe", (value,));
     match json {
         Ok(json) => described(&json),
         Err(error) => {

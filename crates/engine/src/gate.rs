@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use rquickjs::function::Rest;
-use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, TypedArray, Value};
+use rquickjs::function::{IntoArgs, Rest};
+use rquickjs::{Array, Ctx, Exception, FromJs, Function, IntoJs, Object, TypedArray, Value};
 
 use crate::host;
 use crate::loader::Modules;
 use crate::shared::{Event, Owner, Shared};
+use crate::stack::{self, Room};
 use crate::timers::Timers;
 
 /// What a host operation is given.
@@ -332,16 +333,23 @@ unsafe impl<'js> rquickjs::JsLifetime<'js> for Surface<'js> {
     type Changed<'to> = Surface<'to>;
 }
 
-pub(crate) fn entry<'js>(ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Function<'js>> {
-    match ctx.userdata::<Surface>() {
-        Some(surface) => surface.0.get(name),
-        None => Err(Exception::throw_internal(ctx, "the surface is not there yet")),
-    }
+/// Call an entry point of the surface. `room` is [`Room::Module`] for those that run the module's code, at the bottom of
+/// the stack, and [`Room::Surface`] for those that only the surface's own code runs in, at any depth.
+pub(crate) fn invoke<'js, A, R>(ctx: &Ctx<'js>, room: Room, name: &str, args: A) -> rquickjs::Result<R>
+where
+    A: IntoArgs<'js>,
+    R: FromJs<'js>,
+{
+    let function: Function<'js> = match ctx.userdata::<Surface>() {
+        Some(surface) => surface.0.get(name)?,
+        None => return Err(Exception::throw_internal(ctx, "the surface is not there yet")),
+    };
+    stack::enter(ctx, room, || function.call(args))
 }
 
 pub(crate) fn make_error<'js>(ctx: &Ctx<'js>, error: &HostError) -> rquickjs::Result<Value<'js>> {
     let (code, data) = (error.code.as_deref(), error.data.as_deref());
-    entry(ctx, "makeError")?.call((error.class, error.message.as_str(), code, data))
+    invoke(ctx, Room::Surface, "makeError", (error.class, error.message.as_str(), code, data))
 }
 
 fn throw<'js>(ctx: &Ctx<'js>, error: &HostError) -> rquickjs::Error {
@@ -367,7 +375,7 @@ pub(crate) fn text<'js>(ctx: &Ctx<'js>, string: &rquickjs::String<'js>) -> Resul
         let method: Function =
             Object::from_value(ctx.globals().get::<_, Object>("String")?.get::<_, Value>("prototype")?)?
                 .get("toWellFormed")?;
-        method.call((rquickjs::function::This(string.clone()),))
+        stack::enter(ctx, Room::Surface, || method.call((rquickjs::function::This(string.clone()),)))
     };
     well_formed().map_err(|_| HostError::type_error("a string cannot be converted"))
 }

@@ -35,6 +35,7 @@
 //! | promise | test |
 //! |---|---|
 //! | a call ends when interrupted, whatever it does; memory and stack limits fail one call | `tests/it/limits.rs` |
+//! | whatever recurses ends at the stack limit, never at the end of the native stack | `tests/it/stack.rs` |
 //! | load, call, errors, attribution, exit, rejection | `tests/it/calls.rs` |
 //! | no leftover process, no growth, no abort | `tests/lifecycle.rs` |
 //! | compiled code is loaded only if genuine | `tests/it/bytecode.rs` |
@@ -63,6 +64,7 @@ mod loader;
 mod node_missing;
 mod runtime;
 mod shared;
+mod stack;
 mod surface;
 mod thread;
 mod timers;

@@ -88,8 +88,9 @@ impl Modules {
             return unsafe { Module::load(ctx.clone(), &bytes) };
         }
         let module = self.compile_or_load(ctx, name, code.as_bytes())?;
-        if let Ok(bytes) = module.write(WriteOptions::default()) {
-            lock(&SURFACE_CODE).insert(name, bytes.into());
+        match module.write(WriteOptions::default()) {
+            Ok(bytes) => drop(lock(&SURFACE_CODE).insert(name, bytes.into())),
+            Err(_) => drop(ctx.catch()),
         }
         Ok(module)
     }
@@ -107,17 +108,22 @@ impl Modules {
             // SAFETY: `Cache::read` only returns bytes that this user wrote, in a directory and a file nobody else can
             // write, under a header that names this exact engine and this exact source, and whose digest matches; and
             // `Cache::write` below only ever stores what `Module::write` of that engine produced.
-            let module = unsafe { Module::load(ctx.clone(), &payload) }?;
-            lock(&self.record).loaded.push((name.to_owned(), true));
-            return Ok(module);
+            if let Ok(module) = unsafe { Module::load(ctx.clone(), &payload) } {
+                lock(&self.record).loaded.push((name.to_owned(), true));
+                return Ok(module);
+            }
+            // Genuine, and still not loaded: no stack or memory left for it. The source says the same, in words.
+            ctx.catch();
         }
         let module = Module::declare(ctx.clone(), name, code).inspect_err(|_| {
             lock(&self.record).syntax_error_in = Some(name.to_owned());
         })?;
-        if let Some((cache, key)) = &key
-            && let Ok(bytes) = module.write(WriteOptions::default())
-        {
-            cache.write(key, &bytes);
+        if let Some((cache, key)) = &key {
+            match module.write(WriteOptions::default()) {
+                Ok(bytes) => cache.write(key, &bytes),
+                // Too deep to be written; it runs all the same.
+                Err(_) => drop(ctx.catch()),
+            }
         }
         lock(&self.record).loaded.push((name.to_owned(), false));
         Ok(module)

@@ -9,11 +9,12 @@ use crate::api::{Bridge, EngineError, EngineErrorKind, External, Options, Source
 use crate::gate::lock;
 use crate::heap::Heap;
 use crate::shared::{Done, LoadDone, Shared};
+use crate::stack;
 use crate::thread;
 
-/// What native code (parser, regular expressions, host operations) may use on top of JavaScript's own stack limit.
-const NATIVE_STACK: usize = 2 << 20;
-/// The engine ignores stack limits above this.
+/// Below this the surface itself does not start.
+const MIN_STACK: usize = 128 << 10;
+/// More would only make an endless recursion take longer to be seen.
 const MAX_STACK: usize = 16 << 20;
 /// How long [`ModuleRuntime::close`] waits for the thread. Only native code that never looks up (a read from a pipe
 /// that stays silent) can need longer; the thread then ends by itself, later.
@@ -42,12 +43,18 @@ impl ModuleRuntime {
         let (sender, receiver) = mpsc::channel();
         let heap = Heap::new(options.limits.memory_bytes);
         let shared = Arc::new(Shared::new(bridge, heap, options.limits.output_bytes, sender));
-        let stack = options.limits.stack_bytes.clamp(128 << 10, MAX_STACK);
-        let start =
-            thread::Start { source, externals, options, stack, events: receiver, shared: shared.clone() };
+        let bytes = options.limits.stack_bytes.clamp(MIN_STACK, MAX_STACK);
+        let start = thread::Start {
+            source,
+            externals,
+            options,
+            stack: bytes,
+            events: receiver,
+            shared: shared.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("marsh-js".to_owned())
-            .stack_size(stack + NATIVE_STACK)
+            .stack_size(stack::thread_size(bytes))
             .spawn(move || thread::run(start))
             .map_err(|error| {
                 let message = format!("cannot start a thread for the module: {error}");

@@ -21,6 +21,7 @@ use crate::gate::{self, Env, HostResult, Surface, lock};
 use crate::heap::Counting;
 use crate::loader::{Load, Modules, Resolve, Text};
 use crate::shared::{Event, Owner, Shared};
+use crate::stack::{self, Room};
 use crate::surface;
 
 /// After a kill, the microtasks of the slice may still unwind this long; then the runtime counts as wedged.
@@ -105,7 +106,7 @@ impl Engine {
         let started = Instant::now();
         let Start { source, externals, options, stack, events, shared } = start;
         let runtime = Runtime::new_with_alloc(Counting(shared.heap.clone()))?;
-        runtime.set_max_stack_size(stack);
+        stack::begin(stack);
         // The default would collect every few hundred kilobytes while a large module is being evaluated.
         runtime.set_gc_threshold(FIRST_COLLECTION);
 
@@ -145,14 +146,18 @@ impl Engine {
 
     /// Evaluate the surface. Its core takes the native functions out of the global object again.
     fn install(&mut self) -> rquickjs::Result<()> {
-        let Engine { context, env, modules, rejected, .. } = self;
+        let Engine { context, env, modules, rejected, shared, .. } = self;
         context.with(|ctx| -> rquickjs::Result<()> {
+            stack::anchor(&ctx);
             let native = gate::install(&ctx, env)?;
             let lazy = modules.clone();
+            // A part of the surface that was evaluated by half stays so: the next call gets another runtime.
+            let broken = shared.clone();
             native.set(
                 "evaluate",
                 Function::new(ctx.clone(), move |ctx: Ctx<'_>, name: String| -> rquickjs::Result<()> {
-                    lazy.declare(&ctx, &name)?.eval()?.1.finish::<()>()
+                    let evaluate = || lazy.declare(&ctx, &name)?.eval()?.1.finish::<()>();
+                    stack::enter(&ctx, Room::Surface, evaluate).inspect_err(|_| broken.taint())
                 })?,
             )?;
             ctx.globals().set("__marsh", native)?;
@@ -174,8 +179,7 @@ impl Engine {
         self.runtime.set_host_promise_rejection_tracker(Some(Box::new(
             move |ctx: Ctx<'_>, promise: Value<'_>, reason: Value<'_>, handled: bool| {
                 flag.store(true, Ordering::Relaxed);
-                let noted =
-                    gate::entry(&ctx, "rejection").and_then(|note| note.call((promise, reason, handled)));
+                let noted = gate::invoke(&ctx, Room::Surface, "rejection", (promise, reason, handled));
                 // Out of memory here is noticed by the heap.
                 if let Err(rquickjs::Error::Exception) = noted.map(|(): ()| ()) {
                     ctx.catch();
@@ -192,6 +196,7 @@ impl Engine {
         self.shared.begin_slice(owner.clone());
         let Engine { shared, rejected, context, .. } = self;
         let sound = context.with(|ctx| {
+            stack::anchor(&ctx);
             if let Err(error) = body(&ctx) {
                 settle(shared, &ctx, &owner, error);
             }
@@ -224,7 +229,7 @@ impl Engine {
         let (url, driver) = (self.source.url.clone(), self.driver);
         let mut sound = self.slice(Owner::Load, |ctx| {
             let version = surface::engine_version();
-            gate::entry(ctx, "load")?.call((url.as_str(), driver, version.as_str()))
+            gate::invoke(ctx, Room::Module, "load", (url.as_str(), driver, version.as_str()))
         });
         while sound && self.shared.is_loading() && !self.shared.closing() {
             sound = self.turn();
@@ -296,7 +301,7 @@ impl Engine {
     fn fire(&mut self, now: Instant) -> bool {
         let Some((id, owner)) = lock(&self.env.timers).take_due(now) else { return true };
         let owner = if self.shared.is_live(&owner) { owner } else { Owner::Nobody };
-        self.slice(owner, |ctx| gate::entry(ctx, "timer")?.call((id as f64,)))
+        self.slice(owner, |ctx| gate::invoke(ctx, Room::Module, "timer", (id as f64,)))
     }
 
     fn event(&mut self, event: Event) -> bool {
@@ -311,7 +316,7 @@ impl Engine {
                     return true;
                 }
                 self.slice(Owner::Call(id.clone()), |ctx| {
-                    gate::entry(ctx, "start")?.call((&*id, op.as_str(), params.as_str()))
+                    gate::invoke(ctx, Room::Module, "start", (&*id, op.as_str(), params.as_str()))
                 })
             }
             Event::Cancel { id, reason } => {
@@ -319,7 +324,7 @@ impl Engine {
                 if !self.shared.is_live(&owner) {
                     return true;
                 }
-                self.slice(owner, |ctx| gate::entry(ctx, "abort")?.call((&*id, reason.as_str())))
+                self.slice(owner, |ctx| gate::invoke(ctx, Room::Module, "abort", (&*id, reason.as_str())))
             }
             Event::Completed { op, owner, result } => self.completed(op, owner, result),
         }
@@ -331,11 +336,11 @@ impl Engine {
             return true;
         }
         let owner = if self.shared.is_live(&owner) { owner } else { Owner::Nobody };
-        self.slice(owner, |ctx| {
-            let complete = gate::entry(ctx, "complete")?;
-            match result {
-                Ok(value) => complete.call((op as f64, true, value)),
-                Err(error) => complete.call((op as f64, false, gate::make_error(ctx, &error)?)),
+        self.slice(owner, |ctx| match result {
+            Ok(value) => gate::invoke(ctx, Room::Module, "complete", (op as f64, true, value)),
+            Err(error) => {
+                let error = gate::make_error(ctx, &error)?;
+                gate::invoke(ctx, Room::Module, "complete", (op as f64, false, error))
             }
         })
     }
@@ -385,8 +390,8 @@ fn settle(shared: &Shared, ctx: &Ctx<'_>, owner: &Owner, error: rquickjs::Error)
 }
 
 fn report_unhandled(shared: &Shared, ctx: &Ctx<'_>) {
-    let take = || -> rquickjs::Result<Option<String>> { gate::entry(ctx, "unhandled")?.call(()) };
-    match take() {
+    let list: rquickjs::Result<Option<String>> = gate::invoke(ctx, Room::Module, "unhandled", ());
+    match list {
         Ok(None) => {}
         Ok(Some(list)) => errors::unhandled(shared, &list),
         Err(_) => {

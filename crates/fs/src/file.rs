@@ -61,11 +61,20 @@ pub fn atomic_write_private(path: &Path, bytes: &[u8], durability: Durability) -
 
 /// Creates `path` with `bytes` in one step. `false`: something of that name existed, and is untouched.
 pub fn atomic_write_new(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool, FsError> {
+    create_whole(path, bytes, 0o644, durability)
+}
+
+/// [`atomic_write_new`] for secrets: the file is 0600 from its first instant.
+pub fn atomic_write_new_private(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool, FsError> {
+    create_whole(path, bytes, 0o600, durability)
+}
+
+fn create_whole(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> Result<bool, FsError> {
     let temp = temp_sibling(path);
     let result = (|| {
         failpoint::hit("fs.atomic_write_new.create")?;
-        let mut file = open_new(&temp, 0o644)?;
-        file.write_all(bytes)?;
+        let mut file = open_new(&temp, mode)?;
+        failpoint::writer("fs.atomic_write_new.fill", &mut file)?.write_all(bytes)?;
         trace::done(&temp, Op::Create(bytes));
         sync_data(&file, &temp, durability)?;
         drop(file);
@@ -137,7 +146,8 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), FsError> {
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     (|| {
         failpoint::hit("fs.append")?;
-        OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)?;
+        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        failpoint::writer("fs.append.write", &mut file)?.write_all(bytes)?;
         trace::done(path, Op::Append(bytes));
         Ok::<_, io::Error>(())
     })()
@@ -224,8 +234,7 @@ impl NewFile {
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FsError> {
         (|| {
-            failpoint::hit("fs.new_file.write")?;
-            self.file.write_all(bytes)?;
+            failpoint::writer("fs.new_file.write", &mut self.file)?.write_all(bytes)?;
             trace::done(&self.path, Op::Append(bytes));
             Ok::<_, io::Error>(())
         })()
@@ -251,7 +260,7 @@ fn write_and_rename(
     path: &Path,
     mode: Mode,
     durability: Durability,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), FsError> {
     write_and_rename_as(&temp_sibling(path), path, mode, durability, fill)
 }
@@ -261,7 +270,7 @@ fn write_and_rename_as(
     path: &Path,
     mode: Mode,
     durability: Durability,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), FsError> {
     let result = (|| {
         failpoint::hit("fs.atomic_write.create")?;
@@ -273,8 +282,7 @@ fn write_and_rename_as(
                 file
             }
         };
-        failpoint::hit("fs.atomic_write.fill")?;
-        fill(&mut file)?;
+        fill(&mut failpoint::writer("fs.atomic_write.fill", &mut file)?)?;
         if trace::is_on() {
             trace::done(temp, Op::Create(&fs::read(temp)?));
         }

@@ -65,9 +65,8 @@ impl GrowingFile {
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FsError> {
         (|| {
-            failpoint::hit("fs.growing.write")?;
             self.file.seek(SeekFrom::Start(self.len))?;
-            self.file.write_all(bytes)?;
+            failpoint::writer("fs.growing.write", &mut self.file)?.write_all(bytes)?;
             trace::done(&self.path, Op::Append(bytes));
             Ok::<_, io::Error>(())
         })()

@@ -37,7 +37,7 @@ pub use error::FsError;
 pub use file::symlink_atomic;
 pub use file::{
     Durability, LogFile, NewFile, append, atomic_write, atomic_write_locked, atomic_write_new,
-    atomic_write_private, copy_file, is_leftover, remove_leftover, set_mode,
+    atomic_write_new_private, atomic_write_private, copy_file, is_leftover, remove_leftover, set_mode,
 };
 pub use growing::GrowingFile;
 pub use lock::{

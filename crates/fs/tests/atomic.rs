@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use marsh_fs::{
-    Durability, LogFile, NewFile, append, atomic_write, atomic_write_locked, atomic_write_private,
-    is_leftover, remove_leftover, remove_tree, sync_trees, sync_way,
+    Durability, LogFile, NewFile, append, atomic_write, atomic_write_locked, atomic_write_new_private,
+    atomic_write_private, is_leftover, remove_leftover, remove_tree, sync_trees, sync_way,
 };
 
 fn names(dir: &Path) -> Vec<String> {
@@ -70,6 +70,18 @@ mod unix {
             atomic_write(&file, b"2", Durability::Synced).unwrap();
             assert_eq!((mode(&file), fs::read(&file).unwrap().as_slice()), (kept, b"2".as_slice()));
         }
+    }
+
+    #[test]
+    fn a_new_private_file_is_private_and_never_replaces() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        assert!(atomic_write_new_private(&file, b"1", Durability::Synced).unwrap());
+        assert!(!atomic_write_new_private(&file, b"2", Durability::Synced).unwrap());
+        assert_eq!(fs::read(&file).unwrap(), b"1");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -34,12 +34,14 @@ fn run_child(dir: &Path, failpoint: &str) -> bool {
 
 #[test]
 fn killed_at_any_mutation_the_old_or_the_new_state_is_visible() {
-    for action in ["abort", "error"] {
+    for action in ["abort", "error", "short"] {
         let mut points = 0;
         loop {
             let dir = tempfile::tempdir().unwrap();
             atomic_write(&dir.path().join("file"), b"old", Durability::Atomic).unwrap();
-            let done = run_child(dir.path(), &format!("*={action}@{}", points + 1));
+            let run = run_child(dir.path(), &format!("*={action}@{}", points + 1));
+            // Where nothing is written, nothing can be cut short, and the end is not the first success.
+            let done = run && (action != "short" || points >= 20);
             let content = fs::read_to_string(dir.path().join("file")).unwrap();
             assert!(content == "old" || content == "new", "{content:?}");
             if let Ok(inside) = fs::read_to_string(dir.path().join("entry/inside")) {
@@ -47,7 +49,7 @@ fn killed_at_any_mutation_the_old_or_the_new_state_is_visible() {
             } else {
                 assert!(!dir.path().join("entry").exists(), "an entry is never partial");
             }
-            if action == "error" {
+            if action != "abort" {
                 let left: Vec<_> =
                     fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
                 assert!(left.iter().all(|name| name == "file" || name == "entry"), "left behind: {left:?}");
@@ -59,6 +61,77 @@ fn killed_at_any_mutation_the_old_or_the_new_state_is_visible() {
             assert!(points < 100);
         }
         assert!(points >= 10, "only {points} points were passed");
+    }
+}
+
+/// Not a test of its own: writes `bytes` in the way that `MARSH_TEST_WAY` names.
+#[test]
+fn child_writes_once() {
+    let Some(way) = std::env::var_os("MARSH_TEST_WAY") else { return };
+    let dir = std::env::var_os("MARSH_TEST_DIR").unwrap();
+    let file = Path::new(&dir).join("file");
+    let bytes = BYTES.as_bytes();
+    let way = way.to_str().unwrap();
+    match way {
+        "atomic" => atomic_write(&file, bytes, Durability::Synced),
+        "locked" => marsh_fs::atomic_write_locked(&file, bytes, Durability::Atomic),
+        "private" => marsh_fs::atomic_write_private(&file, bytes, Durability::Atomic),
+        "new" => marsh_fs::atomic_write_new(&file, bytes, Durability::Synced).map(drop),
+        "copy" => marsh_fs::copy_file(&Path::new(&dir).join("source"), &file, Durability::Synced).map(drop),
+        "append" => marsh_fs::append(&file, bytes),
+        "pieces" => marsh_fs::NewFile::create(&file).and_then(|mut new| {
+            new.write(bytes)?;
+            new.finish(Durability::Synced)
+        }),
+        "growing" => marsh_fs::GrowingFile::open(&file).and_then(|mut growing| {
+            growing.write(bytes)?;
+            growing.finish(Durability::Synced)
+        }),
+        _ => panic!("no such way"),
+    }
+    .unwrap();
+}
+
+const BYTES: &str = "sixteen letters!";
+const WAYS: [&str; 8] = ["atomic", "locked", "private", "new", "copy", "append", "pieces", "growing"];
+
+/// Runs [`child_writes_once`]; whether it succeeded, and what is in the directory then.
+fn write_once(way: &str, action: &str) -> (bool, Vec<(String, String)>) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("source"), BYTES).unwrap();
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_writes_once"])
+        .env("MARSH_TEST_DIR", dir.path())
+        .env("MARSH_TEST_WAY", way)
+        .env("MARSH_FAILPOINT", format!("*={action}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    let mut found: Vec<(String, String)> = look(dir.path())
+        .into_iter()
+        .map(|(path, content)| (path.file_name().unwrap().to_str().unwrap().to_owned(), content))
+        .collect();
+    found.retain(|(name, _)| name != "source");
+    (status.success(), found)
+}
+
+#[test]
+fn a_write_that_takes_less_than_it_was_given_is_continued() {
+    for way in WAYS {
+        assert_eq!(write_once(way, "trickle"), (true, vec![("file".into(), BYTES.into())]), "{way}");
+    }
+}
+
+#[test]
+fn a_write_that_ends_half_way_fails_and_what_is_replaced_as_a_whole_shows_nothing_of_it() {
+    for way in WAYS {
+        let (done, found) = write_once(way, "short");
+        assert!(!done, "{way}");
+        let half = vec![("file".to_owned(), BYTES[..8].to_owned())];
+        // These grow in sight of everybody and say so; everything else was never there.
+        let expected = if ["append", "pieces", "growing"].contains(&way) { half } else { Vec::new() };
+        assert_eq!(found, expected, "{way}");
     }
 }
 

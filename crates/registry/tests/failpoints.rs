@@ -60,6 +60,24 @@ fn scene(existing: bool) -> tempfile::TempDir {
     dir
 }
 
+/// What no reader and no writer has a name for.
+fn leftovers(registry: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut pending = vec![registry.to_owned()];
+    while let Some(dir) = pending.pop() {
+        for entry in std::fs::read_dir(&dir).unwrap().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if name.to_string_lossy().starts_with('.') || dir.ends_with("private/uploads") {
+                found.push(path.clone());
+            }
+            if path.is_dir() {
+                pending.push(path);
+            }
+        }
+    }
+    found
+}
+
 #[test]
 fn a_publisher_killed_at_any_mutation_leaves_nothing_or_the_whole_version() {
     for (action, existing) in [("abort", false), ("abort", true), ("error", true)] {
@@ -103,6 +121,7 @@ fn a_publisher_killed_at_any_mutation_leaves_nothing_or_the_whole_version() {
             registry.publish(&push("2026.01.01.3"), &json!({}), &dir.join("first")).unwrap();
             let index = std::fs::read_to_string(dir.join("registry/index.json")).unwrap();
             assert!(index.contains("2026.01.01.3"), "the index for static hosts is mended");
+            assert_eq!(leftovers(&dir.join("registry")), Vec::<PathBuf>::new(), "point {points}");
             if done {
                 break;
             }

@@ -12,6 +12,8 @@ struct Scenario {
     new: &'static str,
     /// The fewest mutations that it can do with: fewer, and the points are not passed.
     at_least: u64,
+    /// The fewest of them that write bytes.
+    writes: u64,
 }
 
 /// Before each: three generations, two extensions, views, and a tree that nothing names.
@@ -26,7 +28,7 @@ fn set_the_scene(installation: &Installation) {
 const BEFORE: &str = "@s/a 2, @s/b 1";
 
 fn at_every_point(scenario: &Scenario) -> [u64; 2] {
-    ["abort", "error"].map(|action| {
+    let points = ["abort", "error"].map(|action| {
         let repo = Repo::new();
         let (root, installation) = (repo.root(), repo.open());
         set_the_scene(&installation);
@@ -48,7 +50,31 @@ fn at_every_point(scenario: &Scenario) -> [u64; 2] {
         }
         assert!(points >= scenario.at_least, "{}: only {points} points were passed", scenario.script);
         points
-    })
+    });
+    short_of_space(scenario, points[0]);
+    points
+}
+
+/// The disk is full after half of what is written at a point; and every write takes only a part of what it is given.
+fn short_of_space(scenario: &Scenario, points: u64) {
+    let repo = Repo::new();
+    let (root, installation) = (repo.root(), repo.open());
+    set_the_scene(&installation);
+    let scene = Disk::of(&root);
+    let generations = installation.history().unwrap().len();
+    let mut failed = 0;
+    for point in 1..=points {
+        scene.restore(&Loss::Nothing);
+        let rule = format!("*=short@{point}");
+        let done = run(&root, scenario.script, &[("MARSH_FAILPOINT", &rule)]);
+        failed += u64::from(!done);
+        check(&installation, scenario, done, generations, &format!("{} with {rule}", scenario.script));
+    }
+    assert!(failed >= scenario.writes, "{}: only {failed} writes could fall short", scenario.script);
+    scene.restore(&Loss::Nothing);
+    let done = run(&root, scenario.script, &[("MARSH_FAILPOINT", "*=trickle")]);
+    assert!(done, "{}: a write in pieces is a write", scenario.script);
+    check(&installation, scenario, done, generations, &format!("{} in pieces", scenario.script));
 }
 
 fn check(installation: &Installation, scenario: &Scenario, done: bool, generations: usize, when: &str) {
@@ -113,33 +139,45 @@ fn a_pull_of_something_new() {
         old: BEFORE,
         new: "@s/a 2, @s/b 1, @s/c 1",
         at_least: 60,
+        writes: 5,
     });
     println!("{figures}");
 }
 
 #[test]
 fn an_update() {
-    let figures =
-        prove(Scenario { script: "pull @s/a 3; views", old: BEFORE, new: "@s/a 3, @s/b 1", at_least: 60 });
+    let figures = prove(Scenario {
+        script: "pull @s/a 3; views",
+        old: BEFORE,
+        new: "@s/a 3, @s/b 1",
+        at_least: 60,
+        writes: 5,
+    });
     println!("{figures}");
 }
 
 #[test]
 fn a_removal() {
-    let figures = prove(Scenario { script: "rm @s/b; views", old: BEFORE, new: "@s/a 2", at_least: 30 });
+    let figures =
+        prove(Scenario { script: "rm @s/b; views", old: BEFORE, new: "@s/a 2", at_least: 30, writes: 4 });
     println!("{figures}");
 }
 
 #[test]
 fn a_rollback() {
-    let figures =
-        prove(Scenario { script: "rollback; views", old: BEFORE, new: "@s/a 1, @s/b 1", at_least: 30 });
+    let figures = prove(Scenario {
+        script: "rollback; views",
+        old: BEFORE,
+        new: "@s/a 1, @s/b 1",
+        at_least: 30,
+        writes: 3,
+    });
     println!("{figures}");
 }
 
 #[test]
 fn a_collection() {
-    let figures = prove(Scenario { script: "collect 1", old: BEFORE, new: BEFORE, at_least: 15 });
+    let figures = prove(Scenario { script: "collect 1", old: BEFORE, new: BEFORE, at_least: 15, writes: 0 });
     println!("{figures}");
 }
 

@@ -23,6 +23,9 @@ pub struct PushArgs {
     /// `epoch`: replace the version's last part by the Unix time
     #[arg(long, value_name = "SUFFIX", value_parser = ["epoch"])]
     pub version_suffix: Option<String>,
+    /// Publish the sources alone; whoever installs them builds the bundles
+    #[arg(long)]
+    pub no_bundles: bool,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,

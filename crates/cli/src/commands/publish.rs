@@ -1,8 +1,10 @@
 //! `marsh extension push`, `version`, and what is done to published versions.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use marsh_extension::publish::{self, Prepared};
+use marsh_extension::publish::{self, Prepared, Shipped};
+use marsh_repo::Repo;
 use marsh_types::{CalVer, Channel, Kind};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +31,10 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
     let manifest = &prepared.manifest;
     let label = format!("{NAME}{}{NAME:#} {}", manifest.name, manifest.version);
     if arguments.dry_run {
-        let packed = publish::pack(&prepared, std::io::sink())?;
+        // Not in the repository: a dry run writes nothing there.
+        let scratch = marsh_fs::StagedDir::new(&std::env::temp_dir())?;
+        let shipped = shipped(ui, lifecycle.repo(), &prepared, arguments, scratch.path())?;
+        let packed = publish::pack(&prepared, &shipped, std::io::sink())?;
         let mut document = resolved(&prepared, arguments.release_notes.as_deref());
         document.insert("archiveSize".into(), json!(packed.bytes));
         document.insert("checksum".into(), json!(packed.sha256));
@@ -46,16 +51,20 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
             return failed();
         }
     }
-    let scratch = lifecycle.repo().layout.derived().join("push");
+    // Where trees are unpacked, so that what a push that dies leaves is swept as theirs is.
+    let staging = lifecycle.installation().trees().stage()?;
     let notes = arguments.release_notes.as_deref();
-    let (published, packed) = publish::publish(registry, &prepared, arguments.channel, notes, &scratch)?;
+    let scratch = staging.tree();
+    let shipped = shipped(ui, lifecycle.repo(), &prepared, arguments, &scratch)?;
+    let (published, packed) =
+        publish::publish(registry, &prepared, &shipped, arguments.channel, notes, &scratch)?;
     let mut document = resolved(&prepared, notes);
     let count = |kind: Kind| prepared.types.iter().filter(|(found, ..)| *found == kind).count();
     let channel = arguments.channel.unwrap_or(Channel::Stable);
     let fields = json!({
         "extensionId": published.extension_id, "archiveSize": packed.bytes, "checksum": packed.sha256,
         "modelCount": count(Kind::Model), "workflowCount": prepared.files.workflows.len(),
-        "bundleCount": 0, "vaultCount": count(Kind::Vault), "driverCount": count(Kind::Driver),
+        "bundleCount": shipped.bundles, "vaultCount": count(Kind::Vault), "driverCount": count(Kind::Driver),
         "datastoreCount": count(Kind::Datastore), "reportCount": count(Kind::Report),
         "skillCount": prepared.files.skills.len(), "channel": channel, "status": "published",
     });
@@ -66,6 +75,24 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
         format!("{GOOD}published{GOOD:#} {label} on {channel}, {} bytes", packed.bytes)
     });
     done()
+}
+
+/// The bundles of what is to be published.
+fn shipped(
+    ui: &Ui,
+    repo: &Repo,
+    prepared: &Prepared,
+    arguments: &PushArgs,
+    scratch: &Path,
+) -> Result<Shipped, CliError> {
+    if arguments.no_bundles {
+        return Ok(Shipped::default());
+    }
+    let shipped = publish::build(repo, &prepared.files, &app::builder(&arguments.set)?, scratch)?;
+    for warning in &shipped.warnings {
+        ui.warn(warning);
+    }
+    Ok(shipped)
 }
 
 /// What is to be published, as the manifest and its files say.

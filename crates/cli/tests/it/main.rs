@@ -21,6 +21,7 @@ mod models;
 mod processes;
 mod publish;
 mod shell;
+mod shipped;
 mod source;
 mod sources;
 mod stress;

@@ -142,8 +142,12 @@ pub struct Pending(mpsc::Receiver<Result<String, EngineError>>);
 
 impl Pending {
     pub fn wait(self) -> Result<Value, EngineError> {
-        let result = self.0.recv_timeout(PATIENCE).expect("the call never ends");
-        result.map(|json| serde_json::from_str(&json).unwrap())
+        self.wait_text().map(|json| serde_json::from_str(&json).unwrap())
+    }
+
+    /// What the call came to, as it was said: JSON may be deeper than a [`Value`] can be read.
+    pub fn wait_text(self) -> Result<String, EngineError> {
+        self.0.recv_timeout(PATIENCE).expect("the call never ends")
     }
 }
 

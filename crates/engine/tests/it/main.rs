@@ -18,5 +18,6 @@ mod limits;
 mod node;
 mod node_io;
 mod server;
+mod stack;
 mod streams;
 mod web;

@@ -1,4 +1,5 @@
-//! The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else a new one.
+//! The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else the one that the archive
+//! brought (`shipped.rs`), else a new one.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,6 +28,9 @@ impl Loader {
         let dir = self.repo.layout.bundles().join(fingerprint);
         if let Some(meta) = intact_bundle(&dir) {
             return Ok((self.module_ref(&dir, fingerprint, &meta), meta));
+        }
+        if let Some(shipped) = self.shipped(entry, root, fingerprint) {
+            return Ok(shipped);
         }
         // Present but not whole: nothing that marsh writes, so it must not stand in the way.
         marsh_fs::remove_tree(&dir)?;

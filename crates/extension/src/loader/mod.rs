@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod files;
 mod fresh;
+mod shipped;
 mod standing;
 
 use std::collections::HashMap;

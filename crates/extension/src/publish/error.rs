@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use marsh_archive::ArchiveError;
-use marsh_bundle::Diagnostic;
+use marsh_bundle::{BundleError, Diagnostic};
 use marsh_registry::RegistryError;
 use marsh_types::{CalVer, Explain, ExtensionName, Kind, ManifestError};
 use serde::Serialize;
@@ -56,6 +56,10 @@ pub enum PublishError {
     NothingDeclared { key: &'static str, file: String },
     #[error("the upgrades of {file} are wrong: {reason}")]
     UpgradeChain { file: String, reason: String },
+    #[error("cannot bundle {entry}: {source}")]
+    Bundle { entry: String, source: BundleError },
+    #[error("{path} was changed while it was bundled", path = path.display())]
+    Changed { path: PathBuf },
     #[error("{name}@{version} is published already; the next version is {next}")]
     AlreadyPublished { name: ExtensionName, version: CalVer, next: CalVer },
     #[error("the registry's user {username} may not publish for the collective {collective}")]
@@ -88,6 +92,8 @@ impl Explain for PublishError {
             PublishError::ComputedType { .. } => "computed_type",
             PublishError::NothingDeclared { .. } => "nothing_declared",
             PublishError::UpgradeChain { .. } => "invalid_upgrades",
+            PublishError::Bundle { .. } => "bundle_failed",
+            PublishError::Changed { .. } => "source_changed",
             PublishError::AlreadyPublished { .. } => "already_published",
             PublishError::NotOwner { .. } => "collective_not_owned",
             PublishError::Registry(error) => error.code(),
@@ -98,6 +104,12 @@ impl Explain for PublishError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            PublishError::Bundle { source: BundleError::Diagnostics(list), .. } => list
+                .iter()
+                .find_map(|diagnostic| diagnostic.hint.clone())
+                .or_else(|| Some("`--no-bundles` publishes the sources alone".into())),
+            PublishError::Bundle { .. } => Some("`--no-bundles` publishes the sources alone".into()),
+            PublishError::Changed { .. } => Some("push again".into()),
             PublishError::ComputedType { .. } => Some("write the type out as a text".into()),
             PublishError::ForeignTypes { collective, .. } => {
                 Some(format!("rename them to `@{collective}/…`, or publish under the other collective"))
@@ -118,6 +130,9 @@ impl Explain for PublishError {
             })),
             PublishError::AlreadyPublished { version, next, .. } => {
                 Some(json!({ "existingVersion": version, "nextVersion": next }))
+            }
+            PublishError::Bundle { source: BundleError::Diagnostics(list), .. } => {
+                Some(json!({ "diagnostics": list }))
             }
             PublishError::Syntax { diagnostic, .. } => serde_json::to_value(diagnostic).ok(),
             PublishError::Registry(error) => error.details(),

@@ -9,6 +9,7 @@ use marsh_repo::Repo;
 use marsh_types::manifest::PathsBase;
 use marsh_types::{Kind, Manifest, RelPath, yaml};
 
+use super::bundles::Shipped;
 use super::error::PublishError;
 
 /// A file of the archive.
@@ -96,7 +97,7 @@ pub fn collect(repo: &Repo, manifest: &Manifest, manifest_dir: &Path) -> Result<
 
 impl Files {
     /// What to pack, the manifest first.
-    pub fn pack_entries(&self, manifest: String) -> Result<Vec<PackEntry>, PublishError> {
+    pub fn pack_entries(&self, manifest: String, shipped: &Shipped) -> Result<Vec<PackEntry>, PublishError> {
         let mut entries = vec![PackEntry {
             path: rel("manifest.yaml")?,
             source: Source::Bytes(manifest.into_bytes()),
@@ -104,9 +105,10 @@ impl Files {
         }];
         entries.extend(self.files.iter().map(|(path, file)| PackEntry {
             path: path.clone(),
-            source: Source::File(file.source.clone()),
+            source: Source::File(shipped.source(path, &file.source).to_owned()),
             executable: file.executable,
         }));
+        entries.extend(shipped.entries().iter().cloned());
         Ok(entries)
     }
 

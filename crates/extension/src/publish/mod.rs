@@ -1,7 +1,7 @@
 //! From a `manifest.yaml` to a published version.
 //!
-//! [`prepare`] reads and judges, and writes nothing and runs no code: what it returns is the whole of what a dry run can
-//! say. [`publish`] packs into a private directory and hands the archive to the registry.
+//! [`prepare`] reads and judges, and writes nothing and runs no code. [`build`] bundles in a private directory;
+//! [`publish`] packs there and hands the archive to the registry.
 //!
 //! Invariants (the binary's `tests/it/publish.rs`):
 //! * Only files that the manifest lists, and what they import, are packed; links are refused.
@@ -9,6 +9,7 @@
 //! * Code that is made from text while it runs is refused, found by a parser.
 //! * The same files make the same archive.
 
+mod bundles;
 mod error;
 mod files;
 
@@ -20,6 +21,7 @@ use marsh_repo::Repo;
 use marsh_types::{CalVer, Channel, ExtensionName, Kind, Manifest, TypeName};
 use serde_json::{Map, Value, json};
 
+pub use bundles::{Builder, Shipped, build};
 pub use error::{Issue, Mismatch, PublishError};
 pub use files::{ArchiveFile, Entry, Files, Role};
 
@@ -244,24 +246,27 @@ pub fn epoch_version(version: CalVer) -> CalVer {
 }
 
 /// The archive in memory; deterministic.
-pub fn pack(prepared: &Prepared, out: impl std::io::Write) -> Result<Packed, PublishError> {
-    let entries = prepared.files.pack_entries(prepared.manifest.to_archive_yaml()?)?;
+pub fn pack(
+    prepared: &Prepared,
+    shipped: &Shipped,
+    out: impl std::io::Write,
+) -> Result<Packed, PublishError> {
+    let entries = prepared.files.pack_entries(prepared.manifest.to_archive_yaml()?, shipped)?;
     Ok(marsh_archive::pack(entries, out)?)
 }
 
-/// Packs below `scratch`, publishes, and removes what it packed.
+/// Packs into `scratch`, a private directory, and publishes.
 pub fn publish(
     registry: &Registry,
     prepared: &Prepared,
+    shipped: &Shipped,
     channel: Option<Channel>,
     release_notes: Option<&str>,
     scratch: &Path,
 ) -> Result<(Published, Packed), PublishError> {
-    marsh_fs::create_dir_all(scratch)?;
-    let staged = marsh_fs::StagedDir::new(scratch)?;
-    let archive: PathBuf = staged.path().join("extension.tar.gz");
+    let archive: PathBuf = scratch.join("extension.tar.gz");
     let mut bytes = Vec::new();
-    let packed = pack(prepared, &mut bytes)?;
+    let packed = pack(prepared, shipped, &mut bytes)?;
     marsh_fs::atomic_write(&archive, &bytes, marsh_fs::Durability::Atomic)?;
     let manifest = &prepared.manifest;
     let metadata = PushMetadata {

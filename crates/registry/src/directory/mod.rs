@@ -5,6 +5,7 @@
 //! * A version is published when the extension's `index.json` names it, and that file is replaced in one step after the
 //!   archive is on disk. A publisher that dies leaves nothing a reader sees, or the whole version
 //!   (`tests/failpoints.rs`).
+//! * What dead publishers left goes with the next publication (`tests/failpoints.rs`).
 //! * Writers take one kernel lock; readers take none. Of many publishers of one version one wins (`tests/it/publish.rs`).
 //! * The root's `index.json` is derived. `private/pending` names the extension whose entry may be stale; readers of
 //!   this directory look at its own index instead, and the next writer mends the entry.
@@ -153,7 +154,7 @@ impl Directory {
     fn commit(&self, record: &ExtensionRecord) -> Result<(), RegistryError> {
         self.mend()?;
         let pending = self.private().join("pending");
-        marsh_fs::atomic_write(&pending, record.name.as_str().as_bytes(), Durability::Synced)?;
+        marsh_fs::atomic_write_locked(&pending, record.name.as_str().as_bytes(), Durability::Synced)?;
         let path = layout::extension_path(&record.name);
         let dir = self.root.join("extensions").join(record.name.as_str());
         let new_from = first_missing(&dir);
@@ -174,9 +175,9 @@ impl Directory {
 
     /// Brings the derived entry of the last writer up to date.
     fn mend(&self) -> Result<(), RegistryError> {
-        if self.pending()?.is_none() {
-            return Ok(());
-        }
+        let Some(name) = self.pending()? else { return Ok(()) };
+        // Of a writer that died before its record was in place.
+        marsh_fs::remove_leftover(&self.root.join(layout::extension_path(&name)))?;
         let extensions = self.entries()?;
         self.write(INDEX, &SearchIndex { format: FORMAT, extensions })?;
         marsh_fs::remove_file_if_exists(&self.private().join("pending"))?;
@@ -195,12 +196,13 @@ impl Directory {
         serde_json::from_slice(&bytes).map(Some).map_err(|error| self.bad(format!("{path}: {error}")))
     }
 
+    /// Under the lock.
     fn write(&self, path: &str, value: &impl Serialize) -> Result<(), RegistryError> {
         let full = self.root.join(path);
         let mut bytes = serde_json::to_vec_pretty(value)
             .map_err(|error| RegistryError::Io(marsh_fs::FsError::new("write", &full, error.into())))?;
         bytes.push(b'\n');
-        Ok(marsh_fs::atomic_write(&full, &bytes, Durability::Synced)?)
+        Ok(marsh_fs::atomic_write_locked(&full, &bytes, Durability::Synced)?)
     }
 
     pub(crate) fn not_found(&self, name: &ExtensionName, version: Option<CalVer>) -> RegistryError {

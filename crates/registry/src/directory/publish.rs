@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use marsh_fs::{Durability, NewFile};
+use marsh_fs::{Durability, LockFile, NewFile};
 use marsh_types::{CalVer, Digest, DigestWriter, ExtensionName};
 use serde_json::Value;
 
@@ -14,17 +14,19 @@ use super::{Directory, named};
 use crate::error::RegistryError;
 use crate::protocol::{Author, Published, PushMetadata};
 
-/// Uploads that nobody confirmed go after this time.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+/// Sweeping holds the lock of the uploads for a moment only.
+const UPLOADS_WAIT: Duration = Duration::from_secs(60);
 const MAX_TEXT: usize = 20_000;
 
-/// Bytes that are in the registry's private part, durable and measured. Removed on drop unless published.
+/// Bytes that are in the registry's private part, durable and measured. Removed on drop unless published. While one lives,
+/// in whatever process, nobody sweeps what dead publishers left.
 #[derive(Debug)]
 pub struct StagedArchive {
     path: PathBuf,
     pub digest: Digest,
     pub size: u64,
     published: bool,
+    _in_progress: LockFile,
 }
 
 impl StagedArchive {
@@ -52,10 +54,18 @@ impl Directory {
         let uploads = self.uploads();
         marsh_fs::create_dir_all(&uploads)?;
         marsh_fs::set_mode(&self.private(), 0o700)?;
+        self.sweep_uploads();
+        let in_progress = marsh_fs::lock_shared(&self.uploads_lock(), UPLOADS_WAIT, &mut |_| {})?;
         let path = uploads.join(format!("{}.tar.gz", uuid::Uuid::new_v4()));
         let mut file = NewFile::create(&path)?;
         // From here on the guard removes it.
-        let mut staged = StagedArchive { path, digest: Digest::of(b""), size: 0, published: false };
+        let mut staged = StagedArchive {
+            path,
+            digest: Digest::of(b""),
+            size: 0,
+            published: false,
+            _in_progress: in_progress,
+        };
         let mut digest = DigestWriter::new();
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -76,11 +86,6 @@ impl Directory {
         file.finish(Durability::Synced)?;
         staged.digest = digest.finish();
         Ok(staged)
-    }
-
-    /// Takes over bytes that someone else put into [`uploads`](Directory::uploads).
-    pub fn adopt(&self, path: PathBuf, digest: Digest, size: u64) -> StagedArchive {
-        StagedArchive { path, digest, size, published: false }
     }
 
     /// Copies, checks and publishes the archive at `path`.
@@ -124,7 +129,6 @@ impl Directory {
             return Err(RegistryError::ChecksumMismatch { what, expected, found: staged.digest });
         }
         let _lock = self.lock()?;
-        self.sweep_uploads(staged.path());
         let now = marsh_types::time::iso_millis(jiff::Timestamp::now());
         let mut record =
             self.record_if_any(&metadata.name)?.unwrap_or_else(|| first_record(&metadata.name, author, &now));
@@ -146,12 +150,19 @@ impl Directory {
         })
     }
 
-    /// What died before it was confirmed. Best effort: it is in nobody's way.
-    fn sweep_uploads(&self, keep: &Path) {
-        for entry in fs::read_dir(self.uploads()).into_iter().flatten().flatten() {
-            let age =
-                entry.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
-            if entry.path() != keep && age.is_some_and(|age| age > ABANDONED) {
+    fn uploads_lock(&self) -> PathBuf {
+        self.private().join("uploads.lock")
+    }
+
+    /// What publishers that died left, unless somebody uploads now. Best effort: it is in nobody's way.
+    fn sweep_uploads(&self) {
+        let left = || fs::read_dir(self.uploads()).into_iter().flatten().flatten();
+        if left().next().is_none() {
+            return;
+        }
+        // Listed again under the lock: what is there now has no living owner.
+        if let Ok(Some(_alone)) = marsh_fs::try_lock_exclusive(&self.uploads_lock(), "sweep") {
+            for entry in left() {
                 marsh_fs::remove_file_if_exists(&entry.path()).ok();
             }
         }

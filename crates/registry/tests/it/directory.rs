@@ -69,7 +69,11 @@ fn a_published_version_never_changes() {
         );
         assert!(error.to_string().contains(&digest.to_hex()), "{error}");
     }
-    assert_eq!(files(&scene.root().join("private")), ["registry.lock"], "nothing is left of the refused");
+    assert_eq!(
+        files(&scene.root().join("private")),
+        ["registry.lock", "uploads.lock"],
+        "nothing is left of the refused"
+    );
     assert_eq!(files(&scene.root().join("archives")).len(), 1);
 }
 

@@ -66,7 +66,7 @@ fn of_twenty_five_processes_and_as_many_threads_one_wins() {
         );
     }
     assert_eq!(files(&scene.root().join("archives")).len(), 1, "the others left no archive");
-    assert_eq!(files(&scene.root().join("private")), ["registry.lock"]);
+    assert_eq!(files(&scene.root().join("private")), ["registry.lock", "uploads.lock"]);
 }
 
 #[test]

@@ -1,0 +1,196 @@
+//! The bundles that an archive ships, so that whoever installs it needs neither a network nor time to build them.
+//!
+//! They are built from copies of the files as they will be installed, and the archive is packed from the same copies: what
+//! a bundle was built from is what stands beside it. Where the author's configuration resolves imports (`deno.json`,
+//! `package.json`, which are not in the archive), the bundle is built where the author has his files; it is then the only
+//! thing that can run them elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use marsh_archive::{
+    BUNDLES, BUNDLES_FORMAT, BundlesRecord, PackEntry, ShippedBundle, ShippedExternal, ShippedPackage, Source,
+};
+use marsh_bundle::{BUNDLER_VERSION, BundleMeta, BundleRequest, Worker};
+use marsh_fs::Durability;
+use marsh_repo::Repo;
+use marsh_types::{Digest, Kind, RelPath};
+
+use super::error::PublishError;
+use super::files::{Entry, Files, Role, rel};
+
+/// How long bundling one entry point may take, downloads included.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Modules that several bundles share.
+const EXTERNALS: &str = "bundle-externals";
+
+/// What bundles.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    pub worker: Worker,
+    pub cache_dir: PathBuf,
+    pub offline: bool,
+}
+
+/// What the archive gets beside the author's files.
+#[derive(Debug, Default)]
+pub struct Shipped {
+    /// Copies of the author's files; empty when nothing was built.
+    copies: BTreeMap<RelPath, PathBuf>,
+    entries: Vec<PackEntry>,
+    pub bundles: usize,
+    pub warnings: Vec<String>,
+}
+
+impl Shipped {
+    /// Where a file of the archive is read from.
+    pub(super) fn source<'a>(&'a self, path: &RelPath, original: &'a Path) -> &'a Path {
+        self.copies.get(path).map_or(original, PathBuf::as_path)
+    }
+
+    pub(super) fn entries(&self) -> &[PackEntry] {
+        &self.entries
+    }
+}
+
+/// Builds the bundle of every entry point. `scratch` is a private directory that outlives the packing.
+pub fn build(repo: &Repo, files: &Files, builder: &Builder, scratch: &Path) -> Result<Shipped, PublishError> {
+    let mut shipped = Shipped::default();
+    if files.entries.is_empty() {
+        return Ok(shipped);
+    }
+    let tree = scratch.join("tree");
+    for (path, file) in &files.files {
+        if matches!(file.role, Role::Code | Role::Data) {
+            let copy = path.below(&tree);
+            if let Some(parent) = copy.parent() {
+                marsh_fs::create_dir_all(parent)?;
+            }
+            marsh_fs::copy_file(&file.source, &copy, Durability::Atomic)?;
+            shipped.copies.insert(path.clone(), copy);
+        }
+    }
+    let mut record =
+        BundlesRecord { format: BUNDLES_FORMAT, bundler: BUNDLER_VERSION.to_owned(), bundles: Vec::new() };
+    let mut placed: BTreeMap<RelPath, PathBuf> = BTreeMap::new();
+    for (index, entry) in files.entries.iter().enumerate() {
+        let source = rel(entry.kind.directory())?.join(&entry.listed);
+        let bundle = rel(bundle_dir(entry.kind))?.join(&named(&entry.listed)?);
+        let out = scratch.join(format!("out-{index}"));
+        marsh_fs::create_dir_all(&out)?;
+        let staged = source.below(&tree);
+        let fingerprint = marsh_bundle::fingerprint(&marsh_bundle::import_graph(&staged, &tree));
+        let meta = build_one(repo, entry, &staged, &tree, &out, builder)?;
+        shipped.warnings.extend(meta.warnings.iter().map(|warning| format!("{}: {warning}", entry.listed)));
+        let code = out.join("bundle.js");
+        if placed.insert(bundle.clone(), code.clone()).is_some() {
+            return Err(PublishError::SamePlace { path: bundle.to_string() });
+        }
+        shipped.entries.push(from_file(bundle.clone(), code));
+        let mut externals = Vec::new();
+        for external in &meta.externals {
+            let name = external.specifier.trim_start_matches("npm:").replace('/', "+");
+            let path = rel(EXTERNALS)?.join(&rel(&format!("{name}.js"))?);
+            if placed.insert(path.clone(), external.path.clone()).is_none() {
+                shipped.entries.push(from_file(path.clone(), external.path.clone()));
+            }
+            let specifier = external.specifier.clone();
+            externals.push(ShippedExternal { specifier, path, sha256: digest(&external.sha256)? });
+        }
+        record.bundles.push(ShippedBundle {
+            entry: source,
+            bundle,
+            sha256: digest(&meta.code_sha256)?,
+            fingerprint,
+            externals,
+            packages: packages(meta),
+        });
+    }
+    unchanged(files, &shipped)?;
+    shipped.bundles = record.bundles.len();
+    let mut text = serde_json::to_vec_pretty(&record)
+        .map_err(|error| PublishError::Read { path: scratch.join(BUNDLES), source: error.into() })?;
+    text.push(b'\n');
+    let entry = PackEntry { path: rel(BUNDLES)?, source: Source::Bytes(text), executable: false };
+    shipped.entries.push(entry);
+    Ok(shipped)
+}
+
+fn build_one(
+    repo: &Repo,
+    entry: &Entry,
+    staged: &Path,
+    tree: &Path,
+    out: &Path,
+    builder: &Builder,
+) -> Result<BundleMeta, PublishError> {
+    let root = repo.layout.root();
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let configured = entry.source.starts_with(&root)
+        && !marsh_bundle::import_graph(&entry.source, &root).config.is_empty();
+    let (path, root) = if configured { (entry.source.as_path(), root.as_path()) } else { (staged, tree) };
+    let request = BundleRequest {
+        entry: path.to_owned(),
+        root: root.to_owned(),
+        out_dir: out.to_owned(),
+        cache_dir: builder.cache_dir.clone(),
+        offline: builder.offline,
+    };
+    marsh_bundle::bundle_in_worker(&builder.worker, &request, TIMEOUT)
+        .map_err(|source| PublishError::Bundle { entry: entry.listed.to_string(), source })
+}
+
+/// An edit while bundling would ship code beside a source that it was not built from.
+fn unchanged(files: &Files, shipped: &Shipped) -> Result<(), PublishError> {
+    for (path, copy) in &shipped.copies {
+        let Some(file) = files.files.get(path) else { continue };
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
+        };
+        if read(&file.source)? != read(copy)? {
+            return Err(PublishError::Changed { path: file.source.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn from_file(path: RelPath, source: PathBuf) -> PackEntry {
+    PackEntry { path, source: Source::File(source), executable: false }
+}
+
+fn packages(meta: BundleMeta) -> Vec<ShippedPackage> {
+    let shape = |one: marsh_bundle::PackageMeta| ShippedPackage {
+        name: one.name,
+        version: one.version,
+        integrity: one.integrity,
+    };
+    meta.packages.into_iter().map(shape).collect()
+}
+
+fn digest(hex: &str) -> Result<Digest, PublishError> {
+    hex.parse().map_err(|_| PublishError::Read {
+        path: BUNDLES.into(),
+        source: std::io::Error::other(format!("the bundler gave {hex:?} as a digest")),
+    })
+}
+
+/// The source's path with `.js` in place of its ending.
+fn named(listed: &RelPath) -> Result<RelPath, PublishError> {
+    let text = listed.as_str();
+    let stem = match text.rsplit_once('.') {
+        Some((stem, ending)) if !ending.contains('/') && !stem.is_empty() && !stem.ends_with('/') => stem,
+        _ => text,
+    };
+    rel(&format!("{stem}.js"))
+}
+
+fn bundle_dir(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Model | Kind::Extension => "bundles",
+        Kind::Vault => "vault-bundles",
+        Kind::Driver => "driver-bundles",
+        Kind::Datastore => "datastore-bundles",
+        Kind::Report => "report-bundles",
+    }
+}
