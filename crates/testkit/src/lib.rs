@@ -28,7 +28,9 @@ mod power;
 mod process;
 mod registry;
 mod run;
+mod fresh;
 mod scratch;
+mod serve;
 mod stress;
 
 pub use data::assert_no_half_written;
@@ -38,7 +40,9 @@ pub use power::{Disk, Loss};
 pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;
+pub use fresh::{Freshness, FreshnessReport, client as freshness_client};
 pub use scratch::{Scratch, Seen};
+pub use serve::{Connection, Expect, ExtensionProcess, Memory, ModuleVersion, large_model, resident_bytes};
 pub use stress::{Report, Stress, look_at};
 
 use std::time::{Duration, Instant};
