@@ -31,6 +31,14 @@ pub struct IndexedType {
     pub line: u32,
 }
 
+/// An entry point whose type is computed.
+#[derive(Debug, Clone)]
+pub struct Computed {
+    pub kind: Kind,
+    pub path: PathBuf,
+    pub root: SourceRoot,
+}
+
 /// A source that declares something but cannot be indexed.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -43,7 +51,7 @@ pub struct Problem {
 pub struct Catalog {
     pub types: Vec<IndexedType>,
     /// Entry points whose type is computed; only running them tells it.
-    pub computed: Vec<(PathBuf, SourceRoot)>,
+    pub computed: Vec<Computed>,
     pub problems: Vec<Problem>,
     /// Locked extensions whose trees are not here.
     pub unrestored: Vec<ExtensionName>,
@@ -104,7 +112,7 @@ impl Catalog {
             };
             let path = provided.path.below(tree);
             let Some(raw) = &provided.raw else {
-                self.computed.push((path, root));
+                self.computed.push(Computed { kind: provided.kind, path, root });
                 continue;
             };
             let Ok(type_name) = TypeName::parse(raw) else { continue };
@@ -181,7 +189,8 @@ impl Catalog {
         let belongs = |kind: Kind| kind == root.kind || (kind == Kind::Extension && root.kind == Kind::Model);
         for declaration in file.declarations.iter().filter(|declaration| belongs(declaration.kind)) {
             let Some(raw) = &declaration.name else {
-                self.computed.push((path.to_owned(), root.clone()));
+                let (path, root) = (path.to_owned(), root.clone());
+                self.computed.push(Computed { kind: declaration.kind, path, root });
                 continue;
             };
             let Ok(type_name) = TypeName::parse(raw) else { continue };
@@ -211,14 +220,26 @@ impl Catalog {
 
     /// The model types, one row per type, sorted by name.
     pub fn models(&self) -> Vec<&IndexedType> {
-        let mut models: BTreeMap<&TypeName, &IndexedType> = BTreeMap::new();
-        for indexed in self.types.iter().filter(|indexed| indexed.kind == Kind::Model) {
-            let entry = models.entry(&indexed.type_name).or_insert(indexed);
+        self.of_kind(Kind::Model)
+    }
+
+    /// The types of a kind, one row per type, sorted by name.
+    pub fn of_kind(&self, kind: Kind) -> Vec<&IndexedType> {
+        let mut types: BTreeMap<&TypeName, &IndexedType> = BTreeMap::new();
+        for indexed in self.types.iter().filter(|indexed| indexed.kind == kind) {
+            let entry = types.entry(&indexed.type_name).or_insert(indexed);
             if indexed.root.origin < entry.root.origin {
                 *entry = indexed;
             }
         }
-        models.into_values().collect()
+        types.into_values().collect()
+    }
+
+    /// The sources that add to a model type.
+    pub fn grafts<'a>(&'a self, type_name: &'a TypeName) -> impl Iterator<Item = &'a IndexedType> {
+        self.types
+            .iter()
+            .filter(move |indexed| indexed.kind == Kind::Extension && indexed.type_name == *type_name)
     }
 }
 

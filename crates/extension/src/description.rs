@@ -1,5 +1,6 @@
 //! What a model offers, as its host described it. Cached by fingerprint, so that no read path starts a host.
 
+use marsh_types::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -24,6 +25,36 @@ pub struct ModelDescription {
     pub checks: Ordered<CheckDescription>,
     #[serde(default)]
     pub reports: Vec<String>,
+    /// What each graft names as its target, in the order of the unit's grafts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub graft_types: Vec<String>,
+}
+
+/// What an export of another kind than `model` says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KindDescription {
+    pub kind: Kind,
+    /// The type as the source spells it; of a report its name.
+    #[serde(rename = "type")]
+    pub raw_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The schema of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ArgumentsDescription>,
+    /// Of a report: `method`, `model` or `workflow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Of a graft: the methods that it adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -71,6 +102,9 @@ pub struct MethodDescription {
     #[serde(default)]
     pub rollback_on_failure: bool,
     pub arguments: ArgumentsDescription,
+    /// Which graft adds the method, from 1; `None`: the type's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graft: Option<usize>,
 }
 
 impl MethodDescription {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use marsh_repo::Repo;
 use marsh_types::{Digest, ExtensionName, Kind, Origin, yaml};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::LoadError;
 
 /// A directory of entry points of one kind, and the directory that its configuration may not lie above.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRoot {
     pub origin: Origin,
     /// Searched for entry points.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use marsh_bundle::{BundleError, Diagnostic};
 use marsh_host::{ErrorKind, HostError};
 use marsh_types::yaml::YamlError;
-use marsh_types::{Explain, ExtensionName, TypeName, near};
+use marsh_types::{Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("unknown model type `{name}`")]
+    #[error("unknown {} `{name}`", noun(*kind))]
     UnknownType {
+        kind: Kind,
         name: TypeName,
         known: Vec<String>,
         problems: Vec<(PathBuf, Diagnostic)>,
@@ -23,9 +24,18 @@ pub enum LoadError {
     #[error(transparent)]
     Store(#[from] marsh_store::StoreError),
     #[error("`{name}` is declared twice: in {first} and in {second}", first = first.display(), second = second.display())]
-    DuplicateType { name: TypeName, first: PathBuf, second: PathBuf },
+    DuplicateType { kind: Kind, name: TypeName, first: PathBuf, second: PathBuf },
+    #[error(
+        "the {thing} `{name}` of `{type_name}` is declared twice: in {first} and in {second}",
+        thing = group.trim_end_matches('s'), first = first.display(), second = second.display()
+    )]
+    GraftConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
+    #[error("no bundle of the fingerprint {fingerprint} is stored")]
+    NoBundle { fingerprint: String },
     #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
     TypeChanged { path: PathBuf, expected: TypeName, found: String },
+    #[error("the code of `{name}` that the run is pinned to is not there any more: bundle {fingerprint}")]
+    PinGone { name: TypeName, fingerprint: String },
     #[error("cannot bundle {entry}", entry = entry.display())]
     Bundle { entry: PathBuf, source: BundleError },
     #[error("cannot load {entry}: {source}", entry = entry.display())]
@@ -42,25 +52,33 @@ pub enum LoadError {
     NoCacheDir,
 }
 
+fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Model | Kind::Extension => "model type",
+        Kind::Vault => "vault type",
+        Kind::Driver => "driver",
+        Kind::Datastore => "datastore type",
+        Kind::Report => "report",
+    }
+}
+
 impl Explain for LoadError {
     fn code(&self) -> &'static str {
         match self {
+            LoadError::UnknownType { kind: Kind::Vault, .. } => "unknown_vault_type",
+            LoadError::UnknownType { kind: Kind::Driver, .. } => "unknown_driver_type",
+            LoadError::UnknownType { kind: Kind::Datastore, .. } => "unknown_datastore_type",
+            LoadError::UnknownType { kind: Kind::Report, .. } => "unknown_report",
             LoadError::UnknownType { .. } => "unknown_model_type",
             LoadError::NotRestored { .. } => "not_restored",
+            LoadError::PinGone { .. } => "pinned_code_gone",
             LoadError::Store(error) => error.code(),
             LoadError::DuplicateType { .. } => "duplicate_type",
+            LoadError::GraftConflict { .. } => "graft_conflict",
+            LoadError::NoBundle { .. } => "not_built",
             LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
             LoadError::Bundle { .. } => "bundle_failed",
-            LoadError::Host { source: HostError::Call(error), .. } => {
-                match (error.kind, error.code.as_deref()) {
-                    (ErrorKind::Threw, Some("contract_violation")) => "contract_violation",
-                    (ErrorKind::Unsupported, _) => "unsupported",
-                    (ErrorKind::Cancelled, _) => "cancelled",
-                    (ErrorKind::Deadline, _) => "deadline_exceeded",
-                    _ => "load_failed",
-                }
-            }
-            LoadError::Host { .. } => "host_failed",
+            LoadError::Host { source, .. } => call_code(source, "load_failed"),
             LoadError::Yaml { .. } => "invalid_yaml",
             LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => "io",
         }
@@ -82,16 +100,21 @@ impl Explain for LoadError {
                     names.join(", "),
                 ))
             }
-            LoadError::UnknownType { name, known, problems, .. } => {
+            LoadError::UnknownType { kind, name, known, problems, .. } => {
                 if !problems.is_empty() {
                     return Some(
                         "what a source with errors declares is unknown until they are mended".into(),
                     );
                 }
-                near::did_you_mean(name.as_str(), known.iter().map(String::as_str))
-                    .or_else(|| Some("`marsh model type search` lists the types there are".into()))
+                near::did_you_mean(name.as_str(), known.iter().map(String::as_str)).or_else(|| match kind {
+                    Kind::Model => Some("`marsh model type search` lists the types there are".into()),
+                    _ if known.is_empty() => Some(format!("there is no {kind} extension here")),
+                    _ => Some(format!("known: {}", known.join(", "))),
+                })
             }
-            LoadError::DuplicateType { .. } => Some("rename or delete one of the two".into()),
+            LoadError::DuplicateType { .. } | LoadError::GraftConflict { .. } => {
+                Some("rename or delete one of the two".into())
+            }
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 list.iter().find_map(|diagnostic| diagnostic.hint.clone())
             }
@@ -118,6 +141,19 @@ impl Explain for LoadError {
             })),
             _ => None,
         }
+    }
+}
+
+/// The stable code of a call that failed; `fallback` for what the code threw by itself.
+pub(crate) fn call_code(error: &HostError, fallback: &'static str) -> &'static str {
+    let HostError::Call(error) = error else { return "host_failed" };
+    match (error.kind, error.code.as_deref()) {
+        (ErrorKind::Threw, Some("contract_violation")) => "contract_violation",
+        (ErrorKind::Threw, Some("validation_failed")) => "validation_failed",
+        (ErrorKind::Threw, Some("unsupported")) | (ErrorKind::Unsupported, _) => "unsupported",
+        (ErrorKind::Cancelled, _) => "cancelled",
+        (ErrorKind::Deadline, _) => "deadline_exceeded",
+        _ => fallback,
     }
 }
 

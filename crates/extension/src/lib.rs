@@ -13,16 +13,20 @@ mod catalog;
 mod description;
 mod discover;
 mod error;
+pub mod kinds;
 pub mod lifecycle;
 mod loader;
 pub mod mounts;
+mod pin;
 pub mod publish;
 mod stat;
 
-pub use catalog::{Catalog, IndexedType, Problem, local_problems};
+pub use catalog::{Catalog, Computed, IndexedType, Problem, local_problems};
 pub use description::{
-    ArgumentsDescription, CheckDescription, MethodDescription, ModelDescription, OutputDescription,
+    ArgumentsDescription, CheckDescription, KindDescription, MethodDescription, ModelDescription,
+    OutputDescription,
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
-pub use loader::{LoadedModel, Loader, LoaderOptions};
+pub use loader::{Grafted, Loaded, LoadedModel, Loader, LoaderOptions};
+pub use pin::Pin;

@@ -1,4 +1,4 @@
-//! A file that grows over several tries: a download that is resumed.
+//! A file that grows over several tries: a download that is resumed, a journal that goes on after a crash.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -88,6 +88,31 @@ impl GrowingFile {
         Ok(())
     }
 
+    /// Gives up everything from `len` on: the torn end that a writer left which died.
+    pub fn cut(&mut self, len: u64) -> Result<(), FsError> {
+        (|| {
+            failpoint::hit("fs.growing.cut")?;
+            self.file.set_len(len)?;
+            if trace::is_on() {
+                trace::done(&self.path, Op::Truncate);
+                trace::done(&self.path, Op::Append(&std::fs::read(&self.path)?));
+            }
+            Ok::<_, io::Error>(())
+        })()
+        .context("cut", &self.path)?;
+        self.len = len;
+        Ok(())
+    }
+
+    /// Puts what was written so far on disk. The name of a new file needs [`crate::sync_dir`].
+    pub fn sync(&mut self) -> Result<(), FsError> {
+        (|| {
+            failpoint::hit("fs.growing.sync")?;
+            sync_data(&self.file, &self.path, Durability::Synced)
+        })()
+        .context("write", &self.path)
+    }
+
     /// Ends the file, with its data on disk if `durability` asks for it.
     pub fn finish(self, durability: Durability) -> Result<(), FsError> {
         (|| {
@@ -120,6 +145,20 @@ mod tests {
         second.write(b"x").unwrap();
         second.finish(Durability::Synced).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_torn_end_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let mut first = GrowingFile::open(&path).unwrap();
+        first.write(b"one\ntw").unwrap();
+        drop(first);
+        let mut second = GrowingFile::open(&path).unwrap();
+        second.cut(4).unwrap();
+        second.write(b"two\n").unwrap();
+        second.sync().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
     }
 
     #[cfg(unix)]

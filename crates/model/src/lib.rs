@@ -15,6 +15,7 @@ pub mod definition;
 pub mod direct;
 pub mod error;
 pub mod inputs;
+mod pins;
 pub mod run;
 pub mod types;
 pub mod validate;
@@ -27,8 +28,10 @@ use marsh_repo::{Environment, Repo};
 
 pub use definition::{Definition, DefinitionStore, Stored};
 pub use error::{Issue, ModelError};
+pub use pins::Pins;
 pub use run::{
-    CheckSelection, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger, WorkflowTrigger,
+    CheckSelection, Observer, OutputOverride, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
+    WorkflowTrigger,
 };
 pub use types::{Code, TypeCode};
 

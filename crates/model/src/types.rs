@@ -15,6 +15,8 @@ pub struct TypeCode {
     pub type_name: TypeName,
     pub description: Arc<ModelDescription>,
     pub code: Code,
+    /// The grafts onto a built-in type; those onto any other are part of its module.
+    pub grafts: Option<Box<LoadedModel>>,
 }
 
 #[derive(Debug, Clone)]
@@ -24,10 +26,21 @@ pub enum Code {
 }
 
 impl TypeCode {
-    pub fn fingerprint(&self) -> Option<&str> {
-        match &self.code {
-            Code::Shell => None,
-            Code::Module(loaded) => Some(&loaded.fingerprint),
+    /// The module version that runs a method; `None`: marsh itself does.
+    pub fn module(&self, method: &str) -> Option<&LoadedModel> {
+        match (&self.code, &self.grafts) {
+            (Code::Module(loaded), _) => Some(loaded),
+            (Code::Shell, Some(grafts)) if grafts.description.method(method).is_some() => Some(grafts),
+            (Code::Shell, _) => None,
+        }
+    }
+
+    /// The sources that add methods to the type.
+    pub fn grafts(&self) -> &[marsh_extension::Grafted] {
+        match (&self.code, &self.grafts) {
+            (Code::Module(loaded), _) => &loaded.grafts,
+            (Code::Shell, Some(grafts)) => &grafts.grafts,
+            (Code::Shell, None) => &[],
         }
     }
 
@@ -48,6 +61,8 @@ pub struct ListedType {
     pub version: Option<String>,
     pub origin: Origin,
     pub path: Option<std::path::PathBuf>,
+    /// The sources that add methods to it.
+    pub grafts: Vec<std::path::PathBuf>,
 }
 
 impl Models {
@@ -55,22 +70,42 @@ impl Models {
     pub fn resolve_type(&self, type_name: &TypeName) -> Result<TypeCode, ModelError> {
         let bare = type_name.as_str().strip_prefix('@');
         if type_name.as_str() == shell::TYPE || bare == Some(shell::TYPE) {
-            let type_name = TypeName::parse(shell::TYPE)?;
-            return Ok(TypeCode { type_name, description: shell::description(), code: Code::Shell });
+            return self.shell_type();
         }
         match self.loader.resolve(type_name) {
             Ok(loaded) => Ok(module(loaded)),
-            Err(LoadError::UnknownType { name, mut known, problems, unrestored }) => {
+            Err(LoadError::UnknownType { kind, name, mut known, problems, unrestored }) => {
                 if let Some(bare) = bare.and_then(|bare| TypeName::parse(bare).ok())
                     && let Ok(loaded) = self.loader.resolve(&bare)
                 {
                     return Ok(module(loaded));
                 }
                 known.push(shell::TYPE.to_owned());
-                Err(LoadError::UnknownType { name, known, problems, unrestored }.into())
+                Err(LoadError::UnknownType { kind, name, known, problems, unrestored }.into())
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The built-in type, with what is grafted onto it.
+    fn shell_type(&self) -> Result<TypeCode, ModelError> {
+        let type_name = TypeName::parse(shell::TYPE)?;
+        let scoped = TypeName::parse(&format!("@{}", shell::TYPE))?;
+        let own = shell::description();
+        let grafts = self.loader.resolve_grafts(&own, &[&type_name, &scoped])?;
+        let description = match &grafts {
+            None => own,
+            Some(grafts) => {
+                let mut all = (*own).clone();
+                let added = &grafts.description;
+                all.methods.extend(added.methods.iter().cloned());
+                all.checks.extend(added.checks.iter().cloned());
+                let new = added.resources.iter().filter(|(name, _)| own.resource(name).is_none());
+                all.resources.extend(new.cloned());
+                Arc::new(all)
+            }
+        };
+        Ok(TypeCode { type_name, description, code: Code::Shell, grafts: grafts.map(Box::new) })
     }
 
     /// Whether some source, or marsh itself, declares the type. Loads nothing.
@@ -98,12 +133,14 @@ impl Models {
                 version: indexed.version.clone(),
                 origin: indexed.root.origin,
                 path: Some(indexed.path.clone()),
+                grafts: catalog.grafts(&indexed.type_name).map(|graft| graft.path.clone()).collect(),
             })
             .collect();
         for type_name in builtin::types() {
             types.push(ListedType {
                 raw: type_name.to_string(),
                 version: Some(shell::VERSION.to_owned()),
+                grafts: catalog.grafts(&type_name).map(|graft| graft.path.clone()).collect(),
                 type_name,
                 origin: Origin::Builtin,
                 path: None,
@@ -123,10 +160,11 @@ impl Models {
     }
 }
 
-fn module(loaded: LoadedModel) -> TypeCode {
+pub(crate) fn module(loaded: LoadedModel) -> TypeCode {
     TypeCode {
         type_name: loaded.type_name.clone(),
         description: Arc::clone(&loaded.description),
         code: Code::Module(Box::new(loaded)),
+        grafts: None,
     }
 }

@@ -52,7 +52,7 @@ impl Service {
         };
         let mut seen = BTreeSet::new();
         for indexed in catalog.types.iter().filter(|indexed| indexed.kind == Kind::Model) {
-            let line = self.loader().line(&indexed.path);
+            let line = self.loader().line(Kind::Model, &indexed.type_name);
             let is_new = newcomers == Newcomers::Prepare && appeared.contains(&indexed.path);
             let failing = self.tally.get(&indexed.type_name).last_error.is_some();
             if (line.is_some() || is_new || failing) && seen.insert(indexed.type_name.clone()) {
@@ -88,11 +88,11 @@ impl Service {
     }
 
     fn renew(&self, indexed: &IndexedType, reloaded: &mut Reloaded) {
-        let before = self.loader().line(&indexed.path).map(|line| line.url);
+        let before = self.loader().line(Kind::Model, &indexed.type_name).map(|line| line.url);
         let prepared = self
             .loader()
             .resolve(&indexed.type_name)
-            .and_then(|loaded| self.loader().prepare(&loaded).map(|()| loaded));
+            .and_then(|loaded| self.loader().prepare(&loaded.host_key, &loaded.module).map(|()| loaded));
         match prepared {
             Ok(loaded) => {
                 self.tally.sound(&indexed.type_name);

@@ -107,6 +107,8 @@ impl Service {
             trigger: Trigger::Manual,
             last_evaluated: false,
             initiated_by: self.options.initiated_by.clone(),
+            pins: None,
+            output_overrides: Vec::new(),
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome = models.run(&request, &observer).map_err(|error| {
@@ -158,6 +160,8 @@ impl Service {
             deadline_per_step: self.timeout(params.timeout_ms),
             cancel,
             initiated_by: self.options.initiated_by.clone(),
+            fail_on: marsh_workflow::schema::Severity::Low,
+            trigger_source: "serve",
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome =
@@ -169,13 +173,12 @@ impl Service {
     pub fn evict(&self, params: &EvictParams) -> Result<usize, Failure> {
         let catalog = self.loader().catalog().map_err(|error| Failure::of(&error))?;
         let wanted = params.type_name.as_deref().map(type_name).transpose()?;
-        let entries = catalog
-            .types
-            .iter()
-            .filter(|indexed| wanted.as_ref().is_none_or(|wanted| indexed.type_name == *wanted))
-            .map(|indexed| &indexed.path)
-            .chain(catalog.computed.iter().filter(|_| wanted.is_none()).map(|(path, _)| path));
-        Ok(entries.filter(|entry| self.loader().evict(entry)).count())
+        let mut evicted = 0;
+        for indexed in &catalog.types {
+            let is_wanted = wanted.as_ref().is_none_or(|wanted| indexed.type_name == *wanted);
+            evicted += usize::from(is_wanted && self.loader().evict(indexed.kind, &indexed.type_name));
+        }
+        Ok(evicted)
     }
 
     pub(crate) fn entered(&self) -> InFlight<'_> {
@@ -222,11 +225,15 @@ impl Observer for Counting<'_> {
 
 impl WorkflowObserver for Counting<'_> {
     fn event(&self, event: &WorkflowEvent) {
-        if let WorkflowEvent::Method { event, .. } = event {
+        let mut inner = event;
+        while let WorkflowEvent::Nested { event, .. } = inner {
+            inner = event;
+        }
+        if let WorkflowEvent::Method { event, .. } = inner {
             self.count(event);
         }
-        if let (Some(tell), Some(event)) = (self.tell, workflow_event(event)) {
-            tell(event);
+        if let Some(tell) = self.tell {
+            tell(event.to_json());
         }
     }
 }
@@ -234,52 +241,19 @@ impl WorkflowObserver for Counting<'_> {
 fn method_event(event: &RunEvent) -> Option<Value> {
     Some(match event {
         RunEvent::Resolved { model, type_name, method } => {
-            json!({ "kind": "resolved", "model": model, "type": type_name, "method": method })
+            json!({ "kind": "model_resolved", "modelName": model, "modelType": type_name, "methodName": method })
         }
-        RunEvent::Output { stream, line } => json!({ "kind": "output", "stream": stream, "line": line }),
-        RunEvent::Saved { name, version } => json!({ "kind": "saved", "name": name, "version": version }),
+        RunEvent::Output { stream, line } => {
+            json!({ "kind": "method_output", "stream": stream, "line": line })
+        }
+        RunEvent::Saved { name, version } => {
+            json!({ "kind": "data_artifact_saved", "name": name, "version": version })
+        }
         RunEvent::Warning { code, message } => {
             json!({ "kind": "warning", "code": code, "message": message })
         }
-        RunEvent::Executing { method, .. } => json!({ "kind": "executing", "method": method }),
-        RunEvent::Extension(value) => json!({ "kind": "extension", "event": value }),
-        _ => return None,
-    })
-}
-
-fn workflow_event(event: &WorkflowEvent) -> Option<Value> {
-    Some(match event {
-        WorkflowEvent::Started { run_id, workflow, .. } => {
-            json!({ "kind": "started", "runId": run_id, "workflow": workflow })
-        }
-        WorkflowEvent::JobStarted { job } => json!({ "kind": "jobStarted", "job": job }),
-        WorkflowEvent::JobCompleted { job, succeeded, duration_ms } => {
-            json!({ "kind": "jobCompleted", "job": job, "succeeded": succeeded, "durationMs": duration_ms })
-        }
-        WorkflowEvent::StepStarted { job, step } => {
-            json!({ "kind": "stepStarted", "job": job, "step": step })
-        }
-        WorkflowEvent::StepCompleted { job, step, duration_ms, .. } => {
-            json!({ "kind": "stepCompleted", "job": job, "step": step, "durationMs": duration_ms })
-        }
-        WorkflowEvent::StepFailed { job, step, error, .. } => {
-            json!({ "kind": "stepFailed", "job": job, "step": step, "error": error })
-        }
-        WorkflowEvent::Output { job, step, stream, line } => {
-            json!({ "kind": "output", "job": job, "step": step, "stream": stream, "line": line })
-        }
-        WorkflowEvent::Method { job, step, event } => {
-            let mut event = method_event(event)?;
-            event["job"] = json!(job);
-            event["step"] = json!(step);
-            event
-        }
-        WorkflowEvent::Warning { code, message, .. } => {
-            json!({ "kind": "warning", "code": code, "message": message })
-        }
-        WorkflowEvent::Completed { run_id, status, duration_ms } => {
-            json!({ "kind": "completed", "runId": run_id, "status": status, "durationMs": duration_ms })
-        }
+        RunEvent::Executing { method, .. } => json!({ "kind": "method_executing", "methodName": method }),
+        RunEvent::Extension(value) => json!({ "kind": "method_event", "event": value }),
         _ => return None,
     })
 }

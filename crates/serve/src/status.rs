@@ -50,7 +50,7 @@ impl Service {
         repo: &marsh_repo::Repo,
     ) -> TypeRow {
         let count = self.tally.get(type_name);
-        let line = indexed.and_then(|indexed| self.loader().line(&indexed.path));
+        let line = self.loader().line(Kind::Model, type_name);
         let newest: Vec<&&ModuleStats> =
             line.iter().filter_map(|line| runtimes.get(line.url.as_str())).flatten().collect();
         let before = line.iter().flat_map(|line| &line.before).filter_map(|url| runtimes.get(url.as_str()));

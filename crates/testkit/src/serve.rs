@@ -93,7 +93,7 @@ impl ExtensionProcess {
         Connection::open(&self.socket)
     }
 
-    /// Runs a method without arguments on a definition `m` of a type. What the first resource it wrote holds.
+    /// Runs a method without arguments on a definition of a type, which is named after it. What the first resource it wrote holds.
     #[track_caller]
     pub fn run(&self, type_name: &str, method: &str) -> Value {
         let document = self.try_run(type_name, method).unwrap_or_else(|error| panic!("{error:#}"));
@@ -102,7 +102,8 @@ impl ExtensionProcess {
 
     /// [`ExtensionProcess::run`] with the whole document, or the failure.
     pub fn try_run(&self, type_name: &str, method: &str) -> Result<Value, Value> {
-        self.connect().ask("call", json!({ "target": type_name, "name": "m", "method": method }))
+        let name = type_name.trim_start_matches('@').replace('/', "-");
+        self.connect().ask("call", json!({ "target": type_name, "name": name, "method": method }))
     }
 
     /// Asks for a reload; returns when every later call runs the new code.
@@ -165,9 +166,7 @@ impl ExtensionProcess {
     /// Old versions go when their last call has ended, a moment later.
     #[track_caller]
     pub fn assert_one_version_alive(&self, type_name: &str) {
-        wait_for("old versions to go", || {
-            (self.type_status(type_name)["versionsAlive"] == 1).then_some(())
-        });
+        wait_for("old versions to go", || (self.type_status(type_name)["versionsAlive"] == 1).then_some(()));
     }
 
     pub fn memory(&self) -> Memory {

@@ -5,6 +5,11 @@ pub fn iso_millis(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// The same of the system's clock; what lies outside of all calendars is the epoch.
+pub fn iso_system(at: std::time::SystemTime) -> String {
+    iso_millis(jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+}
+
 /// The same instant as part of a file name: `2026-08-22T10-15-00-123Z`.
 pub fn file_stamp(iso: &str) -> String {
     iso.replace([':', '.'], "-")

@@ -7,6 +7,7 @@ use marsh_types::yaml::YamlWriteError;
 use marsh_types::{Explain, NameError, near};
 use serde_json::{Value, json};
 
+use crate::record::RunStatus;
 use crate::schema::Problem;
 
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,34 @@ pub enum WorkflowError {
     AmbiguousRun { prefix: String, matches: Vec<String> },
     #[error("{path} is damaged: {message}", path = path.display())]
     DamagedRun { path: PathBuf, message: String },
+    #[error("workflows are nested in a circle: {}", chain.join(" -> "))]
+    NestedCycle { chain: Vec<String> },
+    #[error("run {run} is being run by another process")]
+    Owned { run: String },
+    #[error("the process that runs {run} does not answer")]
+    OwnerSilent { run: String },
+    #[error("run {run} has no journal, so nobody can go on with it")]
+    NoJournal { run: String },
+    #[error("run {run} is {status}", status = status.as_str())]
+    NotResumable { run: String, status: RunStatus },
+    #[error("run {run} is {status} already", status = status.as_str())]
+    NotRunning { run: String, status: RunStatus },
+    #[error("only a run that failed or was cancelled is done again from a step; this one is {status}", status = status.as_str())]
+    NotFailed { status: RunStatus },
+    #[error("no run of `{workflow}` {}", if *from { "failed" } else { "waits to be resumed" })]
+    NothingToResume { workflow: String, from: bool },
+    #[error("no run of `{workflow}` waits for an approval")]
+    NothingWaits { workflow: String },
+    #[error("several runs of `{workflow}` are meant: {list}", list = runs.join(", "))]
+    SeveralRuns { workflow: String, runs: Vec<String> },
+    #[error("`{step}` of run {run} does not wait for an approval")]
+    NotWaiting { run: String, step: String, known: Vec<String> },
+    #[error("the time to decide about `{step}` was over at {at}")]
+    ApprovalExpired { step: String, at: String },
+    #[error("the workflow has no step `{step}`")]
+    NoSuchStep { step: String, known: Vec<String> },
+    #[error("several steps are named `{step}`: {list}", list = places.join(", "))]
+    AmbiguousStep { step: String, places: Vec<String> },
     #[error(transparent)]
     Name(#[from] NameError),
     #[error(transparent)]
@@ -113,6 +142,19 @@ impl Explain for WorkflowError {
             WorkflowError::PrefixTooShort { .. } => "prefix_too_short",
             WorkflowError::AmbiguousRun { .. } => "ambiguous_id",
             WorkflowError::DamagedRun { .. } => "damaged",
+            WorkflowError::NestedCycle { .. } => "nested_cycle",
+            WorkflowError::Owned { .. } => "run_owned",
+            WorkflowError::OwnerSilent { .. } => "owner_silent",
+            WorkflowError::NoJournal { .. }
+            | WorkflowError::NotResumable { .. }
+            | WorkflowError::NotFailed { .. }
+            | WorkflowError::NothingToResume { .. } => "workflow_resume_failed",
+            WorkflowError::NotRunning { .. } => "not_running",
+            WorkflowError::NothingWaits { .. } | WorkflowError::NotWaiting { .. } => "not_waiting",
+            WorkflowError::SeveralRuns { .. } => "several_runs",
+            WorkflowError::ApprovalExpired { .. } => "approval_expired",
+            WorkflowError::NoSuchStep { .. } => "step_not_found",
+            WorkflowError::AmbiguousStep { .. } => "ambiguous_step",
             WorkflowError::Name(_) => "invalid_name",
             WorkflowError::Model(error) => error.code(),
             WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => "lock_timeout",
@@ -138,6 +180,23 @@ impl Explain for WorkflowError {
                 Some("runs are kept under the id; change the name instead".into())
             }
             WorkflowError::AmbiguousRun { .. } => Some("give more digits".into()),
+            WorkflowError::Owned { run } => Some(format!("`marsh workflow cancel --run {run}` ends it")),
+            WorkflowError::NotResumable { status: RunStatus::Failed | RunStatus::Cancelled, .. } => {
+                Some("`--from <step>` does a step and all that follows from it again".into())
+            }
+            WorkflowError::NoJournal { .. } | WorkflowError::NothingToResume { .. } => {
+                Some("`marsh workflow history search` lists the runs there are".into())
+            }
+            WorkflowError::NothingWaits { .. } => Some("`marsh workflow approvals` lists what waits".into()),
+            WorkflowError::SeveralRuns { .. } => Some("say which one with `--run`".into()),
+            WorkflowError::NotWaiting { step, known, .. } => {
+                near::did_you_mean(step, known.iter().map(String::as_str))
+                    .or_else(|| (!known.is_empty()).then(|| format!("what waits: {}", known.join(", "))))
+            }
+            WorkflowError::NoSuchStep { step, known } => {
+                near::did_you_mean(step, known.iter().map(String::as_str))
+            }
+            WorkflowError::AmbiguousStep { .. } => Some("write it as `<job>/<step>`".into()),
             WorkflowError::Model(error) => error.hint(),
             _ => None,
         }

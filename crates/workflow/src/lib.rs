@@ -4,17 +4,23 @@
 //! * A workflow file is a [`schema::Workflow`] or a list of what is wrong with it, each with line and column
 //!   (`tests/it/schema.rs`).
 //! * A step starts when what it depends on is decided, and a failed step stops nothing by itself: conditions alone say
-//!   what follows (`run/schedule.rs`, tests in `run/schedule_tests.rs`).
+//!   what follows (`machine`, a pure state machine, and its tests).
+//! * The state of a run is the fold of its journal, and one process owns it (`journal`).
 //! * Nothing runs of a workflow that is not valid or uses what this version cannot run (`tests/it/refuse.rs`).
 //! * One thread writes the record of a run; it is on disk before the first step and durable when the run is reported as
 //!   done, and refers to results instead of copying them (`tests/it/run.rs`).
 //! * Text that came out of an expression is never read as one (`scope.rs`).
 //! * This crate writes to no terminal and reads no environment; both come from the caller.
 
+mod draw;
 mod error;
 mod event;
+mod fold;
 mod graph;
 mod index;
+pub mod journal;
+mod junit;
+mod machine;
 mod outcome;
 pub mod record;
 mod run;
@@ -26,12 +32,15 @@ mod validate;
 
 use marsh_model::Models;
 
+pub use draw::{GraphFormat, draw};
 pub use error::{Unsupported, WorkflowError};
-pub use event::{SavedArtifact, Silent, StartedJob, WorkflowEvent, WorkflowObserver};
+pub use event::{SavedArtifact, Silent, StartedJob, StepRef, WorkflowEvent, WorkflowObserver};
 pub use index::IndexEntry;
+pub use journal::SkipReason;
+pub use junit::junit;
 pub use outcome::{JobOutcome, StepOutcome, WorkflowOutcome};
-pub use record::{NodeStatus, RunRecord, RunStatus, SkipReason};
-pub use run::WorkflowRunRequest;
+pub use record::{NodeStatus, RunRecord, RunStatus};
+pub use run::{Approved, PendingApproval, ResumeRequest, WorkflowRunRequest};
 pub use runs::{RunStore, RunSummary, StoredRun};
 pub use store::{BrokenWorkflow, Deleted, StoredWorkflow, WorkflowListing, WorkflowStore};
 pub use validate::{Check, Report};

@@ -7,6 +7,8 @@ use marsh_data::Tags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::journal::{ApprovalDecision, AssertResult, OutputCode, SkipReason};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
@@ -65,16 +67,6 @@ impl NodeStatus {
             NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped | NodeStatus::Cancelled
         )
     }
-}
-
-/// Why a step did not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// A condition on what it depends on does not hold.
-    Dependency,
-    /// The run was cancelled before it could start.
-    Cancelled,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,17 +147,20 @@ pub struct StepRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_failure: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval_decision: Option<Value>,
+    pub approval_decision: Option<ApprovalDecision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_prompt: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub assert_result: Option<Value>,
+    pub assert_result: Option<AssertResult>,
     /// Why it was skipped. Ours; other readers ignore it, as the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_reason: Option<SkipReason>,
     /// The code that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<StepCode>,
+    pub code: Option<OutputCode>,
+    /// How often it was tried, when more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// A data version that a step wrote.
@@ -177,19 +172,6 @@ pub struct DataArtifact {
     pub version: u32,
     #[serde(default)]
     pub tags: Tags,
-}
-
-/// The module version that a step ran. Built-in code has no fingerprint and no digest of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StepCode {
-    #[serde(rename = "type")]
-    pub type_name: String,
-    pub type_version: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
 }
 
 impl RunRecord {
@@ -207,6 +189,27 @@ impl RunRecord {
             .steps()
             .fold((0, 0), |(done, all), step| (done + usize::from(step.status.is_decided()), all + 1));
         self.step_progress = Some(StepProgress { completed, total });
+    }
+}
+
+impl StepRecord {
+    pub(crate) fn new(name: &str) -> StepRecord {
+        StepRecord {
+            step_name: name.to_owned(),
+            status: NodeStatus::Pending,
+            started_at: None,
+            completed_at: None,
+            error: None,
+            output: None,
+            data_artifacts: Vec::new(),
+            allowed_failure: None,
+            approval_decision: None,
+            approval_prompt: None,
+            assert_result: None,
+            skip_reason: None,
+            code: None,
+            attempts: None,
+        }
     }
 }
 

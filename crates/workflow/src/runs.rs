@@ -1,13 +1,17 @@
 //! The records of runs: `<workflow id>/workflow-run-<run id>.yaml`, and the log beside each.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use marsh_fs::Durability;
+use marsh_fs::{Durability, GrowingFile, LockFile};
 use marsh_repo::Layout;
+use marsh_types::time::iso_millis;
 use marsh_types::yaml;
 
 use crate::error::WorkflowError;
+use crate::fold::Recorder;
 use crate::index::{IndexEntry, RunIndex, read_record};
+use crate::journal::{self, Fact, Journal, Line};
 use crate::record::RunRecord;
 
 /// A record by its place alone.
@@ -55,6 +59,50 @@ impl RunStore {
 
     pub fn log_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
         self.dir(workflow_id).join(format!("workflow-run-{run_id}.log"))
+    }
+
+    pub(crate) fn journal_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
+        self.dir(workflow_id).join(format!("workflow-run-{run_id}.journal"))
+    }
+
+    pub(crate) fn mail_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
+        self.dir(workflow_id).join(format!("workflow-run-{run_id}.mail"))
+    }
+
+    /// What a journal tells, owned by whomever.
+    pub(crate) fn journal(&self, workflow_id: &str, run_id: &str) -> Result<Vec<Line>, WorkflowError> {
+        journal::read(&self.journal_path(workflow_id, run_id))
+    }
+
+    /// Makes this process the owner of a run, new or not. Somebody else may be it for a moment, to note a decision.
+    pub(crate) fn own(&self, workflow_id: &str, run_id: &str) -> Result<OwnedRun, WorkflowError> {
+        let begun = Instant::now();
+        loop {
+            if let Some(owned) = self.try_own(workflow_id, run_id)? {
+                return Ok(owned);
+            }
+            if begun.elapsed() > Duration::from_secs(1) {
+                return Err(WorkflowError::Owned { run: run_id.to_owned() });
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// `None`: another process is the owner.
+    pub(crate) fn try_own(&self, workflow_id: &str, run_id: &str) -> Result<Option<OwnedRun>, WorkflowError> {
+        let path = self.journal_path(workflow_id, run_id);
+        marsh_fs::create_dir_all(&self.dir(workflow_id))?;
+        let created = GrowingFile::open(&path)?;
+        let Some(lock) = marsh_fs::try_lock_existing_exclusive(&path)? else { return Ok(None) };
+        drop(created);
+        let (journal, lines) = Journal::open(&path)?;
+        Ok(Some(OwnedRun { journal, lines, lock }))
+    }
+
+    /// Whether a process runs it.
+    pub fn is_owned(&self, workflow_id: &str, run_id: &str) -> bool {
+        let path = self.journal_path(workflow_id, run_id);
+        path.is_file() && matches!(marsh_fs::try_lock_existing_exclusive(&path), Ok(None))
     }
 
     /// Replaces the record as a whole.
@@ -114,9 +162,14 @@ impl RunStore {
         self.read(&file.path)?.ok_or_else(not_found)
     }
 
-    /// `None` when the file is gone.
+    /// `None` when the file is gone. A run that has not ended is read from its journal: its record may lag behind.
     pub fn read(&self, path: &Path) -> Result<Option<StoredRun>, WorkflowError> {
-        let record = read_record(path)?;
+        let mut record = read_record(path)?;
+        if record.as_ref().is_some_and(|record| record.completed_at.is_none())
+            && let Some(recorder) = Recorder::of(&journal::read(&path.with_extension("journal"))?)
+        {
+            record = Some(recorder.record());
+        }
         Ok(record.map(|record| StoredRun {
             record,
             log_path: path.with_extension("log"),
@@ -153,6 +206,34 @@ impl RunStore {
             }
         }
         Ok(files)
+    }
+}
+
+/// A run whose lock is held.
+#[derive(Debug)]
+pub(crate) struct OwnedRun {
+    journal: Journal,
+    lines: Vec<Line>,
+    lock: LockFile,
+}
+
+impl OwnedRun {
+    /// What happened to it; `None` for one that has not begun.
+    pub fn lines(&self) -> Option<Vec<Line>> {
+        (!self.lines.is_empty()).then(|| self.lines.clone())
+    }
+
+    /// One more fact, on disk.
+    pub fn append(&mut self, fact: Fact) -> Result<(), WorkflowError> {
+        let line = Line { at: iso_millis(jiff::Timestamp::now()), fact };
+        self.journal.add(&line)?;
+        self.journal.commit()?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    pub fn into_parts(self) -> (Journal, LockFile) {
+        (self.journal, self.lock)
     }
 }
 

@@ -1,19 +1,22 @@
 //! What `${{ … }}` in a step means, and when it is evaluated.
 //!
-//! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`. Variables that
-//! need stored data (`data`, `model`, `file`), vaults or a loop (`self`) are added here when this version learns them;
-//! until then an expression that uses one fails its step and says so.
+//! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`, and `self` for an
+//! item of a `forEach`. Variables that need stored data (`data`, `model`, `file`) or vaults are added here when this version
+//! learns them; until then an expression that uses one fails its step and says so. This file is the only one that
+//! evaluates.
 //!
 //! **Text that came out of an expression is never read as one.** A definition is expanded again when its method runs,
 //! so what becomes part of a definition ([`Expander::for_definition`]) may hold exactly the expressions that the
 //! workflow's author left in it (`user_data_is_never_an_expression`). Inputs of a method are not expanded again.
+
+use std::borrow::Cow;
 
 use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
 /// Roots that the format knows and this version cannot evaluate in a step.
-const LATER: [&str; 7] = ["data", "model", "file", "vault", "workers", "self", "webhook"];
+const LATER: [&str; 6] = ["data", "model", "file", "vault", "workers", "webhook"];
 /// Roots that the definition itself resolves, at each run: their values must not be written into a file.
 const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
 
@@ -28,10 +31,18 @@ pub(crate) struct RunFacts<'a> {
     pub inputs: &'a Map<String, Value>,
 }
 
-/// Expands the fields of steps. One per run.
+/// What the steps of one run can name.
 #[derive(Debug)]
 pub(crate) struct Expander {
     scope: Scope,
+}
+
+/// What one step can name.
+#[derive(Debug)]
+pub(crate) struct StepScope<'e> {
+    scope: Cow<'e, Scope>,
+    /// `self.<item>` of a `forEach`.
+    item: Option<String>,
 }
 
 impl Expander {
@@ -55,9 +66,22 @@ impl Expander {
         Expander { scope }
     }
 
+    pub fn step(&self) -> StepScope<'_> {
+        StepScope { scope: Cow::Borrowed(&self.scope), item: None }
+    }
+
+    /// For one item of a `forEach`.
+    pub fn with_item(&self, name: &str, value: &Value) -> StepScope<'_> {
+        let mut scope = self.scope.clone();
+        scope.set("self", json!({ name: value }));
+        StepScope { scope: Cow::Owned(scope), item: Some(format!("self.{name}")) }
+    }
+}
+
+impl StepScope<'_> {
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
-        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, |_| false);
+        let expanded = expand(value, &StepEvaluator, &*self.scope, Mode::Strict, |_| false);
         expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
     }
 
@@ -67,10 +91,13 @@ impl Expander {
         let stays = |expression: &str| {
             let roots = references(expression);
             // A vault reference is text in the form of a call, with arguments that may be bare words.
-            expression.contains("vault.get(")
-                || (!roots.is_empty() && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
+            let is_item = self.item.as_ref().is_some_and(|item| expression.contains(item.as_str()));
+            !is_item && expression.contains("vault.get(")
+                || !is_item
+                    && (!roots.is_empty()
+                        && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
         };
-        let expanded = expand(value, &StepEvaluator, &self.scope, Mode::Strict, stays)
+        let expanded = expand(value, &StepEvaluator, &*self.scope, Mode::Strict, stays)
             .map_err(|error| message(place, &error))?
             .value;
         let mut written = expressions(value);
@@ -102,6 +129,45 @@ impl Expander {
     /// [`Self::map`] of [`Self::for_definition`].
     pub fn map_for_definition(&self, value: &Value, place: &str) -> Result<Map<String, Value>, String> {
         into_map(self.for_definition(value, place)?, place)
+    }
+
+    /// Whether a guard holds: one expression, in `${{ }}` or not.
+    pub fn truth(&self, text: &str, place: &str) -> Result<bool, String> {
+        if !marsh_expr::contains_expression(&Value::from(text)) {
+            return self.raw(text, place);
+        }
+        Ok(is_true(&self.value(&Value::from(text.trim()), place)?))
+    }
+
+    /// Whether an expression that is written without `${{ }}` holds.
+    pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
+        let expression = marsh_expr::quote_model_names(expression.trim());
+        let value = StepEvaluator.evaluate(&expression, &self.scope).map_err(|source| {
+            let error = marsh_expr::ExprErrorAt {
+                pointer: String::new(),
+                expression: expression.clone(),
+                source: Box::new(source),
+            };
+            message(place, &error)
+        })?;
+        Ok(is_true(&value))
+    }
+
+    /// A text in which what cannot be evaluated stays as it is.
+    pub fn lenient_text(&self, text: &str) -> String {
+        let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope, Mode::Lenient, |_| false);
+        expanded.map_or_else(|_| text.to_owned(), |expanded| marsh_expr::to_text(&expanded.value))
+    }
+}
+
+/// As JavaScript sees it.
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
     }
 }
 
@@ -172,7 +238,7 @@ mod tests {
             ("${{ env.HOME }}", json!("/root")),
             ("${{ inputs.evil }}", json!("${{ env.SECRET }}")),
         ] {
-            assert_eq!(expander().value(&json!(text), "x").unwrap(), expected, "{text}");
+            assert_eq!(expander().step().value(&json!(text), "x").unwrap(), expected, "{text}");
         }
     }
 
@@ -185,17 +251,18 @@ mod tests {
             ("${{ inputs.nam }}", "did you mean `name`?"),
             ("${{ vault.get('v', 'k') }}", "`vault`"),
         ] {
-            let error = expander().value(&json!({"k": text}), "inputs").unwrap_err();
+            let error = expander().step().value(&json!({"k": text}), "inputs").unwrap_err();
             assert!(error.starts_with("inputs.k: ") && error.contains(words), "{error}");
         }
-        assert!(expander().map(Some(&json!("${{ inputs.n }}")), "inputs").is_err());
-        assert_eq!(expander().map(Some(&json!("${{ inputs.map }}")), "inputs").unwrap()["a"], 1);
-        assert!(expander().text("${{ inputs.map }}", "methodName").is_err());
+        assert!(expander().step().map(Some(&json!("${{ inputs.n }}")), "inputs").is_err());
+        assert_eq!(expander().step().map(Some(&json!("${{ inputs.map }}")), "inputs").unwrap()["a"], 1);
+        assert!(expander().step().text("${{ inputs.map }}", "methodName").is_err());
     }
 
     #[test]
     fn user_data_is_never_an_expression() {
         let expander = expander();
+        let expander = expander.step();
         for written in [
             "${{ inputs.evil }}",
             "x ${{ inputs.evil }} y",
@@ -216,5 +283,36 @@ mod tests {
             let expanded: Value = expander.for_definition(&json!({"k": written}), "globalArgs").unwrap();
             assert_eq!(expanded["k"], expected);
         }
+    }
+
+    #[test]
+    fn an_item_is_a_variable_of_its_step() {
+        let expander = expander();
+        let scope = expander.with_item("host", &json!({"name": "a", "evil": "${{ env.SECRET }}"}));
+        assert_eq!(scope.value(&json!("${{ self.host.name }}"), "x").unwrap(), "a");
+        let global = scope.for_definition(&json!({"k": "${{ self.host.name }}"}), "globalArgs").unwrap();
+        assert_eq!(global["k"], "a");
+        let kept = scope.for_definition(&json!({"k": "${{ self.name }}"}), "globalArgs").unwrap();
+        assert_eq!(kept["k"], "${{ self.name }}");
+        assert!(scope.for_definition(&json!({"k": "${{ self.host.evil }}"}), "globalArgs").is_err());
+        assert!(expander.step().value(&json!("${{ self.host }}"), "x").is_err());
+    }
+
+    #[test]
+    fn guards_and_asserts_are_true_or_not() {
+        let expander = expander();
+        let scope = expander.step();
+        for (text, expected) in [
+            ("${{ inputs.n }}", true),
+            ("inputs.name", true),
+            ("${{ false }}", false),
+            ("''", false),
+            ("0", false),
+        ] {
+            assert_eq!(scope.truth(text, "guard").unwrap(), expected, "{text}");
+        }
+        assert!(scope.truth("${{ inputs.none }}", "guard").unwrap_err().starts_with("guard: "));
+        assert!(scope.raw("nope", "expr").is_err());
+        assert_eq!(scope.lenient_text("${{ inputs.n }} of ${{ nope }}"), "3 of ${{ nope }}");
     }
 }

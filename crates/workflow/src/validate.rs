@@ -90,20 +90,8 @@ pub(crate) fn unsupported(parsed: &Parsed) -> Vec<Unsupported> {
         for (at, step) in job.steps.iter().enumerate() {
             let path = format!("{job_path}.steps[{at}]");
             let place = format!("{}/{}", job.name, step.name);
-            if step.for_each.is_some() {
-                add("forEach", &place, format!("{path}.forEach"));
-            }
-            if step.guard.is_some() {
-                add("guard", &place, format!("{path}.guard"));
-            }
-            if !step.data_output_overrides.is_empty() {
-                add("dataOutputOverrides", &place, format!("{path}.dataOutputOverrides"));
-            }
             if let Some((key, path)) = placed(&step.placement, &path) {
                 add(key, &place, path);
-            }
-            if !matches!(step.task, Task::ModelMethod(_)) {
-                add(step.task.type_name(), &place, format!("{path}.task.type"));
             }
         }
     }

@@ -4,6 +4,7 @@ pub mod extension;
 pub mod publish;
 pub mod registry;
 pub mod serve;
+mod workflow;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs, SetArgs};
+pub use workflow::{
+    CancelArgs, DecideArgs, Graph, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs, WorkflowRunArgs,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -77,6 +81,9 @@ pub enum Command {
     /// Workflows
     #[command(subcommand)]
     Workflow(WorkflowCommand),
+    /// What ran lately, and what waits
+    #[command(visible_alias = "summarize")]
+    Summarise(SummariseArgs),
     /// Extensions: install, remove, update, publish
     #[command(subcommand)]
     Extension(ExtensionCommand),
@@ -311,6 +318,9 @@ pub enum WorkflowCommand {
     Get {
         /// Name or id
         name: String,
+        /// Draw its jobs and steps
+        #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+        graph: Option<Graph>,
     },
     /// List workflows
     #[command(visible_alias = "list")]
@@ -334,13 +344,21 @@ pub enum WorkflowCommand {
         name: Option<String>,
     },
     /// Run a workflow
-    Run {
-        /// Name or id
-        name: String,
-        #[command(flatten)]
-        inputs: InputArgs,
-        #[command(flatten)]
-        run: RunArgs,
+    Run(WorkflowRunArgs),
+    /// Go on with a run that waits, was left by a crash, or failed (`--from`)
+    Resume(ResumeArgs),
+    /// Approve a step that waits
+    Approve(DecideArgs),
+    /// Reject a step that waits
+    Reject(DecideArgs),
+    /// List what waits for an approval
+    Approvals,
+    /// End runs
+    Cancel(CancelArgs),
+    /// Print the JSON Schemas of workflow files
+    Schema {
+        #[arg(hide = true, value_parser = ["get"])]
+        get: Option<String>,
     },
     /// Past runs
     #[command(subcommand)]
@@ -356,7 +374,7 @@ pub enum HistoryCommand {
     },
     /// List runs, newest first
     #[command(visible_alias = "list")]
-    Search { query: Option<String> },
+    Search(RunSearchArgs),
     /// Print the log of a run
     Logs {
         /// Its id, at least three digits of it, or a workflow (its last run)

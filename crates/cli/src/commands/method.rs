@@ -81,6 +81,8 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
             trigger: Trigger::Manual,
             last_evaluated: arguments.last_evaluated,
             initiated_by: app::initiated_by(&models.env),
+            pins: None,
+            output_overrides: Vec::new(),
         };
         let outcome = match models.run(&request, &Talk { ui }) {
             Ok(outcome) => outcome,

@@ -54,6 +54,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         }
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
+        Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?, arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),

@@ -1,9 +1,10 @@
 //! `marsh model type …`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use marsh_extension::{ArgumentsDescription, MethodDescription, ModelDescription};
-use marsh_model::Models;
+use marsh_model::{Models, TypeCode};
 use marsh_types::TypeName;
 use serde_json::{Map, Value, json};
 
@@ -35,6 +36,7 @@ fn search(ui: &Ui, models: &Models, query: &str) -> Result<ExitCode, CliError> {
                 "version": listed.version,
                 "origin": listed.origin,
                 "path": listed.path,
+                "grafts": listed.grafts,
             })
         })
         .collect();
@@ -79,8 +81,18 @@ fn describe(ui: &Ui, models: &Models, type_name: &str, compact: bool) -> Result<
             document.insert("globalArguments".into(), globals.schema.clone());
         }
         document.insert("dataOutputSpecs".into(), output_specs(description));
-        let methods: Vec<Value> =
-            description.methods.iter().map(|(name, method)| method_json(name, method)).collect();
+        let methods: Vec<Value> = description
+            .methods
+            .iter()
+            .map(|(name, method)| {
+                let mut shape = method_json(name, method);
+                // Where a method comes from that the type does not declare itself.
+                if let Some(graft) = grafted_by(&code, method) {
+                    shape["graftedBy"] = json!(graft);
+                }
+                shape
+            })
+            .collect();
         document.insert("methods".into(), json!(methods));
         let checks: Vec<Value> = description
             .checks
@@ -91,8 +103,14 @@ fn describe(ui: &Ui, models: &Models, type_name: &str, compact: bool) -> Result<
             .collect();
         document.insert("checks".into(), json!(checks));
     }
-    ui.result(&Value::Object(document), || describe_text(&code.type_name, description, compact));
+    ui.result(&Value::Object(document), || describe_text(&code, compact));
     done()
+}
+
+/// The source of a method that a graft adds.
+fn grafted_by<'a>(code: &'a TypeCode, method: &MethodDescription) -> Option<&'a Path> {
+    let index = method.graft?.checked_sub(1)?;
+    code.grafts().get(index).map(|graft| graft.entry.as_path())
 }
 
 pub fn method_json(name: &str, method: &MethodDescription) -> Value {
@@ -197,7 +215,8 @@ pub fn argument_lines(arguments: &ArgumentsDescription, indent: usize) -> String
     columns(&rows)
 }
 
-fn describe_text(type_name: &TypeName, description: &ModelDescription, compact: bool) -> String {
+fn describe_text(code: &TypeCode, compact: bool) -> String {
+    let (type_name, description) = (&code.type_name, &code.description);
     let mut text = format!("{NAME}{type_name}{NAME:#} {}\n", description.version);
     if let Some(globals) = &description.global_arguments {
         text.push_str("\nglobal arguments\n");
@@ -211,6 +230,9 @@ fn describe_text(type_name: &TypeName, description: &ModelDescription, compact: 
         } else {
             text.push_str(&format!("  {NAME}{name}{NAME:#}  {}\n", method.description));
             text.push_str(&argument_lines(&method.arguments, 4));
+            if let Some(path) = grafted_by(code, method) {
+                text.push_str(&format!("    {DIM}added by {}{DIM:#}\n", path.display()));
+            }
         }
     }
     let has_outputs = !description.resources.is_empty() || !description.files.is_empty();

@@ -15,6 +15,7 @@ mod defects_state;
 mod direct;
 mod freshness;
 mod inputs;
+mod kinds_grafts;
 mod lifecycle;
 mod lifecycle_e2e;
 mod models;

@@ -17,7 +17,10 @@ fn every_failure_shows_its_reason_and_heals_by_itself() {
     ];
     let repo = repo();
     repo.write("extensions/models/x.ts", model("", "'one'"));
-    repo.write("extensions/models/bystander.ts", model("let calls = 0;", "++calls").replace("@me/x", "@me/b"));
+    repo.write(
+        "extensions/models/bystander.ts",
+        model("let calls = 0;", "++calls").replace("@me/x", "@me/b"),
+    );
     let process = repo.spawn_extension_process(&[]);
     process.run("@me/x", "run");
     process.run("@me/b", "run");
@@ -30,7 +33,10 @@ fn every_failure_shows_its_reason_and_heals_by_itself() {
             assert!(failed.iter().any(|one| one["type"] == "@me/x"), "{what}: {reloaded:#}");
             let row = process.type_status("@me/x");
             assert_eq!(row["state"], "failing", "{what}: {row:#}");
-            assert!(row["last_error"].is_null() && row["lastError"]["message"].is_string(), "{what}: {row:#}");
+            assert!(
+                row["last_error"].is_null() && row["lastError"]["message"].is_string(),
+                "{what}: {row:#}"
+            );
         }
         repo.write("extensions/models/x.ts", model("", &format!("'after {what}'")));
         assert_eq!(process.run("@me/x", "run")["word"], format!("after {what}"));

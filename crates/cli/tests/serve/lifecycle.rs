@@ -68,7 +68,11 @@ fn signals_end_a_server_in_order() {
         let mut connection = process.connect();
         connection.send("call", json!({ "target": "@me/x", "name": "m", "method": "run" }));
         wait_for("the call to run", || (process.status()["types"][0]["inFlight"] == 1).then_some(()));
-        if terminate { process.terminate() } else { process.interrupt() }
+        if terminate {
+            process.terminate()
+        } else {
+            process.interrupt()
+        }
         let (_, outcome) = connection.receive(&mut |_| {});
         assert_eq!(outcome.unwrap_err()["data"]["code"], "cancelled");
         process.wait().ok();
@@ -116,7 +120,10 @@ fn requests_that_make_no_sense_are_refused_and_harm_nobody() {
     let code = |outcome: Result<Value, Value>| outcome.unwrap_err()["data"]["code"].clone();
     assert_eq!(code(connection.ask("dance", Value::Null)), "unknown_method");
     assert_eq!(code(connection.ask("call", json!({ "method": "run" }))), "bad_request");
-    assert_eq!(code(connection.ask("call", json!({ "target": "nobody", "method": "run" }))), "model_not_found");
+    assert_eq!(
+        code(connection.ask("call", json!({ "target": "nobody", "method": "run" }))),
+        "model_not_found"
+    );
     assert_eq!(code(connection.ask("workflow", json!({ "workflow": "none" }))), "workflow_not_found");
     assert_eq!(connection.ask("status", Value::Null).unwrap()["pid"], process.pid());
     assert_eq!(process.run("@me/x", "run")["word"], "one");

@@ -178,7 +178,8 @@ fn a_reload_of_a_thousand_types_imports_nothing() {
     let repo = repo();
     for i in 0..1000 {
         let name = format!("@many/t{i}");
-        let text = format!("export const model = {{ type: '{name}', version: '2026.01.01.1', methods: {{}} }};\n");
+        let text =
+            format!("export const model = {{ type: '{name}', version: '2026.01.01.1', methods: {{}} }};\n");
         repo.write(&format!("extensions/models/t{i}.ts"), text);
     }
     let process = repo.spawn_extension_process(&[]);

@@ -11,7 +11,10 @@ fn twenty_steps() -> String {
         let after = if i == 0 {
             String::new()
         } else {
-            format!("        dependsOn:\n          - step: step-{}\n            condition: {{ type: succeeded }}\n", i - 1)
+            format!(
+                "        dependsOn:\n          - step: step-{}\n            condition: {{ type: succeeded }}\n",
+                i - 1
+            )
         };
         steps.push_str(&format!(
             "      - name: step-{i}\n{after}        task:\n          type: model_method\n          modelType: \"@me/x\"\n          \
@@ -27,7 +30,7 @@ fn twenty_steps() -> String {
 #[test]
 fn each_of_twenty_steps_sees_the_edit_before_it() {
     let repo = repo();
-    repo.write("workflows/long.yaml", twenty_steps());
+    repo.write("workflows/workflow-long.yaml", twenty_steps());
     repo.write("extensions/models/x.ts", model("", "'version 0'"));
     let process = repo.spawn_extension_process(&[]);
     let mut connection = process.connect();
@@ -44,14 +47,15 @@ fn each_of_twenty_steps_sees_the_edit_before_it() {
     };
     repo.write("extensions/models/x.ts", waiting(0));
     let mut started = 0;
-    let run = connection.ask_telling("workflow", json!({ "workflow": "long", "events": true }), &mut |event| {
-        if event["kind"] == "executing" {
-            // The step runs version `started`. The next one must see the next version.
-            repo.write("extensions/models/x.ts", waiting(started + 1));
-            repo.write(&format!("go-{started}"), "");
-            started += 1;
-        }
-    });
+    let run =
+        connection.ask_telling("workflow", json!({ "workflow": "long", "events": true }), &mut |event| {
+            if event["kind"] == "method_executing" {
+                // The step runs version `started`. The next one must see the next version.
+                repo.write("extensions/models/x.ts", waiting(started + 1));
+                repo.write(&format!("go-{started}"), "");
+                started += 1;
+            }
+        });
     let run = run.unwrap_or_else(|error| panic!("{error:#}"));
     assert_eq!(run["status"], "succeeded", "{run:#}");
     let steps = run["jobs"][0]["steps"].as_array().unwrap();

@@ -18,50 +18,44 @@ use crate::error::LoadError;
 const BUNDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Loader {
-    /// The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else a new one.
+    /// The stored bundle of a fingerprint, if it is whole.
+    pub(super) fn stored_bundle(&self, fingerprint: &str) -> Option<BundleMeta> {
+        intact_bundle(&self.repo.layout.bundles().join(fingerprint))
+    }
+
+    /// Builds the bundle of an entry point. The fingerprint returned is the one of what was built, which differs from
+    /// the given one when the source was edited meanwhile.
     pub(super) fn bundle(
         &self,
         entry: &Path,
         root: &SourceRoot,
         fingerprint: &str,
-    ) -> Result<(ModuleRef, BundleMeta), LoadError> {
-        let dir = self.repo.layout.bundles().join(fingerprint);
-        if let Some(meta) = intact_bundle(&dir) {
-            return Ok((self.module_ref(&dir, fingerprint, &meta), meta));
+    ) -> Result<(String, BundleMeta), LoadError> {
+        if let Some(meta) = self.adopt_shipped(entry, root, fingerprint)? {
+            return Ok((fingerprint.to_owned(), meta));
         }
-        if let Some(shipped) = self.shipped(entry, root, fingerprint) {
-            return Ok(shipped);
-        }
-        // Present but not whole: nothing that marsh writes, so it must not stand in the way.
-        marsh_fs::remove_tree(&dir)?;
         let parent = self.repo.layout.bundles();
         marsh_fs::create_dir_all(&parent)?;
-        let mut fingerprint = fingerprint.to_owned();
-        // An edit while bundling would attach new code to the old fingerprint, so it is computed again afterwards.
-        for _ in 0..3 {
-            let staged = StagedDir::new(&parent)?;
-            let request = BundleRequest {
-                entry: entry.to_owned(),
-                root: root.base.clone(),
-                out_dir: staged.path().to_owned(),
-                cache_dir: self.options.cache_dir.clone(),
-                offline: self.options.offline,
-            };
-            let outcome = marsh_bundle::bundle_in_worker(&self.options.worker, &request, BUNDLE_TIMEOUT);
-            let after = marsh_bundle::fingerprint(&marsh_bundle::import_graph(entry, &root.base));
-            if after != fingerprint {
-                fingerprint = after;
-                continue;
-            }
-            let meta = outcome.map_err(|source| LoadError::Bundle { entry: entry.to_owned(), source })?;
-            let dir = parent.join(&fingerprint);
-            staged.publish(&dir)?;
-            return Ok((self.module_ref(&dir, &fingerprint, &meta), meta));
+        let staged = StagedDir::new(&parent)?;
+        let request = BundleRequest {
+            entry: entry.to_owned(),
+            root: root.base.clone(),
+            out_dir: staged.path().to_owned(),
+            cache_dir: self.options.cache_dir.clone(),
+            offline: self.options.offline,
+        };
+        // The worker bundles the very bytes that it fingerprints, whatever happens to the files meanwhile.
+        let meta = marsh_bundle::bundle_in_worker(&self.options.worker, &request, BUNDLE_TIMEOUT)
+            .map_err(|source| LoadError::Bundle { entry: entry.to_owned(), source })?;
+        let fingerprint = meta.fingerprint.clone();
+        if let Some(known) = self.stored_bundle(&fingerprint) {
+            return Ok((fingerprint, known));
         }
-        Err(LoadError::Read {
-            path: entry.to_owned(),
-            source: std::io::Error::other("the sources keep changing while they are bundled"),
-        })
+        let dir = parent.join(&fingerprint);
+        // What is there is not whole.
+        marsh_fs::remove_tree(&dir)?;
+        staged.publish(&dir)?;
+        Ok((fingerprint, meta))
     }
 
     pub(super) fn module_ref(&self, dir: &Path, fingerprint: &str, meta: &BundleMeta) -> ModuleRef {
@@ -83,7 +77,7 @@ impl Loader {
 }
 
 /// `file:///…/bundle.js?fp=<fingerprint>`, the identity of loaded code everywhere.
-pub fn module_url(path: &Path, fingerprint: &str) -> String {
+pub(super) fn module_url(path: &Path, fingerprint: &str) -> String {
     let mut url = String::from("file://");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {

@@ -1,55 +1,138 @@
 //! What a module version offers: from memory, from disk, or from a host.
 
-use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{Call, ModuleRef};
+use marsh_host::{Call, HostError};
+use marsh_types::{Kind, TypeName};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::Loader;
 use super::files::{read_json, write_json};
-use super::{Loader, host_key};
-use crate::description::ModelDescription;
-use crate::discover::SourceRoot;
+use super::unit::{Built, Unit};
+use crate::description::{KindDescription, ModelDescription};
 use crate::error::LoadError;
 
+/// The description that each entry point had last, with its fingerprint. One per entry point, so that a process that
+/// lives long does not collect those of versions that are gone.
+pub(super) type Described<T> = Mutex<HashMap<(PathBuf, Kind), (String, Arc<T>)>>;
+
 impl Loader {
-    /// The description of a fingerprint, from memory, from disk, or from a host.
-    pub(super) fn describe(
+    pub(super) fn describe_model(
         &self,
-        entry: &Path,
-        fingerprint: &str,
-        module: &ModuleRef,
-        root: &SourceRoot,
+        unit: &Unit,
+        built: &Built,
     ) -> Result<Arc<ModelDescription>, LoadError> {
-        if let Some(known) = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(fingerprint) {
-            return Ok(Arc::clone(known));
+        let description = self.described(&self.models, unit, built)?;
+        for (index, raw) in description.graft_types.iter().enumerate() {
+            // Read off the syntax, and then something else when it runs. Built-in types go by both spellings.
+            let raw = if unit.builtin.is_some() { raw.strip_prefix('@').unwrap_or(raw) } else { raw };
+            expect_type(raw, &unit.type_name, unit.entry(index + 1))?;
         }
-        let path = self.repo.layout.derived().join("describe").join(format!("{fingerprint}.json"));
-        let description = match read_json::<ModelDescription>(&path) {
+        Ok(description)
+    }
+
+    pub(super) fn describe_kind(
+        &self,
+        unit: &Unit,
+        built: &Built,
+    ) -> Result<Arc<KindDescription>, LoadError> {
+        self.described(&self.plugins, unit, built)
+    }
+
+    /// The type as the code spells it when it runs.
+    pub(super) fn raw_type(&self, unit: &Unit, built: &Built) -> Result<String, LoadError> {
+        match unit.kind {
+            Kind::Model => Ok(self.describe_model(unit, built)?.raw_type.clone()),
+            _ => Ok(self.describe_kind(unit, built)?.raw_type.clone()),
+        }
+    }
+
+    fn described<T: Serialize + DeserializeOwned>(
+        &self,
+        known: &Described<T>,
+        unit: &Unit,
+        built: &Built,
+    ) -> Result<Arc<T>, LoadError> {
+        let key = (unit.main_entry(), unit.kind);
+        if let Some((fingerprint, description)) =
+            known.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && *fingerprint == built.fingerprint
+        {
+            return Ok(Arc::clone(description));
+        }
+        let name = match unit.kind {
+            Kind::Model => format!("{}.json", built.fingerprint),
+            // One file may export several kinds.
+            kind => format!("{}.{kind}.json", built.fingerprint),
+        };
+        let path = self.repo.layout.derived().join("describe").join(name);
+        let description = match read_json::<T>(&path) {
             Some(description) => description,
             None => {
-                let host_error = |source| LoadError::Host { entry: entry.to_owned(), source };
-                let host = self.hosts.get(&host_key(root)).map_err(host_error)?;
-                let call = Call {
-                    op: "describe",
-                    params: serde_json::json!({}),
-                    deadline: *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner),
-                    cancel: &self.options.cancel,
-                    grace: Duration::ZERO,
-                };
-                let value = host.call(module, &call, &NoCallbacks).map_err(host_error)?;
-                let description = serde_json::from_value(value)
-                    .map_err(|source| LoadError::Description { entry: entry.to_owned(), source })?;
+                let description = self.ask_host(unit, built)?;
                 write_json(&path, &description);
                 description
             }
         };
         let description = Arc::new(description);
-        self.described
+        known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(fingerprint.to_owned(), Arc::clone(&description));
+            .insert(key, (built.fingerprint.clone(), Arc::clone(&description)));
         Ok(description)
     }
+
+    fn ask_host<T: DeserializeOwned>(&self, unit: &Unit, built: &Built) -> Result<T, LoadError> {
+        let host = self
+            .hosts
+            .get(&self.host_of(unit))
+            .map_err(|source| LoadError::Host { entry: unit.main_entry(), source })?;
+        let call = Call {
+            op: "describe",
+            params: serde_json::json!({ "kind": unit.kind }),
+            deadline: *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner),
+            cancel: &self.options.cancel,
+            grace: Duration::ZERO,
+        };
+        let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| failed(unit, source))?;
+        serde_json::from_value(value)
+            .map_err(|source| LoadError::Description { entry: unit.main_entry(), source })
+    }
+}
+
+pub(super) fn expect_type(raw: &str, expected: &TypeName, path: PathBuf) -> Result<(), LoadError> {
+    if TypeName::parse(raw).is_ok_and(|found| found == *expected) {
+        return Ok(());
+    }
+    Err(LoadError::TypeChanged { path, expected: expected.clone(), found: raw.to_owned() })
+}
+
+/// The error of a description, with the file that it is about.
+fn failed(unit: &Unit, source: HostError) -> LoadError {
+    let index = |value: &serde_json::Value| value.as_u64().and_then(|index| usize::try_from(index).ok());
+    if let HostError::Call(error) = &source
+        && let Some(data) = &error.data
+    {
+        if error.code.as_deref() == Some("graft_conflict")
+            && let (Some(first), Some(second)) = (index(&data["parts"][0]), index(&data["parts"][1]))
+        {
+            let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
+            return LoadError::GraftConflict {
+                type_name: unit.type_name.clone(),
+                group: text("group"),
+                name: text("name"),
+                first: unit.entry(first),
+                second: unit.entry(second),
+            };
+        }
+        if let Some(part) = index(&data["part"]) {
+            return LoadError::Host { entry: unit.entry(part), source };
+        }
+    }
+    LoadError::Host { entry: unit.main_entry(), source }
 }

@@ -6,6 +6,7 @@ mod files;
 mod fresh;
 mod shipped;
 mod standing;
+mod unit;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,9 +20,13 @@ use marsh_store::Lease;
 use marsh_types::{Digest, Kind, Origin, TypeName};
 
 use crate::catalog::{Catalog, IndexedType};
-use crate::description::ModelDescription;
+use crate::description::{KindDescription, ModelDescription};
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
+use describe::{Described, expect_type};
+use unit::Part;
+
+pub(crate) use unit::Unit;
 
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -44,10 +49,11 @@ pub struct Loader {
     repo: Repo,
     options: LoaderOptions,
     hosts: Arc<Hosts>,
-    described: Mutex<HashMap<String, Arc<ModelDescription>>>,
+    models: Described<ModelDescription>,
+    plugins: Described<KindDescription>,
     describe_deadline: Mutex<Duration>,
-    /// Trees of the store that code has been loaded from: they stay as long as this process may call it; see `standing.rs`.
-    leases: Mutex<HashMap<Digest, Arc<Lease>>>,
+    /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
+    leases: Mutex<HashMap<Digest, Lease>>,
 }
 
 /// A model type with the code that serves it.
@@ -65,8 +71,47 @@ pub struct LoadedModel {
     pub host_key: String,
     pub description: Arc<ModelDescription>,
     pub warnings: Vec<String>,
-    /// Keeps the tree of the store that the code comes from.
-    pub lease: Option<Arc<Lease>>,
+    /// Who adds methods to the type; a method's `graft` is its place here, from 1.
+    pub grafts: Vec<Grafted>,
+    /// What the version is made of.
+    pub(crate) unit: Unit,
+}
+
+/// A source that adds to a model type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grafted {
+    pub entry: PathBuf,
+    pub base: PathBuf,
+    pub origin: Origin,
+}
+
+impl LoadedModel {
+    /// The source that a method comes from, and the directory that its `extensionFile` paths start from.
+    pub fn source_of(&self, method: &str) -> (&Path, &Path) {
+        let graft = self.description.method(method).and_then(|method| method.graft);
+        match graft.and_then(|index| self.grafts.get(index.checked_sub(1)?)) {
+            Some(graft) => (&graft.entry, &graft.base),
+            None => (&self.entry, &self.base),
+        }
+    }
+}
+
+/// A type of any other kind with the code that serves it. What can be called on it is in [`crate::kinds`].
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub kind: Kind,
+    pub type_name: TypeName,
+    pub origin: Origin,
+    pub entry: PathBuf,
+    /// The directory that `extensionFile` paths start from.
+    pub base: PathBuf,
+    pub fingerprint: String,
+    pub bundle_sha256: String,
+    pub module: ModuleRef,
+    /// Which host process serves it.
+    pub host_key: String,
+    pub description: Arc<KindDescription>,
+    pub warnings: Vec<String>,
 }
 
 impl Loader {
@@ -75,7 +120,8 @@ impl Loader {
             repo,
             options,
             hosts,
-            described: Mutex::new(HashMap::new()),
+            models: Mutex::default(),
+            plugins: Mutex::default(),
             describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
             leases: Mutex::new(HashMap::new()),
         }
@@ -99,102 +145,132 @@ impl Loader {
         Catalog::load(&self.repo)
     }
 
-    /// The newest code of a model type. Every input of the bundle is compared now, not when it was last loaded. A type
-    /// that nothing declares may be installed, where that is allowed.
+    /// The newest code of a model type and of all grafts onto it. Every input of the bundles is compared now, not when
+    /// they were last loaded. A type that nothing declares may be installed, where that is allowed.
     pub fn resolve(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        match (self.resolve_present(type_name), &self.options.auto) {
-            (Err(LoadError::UnknownType { .. }), Some(auto)) if auto.provide(type_name) => {
-                self.resolve_present(type_name)
-            }
+        let ticket = self.hosts.ticket();
+        let loaded = self.with_install(type_name, || self.resolve_present(type_name))?;
+        self.stand(Kind::Model, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        Ok(loaded)
+    }
+
+    /// The newest code of a type of another kind.
+    pub fn resolve_kind(&self, kind: Kind, type_name: &TypeName) -> Result<Loaded, LoadError> {
+        let ticket = self.hosts.ticket();
+        let loaded = self.with_install(type_name, || {
+            let unit = self.find_unit(&self.catalog()?, kind, type_name)?;
+            self.open_kind(&unit)
+        })?;
+        self.stand(kind, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        Ok(loaded)
+    }
+
+    fn with_install<T>(
+        &self,
+        type_name: &TypeName,
+        resolve: impl Fn() -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        match (resolve(), &self.options.auto) {
+            (Err(LoadError::UnknownType { .. }), Some(auto)) if auto.provide(type_name) => resolve(),
             (result, _) => result,
         }
     }
 
     fn resolve_present(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        let catalog = self.catalog()?;
-        let found = catalog.find(Kind::Model, type_name);
-        match found.as_slice() {
-            [one] => self.load(&one.path, &one.root, type_name),
-            [first, second, ..] => Err(LoadError::DuplicateType {
-                name: type_name.clone(),
-                first: first.path.clone(),
-                second: second.path.clone(),
-            }),
-            [] => self.resolve_computed(catalog, type_name),
-        }
+        let unit = self.find_unit(&self.catalog()?, Kind::Model, type_name)?;
+        self.open_model(&unit, true)
     }
 
-    /// Types that only running the code tells: each such entry point is described until one matches.
-    fn resolve_computed(&self, catalog: Catalog, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        for (path, root) in &catalog.computed {
-            let fingerprint = self.fingerprint(path, root);
-            let Ok((module, _)) = self.bundle(path, root, &fingerprint) else { continue };
-            let Ok(description) = self.describe(path, &fingerprint, &module, root) else { continue };
-            if TypeName::parse(&description.raw_type).is_ok_and(|found| found == *type_name) {
-                return self.load(path, root, type_name);
-            }
+    /// The code of the grafts onto a type that is built in; `None` when there are none. `names`: the names that the
+    /// type goes by.
+    pub fn resolve_grafts(
+        &self,
+        builtin: &ModelDescription,
+        names: &[&TypeName],
+    ) -> Result<Option<LoadedModel>, LoadError> {
+        let Some(first) = names.first() else { return Ok(None) };
+        let ticket = self.hosts.ticket();
+        let grafts = self.find_grafts(&self.catalog()?, names);
+        if grafts.is_empty() {
+            return Ok(None);
         }
-        Err(LoadError::UnknownType {
-            name: type_name.clone(),
-            known: catalog.models().iter().map(|indexed| indexed.type_name.to_string()).collect(),
-            problems: catalog
-                .problems
-                .iter()
-                .map(|problem| (problem.path.clone(), problem.diagnostic.clone()))
-                .collect(),
-            unrestored: catalog.unrestored,
-        })
+        let base = unit::builtin_base(builtin);
+        let loaded = self.open_model(&Unit::new(Kind::Model, first, Some(base), None, grafts), true)?;
+        self.stand(Kind::Model, first, ticket, &loaded.host_key, &loaded.module.url);
+        Ok(Some(loaded))
     }
 
     /// Loads a type that the catalog lists.
     pub fn load_indexed(&self, indexed: &IndexedType) -> Result<LoadedModel, LoadError> {
-        self.load(&indexed.path, &indexed.root, &indexed.type_name)
+        let catalog = self.catalog()?;
+        let grafts = self.find_grafts(&catalog, &[&indexed.type_name]);
+        let base = self.part(&indexed.path, &indexed.root);
+        self.open_model(&Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts), true)
     }
 
-    fn load(&self, entry: &Path, root: &SourceRoot, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        let lease = self.hold(root)?;
-        let ticket = self.hosts.ticket();
-        let fingerprint = self.fingerprint(entry, root);
-        let (module, meta) = self.bundle(entry, root, &fingerprint)?;
-        // An edit while it was bundled makes it the bundle of another fingerprint.
-        let fingerprint = standing::fingerprint_of(&module.url).unwrap_or(&fingerprint).to_owned();
-        let description = self.describe(entry, &fingerprint, &module, root)?;
-        let found = TypeName::parse(&description.raw_type);
-        if !found.as_ref().is_ok_and(|found| found == type_name) {
-            return Err(LoadError::TypeChanged {
-                path: entry.to_owned(),
-                expected: type_name.clone(),
-                found: description.raw_type.clone(),
-            });
+    pub(crate) fn open_model(&self, unit: &Unit, anew: bool) -> Result<LoadedModel, LoadError> {
+        let (unit, built) = self.build(unit, anew)?;
+        let description = self.describe_model(&unit, &built)?;
+        let Some(main) = unit.parts().next() else {
+            return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
+        };
+        if unit.base.is_some() {
+            expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
         }
-        self.stand(entry, ticket, &host_key(root), &module.url);
+        let grafted = |part: &Part| Grafted {
+            entry: part.entry.clone(),
+            base: part.root.base.clone(),
+            origin: part.root.origin,
+        };
         Ok(LoadedModel {
-            type_name: type_name.clone(),
-            origin: root.origin,
-            entry: entry.to_owned(),
-            base: root.base.clone(),
-            fingerprint,
-            bundle_sha256: meta.code_sha256,
-            module,
-            host_key: host_key(root),
+            type_name: unit.type_name.clone(),
+            origin: main.root.origin,
+            entry: main.entry.clone(),
+            base: main.root.base.clone(),
+            fingerprint: built.fingerprint,
+            bundle_sha256: built.code_sha256,
+            module: built.module,
+            host_key: self.host_of(&unit),
             description,
-            warnings: meta.warnings,
-            lease,
+            warnings: built.warnings,
+            grafts: unit.grafts.iter().map(grafted).collect(),
+            unit,
+        })
+    }
+
+    fn open_kind(&self, unit: &Unit) -> Result<Loaded, LoadError> {
+        let (unit, built) = self.build(unit, true)?;
+        let description = self.describe_kind(&unit, &built)?;
+        let Some(main) = unit.parts().next() else {
+            return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
+        };
+        expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
+        Ok(Loaded {
+            kind: unit.kind,
+            type_name: unit.type_name.clone(),
+            origin: main.root.origin,
+            entry: main.entry.clone(),
+            base: main.root.base.clone(),
+            fingerprint: built.fingerprint,
+            bundle_sha256: built.code_sha256,
+            module: built.module,
+            host_key: self.host_of(&unit),
+            description,
+            warnings: built.warnings,
         })
     }
 
     /// Keeps a tree of the store from being collected while this process uses it.
-    fn hold(&self, root: &SourceRoot) -> Result<Option<Arc<Lease>>, LoadError> {
-        let Some(digest) = root.digest else { return Ok(None) };
+    fn hold(&self, root: &SourceRoot) -> Result<(), LoadError> {
+        let Some(digest) = root.digest else { return Ok(()) };
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lease) = leases.get(&digest) {
-            return Ok(Some(Arc::clone(lease)));
+        if leases.contains_key(&digest) {
+            return Ok(());
         }
         let lease = crate::lifecycle::installation(&self.repo).trees().lease(&digest)?;
         let extension = || root.extension.clone().unwrap_or_default();
-        let lease = Arc::new(lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
-        leases.insert(digest, Arc::clone(&lease));
-        Ok(Some(lease))
+        leases.insert(digest, lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
+        Ok(())
     }
 }
 

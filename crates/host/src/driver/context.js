@@ -81,6 +81,12 @@ const readResource = async (call, instance, version) => {
   return value;
 };
 
+const definitionRepository = (call) => ({
+  findByNameGlobal: (name) => call.request("context/definition/findByName", { name }),
+  // As it is stored, with its expressions.
+  findById: (type, id) => call.request("context/definition/findById", { type: String(type), id }),
+});
+
 /** What methods and checks share. */
 const baseContext = (run, call) => {
   const context = {
@@ -99,11 +105,7 @@ const baseContext = (run, call) => {
       version: run.definition.version,
       tags: run.definition.tags,
     },
-    definitionRepository: {
-      findByNameGlobal: (name) => call.request("context/definition/findByName", { name }),
-      // As it is stored, with its expressions.
-      findById: (type, id) => call.request("context/definition/findById", { type: String(type), id }),
-    },
+    definitionRepository: definitionRepository(call),
     repoDir: run.repoDir,
     unresolvedMethodArgs: run.unresolvedMethodArgs,
     extensionFile: (path) => call.requestSync("context/extensionFile", { path }),

@@ -98,12 +98,18 @@ const checkModel = (model) => {
 let loadedNamespace = null;
 let checkedModel = null;
 
-const theModel = () => {
-  if (checkedModel) return checkedModel;
-  if (loadedNamespace?.model === undefined) {
+const wantModel = (namespace) => {
+  if (namespace?.model === undefined) {
     throw coded("contract_violation", "the module does not export `model`", { field: "model" });
   }
-  checkedModel = checkModel(loadedNamespace.model);
+  return namespace.model;
+};
+
+const theModel = () => {
+  // A module version with grafts has parts: the base first, then the grafts.
+  checkedModel ??= loadedNamespace?.marshParts
+    ? joinParts(loadedNamespace.marshParts)
+    : checkModel(wantModel(loadedNamespace));
   return checkedModel;
 };
 

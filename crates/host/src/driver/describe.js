@@ -34,6 +34,7 @@ const describeModel = () => {
       description: method.description,
       kind: methodKind(name, method),
       rollbackOnFailure: method.rollbackOnFailure === true,
+      graft: graftOf.methods[name],
       arguments: describeSchema(method.arguments),
     })),
     resources: mapValues(model.resources, (spec) => ({
@@ -51,6 +52,7 @@ const describeModel = () => {
     })),
     upgrades: (model.upgrades ?? []).map(({ toVersion, description }) => ({ toVersion, description })),
     reports: model.reports ?? [],
+    graftTypes: (loadedNamespace.marshParts ?? []).slice(1).map((part) => part.extension.type),
   };
 };
 

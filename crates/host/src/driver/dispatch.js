@@ -5,10 +5,22 @@ export const init = ({ namespace, externals }) => {
   zodNamespace = findZod(externals);
 };
 
+/** What can be called on an export, by kind. */
+const OPERATIONS = {
+  vault: VAULT_OPERATIONS,
+  report: REPORT_OPERATIONS,
+  datastore: DATASTORE_OPERATIONS,
+  driver: DRIVER_OPERATIONS,
+};
+
 export const dispatch = (op, params, call) => {
+  const [kind, operation] = op.split(".");
+  if (operation !== undefined && Object.hasOwn(OPERATIONS, kind) && Object.hasOwn(OPERATIONS[kind], operation)) {
+    return OPERATIONS[kind][operation](params, call);
+  }
   switch (op) {
     case "describe":
-      return describeModel();
+      return describeKind(params?.kind ?? "model");
     case "load":
       return null;
     case "exports":

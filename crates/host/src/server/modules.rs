@@ -21,10 +21,16 @@ pub const DRIVER: Driver = Driver {
     code: concat!(
         include_str!("../driver/zod.js"),
         include_str!("../driver/contract.js"),
+        include_str!("../driver/graft.js"),
         include_str!("../driver/describe.js"),
+        include_str!("../driver/kinds.js"),
         include_str!("../driver/data.js"),
         include_str!("../driver/context.js"),
         include_str!("../driver/run.js"),
+        include_str!("../driver/vault.js"),
+        include_str!("../driver/datastore.js"),
+        include_str!("../driver/report.js"),
+        include_str!("../driver/execute.js"),
         include_str!("../driver/dispatch.js"),
     ),
 };

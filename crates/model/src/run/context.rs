@@ -18,7 +18,7 @@ use super::{Observer, RunEvent, RunRequest, Trigger};
 use crate::Models;
 use crate::definition::Stored;
 use crate::error::ModelError;
-use crate::types::{Code, TypeCode};
+use crate::types::TypeCode;
 
 pub struct RunContext<'a> {
     pub(super) models: &'a Models,
@@ -155,6 +155,7 @@ impl<'a> RunContext<'a> {
             tags.set("step", workflow.step.as_str());
         }
         tags.extend(self.request.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        self.override_tags(spec_name, &mut tags);
         tags
     }
 
@@ -166,9 +167,14 @@ impl<'a> RunContext<'a> {
         name: &'n str,
         overrides: &'n Overrides,
     ) -> Result<NewVersion<'n>, DataError> {
-        let lifetime = overrides.lifetime.as_deref().unwrap_or(&spec.lifetime);
+        let step = self.output_override(spec_name);
+        let lifetime = step.and_then(|step| step.lifetime.as_deref()).or(overrides.lifetime.as_deref());
+        let lifetime = lifetime.unwrap_or(&spec.lifetime);
         let lifetime: Lifetime = lifetime.parse()?;
-        let collection = overrides.garbage_collection.as_ref().unwrap_or(&spec.garbage_collection);
+        let collection = step
+            .and_then(|step| step.garbage_collection.as_ref())
+            .or(overrides.garbage_collection.as_ref())
+            .unwrap_or(&spec.garbage_collection);
         let garbage_collection = match collection.as_u64().and_then(|count| u32::try_from(count).ok()) {
             Some(count) => GarbageCollection::keep(count),
             None => collection.as_str().map(str::parse).transpose()?,
@@ -209,7 +215,8 @@ impl<'a> RunContext<'a> {
         let spec = self.code.description.resource(spec_name);
         let spec = spec.ok_or_else(|| DataError::NoSuchData { name: spec_name.to_owned() })?;
         let overrides = overrides.unwrap_or_default();
-        let new = self.new_version("resource", spec_name, spec, name, &overrides)?;
+        let name = self.stored_name(spec_name, name);
+        let new = self.new_version("resource", spec_name, spec, &name, &overrides)?;
         Ok(self.saved(self.models.data.write(&new, content)?))
     }
 
@@ -217,7 +224,8 @@ impl<'a> RunContext<'a> {
         let spec = self.code.description.file(spec_name);
         let spec = spec.ok_or_else(|| DataError::NoSuchData { name: spec_name.to_owned() })?;
         let overrides = Overrides::default();
-        let new = self.new_version("file", spec_name, spec, name, &overrides)?;
+        let name = self.stored_name(spec_name, name);
+        let new = self.new_version("file", spec_name, spec, &name, &overrides)?;
         Ok(self.saved(self.models.data.write(&new, content)?))
     }
 
@@ -351,10 +359,12 @@ impl<'a> RunContext<'a> {
 
     /// A file that belongs to the extension: relative, inside it, and there.
     fn extension_file(&self, relative: &str) -> Result<Value, CallbackError> {
-        let Code::Module(loaded) = &self.code.code else { return Err(unknown("extensionFile")) };
+        let method = &self.request.method;
+        let Some(loaded) = self.code.module(method) else { return Err(unknown("extensionFile")) };
+        let (_, base) = loaded.source_of(method);
         let unsafe_path = |error: marsh_fs::UnsafePath| CallbackError::new("unsafe_path", error.to_string());
-        let pulled = loaded.base.join("files");
-        let root = if pulled.is_dir() { &pulled } else { &loaded.base };
+        let pulled = base.join("files");
+        let root = if pulled.is_dir() { &pulled } else { base };
         let path = marsh_fs::safe_join(root, relative).map_err(unsafe_path)?;
         if !path.is_file() {
             return Err(CallbackError::new("not_found", format!("the extension has no file `{relative}`")));

@@ -4,6 +4,7 @@ mod context;
 mod evaluate;
 mod log;
 mod outcome;
+mod overrides;
 mod requests;
 mod shell_run;
 mod tombstone;
@@ -17,11 +18,12 @@ use marsh_types::time::iso_millis;
 use serde_json::{Map, Value, json};
 
 pub use outcome::{ArtifactView, RunOutcome, RunStatus};
+pub use overrides::OutputOverride;
 
 use crate::definition::Stored;
 use crate::error::ModelError;
-use crate::types::{Code, TypeCode};
-use crate::{Models, direct};
+use crate::types::TypeCode;
+use crate::{Models, Pins, direct};
 use context::RunContext;
 use evaluate::Evaluated;
 
@@ -74,6 +76,9 @@ pub struct RunRequest<'a> {
     pub trigger: Trigger,
     pub last_evaluated: bool,
     pub initiated_by: Option<String>,
+    /// Types that stay on the code that they had.
+    pub pins: Option<&'a Pins>,
+    pub output_overrides: Vec<OutputOverride>,
 }
 
 /// What happens while a method runs.
@@ -153,12 +158,12 @@ impl Models {
         match &request.target {
             Target::Definition(name) => {
                 let stored = self.definitions.find(name)?;
-                let code = self.resolve_type(&stored.type_name)?;
+                let code = self.code(&stored.type_name, request.pins)?;
                 refuse_secrets(&code, &request.method)?;
                 Ok((stored, code, request.inputs.clone()))
             }
             Target::Direct { type_name, name, global_arguments } => {
-                let code = self.resolve_type(type_name)?;
+                let code = self.code(type_name, request.pins)?;
                 // Before a definition is made for a run that cannot start.
                 refuse_secrets(&code, &request.method)?;
                 let routed =
@@ -189,9 +194,9 @@ impl Models {
             // A workflow's record shows what is running; a single run is its own witness.
             self.outputs.write(&code.type_name, &record)?;
         }
-        let executed = match &code.code {
-            Code::Shell => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
-            Code::Module(loaded) => {
+        let executed = match code.module(&request.method) {
+            None => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
+            Some(loaded) => {
                 let params = self.call_params(stored, code, request, evaluated);
                 let call = Call {
                     op: "run",
@@ -278,7 +283,7 @@ impl Models {
                 parent_output_id: None,
                 caller_extension: None,
                 initiated_by: request.initiated_by.clone(),
-                bundle_fingerprint: code.fingerprint().map(str::to_owned),
+                bundle_fingerprint: code.module(&request.method).map(|loaded| loaded.fingerprint.clone()),
             },
             artifacts: None,
             log_file: Some(self.repo.layout.display(log_path).display().to_string()),

@@ -10,7 +10,7 @@ use super::evaluate::Evaluated;
 use crate::Models;
 use crate::definition::Stored;
 use crate::error::ModelError;
-use crate::types::{Code, TypeCode};
+use crate::types::TypeCode;
 
 pub use marsh_data::OutputStatus as RunStatus;
 
@@ -81,11 +81,8 @@ impl RunOutcome {
             artifacts,
             global_arguments: evaluated.global_arguments.clone(),
             method_arguments: evaluated.method_arguments.clone(),
-            fingerprint: code.fingerprint().map(str::to_owned),
-            code_sha256: match &code.code {
-                Code::Shell => None,
-                Code::Module(loaded) => Some(loaded.bundle_sha256.clone()),
-            },
+            fingerprint: code.module(&request.method).map(|loaded| loaded.fingerprint.clone()),
+            code_sha256: code.module(&request.method).map(|loaded| loaded.bundle_sha256.clone()),
             initiated_by: request.initiated_by.clone(),
             error,
         }

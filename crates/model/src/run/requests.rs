@@ -27,9 +27,9 @@ impl RunContext<'_> {
                     CallbackError::new("unknown_output", format!("no file output `{}`", begin.spec))
                 })?;
                 let overrides = begin.overrides.unwrap_or_default();
-                let new = self
-                    .new_version("file", &begin.spec, spec, &begin.instance, &overrides)
-                    .map_err(data_error)?;
+                let name = self.stored_name(&begin.spec, &begin.instance);
+                let new =
+                    self.new_version("file", &begin.spec, spec, &name, &overrides).map_err(data_error)?;
                 let mut pending = self.models.data.begin(&new).map_err(data_error)?;
                 let writer = self.next_writer.replace(self.next_writer.get() + 1);
                 let answer = json!({ "writer": writer, "dataId": pending.id(), "path": pending.path() });

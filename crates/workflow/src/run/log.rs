@@ -15,8 +15,10 @@ pub(crate) struct WorkflowLog {
 }
 
 impl WorkflowLog {
-    pub fn create(path: &Path, workflow: &str) -> Result<WorkflowLog, WorkflowError> {
-        Ok(WorkflowLog { file: LogFile::create(path)?, category: format!("workflow·run·{workflow}") })
+    /// A run that is resumed goes on in its log.
+    pub fn open(path: &Path, workflow: &str) -> Result<WorkflowLog, WorkflowError> {
+        let file = if path.exists() { LogFile::append(path)? } else { LogFile::create(path)? };
+        Ok(WorkflowLog { file, category: format!("workflow·run·{workflow}") })
     }
 
     pub fn line(&self, level: &str, message: &str) {

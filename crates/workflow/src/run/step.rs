@@ -1,223 +1,237 @@
-//! What a step does: a method of a model.
+//! What a step does. Called on a thread of the step's own; everything here may be slow.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use marsh_host::CancelToken;
-use marsh_model::direct::{self, Routed};
 use marsh_model::run::ArtifactView;
-use marsh_model::{
-    CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, Target, Trigger, WorkflowTrigger,
-};
-use marsh_types::{Explain, TypeName};
+use marsh_model::{CheckSelection, Models, Pins};
 use serde_json::{Map, Value};
 
 use super::log::WorkflowLog;
-use super::schedule::{Finished, StepExecutor};
-use crate::event::{WorkflowEvent, WorkflowObserver};
-use crate::record::StepCode;
-use crate::schema::{ModelMethod, ModelTarget, Task, Workflow};
-use crate::scope::Expander;
+use super::permits::Permits;
+use crate::Workflows;
+use crate::event::{StepRef, WorkflowObserver};
+use crate::journal::{AssertResult, Fact, Item, Place, StepEnd};
+use crate::machine::Plan;
+use crate::schema::{FailureKind, ForEach, Severity, Step, Task, Workflow};
+use crate::scope::{Expander, StepScope};
 
-/// What a method run left behind, whether or not it succeeded.
+/// What came of it.
 #[derive(Debug)]
-pub(crate) struct Ran {
-    pub model: String,
-    pub method: String,
-    pub output_id: String,
-    pub artifacts: Vec<ArtifactView>,
-    pub code: StepCode,
+pub(super) enum Did {
+    Ended {
+        end: StepEnd,
+        /// The record of the method run, and its results with content.
+        views: Option<(String, Vec<ArtifactView>)>,
+    },
+    Guarded,
+    Expanded(Vec<Item>),
+    Asked {
+        prompt: String,
+        timeout_seconds: Option<f64>,
+    },
+    /// Its nested run waits for somebody.
+    Waits {
+        run_id: String,
+    },
 }
 
-/// Runs the steps of one run.
-#[derive(Clone, Copy)]
-pub(super) struct ModelSteps<'a> {
+impl Did {
+    pub fn failed(kind: FailureKind, error: impl Into<String>) -> Did {
+        Did::Ended { end: StepEnd::failed(kind, error), views: None }
+    }
+}
+
+/// Everything that the steps of one run share.
+pub(super) struct Steps<'a> {
+    pub workflows: &'a Workflows<'a>,
     pub models: &'a Models,
     pub workflow: &'a Workflow,
+    pub plan: &'a Plan,
     pub run_id: &'a str,
     pub inputs: &'a Map<String, Value>,
     /// The workflow's own tags; those of the command line win over them.
-    pub workflow_tags: &'a [(String, String)],
-    pub tags: &'a [(String, String)],
+    pub workflow_tags: Vec<(String, String)>,
+    pub tags: Vec<(String, String)>,
     pub checks: &'a CheckSelection,
     pub deadline: Duration,
-    pub cancel: &'a CancelToken,
-    pub initiated_by: Option<&'a str>,
+    pub initiated_by: Option<String>,
+    pub fail_on: Severity,
     pub expander: &'a Expander,
     pub log: &'a WorkflowLog,
     pub observer: &'a dyn WorkflowObserver,
+    pub pins: Pins,
+    pub permits: Arc<Permits>,
+    /// The workflows around this one, by name, and this one.
+    pub ancestors: Vec<String>,
+    pub items: Mutex<HashMap<(usize, usize), Arc<Vec<Item>>>>,
 }
 
-impl StepExecutor for ModelSteps<'_> {
-    type Output = Ran;
+impl<'a> Steps<'a> {
+    pub(super) fn step(&self, place: &Place) -> Option<&'a Step> {
+        let (job, step) = self.plan.step(&place.job, &place.step)?;
+        Some(&self.workflow.jobs[job].steps[step])
+    }
 
-    fn execute(&self, job: usize, step: usize) -> Finished<Ran> {
-        let (job, step) = (&self.workflow.jobs[job].name, &self.workflow.jobs[job].steps[step]);
-        let Task::ModelMethod(task) = &step.task else {
-            // `Workflows::run` refuses such workflows before anything runs.
-            return self.failure(format!("the task type `{}` is not supported", step.task.type_name()));
-        };
-        let outcome = self.request(task, job, &step.name).and_then(|request| {
-            let observer = StepObserver { run: self, job, step: &step.name };
-            self.models
-                .run(&request, &observer)
-                .map_err(|error| Refused { interrupted: error.is_cancelled(), message: with_hint(&error) })
+    pub fn timeout(&self, place: &Place) -> Option<Duration> {
+        self.step(place)?.timeout
+    }
+
+    pub fn job_timeouts(&self) -> impl Iterator<Item = (String, Duration)> + use<'a> {
+        self.workflow.jobs.iter().filter_map(|job| Some((job.name.clone(), job.timeout?)))
+    }
+
+    /// The pause before the next try, if there is one.
+    pub fn retry_pause(&self, place: &Place, tried: u32, kind: FailureKind) -> Option<Duration> {
+        let retry = self.step(place)?.retry.as_ref()?;
+        retry.wants(tried, kind).then(|| retry.pause(tried, random()))
+    }
+
+    /// Whether a failure of this kind counts as none. What was interrupted did not fail in a way that its author could
+    /// have allowed for, and a guard or an assert that cannot be evaluated is a mistake in the workflow.
+    pub fn allows(&self, place: &Place, kind: FailureKind) -> bool {
+        kind != FailureKind::Cancelled && self.step(place).is_some_and(|step| step.allow_failure)
+    }
+
+    pub fn set_items(&self, place: &Place, items: &[Item]) {
+        if let Some(key) = self.plan.step(&place.job, &place.step) {
+            let mut known = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(key, Arc::new(items.to_vec()));
+        }
+    }
+
+    pub fn item(&self, place: &Place) -> Option<Item> {
+        let key = self.plan.step(&place.job, &place.step)?;
+        let known = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&key)?.get(place.item?).cloned()
+    }
+
+    pub fn new_pins(&self) -> Vec<Fact> {
+        let pinned = self.pins.take_new().into_iter().map(|pin| Fact::Pinned {
+            type_name: pin.type_name.to_string(),
+            code: serde_json::to_value(&pin).unwrap_or(Value::Null),
         });
-        match outcome {
-            Ok(outcome) => finished(outcome),
-            Err(refused) => {
-                Finished { output: None, interrupted: refused.interrupted, error: Some(refused.message) }
-            }
+        pinned.collect()
+    }
+
+    pub fn execute(
+        &self,
+        place: &Place,
+        at: &StepRef,
+        attempt: u32,
+        item: Option<&Item>,
+        cancel: &CancelToken,
+    ) -> Did {
+        let Some(step) = self.step(place) else {
+            return Did::failed(FailureKind::Invalid, "the workflow has no such step");
+        };
+        let scope = match (&step.for_each, item) {
+            (Some(each), Some(item)) => self.expander.with_item(&each.item, &item.value),
+            (Some(each), None) => return self.expand(step, each),
+            (None, _) => self.expander.step(),
+        };
+        match step.guard.as_ref().map(|guard| scope.truth(guard, "guard")) {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => return Did::Guarded,
+            Some(Err(error)) => return Did::failed(FailureKind::Invalid, error),
         }
-    }
-}
-
-/// Why a step never came to run its method.
-struct Refused {
-    message: String,
-    interrupted: bool,
-}
-
-impl From<String> for Refused {
-    fn from(message: String) -> Refused {
-        Refused { message, interrupted: false }
-    }
-}
-
-fn with_hint(error: &impl Explain) -> String {
-    match error.hint() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    }
-}
-
-fn finished(outcome: RunOutcome) -> Finished<Ran> {
-    let error = outcome.error.as_ref().map(ToString::to_string);
-    let interrupted = outcome.error.as_ref().is_some_and(marsh_model::ModelError::is_cancelled);
-    let ran = Ran {
-        model: outcome.model_name,
-        method: outcome.method,
-        output_id: outcome.output_id,
-        artifacts: outcome.artifacts,
-        code: StepCode {
-            type_name: outcome.model_type,
-            type_version: outcome.type_version,
-            fingerprint: outcome.fingerprint,
-            sha256: outcome.code_sha256,
-        },
-    };
-    Finished { output: Some(ran), error, interrupted }
-}
-
-impl<'a> ModelSteps<'a> {
-    fn failure(&self, message: String) -> Finished<Ran> {
-        Finished { output: None, error: Some(message), interrupted: false }
-    }
-
-    fn request(&self, task: &ModelMethod, job: &str, step: &str) -> Result<RunRequest<'a>, Refused> {
-        let method = self.expander.text(&task.method_name, "methodName")?;
-        let (target, inputs) = self.target(task, &method)?;
-        let mut tags = self.workflow_tags.to_vec();
-        if let Some(initiated_by) = self.initiated_by {
-            tags.push(("initiatedBy".to_owned(), initiated_by.to_owned()));
-        }
-        Ok(RunRequest {
-            target,
-            method,
-            inputs,
-            tags: self.tags.to_vec(),
-            checks: self.checks.clone(),
-            deadline: self.deadline,
-            cancel: self.cancel,
-            trigger: Trigger::Workflow(Box::new(WorkflowTrigger {
-                workflow_id: self.workflow.id.clone(),
-                workflow_run_id: self.run_id.to_owned(),
-                workflow_name: self.workflow.name.clone(),
-                job: job.to_owned(),
-                step: step.to_owned(),
-                inputs: self.inputs.clone(),
-                tags,
-            })),
-            last_evaluated: false,
-            initiated_by: self.initiated_by.map(str::to_owned),
-        })
-    }
-
-    fn target(&self, task: &ModelMethod, method: &str) -> Result<(Target, Map<String, Value>), Refused> {
-        let inputs = || self.expander.map(task.inputs.as_ref(), "inputs");
-        match &task.target {
-            ModelTarget::Definition { model_id_or_name } => {
-                let name = self.expander.text(model_id_or_name, "modelIdOrName")?;
-                Ok((Target::Definition(name), inputs()?))
-            }
-            ModelTarget::Direct { model_type, model_name, global_args } => {
-                let raw = self.expander.text(model_type, "modelType")?;
-                let type_name = TypeName::parse(&raw).map_err(|error| error.to_string())?;
-                let name = self.expander.text(model_name, "modelName")?;
-                let (global_arguments, inputs) = match global_args {
-                    Some(written) => (self.expander.map_for_definition(written, "globalArgs")?, inputs()?),
-                    None => {
-                        let routed = self.routed(task, &type_name, method)?;
-                        (routed.global, routed.method)
-                    }
-                };
-                let global_arguments = Some(global_arguments);
-                Ok((Target::Direct { type_name, name, global_arguments }, inputs))
+        match &step.task {
+            Task::ModelMethod(task) => match self.permits.take(cancel) {
+                Some(_permit) => self.method(step, task, at, &scope, cancel),
+                None => Did::failed(FailureKind::Cancelled, cancel.reason().unwrap_or_default()),
+            },
+            Task::Assert { expr, message, severity } => self.assert(&scope, expr, message, *severity),
+            Task::ManualApproval { prompt, timeout } => match scope.text(prompt, "prompt") {
+                Ok(prompt) => Did::Asked { prompt, timeout_seconds: *timeout },
+                Err(error) => Did::failed(FailureKind::Invalid, error),
+            },
+            Task::Workflow { workflow_id_or_name, inputs } => {
+                self.nested(workflow_id_or_name, inputs.as_ref(), place, at, attempt, &scope, cancel)
             }
         }
     }
 
-    /// Inputs that are global arguments of the type become part of a definition, and are expanded accordingly. Routing
-    /// happens here, by key, because afterwards it could not be told what was an expression and what is its result.
-    fn routed(&self, task: &ModelMethod, type_name: &TypeName, method: &str) -> Result<Routed, Refused> {
-        let refused = |error: marsh_model::ModelError| Refused {
-            interrupted: error.is_cancelled(),
-            message: with_hint(&error),
+    /// The items of a `forEach`, named.
+    fn expand(&self, step: &Step, each: &ForEach) -> Did {
+        let value = match self.expander.step().value(&Value::from(each.items.as_str()), "forEach.in") {
+            Ok(value) => value,
+            Err(error) => return Did::failed(FailureKind::Invalid, error),
         };
-        let code = self.models.resolve_type(type_name).map_err(refused)?;
-        let written = match &task.inputs {
-            None => Map::new(),
-            Some(Value::Object(written)) => written.clone(),
-            Some(expression) => {
-                // Nothing in the result was written by the author, so nothing in it may be an expression.
-                let expanded = self.expander.map(Some(expression), "inputs")?;
-                let routed = direct::route(&code, method, &expanded, None).map_err(refused)?;
-                if marsh_expr::contains_expression(&Value::Object(routed.global.clone())) {
-                    let message = "inputs: the result contains `${{`, and the definition that it goes into would \
-                                   evaluate it; refused";
-                    return Err(message.to_owned().into());
-                }
-                return Ok(routed);
+        let values: Vec<(Value, String)> = match value {
+            Value::Array(values) => values
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| {
+                    let word = match &value {
+                        Value::Object(_) | Value::Array(_) | Value::Null => index.to_string(),
+                        scalar => marsh_expr::to_text(scalar),
+                    };
+                    (value, word)
+                })
+                .collect(),
+            Value::Object(map) => map
+                .into_iter()
+                .map(|(key, value)| (serde_json::json!({ "key": key, "value": value }), key))
+                .collect(),
+            other => {
+                let error =
+                    format!("forEach.in: `{}` gives {other}, which is no list and no map", each.items);
+                return Did::failed(FailureKind::Invalid, error);
             }
         };
-        let routed = direct::route(&code, method, &written, None).map_err(refused)?;
-        let global = self.expander.map_for_definition(&Value::Object(routed.global), "inputs")?;
-        let inputs = self.expander.map(Some(&Value::Object(routed.method)), "inputs")?;
-        Ok(Routed { global, method: inputs })
+        let named = marsh_expr::contains_expression(&Value::from(step.name.as_str()));
+        let mut items = Vec::with_capacity(values.len());
+        let mut names = std::collections::HashSet::new();
+        for (index, (value, word)) in values.into_iter().enumerate() {
+            let plain = || format!("{}-{word}", step.name);
+            let name = if named {
+                let name = self.expander.with_item(&each.item, &value).text(&step.name, "name");
+                name.unwrap_or_else(|_| format!("{}-{index}", step.name))
+            } else {
+                plain()
+            };
+            if !names.insert(name.clone()) {
+                let error = format!(
+                    "forEach: two items are named `{name}`; put something of `self.{}` that differs into the name of the step",
+                    each.item
+                );
+                return Did::failed(FailureKind::Invalid, error);
+            }
+            items.push(Item { name, value });
+        }
+        Did::Expanded(items)
+    }
+
+    fn assert(&self, scope: &StepScope<'_>, expr: &str, message: &str, severity: Severity) -> Did {
+        let outcome = scope.raw(expr, "expr");
+        let message = scope.lenient_text(message);
+        let (passed, error) = match outcome {
+            Ok(passed) => (passed, None),
+            Err(error) => (false, Some(error)),
+        };
+        let assert = AssertResult {
+            passed,
+            expr: expr.to_owned(),
+            message: message.clone(),
+            severity,
+            error: error.clone(),
+        };
+        let mut end = match (passed, error) {
+            (true, _) => StepEnd::default(),
+            // It always fails: nobody knows what it would have said.
+            (false, Some(error)) => StepEnd::failed(FailureKind::Invalid, error),
+            (false, None) => StepEnd::failed(FailureKind::Assert, format!("assert failed: {message}")),
+        };
+        end.allowed = end.kind == Some(FailureKind::Assert) && severity < self.fail_on;
+        end.assert = Some(assert);
+        Did::Ended { end, views: None }
     }
 }
 
-/// Passes on what a method run tells, with the names of its step.
-struct StepObserver<'a> {
-    run: &'a ModelSteps<'a>,
-    job: &'a str,
-    step: &'a str,
-}
-
-impl Observer for StepObserver<'_> {
-    fn event(&self, event: &RunEvent) {
-        let (job, step) = (self.job.to_owned(), self.step.to_owned());
-        let event = match event {
-            RunEvent::Output { stream, line } => {
-                let level = if stream == "stderr" { "ERR" } else { "INF" };
-                self.run.log.step_line(level, self.job, self.step, line);
-                WorkflowEvent::Output { job, step, stream: stream.clone(), line: line.clone() }
-            }
-            RunEvent::Warning { code, message } => {
-                self.run.log.step_line("WRN", self.job, self.step, message);
-                WorkflowEvent::Warning { job: Some(job), step: Some(step), code, message: message.clone() }
-            }
-            other => WorkflowEvent::Method { job, step, event: other.clone() },
-        };
-        self.run.observer.event(&event);
-    }
+/// From 0 up to 1, for jitter only.
+fn random() -> f64 {
+    let bits = uuid::Uuid::new_v4().as_u128() as u32;
+    f64::from(bits) / f64::from(u32::MAX)
 }

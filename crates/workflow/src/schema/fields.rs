@@ -127,6 +127,10 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(known, _)| known.name == key).map_or(self.at, |(known, _)| known.at)
     }
 
+    pub fn value_at(&self, key: &str) -> At {
+        self.get(key).map_or(self.at, |node| node.at)
+    }
+
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }

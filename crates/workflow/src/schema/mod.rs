@@ -2,17 +2,23 @@
 
 mod condition;
 mod fields;
+mod json;
+mod limits;
 mod node;
 mod read;
+mod read_limits;
 mod task;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use marsh_data::Tags;
 use serde::Serialize;
 use serde_json::Value;
 
 pub use condition::{Condition, Decided};
+pub use json::json_schemas;
+pub use limits::{Backoff, CodePolicy, FailureKind, Retry};
 pub use node::At;
 pub use read::{Parsed, parse};
 pub use task::{ModelMethod, ModelTarget, Severity, Task};
@@ -36,6 +42,8 @@ pub struct Workflow {
     pub concurrency: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reports: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodePolicy>,
     #[serde(flatten)]
     pub placement: Placement,
 }
@@ -84,6 +92,8 @@ pub struct Job {
     pub weight: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    #[serde(serialize_with = "limits::as_optional_text", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
     #[serde(flatten)]
     pub placement: Placement,
 }
@@ -113,6 +123,14 @@ pub struct Step {
     pub allow_failure: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// For each try.
+    #[serde(serialize_with = "limits::as_optional_text", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// `None`: as the workflow says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodePolicy>,
     #[serde(flatten)]
     pub placement: Placement,
 }

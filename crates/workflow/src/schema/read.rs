@@ -13,10 +13,21 @@ use super::{
 };
 
 const PLACEMENT: [&str; 5] = ["affinity", "target", "labels", "platform", "queueTimeout"];
-const WORKFLOW: [&str; 10] =
-    ["id", "name", "description", "trigger", "tags", "inputs", "jobs", "version", "concurrency", "reports"];
-const JOB: [&str; 6] = ["name", "description", "steps", "dependsOn", "weight", "concurrency"];
-const STEP: [&str; 10] = [
+const WORKFLOW: [&str; 11] = [
+    "id",
+    "name",
+    "description",
+    "trigger",
+    "tags",
+    "inputs",
+    "jobs",
+    "version",
+    "concurrency",
+    "reports",
+    "code",
+];
+const JOB: [&str; 7] = ["name", "description", "steps", "dependsOn", "weight", "concurrency", "timeout"];
+const STEP: [&str; 13] = [
     "name",
     "description",
     "task",
@@ -27,6 +38,9 @@ const STEP: [&str; 10] = [
     "dataOutputOverrides",
     "allowFailure",
     "guard",
+    "retry",
+    "timeout",
+    "code",
 ];
 
 /// A file that is a workflow as far as its form goes.
@@ -83,7 +97,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     if let Some(id) = &id
         && !is_uuid(id)
     {
-        reader.fail("id", at_value(&fields, "id"), format!("`id` must be a UUID, not `{id}`"));
+        reader.fail("id", fields.value_at("id"), format!("`id` must be a UUID, not `{id}`"));
     }
     let name = fields.required_text(reader, "name");
     if let Some(name) = &name
@@ -92,7 +106,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     {
         let message =
             format!("`{name}` cannot be the name of a workflow: it must not contain `..`, `\\` or NUL");
-        reader.fail("name", at_value(&fields, "name"), message);
+        reader.fail("name", fields.value_at("name"), message);
     }
     let trigger = fields.get("trigger").and_then(|node| trigger(reader, node));
     let tags = fields.text_map(reader, "tags").into_iter().collect();
@@ -102,7 +116,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     }
     let version = fields.get("version").map_or(Some(1), |_| fields.count(reader, "version")).unwrap_or(1);
     if version == 0 {
-        reader.fail("version", at_value(&fields, "version"), "`version` must be above 0");
+        reader.fail("version", fields.value_at("version"), "`version` must be above 0");
     }
     let jobs = items(reader, &fields, "jobs", job);
     let workflow = Workflow {
@@ -116,6 +130,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         version: version.into(),
         concurrency: fields.count(reader, "concurrency"),
         reports: fields.map(reader, "reports"),
+        code: fields.code_policy(reader),
         placement: placement(reader, &fields),
     };
     Some(workflow)
@@ -124,10 +139,6 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
 /// Only what everybody writes: lower or upper case, with hyphens. The id becomes the name of a directory.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::parse_str(text).is_ok()
-}
-
-fn at_value(fields: &Fields<'_>, key: &str) -> At {
-    fields.get(key).map_or(fields.at, |node| node.at)
 }
 
 /// The items of a list that must have some.
@@ -151,7 +162,7 @@ fn items<T>(
 }
 
 fn check_inputs(reader: &mut Reader<'_>, fields: &Fields<'_>, inputs: &Value) {
-    let at = at_value(fields, "inputs");
+    let at = fields.value_at("inputs");
     if let Some(properties) = inputs.get("properties")
         && !properties.is_object()
     {
@@ -193,6 +204,7 @@ fn job(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Job> {
         depends_on: depends_on.into_iter().map(|(job, condition)| JobDependency { job, condition }).collect(),
         weight: fields.number(reader, "weight").unwrap_or(0.0),
         concurrency: fields.count(reader, "concurrency"),
+        timeout: fields.duration(reader, "timeout"),
         placement: placement(reader, &fields),
     })
 }
@@ -223,6 +235,9 @@ fn step(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Step> {
         data_output_overrides,
         allow_failure: fields.boolean(reader, "allowFailure").unwrap_or(false),
         guard: fields.text(reader, "guard"),
+        retry: fields.retry(reader),
+        timeout: fields.duration(reader, "timeout"),
+        code: fields.code_policy(reader),
         placement: placement(reader, &fields),
     })
 }
@@ -320,13 +335,13 @@ fn condition(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Conditi
         }
         other => {
             let message = unknown_word("condition type", other, &Condition::TYPES);
-            reader.fail(&join(path, "type"), at_value(&fields, "type"), message);
+            reader.fail(&join(path, "type"), fields.value_at("type"), message);
             None
         }
     }
 }
 
-fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
+pub(super) fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
     let near = marsh_types::near::did_you_mean(word, known.iter().copied())
         .unwrap_or_else(|| format!("known: {}", known.join(", ")));
     format!("`{word}` is no {what}; {near}")
@@ -364,7 +379,7 @@ fn task(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Task> {
             } else {
                 unknown_word("task type", &kind, &Task::TYPES)
             };
-            reader.fail(&join(path, "type"), at_value(&fields, "type"), message);
+            reader.fail(&join(path, "type"), fields.value_at("type"), message);
             return None;
         }
     };
@@ -394,7 +409,7 @@ fn assert(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Task> {
         Some("low") => Severity::Low,
         Some(other) => {
             let message = unknown_word("severity", other, &["low", "medium", "high"]);
-            reader.fail(&fields.path_of("severity"), at_value(fields, "severity"), message);
+            reader.fail(&fields.path_of("severity"), fields.value_at("severity"), message);
             Severity::High
         }
     };

@@ -10,6 +10,7 @@ use marsh_fs::Durability;
 use marsh_host::{CancelToken, HostCommand, Hosts, Limits};
 use marsh_model::{CheckSelection, Models};
 use marsh_repo::Environment;
+use marsh_workflow::schema::Severity;
 use marsh_workflow::{
     WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest, Workflows,
 };
@@ -116,6 +117,8 @@ pub fn request(inputs: Value, cancel: &CancelToken) -> WorkflowRunRequest<'_> {
         deadline_per_step: Duration::from_secs(60),
         cancel,
         initiated_by: Some("user:me".into()),
+        fail_on: Severity::Low,
+        trigger_source: "manual",
     }
 }
 

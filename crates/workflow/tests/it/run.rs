@@ -367,13 +367,13 @@ fn events_come_in_order() {
                     WorkflowEvent::Started { jobs, .. } => format!("started {}", jobs[0].steps),
                     WorkflowEvent::JobStarted { job } => format!("job {job}"),
                     WorkflowEvent::JobCompleted { job, succeeded, .. } => format!("job {job} {succeeded}"),
-                    WorkflowEvent::StepStarted { step, .. } => format!("step {step}"),
-                    WorkflowEvent::Output { step, stream, line, .. } => format!("{step} {stream} {line}"),
-                    WorkflowEvent::StepCompleted { step, artifacts, .. } => {
-                        format!("{step} done {}", artifacts.len())
+                    WorkflowEvent::StepStarted { at, .. } => format!("step {}", at.step),
+                    WorkflowEvent::Output { at, stream, line } => format!("{} {stream} {line}", at.step),
+                    WorkflowEvent::StepCompleted { at, artifacts, .. } => {
+                        format!("{} done {}", at.step, artifacts.len())
                     }
-                    WorkflowEvent::StepFailed { step, error, allowed, .. } => {
-                        format!("{step} {error} {allowed}")
+                    WorkflowEvent::StepFailed { at, error, allowed, .. } => {
+                        format!("{} {error} {allowed}", at.step)
                     }
                     WorkflowEvent::Completed { status, .. } => format!("completed {}", status.as_str()),
                     WorkflowEvent::Method { .. } => return,

@@ -1,6 +1,14 @@
-//! A workflow as the scheduler sees it: numbers instead of names, and nothing of what steps do.
+//! A workflow as the scheduler sees it: what depends on what, how many at once, and nothing of what steps do.
 
+use std::collections::HashMap;
+
+use crate::journal::Place;
 use crate::schema::{Condition, Workflow};
+
+/// Items of a `forEach` that run at once when nothing says otherwise.
+pub(crate) const FAN_OUT: usize = 16;
+/// Steps of a run at once when nothing says otherwise: each has a thread.
+pub(crate) const STEPS_AT_ONCE: usize = 64;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
@@ -9,6 +17,7 @@ pub(crate) struct Plan {
     pub max_jobs: Option<usize>,
     /// How many steps run at once in the whole run.
     pub max_steps: Option<usize>,
+    names: HashMap<String, (usize, HashMap<String, usize>)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -24,7 +33,8 @@ pub(crate) struct PlanStep {
     pub name: String,
     pub weight: f64,
     pub depends: Vec<Dependency>,
-    pub allow_failure: bool,
+    /// It stands for as many steps as its collection has items.
+    pub for_each: bool,
     /// How many steps of the job may run while this one does, itself included.
     pub cap: Option<usize>,
 }
@@ -37,6 +47,15 @@ pub(crate) struct Dependency {
 }
 
 impl Plan {
+    pub fn new(jobs: Vec<PlanJob>, max_jobs: Option<usize>, max_steps: Option<usize>) -> Plan {
+        let names = jobs.iter().enumerate().map(|(at, job)| {
+            let steps = job.steps.iter().enumerate().map(|(at, step)| (step.name.clone(), at)).collect();
+            (job.name.clone(), (at, steps))
+        });
+        let names = names.collect();
+        Plan { jobs, max_jobs, max_steps, names }
+    }
+
     /// The plan of a workflow whose references were checked; one that leads nowhere is left out.
     pub fn of(workflow: &Workflow, max_steps: Option<usize>) -> Plan {
         // 0 means no limit, as absence does.
@@ -56,7 +75,7 @@ impl Plan {
                         Some(Dependency { on: step_at(&entry.step)?, condition: entry.condition.clone() })
                     })
                     .collect(),
-                allow_failure: step.allow_failure,
+                for_each: step.for_each.is_some(),
                 cap: cap(step.concurrency)
                     .or_else(|| cap(job.concurrency))
                     .or_else(|| cap(workflow.concurrency)),
@@ -74,6 +93,20 @@ impl Plan {
                 steps: steps.collect(),
             }
         });
-        Plan { jobs: jobs.collect(), max_jobs: cap(workflow.concurrency), max_steps }
+        Plan::new(jobs.collect(), cap(workflow.concurrency), max_steps)
+    }
+
+    pub fn job(&self, name: &str) -> Option<usize> {
+        self.names.get(name).map(|(at, _)| *at)
+    }
+
+    pub fn step(&self, job: &str, step: &str) -> Option<(usize, usize)> {
+        let (job, steps) = self.names.get(job)?;
+        Some((*job, *steps.get(step)?))
+    }
+
+    pub fn place(&self, job: usize, step: usize, item: Option<usize>) -> Place {
+        let job = &self.jobs[job];
+        Place { job: job.name.clone(), step: job.steps[step].name.clone(), item }
     }
 }

@@ -1,0 +1,265 @@
+//! What is heard of a run while it goes on: a tree of jobs and steps on a terminal, lines elsewhere.
+
+use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use marsh_model::RunEvent;
+use marsh_workflow::{StepRef, WorkflowEvent, WorkflowObserver};
+
+use super::text::{millis, reason_text};
+use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
+
+/// Rows that stay when their step has ended; of more, only what runs is shown.
+const ROWS: usize = 24;
+
+pub struct Progress<'a> {
+    ui: &'a Ui,
+    tree: Option<Mutex<Tree>>,
+}
+
+struct Tree {
+    all: MultiProgress,
+    jobs: HashMap<String, ProgressBar>,
+    /// The last row of each job: the next one goes below it.
+    last: HashMap<String, ProgressBar>,
+    /// By job and step of the file: the items of a `forEach` share a row.
+    steps: HashMap<(String, String), Row>,
+    keeps: bool,
+}
+
+struct Row {
+    bar: ProgressBar,
+    name: String,
+    ended: usize,
+    failed: usize,
+    items: Option<usize>,
+}
+
+impl<'a> Progress<'a> {
+    pub fn new(ui: &'a Ui) -> Progress<'a> {
+        let on_terminal = std::io::stderr().is_terminal() && !ui.is_json() && !ui.is_quiet();
+        let tree = on_terminal.then(|| {
+            Mutex::new(Tree {
+                all: MultiProgress::new(),
+                jobs: HashMap::new(),
+                last: HashMap::new(),
+                steps: HashMap::new(),
+                keeps: true,
+            })
+        });
+        Progress { ui, tree }
+    }
+
+    /// Takes the tree away: the result is shown instead.
+    pub fn end(&self) {
+        if let Some(tree) = &self.tree {
+            drop(tree.lock().unwrap_or_else(PoisonError::into_inner).all.clear());
+        }
+    }
+
+    /// A line above the tree, or alone.
+    fn say(&self, line: String) {
+        match &self.tree {
+            Some(tree) => drop(tree.lock().unwrap_or_else(PoisonError::into_inner).all.println(line)),
+            None => self.ui.say(line),
+        }
+    }
+
+    fn plain(&self, event: &WorkflowEvent, inside: &str) {
+        let ui = self.ui;
+        let name = |at: &StepRef| format!("{inside}{}/{}", at.job, at.step);
+        match event {
+            WorkflowEvent::Started { workflow, run_id, resumed, .. } => {
+                let word = if *resumed { "resumes run" } else { "run" };
+                ui.say(format_args!("{inside}{NAME}{workflow}{NAME:#} {DIM}{word} {run_id}{DIM:#}"));
+            }
+            WorkflowEvent::StepStarted { at, .. } => ui.say(format_args!("{DIM}·{DIM:#} {}", name(at))),
+            WorkflowEvent::StepExpanded { at, items } => {
+                ui.say(format_args!("{DIM}·{DIM:#} {} {DIM}{items} items{DIM:#}", name(at)));
+            }
+            WorkflowEvent::StepRetrying { at, attempt, error, pause_ms } => ui.say(format_args!(
+                "{WARN}↻{WARN:#} {} {DIM}try {attempt}, next in {}{DIM:#}: {error}",
+                name(at),
+                millis(*pause_ms)
+            )),
+            WorkflowEvent::StepCompleted { at, duration_ms, .. } => {
+                let time = millis(*duration_ms);
+                ui.say(format_args!("{GOOD}✓{GOOD:#} {} {DIM}{time}{DIM:#}", name(at)));
+            }
+            WorkflowEvent::StepFailed { at, error, allowed, duration_ms } => {
+                let (mark, note) = if *allowed { (WARN, " (allowed)") } else { (BAD, "") };
+                let time = millis(*duration_ms);
+                ui.say(format_args!("{mark}✗{mark:#} {} {DIM}{time}{DIM:#}{note}: {error}", name(at)));
+            }
+            WorkflowEvent::StepSkipped { at, reason } => {
+                ui.say(format_args!("{DIM}- {} skipped: {}{DIM:#}", name(at), reason_text(*reason)));
+            }
+            WorkflowEvent::JobSkipped { job, reason } => {
+                ui.say(format_args!("{DIM}- {inside}{job} skipped: {}{DIM:#}", reason_text(*reason)));
+            }
+            WorkflowEvent::ApprovalRequested { at, prompt, .. } => {
+                ui.say(format_args!("{WARN}?{WARN:#} {} waits for an approval: {prompt}", name(at)));
+            }
+            WorkflowEvent::ApprovalDecided { at, approved } => {
+                let word = if *approved { "approved" } else { "rejected" };
+                ui.say(format_args!("{WARN}?{WARN:#} {} {word}", name(at)));
+            }
+            WorkflowEvent::Nested { at, event } => self.plain(event, &format!("{}/", name(at))),
+            _ => {}
+        }
+    }
+}
+
+impl WorkflowObserver for Progress<'_> {
+    fn event(&self, event: &WorkflowEvent) {
+        match event {
+            WorkflowEvent::Output { at, line, .. } => self.say(format!("{DIM}│ {}:{DIM:#} {line}", at.step)),
+            WorkflowEvent::Method { at, event: RunEvent::Upgraded { name, to_version } } => {
+                self.say(format!("{DIM}│ {}:{DIM:#} upgraded {name} to {to_version}", at.step));
+            }
+            WorkflowEvent::Warning { at, message, .. } => {
+                let place = at.as_ref().map(|at| format!("{}: ", at.step)).unwrap_or_default();
+                match &self.tree {
+                    Some(_) => self.say(format!("{WARN}warning{WARN:#}: {place}{message}")),
+                    None => self.ui.warn(format_args!("{place}{message}")),
+                }
+            }
+            other => match &self.tree {
+                Some(tree) => tree.lock().unwrap_or_else(PoisonError::into_inner).event(other),
+                None => self.plain(other, ""),
+            },
+        }
+    }
+}
+
+impl Tree {
+    fn bar(&self, below: Option<&ProgressBar>, template: &str) -> ProgressBar {
+        let bar = ProgressBar::new_spinner();
+        let bar = match below {
+            Some(below) => self.all.insert_after(below, bar),
+            None => self.all.add(bar),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+
+    fn row(&mut self, at: &StepRef) -> &mut Row {
+        let step = at.item.as_ref().map_or_else(|| at.step.clone(), |(template, _)| template.clone());
+        let key = (at.job.clone(), step.clone());
+        if !self.steps.contains_key(&key) {
+            let below = self.last.get(&at.job).cloned();
+            let bar = self.bar(below.as_ref(), "  {spinner} {msg} {elapsed:.dim}");
+            bar.set_message(step.clone());
+            self.last.insert(at.job.clone(), bar.clone());
+            self.steps.insert(key.clone(), Row { bar, name: step, ended: 0, failed: 0, items: None });
+            self.keeps = self.steps.len() <= ROWS;
+        }
+        self.steps.entry(key).or_insert_with(|| Row {
+            bar: ProgressBar::hidden(),
+            name: String::new(),
+            ended: 0,
+            failed: 0,
+            items: None,
+        })
+    }
+
+    fn end_row(&mut self, at: &StepRef, mark: &str, rest: &str, failed: bool) {
+        let keeps = self.keeps;
+        let row = self.row(at);
+        row.ended += 1;
+        row.failed += usize::from(failed);
+        match row.items {
+            Some(items) if row.ended < items => {
+                let failures =
+                    if row.failed > 0 { format!(", {} failed", row.failed) } else { String::new() };
+                row.bar.set_message(format!("{} {}/{items}{failures}", row.name, row.ended));
+            }
+            _ => {
+                let count = row.items.map(|items| format!(" {items} items")).unwrap_or_default();
+                row.bar.disable_steady_tick();
+                if let Ok(style) = ProgressStyle::with_template("  {msg}") {
+                    row.bar.set_style(style);
+                }
+                row.bar.finish_with_message(format!("{mark} {}{count} {rest}", row.name));
+                if !keeps && !failed {
+                    row.bar.finish_and_clear();
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: &WorkflowEvent) {
+        match event {
+            WorkflowEvent::Started { workflow, run_id, .. } => {
+                drop(self.all.println(format!("{NAME}{workflow}{NAME:#} {DIM}run {run_id}{DIM:#}")));
+            }
+            WorkflowEvent::JobStarted { job } => {
+                let bar = self.bar(None, "{spinner} {msg} {elapsed:.dim}");
+                bar.set_message(format!("{NAME}{job}{NAME:#}"));
+                self.last.insert(job.clone(), bar.clone());
+                self.jobs.insert(job.clone(), bar);
+            }
+            WorkflowEvent::JobCompleted { job, succeeded, duration_ms } => {
+                let Some(bar) = self.jobs.get(job) else { return };
+                let (style, mark) = if *succeeded { (GOOD, "✓") } else { (BAD, "✗") };
+                bar.disable_steady_tick();
+                if let Ok(template) = ProgressStyle::with_template("{msg}") {
+                    bar.set_style(template);
+                }
+                let time = millis(*duration_ms);
+                bar.finish_with_message(format!(
+                    "{style}{mark}{style:#} {NAME}{job}{NAME:#} {DIM}{time}{DIM:#}"
+                ));
+            }
+            WorkflowEvent::JobSkipped { job, reason } => {
+                let bar = self.bar(None, "{msg}");
+                bar.finish_with_message(format!("{DIM}- {job} skipped: {}{DIM:#}", reason_text(*reason)));
+            }
+            WorkflowEvent::StepStarted { at, .. } => drop(self.row(at).bar.clone()),
+            WorkflowEvent::StepExpanded { at, items } => {
+                let row = self.row(at);
+                row.items = Some(*items);
+                row.bar.set_message(format!("{} 0/{items}", row.name));
+                if *items == 0 {
+                    self.end_row(at, "-", "", false);
+                }
+            }
+            WorkflowEvent::StepRetrying { at, attempt, error, .. } => {
+                let row = self.row(at);
+                row.bar.set_message(format!("{} {WARN}try {attempt} failed{WARN:#}: {error}", row.name));
+            }
+            WorkflowEvent::StepCompleted { at, duration_ms, .. } => {
+                let (mark, time) = (format!("{GOOD}✓{GOOD:#}"), millis(*duration_ms));
+                self.end_row(at, &mark, &format!("{DIM}{time}{DIM:#}"), false);
+            }
+            WorkflowEvent::StepFailed { at, error, allowed, .. } => {
+                let style = if *allowed { WARN } else { BAD };
+                self.end_row(at, &format!("{style}✗{style:#}"), error, true);
+            }
+            WorkflowEvent::StepSkipped { at, reason } => {
+                self.end_row(at, "-", &format!("{DIM}skipped: {}{DIM:#}", reason_text(*reason)), false);
+            }
+            WorkflowEvent::ApprovalRequested { at, prompt, .. } => {
+                let row = self.row(at);
+                row.bar.set_message(format!("{} {WARN}waits for an approval{WARN:#}: {prompt}", row.name));
+            }
+            WorkflowEvent::ApprovalDecided { at, approved } => {
+                let (mark, word) = if *approved { ("✓", "approved") } else { ("✗", "rejected") };
+                self.end_row(at, mark, word, !approved);
+            }
+            WorkflowEvent::Nested { at, event } => {
+                if let Some(inner) = event.at() {
+                    let row = self.row(at);
+                    row.bar.set_message(format!("{} {DIM}> {}/{}{DIM:#}", row.name, inner.job, inner.step));
+                }
+            }
+            _ => {}
+        }
+    }
+}

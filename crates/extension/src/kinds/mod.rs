@@ -1,0 +1,124 @@
+//! What the kinds beside models do: one typed wrapper per kind over [`Loader::resolve_kind`].
+//!
+//! A wrapper is opened at the moment of use and holds one module version: what it does, it does with that version. Who
+//! lives long opens anew for each use, and so sees fresh code (`Loader::resolve_kind` compares every input).
+//! Contracts are checked in the host when the version is loaded (`crates/host/src/driver/kinds.js`).
+
+pub mod datastore;
+pub mod driver;
+pub mod report;
+pub mod vault;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use marsh_host::{Call, Callbacks, CancelToken, HostError, Hosts};
+use marsh_types::{Explain, Kind};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{LoadError, call_code};
+use crate::loader::Loaded;
+
+pub use datastore::DatastoreExtension;
+pub use driver::{DriverExtension, DriverOutput, DriverResult};
+pub use report::{ReportExtension, ReportResult};
+pub use vault::VaultExtension;
+
+/// How long one call of a vault, a datastore or a report may take.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Time and cancellation of one call.
+#[derive(Debug, Clone)]
+pub struct CallOptions {
+    pub deadline: Duration,
+    pub cancel: CancelToken,
+}
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        CallOptions { deadline: CALL_DEADLINE, cancel: CancelToken::new() }
+    }
+}
+
+/// A call of an extension's export that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum KindError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("`{operation}` of the {kind} {name} failed: {source}")]
+    Call { kind: Kind, name: String, operation: &'static str, entry: PathBuf, source: HostError },
+    #[error("`{operation}` of the {kind} {name} answered something else than it must: {source}")]
+    Answer { kind: Kind, name: String, operation: &'static str, source: serde_json::Error },
+}
+
+impl Explain for KindError {
+    fn code(&self) -> &'static str {
+        match self {
+            KindError::Load(error) => error.code(),
+            KindError::Call { source, .. } => call_code(source, "extension_call_failed"),
+            KindError::Answer { .. } => "contract_violation",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            KindError::Load(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            KindError::Load(error) => error.details(),
+            KindError::Call { source: HostError::Call(error), entry, .. } => Some(serde_json::json!({
+                "kind": error.kind, "data": error.data, "stack": error.stack, "entry": entry,
+            })),
+            _ => None,
+        }
+    }
+}
+
+/// One module version of an export, and the hosts that run it.
+#[derive(Debug, Clone)]
+struct Export {
+    loaded: Loaded,
+    hosts: Arc<Hosts>,
+}
+
+impl Export {
+    fn call<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        params: Value,
+        options: &CallOptions,
+        callbacks: &dyn Callbacks,
+    ) -> Result<T, KindError> {
+        let Loaded { kind, type_name, entry, module, host_key, .. } = &self.loaded;
+        let name = type_name.to_string();
+        let op = format!("{kind}.{operation}");
+        let call = Call {
+            op: &op,
+            params,
+            deadline: options.deadline,
+            cancel: &options.cancel,
+            grace: Duration::from_millis(500),
+        };
+        let answer = self.hosts.get(host_key).and_then(|host| host.call(module, &call, callbacks)).map_err(
+            |source| KindError::Call {
+                kind: *kind,
+                name: name.clone(),
+                operation,
+                entry: entry.clone(),
+                source,
+            },
+        )?;
+        serde_json::from_value(answer).map_err(|source| KindError::Answer {
+            kind: *kind,
+            name,
+            operation,
+            source,
+        })
+    }
+}

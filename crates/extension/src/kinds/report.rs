@@ -1,0 +1,53 @@
+//! Reports: what an extension says about a run, as text for people and as JSON.
+
+use marsh_host::Callbacks;
+use marsh_types::{Kind, TypeName};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{CallOptions, Export, KindError};
+use crate::loader::{Loaded, Loader};
+
+/// A report of an extension.
+#[derive(Debug, Clone)]
+pub struct ReportExtension {
+    export: Export,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct ReportResult {
+    pub markdown: String,
+    /// The JSON text as the report made it.
+    pub json: String,
+}
+
+impl ReportExtension {
+    pub fn open(loader: &Loader, name: &TypeName) -> Result<ReportExtension, KindError> {
+        let loaded = loader.resolve_kind(Kind::Report, name)?;
+        Ok(ReportExtension { export: Export { loaded, hosts: loader.hosts().clone() } })
+    }
+
+    pub fn loaded(&self) -> &Loaded {
+        &self.export.loaded
+    }
+
+    /// `method`, `model` or `workflow`.
+    pub fn scope(&self) -> &str {
+        self.export.loaded.description.scope.as_deref().unwrap_or_default()
+    }
+
+    pub fn labels(&self) -> &[String] {
+        &self.export.loaded.description.labels
+    }
+
+    /// Runs the report. `params`: `{ context: { scope, … }, repoDir, sensitive }` as `driver/report.js` reads it;
+    /// `callbacks` serve the data and definitions that it reads.
+    pub fn execute(
+        &self,
+        params: Value,
+        options: &CallOptions,
+        callbacks: &dyn Callbacks,
+    ) -> Result<ReportResult, KindError> {
+        self.export.call("execute", params, options, callbacks)
+    }
+}

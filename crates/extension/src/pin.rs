@@ -1,0 +1,49 @@
+//! A module version, written down so that it can be loaded again whatever became of its sources.
+//!
+//! Bundles are kept under their fingerprints, and nothing changes them: a pin names the parts that a version was made of, base
+//! and grafts. Loading a pin reads no source and bundles nothing.
+
+use marsh_types::TypeName;
+use serde::{Deserialize, Serialize};
+
+use crate::error::LoadError;
+use crate::loader::{LoadedModel, Loader, Unit};
+
+/// A module version by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pin {
+    #[serde(rename = "type")]
+    pub type_name: TypeName,
+    pub type_version: String,
+    pub fingerprint: String,
+    pub sha256: String,
+    parts: Unit,
+}
+
+impl From<&LoadedModel> for Pin {
+    fn from(loaded: &LoadedModel) -> Pin {
+        Pin {
+            type_name: loaded.type_name.clone(),
+            type_version: loaded.description.version.clone(),
+            fingerprint: loaded.fingerprint.clone(),
+            sha256: loaded.bundle_sha256.clone(),
+            parts: loaded.unit.clone(),
+        }
+    }
+}
+
+impl Loader {
+    /// The code of a pin, as it was.
+    pub fn load_pinned(&self, pin: &Pin) -> Result<LoadedModel, LoadError> {
+        let gone =
+            || LoadError::PinGone { name: pin.type_name.clone(), fingerprint: pin.fingerprint.clone() };
+        match self.open_model(&pin.parts, false) {
+            Ok(loaded) if loaded.fingerprint == pin.fingerprint && loaded.bundle_sha256 == pin.sha256 => {
+                Ok(loaded)
+            }
+            Ok(_) | Err(LoadError::NoBundle { .. }) => Err(gone()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What can happen to a run.
+
+use marsh_data::Tags;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::record::{DataArtifact, RunStatus};
+use crate::schema::{FailureKind, Severity};
+
+/// A fact and when it became one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub at: String,
+    pub fact: Fact,
+}
+
+/// A step of a job, or one item of a step with `forEach`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    pub job: String,
+    pub step: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Fact {
+    Started(Box<Started>),
+    /// Another process took the run over. What was running is to be run again.
+    Resumed {
+        pid: u32,
+        /// Inputs that were added or replaced.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        inputs: Map<String, Value>,
+        workflow_sha256: String,
+        /// The jobs and steps of the file, when it was edited since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outline: Option<Vec<JobOutline>>,
+    },
+    /// These steps and jobs are to be done again, as if nothing had happened to them.
+    Reset {
+        steps: Vec<Place>,
+        jobs: Vec<String>,
+    },
+    /// The module version that a type has in this run.
+    Pinned {
+        type_name: String,
+        code: Value,
+    },
+    JobStarted {
+        job: String,
+    },
+    JobEnded {
+        job: String,
+        succeeded: bool,
+    },
+    JobSkipped {
+        job: String,
+        reason: SkipReason,
+    },
+    JobTimedOut {
+        job: String,
+        error: String,
+    },
+    StepStarted {
+        place: Place,
+        attempt: u32,
+    },
+    /// What `forEach.in` gave.
+    Expanded {
+        job: String,
+        step: String,
+        items: Vec<Item>,
+    },
+    /// This try failed, and another one follows.
+    StepRetried {
+        place: Place,
+        attempt: u32,
+        error: String,
+        kind: FailureKind,
+        pause_ms: u64,
+    },
+    /// The pause before the next try is over.
+    StepDue {
+        place: Place,
+    },
+    StepEnded {
+        place: Place,
+        end: Box<StepEnd>,
+    },
+    StepSkipped {
+        place: Place,
+        reason: SkipReason,
+    },
+    ApprovalRequested {
+        place: Place,
+        prompt: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_seconds: Option<f64>,
+    },
+    ApprovalDecided {
+        place: Place,
+        decision: ApprovalDecision,
+    },
+    /// A nested workflow waits for somebody.
+    ChildSuspended {
+        place: Place,
+        run_id: String,
+    },
+    /// No further step starts; what runs was told to stop.
+    Stopping {
+        reason: String,
+    },
+    /// Nothing more can happen until somebody decides.
+    Suspended,
+    Ended {
+        status: RunStatus,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    pub run_id: String,
+    pub workflow_id: String,
+    pub workflow_name: String,
+    /// Of the file's text.
+    pub workflow_sha256: String,
+    pub inputs: Map<String, Value>,
+    /// The workflow's own, and over them those of the command.
+    pub tags: Tags,
+    /// Those of the command alone.
+    #[serde(default)]
+    pub run_tags: Vec<(String, String)>,
+    pub pid: u32,
+    pub log_file: String,
+    pub trigger_source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiated_by: Option<String>,
+    /// Asserts below this do not fail the run.
+    pub fail_on: Severity,
+    /// The workflows that this one is nested in, by name, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<String>,
+    pub outline: Vec<JobOutline>,
+}
+
+/// The names in a workflow, so that a journal can be read without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobOutline {
+    pub name: String,
+    pub steps: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Of the expanded step.
+    pub name: String,
+    /// What `self.<item>` is.
+    pub value: Value,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepEnd {
+    /// `None`: it succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<FailureKind>,
+    /// The failure counts as none for the job.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allowed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Output>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assert: Option<AssertResult>,
+}
+
+impl StepEnd {
+    pub fn failed(kind: FailureKind, error: impl Into<String>) -> StepEnd {
+        StepEnd { error: Some(error.into()), kind: Some(kind), ..StepEnd::default() }
+    }
+}
+
+/// What a step left behind: references, never content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Output {
+    ModelMethod {
+        model: String,
+        method: String,
+        output_id: String,
+        code: OutputCode,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        artifacts: Vec<DataArtifact>,
+    },
+    Workflow {
+        workflow: String,
+        run_id: String,
+        status: RunStatus,
+    },
+}
+
+/// The module version that a step ran. Built-in code has no fingerprint and no digest of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputCode {
+    #[serde(rename = "type")]
+    pub type_name: String,
+    pub type_version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssertResult {
+    pub passed: bool,
+    pub expr: String,
+    pub message: String,
+    pub severity: Severity,
+    /// It could not be evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalDecision {
+    pub approved: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+    pub decided_at: String,
+}
+
+/// Why a step did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// A condition on what it depends on does not hold.
+    Dependency,
+    /// Its guard held.
+    Guarded,
+    /// The run was cancelled before it could start.
+    Cancelled,
+    /// The time of its job was over before it could start.
+    Timeout,
+}
+
+impl SkipReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SkipReason::Dependency => "dependency",
+            SkipReason::Guarded => "guarded",
+            SkipReason::Cancelled => "cancelled",
+            SkipReason::Timeout => "timeout",
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.job, self.step)?;
+        match self.item {
+            Some(item) => write!(f, "[{item}]"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Approvals, rejections and cancellations from outside of the process that runs.
+//!
+//! Whoever decides writes to the mailbox of a run that somebody owns, and waits until the owner has noted it; a run that
+//! nobody owns is taken for the moment that it takes to note the decision. Nothing is run here: a run that can go on
+//! stays suspended until it is resumed.
+
+use std::time::{Duration, Instant};
+
+use marsh_types::time::iso_millis;
+
+use super::mail::{self, Mail};
+use super::resume::waits;
+use crate::Workflows;
+use crate::error::WorkflowError;
+use crate::fold::Recorder;
+use crate::journal::{ApprovalDecision, Fact, Line, Place};
+use crate::machine::{Machine, Phase};
+use crate::record::{NodeStatus, RunRecord, RunStatus};
+use crate::schema::Workflow;
+
+/// How long the owner of a run may take to hear.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A step that waits for somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingApproval {
+    pub workflow_name: String,
+    pub workflow_id: String,
+    pub run_id: String,
+    pub job_name: String,
+    pub step_name: String,
+    pub prompt: String,
+    pub since: Option<String>,
+    /// When it expires, if ever.
+    pub expires: Option<String>,
+    pub inputs: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What became of a run by a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approved {
+    pub run_id: String,
+    pub workflow_name: String,
+    pub step_name: String,
+    pub decision: ApprovalDecision,
+    pub status: RunStatus,
+}
+
+/// A question that was asked.
+struct Asked {
+    place: Place,
+    name: String,
+    prompt: String,
+    at: String,
+    timeout: Option<f64>,
+}
+
+impl Asked {
+    fn expires(&self) -> Option<jiff::Timestamp> {
+        let at: jiff::Timestamp = self.at.parse().ok()?;
+        let seconds = self.timeout?;
+        at.checked_add(jiff::SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+    }
+}
+
+/// The questions of a journal that nobody has answered.
+fn asked(lines: &[Line]) -> Vec<Asked> {
+    let Some(recorder) = Recorder::of(lines) else { return Vec::new() };
+    let mut open = Vec::new();
+    for line in lines {
+        if let Fact::ApprovalRequested { place, prompt, timeout_seconds } = &line.fact {
+            open.retain(|known: &Asked| known.place != *place);
+            let Some(step) = recorder.step(place).filter(|step| waits(step.status)) else { continue };
+            open.push(Asked {
+                place: place.clone(),
+                name: step.step_name.clone(),
+                prompt: prompt.clone(),
+                at: line.at.clone(),
+                timeout: *timeout_seconds,
+            });
+        }
+    }
+    open
+}
+
+impl Workflows<'_> {
+    /// Everything that waits for somebody, oldest first.
+    pub fn approvals(&self) -> Result<Vec<PendingApproval>, WorkflowError> {
+        let mut pending = Vec::new();
+        for summary in self.runs.list(None)? {
+            if !matches!(summary.entry.status, RunStatus::Suspended | RunStatus::Running) {
+                continue;
+            }
+            let lines = self.runs.journal(&summary.entry.workflow_id, &summary.run_id)?;
+            for asked in asked(&lines) {
+                pending.push(PendingApproval {
+                    workflow_name: summary.entry.workflow_name.clone(),
+                    workflow_id: summary.entry.workflow_id.clone(),
+                    run_id: summary.run_id.clone(),
+                    expires: asked.expires().map(iso_millis),
+                    job_name: asked.place.job,
+                    step_name: asked.name,
+                    prompt: asked.prompt,
+                    since: Some(asked.at),
+                    inputs: summary.entry.inputs.clone().unwrap_or_default(),
+                });
+            }
+        }
+        pending.sort_by(|a, b| a.since.cmp(&b.since));
+        Ok(pending)
+    }
+
+    /// Approves or rejects a step that waits.
+    pub fn decide(
+        &self,
+        workflow: &str,
+        step: &str,
+        run: Option<&str>,
+        approved: bool,
+        reason: Option<String>,
+        decided_by: Option<String>,
+    ) -> Result<Approved, WorkflowError> {
+        let stored = self.store.find(workflow)?;
+        let run_id = self.run_that_waits(stored.workflow(), run)?;
+        let decision =
+            ApprovalDecision { approved, reason, decided_by, decided_at: iso_millis(jiff::Timestamp::now()) };
+        let workflow_id = &stored.workflow().id;
+        let find = |lines: &[Line]| -> Result<Asked, WorkflowError> {
+            let mut open = asked(lines);
+            let is_meant = |asked: &Asked| {
+                asked.name == step
+                    || asked.place.step == step
+                    || format!("{}/{}", asked.place.job, asked.name) == step
+            };
+            let known = open.iter().map(|asked| asked.name.clone()).collect();
+            match open.iter().position(is_meant) {
+                Some(at) => Ok(open.swap_remove(at)),
+                None => Err(WorkflowError::NotWaiting { run: run_id.clone(), step: step.to_owned(), known }),
+            }
+        };
+        let begun = Instant::now();
+        let mut sent: Option<Place> = None;
+        loop {
+            if let Some(mut owned) = self.runs.try_own(workflow_id, &run_id)? {
+                let lines = owned.lines().unwrap_or_default();
+                if let Some(done) =
+                    sent.as_ref().and_then(|place| self.decided(&lines, place, &stored.workflow().name))
+                {
+                    return Ok(done);
+                }
+                let asked = find(&lines)?;
+                refuse_expired(&asked)?;
+                owned.append(Fact::ApprovalDecided {
+                    place: asked.place.clone(),
+                    decision: decision.clone(),
+                })?;
+                let status = self.settle_quietly(&stored, &mut owned)?;
+                return Ok(Approved {
+                    run_id,
+                    workflow_name: stored.workflow().name.clone(),
+                    step_name: asked.name,
+                    decision,
+                    status,
+                });
+            }
+            let lines = self.runs.journal(workflow_id, &run_id)?;
+            match &sent {
+                Some(place) => {
+                    if let Some(done) = self.decided(&lines, place, &stored.workflow().name) {
+                        return Ok(done);
+                    }
+                }
+                None => {
+                    let asked = find(&lines)?;
+                    refuse_expired(&asked)?;
+                    let mail = Mail::Decide { place: asked.place.clone(), decision: decision.clone() };
+                    mail::send(&self.runs.mail_path(workflow_id, &run_id), &mail)?;
+                    sent = Some(asked.place);
+                }
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(WorkflowError::OwnerSilent { run: run_id });
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// What was decided about a place, once it is.
+    fn decided(&self, lines: &[Line], place: &Place, workflow: &str) -> Option<Approved> {
+        let found = lines.iter().rev().find_map(|line| match &line.fact {
+            Fact::ApprovalDecided { place: of, decision } if of == place => Some(decision.clone()),
+            Fact::ApprovalRequested { place: of, .. } if of == place => None,
+            _ => None,
+        })?;
+        let recorder = Recorder::of(lines)?;
+        let step = recorder.step(place)?;
+        (!waits(step.status)).then(|| Approved {
+            run_id: recorder.head().id.clone(),
+            workflow_name: workflow.to_owned(),
+            step_name: step.step_name.clone(),
+            decision: found,
+            status: recorder.head().status,
+        })
+    }
+
+    fn run_that_waits(&self, workflow: &Workflow, run: Option<&str>) -> Result<String, WorkflowError> {
+        if let Some(run) = run {
+            let stored = self.runs.find(run)?;
+            if !stored.record.workflow_id.eq_ignore_ascii_case(&workflow.id) {
+                return Err(WorkflowError::RunNotFound { id: run.to_owned() });
+            }
+            return Ok(stored.record.id);
+        }
+        let mut waiting: Vec<String> = self
+            .approvals()?
+            .into_iter()
+            .filter(|pending| pending.workflow_id.eq_ignore_ascii_case(&workflow.id))
+            .map(|pending| pending.run_id)
+            .collect();
+        waiting.dedup();
+        match waiting.as_slice() {
+            [] => Err(WorkflowError::NothingWaits { workflow: workflow.name.clone() }),
+            [only] => Ok(only.clone()),
+            _ => Err(WorkflowError::SeveralRuns { workflow: workflow.name.clone(), runs: waiting }),
+        }
+    }
+
+    /// Ends a run: asks its owner, or, if nobody owns it, notes the end. Returns the record that it then has.
+    pub fn cancel(&self, run: &str, reason: &str) -> Result<RunRecord, WorkflowError> {
+        let stored = self.runs.find(run)?;
+        let (workflow_id, run_id) = (stored.record.workflow_id.clone(), stored.record.id.clone());
+        let ended =
+            |status| matches!(status, RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled);
+        if ended(stored.record.status) {
+            return Err(WorkflowError::NotRunning { run: run_id, status: stored.record.status });
+        }
+        let begun = Instant::now();
+        let mut sent = false;
+        loop {
+            if let Some(mut owned) = self.runs.try_own(&workflow_id, &run_id)? {
+                let lines = owned.lines().ok_or_else(|| WorkflowError::NoJournal { run: run_id.clone() })?;
+                let status = Recorder::of(&lines).map(|recorder| recorder.head().status);
+                if !status.is_some_and(ended) {
+                    self.end_cancelled(&mut owned, &lines, reason)?;
+                }
+                break;
+            }
+            if !sent {
+                let mail = Mail::Cancel { reason: reason.to_owned() };
+                mail::send(&self.runs.mail_path(&workflow_id, &run_id), &mail)?;
+                sent = true;
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(WorkflowError::OwnerSilent { run: run_id });
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(self.runs.find(&run_id)?.record)
+    }
+
+    /// The end of a run that nobody runs.
+    fn end_cancelled(
+        &self,
+        owned: &mut crate::runs::OwnedRun,
+        lines: &[Line],
+        reason: &str,
+    ) -> Result<(), WorkflowError> {
+        let Some(recorder) = Recorder::of(lines) else { return Ok(()) };
+        let plan = recorder.plan();
+        let mut machine = Machine::new(&plan);
+        lines.iter().for_each(|line| machine.apply(&line.fact));
+        let mut facts = Vec::new();
+        // What ran when its process died will not be run again.
+        let running = machine.places(Phase::Running);
+        facts.push(Fact::Stopping { reason: reason.to_owned() });
+        for place in running {
+            let end = crate::journal::StepEnd::failed(crate::schema::FailureKind::Cancelled, reason);
+            facts.push(Fact::StepEnded { place, end: Box::new(end) });
+        }
+        facts.iter().for_each(|fact| machine.apply(fact));
+        facts.extend(machine.decide(false));
+        facts.push(Fact::Ended { status: RunStatus::Cancelled, reason: Some(reason.to_owned()) });
+        for fact in facts {
+            owned.append(fact)?;
+        }
+        let record = Recorder::of(&owned.lines().unwrap_or_default()).map(|recorder| recorder.record());
+        if let Some(record) = record {
+            self.runs.write(&record, marsh_fs::Durability::Synced)?;
+            self.runs.update_index(&record)?;
+        }
+        Ok(())
+    }
+}
+
+fn refuse_expired(asked: &Asked) -> Result<(), WorkflowError> {
+    match asked.expires() {
+        Some(expires) if expires < jiff::Timestamp::now() => {
+            Err(WorkflowError::ApprovalExpired { step: asked.name.clone(), at: iso_millis(expires) })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl RunRecord {
+    /// The steps that wait for somebody.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, &crate::record::StepRecord)> {
+        self.jobs.iter().flat_map(|job| {
+            let steps = job.steps.iter().filter(|step| step.status == NodeStatus::WaitingApproval);
+            steps.map(|step| (job.job_name.as_str(), step))
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! One open run: its journal, and what follows from it. Whoever has one holds the lock of the run.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use marsh_fs::{Durability, LockFile};
+use marsh_types::time::iso_millis;
+
+use super::log::WorkflowLog;
+use crate::error::WorkflowError;
+use crate::event::{SavedArtifact, StepRef, WorkflowEvent, WorkflowObserver};
+use crate::fold::Recorder;
+use crate::journal::{Fact, Journal, Line, Output, Place, StepEnd};
+use crate::machine::{Machine, Plan};
+use crate::record::{RunRecord, RunStatus};
+use crate::runs::RunStore;
+
+/// The record is derived. A small one is written with every change; writing a large one may take this share of the time.
+const RECORD_SHARE: u32 = 20;
+/// Steps in a small one.
+const SMALL: usize = 100;
+
+pub(crate) struct Ledger<'a> {
+    pub machine: Machine<'a>,
+    pub recorder: Recorder,
+    journal: Journal,
+    /// Freed with the process, however it ends.
+    _lock: LockFile,
+    runs: &'a RunStore,
+    log: &'a WorkflowLog,
+    observer: &'a dyn WorkflowObserver,
+    /// The last write of the record: when, and how long it took.
+    written: Option<(Instant, Duration)>,
+    record_failed: bool,
+    /// Facts that must be on disk before anything follows from them.
+    heavy: bool,
+    started: HashMap<Place, Instant>,
+    job_started: HashMap<String, Instant>,
+    begun: Instant,
+}
+
+impl<'a> Ledger<'a> {
+    pub fn new(
+        plan: &'a Plan,
+        lines: &[Line],
+        (journal, lock): (Journal, LockFile),
+        runs: &'a RunStore,
+        log: &'a WorkflowLog,
+        observer: &'a dyn WorkflowObserver,
+    ) -> Ledger<'a> {
+        let mut machine = Machine::new(plan);
+        let mut recorder = Recorder::default();
+        for line in lines {
+            machine.apply(&line.fact);
+            recorder.apply(line);
+        }
+        Ledger {
+            machine,
+            recorder,
+            journal,
+            _lock: lock,
+            runs,
+            log,
+            observer,
+            written: None,
+            record_failed: false,
+            heavy: false,
+            started: HashMap::new(),
+            job_started: HashMap::new(),
+            begun: Instant::now(),
+        }
+    }
+
+    /// A fact from outside of the scheduler.
+    pub fn tell(&mut self, fact: Fact) -> Result<(), WorkflowError> {
+        self.machine.apply(&fact);
+        self.note(fact)
+    }
+
+    /// What the scheduler decides, noted; the steps that are to start.
+    pub fn decide(&mut self, may_start: bool) -> Result<Vec<(Place, u32)>, WorkflowError> {
+        let mut starts = Vec::new();
+        for fact in self.machine.decide(may_start) {
+            if let Fact::StepStarted { place, attempt } = &fact {
+                starts.push((place.clone(), *attempt));
+            }
+            self.note(fact)?;
+        }
+        Ok(starts)
+    }
+
+    fn note(&mut self, fact: Fact) -> Result<(), WorkflowError> {
+        self.heavy |= !matches!(
+            fact,
+            Fact::StepStarted { .. }
+                | Fact::JobStarted { .. }
+                | Fact::JobEnded { .. }
+                | Fact::JobSkipped { .. }
+                | Fact::StepDue { .. }
+        );
+        let line = Line { at: iso_millis(jiff::Timestamp::now()), fact };
+        self.journal.add(&line)?;
+        self.recorder.apply(&line);
+        self.announce(&line.fact);
+        Ok(())
+    }
+
+    /// Makes everything that was noted last, and brings the record up to date if that is due.
+    pub fn settle(&mut self) -> Result<(), WorkflowError> {
+        if std::mem::take(&mut self.heavy) {
+            self.journal.commit()?;
+        } else {
+            self.journal.write()?;
+        }
+        let is_due = |(at, took): (Instant, Duration)| at.elapsed() >= took * RECORD_SHARE;
+        if self.recorder.len() <= SMALL || self.written.is_none_or(is_due) {
+            let start = Instant::now();
+            let result = self.runs.write(&self.recorder.record(), Durability::Atomic);
+            self.written = Some((Instant::now(), start.elapsed()));
+            if let Err(error) = result
+                && !std::mem::replace(&mut self.record_failed, true)
+            {
+                // The journal has it all; the end of the run fails if this lasts.
+                self.warn("run_record", format!("the record of the run could not be written: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the record for good: at the end, or until somebody resumes the run.
+    pub fn close(&mut self, fact: Fact) -> Result<(RunRecord, PathBuf), WorkflowError> {
+        let suspended = matches!(fact, Fact::Suspended);
+        self.tell(fact)?;
+        self.journal.commit()?;
+        let record = self.recorder.record();
+        let path = self.runs.write(&record, Durability::Synced)?;
+        // File data are on disk; this makes the names durable, those of the steps' results included, as journals keep the
+        // order of what came before.
+        marsh_fs::sync_dir(&self.runs.dir(&record.workflow_id))?;
+        self.update_index(&record);
+        let level =
+            if matches!(record.status, RunStatus::Failed | RunStatus::Cancelled) { "ERR" } else { "INF" };
+        let reason = record.tags.get("cancel_reason").map(|reason| format!(": {reason}")).unwrap_or_default();
+        self.log.line(level, &format!("run {} {}{reason}", record.id, record.status.as_str()));
+        self.observer.event(&if suspended {
+            WorkflowEvent::Suspended { run_id: record.id.clone() }
+        } else {
+            let duration_ms = record.duration_ms().unwrap_or_else(|| millis(self.begun));
+            WorkflowEvent::Completed { run_id: record.id.clone(), status: record.status, duration_ms }
+        });
+        Ok((record, path))
+    }
+
+    pub fn update_index(&self, record: &RunRecord) {
+        if let Err(error) = self.runs.update_index(record) {
+            self.warn(
+                "runs_index",
+                format!("the index of runs could not be updated and will be made again: {error}"),
+            );
+        }
+    }
+
+    pub fn warn(&self, code: &'static str, message: String) {
+        self.log.line("WRN", &message);
+        self.observer.event(&WorkflowEvent::Warning { at: None, code, message });
+    }
+
+    /// The step as events and the log call it.
+    pub fn step_ref(&self, place: &Place) -> StepRef {
+        let name =
+            self.recorder.step(place).map_or_else(|| place.step.clone(), |step| step.step_name.clone());
+        let item = place.item.map(|item| (place.step.clone(), item));
+        StepRef { job: place.job.clone(), step: name, item }
+    }
+
+    fn announce(&mut self, fact: &Fact) {
+        let event = match fact {
+            Fact::JobStarted { job } => {
+                self.job_started.insert(job.clone(), Instant::now());
+                WorkflowEvent::JobStarted { job: job.clone() }
+            }
+            Fact::JobEnded { job, succeeded } => {
+                let duration_ms = self.job_started.remove(job).map_or(0, millis);
+                WorkflowEvent::JobCompleted { job: job.clone(), succeeded: *succeeded, duration_ms }
+            }
+            Fact::JobSkipped { job, reason } => {
+                self.log.line("INF", &format!("job {job} skipped ({})", reason.as_str()));
+                WorkflowEvent::JobSkipped { job: job.clone(), reason: *reason }
+            }
+            Fact::StepStarted { place, attempt } => {
+                self.started.insert(place.clone(), Instant::now());
+                self.log_step("INF", place, "started");
+                WorkflowEvent::StepStarted { at: self.step_ref(place), attempt: *attempt }
+            }
+            Fact::Expanded { job, step, items } => {
+                let place = Place { job: job.clone(), step: step.clone(), item: None };
+                self.started.remove(&place);
+                self.log_step("INF", &place, &format!("{} items", items.len()));
+                WorkflowEvent::StepExpanded { at: self.step_ref(&place), items: items.len() }
+            }
+            Fact::StepRetried { place, attempt, error, pause_ms, .. } => {
+                let message = format!("try {attempt} failed, next in {pause_ms} ms: {error}");
+                self.log_step("WRN", place, &message);
+                let (at, error) = (self.step_ref(place), error.clone());
+                WorkflowEvent::StepRetrying { at, attempt: *attempt, error, pause_ms: *pause_ms }
+            }
+            Fact::StepEnded { place, end } => return self.announce_end(place, end),
+            Fact::StepSkipped { place, reason } => {
+                self.started.remove(place);
+                self.log_step("INF", place, &format!("skipped ({})", reason.as_str()));
+                WorkflowEvent::StepSkipped { at: self.step_ref(place), reason: *reason }
+            }
+            Fact::ApprovalRequested { place, prompt, timeout_seconds } => {
+                self.log_step("INF", place, &format!("waits for an approval: {prompt}"));
+                WorkflowEvent::ApprovalRequested {
+                    at: self.step_ref(place),
+                    run_id: self.recorder.head().id.clone(),
+                    prompt: prompt.clone(),
+                    timeout_seconds: *timeout_seconds,
+                }
+            }
+            Fact::ApprovalDecided { place, decision } => {
+                let word = if decision.approved { "approved" } else { "rejected" };
+                self.log_step("INF", place, word);
+                WorkflowEvent::ApprovalDecided { at: self.step_ref(place), approved: decision.approved }
+            }
+            Fact::JobTimedOut { job, error } => {
+                return self.log.line("ERR", &format!("job {job}: {error}"));
+            }
+            Fact::Stopping { reason } => return self.log.line("WRN", &format!("stopping: {reason}")),
+            _ => return,
+        };
+        self.observer.event(&event);
+    }
+
+    fn log_step(&self, level: &str, place: &Place, message: &str) {
+        self.log.step_line(level, &place.job, &self.step_ref(place).step, message);
+    }
+
+    fn announce_end(&mut self, place: &Place, end: &StepEnd) {
+        let at = self.step_ref(place);
+        let duration_ms = self.started.remove(place).map_or(0, millis);
+        if let Some(result) = &end.assert {
+            let result = result.clone();
+            self.observer.event(&WorkflowEvent::AssertResult { at: at.clone(), result });
+        }
+        let event = match &end.error {
+            None => {
+                self.log_step("INF", place, "succeeded");
+                let artifacts = match &end.output {
+                    Some(Output::ModelMethod { artifacts, .. }) => artifacts
+                        .iter()
+                        .map(|artifact| SavedArtifact {
+                            name: artifact.name.clone(),
+                            version: artifact.version,
+                        })
+                        .collect(),
+                    _ => Vec::new(),
+                };
+                WorkflowEvent::StepCompleted { at, artifacts, duration_ms }
+            }
+            Some(error) => {
+                let (level, word) = if end.allowed { ("WRN", "failed (allowed)") } else { ("ERR", "failed") };
+                self.log_step(level, place, &format!("{word}: {error}"));
+                let error = error.clone();
+                WorkflowEvent::StepFailed { at, error, allowed: end.allowed, duration_ms }
+            }
+        };
+        self.observer.event(&event);
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

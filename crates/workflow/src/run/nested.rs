@@ -1,0 +1,143 @@
+//! A step that runs another workflow.
+//!
+//! The nested run is a run like any other, with a journal and a record of its own. Its id follows from the step that it
+//! belongs to, so that a parent which was killed finds the same nested run again and resumes it
+//! (`a_nested_run_is_resumed_with_its_parent`).
+
+use marsh_host::CancelToken;
+use marsh_types::{Digest, Explain as _};
+use serde_json::Value;
+
+use super::step::{Did, Steps};
+use super::{Nesting, WorkflowRunRequest};
+use crate::error::WorkflowError;
+use crate::event::{StepRef, WorkflowEvent, WorkflowObserver};
+use crate::journal::{Output, Place, StepEnd};
+use crate::record::RunStatus;
+use crate::schema::FailureKind;
+use crate::scope::StepScope;
+
+/// How deep workflows may be nested.
+pub(super) const MAX_DEPTH: usize = 10;
+
+/// Passes on what happens in the nested run.
+struct Inside<'a> {
+    outer: &'a dyn WorkflowObserver,
+    at: &'a StepRef,
+}
+
+impl WorkflowObserver for Inside<'_> {
+    fn event(&self, event: &WorkflowEvent) {
+        let event = Box::new(event.clone());
+        self.outer.event(&WorkflowEvent::Nested { at: self.at.clone(), event });
+    }
+}
+
+/// The same for the same step of the same run.
+fn child_id(run_id: &str, place: &Place, attempt: u32) -> String {
+    let text = format!("{run_id}\n{}\n{}\n{:?}\n{attempt}", place.job, place.step, place.item);
+    let hex = Digest::of(text.as_bytes()).to_hex();
+    let mut bytes = [0; 16];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap_or_default();
+    }
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+impl Steps<'_> {
+    #[expect(clippy::too_many_arguments, reason = "what a step is told, and the two fields of its task")]
+    pub(super) fn nested(
+        &self,
+        name: &str,
+        inputs: Option<&Value>,
+        place: &Place,
+        at: &StepRef,
+        attempt: u32,
+        scope: &StepScope<'_>,
+        cancel: &CancelToken,
+    ) -> Did {
+        let name = match scope.text(name, "workflowIdOrName") {
+            Ok(name) => name,
+            Err(error) => return Did::failed(FailureKind::Invalid, error),
+        };
+        let inputs = match scope.map(inputs, "inputs") {
+            Ok(inputs) => inputs,
+            Err(error) => return Did::failed(FailureKind::Invalid, error),
+        };
+        if self.ancestors.len() >= MAX_DEPTH {
+            let error = format!("workflows are nested {MAX_DEPTH} deep: {}", self.ancestors.join(" -> "));
+            return Did::failed(FailureKind::Invalid, error);
+        }
+        let run_id = child_id(self.run_id, place, attempt);
+        let request = WorkflowRunRequest {
+            name_or_id: &name,
+            inputs,
+            tags: self.tags.clone(),
+            checks: self.checks.clone(),
+            deadline_per_step: self.deadline,
+            cancel,
+            initiated_by: self.initiated_by.clone(),
+            fail_on: self.fail_on,
+            trigger_source: "workflow",
+        };
+        let nesting = Nesting {
+            run_id: run_id.clone(),
+            ancestors: self.ancestors.clone(),
+            permits: std::sync::Arc::clone(&self.permits),
+        };
+        let observer = Inside { outer: self.observer, at };
+        match self.workflows.run_nested(&request, nesting, &observer) {
+            Ok(outcome) if outcome.status == RunStatus::Suspended => Did::Waits { run_id },
+            Ok(outcome) => {
+                let (kind, error) = match outcome.status {
+                    RunStatus::Succeeded => (None, None),
+                    RunStatus::Cancelled => (Some(FailureKind::Cancelled), Some("was cancelled".to_owned())),
+                    _ => {
+                        let reason = outcome.record.failure_reason.clone();
+                        let reason =
+                            reason.map_or_else(|| "failed".to_owned(), |reason| format!("failed: {reason}"));
+                        (Some(FailureKind::Error), Some(reason))
+                    }
+                };
+                let workflow = outcome.record.workflow_name.clone();
+                let output = Output::Workflow { workflow: workflow.clone(), run_id, status: outcome.status };
+                let error = error.map(|error| format!("workflow `{workflow}` {error}"));
+                Did::Ended {
+                    end: StepEnd { error, kind, output: Some(output), ..StepEnd::default() },
+                    views: None,
+                }
+            }
+            Err(error) => {
+                let kind = match &error {
+                    WorkflowError::Fs(_) | WorkflowError::Io { .. } | WorkflowError::Lock(_) => {
+                        FailureKind::Error
+                    }
+                    _ => FailureKind::Invalid,
+                };
+                let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                Did::failed(kind, format!("{error}{hint}"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::child_id;
+    use crate::journal::Place;
+
+    #[test]
+    fn the_id_of_a_nested_run_follows_from_its_step() {
+        let place = |item| Place { job: "a".into(), step: "b".into(), item };
+        let id = child_id("r", &place(None), 1);
+        assert!(uuid::Uuid::parse_str(&id).is_ok());
+        assert_eq!(id, child_id("r", &place(None), 1));
+        for other in [
+            child_id("r", &place(Some(0)), 1),
+            child_id("r", &place(None), 2),
+            child_id("q", &place(None), 1),
+        ] {
+            assert_ne!(id, other);
+        }
+    }
+}

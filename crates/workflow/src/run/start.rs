@@ -1,0 +1,282 @@
+//! Starting a run, and driving it to its rest.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use marsh_extension::Pin;
+use marsh_model::Pins;
+use marsh_model::inputs::InputSchema;
+use marsh_repo::env::MAX_CONCURRENT_STEPS;
+use marsh_types::Digest;
+use serde_json::{Map, Value, json};
+
+use super::drive::{Driver, Rest};
+use super::ledger::Ledger;
+use super::log::WorkflowLog;
+use super::mail::Mailbox;
+use super::permits::Permits;
+use super::step::Steps;
+use super::{Nesting, WorkflowRunRequest};
+use crate::Workflows;
+use crate::error::WorkflowError;
+use crate::event::{StartedJob, WorkflowEvent, WorkflowObserver};
+use crate::journal::{Fact, Item, JobOutline, Line, Started};
+use crate::machine::{Plan, STEPS_AT_ONCE};
+use crate::outcome::WorkflowOutcome;
+use crate::runs::OwnedRun;
+use crate::schema::Workflow;
+use crate::scope::{Expander, RunFacts};
+use crate::store::StoredWorkflow;
+use crate::validate;
+
+impl Workflows<'_> {
+    /// Runs a workflow. `Err`: it never started, or its end could not be recorded. A run that started has an outcome,
+    /// whatever it ended with.
+    pub fn run(
+        &self,
+        request: &WorkflowRunRequest<'_>,
+        observer: &dyn WorkflowObserver,
+    ) -> Result<WorkflowOutcome, WorkflowError> {
+        let (max, warning) = match self.max_steps() {
+            Ok(max) => (max, None),
+            Err(message) => (None, Some(message)),
+        };
+        if let Some(message) = warning {
+            observer.event(&WorkflowEvent::Warning { at: None, code: "max_concurrent_steps", message });
+        }
+        let nesting = Nesting {
+            run_id: uuid::Uuid::new_v4().to_string(),
+            ancestors: Vec::new(),
+            permits: Arc::new(Permits::new(max)),
+        };
+        self.run_nested(request, nesting, observer)
+    }
+
+    /// A run inside another one, started or, if there is one of that id, gone on with.
+    pub(crate) fn run_nested(
+        &self,
+        request: &WorkflowRunRequest<'_>,
+        nesting: Nesting,
+        observer: &dyn WorkflowObserver,
+    ) -> Result<WorkflowOutcome, WorkflowError> {
+        let stored = self.store.find(request.name_or_id)?;
+        self.check(&stored)?;
+        let workflow = stored.workflow();
+        if nesting.ancestors.contains(&workflow.name) {
+            let mut chain = nesting.ancestors.clone();
+            chain.push(workflow.name.clone());
+            return Err(WorkflowError::NestedCycle { chain });
+        }
+        if !self.runs.journal(&workflow.id, &nesting.run_id)?.is_empty() {
+            let owned = self.runs.own(&workflow.id, &nesting.run_id)?;
+            let lines = owned.lines().unwrap_or_default();
+            return self.go_on(&stored, owned, lines, request, nesting, observer);
+        }
+        let inputs = checked_inputs(workflow, request.inputs.clone())?;
+        let owned = self.runs.own(&workflow.id, &nesting.run_id)?;
+        let log_path = self.runs.log_path(&workflow.id, &nesting.run_id);
+        let mut tags = workflow.tags.clone();
+        tags.extend(request.tags.iter().cloned());
+        let started = Started {
+            run_id: nesting.run_id.clone(),
+            workflow_id: workflow.id.clone(),
+            workflow_name: workflow.name.clone(),
+            workflow_sha256: Digest::of(stored.text.as_bytes()).to_hex(),
+            inputs: inputs.clone(),
+            tags,
+            run_tags: request.tags.clone(),
+            pid: std::process::id(),
+            log_file: self.models.repo.layout.display(&log_path).display().to_string(),
+            trigger_source: request.trigger_source.to_owned(),
+            initiated_by: request.initiated_by.clone(),
+            fail_on: request.fail_on,
+            ancestors: nesting.ancestors.clone(),
+            outline: outline(workflow),
+        };
+        let first = Fact::Started(Box::new(started));
+        self.drive(&stored, owned, &[], first, inputs, request, nesting, observer)
+    }
+
+    /// What must hold before anything runs.
+    pub(crate) fn check(&self, stored: &StoredWorkflow) -> Result<(), WorkflowError> {
+        validate::check_graph(stored)?;
+        let features = validate::unsupported(&stored.parsed);
+        if features.is_empty() {
+            return Ok(());
+        }
+        Err(WorkflowError::Unsupported { workflow: stored.workflow().name.clone(), features })
+    }
+
+    /// From the facts that are known and one more to the rest of the run.
+    #[expect(clippy::too_many_arguments, reason = "everything that a run consists of comes together here")]
+    pub(crate) fn drive(
+        &self,
+        stored: &StoredWorkflow,
+        owned: OwnedRun,
+        lines: &[Line],
+        first: Fact,
+        inputs: Map<String, Value>,
+        request: &WorkflowRunRequest<'_>,
+        nesting: Nesting,
+        observer: &dyn WorkflowObserver,
+    ) -> Result<WorkflowOutcome, WorkflowError> {
+        let workflow = stored.workflow();
+        let run_id = nesting.run_id.as_str();
+        let log_path = self.runs.log_path(&workflow.id, run_id);
+        let log = WorkflowLog::open(&log_path, &workflow.name)?;
+        let max_steps = self.max_steps().unwrap_or_default().unwrap_or(STEPS_AT_ONCE);
+        let plan = Plan::of(workflow, Some(max_steps));
+        let mailbox = Mailbox::open(self.runs.mail_path(&workflow.id, run_id));
+        let mut ledger = Ledger::new(&plan, lines, owned.into_parts(), &self.runs, &log, observer);
+        let is_new = matches!(first, Fact::Started(_));
+        ledger.tell(first)?;
+        ledger.settle()?;
+        let head = ledger.recorder.record();
+        ledger.update_index(&head);
+        log.line("INF", &format!("run {run_id} {}", if is_new { "started" } else { "resumed" }));
+        observer.event(&WorkflowEvent::Started {
+            run_id: run_id.to_owned(),
+            workflow: workflow.name.clone(),
+            jobs: workflow.jobs.iter().map(started_job).collect(),
+            log_path,
+            resumed: !is_new,
+        });
+        for message in undeclared_inputs(workflow, &inputs) {
+            ledger.warn("undeclared_input", message);
+        }
+        let started_at = head.started_at.clone().unwrap_or_default();
+        let facts = RunFacts {
+            run_id,
+            workflow_id: &workflow.id,
+            workflow_name: &workflow.name,
+            started_at: &started_at,
+            tags: json!(head.tags),
+            inputs: &inputs,
+        };
+        let expander = Expander::new(&facts, &self.models.env);
+        let mut ancestors = nesting.ancestors.clone();
+        ancestors.push(workflow.name.clone());
+        let steps = Steps {
+            workflows: self,
+            models: self.models,
+            workflow,
+            plan: &plan,
+            run_id,
+            inputs: &inputs,
+            workflow_tags: workflow
+                .tags
+                .iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            tags: request.tags.clone(),
+            checks: &request.checks,
+            deadline: request.deadline_per_step,
+            initiated_by: request.initiated_by.clone(),
+            fail_on: request.fail_on,
+            expander: &expander,
+            log: &log,
+            observer,
+            pins: Pins::of(pinned(lines)),
+            permits: Arc::clone(&nesting.permits),
+            ancestors,
+            items: Mutex::new(items(&plan, lines)),
+        };
+        steps.pin_all();
+        for pin in steps.new_pins() {
+            ledger.tell(pin)?;
+        }
+        let mut driver = Driver::new(&mut ledger, &steps, request.cancel, mailbox);
+        let rest = driver.run()?;
+        let views = std::mem::take(&mut driver.views);
+        let last = match rest {
+            Rest::Suspended => Fact::Suspended,
+            Rest::Done => Fact::Ended {
+                status: ledger.machine.status(),
+                reason: ledger.machine.cut_short().map(str::to_owned),
+            },
+        };
+        let (record, path) = ledger.close(last)?;
+        Ok(WorkflowOutcome::new(record, path, views))
+    }
+
+    /// How many steps may run at once, as the environment says; 0 and nothing mean any number.
+    pub(crate) fn max_steps(&self) -> Result<Option<usize>, String> {
+        let Some(text) = self.models.env.get(MAX_CONCURRENT_STEPS) else { return Ok(None) };
+        match text.trim().parse::<usize>() {
+            Ok(0) => Ok(None),
+            Ok(max) => Ok(Some(max)),
+            Err(_) => {
+                Err(format!("{} is `{text}`, which is no number; it is ignored", MAX_CONCURRENT_STEPS.name))
+            }
+        }
+    }
+}
+
+/// The names of a workflow's jobs and steps.
+pub(super) fn outline(workflow: &Workflow) -> Vec<JobOutline> {
+    let job = |job: &crate::schema::Job| JobOutline {
+        name: job.name.clone(),
+        steps: job.steps.iter().map(|step| step.name.clone()).collect(),
+    };
+    workflow.jobs.iter().map(job).collect()
+}
+
+/// The pins that a journal tells. One that does not read is made again.
+fn pinned(lines: &[Line]) -> Vec<Pin> {
+    let pins = lines.iter().filter_map(|line| match &line.fact {
+        Fact::Pinned { code, .. } => serde_json::from_value(code.clone()).ok(),
+        _ => None,
+    });
+    pins.collect()
+}
+
+/// The items that a journal tells.
+fn items(plan: &Plan, lines: &[Line]) -> HashMap<(usize, usize), Arc<Vec<Item>>> {
+    let mut found = HashMap::new();
+    for line in lines {
+        if let Fact::Expanded { job, step, items } = &line.fact
+            && let Some(key) = plan.step(job, step)
+        {
+            found.insert(key, Arc::new(items.clone()));
+        }
+    }
+    found
+}
+
+/// The inputs with defaults filled in and text made what the schema wants.
+pub(super) fn checked_inputs(
+    workflow: &Workflow,
+    mut inputs: Map<String, Value>,
+) -> Result<Map<String, Value>, WorkflowError> {
+    let Some(schema) = workflow.inputs.as_ref().and_then(InputSchema::of) else { return Ok(inputs) };
+    schema.fill(&mut inputs);
+    let issues = schema.check(&inputs, |_| true);
+    if issues.is_empty() {
+        return Ok(inputs);
+    }
+    Err(WorkflowError::Inputs { workflow: workflow.name.clone(), issues })
+}
+
+/// Inputs that the workflow does not declare. Definitions may still use them, so they are no error.
+fn undeclared_inputs(workflow: &Workflow, inputs: &Map<String, Value>) -> Vec<String> {
+    let schema = workflow.inputs.as_ref().and_then(InputSchema::of);
+    let known: Vec<&str> =
+        schema.iter().flat_map(|schema| schema.properties.keys().map(String::as_str)).collect();
+    inputs
+        .keys()
+        .filter(|key| !known.contains(&key.as_str()))
+        .map(|key| {
+            let near = marsh_types::near::did_you_mean(key, known.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; {near}"));
+            format!("`{key}` is no declared input of `{}`{near}", workflow.name)
+        })
+        .collect()
+}
+
+fn started_job(job: &crate::schema::Job) -> StartedJob {
+    StartedJob {
+        name: job.name.clone(),
+        steps: job.steps.len(),
+        depends_on: job.depends_on.iter().map(|entry| entry.job.clone()).collect(),
+    }
+}
