@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marsh_bundle::Worker;
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
-use marsh_extension::{Loader, LoaderOptions};
+use marsh_extension::{Loader, LoaderOptions, OnFailure};
 use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
@@ -19,11 +19,16 @@ use crate::ui::Ui;
 
 /// The repository of this command, opened.
 pub fn open(cli: &Cli) -> Result<Models, CliError> {
-    open_keeping(cli, Retention::default())
+    open_with(cli, Retention::default(), OnFailure::Report)
 }
 
-/// The same, for a process that lives on: `retention` bounds what its hosts keep.
-pub fn open_keeping(cli: &Cli, retention: Retention) -> Result<Models, CliError> {
+/// The same, for a process that lives on: what idles is bounded, and what loaded last serves while its sources are
+/// broken.
+pub fn open_to_stay(cli: &Cli) -> Result<Models, CliError> {
+    open_with(cli, Retention { weigh: true, ..Retention::default() }, OnFailure::LastGood)
+}
+
+fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<Models, CliError> {
     let environment = Environment::from_process();
     let cwd = current_dir()?;
     let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
@@ -44,7 +49,7 @@ pub fn open_keeping(cli: &Cli, retention: Retention) -> Result<Models, CliError>
         cancel: CancelToken::new(),
         auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
-    let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
+    let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
     Ok(Models::new(repo, environment, loader))
 }
 

@@ -28,5 +28,7 @@ pub use description::{
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
-pub use loader::{Grafted, Loaded, LoadedModel, Loader, LoaderOptions};
+pub use loader::{
+    Failure, Grafted, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, OnFailure, load_states,
+};
 pub use pin::Pin;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::Failure;
 use crate::protocol::{CancelParams, MAX_LINE, Message, raw};
-use crate::reload::Newcomers;
+use crate::reload::Cause;
 use crate::service::Service;
 
 /// What all connections of a server share.
@@ -140,7 +140,7 @@ impl Client {
         match method {
             "call" => service.call(parse(params)?, token, &tell),
             "workflow" => service.workflow(parse(params)?, token, &tell),
-            "reload" => service.reload(Newcomers::Leave).map(|reloaded| json!(reloaded)),
+            "reload" => service.reload(Cause::Asked).map(|reloaded| json!(reloaded)),
             "status" => service.status(self.hub.socket.clone()).map(|status| json!(status)),
             "evict" => {
                 let params = if params == "null" { Default::default() } else { parse(params)? };

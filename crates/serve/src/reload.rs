@@ -2,8 +2,7 @@
 //!
 //! A reload asks of every type that is loaded what a call would ask, builds, loads and validates what is new, and drops
 //! what is gone. It decides nothing: a call that starts in the middle of it asks for itself. A type that fails is
-//! reported; whatever served it goes on serving as the loader's own rules have it, and the next call or reload tries
-//! again when its inputs have changed.
+//! reported; the version that loaded last serves on, by the loader's rules, and it is tried again when its inputs change.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,7 +10,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use marsh_extension::{Catalog, IndexedType, LoadError};
+use marsh_extension::{Catalog, LoadError};
+use marsh_model::{Code, ModelError, Models};
 use marsh_types::{Kind, TypeName};
 
 use crate::error::Failure;
@@ -26,95 +26,106 @@ pub struct Reloader {
     turn: Mutex<()>,
 }
 
-/// Which types a reload prepares besides those that are loaded.
+/// Who asks for a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Newcomers {
-    /// Sources that nobody has called stay as they are on disk.
-    Leave,
-    /// Sources that appeared since the last look are built and described, so that their first call finds them ready.
-    Prepare,
+pub enum Cause {
+    /// Somebody who has said so: files that vanished were removed.
+    Asked,
+    /// Files that changed. Sources that appeared since the last look are built and described, so that their first call
+    /// finds them ready. A file that vanished may be about to come back.
+    Seen,
 }
+
+/// A version that is to be loaded: host and module, and why it is not the newest, if it is not.
+type Newest = (Option<(String, marsh_host::ModuleRef)>, Option<Failure>);
 
 impl Service {
     /// Everything that is loaded is what its sources are now, or the reason why not is in the result.
-    pub fn reload(&self, newcomers: Newcomers) -> Result<Reloaded, Failure> {
+    pub fn reload(&self, cause: Cause) -> Result<Reloaded, Failure> {
         let _turn = self.reloader.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
+        let models = self.models()?;
+        if cause == Cause::Asked {
+            self.loader().accept_removals();
+        }
         let catalog = self.loader().catalog().map_err(|error| Failure::of(&error))?;
         let appeared = self.reloader.look(&catalog);
-        let removed = self.drop_removed(&catalog);
         let mut reloaded = Reloaded {
             types: catalog.types.len() + catalog.computed.len(),
             changed: Vec::new(),
-            removed,
+            removed: Vec::new(),
             failed: Vec::new(),
             duration_ms: 0,
         };
-        let mut seen = BTreeSet::new();
-        for indexed in catalog.types.iter().filter(|indexed| indexed.kind == Kind::Model) {
-            let line = self.loader().line(Kind::Model, &indexed.type_name);
-            let is_new = newcomers == Newcomers::Prepare && appeared.contains(&indexed.path);
-            let failing = self.tally.get(&indexed.type_name).last_error.is_some();
-            if (line.is_some() || is_new || failing) && seen.insert(indexed.type_name.clone()) {
-                self.renew(indexed, &mut reloaded);
-            }
+        let mut due: BTreeSet<(Kind, TypeName)> = self.loader().lines().into_iter().collect();
+        due.extend(self.tally.types().into_iter().map(|type_name| (Kind::Model, type_name)));
+        if cause == Cause::Seen {
+            let new = catalog.types.iter().filter(|indexed| appeared.contains(&indexed.path));
+            let graftless = new.filter(|indexed| indexed.kind != Kind::Extension);
+            due.extend(graftless.map(|indexed| (indexed.kind, indexed.type_name.clone())));
         }
-        // What cannot be parsed declares nothing; its type fails where it is known to have been served.
-        for type_name in self.tally.types() {
-            let is_bare = !seen.contains(&type_name) && catalog.find(Kind::Model, &type_name).is_empty();
-            if is_bare {
-                self.ask(&type_name, &mut reloaded);
-            }
+        for (kind, type_name) in due {
+            self.renew(&models, kind, &type_name, &mut reloaded);
         }
+        self.loader().sweep(&catalog);
         reloaded.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.reloads.fetch_add(1, Ordering::Relaxed);
         Ok(reloaded)
     }
 
-    fn drop_removed(&self, catalog: &Catalog) -> Vec<String> {
-        let gone = |type_name: &TypeName| {
-            catalog.find(Kind::Model, type_name).is_empty() && catalog.computed.is_empty()
-        };
-        let removed: Vec<TypeName> = if catalog.problems.is_empty() {
-            self.tally.types().into_iter().filter(gone).collect()
-        } else {
-            Vec::new()
-        };
-        for type_name in &removed {
-            self.tally.forget(type_name);
-        }
-        self.loader().sweep(catalog);
-        removed.into_iter().map(|type_name| type_name.to_string()).collect()
-    }
-
-    fn renew(&self, indexed: &IndexedType, reloaded: &mut Reloaded) {
-        let before = self.loader().line(Kind::Model, &indexed.type_name).map(|line| line.url);
-        let prepared = self
-            .loader()
-            .resolve(&indexed.type_name)
-            .and_then(|loaded| self.loader().prepare(&loaded.host_key, &loaded.module).map(|()| loaded));
+    fn renew(&self, models: &Models, kind: Kind, type_name: &TypeName, reloaded: &mut Reloaded) {
+        let before = self.loader().line(kind, type_name).map(|line| line.url);
+        let failed = |failure: Failure| FailedType { type_name: type_name.to_string(), error: failure };
+        let prepared = self.newest(models, kind, type_name).and_then(|(newest, failure)| {
+            if let Some((host_key, module)) = &newest {
+                self.loader().prepare(host_key, module)?;
+            }
+            Ok((newest, failure))
+        });
         match prepared {
-            Ok(loaded) => {
-                self.tally.sound(&indexed.type_name);
-                if before.is_none_or(|before| before != loaded.module.url) {
-                    reloaded.changed.push(indexed.type_name.to_string());
+            Ok((newest, failure)) => {
+                reloaded.failed.extend(failure.map(failed));
+                match newest {
+                    Some((_, module)) if before.as_ref() != Some(&module.url) => {
+                        reloaded.changed.push(type_name.to_string());
+                    }
+                    Some(_) => {}
+                    // Built in, and without grafts now.
+                    None => self.loader().close_line(kind, type_name),
                 }
             }
-            Err(error) => self.failed(&indexed.type_name, &error, reloaded),
+            Err(ModelError::Load(LoadError::UnknownType { .. })) => {
+                self.loader().close_line(kind, type_name);
+                self.tally.forget(type_name);
+                reloaded.removed.push(type_name.to_string());
+            }
+            Err(error) => reloaded.failed.push(failed(Failure::of(&error))),
         }
     }
 
-    fn ask(&self, type_name: &TypeName, reloaded: &mut Reloaded) {
-        match self.loader().resolve(type_name) {
-            Ok(_) => self.tally.sound(type_name),
-            Err(error) => self.failed(type_name, &error, reloaded),
+    fn newest(&self, models: &Models, kind: Kind, type_name: &TypeName) -> Result<Newest, ModelError> {
+        if kind == Kind::Model {
+            return Ok(match models.resolve_type(type_name)?.code {
+                Code::Module(loaded) => {
+                    let failure = loaded.failure.as_ref().map(of_load);
+                    (Some((loaded.host_key, loaded.module)), failure)
+                }
+                _ => (None, None),
+            });
         }
+        let loaded = self.loader().resolve_kind(kind, type_name)?;
+        let failure = loaded.failure.as_ref().map(of_load);
+        Ok((Some((loaded.host_key, loaded.module)), failure))
     }
+}
 
-    fn failed(&self, type_name: &TypeName, error: &LoadError, reloaded: &mut Reloaded) {
-        let failure = Failure::of(error);
-        self.tally.unsound(type_name, failure.clone());
-        reloaded.failed.push(FailedType { type_name: type_name.to_string(), error: failure });
+/// A recorded failure as clients see it.
+pub fn of_load(failure: &marsh_extension::Failure) -> Failure {
+    Failure {
+        code: failure.code.clone(),
+        message: failure.message.clone(),
+        hint: failure.hint.clone(),
+        details: serde_json::to_value(failure).ok(),
     }
 }
 

@@ -7,12 +7,11 @@ use std::time::Duration;
 use marsh_extension::Loader;
 use marsh_host::CancelToken;
 use marsh_model::{
-    CheckSelection, ModelError, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target,
-    Trigger,
+    CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
 };
 use marsh_repo::{Environment, Repo};
+use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
-use marsh_types::{Explain as _, TypeName};
 use marsh_workflow::{WorkflowEvent, WorkflowObserver, WorkflowRunRequest, Workflows};
 use serde_json::{Value, json};
 
@@ -111,10 +110,7 @@ impl Service {
             output_overrides: Vec::new(),
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
-        let outcome = models.run(&request, &observer).map_err(|error| {
-            self.note_unsound(&models, &request.target, &error);
-            Failure::of(&error)
-        })?;
+        let outcome = models.run(&request, &observer).map_err(|error| Failure::of(&error))?;
         let document = (self.options.method_json)(&outcome);
         if outcome.status == RunStatus::Succeeded {
             return Ok(document);
@@ -129,19 +125,6 @@ impl Service {
                 ..Failure::new("failed", "the run failed")
             },
         })
-    }
-
-    /// Remembers why the newest sources of a type could not be used, if that is why a run did not start.
-    fn note_unsound(&self, models: &Models, target: &Target, error: &ModelError) {
-        let ModelError::Load(_) = error else { return };
-        let type_name = match target {
-            Target::Direct { type_name, .. } => Some(type_name.clone()),
-            Target::Definition(name) => models.definitions.find(name).ok().map(|stored| stored.type_name),
-        };
-        // A type that nobody declares would be remembered for ever.
-        if let Some(type_name) = type_name.filter(|_| error.code() != "unknown_model_type") {
-            self.tally.unsound(&type_name, Failure::of(error));
-        }
     }
 
     /// Runs a workflow. A run that started has a document, whatever it ended with.

@@ -1,6 +1,6 @@
 //! The state of the server, as one document.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
 use marsh_extension::IndexedType;
@@ -8,8 +8,10 @@ use marsh_host::{HostStatus, ModuleState, ModuleStats};
 use marsh_types::{Kind, TypeName};
 
 use crate::error::Failure;
-use crate::protocol::{HostRow, Status, TypeRow};
+use crate::protocol::{HostRow, LastError, Status, TypeRow};
+use crate::reload::of_load;
 use crate::service::Service;
+use crate::tally::Count;
 
 impl Service {
     pub fn status(&self, socket: Option<String>) -> Result<Status, Failure> {
@@ -22,10 +24,25 @@ impl Service {
         {
             runtimes.entry(&module.url).or_default().push(module);
         }
+        let failures = marsh_extension::load_states(&opened.repo);
+        let mut rows: BTreeSet<(Kind, TypeName)> = self.loader().lines().into_iter().collect();
+        rows.extend(self.tally.types().into_iter().map(|type_name| (Kind::Model, type_name)));
+        rows.extend(failures.iter().map(|state| (state.failure.kind, state.failure.type_name.clone())));
         let mut types = Vec::new();
-        for type_name in self.tally.types() {
-            let found = catalog.find(Kind::Model, &type_name);
-            types.push(self.row(&type_name, found.first().copied(), &runtimes, &opened.repo));
+        for (kind, type_name) in rows {
+            let found = catalog.find(kind, &type_name);
+            let failure = failures
+                .iter()
+                .map(|state| &state.failure)
+                .find(|failure| failure.kind == kind && failure.type_name == type_name);
+            let row = self.row(kind, &type_name, found.first().copied(), failure, &runtimes);
+            types.push(TypeRow {
+                source: found
+                    .first()
+                    .map(|indexed| opened.repo.layout.display(&indexed.path).display().to_string())
+                    .unwrap_or_default(),
+                ..row
+            });
         }
         Ok(Status {
             pid: std::process::id(),
@@ -44,31 +61,34 @@ impl Service {
 
     fn row(
         &self,
+        kind: Kind,
         type_name: &TypeName,
         indexed: Option<&IndexedType>,
+        failure: Option<&marsh_extension::Failure>,
         runtimes: &HashMap<&str, Vec<&ModuleStats>>,
-        repo: &marsh_repo::Repo,
     ) -> TypeRow {
-        let count = self.tally.get(type_name);
-        let line = self.loader().line(Kind::Model, type_name);
+        let line = self.loader().line(kind, type_name);
         let newest: Vec<&&ModuleStats> =
             line.iter().filter_map(|line| runtimes.get(line.url.as_str())).flatten().collect();
         let before = line.iter().flat_map(|line| &line.before).filter_map(|url| runtimes.get(url.as_str()));
         let alive: Vec<&&ModuleStats> = newest.iter().copied().chain(before.flatten()).collect();
         let serving = newest.iter().find(|module| module.state == ModuleState::Serving);
-        let state = match (&count.last_error, serving) {
+        let count = match kind {
+            Kind::Model => self.tally.get(type_name),
+            // Counted by the runtimes that are there: other kinds are called by way of models, vaults, reports …
+            _ => Count { calls: alive.iter().map(|module| module.calls).sum(), failed_calls: 0 },
+        };
+        let state = match (failure, serving) {
             (Some(_), _) => "failing",
             (None, Some(_)) => "serving",
             (None, None) => "not_loaded",
         };
         TypeRow {
             type_name: type_name.to_string(),
-            kind: Kind::Model.to_string(),
+            kind: kind.to_string(),
             origin: indexed.map(|indexed| indexed.root.origin.to_string()).unwrap_or_default(),
             extension: indexed.and_then(|indexed| indexed.root.extension.clone()),
-            source: indexed
-                .map(|indexed| repo.layout.display(&indexed.path).display().to_string())
-                .unwrap_or_default(),
+            source: String::new(),
             state: state.to_owned(),
             fingerprint: line
                 .as_ref()
@@ -80,7 +100,8 @@ impl Service {
             in_flight: alive.iter().map(|module| module.in_flight).sum(),
             heap_bytes: alive.iter().map(|module| module.heap_bytes).sum(),
             reloads: line.as_ref().map_or(0, |line| line.reloads),
-            last_error: count.last_error,
+            last_error: failure
+                .map(|failure| LastError { at: failure.since.clone(), failure: of_load(failure) }),
         }
     }
 }

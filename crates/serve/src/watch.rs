@@ -16,7 +16,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::connection::Hub;
 use crate::error::ServeError;
-use crate::reload::Newcomers;
+use crate::reload::Cause;
 
 const QUIET: Duration = Duration::from_millis(8);
 const LONGEST: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ pub fn start(hub: &Arc<Hub>) -> Result<Watch, ServeError> {
     let reloading = Arc::clone(hub);
     // The state at the start is what later looks are compared with.
     hub.service
-        .reload(Newcomers::Prepare)
+        .reload(Cause::Seen)
         .map_err(|failure| ServeError::Watch { path: root.to_owned(), message: failure.message })?;
     hub.service.watching.store(true, Ordering::Relaxed);
     std::thread::spawn(move || follow(&reloading, &events));
@@ -92,6 +92,6 @@ fn follow(hub: &Arc<Hub>, events: &Receiver<()>) {
             }
         }
         // A failure as a whole (an unreadable lockfile, say) is what the next call will say.
-        drop(hub.service.reload(Newcomers::Prepare));
+        drop(hub.service.reload(Cause::Seen));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use marsh_host::Retention;
 use marsh_model::Models;
 use marsh_repo::{Environment, Repo};
 use marsh_serve::protocol::{Reloaded, Status};
@@ -24,7 +23,7 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliErr
 }
 
 fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
-    let models = app::open_keeping(cli, Retention { weigh: true, ..Retention::default() })?;
+    let models = app::open_to_stay(cli)?;
     let interrupt = app::cancel_on_signal(&models);
     let layout = models.repo.layout.clone();
     let service = Service::new(options(cli, &models));

@@ -54,7 +54,13 @@ fn defect_43_a_shipped_bundle_runs_without_network_and_without_being_built_again
     assert_eq!(pushed["bundleCount"], 1);
     let consumer = consumer(&publisher);
     assert_eq!(answer(run_offline(&consumer)), "one");
-    assert_eq!(consumer.list(BUNDLES), [""; 0], "no bundler was started");
+    let taken_over = consumer.list(BUNDLES).pop().unwrap();
+    let shipped = consumer.read(".swamp/pulled-extensions/@acme/dns/bundles/zone.js");
+    assert_eq!(
+        consumer.read(&format!("{BUNDLES}/{taken_over}/bundle.js")),
+        shipped,
+        "no bundler was started"
+    );
     let shown = consumer.read(".swamp/pulled-extensions/@acme/dns/bundles.json");
     let record: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(record["bundles"][0]["entry"], "models/zone.ts");
@@ -178,6 +184,9 @@ fn defect_36_a_bundle_that_is_not_of_the_installed_sources_is_passed_over() {
             let path = ".swamp/pulled-extensions/@s/a/bundles/main.js";
             repo.set_writable(path, true);
             repo.write(path, code.replace(SHIPPED, "2026.09.09.2"));
+            repo.remove(".swamp/marsh/v1/describe");
+            assert_eq!(version_of(&repo), SHIPPED, "what was taken over is as it was");
+            repo.remove(BUNDLES);
             repo.remove(".swamp/marsh/v1/describe");
             assert_eq!(version_of(&repo), V1, "an edited bundle");
         }

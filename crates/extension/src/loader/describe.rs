@@ -99,7 +99,11 @@ impl Loader {
             cancel: &self.options.cancel,
             grace: Duration::ZERO,
         };
-        let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| failed(unit, source))?;
+        let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
+            // What its heap holds serves nobody.
+            host.evict(&built.module.url);
+            failed(unit, source)
+        })?;
         serde_json::from_value(value)
             .map_err(|source| LoadError::Description { entry: unit.main_entry(), source })
     }

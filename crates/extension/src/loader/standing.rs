@@ -53,24 +53,22 @@ impl Loader {
         self.hosts.evict(&name(kind, type_name))
     }
 
-    /// Lets go of what belongs to types that no source declares any more. While some source cannot be read, or tells its
-    /// type only when it runs, nobody knows what it declares, and everything stays.
+    /// The types that stand somewhere.
+    pub fn lines(&self) -> Vec<(Kind, TypeName)> {
+        let parse = |name: String| {
+            let (kind, type_name) = name.split_once(' ')?;
+            Some((Kind::from_export(kind)?, TypeName::parse(type_name).ok()?))
+        };
+        self.hosts.line_names().into_iter().filter_map(parse).collect()
+    }
+
+    /// The type is gone: nothing of it stays once its calls have ended.
+    pub fn close_line(&self, kind: Kind, type_name: &TypeName) {
+        self.hosts.close_line(&name(kind, type_name));
+    }
+
+    /// Gives back the trees of extensions that are not installed any more, and ends hosts that hold no version.
     pub fn sweep(&self, catalog: &Catalog) {
-        if catalog.problems.is_empty() && catalog.computed.is_empty() {
-            let there: HashSet<String> = catalog
-                .types
-                .iter()
-                // A graft may be all that there is of a type that is built in.
-                .flat_map(|indexed| {
-                    [name(indexed.kind, &indexed.type_name), name(Kind::Model, &indexed.type_name)]
-                })
-                .collect();
-            for line in self.hosts.line_names() {
-                if !there.contains(&line) {
-                    self.hosts.close_line(&line);
-                }
-            }
-        }
         let wanted: HashSet<_> = catalog
             .types
             .iter()
