@@ -50,7 +50,9 @@ fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<M
         auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
     let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
-    Ok(Models::new(repo, environment, loader))
+    let models = Models::new(repo, environment, loader);
+    Ui::hide(&models.secrets);
+    Ok(models)
 }
 
 fn program() -> Result<PathBuf, CliError> {

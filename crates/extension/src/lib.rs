@@ -24,7 +24,7 @@ mod stat;
 pub use catalog::{Catalog, Computed, IndexedType, Problem, local_problems};
 pub use description::{
     ArgumentsDescription, CheckDescription, KindDescription, MethodDescription, ModelDescription,
-    OutputDescription,
+    OutputDescription, SensitiveField,
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;

@@ -7,16 +7,19 @@
 //!   through the data store's publish (`tests` of the data crate; the binary's `tests/it/bad_input.rs`).
 //! * What a command reports as done is durable: file data are synced before they appear, and one directory sync at the end
 //!   makes the names last (`run/mod.rs`).
-//! * Nothing that a model marks as sensitive is stored in clear (`run/context.rs`).
+//! * Nothing that a model marks as sensitive is stored in clear, and no secret that entered a run leaves it except to
+//!   the code that asked for it (`secrets.rs`, `run/secrets.rs`; the binary's `tests/it/secrets.rs`).
 //! * This crate writes to no terminal and reads no environment; both come from the caller.
 
 pub mod builtin;
+pub mod data;
 pub mod definition;
 pub mod direct;
 pub mod error;
 pub mod inputs;
 mod pins;
 pub mod run;
+pub mod secrets;
 pub mod types;
 pub mod validate;
 
@@ -25,6 +28,7 @@ use std::sync::Arc;
 use marsh_data::{DataStore, EphemeralStore, OutputStore, RunData};
 use marsh_extension::Loader;
 use marsh_repo::{Environment, Repo};
+use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
 pub use definition::{Definition, DefinitionStore, Stored};
 pub use error::{Issue, ModelError};
@@ -33,6 +37,7 @@ pub use run::{
     CheckSelection, Observer, OutputOverride, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
     WorkflowTrigger,
 };
+pub use secrets::SecretAccess;
 pub use types::{Code, TypeCode};
 
 /// Everything that commands about models work on.
@@ -46,6 +51,9 @@ pub struct Models {
     /// Stored data, and the ephemeral data of this command.
     pub data: RunData,
     pub outputs: OutputStore,
+    pub vaults: Arc<Vaults>,
+    /// The secrets that entered the runs of this command.
+    pub secrets: Secrets,
 }
 
 impl Models {
@@ -61,13 +69,32 @@ impl Models {
             definitions: DefinitionStore::new(repo.layout.clone()),
             data: RunData::new(store, EphemeralStore::new(budget)),
             outputs,
+            vaults: Arc::new(vaults(&repo, &env, None)),
+            secrets: Secrets::new(),
             repo,
             env,
             loader: loader.into(),
         }
     }
 
+    /// With vaults of types that are not built in.
+    #[must_use]
+    pub fn with_vault_provider(mut self, provider: Arc<dyn VaultProvider>) -> Models {
+        self.vaults = Arc::new(vaults(&self.repo, &self.env, Some(provider)));
+        self
+    }
+
     pub fn hosts(&self) -> &Arc<marsh_host::Hosts> {
         self.loader.hosts()
     }
+}
+
+fn vaults(repo: &Repo, env: &Environment, provider: Option<Arc<dyn VaultProvider>>) -> Vaults {
+    let layout = VaultLayout {
+        repo: repo.layout.root().to_path_buf(),
+        configs: repo.layout.vaults(),
+        audit: repo.layout.audit(),
+        home: env.raw("HOME").map(std::path::PathBuf::from),
+    };
+    Vaults::new(layout, repo.marker.text("defaultVault").map(str::to_owned), provider)
 }

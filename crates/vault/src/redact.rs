@@ -204,9 +204,57 @@ impl Secrets {
         self.each_text(value, &|text| self.redact(text));
     }
 
+    /// [`redact_value`](Self::redact_value), but only below these keys: what else is in the value are names and states
+    /// that others must be able to read, and a short secret may look like one.
+    pub fn redact_fields(&self, value: &mut Value, keys: &[&str]) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_fields(item, keys)),
+            Value::Object(map) => {
+                for (key, item) in map {
+                    if keys.contains(&key.as_str()) {
+                        self.redact_value(item);
+                    } else {
+                        self.redact_fields(item, keys);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a text holds a secret that is long enough not to be there by chance.
+    pub fn is_surely_in(&self, text: &str) -> bool {
+        let long = |matcher: Arc<Matcher>| {
+            matcher.automaton.find_iter(text).any(|found| found.len() >= SHORTEST_PART)
+        };
+        self.matcher().is_some_and(long) || self.holds_sentinel(text)
+    }
+
     /// Whether the bytes hold a secret in one of its forms.
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         self.matcher().is_some_and(|matcher| matcher.automaton.is_match(bytes))
+    }
+
+    /// Whether what is read holds a secret, wherever its pieces are cut.
+    pub fn find_in(&self, source: &mut dyn std::io::Read) -> std::io::Result<bool> {
+        let Some(matcher) = self.matcher() else { return Ok(false) };
+        let mut window = Vec::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = source.read(&mut buffer)?;
+            if read == 0 {
+                return Ok(false);
+            }
+            window.extend_from_slice(&buffer[..read]);
+            if matcher.automaton.is_match(&window) {
+                return Ok(true);
+            }
+            let keep = matcher.longest.saturating_sub(1).min(window.len());
+            window.drain(..window.len() - keep);
+        }
     }
 
     /// For bytes that come in pieces: a secret that is cut by a border between them is found all the same.

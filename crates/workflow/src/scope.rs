@@ -1,8 +1,8 @@
 //! What `${{ … }}` in a step means, and when it is evaluated.
 //!
 //! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`, and `self` for an
-//! item of a `forEach`. Variables that need stored data (`data`, `model`, `file`) or vaults are added here when this version
-//! learns them; until then an expression that uses one fails its step and says so. This file is the only one that
+//! item of a `forEach`. `vault.get` gives a sentinel of the secret. Variables that need stored data (`data`, `model`, `file`) are added here
+//! when this version learns them; until then an expression that uses one fails its step and says so. This file is the only one that
 //! evaluates.
 //!
 //! **Text that came out of an expression is never read as one.** A definition is expanded again when its method runs,
@@ -12,11 +12,12 @@
 use std::borrow::Cow;
 
 use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
+use marsh_model::SecretAccess;
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
 /// Roots that the format knows and this version cannot evaluate in a step.
-const LATER: [&str; 6] = ["data", "model", "file", "vault", "workers", "webhook"];
+const LATER: [&str; 5] = ["data", "model", "file", "workers", "webhook"];
 /// Roots that the definition itself resolves, at each run: their values must not be written into a file.
 const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
 
@@ -35,6 +36,8 @@ pub(crate) struct RunFacts<'a> {
 #[derive(Debug)]
 pub(crate) struct Expander {
     scope: Scope,
+    access: SecretAccess,
+    caller: String,
 }
 
 /// What one step can name.
@@ -43,10 +46,11 @@ pub(crate) struct StepScope<'e> {
     scope: Cow<'e, Scope>,
     /// `self.<item>` of a `forEach`.
     item: Option<String>,
+    expander: &'e Expander,
 }
 
 impl Expander {
-    pub fn new(facts: &RunFacts<'_>, env: &Environment) -> Expander {
+    pub fn new(facts: &RunFacts<'_>, env: &Environment, access: SecretAccess) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
         let scope = Scope::new()
@@ -63,25 +67,26 @@ impl Expander {
             )
             .with("workflowRunId", facts.run_id)
             .with("env", Value::Object(env));
-        Expander { scope }
+        Expander { scope, access, caller: format!("workflow {}", facts.workflow_name) }
     }
 
     pub fn step(&self) -> StepScope<'_> {
-        StepScope { scope: Cow::Borrowed(&self.scope), item: None }
+        StepScope { scope: Cow::Borrowed(&self.scope), item: None, expander: self }
     }
 
     /// For one item of a `forEach`.
     pub fn with_item(&self, name: &str, value: &Value) -> StepScope<'_> {
         let mut scope = self.scope.clone();
         scope.set("self", json!({ name: value }));
-        StepScope { scope: Cow::Owned(scope), item: Some(format!("self.{name}")) }
+        StepScope { scope: Cow::Owned(scope), item: Some(format!("self.{name}")), expander: self }
     }
 }
 
 impl StepScope<'_> {
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
-        let expanded = expand(value, &StepEvaluator, &*self.scope, Mode::Strict, |_| false);
+        let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
+        let expanded = expand(value, &evaluator, &*self.scope, Mode::Strict, |_| false);
         expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
     }
 
@@ -142,7 +147,8 @@ impl StepScope<'_> {
     /// Whether an expression that is written without `${{ }}` holds.
     pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
         let expression = marsh_expr::quote_model_names(expression.trim());
-        let value = StepEvaluator.evaluate(&expression, &self.scope).map_err(|source| {
+        let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
+        let value = evaluator.evaluate(&expression, &self.scope).map_err(|source| {
             let error = marsh_expr::ExprErrorAt {
                 pointer: String::new(),
                 expression: expression.clone(),
@@ -225,7 +231,17 @@ mod tests {
             tags: json!({"team": "a"}),
             inputs: inputs.as_object().unwrap(),
         };
-        Expander::new(&facts, &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]))
+        let layout = marsh_vault::VaultLayout {
+            repo: "/nowhere".into(),
+            configs: "/nowhere/vaults".into(),
+            audit: "/nowhere/audit".into(),
+            home: None,
+        };
+        let access = marsh_model::SecretAccess {
+            vaults: std::sync::Arc::new(marsh_vault::Vaults::new(layout, None, None)),
+            secrets: marsh_vault::Secrets::new(),
+        };
+        Expander::new(&facts, &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]), access)
     }
 
     #[test]
@@ -249,7 +265,7 @@ mod tests {
             ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
             ("${{ inputs.n + 1 }}", "`${{ inputs.n + 1 }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
-            ("${{ vault.get('v', 'k') }}", "`vault`"),
+            ("${{ vault.get('v', 'k') }}", "there are no vaults"),
         ] {
             let error = expander().step().value(&json!({"k": text}), "inputs").unwrap_err();
             assert!(error.starts_with("inputs.k: ") && error.contains(words), "{error}");

@@ -14,6 +14,7 @@ mod serve;
 mod source;
 mod trust;
 mod types;
+mod vault;
 mod workflow;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             }
         }
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
+        Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?, arguments),
         Command::Extension(command) => extension::run(cli, ui, command),

@@ -512,6 +512,8 @@ fn secrets_without_a_vault() {
     ----- stdout -----
 
     ----- stderr -----
-    error: `run` of `@me/x` stores sensitive values, and this version of marsh has no vault to put them in
+    error: `run` of `@me/x` stores sensitive values, and this repository has no vault to put them in
+
+    hint: `marsh vault create local_encryption main` makes one
     ");
 }
