@@ -7,6 +7,7 @@ mod files;
 mod fresh;
 mod last_good;
 mod shipped;
+mod standing;
 mod trace;
 mod unit;
 
@@ -167,12 +168,16 @@ impl Loader {
     /// The newest code of a model type and of all grafts onto it. Every input of the bundles is compared now, not when
     /// they were last loaded. A type that nothing declares may be installed, where that is allowed.
     pub fn resolve(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        self.with_install(type_name, || self.resolve_present(type_name))
+        let ticket = self.hosts.ticket();
+        let loaded = self.with_install(type_name, || self.resolve_present(type_name))?;
+        self.stand(Kind::Model, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        Ok(loaded)
     }
 
     /// The newest code of a type of another kind.
     pub fn resolve_kind(&self, kind: Kind, type_name: &TypeName) -> Result<Loaded, LoadError> {
-        self.with_install(type_name, || {
+        let ticket = self.hosts.ticket();
+        let loaded = self.with_install(type_name, || {
             let found = self.transact(
                 kind,
                 type_name,
@@ -181,7 +186,9 @@ impl Loader {
             )?;
             let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
             Ok(Loaded { failure, ..loaded })
-        })
+        })?;
+        self.stand(kind, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        Ok(loaded)
     }
 
     fn with_install<T>(
@@ -214,6 +221,7 @@ impl Loader {
         names: &[&TypeName],
     ) -> Result<Option<LoadedModel>, LoadError> {
         let Some(first) = names.first() else { return Ok(None) };
+        let ticket = self.hosts.ticket();
         let base = unit::builtin_base(builtin);
         let found = self.transact(
             Kind::Model,
@@ -228,7 +236,13 @@ impl Loader {
         match found {
             // Without an index nobody knows of grafts; the type's own methods need none.
             Err(LoadError::Yaml { .. } | LoadError::Store(_)) => Ok(None),
-            found => Ok(found?.map(|(loaded, failure)| LoadedModel { failure, ..loaded })),
+            found => {
+                let loaded = found?.map(|(loaded, failure)| LoadedModel { failure, ..loaded });
+                if let Some(loaded) = &loaded {
+                    self.stand(Kind::Model, first, ticket, &loaded.host_key, &loaded.module.url);
+                }
+                Ok(loaded)
+            }
         }
     }
 

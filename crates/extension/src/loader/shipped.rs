@@ -74,6 +74,7 @@ fn shipped(entry: &Path, root: &SourceRoot, fingerprint: &str) -> Option<Shipped
         integrity: one.integrity,
     };
     let meta = BundleMeta {
+        fingerprint: fingerprint.to_owned(),
         entry: below,
         code_sha256: bundle.sha256.to_hex(),
         code_bytes: code.len() as u64,
