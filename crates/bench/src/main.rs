@@ -33,6 +33,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
 
 mod cases;
+mod data;
 mod engine;
 mod fixture;
 mod lifecycle;
@@ -79,6 +80,12 @@ struct Args {
     /// Measure the engine instead: hosts, bundling, memory, computing kernels
     #[arg(long)]
     engine: bool,
+    /// Measure stored data instead (docs/data.md)
+    #[arg(long, conflicts_with = "lifecycle")]
+    data: bool,
+    /// How many versions `--data` measures with
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    records: usize,
     /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine
     #[arg(long, default_value_t = 1, value_name = "SECONDS")]
     patience: u64,
@@ -117,6 +124,10 @@ fn run(args: &Args) -> Result<bool, BenchError> {
     }
     if args.engine {
         print!("{}", engine::run(&fixture, &runner, args.runs, Duration::from_secs(args.patience))?);
+        return Ok(true);
+    }
+    if args.data {
+        print!("{}", data::run(&fixture, args.records, args.runs)?);
         return Ok(true);
     }
     let cases = cases::all(&fixture);

@@ -39,7 +39,9 @@ pub fn open(cli: &Cli) -> Result<Models, CliError> {
         auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
     let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
-    Ok(Models::new(repo, environment, loader))
+    let models = Models::new(repo, environment, loader);
+    Ui::hide(&models.secrets);
+    Ok(models)
 }
 
 fn program() -> Result<PathBuf, CliError> {

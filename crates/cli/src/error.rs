@@ -10,6 +10,7 @@ use marsh_registry_server::{ServeError, TokenError};
 use marsh_repo::RepoError;
 use marsh_store::StoreError;
 use marsh_types::Explain;
+use marsh_vault::VaultError;
 use marsh_workflow::WorkflowError;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +26,8 @@ pub enum CliError {
     Workflow(#[from] WorkflowError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -65,6 +68,7 @@ impl CliError {
             CliError::Model(error) => Some(error),
             CliError::Workflow(error) => Some(error),
             CliError::Data(error) => Some(error),
+            CliError::Vault(error) => Some(error),
             CliError::Load(error) => Some(error),
             CliError::Lifecycle(error) => Some(error),
             CliError::Store(error) => Some(error),

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod error;
 mod exit;
+mod prompt;
 mod rewrite;
 mod ui;
 

@@ -1,9 +1,12 @@
 //! Where output goes: data to standard output, talk to standard error, colours only where they are wanted.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use marsh_vault::Secrets;
 use serde_json::Value;
 
 use crate::args::Global;
@@ -15,6 +18,14 @@ pub const WARN: Style = AnsiColor::Yellow.on_default();
 pub const NAME: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();
 pub const HINT: Style = AnsiColor::Cyan.on_default();
+
+/// What must not be shown. Whatever a command prints of runs goes through this, so that no part of the binary has to
+/// think of it.
+static HIDDEN: OnceLock<Secrets> = OnceLock::new();
+
+fn masked(text: &str) -> Cow<'_, str> {
+    HIDDEN.get().map_or(Cow::Borrowed(text), |secrets| secrets.redact(text))
+}
 
 /// What the user wants to see.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +48,12 @@ impl Ui {
         Ui { json: true, quiet: true, verbose: false }
     }
 
+    /// Masks these in everything that is printed from now on.
+    pub fn hide(secrets: &Secrets) {
+        // A command opens one repository; a second set of secrets would be the same one.
+        drop(HIDDEN.set(secrets.clone()));
+    }
+
     pub fn is_json(&self) -> bool {
         self.json
     }
@@ -57,9 +74,14 @@ impl Ui {
     /// The command's one JSON document, or its text.
     pub fn result(&self, document: &Value, text: impl FnOnce() -> String) {
         if self.json {
+            let mut document = Cow::Borrowed(document);
+            if let Some(secrets) = HIDDEN.get().filter(|secrets| !secrets.is_empty()) {
+                secrets.redact_value(document.to_mut());
+            }
+            let document = document.as_ref();
             self.print(&serde_json::to_string_pretty(document).unwrap_or_else(|_| document.to_string()));
         } else {
-            self.print(text().trim_end_matches('\n'));
+            self.print(masked(text().trim_end_matches('\n')).as_ref());
         }
     }
 
@@ -81,18 +103,19 @@ impl Ui {
     /// Talk: progress, output of methods. Silent with `--quiet`, and under `--json` too, where it would only disturb.
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet && !self.json {
-            drop(writeln!(anstream::stderr().lock(), "{line}"));
+            drop(writeln!(anstream::stderr().lock(), "{}", masked(&line.to_string())));
         }
     }
 
     /// Something that happened by itself and that nobody may miss.
     pub fn note(message: &str) {
-        drop(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {message}"));
+        drop(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", masked(message)));
     }
 
     /// Something the user should know even when quiet.
     pub fn warn(&self, message: impl std::fmt::Display) {
-        drop(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {message}"));
+        let message = message.to_string();
+        drop(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {}", masked(&message)));
     }
 
     /// What went wrong with something whose result has been shown already.
@@ -101,7 +124,7 @@ impl Ui {
         if let Some(hint) = hint {
             text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
         }
-        drop(anstream::stderr().lock().write_all(text.as_bytes()));
+        drop(anstream::stderr().lock().write_all(masked(&text).as_bytes()));
     }
 
     /// A question with a yes-or-no answer; no is the default.
@@ -136,7 +159,7 @@ impl Ui {
             if let Some(hint) = error.hint() {
                 text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
             }
-            drop(err.write_all(text.as_bytes()));
+            drop(err.write_all(masked(&text).as_bytes()));
         }
         ExitCode::from(error.exit_code())
     }

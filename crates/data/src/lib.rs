@@ -19,10 +19,14 @@
 //!   rename, under the model's latch (`tests/race.rs`). Readers take no lock.
 //! * **A directory is a version when it holds `metadata.yaml` and `raw`**; anything else there is somebody's unfinished
 //!   business (`tests/store.rs`).
-//! * **The tree is the truth.** There is no index that could disagree with it; one that is added must be derivable.
+//! * **The tree is the truth.** The catalog is derived from it, compared with it before every question, and may be deleted
+//!   at any time (`catalog.rs`, `tests/catalog.rs`).
+//! * **Collection never takes the newest version**, and judges under the latch (`tests/collect.rs`).
 //! * **An existing name keeps its owner** (`tests/store.rs`).
 //! * Keys and their order are those of the format; unknown keys are ignored on reading (`tests/format.rs`).
 
+mod catalog;
+mod collect;
 mod ephemeral;
 mod error;
 mod metadata;
@@ -35,10 +39,12 @@ mod run;
 mod store;
 mod tags;
 
+pub use catalog::{Catalog, CatalogError, Condition, Operator, Row, is_column};
+pub use collect::{CollectRequest, Collected, Expired, RunExists};
 pub use ephemeral::{DEFAULT_EPHEMERAL_BUDGET, EphemeralPending, EphemeralStore, parse_budget};
 pub use error::DataError;
 pub use metadata::{Metadata, NewVersion, Owner};
-pub use name::check_data_name;
+pub use name::{check_data_name, varied};
 pub use outputs::{
     Artifact, Artifacts, Damaged, OutputError, OutputListing, OutputRecord, OutputStatus, OutputStore,
     Provenance, StoredOutput, TriggeredBy,

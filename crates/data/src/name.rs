@@ -16,6 +16,19 @@ pub fn check_data_name(name: &str) -> Result<(), DataError> {
     Ok(())
 }
 
+/// `name-v1-v2`: the name of a datum that varies by these values.
+pub fn varied<S: AsRef<str>>(name: &str, values: &[S]) -> Result<String, DataError> {
+    let mut full = name.to_owned();
+    for value in values {
+        let value = value.as_ref();
+        check("vary value", value)?;
+        full.push('-');
+        full.push_str(value);
+    }
+    check_data_name(&full)?;
+    Ok(full)
+}
+
 pub(crate) fn check_model_id(id: &str) -> Result<(), DataError> {
     check("model id", id)
 }

@@ -8,6 +8,7 @@ use marsh_types::{TypeName, yaml};
 use sha2::{Digest, Sha256};
 
 use crate::read::{highest_complete, latest_in, pointed_at, version_numbers};
+use crate::store::sync_if_there;
 use crate::{DataError, DataStore, Metadata};
 
 /// As many numbers as a writer tries that others keep taking away from it.
@@ -74,6 +75,15 @@ impl PendingVersion {
 
     /// Publishes the version. It gets the next free number, and `latest` says so when this returns.
     pub fn finalize(self) -> Result<Metadata, DataError> {
+        self.publish(true)
+    }
+
+    /// [`finalize`](Self::finalize) for whoever holds the latch of the model.
+    pub(crate) fn finalize_latched(self) -> Result<Metadata, DataError> {
+        self.publish(false)
+    }
+
+    fn publish(self, latched: bool) -> Result<Metadata, DataError> {
         let PendingVersion { store, type_path, model_id, mut metadata, staged, raw, digest, size, foreign } =
             self;
         let raw_path = raw.path().to_path_buf();
@@ -87,14 +97,14 @@ impl PendingVersion {
         metadata.version = next_number(&name_dir)?;
         write_metadata(&staged, &metadata)?;
 
-        let latch = store.latch(&type_path, &model_id)?;
+        let latch = if latched { store.latch(&type_path, &model_id)? } else { None };
         store.check_owner(&metadata, latest_in(&name_dir)?.as_ref())?;
         publish(staged, &name_dir, &mut metadata)?;
         advance_latest(&name_dir)?;
         drop(latch);
 
         if store.is_durable() {
-            marsh_fs::sync_dir(&name_dir)?;
+            sync_if_there(&name_dir)?;
         }
         Ok(metadata)
     }

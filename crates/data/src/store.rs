@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use marsh_fs::{LockError, LockFile};
 use marsh_types::TypeName;
 
-use crate::name::{LATCH, is_private};
+use crate::name::{LATCH, check_data_name, is_private};
 use crate::pending::{advance_latest, trash};
 use crate::read::{found, latest_in, version_numbers};
 use crate::{DataError, Metadata, NewVersion, PendingVersion};
@@ -50,6 +50,13 @@ impl DataStore {
         let mut pending = self.begin(new)?;
         pending.append(content)?;
         pending.finalize()
+    }
+
+    /// [`write`](Self::write) for whoever holds the latch of the model.
+    fn write_latched(&self, new: &NewVersion<'_>, content: &[u8]) -> Result<Metadata, DataError> {
+        let mut pending = self.begin(new)?;
+        pending.append(content)?;
+        pending.finalize_latched()
     }
 
     /// Starts a version whose content comes in pieces. Nobody sees it before it is finalized.
@@ -101,7 +108,7 @@ impl DataStore {
         };
         drop(latch);
         if self.durable {
-            marsh_fs::sync_dir(if name_dir.is_dir() { &name_dir } else { &model_dir })?;
+            sync_if_there(if name_dir.is_dir() { &name_dir } else { &model_dir })?;
         }
         marsh_fs::remove_tree(&gone)?;
         Ok(if version.is_some() { 1 } else { versions.len() })
@@ -111,6 +118,13 @@ impl DataStore {
     /// there. The history stays behind.
     pub fn rename(&self, ty: &TypeName, model_id: &str, old: &str, new: &str) -> Result<Metadata, DataError> {
         let no_such_data = || DataError::NoSuchData { name: old.to_owned() };
+        check_data_name(new)?;
+        if !self.name_dir(ty, model_id, old)?.is_dir() {
+            return Err(no_such_data());
+        }
+        // Held throughout: nobody writes to the old name between the copy and the tombstone, and of two who want one
+        // new name, one gets it.
+        let latch = self.latch(ty, model_id)?;
         let source = latest_in(&self.name_dir(ty, model_id, old)?)?.ok_or_else(no_such_data)?;
         if source.is_deleted() {
             return Err(no_such_data());
@@ -132,7 +146,7 @@ impl DataStore {
             lifecycle: None,
             renamed_to: None,
         };
-        let copy = self.write(&version, &content)?;
+        let copy = self.write_latched(&version, &content)?;
         let renamed_at = marsh_types::time::iso_millis(jiff::Timestamp::now());
         let tombstone = serde_json::json!({"renamedTo": new, "renamedAt": renamed_at}).to_string();
         version.name = old;
@@ -140,7 +154,9 @@ impl DataStore {
         version.streaming = false;
         version.lifecycle = Some(Metadata::DELETED.to_owned());
         version.renamed_to = Some(new.to_owned());
-        match self.write(&version, tombstone.as_bytes()) {
+        let buried = self.write_latched(&version, tombstone.as_bytes());
+        drop(latch);
+        match buried {
             Ok(_) => Ok(copy),
             Err(error) => {
                 self.delete(ty, model_id, new, Some(copy.version))?;
@@ -185,6 +201,14 @@ impl DataStore {
         let mut numbers = version_numbers(name_dir)?;
         numbers.retain(|number| name_dir.join(number.to_string()).join("metadata.yaml").is_file());
         Ok(numbers)
+    }
+}
+
+/// Makes the names in a directory durable, unless somebody has deleted it meanwhile.
+pub(crate) fn sync_if_there(dir: &Path) -> Result<(), DataError> {
+    match marsh_fs::sync_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => Ok(other?),
     }
 }
 

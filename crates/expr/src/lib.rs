@@ -19,8 +19,8 @@
 //! **Bounds.** No text and no value makes evaluation panic, overflow the stack, or run for ever: depth is bounded where
 //! trees and values are made, and steps and bytes are counted ([`Limits`]).
 //!
-//! Held by: `tests/conformance.rs` (the dialect, one row per rule), `tests/secrets.rs`, `tests/bounds.rs`,
-//! `tests/second.rs` (random expressions against a second implementation), `examples/fuzz_expr.rs`, and the tables beside
+//! Held by, below `tests/it`: `conformance.rs` (the dialect, one row per rule), `messages.rs`, `secrets.rs`, `bounds.rs`,
+//! `second.rs` (random expressions against a second implementation); by `examples/fuzz_expr.rs`, and by the tables beside
 //! each part.
 
 mod cel;

@@ -24,9 +24,12 @@ mod stat;
 pub use catalog::{Catalog, Computed, IndexedType, Problem, local_problems};
 pub use description::{
     ArgumentsDescription, CheckDescription, KindDescription, MethodDescription, ModelDescription,
-    OutputDescription,
+    OutputDescription, SensitiveField,
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
-pub use loader::{Grafted, Loaded, LoadedModel, Loader, LoaderOptions, in_sources};
+pub use loader::{
+    Failure, Grafted, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, OnFailure, in_sources,
+    load_states,
+};
 pub use pin::Pin;

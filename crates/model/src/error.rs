@@ -7,6 +7,7 @@ use marsh_extension::LoadError;
 use marsh_host::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::{YamlError, YamlWriteError};
 use marsh_types::{Explain, NameError, TypeName, near};
+use marsh_vault::{Secrets, VaultError};
 use serde_json::{Value, json};
 
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +29,11 @@ pub enum ModelError {
     #[error("`{field}` of `{name}` is sensitive and must not be written in a definition")]
     LiteralSensitive { name: String, field: String },
     #[error(
-        "`{method}` of `{type_name}` stores sensitive values, and this version of marsh has no vault to put them in"
+        "`{method}` of `{type_name}` stores sensitive values, and this repository has no vault to put them in"
     )]
     NoVault { type_name: TypeName, method: String },
+    #[error("output `{what}` would carry a secret in {place}, where it cannot be hidden")]
+    SecretExposed { what: String, place: &'static str },
     #[error("cannot evaluate {place}: {source}")]
     Expression { place: String, source: marsh_expr::ExprError },
     #[error("`{name}` was never run, so there is no evaluated copy of it")]
@@ -49,6 +52,14 @@ pub enum ModelError {
     Host(#[from] HostError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error("cannot read the {what}: {source}")]
+    Query { what: &'static str, source: marsh_expr::ExprError },
+    #[error("the {what} mentions `{name}`, which is no field of a record")]
+    UnknownField { what: &'static str, name: String },
+    #[error(transparent)]
+    Catalog(#[from] marsh_data::CatalogError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error(transparent)]
     Name(#[from] NameError),
     #[error(transparent)]
@@ -90,6 +101,33 @@ fn summary(issues: &[Issue]) -> String {
 }
 
 impl ModelError {
+    /// The error with masks in the place of secrets that code put into it.
+    #[must_use]
+    pub fn redacted(mut self, secrets: &Secrets) -> ModelError {
+        let mask = |text: &mut String| {
+            if let std::borrow::Cow::Owned(masked) = secrets.redact(text) {
+                *text = masked;
+            }
+        };
+        match &mut self {
+            ModelError::Host(HostError::Call(error))
+            | ModelError::Load(LoadError::Host { source: HostError::Call(error), .. }) => {
+                mask(&mut error.message);
+                error.stack.iter_mut().for_each(mask);
+                error.data.iter_mut().for_each(|data| secrets.redact_value(data));
+            }
+            ModelError::Host(HostError::Died { stderr, .. }) => mask(stderr),
+            ModelError::Host(HostError::Garbage { line }) => mask(line),
+            ModelError::CommandFailed { stderr, .. } => mask(stderr),
+            ModelError::Validation { issues, .. } => {
+                issues.iter_mut().for_each(|issue| mask(&mut issue.message));
+            }
+            ModelError::Cancelled(message) | ModelError::Deadline(message) => mask(message),
+            _ => {}
+        }
+        self
+    }
+
     /// The error that extension code or its host ended with, if that is what it is.
     pub fn call_error(&self) -> Option<&CallError> {
         match self {
@@ -117,6 +155,11 @@ impl Explain for ModelError {
             ModelError::TypeMismatch { .. } => "type_mismatch",
             ModelError::LiteralSensitive { .. } => "literal_sensitive_global_arg",
             ModelError::NoVault { .. } => "vault_not_found",
+            ModelError::Vault(error) => error.code(),
+            ModelError::Catalog(error) => error.code(),
+            ModelError::Query { source, .. } => source.code(),
+            ModelError::UnknownField { .. } => "unknown_field",
+            ModelError::SecretExposed { .. } => "secret_exposed",
             ModelError::Expression { .. } => "expression_failed",
             ModelError::NotEvaluated { .. } => "no_evaluated_definition",
             ModelError::Deleted { .. } => "resource_deleted",
@@ -151,8 +194,13 @@ impl Explain for ModelError {
                     .or_else(|| Some(format!("it has: {}", available.join(", "))))
             }
             ModelError::LiteralSensitive { .. } => {
-                Some("give it as an expression, e.g. `${{ env.NAME }}`".into())
+                Some("give it as an expression, e.g. `${{ vault.get('main', 'name') }}`".into())
             }
+            ModelError::NoVault { .. } => Some("`marsh vault create local_encryption main` makes one".into()),
+            ModelError::Vault(error) => error.hint(),
+            ModelError::Query { source, .. } => source.hint(),
+            ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
+                .or_else(|| Some(format!("there are {}", crate::query::FIELDS.join(", ")))),
             ModelError::Load(error) => error.hint(),
             ModelError::Data(error) => error.hint(),
             _ => match self.call_error() {

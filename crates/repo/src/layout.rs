@@ -45,6 +45,11 @@ impl Layout {
         self.root.join("workflows")
     }
 
+    /// Configurations of vaults; no secrets.
+    pub fn vaults(&self) -> PathBuf {
+        self.root.join("vaults")
+    }
+
     pub fn state(&self) -> PathBuf {
         self.root.join(".swamp")
     }
@@ -63,6 +68,10 @@ impl Layout {
 
     pub fn data(&self) -> PathBuf {
         self.state().join("data")
+    }
+
+    pub fn audit(&self) -> PathBuf {
+        self.state().join("audit")
     }
 
     pub fn outputs(&self) -> PathBuf {

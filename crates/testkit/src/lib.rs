@@ -22,6 +22,7 @@
 )]
 
 mod data;
+mod data_stress;
 mod extensions;
 mod filter;
 mod power;
@@ -33,6 +34,7 @@ mod stress;
 mod workflow_kill;
 
 pub use data::assert_no_half_written;
+pub use data_stress::{DataReport, DataStress};
 pub use extensions::{ExtensionRegistry, Package, stress_packages};
 pub use filter::Filters;
 pub use power::{Disk, Loss};

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::Secret;
@@ -204,9 +204,57 @@ impl Secrets {
         self.each_text(value, &|text| self.redact(text));
     }
 
+    /// [`redact_value`](Self::redact_value), but only below these keys: what else is in the value are names and states
+    /// that others must be able to read, and a short secret may look like one.
+    pub fn redact_fields(&self, value: &mut Value, keys: &[&str]) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_fields(item, keys)),
+            Value::Object(map) => {
+                for (key, item) in map {
+                    if keys.contains(&key.as_str()) {
+                        self.redact_value(item);
+                    } else {
+                        self.redact_fields(item, keys);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a text holds a secret that is long enough not to be there by chance.
+    pub fn is_surely_in(&self, text: &str) -> bool {
+        let long = |matcher: Arc<Matcher>| {
+            matcher.automaton.find_iter(text).any(|found| found.len() >= SHORTEST_PART)
+        };
+        self.matcher().is_some_and(long) || self.holds_sentinel(text)
+    }
+
     /// Whether the bytes hold a secret in one of its forms.
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         self.matcher().is_some_and(|matcher| matcher.automaton.is_match(bytes))
+    }
+
+    /// Whether what is read holds a secret, wherever its pieces are cut.
+    pub fn find_in(&self, source: &mut dyn std::io::Read) -> std::io::Result<bool> {
+        let Some(matcher) = self.matcher() else { return Ok(false) };
+        let mut window = Vec::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = source.read(&mut buffer)?;
+            if read == 0 {
+                return Ok(false);
+            }
+            window.extend_from_slice(&buffer[..read]);
+            if matcher.automaton.is_match(&window) {
+                return Ok(true);
+            }
+            let keep = matcher.longest.saturating_sub(1).min(window.len());
+            window.drain(..window.len() - keep);
+        }
     }
 
     /// For bytes that come in pieces: a secret that is cut by a border between them is found all the same.
@@ -275,9 +323,7 @@ fn forms(value: &str) -> Vec<String> {
         forms.push(quoted[1..quoted.len() - 1].to_owned());
     }
     if trimmed.len() >= SHORTEST_PART {
-        forms.push(STANDARD.encode(trimmed));
-        forms.push(STANDARD.encode(value));
-        forms.push(URL_SAFE_NO_PAD.encode(trimmed));
+        forms.extend(base64_forms(trimmed.as_bytes()));
         forms.push(percent(trimmed));
         // What is printed line by line is seen line by line.
         forms.extend(
@@ -287,6 +333,20 @@ fn forms(value: &str) -> Vec<String> {
     forms.retain(|form| form.len() >= SHORTEST);
     forms.sort();
     forms.dedup();
+    forms
+}
+
+/// What of the value is the same in Base64 wherever it stands in the encoded bytes: there are three places, and the
+/// characters at its ends depend on its neighbours.
+fn base64_forms(value: &[u8]) -> Vec<String> {
+    let mut forms = Vec::new();
+    for (before, unsure) in [(0, 0), (1, 2), (2, 3)] {
+        let bytes = [&[0; 2][..before], value].concat();
+        let sure = bytes.len() * 8 / 6;
+        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            forms.extend(encoded.get(unsure..sure).map(str::to_owned));
+        }
+    }
     forms
 }
 
@@ -378,6 +438,9 @@ mod tests {
             (r#"{"x":"p\"ss/word"}"#, r#"{"x":"***"}"#),
             ("https://x/?p=p%22ss%2Fword", "https://x/?p=***"),
             ("basic cCJzcy93b3Jk", "basic ***"),
+            // `a:p"ss/word` and `ab:p"ss/word!`
+            ("basic YTpwInNzL3dvcmQ=", "basic YTp***Q="),
+            ("basic YWI6cCJzcy93b3JkIQ==", "basic YWI6***IQ=="),
             ("line one\nline two\n", "***"),
             ("only line two here", "only *** here"),
             ("nothing", "nothing"),

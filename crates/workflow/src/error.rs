@@ -75,6 +75,8 @@ pub enum WorkflowError {
     Lock(#[from] marsh_fs::LockError),
     #[error(transparent)]
     YamlWrite(#[from] YamlWriteError),
+    #[error("the record of a run cannot be masked: {0}")]
+    Mask(#[from] serde_json::Error),
     #[error("cannot read {path}: {source}", path = path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -164,6 +166,7 @@ impl Explain for WorkflowError {
             WorkflowError::Fs(_)
             | WorkflowError::Lock(_)
             | WorkflowError::YamlWrite(_)
+            | WorkflowError::Mask(_)
             | WorkflowError::Io { .. } => "io",
         }
     }

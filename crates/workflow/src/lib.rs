@@ -57,7 +57,11 @@ pub struct Workflows<'a> {
 impl<'a> Workflows<'a> {
     pub fn new(models: &'a Models) -> Workflows<'a> {
         let layout = &models.repo.layout;
-        Workflows { models, store: WorkflowStore::new(layout.clone()), runs: RunStore::new(layout.clone()) }
+        Workflows {
+            models,
+            store: WorkflowStore::new(layout.clone()),
+            runs: RunStore::new(layout.clone()).with_secrets(models.secrets.clone()),
+        }
     }
 
     pub fn store(&self) -> &WorkflowStore {

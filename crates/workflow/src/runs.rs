@@ -1,5 +1,6 @@
 //! The records of runs: `<workflow id>/workflow-run-<run id>.yaml`, and the log beside each.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use marsh_fs::{Durability, GrowingFile, LockFile};
 use marsh_repo::Layout;
 use marsh_types::time::iso_millis;
 use marsh_types::yaml;
+use marsh_vault::Secrets;
 
 use crate::error::WorkflowError;
 use crate::fold::Recorder;
@@ -38,15 +40,50 @@ pub struct StoredRun {
     pub log_path: PathBuf,
 }
 
+/// The parts of records and journals that hold what users and code said. The rest are names and states, which must be read
+/// again.
+pub(crate) const MASKED: [&str; 12] = [
+    "inputs",
+    "tags",
+    "runTags",
+    "error",
+    "prompt",
+    "approvalPrompt",
+    "message",
+    "value",
+    "failureReason",
+    "assert",
+    "assertResult",
+    "approvalDecision",
+];
+
 #[derive(Debug, Clone)]
 pub struct RunStore {
     root: PathBuf,
     index: RunIndex,
+    secrets: Secrets,
 }
 
 impl RunStore {
     pub fn new(layout: Layout) -> RunStore {
-        RunStore { root: layout.workflow_runs(), index: RunIndex::new(&layout) }
+        RunStore { root: layout.workflow_runs(), index: RunIndex::new(&layout), secrets: Secrets::new() }
+    }
+
+    /// Masks these in every record that it writes.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> RunStore {
+        self.secrets = secrets;
+        self
+    }
+
+    /// The record as it may be on disk: inputs, errors and tags may hold what is secret.
+    fn masked<'r>(&self, record: &'r RunRecord) -> Result<Cow<'r, RunRecord>, WorkflowError> {
+        if self.secrets.is_empty() {
+            return Ok(Cow::Borrowed(record));
+        }
+        let mut value = serde_json::to_value(record)?;
+        self.secrets.redact_fields(&mut value, &MASKED);
+        Ok(Cow::Owned(serde_json::from_value(value)?))
     }
 
     pub fn dir(&self, workflow_id: &str) -> PathBuf {
@@ -96,6 +133,7 @@ impl RunStore {
         let Some(lock) = marsh_fs::try_lock_existing_exclusive(&path)? else { return Ok(None) };
         drop(created);
         let (journal, lines) = Journal::open(&path)?;
+        let journal = journal.with_secrets(self.secrets.clone());
         Ok(Some(OwnedRun { journal, lines, lock }))
     }
 
@@ -108,15 +146,20 @@ impl RunStore {
     /// Replaces the record as a whole.
     pub(crate) fn write(&self, record: &RunRecord, durability: Durability) -> Result<PathBuf, WorkflowError> {
         let path = self.record_path(&record.workflow_id, &record.id);
-        marsh_fs::atomic_write(&path, yaml::to_string(record)?.as_bytes(), durability)?;
+        marsh_fs::atomic_write(
+            &path,
+            yaml::to_string(self.masked(record)?.as_ref())?.as_bytes(),
+            durability,
+        )?;
         Ok(path)
     }
 
     pub(crate) fn update_index(&self, record: &RunRecord) -> Result<(), WorkflowError> {
+        let masked = self.masked(record)?;
         self.index.update(
             || self.files(),
             |entries| {
-                entries.insert(record.id.clone(), IndexEntry::from(record));
+                entries.insert(record.id.clone(), IndexEntry::from(masked.as_ref()));
             },
         )
     }

@@ -1,8 +1,8 @@
 //! What `${{ … }}` in a step means, and when it is evaluated.
 //!
 //! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`, and `self` for an
-//! item of a `forEach`. Variables that need stored data (`data`, `model`, `file`) or vaults are added here when this version
-//! learns them; until then an expression that uses one fails its step and says so. This file is the only one that
+//! item of a `forEach`. `vault.get` gives a sentinel of the secret, `data.latest(…)` and its kin ask stored data. `model` and `file` are added here
+//! when this version learns them; until then an expression that uses one fails its step and says so. This file is the only one that
 //! evaluates.
 //!
 //! **Text that came out of an expression is never read as one.** A definition is expanded again when its method runs,
@@ -14,11 +14,12 @@ use std::borrow::Cow;
 use marsh_expr::{
     Cel, Declared, Evaluator, ExprError, Mode, Problem, Scope, Variables, expand, expressions, references,
 };
+use marsh_model::{SecretAccess, StoredData, WithData};
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
 /// Roots that the format knows and this version cannot evaluate in a step.
-const LATER: [&str; 6] = ["data", "model", "file", "vault", "workers", "webhook"];
+const LATER: [&str; 4] = ["model", "file", "workers", "webhook"];
 /// Roots that the definition itself resolves, at each run: their values must not be written into a file.
 const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
 
@@ -37,6 +38,9 @@ pub(crate) struct RunFacts<'a> {
 #[derive(Debug)]
 pub(crate) struct Expander {
     scope: Variables,
+    access: SecretAccess,
+    data: StoredData,
+    caller: String,
 }
 
 /// What one step can name.
@@ -45,10 +49,11 @@ pub(crate) struct StepScope<'e> {
     scope: Cow<'e, Variables>,
     /// `self.<item>` of a `forEach`.
     item: Option<String>,
+    expander: &'e Expander,
 }
 
 impl Expander {
-    pub fn new(facts: &RunFacts<'_>, env: &Environment) -> Expander {
+    pub fn new(facts: &RunFacts<'_>, env: &Environment, access: SecretAccess, data: StoredData) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
         let scope = Variables::new()
@@ -65,25 +70,30 @@ impl Expander {
             )
             .with("workflowRunId", facts.run_id)
             .with("env", Value::Object(env));
-        Expander { scope }
+        Expander { scope, access, data, caller: format!("workflow {}", facts.workflow_name) }
     }
 
     pub fn step(&self) -> StepScope<'_> {
-        StepScope { scope: Cow::Borrowed(&self.scope), item: None }
+        StepScope { scope: Cow::Borrowed(&self.scope), item: None, expander: self }
     }
 
     /// For one item of a `forEach`.
     pub fn with_item(&self, name: &str, value: &Value) -> StepScope<'_> {
         let mut scope = self.scope.clone();
         scope.set("self", json!({ name: value }));
-        StepScope { scope: Cow::Owned(scope), item: Some(format!("self.{name}")) }
+        StepScope { scope: Cow::Owned(scope), item: Some(format!("self.{name}")), expander: self }
     }
 }
 
 impl StepScope<'_> {
+    fn scope(&self) -> WithData<'_> {
+        WithData { inner: &*self.scope, data: &self.expander.data }
+    }
+
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
-        let expanded = expand(value, &StepEvaluator, self.scope.as_ref(), Mode::Strict, |_| false);
+        let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
+        let expanded = expand(value, &evaluator, &self.scope(), Mode::Strict, |_| false);
         expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
     }
 
@@ -99,7 +109,7 @@ impl StepScope<'_> {
                     && (!roots.is_empty()
                         && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
         };
-        let expanded = expand(value, &StepEvaluator, self.scope.as_ref(), Mode::Strict, stays)
+        let expanded = expand(value, &StepEvaluator, &self.scope(), Mode::Strict, stays)
             .map_err(|error| message(place, &error))?
             .value;
         let mut written = expressions(value);
@@ -107,6 +117,12 @@ impl StepScope<'_> {
         if expressions(&expanded) != written {
             return Err(format!(
                 "{place}: the result contains `${{{{`, and the definition that it goes into would evaluate it; refused"
+            ));
+        }
+        if self.expander.access.is_secret(&expanded) {
+            return Err(format!(
+                "{place}: the result is secret, and the definition that it goes into is a file; refused: write \
+                 `${{{{ vault.get(…) }}}}` there"
             ));
         }
         Ok(expanded)
@@ -144,21 +160,23 @@ impl StepScope<'_> {
     /// Whether an expression that is written without `${{ }}` holds.
     pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
         let expression = expression.trim();
-        let value = StepEvaluator.evaluate(expression, &*self.scope).and_then(|value| value.to_json());
-        let value = value.map_err(|source| {
-            let error = marsh_expr::ExprErrorAt {
-                pointer: String::new(),
-                expression: expression.to_owned(),
-                source: Box::new(source),
-            };
-            message(place, &error)
-        })?;
+        let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
+        let value = evaluator.evaluate(expression, &self.scope()).and_then(|value| value.to_json()).map_err(
+            |source| {
+                let error = marsh_expr::ExprErrorAt {
+                    pointer: String::new(),
+                    expression: expression.to_owned(),
+                    source: Box::new(source),
+                };
+                message(place, &error)
+            },
+        )?;
         Ok(is_true(&value))
     }
 
     /// A text in which what cannot be evaluated stays as it is.
     pub fn lenient_text(&self, text: &str) -> String {
-        let expanded = expand(&Value::from(text), &StepEvaluator, &*self.scope, Mode::Lenient, |_| false);
+        let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope(), Mode::Lenient, |_| false);
         expanded.map_or_else(|_| text.to_owned(), |expanded| marsh_expr::to_text(&expanded.value))
     }
 }
@@ -232,7 +250,32 @@ mod tests {
             tags: json!({"team": "a"}),
             inputs: inputs.as_object().unwrap(),
         };
-        Expander::new(&facts, &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]))
+        let layout = marsh_vault::VaultLayout {
+            repo: "/nowhere".into(),
+            configs: "/nowhere/vaults".into(),
+            audit: "/nowhere/audit".into(),
+            home: None,
+        };
+        let access = marsh_model::SecretAccess {
+            vaults: std::sync::Arc::new(marsh_vault::Vaults::new(layout, None, None)),
+            secrets: marsh_vault::Secrets::new(),
+        };
+        let nowhere = std::path::Path::new("/nowhere");
+        let data = marsh_model::StoredData::new(
+            marsh_model::DefinitionStore::new(marsh_repo::Layout::new(nowhere)),
+            marsh_data::RunData::new(
+                marsh_data::DataStore::new(nowhere),
+                marsh_data::EphemeralStore::default(),
+            ),
+            nowhere.join("x"),
+            access.clone(),
+        );
+        Expander::new(
+            &facts,
+            &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]),
+            access,
+            data,
+        )
     }
 
     #[test]
@@ -253,11 +296,11 @@ mod tests {
     #[test]
     fn what_cannot_be_evaluated_is_named() {
         for (text, words) in [
-            ("${{ data.latest('a', 'b').attributes.c }}", "`data`"),
+            ("${{ workers.connected() }}", "`workers`"),
             ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
             ("${{ inputs.n + 'x' }}", "`${{ inputs.n + 'x' }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
-            ("${{ vault.get('v', 'k') }}", "`vault`"),
+            ("${{ vault.get('v', 'k') }}", "there are no vaults"),
         ] {
             let error = expander().step().value(&json!({"k": text}), "inputs").unwrap_err();
             assert!(error.starts_with("inputs.k: ") && error.contains(words), "{error}");

@@ -1,8 +1,10 @@
 //! The command line, as data.
 
+pub mod data;
 pub mod extension;
 pub mod publish;
 pub mod registry;
+pub mod vault;
 mod workflow;
 
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use data::DataCommand;
 pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs, SetArgs};
 pub use workflow::{
     CancelArgs, DecideArgs, Graph, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs, WorkflowRunArgs,
@@ -77,6 +80,9 @@ pub enum Command {
     /// Results that methods wrote
     #[command(subcommand)]
     Data(DataCommand),
+    /// Vaults, and the secrets in them
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
     /// Workflows
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -275,35 +281,6 @@ pub enum OutputCommand {
         /// The last lines only
         #[arg(long, value_name = "N")]
         tail: Option<usize>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum DataCommand {
-    /// Show a result: metadata and content
-    Get {
-        /// Name or id of a definition
-        model: String,
-        name: String,
-        #[arg(long)]
-        version: Option<u32>,
-        /// Metadata only
-        #[arg(long)]
-        no_content: bool,
-    },
-    /// List a model's results
-    List {
-        /// Name or id of a definition
-        model: String,
-        /// resource, file or report
-        #[arg(long = "type", value_name = "KIND")]
-        kind: Option<String>,
-    },
-    /// List the versions of a result
-    Versions {
-        /// Name or id of a definition
-        model: String,
-        name: String,
     },
 }
 

@@ -13,6 +13,7 @@ mod registry;
 mod source;
 mod trust;
 mod types;
+mod vault;
 mod workflow;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             }
         }
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
+        Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?, arguments),
         Command::Extension(command) => extension::run(cli, ui, command),

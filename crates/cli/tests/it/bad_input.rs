@@ -495,7 +495,7 @@ fn an_expression_that_cannot_be_evaluated() {
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot evaluate `self.` in methods.run.arguments.a: `self.` is not supported: this version evaluates paths such as inputs.name, and literals
+    error: cannot evaluate `self.` in methods.run.arguments.a: the expression ends where a name should be
     ");
 }
 
@@ -512,6 +512,8 @@ fn secrets_without_a_vault() {
     ----- stdout -----
 
     ----- stderr -----
-    error: `run` of `@me/x` stores sensitive values, and this version of marsh has no vault to put them in
+    error: `run` of `@me/x` stores sensitive values, and this repository has no vault to put them in
+
+    hint: `marsh vault create local_encryption main` makes one
     ");
 }

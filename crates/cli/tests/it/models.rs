@@ -460,7 +460,7 @@ fn a_literal_secret_is_refused_wherever_it_could_be_written() {
     ----- stderr -----
     error: `token` of `a` is sensitive and must not be written in a definition
 
-    hint: give it as an expression, e.g. `${{ env.NAME }}`
+    hint: give it as an expression, e.g. `${{ vault.get('main', 'name') }}`
     ");
     let direct =
         repo.marsh(&["model", "method", "run", "@me/x", "run", "b", "--input", "token=s3cret"]).exits(1);

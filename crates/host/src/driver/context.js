@@ -153,6 +153,9 @@ const methodContext = (run, call, handles) => {
       const handle = await call.request("context/writeResource", {
         spec: specName, instance, content, sensitive, overrides: overrides ?? null,
       });
+      // The secrets are in a vault now; whoever looks at the data sees references to them.
+      for (const { path, reference } of handle.replaced ?? []) setAt(data, path, reference);
+      delete handle.replaced;
       handle.attributes = { ...data };
       collect(handle);
       return handle;
@@ -163,6 +166,13 @@ const methodContext = (run, call, handles) => {
     },
     deleteResource: (instance) => call.request("context/deleteResource", { instance }),
   });
+};
+
+const setAt = (data, path, value) => {
+  const keys = path.split(".");
+  const last = keys.pop();
+  const holder = keys.reduce((current, key) => current?.[key], data);
+  if (holder !== null && typeof holder === "object" && !Object.isFrozen(holder)) holder[last] = value;
 };
 
 const valueAt = (data, path) => {

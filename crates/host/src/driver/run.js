@@ -107,7 +107,7 @@ const runMethod = async (params, call) => {
   const unresolved = params.unresolvedGlobals ?? {};
   const upgraded = await upgradeDefinition(model, params, call);
   const globals = resolveGlobals(model, upgraded, unresolved);
-  const run = { ...params, rawType: model.type, guardedGlobals: guardedArguments(globals, unresolved), unresolvedMethodArgs: params.methodArguments };
+  const run = { ...params, rawType: model.type, guardedGlobals: guardedArguments(globals, unresolved), unresolvedMethodArgs: params.unresolvedMethodArguments ?? params.methodArguments };
   const kind = methodKind(params.method, method);
   const checks = kind === "read" || kind === "list" ? [] : await runChecks(model, run, params, call);
   const args = resolveArguments(method, globals, unresolved, params.methodArguments, params.method);

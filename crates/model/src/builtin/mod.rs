@@ -1,6 +1,7 @@
 //! Types that are part of marsh.
 
 pub mod shell;
+pub mod shell_secrets;
 
 use marsh_types::TypeName;
 

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, RunPending, Tags};
+use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::OutputDescription;
 use marsh_host::{CallbackError, Callbacks};
 use marsh_types::{CalVer, Explain as _, TypeName};
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::log::RunLog;
+use super::secrets::{Writer, callback_error};
 use super::{Observer, RunEvent, RunRequest, Trigger};
 use crate::Models;
 use crate::definition::Stored;
@@ -29,7 +30,7 @@ pub struct RunContext<'a> {
     observer: &'a dyn Observer,
     /// Everything written, in order; callbacks of one call run on one thread.
     written: RefCell<Vec<Metadata>>,
-    pub(super) writers: RefCell<BTreeMap<u64, RunPending>>,
+    pub(super) writers: RefCell<BTreeMap<u64, Writer>>,
     pub(super) next_writer: Cell<u64>,
     failure: RefCell<Option<ModelError>>,
 }
@@ -48,6 +49,8 @@ pub struct Overrides {
     content_type: Option<String>,
     #[serde(default)]
     streaming: Option<bool>,
+    #[serde(default)]
+    pub(super) vault_name: Option<String>,
 }
 
 impl<'a> RunContext<'a> {
@@ -73,13 +76,20 @@ impl<'a> RunContext<'a> {
         }
     }
 
-    pub(super) fn observe(&self, event: RunEvent) {
+    pub(super) fn observe(&self, mut event: RunEvent) {
+        match &mut event {
+            RunEvent::Output { line: text, .. } | RunEvent::Warning { message: text, .. } => {
+                *text = self.redact(text).into_owned();
+            }
+            RunEvent::Extension(value) => self.models.secrets.redact_value(value),
+            _ => {}
+        }
         self.observer.event(&event);
     }
 
     pub(super) fn output(&self, stream: &str, line: &str) {
         self.log.line(if stream == "stderr" { "ERR" } else { "INF" }, line);
-        self.observer.event(&RunEvent::Output { stream: stream.to_owned(), line: line.to_owned() });
+        self.observe(RunEvent::Output { stream: stream.to_owned(), line: line.to_owned() });
     }
 
     /// A callback that must not fail quietly (the stored upgrade) fails the run even if the code caught its error.
@@ -156,7 +166,26 @@ impl<'a> RunContext<'a> {
         }
         tags.extend(self.request.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         self.override_tags(spec_name, &mut tags);
-        tags
+        if self.models.secrets.is_empty() {
+            return tags;
+        }
+        // Those that marsh sets are names, and data are found by them.
+        let own = [
+            "type",
+            "specName",
+            "modelName",
+            "source",
+            "workflow",
+            "workflowId",
+            "workflowRunId",
+            "job",
+            "step",
+        ];
+        let masked = |(key, value): (&str, &str)| {
+            let value = if own.contains(&key) { value.to_owned() } else { self.redact(value).into_owned() };
+            (key.to_owned(), value)
+        };
+        tags.iter().map(masked).collect()
     }
 
     pub(super) fn new_version<'n>(
@@ -271,19 +300,22 @@ impl<'a> RunContext<'a> {
                     overrides: Option<Overrides>,
                 }
                 let write: Write = read(params)?;
-                if !write.sensitive.is_empty() {
-                    return Err(CallbackError::new(
-                        "vault_not_found",
-                        format!(
-                            "`{}` of resource `{}` is sensitive, and this version of marsh has no vault to put it in",
-                            write.sensitive.join("`, `"),
-                            write.spec
-                        ),
-                    ));
-                }
                 let instance = write.instance.unwrap_or_default();
-                self.write_resource(&write.spec, &instance, write.content.as_bytes(), write.overrides)
-                    .map_err(data_error)
+                self.check_name_holds_no_secret(&instance)?;
+                let (content, replaced) = self
+                    .protected(
+                        &write.spec,
+                        &instance,
+                        &write.content,
+                        &write.sensitive,
+                        write.overrides.as_ref(),
+                    )
+                    .map_err(callback_error)?;
+                let mut handle = self
+                    .write_resource(&write.spec, &instance, content.as_bytes(), write.overrides)
+                    .map_err(data_error)?;
+                handle["replaced"] = Value::Array(replaced);
+                Ok(handle)
             }
             "readResource" => {
                 #[derive(Deserialize)]
@@ -298,7 +330,7 @@ impl<'a> RunContext<'a> {
                     .content(&self.code.type_name, model_id, &wanted.instance, wanted.version)
                     .map_err(data_error)?;
                 // The text itself: the engine that wrote it parses it back, whatever other parsers think of it.
-                Ok(content.map_or(Value::Null, |bytes| json!(String::from_utf8_lossy(&bytes))))
+                content.map_or(Ok(Value::Null), |bytes| self.with_secrets(bytes).map(Value::String))
             }
             "deleteResource" => {
                 #[derive(Deserialize)]
@@ -438,7 +470,9 @@ impl Models {
             let bytes =
                 self.data.content(ty, id, &metadata.name, Some(metadata.version))?.unwrap_or_default();
             let content = if metadata.content_type == "application/json" {
-                serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+                let mut content = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+                self.vaults.resolve_stored(&mut content, &self.secrets, "readModelData")?;
+                content
             } else if metadata.content_type.starts_with("text/") {
                 json!(String::from_utf8_lossy(&bytes))
             } else {

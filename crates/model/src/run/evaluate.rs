@@ -1,15 +1,15 @@
 //! From a definition as written to the arguments of one call.
 
-use marsh_expr::{Cel, Mode, Scope, Variables, expand};
+use marsh_expr::{Cel, Evaluator, Mode, Scope, Variables, expand};
 use marsh_types::near;
 use serde_json::{Map, Value, json};
 
 use super::{Observer, RunEvent, RunRequest, Trigger};
-use crate::Models;
 use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
 use crate::types::TypeCode;
+use crate::{Models, SecretAccess, WithData};
 
 /// A definition's values with their expressions replaced.
 #[derive(Debug, Clone)]
@@ -31,7 +31,9 @@ impl Models {
     ) -> Result<Evaluated, ModelError> {
         let definition = &stored.definition;
         let (declared, overrides) = self.split_inputs(definition, request, inputs);
-        check_inputs(definition, &request.method, &declared)?;
+        self.track_sensitive_inputs(definition.inputs.as_ref(), &declared);
+        check_inputs(definition, &request.method, &declared)
+            .map_err(|error| error.redacted(&self.secrets))?;
         check_overrides(code, &request.method, &overrides)?;
         let source = if request.last_evaluated {
             self.last_evaluated(stored)?
@@ -40,29 +42,45 @@ impl Models {
             definition.clone()
         };
         let scope = self.scope(&source, request, &declared);
+        let stored_data = self.stored_data();
+        let scope = WithData { inner: &scope, data: &stored_data };
+        let access = self.secret_access();
+        let caller = super::secrets::caller(request);
+        let cel = Cel::default();
+        let evaluator = access.evaluator(&cel, &caller);
         // An evaluated copy holds results as text; only what it kept as written may still be an expression.
         let written = |key: &str, value: &Value, original: &Map<String, Value>| {
             !request.last_evaluated || original.get(key) == Some(value)
         };
-        let globals = lenient(&source.global_arguments, &scope, |key, value| {
+        let globals = lenient(&source.global_arguments, &evaluator, &scope, |key, value| {
             written(key, value, &definition.global_arguments)
         })?;
         let mut unresolved_globals = Map::new();
+        for message in evaluator.warnings() {
+            observer.event(&RunEvent::Warning { code: "secret_not_refreshed", message });
+        }
         for unresolved in &globals.unresolved {
             let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
             let key = key.replace("~1", "/").replace("~0", "~");
             unresolved_globals.insert(key, json!(unresolved.reason.to_string()));
         }
+        if let Some(error) = evaluator.failure() {
+            return Err(error.into());
+        }
         let original = definition.method_arguments(&request.method);
-        let arguments = lenient(&source.method_arguments(&request.method), &scope, |key, value| {
-            written(key, value, &original)
-        })?;
+        let arguments =
+            lenient(&source.method_arguments(&request.method), &evaluator, &scope, |key, value| {
+                written(key, value, &original)
+            })?;
         // An override replaces what the definition says, so an expression that it replaces need not evaluate.
         let failed = arguments.unresolved.iter().find(|unresolved| {
             let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
             !overrides.contains_key(key)
         });
         if let Some(unresolved) = failed {
+            if let Some(error) = evaluator.failure() {
+                return Err(error.into());
+            }
             return Err(ModelError::Expression {
                 place: format!(
                     "`{}` in methods.{}.arguments{}",
@@ -87,6 +105,7 @@ impl Models {
         for (key, value) in overrides {
             method_arguments.insert(key, value);
         }
+        self.track_sensitive(code, &request.method, &[&evaluated_globals, &method_arguments]);
         Ok(Evaluated { global_arguments: evaluated_globals, unresolved_globals, method_arguments })
     }
 
@@ -169,8 +188,9 @@ impl Models {
         arguments: &Map<String, Value>,
     ) -> Result<(), ModelError> {
         let mut copy = source.clone();
-        copy.global_arguments = keep_env(&source.global_arguments, globals);
-        let kept = keep_env(&source.method_arguments(method), arguments);
+        let access = self.secret_access();
+        copy.global_arguments = keep_env(&source.global_arguments, globals, &access);
+        let kept = keep_env(&source.method_arguments(method), arguments, &access);
         if !kept.is_empty() {
             copy.methods.insert(method.to_owned(), json!({ "arguments": kept }));
         }
@@ -180,7 +200,11 @@ impl Models {
 }
 
 /// The evaluated values, but the written ones where the environment or a vault was asked.
-fn keep_env(written: &Map<String, Value>, evaluated: &Map<String, Value>) -> Map<String, Value> {
+fn keep_env(
+    written: &Map<String, Value>,
+    evaluated: &Map<String, Value>,
+    access: &SecretAccess,
+) -> Map<String, Value> {
     let private = |value: &Value| {
         marsh_expr::expressions(value).iter().any(|(_, expression)| {
             expression.contains("vault.")
@@ -190,7 +214,9 @@ fn keep_env(written: &Map<String, Value>, evaluated: &Map<String, Value>) -> Map
     written
         .iter()
         .map(|(key, value)| {
-            let kept = if private(value) { value } else { evaluated.get(key).unwrap_or(value) };
+            let result = evaluated.get(key).unwrap_or(value);
+            // An input may hold a secret, too.
+            let kept = if private(value) || access.is_secret(result) { value } else { result };
             (key.clone(), kept.clone())
         })
         .collect()
@@ -199,15 +225,15 @@ fn keep_env(written: &Map<String, Value>, evaluated: &Map<String, Value>) -> Map
 /// Expands the values for which `expandable` holds; the others stay as they are, whatever text they hold.
 fn lenient(
     values: &Map<String, Value>,
+    evaluator: &dyn Evaluator,
     scope: &dyn Scope,
     expandable: impl Fn(&str, &Value) -> bool,
 ) -> Result<marsh_expr::Expanded, ModelError> {
     let (expressions, literals): (Map<_, _>, Map<_, _>) =
         values.clone().into_iter().partition(|(key, value)| expandable(key, value));
-    let mut expanded = expand(&Value::Object(expressions), &Cel::default(), scope, Mode::Lenient, |_| false)
-        .map_err(|error| ModelError::Expression {
-            place: format!("`{}`", error.expression),
-            source: *error.source,
+    let mut expanded =
+        expand(&Value::Object(expressions), evaluator, scope, Mode::Lenient, |_| false).map_err(|error| {
+            ModelError::Expression { place: format!("`{}`", error.expression), source: *error.source }
         })?;
     if let Value::Object(map) = &mut expanded.value {
         map.extend(literals);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use marsh_fs::LogFile;
 use marsh_types::time::iso_millis;
+use marsh_vault::Secrets;
 
 use crate::error::ModelError;
 
@@ -12,18 +13,24 @@ use crate::error::ModelError;
 pub struct RunLog {
     file: LogFile,
     category: String,
+    secrets: Secrets,
 }
 
 impl RunLog {
-    pub fn create(path: &Path, definition: &str, method: &str) -> Result<RunLog, ModelError> {
+    pub fn create(
+        path: &Path,
+        definition: &str,
+        method: &str,
+        secrets: Secrets,
+    ) -> Result<RunLog, ModelError> {
         let file = LogFile::create(path)?;
-        Ok(RunLog { file, category: format!("model·method·run·{definition}·{method}") })
+        Ok(RunLog { file, category: format!("model·method·run·{definition}·{method}"), secrets })
     }
 
     /// A log that cannot be written must not fail the work it describes.
     pub fn line(&self, level: &str, message: &str) {
         let time = iso_millis(jiff::Timestamp::now());
-        for line in message.lines() {
+        for line in self.secrets.redact(message).lines() {
             drop(self.file.write_line(&format!("{time} [{level}] {}: {line}", self.category)));
         }
     }

@@ -6,6 +6,7 @@ mod log;
 mod outcome;
 mod overrides;
 mod requests;
+mod secrets;
 mod shell_run;
 mod tombstone;
 
@@ -159,13 +160,15 @@ impl Models {
             Target::Definition(name) => {
                 let stored = self.definitions.find(name)?;
                 let code = self.code(&stored.type_name, request.pins)?;
-                refuse_secrets(&code, &request.method)?;
+                self.require_vault(&code, &request.method)?;
+                self.track_sensitive(&code, &request.method, &[&request.inputs]);
                 Ok((stored, code, request.inputs.clone()))
             }
             Target::Direct { type_name, name, global_arguments } => {
                 let code = self.code(type_name, request.pins)?;
                 // Before a definition is made for a run that cannot start.
-                refuse_secrets(&code, &request.method)?;
+                self.require_vault(&code, &request.method)?;
+                self.track_sensitive(&code, &request.method, &[&request.inputs]);
                 let routed =
                     direct::route(&code, &request.method, &request.inputs, global_arguments.as_ref())?;
                 let stored = self.direct_definition(&code, name, &routed, observer)?;
@@ -187,7 +190,7 @@ impl Models {
         let definition = &stored.definition;
         let log_path =
             self.outputs.log_path(&code.type_name, &request.method, &definition.id, &started_at)?;
-        let log = log::RunLog::create(&log_path, &definition.name, &request.method)?;
+        let log = log::RunLog::create(&log_path, &definition.name, &request.method, self.secrets.clone())?;
         let context = RunContext::new(self, stored, code, request, &log, observer);
         let mut record = self.new_record(stored, code, request, &started_at, &log_path);
         if matches!(request.trigger, Trigger::Workflow(_)) {
@@ -215,6 +218,7 @@ impl Models {
             context.check_sound()?;
             Ok(value)
         });
+        let executed = executed.map_err(|error| error.redacted(&self.secrets));
         let result = executed.and_then(|value| {
             if code.method(&request.method)?.kind.as_deref() == Some("delete") {
                 context.bury()?;
@@ -241,6 +245,7 @@ impl Models {
             log.line("ERR", &error.message);
         }
         let record_path = self.outputs.write(&code.type_name, &record)?;
+        self.collect_after_run(&code.type_name, &definition.id, &artifacts)?;
         // File data are on disk by now; one directory sync makes the names durable, as journals keep the order of what
         // came before. A workflow does this once for all its steps.
         if matches!(request.trigger, Trigger::Manual)
@@ -310,10 +315,11 @@ impl Models {
                 "tags": definition.tags,
                 "typeVersion": definition.type_version,
             },
-            "globalArguments": evaluated.global_arguments,
+            "globalArguments": secrets::revealed(&self.secrets, &evaluated.global_arguments),
             "storedGlobalArguments": definition.global_arguments,
             "unresolvedGlobals": evaluated.unresolved_globals,
-            "methodArguments": evaluated.method_arguments,
+            "methodArguments": secrets::revealed(&self.secrets, &evaluated.method_arguments),
+            "unresolvedMethodArguments": evaluated.method_arguments,
             "checks": {
                 "require": rules.require,
                 "skip": rules.skip,
@@ -324,13 +330,4 @@ impl Models {
             "repoDir": self.repo.layout.root(),
         })
     }
-}
-
-/// A method that may store what is sensitive needs a place to keep it.
-fn refuse_secrets(code: &TypeCode, method: &str) -> Result<(), ModelError> {
-    let mutating = code.method(method)?.is_mutating();
-    if mutating && code.description.resources.iter().any(|(_, output)| output.holds_secrets()) {
-        return Err(ModelError::NoVault { type_name: code.type_name.clone(), method: method.to_owned() });
-    }
-    Ok(())
 }

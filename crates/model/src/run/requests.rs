@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::context::{Overrides, RunContext, data_error, read, to_json, unknown};
+use super::secrets::callback_error;
 
 impl RunContext<'_> {
     pub(super) fn file_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
@@ -27,13 +28,14 @@ impl RunContext<'_> {
                     CallbackError::new("unknown_output", format!("no file output `{}`", begin.spec))
                 })?;
                 let overrides = begin.overrides.unwrap_or_default();
+                self.check_name_holds_no_secret(&begin.instance)?;
                 let name = self.stored_name(&begin.spec, &begin.instance);
                 let new =
                     self.new_version("file", &begin.spec, spec, &name, &overrides).map_err(data_error)?;
                 let mut pending = self.models.data.begin(&new).map_err(data_error)?;
                 let writer = self.next_writer.replace(self.next_writer.get() + 1);
                 let answer = json!({ "writer": writer, "dataId": pending.id(), "path": pending.path() });
-                self.writers.borrow_mut().insert(writer, pending);
+                self.writers.borrow_mut().insert(writer, self.writer(pending));
                 Ok(answer)
             }
             "append" => {
@@ -51,8 +53,8 @@ impl RunContext<'_> {
                     (None, text) => text.unwrap_or_default().into_bytes(),
                 };
                 let mut writers = self.writers.borrow_mut();
-                let pending = writers.get_mut(&append.writer).ok_or_else(|| no_writer(append.writer))?;
-                pending.append(&bytes).map_err(data_error)?;
+                let writer = writers.get_mut(&append.writer).ok_or_else(|| no_writer(append.writer))?;
+                writer.append(&bytes).map_err(data_error)?;
                 Ok(Value::Null)
             }
             "finalize" => {
@@ -61,9 +63,9 @@ impl RunContext<'_> {
                     writer: u64,
                 }
                 let finalize: Finalize = read(params)?;
-                let pending = self.writers.borrow_mut().remove(&finalize.writer);
-                let pending = pending.ok_or_else(|| no_writer(finalize.writer))?;
-                Ok(self.saved(pending.finalize().map_err(data_error)?))
+                let writer = self.writers.borrow_mut().remove(&finalize.writer);
+                let writer = writer.ok_or_else(|| no_writer(finalize.writer))?;
+                Ok(self.saved(self.finalize(writer).map_err(callback_error)?))
             }
             _ => Err(unknown(method)),
         }

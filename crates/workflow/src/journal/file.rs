@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use marsh_fs::GrowingFile;
+use marsh_vault::Secrets;
 
 use super::fact::{Fact, Line};
 use crate::error::WorkflowError;
@@ -14,6 +15,7 @@ pub(crate) struct Journal {
     path: PathBuf,
     pending: Vec<u8>,
     synced: bool,
+    secrets: Secrets,
 }
 
 impl Journal {
@@ -26,13 +28,35 @@ impl Journal {
         if whole < bytes.len() {
             file.cut(whole as u64)?;
         }
-        Ok((Journal { file, path: path.to_owned(), pending: Vec::new(), synced: true }, lines))
+        Ok((
+            Journal {
+                file,
+                path: path.to_owned(),
+                pending: Vec::new(),
+                synced: true,
+                secrets: Secrets::new(),
+            },
+            lines,
+        ))
+    }
+
+    /// Masks these in every fact: the journal is a file like others.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> Journal {
+        self.secrets = secrets;
+        self
     }
 
     /// Remembers a fact for the next [`Journal::write`].
     pub fn add(&mut self, line: &Line) -> Result<(), WorkflowError> {
-        serde_json::to_writer(&mut self.pending, line)
-            .map_err(|error| WorkflowError::io(&self.path, std::io::Error::other(error)))?;
+        let failed = |error| WorkflowError::io(&self.path, std::io::Error::other(error));
+        if self.secrets.is_empty() {
+            serde_json::to_writer(&mut self.pending, line).map_err(failed)?;
+        } else {
+            let mut masked = serde_json::to_value(line).map_err(failed)?;
+            self.secrets.redact_fields(&mut masked, &crate::runs::MASKED);
+            serde_json::to_writer(&mut self.pending, &masked).map_err(failed)?;
+        }
         self.pending.push(b'\n');
         Ok(())
     }

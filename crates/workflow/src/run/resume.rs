@@ -10,7 +10,7 @@ use marsh_types::Digest;
 use serde_json::{Map, Value};
 
 use super::permits::Permits;
-use super::start::{checked_inputs, outline};
+use super::start::{checked_inputs, outline, refuse_masked};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
@@ -115,7 +115,9 @@ impl Workflows<'_> {
         let added = if nesting.ancestors.is_empty() { request.inputs.clone() } else { Map::new() };
         let mut inputs = recorder.head().inputs.clone().unwrap_or_default();
         marsh_model::inputs::merge(&mut inputs, added.clone());
+        self.models.track_sensitive_inputs(workflow.inputs.as_ref(), &added);
         let inputs = checked_inputs(workflow, inputs)?;
+        refuse_masked(workflow, &inputs)?;
         let changed: Map<String, Value> =
             added.keys().filter_map(|key| Some((key.clone(), inputs.get(key)?.clone()))).collect();
         let sha256 = Digest::of(stored.text.as_bytes()).to_hex();

@@ -71,7 +71,9 @@ impl Workflows<'_> {
             let lines = owned.lines().unwrap_or_default();
             return self.go_on(&stored, owned, lines, request, nesting, observer);
         }
+        self.models.track_sensitive_inputs(workflow.inputs.as_ref(), &request.inputs);
         let inputs = checked_inputs(workflow, request.inputs.clone())?;
+        refuse_masked(workflow, &inputs)?;
         let owned = self.runs.own(&workflow.id, &nesting.run_id)?;
         let log_path = self.runs.log_path(&workflow.id, &nesting.run_id);
         let mut tags = workflow.tags.clone();
@@ -122,7 +124,7 @@ impl Workflows<'_> {
         let workflow = stored.workflow();
         let run_id = nesting.run_id.as_str();
         let log_path = self.runs.log_path(&workflow.id, run_id);
-        let log = WorkflowLog::open(&log_path, &workflow.name)?;
+        let log = WorkflowLog::open(&log_path, &workflow.name, self.models.secrets.clone())?;
         let max_steps = self.max_steps().unwrap_or_default().unwrap_or(STEPS_AT_ONCE);
         let plan = Plan::of(workflow, Some(max_steps));
         let mailbox = Mailbox::open(self.runs.mail_path(&workflow.id, run_id));
@@ -152,7 +154,8 @@ impl Workflows<'_> {
             tags: json!(head.tags),
             inputs: &inputs,
         };
-        let expander = Expander::new(&facts, &self.models.env);
+        let expander =
+            Expander::new(&facts, &self.models.env, self.models.secret_access(), self.models.stored_data());
         let mut ancestors = nesting.ancestors.clone();
         ancestors.push(workflow.name.clone());
         let steps = Steps {
@@ -252,6 +255,22 @@ pub(super) fn checked_inputs(
     let issues = schema.check(&inputs, |_| true);
     if issues.is_empty() {
         return Ok(inputs);
+    }
+    Err(WorkflowError::Inputs { workflow: workflow.name.clone(), issues })
+}
+
+/// A journal keeps no secrets, so whoever goes on with a run has to give them again.
+pub(super) fn refuse_masked(workflow: &Workflow, inputs: &Map<String, Value>) -> Result<(), WorkflowError> {
+    let Some(schema) = workflow.inputs.as_ref().and_then(InputSchema::of) else { return Ok(()) };
+    let is_secret = |key: &str| {
+        schema.properties.get(key).and_then(|property| property.get("sensitive")) == Some(&json!(true))
+    };
+    let masked = inputs.iter().filter(|(key, value)| is_secret(key) && **value == json!(marsh_vault::MASK));
+    let issues: Vec<marsh_model::Issue> = masked
+        .map(|(key, _)| marsh_model::Issue::new(key.clone(), "is secret and was not kept: give it again"))
+        .collect();
+    if issues.is_empty() {
+        return Ok(());
     }
     Err(WorkflowError::Inputs { workflow: workflow.name.clone(), issues })
 }

@@ -1,4 +1,7 @@
-//! `marsh data …`.
+//! `marsh data …`: showing results of a model. Changes: `change`. Questions about all: `find`.
+
+mod change;
+mod find;
 
 use std::process::ExitCode;
 
@@ -19,6 +22,11 @@ pub fn run(ui: &Ui, models: &Models, command: &DataCommand) -> Result<ExitCode, 
         }
         DataCommand::List { model, kind } => list(ui, models, model, kind.as_deref()),
         DataCommand::Versions { model, name } => versions(ui, models, model, name),
+        DataCommand::Search(arguments) => find::search(ui, models, arguments),
+        DataCommand::Query { predicate, select, limit } => {
+            find::query(ui, models, predicate, select.as_deref(), *limit)
+        }
+        command => change::run(ui, models, command),
     }
 }
 

@@ -1,0 +1,203 @@
+//! The catalog: every version's metadata in SQLite, so that questions about all data need not read all files.
+//!
+//! **It cannot miss a version.** The catalog remembers, for each directory above the versions, its inode and its change
+//! time. A version appears, goes or is replaced by an entry of its name's directory coming, going or being renamed, and
+//! the kernel then sets that directory's change time, which no program can set back. So before every question each of
+//! these directories is looked at (one `stat` each; versions are not), and is listed again when
+//!
+//! * inode or change time differ, or
+//! * it was younger than [`scan::SETTLING`] when it was listed: a later change might have got the same time, or
+//! * it held something unfinished that may become a version without a change of the directory itself.
+//!
+//! Of a directory that is listed again, versions whose own directory is the same (inode and change time) are kept, and
+//! the others are read. What writes the files does not matter: marsh, another implementation, `git` or `cp`.
+//!
+//! **It is disposable.** Missing, of another version, damaged or read-only, the answers are the same: it is made again,
+//! in memory if need be. The schema's version is part of the file's name. No write-ahead log: its index is mapped memory,
+//! and a mapped file that somebody cuts short kills its readers.
+
+mod question;
+mod rows;
+mod scan;
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+pub use question::{Condition, Operator, is_column};
+pub use rows::Row;
+
+use crate::{DataError, DataStore};
+use scan::Known;
+
+/// How long somebody else's work on the catalog is waited for before one in memory takes its place.
+const BUSY: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error("the catalog of data cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Fs(#[from] marsh_fs::FsError),
+}
+
+impl marsh_types::Explain for CatalogError {
+    fn code(&self) -> &'static str {
+        match self {
+            CatalogError::Data(error) => error.code(),
+            CatalogError::Sqlite(_) => "internal",
+            CatalogError::Fs(_) => "file_access",
+        }
+    }
+}
+
+/// The catalog of a store, as of the moment when it was opened.
+#[derive(Debug)]
+pub struct Catalog {
+    connection: Connection,
+    /// What opening it changed.
+    pub refreshed: Refreshed,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Everything was read anew.
+    pub rebuilt: bool,
+    /// Versions that were read.
+    pub read: usize,
+    /// Directories that were listed.
+    pub listed: usize,
+    /// Metadata files that cannot be read. They are no versions to anybody.
+    pub damaged: usize,
+}
+
+impl Catalog {
+    /// Opens the catalog in `dir`, brought up to date with the store.
+    pub fn open(store: &DataStore, dir: &Path) -> Result<Catalog, CatalogError> {
+        let path = Self::path(dir);
+        match Self::on_disk(store, &path) {
+            Ok(catalog) => Ok(catalog),
+            Err(CatalogError::Data(error)) => Err(error.into()),
+            // Not a database, or not ours any more; or the disk is full, read-only, or somebody holds it for ever.
+            Err(_) => {
+                if remove(&path).is_ok()
+                    && let Ok(catalog) = Self::on_disk(store, &path)
+                {
+                    return Ok(catalog);
+                }
+                Self::in_memory(store)
+            }
+        }
+    }
+
+    /// The file of the catalog in `dir`.
+    pub fn path(dir: &Path) -> PathBuf {
+        dir.join(format!("data-catalog-v{}.db", schema::VERSION))
+    }
+
+    /// A catalog for this process alone.
+    pub fn in_memory(store: &DataStore) -> Result<Catalog, CatalogError> {
+        let mut connection = Connection::open_in_memory()?;
+        let refreshed = build(&mut connection, store)?;
+        Ok(Catalog { connection, refreshed })
+    }
+
+    fn on_disk(store: &DataStore, path: &Path) -> Result<Catalog, CatalogError> {
+        if !path.is_file() {
+            return Self::rebuilt(store, path);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        schema::tune(&connection)?;
+        let known = Known::load(&connection)?;
+        let seen = scan::scan(store, &connection, known)?;
+        if seen.is_unchanged() {
+            return Ok(Catalog { connection, refreshed: seen.refreshed() });
+        }
+        // One at a time, and what the one before us saw need not be read again.
+        let lock = lock(path)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let known = Known::load(&transaction)?;
+        let mut seen = scan::scan(store, &transaction, known)?;
+        rows::apply(&transaction, &mut seen)?;
+        transaction.commit()?;
+        drop(lock);
+        Ok(Catalog { connection, refreshed: seen.refreshed() })
+    }
+
+    /// Made beside its place and then put there, so that nobody finds half of it.
+    fn rebuilt(store: &DataStore, path: &Path) -> Result<Catalog, CatalogError> {
+        if let Some(dir) = path.parent() {
+            marsh_fs::create_dir_all(dir)?;
+        }
+        let lock = lock(path)?;
+        if path.is_file() {
+            // Somebody was faster.
+            drop(lock);
+            return Self::on_disk(store, path);
+        }
+        let beside = path.with_extension("new");
+        remove(&beside)?;
+        let mut connection = Connection::open(&beside)?;
+        connection.pragma_update(None, "journal_mode", "OFF")?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        let refreshed = build(&mut connection, store)?;
+        drop(connection);
+        marsh_fs::rename(&beside, path)?;
+        drop(lock);
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY)?;
+        schema::tune(&connection)?;
+        Ok(Catalog { connection, refreshed })
+    }
+
+    /// The versions that fulfil all conditions, ordered by type, model, name and version, until `each` says stop.
+    pub fn select(
+        &self,
+        conditions: &[Condition],
+        limit: Option<usize>,
+        each: &mut dyn FnMut(Row) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), CatalogError> {
+        question::select(&self.connection, conditions, limit, each)
+    }
+
+    /// Whether an index answers these conditions, as the query planner says.
+    pub fn plan(&self, conditions: &[Condition]) -> Result<String, CatalogError> {
+        question::plan(&self.connection, conditions)
+    }
+}
+
+fn build(connection: &mut Connection, store: &DataStore) -> Result<Refreshed, CatalogError> {
+    let transaction = connection.transaction()?;
+    schema::create_tables(&transaction)?;
+    let mut seen = scan::scan(store, &transaction, Known::default())?;
+    rows::apply(&transaction, &mut seen)?;
+    // Afterwards, as sorting once is cheaper than finding each row's place.
+    schema::create_indexes(&transaction)?;
+    transaction.commit()?;
+    Ok(Refreshed { rebuilt: true, ..seen.refreshed() })
+}
+
+fn lock(path: &Path) -> Result<Option<marsh_fs::LockFile>, CatalogError> {
+    let place = path.with_extension("lock");
+    match marsh_fs::lock_exclusive(&place, BUSY, "data catalog", &mut |_| {}) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(marsh_fs::LockError::Unsupported { .. }) => Ok(None),
+        Err(error) => Err(DataError::from(error).into()),
+    }
+}
+
+/// A database and what belongs to it, its journal first.
+fn remove(path: &Path) -> Result<(), CatalogError> {
+    for suffix in ["-wal", "-shm", "-journal", ""] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        marsh_fs::remove_file_if_exists(Path::new(&name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! Comparing the tree with what the catalog knows of it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use marsh_types::TypeName;
+use rusqlite::Connection;
+
+use super::{CatalogError, Refreshed};
+use crate::name::version_number;
+use crate::read::{found, sub_directories};
+use crate::{DataError, DataStore};
+
+/// How old a directory's last change must be before its listing is trusted. File systems keep times in steps.
+pub const SETTLING: Duration = Duration::from_secs(2);
+
+/// The root's id.
+const ROOT: i64 = 0;
+
+/// What tells one state of a directory from another. Programs can set neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    pub inode: i64,
+    /// Nanoseconds since 1970.
+    pub changed: i64,
+}
+
+impl Stamp {
+    /// `None`: there is no such directory.
+    pub fn of(path: &Path) -> Result<Option<Stamp>, DataError> {
+        let Some(metadata) = found(path, std::fs::symlink_metadata(path))? else { return Ok(None) };
+        if !metadata.is_dir() {
+            return Ok(None);
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let changed =
+                metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
+            Ok(Some(Stamp { inode: metadata.ino().cast_signed(), changed }))
+        }
+        #[cfg(not(unix))]
+        {
+            let changed = metadata.modified().unwrap_or(UNIX_EPOCH);
+            Ok(Some(Stamp { inode: 0, changed: nanos(changed) }))
+        }
+    }
+
+    fn is_settled(self, now: SystemTime) -> bool {
+        let age = nanos(now).saturating_sub(self.changed);
+        age > i64::try_from(SETTLING.as_nanos()).unwrap_or(i64::MAX)
+    }
+}
+
+fn nanos(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A directory above versions.
+#[derive(Debug, Clone)]
+pub struct Dir {
+    pub id: i64,
+    pub parent: i64,
+    pub name: String,
+    pub stamp: Stamp,
+    /// Its listing can be trusted as long as the stamp is the same.
+    pub settled: bool,
+    /// It holds versions: it is the directory of a name.
+    pub holder: bool,
+}
+
+/// What the catalog knows.
+#[derive(Debug, Default)]
+pub struct Known {
+    dirs: Vec<Dir>,
+    by_parent: HashMap<i64, Vec<usize>>,
+    root: Option<usize>,
+    next: i64,
+}
+
+impl Known {
+    pub fn load(connection: &Connection) -> Result<Known, CatalogError> {
+        let mut known = Known { next: 1, ..Known::default() };
+        let mut statement = connection
+            .prepare("SELECT id, parent, name, inode, changed, settled, holder FROM dirs ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let dir = Dir {
+                id: row.get(0)?,
+                parent: row.get(1)?,
+                name: row.get(2)?,
+                stamp: Stamp { inode: row.get(3)?, changed: row.get(4)? },
+                settled: row.get(5)?,
+                holder: row.get(6)?,
+            };
+            known.next = known.next.max(dir.id + 1);
+            let at = known.dirs.len();
+            if dir.id == ROOT {
+                known.root = Some(at);
+            } else {
+                known.by_parent.entry(dir.parent).or_default().push(at);
+            }
+            known.dirs.push(dir);
+        }
+        Ok(known)
+    }
+
+    fn children(&self, id: i64) -> impl Iterator<Item = &Dir> {
+        self.by_parent.get(&id).into_iter().flatten().filter_map(|at| self.dirs.get(*at))
+    }
+}
+
+/// Where versions are.
+#[derive(Debug)]
+pub struct Place {
+    pub dir: i64,
+    pub type_path: String,
+    pub model_id: String,
+    pub name: String,
+    pub path: PathBuf,
+}
+
+/// A version to read.
+#[derive(Debug)]
+pub struct Version {
+    pub place: Arc<Place>,
+    pub number: u32,
+    pub stamp: Stamp,
+}
+
+/// What differs.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// New, or with another stamp.
+    pub dirs: Vec<Dir>,
+    /// Directories that are not there any more; what is below them went with them.
+    pub gone: Vec<i64>,
+    pub versions: Vec<Version>,
+    /// Versions that are not there any more, or are others now.
+    pub stale: Vec<(i64, u32)>,
+    /// Names whose versions changed.
+    pub touched: Vec<i64>,
+    pub listed: usize,
+    pub read: usize,
+    pub damaged: usize,
+}
+
+impl Seen {
+    pub fn is_unchanged(&self) -> bool {
+        self.dirs.is_empty() && self.gone.is_empty() && self.versions.is_empty() && self.stale.is_empty()
+    }
+
+    pub fn refreshed(&self) -> Refreshed {
+        Refreshed { rebuilt: false, read: self.read, listed: self.listed, damaged: self.damaged }
+    }
+}
+
+pub fn scan(store: &DataStore, connection: &Connection, known: Known) -> Result<Seen, CatalogError> {
+    let next = known.next.max(1);
+    let root = known.root;
+    let mut walk = Walk { known, connection, seen: Seen::default(), next };
+    let before = root.and_then(|at| walk.known.dirs.get(at).cloned());
+    walk.visit(store.root().to_path_buf(), &mut Vec::new(), before, ROOT, "")?;
+    Ok(walk.seen)
+}
+
+struct Walk<'a> {
+    known: Known,
+    connection: &'a Connection,
+    seen: Seen,
+    next: i64,
+}
+
+impl Walk<'_> {
+    /// `above` are the names from the root to `path`.
+    fn visit(
+        &mut self,
+        path: PathBuf,
+        above: &mut Vec<String>,
+        before: Option<Dir>,
+        parent: i64,
+        name: &str,
+    ) -> Result<(), CatalogError> {
+        let stamp = Stamp::of(&path)?;
+        let Some(stamp) = stamp else {
+            self.seen.gone.extend(before.map(|dir| dir.id));
+            return Ok(());
+        };
+        if let Some(before) = before.as_ref().filter(|before| before.settled && before.stamp == stamp) {
+            if !before.holder {
+                let children: Vec<Dir> = self.known.children(before.id).cloned().collect();
+                for child in children {
+                    self.descend(&path, above, Some(child.clone()), before.id, &child.name)?;
+                }
+            }
+            return Ok(());
+        }
+        // Its time is compared with ours before it is listed: what comes later is newer than that.
+        let settled = stamp.is_settled(SystemTime::now());
+        let entries = sub_directories(&path)?;
+        self.seen.listed += 1;
+        let id = match &before {
+            Some(before) => before.id,
+            None if above.is_empty() => ROOT,
+            None => self.fresh(),
+        };
+        let mut dir = Dir { id, parent, name: name.to_owned(), stamp, settled, holder: false };
+        let numbers: Vec<(u32, &String)> =
+            entries.iter().filter_map(|entry| Some((version_number(entry)?, entry))).collect();
+        let is_there = |entry: &str, file: &str| path.join(entry).join(file).is_file();
+        dir.holder = above.len() >= 3 && numbers.iter().any(|(_, entry)| is_there(entry, "metadata.yaml"));
+        if dir.holder {
+            // What was below it as long as it was none.
+            self.seen.gone.extend(self.known.children(id).map(|child| child.id));
+            let complete: Vec<u32> = numbers
+                .iter()
+                .filter(|(_, entry)| is_there(entry, "metadata.yaml") && is_there(entry, "raw"))
+                .map(|(number, _)| *number)
+                .collect();
+            dir.settled &= complete.len() == numbers.len();
+            self.versions(&path, above, id, complete)?;
+        } else {
+            // A number may become a version.
+            dir.settled &= numbers.is_empty();
+            if before.as_ref().is_some_and(|before| before.holder) {
+                self.versions(&path, above, id, Vec::new())?;
+            }
+            let known: HashMap<String, Dir> =
+                self.known.children(id).map(|child| (child.name.clone(), child.clone())).collect();
+            let gone = known.values().filter(|child| !entries.contains(&child.name));
+            self.seen.gone.extend(gone.map(|child| child.id));
+            for entry in &entries {
+                self.descend(&path, above, known.get(entry).cloned(), id, entry)?;
+            }
+        }
+        let same = before.is_some_and(|before| {
+            before.stamp == dir.stamp && before.settled == dir.settled && before.holder == dir.holder
+        });
+        if !same {
+            self.seen.dirs.push(dir);
+        }
+        Ok(())
+    }
+
+    fn descend(
+        &mut self,
+        path: &Path,
+        above: &mut Vec<String>,
+        before: Option<Dir>,
+        parent: i64,
+        name: &str,
+    ) -> Result<(), CatalogError> {
+        above.push(name.to_owned());
+        let visited = self.visit(path.join(name), above, before, parent, name);
+        above.pop();
+        visited
+    }
+
+    fn fresh(&mut self) -> i64 {
+        let id = self.next;
+        self.next += 1;
+        id
+    }
+
+    fn versions(
+        &mut self,
+        path: &Path,
+        above: &[String],
+        dir: i64,
+        complete: Vec<u32>,
+    ) -> Result<(), CatalogError> {
+        let [types @ .., model_id, name] = above else { return Ok(()) };
+        let type_path = types.join("/");
+        // Directories that no type is named after hold nothing that could be asked for.
+        if !TypeName::parse(&type_path).is_ok_and(|parsed| parsed.as_str() == type_path) {
+            return Ok(());
+        }
+        let mut known = self.known_versions(dir)?;
+        let place = Arc::new(Place {
+            dir,
+            type_path,
+            model_id: model_id.clone(),
+            name: name.clone(),
+            path: path.to_path_buf(),
+        });
+        let mut changed = false;
+        for number in complete {
+            let Some(stamp) = Stamp::of(&path.join(number.to_string()))? else { continue };
+            match known.remove(&number) {
+                Some(before) if before == stamp => continue,
+                Some(_) => self.seen.stale.push((dir, number)),
+                None => {}
+            }
+            changed = true;
+            self.seen.versions.push(Version { place: Arc::clone(&place), number, stamp });
+        }
+        changed |= !known.is_empty();
+        self.seen.stale.extend(known.into_keys().map(|number| (dir, number)));
+        if changed {
+            self.seen.touched.push(dir);
+        }
+        Ok(())
+    }
+
+    fn known_versions(&self, dir: i64) -> Result<HashMap<u32, Stamp>, CatalogError> {
+        if self.known.root.is_none() {
+            return Ok(HashMap::new());
+        }
+        let mut statement =
+            self.connection.prepare_cached("SELECT version, inode, changed FROM records WHERE dir = ?1")?;
+        let rows = statement
+            .query_map([dir], |row| Ok((row.get(0)?, Stamp { inode: row.get(1)?, changed: row.get(2)? })))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}

@@ -1,0 +1,133 @@
+//! Stored data as a whole: what is collected, what belongs to nobody, and the catalog.
+
+use std::collections::HashSet;
+
+use marsh_data::{Catalog, CollectRequest, Collected, DataStore, Row};
+use marsh_types::TypeName;
+use serde_json::{Value, json};
+
+use crate::Models;
+use crate::error::ModelError;
+
+/// Data of a model that has no definition any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Orphan {
+    pub type_name: String,
+    pub model_id: String,
+    pub names: Vec<String>,
+    pub versions: usize,
+    pub bytes: u64,
+}
+
+impl Models {
+    /// The store, for changes that must survive a power failure when the command says that they are done.
+    pub fn durable_data(&self) -> DataStore {
+        DataStore::new(self.repo.layout.data())
+    }
+
+    /// The catalog, up to date.
+    pub fn catalog(&self) -> Result<Catalog, ModelError> {
+        self.stored_data().catalog()
+    }
+
+    /// Whether the record of a workflow run is there.
+    pub fn run_exists(&self, workflow_id: &str, run_id: &str) -> bool {
+        let is_plain = |text: &str| !text.is_empty() && !text.contains(['/', '\\']) && !text.contains("..");
+        let dir = self.repo.layout.workflow_runs().join(workflow_id);
+        is_plain(workflow_id) && is_plain(run_id) && dir.join(format!("workflow-run-{run_id}.yaml")).is_file()
+    }
+
+    /// Removes data that outlived their lifetime and versions that no policy keeps: of one model, or of all.
+    pub fn collect(&self, model: Option<(&TypeName, &str)>, dry_run: bool) -> Result<Collected, ModelError> {
+        let request = CollectRequest {
+            now: jiff::Timestamp::now(),
+            run_exists: &|workflow, run| self.run_exists(workflow, run),
+            model,
+            dry_run,
+        };
+        Ok(self.data.store().collect(&request)?)
+    }
+
+    /// Data whose model has no definition, of whatever origin.
+    pub fn orphans(&self) -> Result<Vec<Orphan>, ModelError> {
+        let (definitions, broken) = self.definitions.list();
+        let mut living: HashSet<String> =
+            definitions.into_iter().map(|stored| stored.definition.id.to_ascii_lowercase()).collect();
+        // A definition that does not parse is one all the same, and its id is most likely still legible.
+        for broken in &broken {
+            let text = std::fs::read_to_string(&broken.path).unwrap_or_default();
+            let ids = text.lines().filter_map(|line| line.trim().strip_prefix("id:"));
+            living.extend(ids.map(|id| id.trim().trim_matches(['"', '\'']).to_ascii_lowercase()));
+        }
+        let store = self.data.store();
+        let mut orphans = Vec::new();
+        for (type_name, model_id) in store.list_models()? {
+            // What belongs to the server or to a workflow has no definition and never had.
+            let internal = type_name.as_str().starts_with("swamp/") || type_name.as_str() == "workflow";
+            if internal || living.contains(&model_id.to_ascii_lowercase()) {
+                continue;
+            }
+            let mut orphan =
+                Orphan { type_name: type_name.to_string(), model_id: model_id.clone(), ..Orphan::default() };
+            for latest in store.list_model(&type_name, &model_id)? {
+                let versions = store.versions(&type_name, &model_id, &latest.name)?;
+                orphan.versions += versions.len();
+                orphan.bytes += versions.iter().filter_map(|version| version.size).sum::<u64>();
+                orphan.names.push(latest.name);
+            }
+            orphans.push(orphan);
+        }
+        Ok(orphans)
+    }
+
+    /// Removes what [`orphans`](Self::orphans) found, unless a definition has come to it meanwhile.
+    pub fn remove_orphans(&self, found: &[Orphan]) -> Result<Vec<Orphan>, ModelError> {
+        let still = self.orphans()?;
+        let mut removed = Vec::new();
+        for orphan in found {
+            let Some(now) =
+                still.iter().find(|now| now.model_id == orphan.model_id && now.type_name == orphan.type_name)
+            else {
+                continue;
+            };
+            let type_name = TypeName::parse(&now.type_name)?;
+            for name in &now.names {
+                self.data.store().delete(&type_name, &now.model_id, name, None)?;
+            }
+            removed.push(now.clone());
+        }
+        Ok(removed)
+    }
+
+    /// After a method run: what the marker's `autoGc` asks for.
+    pub(crate) fn collect_after_run(
+        &self,
+        type_name: &TypeName,
+        model_id: &str,
+        written: &[marsh_data::Metadata],
+    ) -> Result<(), ModelError> {
+        if self.repo.marker.flag("autoGc") != Some(true) {
+            return Ok(());
+        }
+        for metadata in written {
+            self.data.store().prune(type_name, model_id, &metadata.name, jiff::Timestamp::now())?;
+        }
+        self.collect(Some((type_name, model_id)), false)?;
+        Ok(())
+    }
+}
+
+/// A record, as queries and expressions see it. Without content both `attributes` and `content` are empty.
+pub fn record_json(row: &Row, content: Option<&Value>) -> Value {
+    let attributes = content.filter(|content| content.is_object()).cloned().unwrap_or_else(|| json!({}));
+    json!({
+        "id": row.id, "name": row.name, "version": row.version, "isLatest": row.is_latest,
+        "createdAt": row.created_at, "namespace": row.namespace, "attributes": attributes, "tags": row.tags,
+        "modelName": row.model_name, "modelId": row.model_id, "modelType": row.type_normalized,
+        "specName": row.spec_name, "dataType": row.data_type, "contentType": row.content_type,
+        "lifetime": row.lifetime, "ownerType": row.owner_type, "streaming": row.streaming, "size": row.size,
+        "content": content.cloned().unwrap_or_else(|| json!("")), "ownerRef": row.owner_ref,
+        "workflowRunId": row.workflow_run_id, "workflowName": row.workflow_name, "jobName": row.job_name,
+        "stepName": row.step_name, "source": row.source, "lifecycle": row.lifecycle, "renamedTo": row.renamed_to,
+    })
+}
