@@ -23,7 +23,7 @@ use crate::stats::Series;
 const SOURCE: &str = "extensions/models/large.ts";
 /// Different contents in turn.
 const CONTENTS: usize = 8;
-const WARM: usize = 3 * CONTENTS;
+const WARM: usize = 2 * CONTENTS;
 
 /// A type whose calls last for a moment, so that some are always in flight.
 const BUSY: &str = "const any = { _def: { type: 'any' }, parse: (x) => x, safeParse: (x) => ({ success: true, data: x }) };

@@ -91,6 +91,20 @@ impl Failure {
         }
     }
 
+    /// The failure with every text passed through `change`.
+    pub(crate) fn map(self, change: impl Fn(Value) -> Value) -> Failure {
+        let text = |text: String| match change(Value::String(text)) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Failure {
+            code: self.code,
+            message: text(self.message),
+            hint: self.hint.map(text),
+            details: self.details.map(&change),
+        }
+    }
+
     pub(crate) fn to_rpc(&self) -> RpcError {
         RpcError { code: -32000, message: self.message.clone(), data: serde_json::to_value(self).ok() }
     }

@@ -87,6 +87,19 @@ impl Service {
         events: Events<'_>,
     ) -> Result<Value, Failure> {
         let models = self.models()?;
+        let tell = |event| events(shown(&models, event));
+        self.run(&models, params, cancel, &tell)
+            .map(|document| shown(&models, document))
+            .map_err(|failure| failure.map(|value| shown(&models, value)))
+    }
+
+    fn run(
+        &self,
+        models: &Models,
+        params: CallParams,
+        cancel: &CancelToken,
+        events: Events<'_>,
+    ) -> Result<Value, Failure> {
         let target = match params.name {
             None => Target::Definition(params.target.clone()),
             Some(name) => Target::Direct {
@@ -135,6 +148,8 @@ impl Service {
         events: Events<'_>,
     ) -> Result<Value, Failure> {
         let models = self.models()?;
+        let tell = |event| events(shown(&models, event));
+        let events: Events<'_> = &tell;
         let request = WorkflowRunRequest {
             name_or_id: &params.workflow,
             inputs: params.inputs,
@@ -147,9 +162,10 @@ impl Service {
             trigger_source: "serve",
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
-        let outcome =
-            Workflows::new(&models).run(&request, &observer).map_err(|error| Failure::of(&error))?;
-        Ok(outcome.to_json())
+        let outcome = Workflows::new(&models)
+            .run(&request, &observer)
+            .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
+        Ok(shown(&models, outcome.to_json()))
     }
 
     /// Lets go of the loaded code of a type, or of all, once no call uses it.
@@ -168,6 +184,14 @@ impl Service {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         InFlight(self)
     }
+}
+
+/// What may leave the server: the secrets that entered a run are masked, as a command masks them when it prints.
+fn shown(models: &Models, mut value: Value) -> Value {
+    if !models.secrets.is_empty() {
+        models.secrets.redact_value(&mut value);
+    }
+    value
 }
 
 /// A request that has not been answered.
