@@ -15,7 +15,7 @@ use marsh_expr::{
 use marsh_types::Explain;
 use serde_json::Value as Json;
 
-#[path = "../tests/it/generate.rs"]
+#[path = "../tests/support/generate.rs"]
 mod generate;
 use generate::{CONTEXT, Generator, Random};
 

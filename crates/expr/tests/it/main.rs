@@ -4,8 +4,6 @@
 
 mod bounds;
 mod conformance;
-mod generate;
 mod messages;
-mod second;
 mod secrets;
 mod support;

@@ -1,8 +1,11 @@
-//! Random expressions against a second implementation of the dialect: the npm package that `PACKAGE` names, under Deno.
+//! Random expressions against a second implementation of marsh's expression language: the npm package that `PACKAGE` names,
+//! under Deno.
 //!
 //! Where the two differ, the difference is listed here with its reason, and in `docs/expressions.md`. Deno and the package
 //! are installed by npm, which knows the registry; without them the test fails and says so. `CEL_SEED` and `CEL_COUNT` in
 //! the environment choose other expressions and how many.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +14,9 @@ use marsh_expr::{Cel, Evaluated, Evaluator, Variables};
 use marsh_types::Explain;
 use serde_json::{Number, Value as Json, json};
 
-use crate::generate::{CONTEXT, Generator};
+#[path = "../../expr/tests/support/generate.rs"]
+mod generate;
+use generate::{CONTEXT, Generator};
 
 const PACKAGE: &str = "@marcbachmann/cel-js";
 const VERSION: &str = "7.6.1";
@@ -150,7 +155,7 @@ fn second(expressions: &[String]) -> Vec<Outcome> {
     marsh_fs::atomic_write(&given, text.as_bytes(), marsh_fs::Durability::Atomic).unwrap();
     let output = Command::new(deno)
         .args(["run", "--allow-all", "--quiet", "--no-config", "--no-lock", "--no-remote", "--no-npm"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/second.mjs"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cel.mjs"))
         .arg(format!("file://{}", library.display()))
         .args([&given, &answers])
         .env("NO_COLOR", "1")
