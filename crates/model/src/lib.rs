@@ -16,6 +16,7 @@ pub mod data;
 pub mod definition;
 pub mod direct;
 pub mod error;
+mod extension_vaults;
 pub mod inputs;
 mod pins;
 pub mod run;
@@ -32,6 +33,7 @@ use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
 pub use definition::{Definition, DefinitionStore, Stored};
 pub use error::{Issue, ModelError};
+pub use extension_vaults::ExtensionVaults;
 pub use pins::Pins;
 pub use run::{
     CheckSelection, Observer, OutputOverride, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
@@ -45,7 +47,8 @@ pub use types::{Code, TypeCode};
 pub struct Models {
     pub repo: Repo,
     pub env: Environment,
-    pub loader: Loader,
+    /// Shared by whatever one process opens on a repository.
+    pub loader: Arc<Loader>,
     pub definitions: DefinitionStore,
     /// Stored data, and the ephemeral data of this command.
     pub data: RunData,
@@ -64,11 +67,13 @@ impl Models {
         // A run syncs once, at its end; see `run/mod.rs`.
         let store = DataStore::new(repo.layout.data()).with_durable(false);
         let outputs = OutputStore::new(repo.layout.outputs()).with_durable(false);
+        let loader = Arc::new(loader);
+        let provider: Arc<dyn VaultProvider> = Arc::new(ExtensionVaults::new(Arc::clone(&loader)));
         Models {
             definitions: DefinitionStore::new(repo.layout.clone()),
             data: RunData::new(store, EphemeralStore::new(budget)),
             outputs,
-            vaults: Arc::new(vaults(&repo, &env, None)),
+            vaults: Arc::new(vaults(&repo, &env, Some(provider))),
             secrets: Secrets::new(),
             repo,
             env,
@@ -76,7 +81,7 @@ impl Models {
         }
     }
 
-    /// With vaults of types that are not built in.
+    /// With vaults of other types than those of the loader.
     #[must_use]
     pub fn with_vault_provider(mut self, provider: Arc<dyn VaultProvider>) -> Models {
         self.vaults = Arc::new(vaults(&self.repo, &self.env, Some(provider)));
