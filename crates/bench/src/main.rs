@@ -33,6 +33,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
 
 mod cases;
+mod data;
+mod engine;
 mod fixture;
 mod lifecycle;
 mod measure;
@@ -75,6 +77,15 @@ struct Args {
     /// Measure the lifecycle of extensions instead (docs/concurrency.md)
     #[arg(long)]
     lifecycle: bool,
+    /// Measure the engine instead: hosts, bundling, memory, computing kernels
+    #[arg(long)]
+    engine: bool,
+    /// Measure stored data instead (docs/data.md)
+    #[arg(long, conflicts_with = "lifecycle")]
+    data: bool,
+    /// How many versions `--data` measures with
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    records: usize,
     /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine
     #[arg(long, default_value_t = 1, value_name = "SECONDS")]
     patience: u64,
@@ -109,6 +120,14 @@ fn run(args: &Args) -> Result<bool, BenchError> {
     let wanted = |case: &&Case| args.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
     if args.lifecycle {
         print!("{}", lifecycle::run(&fixture, args.runs)?);
+        return Ok(true);
+    }
+    if args.engine {
+        print!("{}", engine::run(&fixture, &runner, args.runs, Duration::from_secs(args.patience))?);
+        return Ok(true);
+    }
+    if args.data {
+        print!("{}", data::run(&fixture, args.records, args.runs)?);
         return Ok(true);
     }
     let cases = cases::all(&fixture);

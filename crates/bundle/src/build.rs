@@ -1,7 +1,6 @@
 //! One run of rolldown, and its diagnostics in our words.
 //!
-//! No source map is made: nothing reads one yet. When errors at run time are to be mapped, `sourcemap` is the option,
-//! and the map belongs beside `bundle.js` in the store entry.
+//! The source map is made beside the code and not named in it: what reads it knows where it lies (`source_map.rs`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +11,7 @@ use marsh_types::near;
 use rolldown::plugin::__inner::SharedPluginable;
 use rolldown::{
     BundlerBuilder, BundlerOptions, CodeSplittingMode, CommentsOptions, InputItem, OutputFormat, Platform,
-    RawMinifyOptions, ResolveOptions, TsConfig,
+    RawMinifyOptions, ResolveOptions, SourceMapType, TsConfig,
 };
 use rolldown_common::Output;
 use rolldown_error::{BatchedBuildDiagnostic, BuildDiagnostic, DiagnosticOptions, EventKind};
@@ -22,9 +21,12 @@ use crate::graph::relative;
 use crate::import_map::{is_path, normalized};
 use crate::plugin::{Failure, Found, Names, Resolver};
 use crate::scan::scan;
+use crate::source_map;
 
 pub(crate) struct Built {
     pub code: String,
+    /// As it is stored.
+    pub map: Option<String>,
     pub warnings: Vec<String>,
     pub externals: BTreeSet<String>,
 }
@@ -60,15 +62,16 @@ pub(crate) fn run(entry: &str, root: &Path, names: Names) -> Result<Built, Bundl
     let at = DiagnosticOptions { cwd: root.to_path_buf() };
     let warnings = output.warnings.iter().map(|warning| warning.to_message_with(&at)).collect();
     let mut chunks = output.assets.iter().filter_map(|asset| match asset {
-        Output::Chunk(chunk) => Some(chunk.code.clone()),
+        Output::Chunk(chunk) => Some((chunk.code.clone(), chunk.map.clone())),
         Output::Asset(_) => None,
     });
     match (chunks.next(), chunks.next()) {
-        (Some(code), None) => {
+        (Some((code, map)), None) => {
+            let map = map.map(|map| source_map::stored(&map, root, &names.store.packages()));
             // Rolldown marks where each module begins. The place of the user's cache must not be part of the result.
             let packages = relative(&names.store.packages(), root);
             let code = code.replace(&format!("//#region {packages}/"), "//#region npm/");
-            Ok(Built { code, warnings, externals })
+            Ok(Built { code, map, warnings, externals })
         }
         _ => Err(BundleError::one(Diagnostic::new("bundle_error", "the bundle is not one module"))),
     }
@@ -81,6 +84,7 @@ fn options(entry: &str, root: &Path) -> BundlerOptions {
         platform: Some(Platform::Node),
         format: Some(OutputFormat::Esm),
         code_splitting: Some(CodeSplittingMode::Bool(false)),
+        sourcemap: Some(SourceMapType::Hidden),
         minify: Some(RawMinifyOptions::Bool(false)),
         keep_names: Some(true),
         comments: Some(CommentsOptions { legal: true, annotation: true, jsdoc: false }),

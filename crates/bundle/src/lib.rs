@@ -32,6 +32,8 @@ mod npm;
 mod plugin;
 mod prepare;
 mod scan;
+mod source_map;
+mod suspicious;
 mod worker;
 mod zod;
 
@@ -40,9 +42,11 @@ pub use diagnostic::{BundleError, Diagnostic};
 pub use dynamic::dynamic_code;
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;
+pub use source_map::{Original, SourceMap};
+pub use suspicious::suspicious_code;
 pub use worker::{
     BundleMeta, BundleRequest, ExternalMeta, PackageMeta, Worker, bundle_in_worker, worker_main,
 };
 
 /// Part of every fingerprint. Raise the counter with each change that alters the output for the same input.
-pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 1";
+pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 2";

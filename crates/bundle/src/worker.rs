@@ -19,6 +19,7 @@ use crate::diagnostic::{BundleError, Diagnostic, shown};
 use crate::graph::hex;
 use crate::plugin::Names;
 use crate::prepare::{Prepared, prepare};
+use crate::source_map;
 use crate::zod;
 
 /// How to start a worker: this binary and the hidden subcommand.
@@ -47,7 +48,7 @@ pub struct BundleRequest {
     pub entry: PathBuf,
     /// The source root; see [`import_graph`](crate::import_graph).
     pub root: PathBuf,
-    /// An existing private directory; gets `bundle.js` and `bundle.json`.
+    /// An existing private directory; gets `bundle.js`, its source map and `bundle.json`.
     pub out_dir: PathBuf,
     /// The user's cache; packages go to `npm/v1` below it.
     pub cache_dir: PathBuf,
@@ -220,7 +221,7 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
     let Prepared { entry, root, config, closure, store, mut warnings } = prepare(request)?;
     let names = Names::new(config, closure.clone(), store.clone());
     let built = build::run(&entry.to_string_lossy(), &root, names)?;
-    warnings.extend(built.warnings);
+    warnings.extend(built.warnings.iter().cloned());
     let mut externals = Vec::new();
     for id in &built.externals {
         if let Some(package) = closure.packages.get(id) {
@@ -240,13 +241,17 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
         packages: packages.collect(),
         warnings,
     };
-    write(&request.out_dir, &built.code, &meta)?;
+    write(&request.out_dir, &built, &meta)?;
     Ok(meta)
 }
 
-fn write(out_dir: &Path, code: &str, meta: &BundleMeta) -> Result<(), BundleError> {
+fn write(out_dir: &Path, built: &build::Built, meta: &BundleMeta) -> Result<(), BundleError> {
     let json = serde_json::to_vec_pretty(meta).map_err(|error| BundleError::io(out_dir, error.into()))?;
-    atomic_write(&out_dir.join("bundle.js"), code.as_bytes(), Durability::Synced)?;
+    // Errors are shown by it and nothing runs by it, so it may be lost.
+    if let Some(map) = &built.map {
+        atomic_write(&out_dir.join(source_map::FILE), map.as_bytes(), Durability::Atomic)?;
+    }
+    atomic_write(&out_dir.join("bundle.js"), built.code.as_bytes(), Durability::Synced)?;
     atomic_write(&out_dir.join("bundle.json"), &json, Durability::Synced)?;
     Ok(())
 }

@@ -82,6 +82,7 @@ pub fn lifecycle(cli: &Cli, set: &SetArgs, command: &str) -> Result<Lifecycle, C
         registry: registry_location(set.registry.as_deref(), &environment, &repo)?,
         client: client_options(&environment, offline),
         jobs: 8,
+        allow_missing_checksum: false,
     };
     Ok(Lifecycle::new(repo, options))
 }
@@ -126,6 +127,7 @@ pub fn cancel_on_signal(models: &Models) -> CancelToken {
     let handler = move || {
         if cancel.is_cancelled() {
             hosts.kill_all();
+            marsh_model::builtin::shell::kill_all();
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
         cancel.cancel("interrupted");

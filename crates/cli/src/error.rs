@@ -158,7 +158,7 @@ impl CliError {
 }
 
 /// `  --> file:line:column` and the source line with a caret.
-fn excerpt(place: &Value) -> Option<String> {
+pub fn excerpt(place: &Value) -> Option<String> {
     let line = place.get("line").and_then(Value::as_u64)?;
     let column = place.get("column").and_then(Value::as_u64).unwrap_or(1);
     let file = place.get("file").and_then(Value::as_str).unwrap_or("input");

@@ -1,9 +1,23 @@
-//! `marsh model @type method run <method> <name>` is another spelling of `marsh model method run @type <method> <name>`.
+//! Other spellings: `marsh model @type method run <method> <name>` is `marsh model method run @type <method> <name>`, and
+//! `marsh workflow run search` is `marsh workflow history search`.
 
 use std::ffi::OsString;
 
+/// Brings other spellings into the one that the command line is described in.
+pub fn rewrite(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let at = |index: usize| arguments.get(index).and_then(|argument| argument.to_str());
+    if let Some(workflow) = arguments.iter().position(|argument| argument == "workflow")
+        && at(workflow + 1) == Some("run")
+        && matches!(at(workflow + 2), Some("search" | "list"))
+    {
+        arguments[workflow + 1] = "history".into();
+        return arguments;
+    }
+    type_first(arguments)
+}
+
 /// Moves a type that stands right after `model` behind `method run`.
-pub fn rewrite(arguments: Vec<OsString>) -> Vec<OsString> {
+fn type_first(arguments: Vec<OsString>) -> Vec<OsString> {
     let is = |index: usize, word: &str| arguments.get(index).is_some_and(|argument| argument == word);
     let Some(model) = arguments.iter().position(|argument| argument == "model") else { return arguments };
     let is_type = arguments
@@ -32,6 +46,14 @@ mod tests {
         assert_eq!(
             rewrite(words("marsh --json model @swamp/git method run status repo --input a=b")),
             words("marsh --json model method run @swamp/git status repo --input a=b")
+        );
+    }
+
+    #[test]
+    fn runs_are_searched_under_both_names() {
+        assert_eq!(
+            rewrite(words("marsh workflow run search x --status failed")),
+            words("marsh workflow history search x --status failed")
         );
     }
 

@@ -31,6 +31,7 @@ impl Described {
         let kind = match (name, self.message.as_str()) {
             (_, "out of memory") => EngineErrorKind::OutOfMemory,
             // More than the engine could ever give.
+            ("InternalError", "string too long") => EngineErrorKind::OutOfMemory,
             ("RangeError", "invalid array buffer length" | "invalid string length") => {
                 EngineErrorKind::OutOfMemory
             }

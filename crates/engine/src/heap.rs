@@ -56,10 +56,9 @@ impl Heap {
         self.exhausted.load(Ordering::Relaxed)
     }
 
-    /// Close the reserve again; says whether the heap is still so full that the next call would fail at once.
-    pub(crate) fn recover(&self) -> bool {
+    /// Close the reserve again, for the calls that are still in flight.
+    pub(crate) fn recover(&self) {
         self.exhausted.store(false, Ordering::Relaxed);
-        self.used() > self.limit / 10 * 9
     }
 
     fn admits(&self, more: usize) -> bool {
@@ -148,5 +147,17 @@ unsafe impl Allocator for Counting {
     unsafe fn usable_size(ptr: *mut u8) -> usize {
         // SAFETY: the caller passes a block of this allocator, and all of those are `RustAllocator`'s.
         unsafe { RustAllocator::usable_size(ptr) }
+    }
+}
+
+/// glibc keeps freed arenas; a module that needed 300 MB once would hold them for ever.
+pub(crate) fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // SAFETY: glibc's own function, with its documented signature; it may be called from any thread at any time.
+        unsafe { malloc_trim(0) };
     }
 }

@@ -27,8 +27,8 @@
 //!
 //! * Children that the call started and that still run are killed, with their process group.
 //! * Timers and completions that it left behind stay where they are, and run only while some call is in flight.
-//! * After [`ModuleRuntime::interrupt`], `Deno.exit` or a heap that stays full, the runtime is *tainted*: calls in flight
-//!   may finish, new ones are refused.
+//! * After [`ModuleRuntime::interrupt`], `Deno.exit` or an exhausted heap, the runtime is *tainted*: calls in flight may
+//!   finish, new ones are refused, and with the last one it ends and gives its memory back.
 //!
 //! # Where the promises are held
 //!

@@ -72,6 +72,15 @@ impl CallState {
     }
 }
 
+impl CallState {
+    /// Counts what the call says; whether that is where its output is cut.
+    fn says(&mut self, bytes: usize, limit: usize) -> bool {
+        self.output_bytes = self.output_bytes.saturating_add(bytes);
+        self.cut = self.output_bytes > limit;
+        self.cut
+    }
+}
+
 enum Loaded {
     Not(Vec<LoadDone>),
     Yes,
@@ -194,13 +203,13 @@ impl Shared {
         let id: Arc<str> = id.into();
         let refusal = {
             let mut state = self.lock();
-            if self.closing() {
-                EngineError::closed()
-            } else if let Loaded::Failed(error) = &state.loaded {
+            if let Loaded::Failed(error) = &state.loaded {
                 error.clone()
             } else if self.tainted() {
                 let text = "the module's runtime was interrupted and takes no new calls";
                 EngineError::new(EngineErrorKind::Tainted, text)
+            } else if self.closing() {
+                EngineError::closed()
             } else if state.calls.contains_key(&id) {
                 EngineError::new(EngineErrorKind::Internal, format!("call id '{id}' is in use"))
             } else {
@@ -293,7 +302,9 @@ impl Shared {
     pub(crate) fn fail_all(&self, error: &EngineError) {
         let ids: Vec<Arc<str>> = {
             let state = self.lock();
-            self.tainted.store(true, Ordering::SeqCst);
+            if !self.closing() {
+                self.taint();
+            }
             self.kill.store(true, Ordering::SeqCst);
             state.calls.keys().cloned().collect()
         };
@@ -314,6 +325,11 @@ impl Shared {
 
     pub(crate) fn taint(&self) {
         self.tainted.store(true, Ordering::SeqCst);
+    }
+
+    /// Tainted, and nobody waits for it any more.
+    pub(crate) fn spent(&self) -> bool {
+        self.tainted() && self.lock().calls.is_empty()
     }
 
     pub(crate) fn tainted(&self) -> bool {
@@ -428,16 +444,12 @@ impl Shared {
                     if call.cut {
                         return;
                     }
-                    call.output_bytes = call.output_bytes.saturating_add(text.len());
+                    let cut = call.says(text.len(), self.output_limit);
                     let lines = if stream == "stdout" { &mut call.out } else { &mut call.err };
-                    if call.output_bytes > self.output_limit {
-                        call.cut = true;
+                    if cut {
                         let partial = std::mem::take(&mut lines.partial);
                         out.extend((!partial.is_empty()).then_some(partial));
-                        out.push(format!(
-                            "[output cut: the call has written more than {} bytes]",
-                            self.output_limit
-                        ));
+                        out.push(self.cut_notice());
                     } else {
                         lines.partial.push_str(text);
                         while let Some(end) = lines.partial.find('\n') {
@@ -452,6 +464,27 @@ impl Shared {
         }
         for line in out {
             self.send_line(owner.id(), stream, &line);
+        }
+    }
+
+    fn cut_notice(&self) -> String {
+        format!("[output cut: the call has written more than {} bytes]", self.output_limit)
+    }
+
+    /// What the driver tells of a call counts as its output: logging is a way to write without end, too.
+    pub(crate) fn tell(&self, id: &str, method: &str, params: String) {
+        let cut = {
+            let mut state = self.lock();
+            match state.calls.get_mut(id) {
+                Some(call) if call.cut => return,
+                Some(call) => call.says(params.len(), self.output_limit),
+                None => false,
+            }
+        };
+        if cut {
+            self.send_line(id, "stdout", &self.cut_notice());
+        } else {
+            self.bridge.notify(id, method, params);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::api::{EngineError, EngineErrorKind, External, Options, Source};
 use crate::bytecode::Cache;
 use crate::errors;
 use crate::gate::{self, Env, HostResult, Surface, lock};
-use crate::heap::Counting;
+use crate::heap::{self, Counting};
 use crate::loader::{Load, Modules, Resolve, Text};
 use crate::shared::{Event, Owner, Shared};
 use crate::stack::{self, Room};
@@ -64,20 +64,8 @@ pub(crate) fn run(start: Start) {
         }
         Err(error) => shared.set_loaded(Err(errors::internal(&error))),
     }
-    release_memory();
+    heap::give_back();
     drop(at_end);
-}
-
-/// glibc keeps freed arenas; a module that needed 300 MB once would hold them for ever.
-fn release_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        unsafe extern "C" {
-            fn malloc_trim(pad: usize) -> std::ffi::c_int;
-        }
-        // SAFETY: glibc's own function, with its documented signature; it may be called from any thread at any time.
-        unsafe { malloc_trim(0) };
-    }
 }
 
 struct Engine {
@@ -207,9 +195,7 @@ impl Engine {
             if shared.heap.exhausted() {
                 out_of_memory(shared, &owner);
                 ctx.run_gc();
-                if shared.heap.recover() {
-                    shared.taint();
-                }
+                shared.heap.recover();
             }
             if owner == Owner::Load && shared.must_stop() && !shared.closing() {
                 let error = EngineError::new(EngineErrorKind::Deadline, "loading the module was interrupted");
@@ -249,7 +235,7 @@ impl Engine {
     }
 
     fn serve(&mut self) {
-        while !self.shared.closing() {
+        while !self.shared.closing() && !self.shared.spent() {
             if !self.turn() {
                 let error = EngineError::new(EngineErrorKind::Deadline, "the module's runtime is wedged");
                 self.shared.fail_all(&error);
@@ -369,7 +355,9 @@ fn drain(shared: &Shared, ctx: &Ctx<'_>, owner: &Owner) -> bool {
     }
 }
 
+/// Code that was stopped in the middle is not gone on with: what its heap holds is anybody's guess.
 fn out_of_memory(shared: &Shared, owner: &Owner) {
+    shared.taint();
     let error = EngineError::new(EngineErrorKind::OutOfMemory, "out of memory");
     shared.kill_slice();
     shared.fail(owner, error);

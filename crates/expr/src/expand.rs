@@ -4,10 +4,14 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::refs::quote_model_names;
+use crate::pointer::{Pointers, below};
+use crate::program::redact;
 use crate::template::{Segment, only_expression, segments};
-use crate::text::to_text;
-use crate::{Evaluator, ExprError, ExprErrorAt, Scope};
+use crate::value::TooDeep;
+use crate::{Evaluator, ExprError, ExprErrorAt, ExprErrorKind, Scope};
+
+/// How deeply a value may nest that expressions are looked for in.
+const MAX_DEPTH: usize = 300;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -18,11 +22,71 @@ pub enum Mode {
 }
 
 /// A value with its expressions replaced.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Expanded {
+    /// Secrets in clear.
     pub value: Value,
+    /// JSON pointers to what is secret.
+    pub secrets: Vec<String>,
     /// What failed, in lenient mode. Expressions that were skipped are not in it.
     pub unresolved: Vec<Unresolved>,
+}
+
+impl Expanded {
+    pub fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
+    /// The value with `mark` in the place of each secret, to show to people.
+    pub fn redacted(&self, mark: &str) -> Value {
+        redact(&self.value, &self.secrets, mark)
+    }
+
+    /// The value to be stored: where a text that was `written` became something that holds a secret, what was written
+    /// stands, and is the reference to the secret. All of it, so that nothing of a user's is read as an expression later.
+    pub fn with_references(&self, written: &Value) -> Value {
+        with_references(&self.value, written, &self.secrets, &mut String::new())
+    }
+}
+
+fn with_references(value: &Value, written: &Value, secrets: &[String], pointer: &mut String) -> Value {
+    match (written, value) {
+        (Value::String(_), _) => {
+            let inside = format!("{pointer}/");
+            let is_secret = |secret: &String| secret == pointer || secret.starts_with(&inside);
+            if secrets.iter().any(is_secret) { written.clone() } else { value.clone() }
+        }
+        (Value::Array(written), Value::Array(items)) => {
+            let pairs = written.iter().zip(items).enumerate();
+            pairs
+                .map(|(index, (written, item))| {
+                    below(pointer, &index.to_string(), |at| with_references(item, written, secrets, at))
+                })
+                .collect()
+        }
+        (Value::Object(written), Value::Object(map)) => {
+            let entry = |(key, item): (&String, &Value)| {
+                let kept = match written.get(key) {
+                    Some(written) => below(pointer, key, |at| with_references(item, written, secrets, at)),
+                    None => item.clone(),
+                };
+                (key.clone(), kept)
+            };
+            Value::Object(map.iter().map(entry).collect())
+        }
+        _ => value.clone(),
+    }
+}
+
+/// Secrets do not show.
+impl fmt::Debug for Expanded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expanded")
+            .field("value", &self.redacted("(secret)"))
+            .field("secrets", &self.secrets)
+            .field("unresolved", &self.unresolved)
+            .finish()
+    }
 }
 
 /// An expression that stayed text.
@@ -46,19 +110,31 @@ impl fmt::Display for Unresolved {
 pub fn expand(
     value: &Value,
     evaluator: &dyn Evaluator,
-    scope: &Scope,
+    scope: &dyn Scope,
     mode: Mode,
     skip: impl Fn(&str) -> bool,
 ) -> Result<Expanded, ExprErrorAt> {
-    let mut expansion = Expansion { evaluator, scope, mode, skip: &skip, unresolved: Vec::new() };
+    let mut expansion = Expansion {
+        evaluator,
+        scope,
+        mode,
+        skip: &skip,
+        unresolved: Vec::new(),
+        secrets: Pointers::new(),
+        depth: 0,
+    };
     let value = expansion.value(value, &mut String::new())?;
-    Ok(Expanded { value, unresolved: expansion.unresolved })
+    Ok(Expanded { value, secrets: expansion.secrets, unresolved: expansion.unresolved })
 }
 
 /// [`expand()`] for one text, in strict mode.
-pub fn expand_text(text: &str, evaluator: &dyn Evaluator, scope: &Scope) -> Result<Value, ExprErrorAt> {
+pub fn expand_text(
+    text: &str,
+    evaluator: &dyn Evaluator,
+    scope: &dyn Scope,
+) -> Result<Expanded, ExprErrorAt> {
     let value = Value::String(text.to_owned());
-    expand(&value, evaluator, scope, Mode::Strict, |_| false).map(|expanded| expanded.value)
+    expand(&value, evaluator, scope, Mode::Strict, |_| false)
 }
 
 /// Whether there is an expression anywhere in the value.
@@ -99,35 +175,32 @@ pub fn expressions(value: &Value) -> Vec<(String, String)> {
     found
 }
 
-/// Runs `visit` with the pointer one level down.
-fn below<T>(pointer: &mut String, key: &str, visit: impl FnOnce(&mut String) -> T) -> T {
-    let length = pointer.len();
-    pointer.push('/');
-    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-    let result = visit(pointer);
-    pointer.truncate(length);
-    result
-}
-
 struct Expansion<'a> {
     evaluator: &'a dyn Evaluator,
-    scope: &'a Scope,
+    scope: &'a dyn Scope,
     mode: Mode,
     skip: &'a dyn Fn(&str) -> bool,
     unresolved: Vec<Unresolved>,
+    secrets: Pointers,
+    depth: usize,
 }
 
 impl Expansion<'_> {
     fn value(&mut self, value: &Value, pointer: &mut String) -> Result<Value, ExprErrorAt> {
-        match value {
-            Value::String(text) => self.text(text, pointer),
+        if self.depth > MAX_DEPTH {
+            let source = Box::new(ExprErrorKind::TooDeep(TooDeep).into());
+            return Err(ExprErrorAt { pointer: pointer.clone(), expression: String::new(), source });
+        }
+        self.depth += 1;
+        let expanded = match value {
+            Value::String(text) => self.text(text, pointer)?,
             Value::Array(items) => {
                 let items = items.iter().enumerate();
                 items
                     .map(|(index, item)| {
                         below(pointer, &index.to_string(), |pointer| self.value(item, pointer))
                     })
-                    .collect()
+                    .collect::<Result<_, _>>()?
             }
             Value::Object(map) => {
                 let mut expanded = Map::with_capacity(map.len());
@@ -135,37 +208,62 @@ impl Expansion<'_> {
                     let item = below(pointer, key, |pointer| self.value(item, pointer))?;
                     expanded.insert(key.clone(), item);
                 }
-                Ok(Value::Object(expanded))
+                Value::Object(expanded)
             }
-            other => Ok(other.clone()),
-        }
+            other => other.clone(),
+        };
+        self.depth -= 1;
+        Ok(expanded)
     }
 
     fn text(&mut self, text: &str, pointer: &str) -> Result<Value, ExprErrorAt> {
         if let Some(expression) = only_expression(text) {
-            let result = self.evaluate(expression, pointer)?;
-            return Ok(result.unwrap_or_else(|| Value::String(text.to_owned())));
+            let mut inside = pointer.to_owned();
+            let result = self.evaluate(expression, pointer, |value| {
+                let mut secrets = Pointers::new();
+                Ok((value.to_json_noting(&mut inside, &mut secrets)?, secrets))
+            })?;
+            let Some((value, secrets)) = result else { return Ok(Value::String(text.to_owned())) };
+            self.secrets.extend(secrets);
+            return Ok(value);
         }
         let mut expanded = String::with_capacity(text.len());
+        let mut has_secret = false;
         for piece in segments(text) {
             match piece {
                 Segment::Text(text) => expanded.push_str(text),
-                Segment::Expression { source, expression } => match self.evaluate(expression, pointer)? {
-                    Some(value) => expanded.push_str(&to_text(&value)),
-                    None => expanded.push_str(source),
-                },
+                Segment::Expression { source, expression } => {
+                    let result = self
+                        .evaluate(expression, pointer, |value| Ok((value.to_text()?, value.has_secret())))?;
+                    match result {
+                        Some((text, secret)) => {
+                            has_secret |= secret;
+                            expanded.push_str(&text);
+                        }
+                        None => expanded.push_str(source),
+                    }
+                }
             }
+        }
+        if has_secret {
+            self.secrets.push(pointer.to_owned());
         }
         Ok(Value::String(expanded))
     }
 
-    /// `None`: the expression stays text.
-    fn evaluate(&mut self, expression: &str, pointer: &str) -> Result<Option<Value>, ExprErrorAt> {
+    /// What `render` makes of the result. `None`: the expression stays text.
+    fn evaluate<T>(
+        &mut self,
+        expression: &str,
+        pointer: &str,
+        render: impl FnOnce(&crate::Value) -> Result<T, ExprError>,
+    ) -> Result<Option<T>, ExprErrorAt> {
         if (self.skip)(expression) {
             return Ok(None);
         }
-        let (pointer, reason) = match self.evaluator.evaluate(&quote_model_names(expression), self.scope) {
-            Ok(value) => return Ok(Some(value)),
+        let result = self.evaluator.evaluate(expression, self.scope);
+        let (pointer, reason) = match result.and_then(|value| render(&value)) {
+            Ok(rendered) => return Ok(Some(rendered)),
             Err(reason) => (pointer.to_owned(), reason),
         };
         let expression = expression.to_owned();
@@ -180,12 +278,12 @@ impl Expansion<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Mode, contains_expression, expand, expand_text, expressions};
-    use crate::{PathEvaluator, Scope, references};
+    use crate::{Cel, Scope, Variables, VaultSource, references};
     use marsh_types::Explain;
     use serde_json::{Value, json};
 
-    fn scope() -> Scope {
-        Scope::new()
+    fn scope() -> Variables {
+        Variables::new()
             .with(
                 "inputs",
                 json!({"name": "ada", "n": 3, "list": [1, 2], "nul": null, "trap": "${{ inputs.name }}"}),
@@ -207,14 +305,14 @@ mod tests {
             ("no expression", json!("no expression")),
             ("${{ inputs.trap }}!", json!("${{ inputs.name }}!")),
         ] {
-            assert_eq!(expand_text(text, &PathEvaluator, &scope()).unwrap(), expected, "{text}");
+            assert_eq!(expand_text(text, &Cel::default(), &scope()).unwrap().value, expected, "{text}");
         }
     }
 
     #[test]
     fn values_are_expanded_at_any_depth_and_keys_never() {
         let value = json!({"${{ inputs.n }}": [{"a": "${{ inputs.n }}"}, 1, true, null]});
-        let expanded = expand(&value, &PathEvaluator, &scope(), Mode::Strict, |_| false).unwrap();
+        let expanded = expand(&value, &Cel::default(), &scope(), Mode::Strict, |_| false).unwrap();
         assert_eq!(expanded.value, json!({"${{ inputs.n }}": [{"a": 3}, 1, true, null]}));
         assert!(expanded.unresolved.is_empty());
     }
@@ -222,7 +320,7 @@ mod tests {
     #[test]
     fn strict_expansion_says_where_it_failed() {
         let value = json!({"jobs": [{"a/b": "x ${{ inputs.nam }}"}]});
-        let error = expand(&value, &PathEvaluator, &scope(), Mode::Strict, |_| false).unwrap_err();
+        let error = expand(&value, &Cel::default(), &scope(), Mode::Strict, |_| false).unwrap_err();
         assert_eq!(error.pointer, "/jobs/0/a~1b");
         assert!(value.pointer(&error.pointer).is_some());
         assert_eq!(
@@ -235,7 +333,7 @@ mod tests {
     #[test]
     fn lenient_expansion_leaves_what_fails_as_it_was() {
         let value = json!(["${{ inputs.n }}", "${{ nope }} ", "${{ inputs.name }}-${{ a + b }}"]);
-        let expanded = expand(&value, &PathEvaluator, &scope(), Mode::Lenient, |_| false).unwrap();
+        let expanded = expand(&value, &Cel::default(), &scope(), Mode::Lenient, |_| false).unwrap();
         assert_eq!(expanded.value, json!([3, "${{ nope }} ", "ada-${{ a + b }}"]));
         let unresolved: Vec<_> =
             expanded.unresolved.iter().map(|left| (&*left.pointer, &*left.expression)).collect();
@@ -247,7 +345,7 @@ mod tests {
         let value = json!({"a": "${{ vault.get('v', 'k') }}", "b": "${{ inputs.name }}:${{ env.HOME }}"});
         let late =
             |expression: &str| references(expression).iter().any(|root| root == "vault" || root == "env");
-        let expanded = expand(&value, &PathEvaluator, &scope(), Mode::Strict, late).unwrap();
+        let expanded = expand(&value, &Cel::default(), &scope(), Mode::Strict, late).unwrap();
         assert_eq!(expanded.value, json!({"a": "${{ vault.get('v', 'k') }}", "b": "ada:${{ env.HOME }}"}));
         assert!(expanded.unresolved.is_empty());
     }
@@ -260,5 +358,42 @@ mod tests {
         assert!(contains_expression(&value));
         assert!(!contains_expression(&json!({"${{ k }}": ["${{ open", 1]})));
         assert!(!contains_expression(&Value::Null));
+    }
+
+    #[derive(Debug)]
+    struct WithVault(Variables);
+
+    impl Scope for WithVault {
+        fn variable(&self, name: &str) -> crate::Looked<Option<crate::Value>> {
+            self.0.variable(name)
+        }
+
+        fn vaults(&self) -> Option<&dyn VaultSource> {
+            Some(self)
+        }
+    }
+
+    impl VaultSource for WithVault {
+        fn secret(&self, vault: &str, key: &str) -> crate::Looked<String> {
+            Ok(format!("{vault}-{key}-secret"))
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_place_and_can_be_stored_as_they_were_written() {
+        let written = json!({
+            "url": "https://${{ inputs.name }}:${{ vault.get(main, 'pass') }}@host",
+            "auth": "${{ {'user': inputs.name, 'token': vault.get(`main`, token)} }}",
+            "plain": ["${{ inputs.n }}"],
+        });
+        let expanded =
+            expand(&written, &Cel::default(), &WithVault(scope()), Mode::Strict, |_| false).unwrap();
+        assert_eq!(expanded.value["url"], "https://ada:main-pass-secret@host");
+        assert_eq!(expanded.value["auth"], json!({"user": "ada", "token": "main-token-secret"}));
+        assert_eq!(expanded.secrets, ["/url", "/auth/token"]);
+        assert_eq!(expanded.redacted("***")["auth"], json!({"user": "ada", "token": "***"}));
+        let stored = expanded.with_references(&written);
+        assert_eq!(stored, json!({"url": written["url"], "auth": written["auth"], "plain": [3]}));
+        assert!(!format!("{expanded:?}").contains("-secret"));
     }
 }

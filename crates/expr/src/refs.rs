@@ -1,16 +1,73 @@
 //! What an expression refers to, found without evaluating it.
 
+use std::sync::Arc;
+
+use crate::cel::ast::{Id, Op, Tree};
+use crate::cel::{is_constant, parser};
 use crate::scan::{ident, is_ident_byte, is_raw, skip_space, string_end};
 
 const KEYWORDS: [&str; 4] = ["true", "false", "null", "in"];
 /// Macros whose first argument names a variable of their own.
 const BINDERS: [&str; 6] = ["all", "exists", "exists_one", "map", "filter", "bind"];
-const MODEL_PARTS: [&str; 5] = ["input", "resource", "file", "execution", "definition"];
 
 /// The variables that an expression mentions, each once, in order: `inputs` and `data` of
-/// `data.latest(inputs.model, "x")`. Names of functions and variables of macros are none. Lexical, hence also right
-/// for what the evaluator does not support; at worst it names too many.
+/// `data.latest(inputs.model, "x")`. Names of functions and types and variables of macros are none. Of what is no
+/// expression, the words that would be variables: at worst too many.
 pub fn references(expression: &str) -> Vec<String> {
+    match parser::parse(expression) {
+        Ok(tree) => names(&tree),
+        Err(_) => lexical(expression),
+    }
+}
+
+pub(crate) fn names(tree: &Tree) -> Vec<String> {
+    let mut walk = Walk { tree, bound: Vec::new(), found: Vec::new() };
+    walk.visit(tree.root);
+    walk.found.iter().map(ToString::to_string).collect()
+}
+
+struct Walk<'t> {
+    tree: &'t Tree,
+    bound: Vec<Arc<str>>,
+    found: Vec<Arc<str>>,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, id: Id) {
+        let tree = self.tree;
+        match tree.op(id) {
+            Op::Name(name) => {
+                if !self.bound.contains(name) && !is_constant(name) && !self.found.contains(name) {
+                    self.found.push(name.clone());
+                }
+            }
+            Op::Binary(..) => {
+                let (chain, first) = tree.spine(id);
+                self.visit(first);
+                for link in chain.into_iter().rev() {
+                    if let Op::Binary(_, _, right) = tree.op(link) {
+                        self.visit(*right);
+                    }
+                }
+            }
+            Op::Each { range: outside, variable, .. } | Op::Bind { value: outside, variable, .. } => {
+                self.visit(*outside);
+                self.bound.push(variable.clone());
+                for child in tree.children(id).into_iter().filter(|child| child != outside) {
+                    self.visit(child);
+                }
+                self.bound.pop();
+            }
+            _ => {
+                for child in tree.children(id) {
+                    self.visit(child);
+                }
+            }
+        }
+    }
+}
+
+fn lexical(expression: &str) -> Vec<String> {
     let mut found: Vec<&str> = Vec::new();
     let mut bound: Vec<&str> = Vec::new();
     let mut binding = None;
@@ -32,30 +89,6 @@ pub fn references(expression: &str) -> Vec<String> {
     });
     found.retain(|name| !bound.contains(name));
     found.into_iter().map(str::to_owned).collect()
-}
-
-/// Rewrites `model.my-name.resource` to `model["my-name"].resource`: a name with hyphens would read as a subtraction.
-pub fn quote_model_names(expression: &str) -> String {
-    let mut edits = Vec::new();
-    walk(expression, |name, start, end| {
-        let before = expression[..start].trim_end();
-        if name != "model" || before.ends_with('.') || !expression[end..].starts_with('.') {
-            return;
-        }
-        let from = end + 1;
-        let length =
-            expression[from..].bytes().take_while(|byte| is_ident_byte(*byte) || *byte == b'-').count();
-        let (hyphenated, rest) = expression[from..].split_at(length);
-        let part = rest.strip_prefix('.').and_then(|part| ident(part, 0));
-        if hyphenated.contains('-') && part.is_some_and(|part| MODEL_PARTS.contains(&part)) {
-            edits.push((end, from + length, format!("[\"{hyphenated}\"]")));
-        }
-    });
-    let mut text = expression.to_owned();
-    for (start, end, quoted) in edits.into_iter().rev() {
-        text.replace_range(start..end, &quoted);
-    }
-    text
 }
 
 /// Calls `visit` for each identifier outside of strings, comments and numbers, with its start and end.
@@ -86,7 +119,7 @@ fn walk<'e>(expression: &'e str, mut visit: impl FnMut(&'e str, usize, usize)) {
 
 #[cfg(test)]
 mod tests {
-    use super::{quote_model_names, references};
+    use super::references;
 
     #[test]
     fn references_are_the_variables() {
@@ -103,23 +136,13 @@ mod tests {
             ("{'k': v}[w]", "v w"),
             ("é + a", "a"),
             ("\"unclosed a", "unclosed a"),
+            ("vault.get(main, api-key)", "vault"),
+            ("type(x) == int", "x"),
+            ("model.my-vpc.resource.a.b", "model"),
+            ("cel.bind(a, b, a + c)", "b c"),
+            ("x.map(x, x + y)", "x y"),
         ] {
             assert_eq!(references(expression).join(" "), expected, "{expression}");
-        }
-    }
-
-    #[test]
-    fn model_names_with_hyphens_are_quoted() {
-        for (expression, expected) in [
-            ("model.my-vpc.resource.state", "model[\"my-vpc\"].resource.state"),
-            ("model.a-b.input.x + model.c-d-e.file.y", "model[\"a-b\"].input.x + model[\"c-d-e\"].file.y"),
-            ("model.plain.resource", "model.plain.resource"),
-            ("model.a-b.other", "model.a-b.other"),
-            ("model.a-b", "model.a-b"),
-            ("x.model.a-b.resource", "x.model.a-b.resource"),
-            ("'model.a-b.resource'", "'model.a-b.resource'"),
-        ] {
-            assert_eq!(quote_model_names(expression), expected);
         }
     }
 }

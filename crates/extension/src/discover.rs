@@ -60,6 +60,8 @@ fn mounted(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
     };
     let file: SourcesFile =
         yaml::from_str(&text).map_err(|source| LoadError::Yaml { path: path.clone(), source })?;
+    let own = repo.layout.extension_sources(&repo.marker, kind);
+    let own = own.canonicalize().unwrap_or(own);
     let mut roots = Vec::new();
     for source in file.sources {
         let wanted = |only: &Vec<String>| {
@@ -68,15 +70,19 @@ fn mounted(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
         if !source.only.as_ref().is_none_or(wanted) {
             continue;
         }
-        let base = repo.layout.root().join(&source.path);
-        let base = base.canonicalize().unwrap_or(base);
-        let dir = match base.join("extensions").join(kind.directory()) {
-            standard if standard.is_dir() => standard,
-            // Without the standard layout the directory holds the entry points itself.
-            _ if !base.join("extensions").is_dir() => base.clone(),
-            standard => standard,
-        };
-        roots.push(SourceRoot { origin: Origin::Source, dir, base, kind, extension: None, digest: None });
+        for base in crate::mounts::mounted_dirs(repo, &source.path)? {
+            // Two patterns may lead to one directory, and one to the repository's own.
+            if base == own || roots.iter().any(|root: &SourceRoot| root.base == base) {
+                continue;
+            }
+            let dir = match base.join("extensions").join(kind.directory()) {
+                standard if standard.is_dir() => standard,
+                // Without the standard layout the directory holds the entry points itself.
+                _ if !base.join("extensions").is_dir() => base.clone(),
+                standard => standard,
+            };
+            roots.push(SourceRoot { origin: Origin::Source, dir, base, kind, extension: None, digest: None });
+        }
     }
     Ok(roots)
 }

@@ -49,6 +49,8 @@ pub enum LoadError {
     Host { entry: PathBuf, source: HostError },
     #[error("the description of {entry} is not one: {source}", entry = entry.display())]
     Description { entry: PathBuf, source: serde_json::Error },
+    #[error("the mounted source `{path}` leads nowhere: {reason}")]
+    Mount { path: String, reason: String },
     #[error("{path}: {source}", path = path.display())]
     Yaml { path: PathBuf, source: YamlError },
     #[error("cannot read {path}: {source}", path = path.display())]
@@ -91,6 +93,7 @@ impl Explain for LoadError {
             LoadError::StillFailing { .. } => "not_loaded",
             LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
             LoadError::Bundle { .. } => "bundle_failed",
+            LoadError::Mount { .. } => "invalid_source",
             LoadError::Host { source, .. } => call_code(source, "load_failed"),
             LoadError::Yaml { .. } => "invalid_yaml",
             LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => "io",
@@ -128,6 +131,7 @@ impl Explain for LoadError {
             LoadError::DuplicateType { .. } | LoadError::GraftConflict { .. } => {
                 Some("rename or delete one of the two".into())
             }
+            LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),
             LoadError::StillFailing { failure } => failure.hint.clone(),
             LoadError::BrokenSource { diagnostic, .. } => diagnostic.hint.clone(),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
@@ -150,9 +154,7 @@ impl Explain for LoadError {
             LoadError::BrokenSource { diagnostic, .. } => Some(json!({ "diagnostics": [diagnostic] })),
             LoadError::StillFailing { failure } => Some(json!({ "failure": failure })),
             LoadError::Bundle { source, .. } => Some(json!({ "cause": source.to_string() })),
-            LoadError::Host { source: HostError::Call(error), .. } => {
-                Some(json!({ "kind": error.kind, "data": error.data, "stack": error.stack }))
-            }
+            LoadError::Host { source: HostError::Call(error), .. } => Some(error.details()),
             LoadError::Yaml { path, source } => Some(json!({
                 "file": path, "line": source.line, "column": source.column, "sourceLine": source.source_line,
             })),

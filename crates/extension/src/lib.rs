@@ -29,6 +29,7 @@ pub use description::{
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
 pub use loader::{
-    Failure, Grafted, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, OnFailure, load_states,
+    Failure, Grafted, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, OnFailure, in_sources,
+    load_states,
 };
 pub use pin::Pin;

@@ -2,15 +2,19 @@
 //!
 //! Keys of entries that marsh does not use (`installedSkills`, say) survive every change.
 
+mod expand;
+
 use std::path::{Path, PathBuf};
 
 use marsh_fs::Durability;
-use marsh_repo::Repo;
+use marsh_repo::{Environment, Repo};
 use marsh_types::{Kind, Origin, yaml};
 use serde_json::{Map, Value};
 
 use crate::discover::{SourceRoot, candidates};
 use crate::error::LoadError;
+
+pub use expand::is_pattern;
 
 /// An entry of the file.
 #[derive(Debug, Clone)]
@@ -73,9 +77,17 @@ pub fn write_mounts(repo: &Repo, mounts: Vec<Mount>) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Where a mount leads; `None` when nothing is there.
-pub fn mounted_dir(repo: &Repo, path: &str) -> Option<PathBuf> {
-    repo.layout.root().join(path).canonicalize().ok().filter(|dir| dir.is_dir())
+/// The directories that a mount leads to, each once, without links. None when nothing is there; a variable that is not set
+/// is an error.
+pub fn mounted_dirs(repo: &Repo, path: &str) -> Result<Vec<PathBuf>, LoadError> {
+    let environment = Environment::from_process();
+    let found = expand::expand(repo.layout.root(), path, &|name| environment.raw(name).map(str::to_owned))
+        .map_err(|reason| LoadError::Mount { path: path.to_owned(), reason })?;
+    let mut dirs: Vec<PathBuf> =
+        found.iter().filter_map(|path| path.canonicalize().ok()).filter(|dir| dir.is_dir()).collect();
+    dirs.sort();
+    dirs.dedup();
+    Ok(dirs)
 }
 
 /// The kinds that a directory contributes: its `extensions/<kind>s`, or without `extensions` what its files declare.

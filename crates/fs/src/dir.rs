@@ -131,16 +131,17 @@ pub fn remove_dir_if_empty(dir: &Path) -> Result<bool, FsError> {
     }
 }
 
-/// Removes the private files that writers who died left in `dir` itself. Only for whoever keeps all other writers out of
-/// it: those of living ones go too. Returns how many.
-pub fn sweep_temporaries(dir: &Path) -> Result<usize, FsError> {
+/// Removes from `dir` itself what writers under a lock ([`atomic_write_locked`](crate::atomic_write_locked)) left when they
+/// died. Only under the lock that all of them take. Returns how many.
+pub fn sweep_leftovers(dir: &Path) -> Result<usize, FsError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(FsError::new("read directory", dir, error)),
     };
     let mut swept = 0;
-    for entry in entries.flatten().filter(|entry| crate::file::is_temporary(&entry.file_name())) {
+    let is_left = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(crate::file::is_leftover);
+    for entry in entries.flatten().filter(is_left) {
         swept += usize::from(remove_file_if_exists(&entry.path())?);
     }
     Ok(swept)

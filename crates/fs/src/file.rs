@@ -319,12 +319,6 @@ fn temp_sibling(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.tmp", uuid::Uuid::new_v4()))
 }
 
-/// Whether [`temp_sibling`] made that name.
-pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
-    let middle = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp"));
-    middle.is_some_and(|middle| middle.len() == 36 && uuid::Uuid::try_parse(middle).is_ok())
-}
-
 fn open_new(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -30,7 +30,7 @@ mod trace;
 
 pub use dir::{
     create_dir_all, create_dir_new, remove_dir_if_empty, remove_file_if_exists, remove_tree, rename,
-    rename_dir_new, sweep_temporaries, sync_dir, sync_trees, sync_way,
+    rename_dir_new, sweep_leftovers, sync_dir, sync_trees, sync_way,
 };
 pub use error::FsError;
 #[cfg(unix)]

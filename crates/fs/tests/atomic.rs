@@ -225,14 +225,14 @@ fn whole_trees_are_synced_whatever_is_in_them() {
 #[test]
 fn what_dead_writers_left_can_be_swept_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    let left = format!(".{}.tmp", "2d0b38d8-3acd-486b-8d9a-35758682e9f5");
-    for name in [left.as_str(), ".mine.tmp", "a.tmp", ".2d0b38d8-3acd-486b-8d9a-35758682e9f5", "file"] {
+    let left = ".state.json.marsh-new";
+    for name in [left, ".mine.tmp", "state.json.marsh-new", ".state.json", "file"] {
         fs::write(dir.path().join(name), "x").unwrap();
     }
-    fs::create_dir(dir.path().join(".2d0b38d8-3acd-486b-8d9a-35758682e9f6.tmpx")).unwrap();
-    assert_eq!(marsh_fs::sweep_temporaries(dir.path()).unwrap(), 1);
+    fs::create_dir(dir.path().join(".state.json.marsh-newer")).unwrap();
+    assert_eq!(marsh_fs::sweep_leftovers(dir.path()).unwrap(), 1);
     assert!(!dir.path().join(left).exists());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5);
-    assert_eq!(marsh_fs::sweep_temporaries(dir.path()).unwrap(), 0);
-    assert_eq!(marsh_fs::sweep_temporaries(&dir.path().join("none")).unwrap(), 0);
+    assert_eq!(marsh_fs::sweep_leftovers(dir.path()).unwrap(), 0);
+    assert_eq!(marsh_fs::sweep_leftovers(&dir.path().join("none")).unwrap(), 0);
 }

@@ -32,6 +32,17 @@ pub enum ErrorKind {
 /// The code of a host's refusal to run anything: module versions are not kept apart.
 pub const MODULE_IDENTITY: &str = "module_identity";
 
+/// A place in a source file. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_line: Option<String>,
+}
+
 /// An error that extension code, or the driver around it, ended with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +59,9 @@ pub struct CallError {
     pub stack: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+    /// Where in the sources it came from. The host knows bundles only; whoever holds their maps fills this in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Box<Place>>,
 }
 
 impl std::fmt::Display for CallError {
@@ -66,8 +80,29 @@ impl std::fmt::Display for CallError {
 impl std::error::Error for CallError {}
 
 impl CallError {
+    /// For `--json`, and for whoever shows the source line.
+    pub fn details(&self) -> Value {
+        let mut details = serde_json::json!({
+            "kind": self.kind, "name": self.name, "data": self.data, "stack": self.stack,
+        });
+        if let Some(place) = self.place.as_ref().and_then(|place| serde_json::to_value(place).ok())
+            && let (Value::Object(details), Value::Object(place)) = (&mut details, place)
+        {
+            details.extend(place);
+        }
+        details
+    }
+
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> CallError {
-        CallError { kind, message: message.into(), name: None, code: None, stack: None, data: None }
+        CallError {
+            kind,
+            message: message.into(),
+            name: None,
+            code: None,
+            stack: None,
+            data: None,
+            place: None,
+        }
     }
 
     pub fn to_rpc(&self) -> RpcError {

@@ -36,6 +36,31 @@ pub fn raw<T: Serialize + ?Sized>(value: &T) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
+/// How deep JSON from extension code may be nested. Whoever reads it goes down one call a level, and refuses to go down
+/// for ever; so that nobody reads half of it, it is refused by name where it leaves the host.
+pub const MAX_DEPTH: usize = 100;
+
+pub fn too_deep(json: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
 /// The constant `"2.0"`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub enum Version {

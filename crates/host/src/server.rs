@@ -25,7 +25,8 @@ use serde_json::value::RawValue;
 
 use crate::error::{CallError, ErrorKind};
 use crate::protocol::{
-    CallParams, CancelParams, Initialize, Initialized, Message, ModuleRef, PROTOCOL_VERSION, RpcError, raw,
+    CallParams, CancelParams, Initialize, Initialized, MAX_DEPTH, Message, ModuleRef, PROTOCOL_VERSION,
+    RpcError, raw, too_deep,
 };
 use modules::Modules;
 use watchdog::Watchdog;
@@ -171,6 +172,11 @@ impl Server {
 fn finish(outcome: Result<String, CallError>, stopped: Option<CallError>) -> Result<Box<RawValue>, RpcError> {
     match (outcome, stopped) {
         (_, Some(reason)) => Err(reason.to_rpc()),
+        (Ok(json), None) if too_deep(&json) => {
+            let mut error = CallError::new(ErrorKind::Threw, refused_depth("the result of the call"));
+            error.code = Some(NOT_SERIALIZABLE.to_owned());
+            Err(error.to_rpc())
+        }
         (Ok(json), None) => RawValue::from_string(json).map_err(|error| {
             CallError::new(ErrorKind::Internal, format!("the result is not JSON: {error}")).to_rpc()
         }),
@@ -183,6 +189,13 @@ fn refusal(error: &identity::IdentityError) -> RpcError {
     let mut refused = CallError::new(ErrorKind::Internal, error.to_string());
     refused.code = Some(crate::error::MODULE_IDENTITY.to_owned());
     refused.to_rpc()
+}
+
+/// The code of what has no JSON that anybody would read.
+const NOT_SERIALIZABLE: &str = "not_serializable";
+
+fn refused_depth(what: &str) -> String {
+    format!("{what} is nested deeper than {MAX_DEPTH} levels")
 }
 
 fn initialized() -> Initialized {
@@ -248,6 +261,11 @@ fn bridge_error(error: RpcError) -> BridgeError {
 
 impl Bridge for Output {
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply) {
+        if too_deep(&params) {
+            let message = refused_depth(&format!("what is given to {method}"));
+            reply(Err(BridgeError { code: NOT_SERIALIZABLE.to_owned(), message, data: None }));
+            return;
+        }
         let Some(params) = from_call(call_id, params) else {
             reply(Err(BridgeError {
                 code: "internal".to_owned(),
@@ -295,5 +313,13 @@ fn call_error(error: marsh_engine::EngineError) -> CallError {
     {
         data = Some(json!({ "file": location.file, "line": location.line, "column": location.column }));
     }
-    CallError { kind, message: error.message, name: error.name, code: error.code, stack: error.stack, data }
+    CallError {
+        kind,
+        message: error.message,
+        name: error.name,
+        code: error.code,
+        stack: error.stack,
+        data,
+        place: None,
+    }
 }

@@ -27,7 +27,7 @@ impl Models {
 
     /// The catalog, up to date.
     pub fn catalog(&self) -> Result<Catalog, ModelError> {
-        Ok(Catalog::open(self.data.store(), &self.repo.layout.derived())?)
+        self.stored_data().catalog()
     }
 
     /// Whether the record of a workflow run is there.
@@ -114,22 +114,6 @@ impl Models {
         }
         self.collect(Some((type_name, model_id)), false)?;
         Ok(())
-    }
-
-    /// The content of a version as records carry it: JSON as JSON, text as text, other bytes not at all. Secrets are
-    /// references, as they are stored.
-    pub fn content_of(&self, row: &Row) -> Result<Value, ModelError> {
-        let is_json = row.content_type == "application/json";
-        if !is_json && !row.content_type.starts_with("text/") {
-            return Ok(json!(""));
-        }
-        let type_name = TypeName::parse(&row.type_normalized)?;
-        let bytes = self.data.store().content(&type_name, &row.model_id, &row.name, Some(row.version))?;
-        Ok(match bytes {
-            None => Value::Null,
-            Some(bytes) if is_json => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Some(bytes) => json!(String::from_utf8_lossy(&bytes)),
-        })
     }
 }
 

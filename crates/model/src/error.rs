@@ -57,6 +57,10 @@ pub enum ModelError {
     Host(#[from] HostError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error("cannot read the {what}: {source}")]
+    Query { what: &'static str, source: marsh_expr::ExprError },
+    #[error("the {what} mentions `{name}`, which is no field of a record")]
+    UnknownField { what: &'static str, name: String },
     #[error(transparent)]
     Catalog(#[from] marsh_data::CatalogError),
     #[error(transparent)]
@@ -158,6 +162,8 @@ impl Explain for ModelError {
             ModelError::NoVault { .. } => "vault_not_found",
             ModelError::Vault(error) => error.code(),
             ModelError::Catalog(error) => error.code(),
+            ModelError::Query { source, .. } => source.code(),
+            ModelError::UnknownField { .. } => "unknown_field",
             ModelError::SecretExposed { .. } => "secret_exposed",
             ModelError::Expression { .. } => "expression_failed",
             ModelError::NotEvaluated { .. } => "no_evaluated_definition",
@@ -199,6 +205,9 @@ impl Explain for ModelError {
             }
             ModelError::NoVault { .. } => Some("`marsh vault create local_encryption main` makes one".into()),
             ModelError::Vault(error) => error.hint(),
+            ModelError::Query { source, .. } => source.hint(),
+            ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
+                .or_else(|| Some(format!("there are {}", crate::query::FIELDS.join(", ")))),
             ModelError::Load(error) => error.hint(),
             ModelError::Kind(error) => error.hint(),
             ModelError::Data(error) => error.hint(),
@@ -229,9 +238,7 @@ impl Explain for ModelError {
             ModelError::Load(error) => error.details(),
             ModelError::Kind(error) => error.details(),
             ModelError::Data(error) => error.details(),
-            _ => self
-                .call_error()
-                .map(|error| json!({ "kind": error.kind, "name": error.name, "data": error.data, "stack": error.stack })),
+            _ => self.call_error().map(CallError::details),
         }
     }
 }

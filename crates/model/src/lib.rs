@@ -16,13 +16,15 @@ pub mod data;
 pub mod definition;
 pub mod direct;
 pub mod error;
-mod extension_vaults;
 pub mod inputs;
 mod pins;
+pub mod query;
 pub mod run;
 pub mod secrets;
+pub mod stored;
 pub mod types;
 pub mod validate;
+pub mod vaults;
 
 use std::sync::Arc;
 
@@ -33,14 +35,15 @@ use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
 pub use definition::{Definition, DefinitionStore, Stored};
 pub use error::{Issue, ModelError};
-pub use extension_vaults::ExtensionVaults;
 pub use pins::Pins;
 pub use run::{
     CheckSelection, Observer, OutputOverride, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
     WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
+pub use stored::{StoredData, WithData};
 pub use types::{Code, TypeCode};
+pub use vaults::ExtensionVaults;
 
 /// Everything that commands about models work on.
 #[derive(Debug)]
@@ -64,16 +67,16 @@ impl Models {
             .get(marsh_repo::env::EPHEMERAL_BUDGET)
             .and_then(marsh_data::parse_budget)
             .unwrap_or(marsh_data::DEFAULT_EPHEMERAL_BUDGET);
+        let loader = Arc::new(loader);
+        let provider: Arc<dyn VaultProvider> = Arc::new(ExtensionVaults::new(Arc::clone(&loader)));
         // A run syncs once, at its end; see `run/mod.rs`.
         let store = DataStore::new(repo.layout.data()).with_durable(false);
         let outputs = OutputStore::new(repo.layout.outputs()).with_durable(false);
-        let loader = Arc::new(loader);
-        let provider: Arc<dyn VaultProvider> = Arc::new(ExtensionVaults::new(Arc::clone(&loader)));
         Models {
             definitions: DefinitionStore::new(repo.layout.clone()),
             data: RunData::new(store, EphemeralStore::new(budget)),
             outputs,
-            vaults: Arc::new(vaults(&repo, &env, Some(provider))),
+            vaults: Arc::new(open_vaults(&repo, &env, provider)),
             secrets: Secrets::new(),
             repo,
             env,
@@ -81,24 +84,17 @@ impl Models {
         }
     }
 
-    /// With vaults of other types than those of the loader.
-    #[must_use]
-    pub fn with_vault_provider(mut self, provider: Arc<dyn VaultProvider>) -> Models {
-        self.vaults = Arc::new(vaults(&self.repo, &self.env, Some(provider)));
-        self
-    }
-
     pub fn hosts(&self) -> &Arc<marsh_host::Hosts> {
         self.loader.hosts()
     }
 }
 
-fn vaults(repo: &Repo, env: &Environment, provider: Option<Arc<dyn VaultProvider>>) -> Vaults {
+fn open_vaults(repo: &Repo, env: &Environment, provider: Arc<dyn VaultProvider>) -> Vaults {
     let layout = VaultLayout {
         repo: repo.layout.root().to_path_buf(),
         configs: repo.layout.vaults(),
         audit: repo.layout.audit(),
         home: env.raw("HOME").map(std::path::PathBuf::from),
     };
-    Vaults::new(layout, repo.marker.text("defaultVault").map(str::to_owned), provider)
+    Vaults::new(layout, repo.marker.text("defaultVault").map(str::to_owned), Some(provider))
 }

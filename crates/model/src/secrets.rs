@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use marsh_expr::{Evaluator, ExprError, Scope};
+use marsh_expr::{Declared, Evaluator, ExprError, Problem, Scope};
 use marsh_vault::{Secrets, VaultError, Vaults};
 use serde_json::Value;
 
@@ -64,7 +64,11 @@ impl SecretEvaluator<'_> {
 }
 
 impl Evaluator for SecretEvaluator<'_> {
-    fn evaluate(&self, expression: &str, scope: &Scope) -> Result<Value, ExprError> {
+    fn check(&self, expression: &str, declared: &Declared) -> Vec<Problem> {
+        self.inner.check(expression, declared)
+    }
+
+    fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<marsh_expr::Value, ExprError> {
         let mut warn = |warning| self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
         match self.access.vaults.hold(expression, &self.access.secrets, self.caller, &mut warn) {
             Ok(None) => self.inner.evaluate(expression, scope),
@@ -72,7 +76,7 @@ impl Evaluator for SecretEvaluator<'_> {
             Err(error) => {
                 let message = error.to_string();
                 self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                Err(ExprError::Failed { message })
+                Err(ExprError::failed(message))
             }
         }
     }

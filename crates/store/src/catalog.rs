@@ -110,14 +110,21 @@ impl Catalog {
         if let Err(error) = self.write(rows, rules)
             && is_broken(&error)
         {
-            // Not a database any more: away with it, its log first, and once more from nothing.
-            for suffix in ["-wal", "-shm", "-journal", ""] {
-                let mut name = self.path.clone().into_os_string();
-                name.push(suffix);
-                drop(marsh_fs::remove_file_if_exists(Path::new(&name)));
-            }
+            // Not a database any more: away with it, and once more from nothing.
+            drop(self.remove());
             drop(self.write(rows, rules));
         }
+    }
+
+    /// Forgets everything. Facts are read off the trees again when they are asked for.
+    pub fn remove(&self) -> Result<(), marsh_fs::FsError> {
+        // The logs first: a log that outlives its database would be applied to the next one.
+        for suffix in ["-wal", "-shm", "-journal", ""] {
+            let mut name = self.path.clone().into_os_string();
+            name.push(suffix);
+            marsh_fs::remove_file_if_exists(Path::new(&name))?;
+        }
+        Ok(())
     }
 
     fn write(&self, rows: &[(Digest, &Facts)], rules: u32) -> rusqlite::Result<()> {

@@ -288,9 +288,7 @@ impl Generations {
         for name in names(&content)?.into_iter().filter(|name| !named.contains(name)) {
             marsh_fs::remove_file_if_exists(&content.join(name))?;
         }
-        for name in names(&self.dir)?.into_iter().filter(|name| marsh_fs::is_leftover(name)) {
-            marsh_fs::remove_file_if_exists(&self.dir.join(name))?;
-        }
+        marsh_fs::sweep_leftovers(&self.dir)?;
         Ok(())
     }
 }

@@ -103,6 +103,16 @@ impl Installation {
         Snapshot::of_text(&self.lockfile, text)
     }
 
+    /// Keeps every other writer of the lockfile out, for whoever mends what follows from it.
+    pub fn lock_commits(
+        &self,
+        command: &str,
+        timeout: std::time::Duration,
+        on_wait: &mut dyn FnMut(&marsh_fs::Holder),
+    ) -> Result<marsh_fs::LockFile, StoreError> {
+        Ok(marsh_fs::lock_exclusive(&self.commit_lock, timeout, command, on_wait)?)
+    }
+
     /// The locked extensions whose tree the store does not hold: what a restore has to fetch.
     pub fn missing(&self, snapshot: &Snapshot) -> Vec<ExtensionName> {
         let missing = snapshot

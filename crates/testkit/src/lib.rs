@@ -22,6 +22,7 @@
 )]
 
 mod data;
+mod data_stress;
 mod extensions;
 mod filter;
 mod power;
@@ -30,8 +31,10 @@ mod registry;
 mod run;
 mod scratch;
 mod stress;
+mod workflow_kill;
 
 pub use data::assert_no_half_written;
+pub use data_stress::{DataReport, DataStress};
 pub use extensions::{ExtensionRegistry, Package, stress_packages};
 pub use filter::Filters;
 pub use power::{Disk, Loss};
@@ -40,6 +43,7 @@ pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
 pub use stress::{Report, Stress, look_at};
+pub use workflow_kill::{KillReport, WorkflowKills};
 
 use std::time::{Duration, Instant};
 

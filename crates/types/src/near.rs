@@ -16,15 +16,22 @@ fn similarity(wanted: &str, candidate: &str) -> f64 {
     // The last segment alone often is what the user remembers of a type: `gti` for `@swamp/git`.
     let tail = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
     let inside = if wanted.len() >= 3 && candidate.contains(wanted) { 0.9 } else { 0.0 };
-    word_similarity(wanted, candidate)
-        .max(word_similarity(&tail(wanted), &tail(candidate)) - 0.02)
-        .max(inside)
+    // What both begin with says nothing: all names of a collective are alike in that.
+    let (own, other) = without_common_segments(wanted, candidate);
+    word_similarity(own, other).max(word_similarity(&tail(wanted), &tail(candidate)) - 0.02).max(inside)
+}
+
+fn without_common_segments<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
+    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let cut = a.as_bytes()[..common].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    // A slash is a character of its own, so both are cut between characters.
+    (a.get(cut..).unwrap_or(a), b.get(cut..).unwrap_or(b))
 }
 
 /// Jaro-Winkler knows no transposition in words of three letters, so a distance of one edit counts as close too.
 fn word_similarity(wanted: &str, candidate: &str) -> f64 {
     let edits = strsim::damerau_levenshtein(wanted, candidate);
-    let close = if edits <= 1 && wanted.len() >= 2 { 0.92 } else { 0.0 };
+    let close = if edits <= 1 && wanted.chars().count() >= 3 { 0.92 } else { 0.0 };
     strsim::jaro_winkler(wanted, candidate).max(close)
 }
 
@@ -50,6 +57,17 @@ mod tests {
         assert_eq!(nearest("@swamp/gitt", types)[0], "@swamp/git");
         assert_eq!(nearest("shell", types), ["command/shell"]);
         assert!(nearest("zzzzqqq", types).is_empty());
+    }
+
+    #[test]
+    fn names_of_one_collective_are_not_alike_for_that() {
+        let installed = ["@collective/a", "@collective/network", "@collective/network/dns"];
+        assert!(nearest("@collective/b", installed).is_empty());
+        assert!(nearest("@collective/storage", installed).is_empty());
+        assert_eq!(nearest("@collective/netwrok", installed)[0], "@collective/network");
+        assert_eq!(nearest("@colective/network", installed)[0], "@collective/network");
+        assert_eq!(nearest("@other/dns", installed), ["@collective/network/dns"]);
+        assert!(nearest("@é/a", ["@è/b"]).is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::Secret;
@@ -323,9 +323,7 @@ fn forms(value: &str) -> Vec<String> {
         forms.push(quoted[1..quoted.len() - 1].to_owned());
     }
     if trimmed.len() >= SHORTEST_PART {
-        forms.push(STANDARD.encode(trimmed));
-        forms.push(STANDARD.encode(value));
-        forms.push(URL_SAFE_NO_PAD.encode(trimmed));
+        forms.extend(base64_forms(trimmed.as_bytes()));
         forms.push(percent(trimmed));
         // What is printed line by line is seen line by line.
         forms.extend(
@@ -335,6 +333,20 @@ fn forms(value: &str) -> Vec<String> {
     forms.retain(|form| form.len() >= SHORTEST);
     forms.sort();
     forms.dedup();
+    forms
+}
+
+/// What of the value is the same in Base64 wherever it stands in the encoded bytes: there are three places, and the
+/// characters at its ends depend on its neighbours.
+fn base64_forms(value: &[u8]) -> Vec<String> {
+    let mut forms = Vec::new();
+    for (before, unsure) in [(0, 0), (1, 2), (2, 3)] {
+        let bytes = [&[0; 2][..before], value].concat();
+        let sure = bytes.len() * 8 / 6;
+        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            forms.extend(encoded.get(unsure..sure).map(str::to_owned));
+        }
+    }
     forms
 }
 
@@ -426,6 +438,9 @@ mod tests {
             (r#"{"x":"p\"ss/word"}"#, r#"{"x":"***"}"#),
             ("https://x/?p=p%22ss%2Fword", "https://x/?p=***"),
             ("basic cCJzcy93b3Jk", "basic ***"),
+            // `a:p"ss/word` and `ab:p"ss/word!`
+            ("basic YTpwInNzL3dvcmQ=", "basic YTp***Q="),
+            ("basic YWI6cCJzcy93b3JkIQ==", "basic YWI6***IQ=="),
             ("line one\nline two\n", "***"),
             ("only line two here", "only *** here"),
             ("nothing", "nothing"),

@@ -78,7 +78,7 @@ pub enum WorkflowEvent {
         at: StepRef,
         run_id: String,
         prompt: String,
-        timeout_seconds: Option<f64>,
+        timeout_ms: Option<u64>,
     },
     ApprovalDecided {
         at: StepRef,
@@ -227,10 +227,9 @@ impl WorkflowEvent {
             }
             WorkflowEvent::StepSkipped { reason, .. } => ("step_skipped", json!({ "reason": reason })),
             WorkflowEvent::AssertResult { result, .. } => ("assert_result", json!(result)),
-            WorkflowEvent::ApprovalRequested { run_id, prompt, timeout_seconds, .. } => (
-                "approval_requested",
-                json!({ "runId": run_id, "prompt": prompt, "timeout": timeout_seconds }),
-            ),
+            WorkflowEvent::ApprovalRequested { run_id, prompt, timeout_ms, .. } => {
+                ("approval_requested", json!({ "runId": run_id, "prompt": prompt, "timeoutMs": timeout_ms }))
+            }
             WorkflowEvent::ApprovalDecided { approved, .. } => {
                 ("approval_decided", json!({ "approved": approved }))
             }

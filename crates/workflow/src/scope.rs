@@ -1,7 +1,7 @@
 //! What `${{ … }}` in a step means, and when it is evaluated.
 //!
 //! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`, and `self` for an
-//! item of a `forEach`. `vault.get` gives a sentinel of the secret. Variables that need stored data (`data`, `model`, `file`) are added here
+//! item of a `forEach`. `vault.get` gives a sentinel of the secret, `data.latest(…)` and its kin ask stored data. `model` and `file` are added here
 //! when this version learns them; until then an expression that uses one fails its step and says so. This file is the only one that
 //! evaluates.
 //!
@@ -11,13 +11,15 @@
 
 use std::borrow::Cow;
 
-use marsh_expr::{Evaluator, ExprError, Mode, PathEvaluator, Scope, expand, expressions, references};
-use marsh_model::SecretAccess;
+use marsh_expr::{
+    Cel, Declared, Evaluator, ExprError, Mode, Problem, Scope, Variables, expand, expressions, references,
+};
+use marsh_model::{SecretAccess, StoredData, WithData};
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
 /// Roots that the format knows and this version cannot evaluate in a step.
-const LATER: [&str; 5] = ["data", "model", "file", "workers", "webhook"];
+const LATER: [&str; 4] = ["model", "file", "workers", "webhook"];
 /// Roots that the definition itself resolves, at each run: their values must not be written into a file.
 const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
 
@@ -35,25 +37,26 @@ pub(crate) struct RunFacts<'a> {
 /// What the steps of one run can name.
 #[derive(Debug)]
 pub(crate) struct Expander {
-    scope: Scope,
+    scope: Variables,
     access: SecretAccess,
+    data: StoredData,
     caller: String,
 }
 
 /// What one step can name.
 #[derive(Debug)]
 pub(crate) struct StepScope<'e> {
-    scope: Cow<'e, Scope>,
+    scope: Cow<'e, Variables>,
     /// `self.<item>` of a `forEach`.
     item: Option<String>,
     expander: &'e Expander,
 }
 
 impl Expander {
-    pub fn new(facts: &RunFacts<'_>, env: &Environment, access: SecretAccess) -> Expander {
+    pub fn new(facts: &RunFacts<'_>, env: &Environment, access: SecretAccess, data: StoredData) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        let scope = Scope::new()
+        let scope = Variables::new()
             .with("inputs", Value::Object(facts.inputs.clone()))
             .with(
                 "run",
@@ -67,7 +70,7 @@ impl Expander {
             )
             .with("workflowRunId", facts.run_id)
             .with("env", Value::Object(env));
-        Expander { scope, access, caller: format!("workflow {}", facts.workflow_name) }
+        Expander { scope, access, data, caller: format!("workflow {}", facts.workflow_name) }
     }
 
     pub fn step(&self) -> StepScope<'_> {
@@ -83,10 +86,14 @@ impl Expander {
 }
 
 impl StepScope<'_> {
+    fn scope(&self) -> WithData<'_> {
+        WithData { inner: &*self.scope, data: &self.expander.data }
+    }
+
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
         let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
-        let expanded = expand(value, &evaluator, &*self.scope, Mode::Strict, |_| false);
+        let expanded = expand(value, &evaluator, &self.scope(), Mode::Strict, |_| false);
         expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
     }
 
@@ -102,7 +109,7 @@ impl StepScope<'_> {
                     && (!roots.is_empty()
                         && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
         };
-        let expanded = expand(value, &StepEvaluator, &*self.scope, Mode::Strict, stays)
+        let expanded = expand(value, &StepEvaluator, &self.scope(), Mode::Strict, stays)
             .map_err(|error| message(place, &error))?
             .value;
         let mut written = expressions(value);
@@ -110,6 +117,12 @@ impl StepScope<'_> {
         if expressions(&expanded) != written {
             return Err(format!(
                 "{place}: the result contains `${{{{`, and the definition that it goes into would evaluate it; refused"
+            ));
+        }
+        if self.expander.access.is_secret(&expanded) {
+            return Err(format!(
+                "{place}: the result is secret, and the definition that it goes into is a file; refused: write \
+                 `${{{{ vault.get(…) }}}}` there"
             ));
         }
         Ok(expanded)
@@ -146,22 +159,24 @@ impl StepScope<'_> {
 
     /// Whether an expression that is written without `${{ }}` holds.
     pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
-        let expression = marsh_expr::quote_model_names(expression.trim());
+        let expression = expression.trim();
         let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
-        let value = evaluator.evaluate(&expression, &self.scope).map_err(|source| {
-            let error = marsh_expr::ExprErrorAt {
-                pointer: String::new(),
-                expression: expression.clone(),
-                source: Box::new(source),
-            };
-            message(place, &error)
-        })?;
+        let value = evaluator.evaluate(expression, &self.scope()).and_then(|value| value.to_json()).map_err(
+            |source| {
+                let error = marsh_expr::ExprErrorAt {
+                    pointer: String::new(),
+                    expression: expression.to_owned(),
+                    source: Box::new(source),
+                };
+                message(place, &error)
+            },
+        )?;
         Ok(is_true(&value))
     }
 
     /// A text in which what cannot be evaluated stays as it is.
     pub fn lenient_text(&self, text: &str) -> String {
-        let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope, Mode::Lenient, |_| false);
+        let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope(), Mode::Lenient, |_| false);
         expanded.map_or_else(|_| text.to_owned(), |expanded| marsh_expr::to_text(&expanded.value))
     }
 }
@@ -204,11 +219,15 @@ pub(crate) fn not_yet(expression: &str) -> Option<String> {
 struct StepEvaluator;
 
 impl Evaluator for StepEvaluator {
-    fn evaluate(&self, expression: &str, scope: &Scope) -> Result<Value, ExprError> {
+    fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<marsh_expr::Value, ExprError> {
         if let Some(message) = not_yet(expression) {
-            return Err(ExprError::Failed { message });
+            return Err(ExprError::failed(message));
         }
-        PathEvaluator.evaluate(expression, scope)
+        Cel::default().evaluate(expression, scope)
+    }
+
+    fn check(&self, expression: &str, declared: &Declared) -> Vec<Problem> {
+        Cel::default().check(expression, declared)
     }
 }
 
@@ -241,13 +260,29 @@ mod tests {
             vaults: std::sync::Arc::new(marsh_vault::Vaults::new(layout, None, None)),
             secrets: marsh_vault::Secrets::new(),
         };
-        Expander::new(&facts, &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]), access)
+        let nowhere = std::path::Path::new("/nowhere");
+        let data = marsh_model::StoredData::new(
+            marsh_model::DefinitionStore::new(marsh_repo::Layout::new(nowhere)),
+            marsh_data::RunData::new(
+                marsh_data::DataStore::new(nowhere),
+                marsh_data::EphemeralStore::default(),
+            ),
+            nowhere.join("x"),
+            access.clone(),
+        );
+        Expander::new(
+            &facts,
+            &Environment::from_pairs([("SECRET", "hunter2"), ("HOME", "/root")]),
+            access,
+            data,
+        )
     }
 
     #[test]
     fn the_variables_of_a_step() {
         for (text, expected) in [
             ("${{ inputs.n }}", json!(3)),
+            ("${{ inputs.n + 1 }}", json!(4)),
             ("${{ run.id }}/${{ workflowRunId }}", json!("r-1/r-1")),
             ("${{ run.workflowName }}", json!("nightly")),
             ("${{ run.tags.team }}", json!("a")),
@@ -261,9 +296,9 @@ mod tests {
     #[test]
     fn what_cannot_be_evaluated_is_named() {
         for (text, words) in [
-            ("${{ data.latest('a', 'b').attributes.c }}", "`data`"),
+            ("${{ workers.connected() }}", "`workers`"),
             ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
-            ("${{ inputs.n + 1 }}", "`${{ inputs.n + 1 }}`"),
+            ("${{ inputs.n + 'x' }}", "`${{ inputs.n + 'x' }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
             ("${{ vault.get('v', 'k') }}", "there are no vaults"),
         ] {

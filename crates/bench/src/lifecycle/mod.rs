@@ -215,7 +215,7 @@ fn command(job: &Job) -> Command {
 }
 
 /// One run: its wall time in milliseconds and its standard output. A failure is an error.
-fn timed(job: &Job) -> Result<(f64, String), BenchError> {
+pub(crate) fn timed(job: &Job) -> Result<(f64, String), BenchError> {
     let start = Instant::now();
     let output = command(job)
         .output()

@@ -35,6 +35,20 @@ pub enum DataCommand {
     },
     /// Search all results
     Search(DataSearchArgs),
+    /// Ask for results by a predicate
+    #[command(
+        after_help = "Example:\n  marsh data query 'modelName == \"disk\" && attributes.usedPercent > 90.0' \
+                            --select attributes.path"
+    )]
+    Query {
+        /// A predicate over one record: modelName == "disk" && tags.team == "a"
+        predicate: String,
+        /// What to show of each record, an expression
+        #[arg(long, value_name = "EXPRESSION")]
+        select: Option<String>,
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
     /// Give a result another name; the old one leads there
     Rename {
         /// Name or id of a definition

@@ -35,6 +35,9 @@ pub enum ExtensionCommand {
         /// Mend whatever is found, edits included, after saying what is overwritten
         #[arg(short, long)]
         force: bool,
+        /// Install what the registry states no checksum of: nobody can tell then whether it is what was published
+        #[arg(long)]
+        allow_missing_checksum: bool,
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
@@ -165,11 +168,14 @@ pub struct SearchArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DoctorCommand {
-    /// Look at installed extensions: trees, views, types, dependencies. Changes nothing
+    /// Look at installed extensions: trees, views, types, dependencies. Without --repair, changes nothing
     Extensions {
         /// Look at every byte of every tree
         #[arg(long)]
         verify: bool,
+        /// Restore trees that are missing or edited, and make everything anew that is derived from them
+        #[arg(long)]
+        repair: bool,
         #[command(flatten)]
         set: SetArgs,
     },

@@ -1,12 +1,14 @@
-//! `marsh doctor extensions`: a report, and nothing else. It changes nothing and runs no code.
+//! `marsh doctor extensions`: a report. It runs no code, and changes something only with `--repair`, which mends first and
+//! reports then.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use marsh_extension::lifecycle::{Inspection, Standing};
+use marsh_extension::lifecycle::{Inspection, ItemStatus, Repaired, Standing};
 use marsh_types::Kind;
 use serde_json::{Map, Value, json};
 
+use super::extension::Progress;
 use super::{done, failed};
 use crate::app;
 use crate::args::{Cli, DoctorCommand};
@@ -14,9 +16,13 @@ use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliError> {
-    let DoctorCommand::Extensions { verify, set } = command;
-    let lifecycle = app::lifecycle(cli, set, "doctor")?;
-    let inspection = lifecycle.inspect(*verify)?;
+    let DoctorCommand::Extensions { verify, repair, set } = command;
+    let lifecycle = app::lifecycle(cli, set, if *repair { "doctor --repair" } else { "doctor" })?;
+    let repaired = match repair {
+        true => Some(lifecycle.repair(&Progress::new(ui))?),
+        false => None,
+    };
+    let inspection = lifecycle.inspect(*verify || *repair)?;
     let local = marsh_extension::local_problems(lifecycle.repo()).map_err(CliError::Load)?;
     let loads = marsh_extension::load_states(lifecycle.repo());
     let pass = super::extension::is_sound(&inspection)
@@ -25,8 +31,51 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
         && loads.is_empty();
     let mut document = report(&inspection, &local, pass);
     document["loadStates"] = json!(loads);
-    ui.result(&document, || text(&inspection, &local, &loads, pass));
+    if let Some(repaired) = &repaired {
+        document["repairReport"] = repair_report(repaired);
+        for item in &repaired.outcome.items {
+            if let ItemStatus::Failed { error } = &item.status {
+                ui.warn(format_args!("{} could not be restored: {error}", item.name));
+            }
+        }
+        for warning in &repaired.outcome.warnings {
+            ui.warn(warning);
+        }
+    }
+    ui.result(&document, || {
+        let done = repaired.iter().map(repair_line);
+        done.chain([text(&inspection, &local, &loads, pass)]).collect::<Vec<_>>().join("\n")
+    });
     if pass { done() } else { failed() }
+}
+
+fn repair_report(repaired: &Repaired) -> Value {
+    let failed: Vec<Value> = repaired
+        .outcome
+        .items
+        .iter()
+        .filter_map(|item| match &item.status {
+            ItemStatus::Failed { error } => {
+                Some(json!({ "name": item.name, "error": CliError::part(error) }))
+            }
+            _ => None,
+        })
+        .collect();
+    json!({
+        "mode": "applied", "restored": repaired.restored, "cataloguedTrees": repaired.catalogued,
+        "viewsRebuilt": repaired.views, "swept": repaired.swept, "failed": failed,
+    })
+}
+
+fn repair_line(repaired: &Repaired) -> String {
+    let restored: Vec<&str> = repaired.restored.iter().map(|name| name.as_str()).collect();
+    let trees = if restored.is_empty() { "no tree".to_owned() } else { restored.join(", ") };
+    format!(
+        "{GOOD}repaired{GOOD:#} restored {trees}; read {} trees again; views {}; {} leftovers removed",
+        repaired.catalogued,
+        if repaired.views { "rebuilt" } else { "were right" },
+        repaired.swept
+    )
 }
 
 /// The sources of installed extensions that cannot be read: extension, path, diagnostic.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{done, input, report};
 use crate::args::{MethodCommand, MethodRunArgs};
-use crate::error::CliError;
+use crate::error::{CliError, excerpt};
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, value_lines};
 use crate::{app, exit};
 
@@ -190,7 +190,11 @@ fn show(ui: &Ui, outcome: &RunOutcome) {
 }
 
 fn show_error(ui: &Ui, error: &marsh_model::ModelError) {
-    ui.problem(&error.to_string(), error.hint().as_deref());
+    let mut message = error.to_string();
+    if let Some(place) = error.details().as_ref().and_then(excerpt) {
+        message = format!("{message}\n{place}");
+    }
+    ui.problem(&message, error.hint().as_deref());
 }
 
 /// The outcome as text: what was written, and what is in it.

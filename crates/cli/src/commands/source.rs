@@ -1,5 +1,6 @@
 //! `marsh extension source …`: directories of extension sources outside of the repository.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use marsh_extension::mounts::{self, Mount};
@@ -45,26 +46,24 @@ fn list(ui: &Ui, repo: &Repo) -> Result<ExitCode, CliError> {
     let mut rows = Vec::new();
     let mut documents = Vec::new();
     for mount in mounts::read_mounts(repo)? {
-        let dir = mounts::mounted_dir(repo, mount.path());
-        let kinds: Vec<&str> = dir
-            .as_deref()
-            .map(mounts::kinds_in)
-            .unwrap_or_default()
-            .iter()
-            .map(|kind| kind.directory())
-            .collect();
-        let status = match (&dir, kinds.is_empty()) {
-            (None, _) => "path_not_found",
-            (Some(_), true) => "no_extensions",
-            (Some(_), false) => "valid",
+        let dirs = mounts::mounted_dirs(repo, mount.path());
+        let is_set = dirs.is_ok();
+        let dirs = dirs.unwrap_or_default();
+        let kinds = kinds_in(&dirs);
+        let status = match (dirs.is_empty(), kinds.is_empty()) {
+            _ if !is_set => "variable_not_set",
+            (true, _) => "path_not_found",
+            (false, true) => "no_extensions",
+            (false, false) => "valid",
         };
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.directory()).collect();
         rows.push(vec![format!("{NAME}{}{NAME:#}", mount.path()), status.into(), kinds.join(", ")]);
         let mut document = Map::new();
         document.insert("path".into(), json!(mount.path()));
         if let Some(only) = mount.only() {
             document.insert("only".into(), only.clone());
         }
-        document.insert("expandedPaths".into(), json!(dir.iter().collect::<Vec<_>>()));
+        document.insert("expandedPaths".into(), json!(dirs));
         document.insert("status".into(), json!(status));
         document.insert("resolvedKinds".into(), json!(kinds));
         documents.push(Value::Object(document));
@@ -73,6 +72,14 @@ fn list(ui: &Ui, repo: &Repo) -> Result<ExitCode, CliError> {
         if rows.is_empty() { "no sources are mounted".into() } else { columns(&rows) }
     });
     done()
+}
+
+/// What all of these contribute together.
+fn kinds_in(dirs: &[PathBuf]) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = dirs.iter().flat_map(|dir| mounts::kinds_in(dir)).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
 }
 
 fn add(
@@ -96,18 +103,22 @@ fn add(
             None => return Err(CliError::usage(format!("`{name}` is no kind of extension"))),
         }
     }
-    let Some(dir) = mounts::mounted_dir(repo, path) else {
+    let dirs = mounts::mounted_dirs(repo, path)?;
+    let is_pattern = mounts::is_pattern(path);
+    if dirs.is_empty() && !is_pattern {
         return Err(CliError::NotFound {
             message: format!("`{path}` is no directory"),
-            hint: Some("paths start from the repository; patterns are not expanded".into()),
+            hint: Some("paths start from the repository".into()),
         });
-    };
+    }
     let own = Kind::ALL.into_iter().map(|kind| repo.layout.extension_sources(&repo.marker, kind));
-    if own.filter_map(|own| own.canonicalize().ok()).any(|own| own == dir) {
+    if own.filter_map(|own| own.canonicalize().ok()).any(|own| dirs.contains(&own)) {
         return refuse(format!("`{path}` is read anyway: it is this repository's own"), "");
     }
-    let kinds = mounts::kinds_in(&dir);
-    if !kinds.iter().any(|kind| wanted.is_empty() || wanted.contains(kind)) {
+    let kinds = kinds_in(&dirs);
+    if dirs.is_empty() {
+        ui.warn(format_args!("`{path}` matches nothing yet"));
+    } else if !kinds.iter().any(|kind| wanted.is_empty() || wanted.contains(kind)) {
         return refuse(
             format!("`{path}` holds no extensions of the kinds that are wanted"),
             "a source holds `extensions/models` and the like, or entry points",

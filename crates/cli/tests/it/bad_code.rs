@@ -98,6 +98,10 @@ fn an_unhandled_rejection() {
     ----- stderr -----
     made the definition m
     error: a promise was rejected and nothing handled it: nobody listens
+     --> extensions/models/x.ts:8:20
+      |
+    8 | Promise.reject(new Error('nobody listens')); await new Promise((done) => setTimeout(done, 50));
+      |                    ^
     ");
 }
 
@@ -112,6 +116,10 @@ fn two_gigabytes_of_bytes() {
     ----- stderr -----
     made the definition m
     error: InternalError: out of memory
+     --> extensions/models/x.ts:8:77
+      |
+    8 | const all = []; for (let i = 0; i < 2048; i++) all.push(new Uint8Array(1 << 20).fill(1)); console.log(all.length);
+      |                                                                             ^
     ");
 }
 
@@ -132,6 +140,10 @@ fn deep_recursion() {
     ----- stderr -----
     made the definition m
     error: RangeError: Maximum call stack size exceeded
+     --> extensions/models/x.ts:8:30
+      |
+    8 | const down = (n) => down(n + 1) + 1; down(0);
+      |                              ^
     ");
 }
 
@@ -145,6 +157,10 @@ fn a_throw_shows_its_message() {
     ----- stderr -----
     made the definition m
     error: TypeError: the server said no
+     --> extensions/models/x.ts:8:11
+      |
+    8 | throw new TypeError('the server said no');
+      |           ^
     ");
     let run = fails("throw 'just text';", &[]);
     assert!(run.stderr.contains("just text"), "{}", run.stderr);
@@ -215,6 +231,10 @@ fn a_top_level_that_throws() {
 
     ----- stderr -----
     error: cannot load [repo]/extensions/models/x.ts: not today
+     --> extensions/models/x.ts:9:11
+      |
+    9 | throw new Error('not today');
+      |           ^
     ");
     recovers(&repo);
 }

@@ -269,6 +269,10 @@ fn members_that_are_not_there_yet_say_so() {
     ----- stderr -----
     made the definition m
     error: context.runModel is not available in this version of marsh
+     --> extensions/models/x.ts:8:1
+      |
+    8 | context.runModel({});
+      | ^
     ");
 }
 

@@ -85,11 +85,11 @@ fn a_life_in_text() {
     $ rm --yes @acme/net (1)
     error: @acme/net is not installed
 
-    hint: did you mean `@acme/base`?
+    hint: `marsh extension list` shows what is installed
     $ update @acme/nett (1)
     error: @acme/nett is not installed
 
-    hint: did you mean `@acme/base`?
+    hint: `marsh extension list` shows what is installed
     $ search net (0)
     @acme/net  2026.02.01.1  @acme/net for tests
     $ gc (0)

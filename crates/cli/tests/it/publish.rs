@@ -148,13 +148,39 @@ fn every_refusal_has_its_code_and_publishes_nothing() {
     assert_eq!(error["code"], "not_a_manifest");
 }
 
-/// Defect 37 of the reference: a substring decided.
+/// A substring decided, in the reference. What is refused instead is in `every_refusal_has_its_code…`.
 #[test]
-fn a_function_called_retrieval_is_published() {
+fn defect_37_a_function_called_retrieval_is_published() {
     let publisher = publisher();
     let source = format!("const retrieval = (x: number) => x; retrieval(1); // eval(1)\n{}", model(ZONE, ""));
     publisher.write("extensions/models/zone.ts", source);
     push(&publisher, &[]).ok();
+}
+
+#[test]
+fn what_deserves_a_second_look_is_told_and_published() {
+    let publisher = publisher();
+    let source = publisher.read("extensions/models/zone.ts");
+    let blob = "QUJD".repeat(30);
+    publisher.write(
+        "extensions/models/zone.ts",
+        format!("{source}\nconst run = Deno.Command;\nconst blob = '{blob}';\n/* {} */\n", "x".repeat(501)),
+    );
+    publisher.write("README.md", "Ask 10.1.2.3, as 192.0.2.1 does.\n");
+    manifest(&publisher, "2026.01.01.1", "models: [zone.ts]\nadditionalFiles: [README.md]");
+    let pushed = push(&publisher, &[]).ok().json();
+    let warnings: Vec<&str> =
+        pushed["warnings"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    let lines = source.lines().count();
+    for (start, what) in [
+        ("files/README.md:1: 10.1.2.3".to_owned(), "an address"),
+        (format!("models/zone.ts:{}: a line of", lines + 4), "a long line"),
+        (format!("models/zone.ts:{}: `Deno.Command`", lines + 2), "a program"),
+        (format!("models/zone.ts:{}: a long run", lines + 3), "a blob"),
+    ] {
+        assert!(warnings.iter().any(|one| one.starts_with(&start)), "{what}: {warnings:#?}");
+    }
+    assert_eq!(warnings.len(), 4, "{warnings:#?}");
 }
 
 #[cfg(unix)]

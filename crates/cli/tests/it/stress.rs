@@ -1,6 +1,6 @@
 //! Fifty processes at once on one installed set. At full size: `docs/concurrency.md`.
 
-use marsh_testkit::Stress;
+use marsh_testkit::{DataStress, Stress};
 
 use crate::support::BINARY;
 
@@ -26,4 +26,17 @@ fn defect_13_processes_killed_at_any_moment_leave_a_state_that_the_next_command_
     println!("{report}");
     assert!(report.violations.is_empty(), "{report}");
     assert!(report.killed >= 200, "{report}");
+}
+
+/// At full size: `docs/data.md`.
+#[test]
+fn fifty_processes_at_once_leave_no_half_version_and_a_catalog_that_equals_the_disk() {
+    let report = DataStress { binary: BINARY.into(), rounds: 4, processes: 50, seed: 20_260_101 }.run();
+    println!("{report}");
+    assert!(report.violations.is_empty(), "{report}");
+    assert_eq!(report.processes, 200);
+    assert!(report.looks > 20 && report.versions > 100 && report.compared > 8, "{report}");
+    for must_happen in ["run: ok", "delete: ok", "rename: ok", "gc: ok", "get: ok", "search: ok"] {
+        assert!(report.endings.contains_key(must_happen), "{must_happen}: {report}");
+    }
 }

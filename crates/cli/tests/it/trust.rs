@@ -22,7 +22,7 @@ fn collectives_are_trusted_and_no_longer_trusted() {
 }
 
 #[test]
-fn of_many_changes_at_once_none_is_lost() {
+fn defect_09_of_many_changes_at_once_none_is_lost() {
     let repo = repo();
     let names: Vec<String> = (0..8).map(|number| format!("c{number}")).collect();
     let running: Vec<_> = names

@@ -287,13 +287,13 @@ fn a_computed_type_is_found() {
 #[test]
 fn an_unknown_type_names_near_ones() {
     let repo = repo_with(&method("run", "return {};"));
-    assert_snapshot!(repo.marsh(&["model", "type", "describe", "@me/y"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["model", "type", "describe", "@me/xx"]).snapshot(), @r"
     success: false
     exit_code: 1
     ----- stdout -----
 
     ----- stderr -----
-    error: unknown model type `@me/y`
+    error: unknown model type `@me/xx`
 
     hint: did you mean `@me/x`?
     ");

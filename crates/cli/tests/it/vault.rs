@@ -148,3 +148,77 @@ fn a_vault_moves_to_another_configuration() {
     assert!(repo.exists("elsewhere/.swamp/secrets/local_encryption/main/a.enc"));
     assert_eq!(repo.marsh(&["vault", "read-secret", "main", "b"]).ok().stdout, "2");
 }
+
+/// A vault in TypeScript that keeps its secrets in a file, reversed.
+const KEEPER: &str = r#"
+export const vault = {
+  type: "@me/keeper",
+  name: "Keeper",
+  description: "keeps secrets in a file",
+  createProvider: (name, config) => {
+    const read = () => {
+      try {
+        return JSON.parse(Deno.readTextFileSync(config.file));
+      } catch {
+        return {};
+      }
+    };
+    const turned = (text) => [...text].reverse().join("");
+    return {
+      getName: () => name,
+      async get(key) {
+        const all = read();
+        if (!(key in all)) throw new Error(`nothing under ${key}`);
+        return turned(all[key]);
+      },
+      async put(key, value) {
+        Deno.writeTextFileSync(config.file, JSON.stringify({ ...read(), [key]: turned(value) }));
+      },
+      async list() {
+        return Object.keys(read());
+      },
+    };
+  },
+};
+"#;
+
+#[test]
+fn a_vault_of_an_extension_is_a_vault_like_others() {
+    let repo = crate::support::repo_with(&format!(
+        "resources: {{ r: {{ description: 'd', schema: z.object({{ key: z.string().meta({{ sensitive: true }}) }}), \
+         lifetime: 'infinite', garbageCollection: 1 }} }}, {}",
+        crate::support::method(
+            "run",
+            "await context.writeResource('r', 'a', { key: ['made', 'here'].join('-') }); \
+             const read = await context.readResource('a'); if (read.key !== 'made-here') throw new Error('lost');"
+        )
+    ));
+    repo.write("extensions/vaults/keeper.ts", KEEPER);
+    let types = repo.marsh(&["--json", "vault", "type", "search", "keeper"]).ok().json();
+    assert_eq!(types["results"][0]["type"], "@me/keeper");
+    let file = repo.path("kept.json");
+    let config = json!({ "file": file }).to_string();
+    repo.marsh(&["vault", "create", "@me/keeper", "main", "--config", &config]).ok();
+    put(&repo, "key", "hunter2");
+    assert_eq!(repo.marsh(&["vault", "read-secret", "main", "key"]).ok().stdout, "hunter2");
+    assert!(repo.read("kept.json").contains("2retnuh"));
+    let gone = repo.marsh(&["--json", "vault", "read-secret", "main", "none"]).exits(1).error();
+    assert_eq!(gone["code"], "secret_not_found");
+    let cannot = repo.marsh(&["--json", "vault", "delete", "main", "key", "--yes"]).exits(1).error();
+    assert_eq!(cannot["code"], "vault_unsupported");
+    // A sensitive output goes there while the method that wrote it still runs.
+    repo.marsh(&crate::support::run_args(&[])).ok();
+    assert!(repo.read("kept.json").contains("ereh-edam"));
+    let shell = "run=echo ${{ vault.get('main', 'key') }}";
+    repo.write(
+        "models/command/shell/s.yaml",
+        format!(
+            "type: command/shell\nid: {}\nname: s\nversion: 1\ntags: {{}}\nglobalArguments: {{}}\n\
+             methods:\n  execute:\n    arguments:\n      run: \"{}\"\n",
+            crate::support::ID,
+            shell.trim_start_matches("run=")
+        ),
+    );
+    let run = repo.marsh(&["model", "method", "run", "s", "execute"]).ok();
+    assert!(run.stdout.contains("***") && !run.stdout.contains("hunter2"), "{}", run.snapshot());
+}

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use marsh_types::TypeName;
 use rusqlite::{Connection, params};
 
 use super::CatalogError;
@@ -49,6 +50,40 @@ pub struct Row {
 }
 
 impl Row {
+    /// A version that was found without the catalog.
+    pub fn of(type_path: &TypeName, model_id: &str, metadata: &Metadata, is_latest: bool) -> Row {
+        let tag = |name: &str| metadata.tags.get(name).unwrap_or_default().to_owned();
+        let owner = &metadata.owner_definition;
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        Row {
+            namespace: String::new(),
+            type_normalized: type_path.to_string(),
+            model_id: model_id.to_owned(),
+            name: metadata.name.clone(),
+            version: metadata.version,
+            is_latest,
+            id: metadata.id.clone(),
+            model_name: tag("modelName"),
+            spec_name: tag("specName"),
+            data_type: tag("type"),
+            content_type: metadata.content_type.clone(),
+            lifetime: metadata.lifetime.to_string(),
+            owner_type: owner.owner_type.clone(),
+            streaming: metadata.streaming,
+            size: metadata.size.unwrap_or(0),
+            created_at: metadata.created_at.clone(),
+            tags: serde_json::to_value(&metadata.tags).unwrap_or_default(),
+            owner_ref: owner.owner_ref.clone(),
+            workflow_run_id: text(&owner.workflow_run_id),
+            workflow_name: text(&owner.workflow_name),
+            job_name: text(&owner.job_name),
+            step_name: text(&owner.step_name),
+            source: text(&owner.source),
+            lifecycle: text(&metadata.lifecycle),
+            renamed_to: text(&metadata.renamed_to),
+        }
+    }
+
     /// In the order of [`COLUMNS`].
     pub(super) fn from_sql(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         let tags: String = row.get(15)?;

@@ -89,7 +89,7 @@ fn request(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError>
 }
 
 fn notify(env: &Env, args: &Args) -> HostResult {
-    env.shared.bridge.notify(args.str(0)?, args.str(1)?, args.str(2)?.to_owned());
+    env.shared.tell(args.str(0)?, args.str(1)?, args.str(2)?.to_owned());
     Ok(Val::Undefined)
 }
 

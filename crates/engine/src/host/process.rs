@@ -148,18 +148,29 @@ where
         let mut chunk = vec![0_u8; 16 << 10];
         while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
             held.extend_from_slice(&chunk[..read]);
-            // A character may be cut in two by the chunk's end; only whole lines are safe to decode.
-            if let Some(end) = held.iter().rposition(|byte| *byte == b'\n') {
-                let rest = held.split_off(end + 1);
-                shared.output(&owner, stream, &String::from_utf8_lossy(&held));
-                held = rest;
-            }
+            let rest = held.split_off(decodable(&held));
+            shared.output(&owner, stream, &String::from_utf8_lossy(&held));
+            held = rest;
         }
         if !held.is_empty() {
             shared.output(&owner, stream, &String::from_utf8_lossy(&held));
         }
     });
     lock(&child.forwards).push(task);
+}
+
+/// How much of what was read can be decoded: all but a character that the chunk's end has cut in two.
+fn decodable(bytes: &[u8]) -> usize {
+    let start = bytes.len().saturating_sub(3);
+    match bytes[start..].iter().rposition(|byte| byte & 0xc0 != 0x80) {
+        Some(last)
+            if std::str::from_utf8(&bytes[start + last..])
+                .is_err_and(|error| error.error_len().is_none()) =>
+        {
+            start + last
+        }
+        _ => bytes.len(),
+    }
 }
 
 fn spawn(env: &Env, args: &Args) -> HostResult {

@@ -94,7 +94,7 @@ impl Explain for LifecycleError {
             LifecycleError::Archive { source, .. } => source.hint(),
             LifecycleError::Dependency { source, .. } => source.hint(),
             LifecycleError::MissingChecksum { .. } => {
-                Some("nothing is installed unverified; ask the registry's operator for checksums".into())
+                Some("ask the registry's operator for checksums; `--allow-missing-checksum` installs what comes, unverified".into())
             }
             LifecycleError::ContentChanged { name, version, .. } => Some(format!(
                 "`marsh extension pull {name}@{version} --force` accepts the registry's content and locks its checksum"

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use marsh_archive::Limits;
 use marsh_registry::{Location, Registry};
 use marsh_store::{Lease, Staging, StoredFile, TreeRecord, TreeState};
-use marsh_types::{Channel, Manifest};
+use marsh_types::{CalVer, Channel, Digest, ExtensionName, Manifest};
 
 use super::Lifecycle;
 use super::error::LifecycleError;
@@ -174,6 +174,20 @@ impl Lifecycle {
             files: files.collect(),
         };
         Ok((staging, record))
+    }
+
+    /// Fetches what the registry states no checksum of. From here on it is what came.
+    pub(crate) fn unverified(
+        &self,
+        name: &ExtensionName,
+        version: CalVer,
+        channel: Channel,
+        reporter: &dyn Reporter,
+    ) -> Result<Digest, LifecycleError> {
+        let progress = |done, total| reporter.event(Event::Downloading { name, version, done, total });
+        self.cache
+            .fetch_unverified(&self.registry, name, version, channel, &progress)
+            .map_err(|source| LifecycleError::Registry { name: name.clone(), source })
     }
 
     /// The archive's file in the per-user cache, its bytes verified.

@@ -21,6 +21,7 @@ mod fetch;
 mod inspect;
 mod install;
 mod remove;
+mod repair;
 mod report;
 mod resolve;
 mod restore;
@@ -42,6 +43,7 @@ pub(crate) use facts::{RULES, read_facts};
 pub use inspect::{Inspection, InstalledExtension, Shadowed, Standing};
 pub use install::PullRequest;
 pub use remove::Removed;
+pub use repair::Repaired;
 pub use report::{Event, ItemReport, ItemStatus, Outcome, Reporter, Silent};
 pub use restore::RestoreRequest;
 
@@ -59,6 +61,8 @@ pub struct LifecycleOptions {
     pub client: ClientOptions,
     /// Downloads at once.
     pub jobs: usize,
+    /// Install what the registry states no checksum of; told as loudly as can be.
+    pub allow_missing_checksum: bool,
 }
 
 /// Changes the installed set of one repository.
@@ -85,6 +89,11 @@ impl Lifecycle {
             repo,
             options,
         }
+    }
+
+    /// For a user who says so.
+    pub fn accept_missing_checksums(&mut self) {
+        self.options.allow_missing_checksum = true;
     }
 
     pub fn installation(&self) -> &Installation {

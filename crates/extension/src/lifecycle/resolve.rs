@@ -257,14 +257,25 @@ impl<'a> Resolver<'a> {
         }
         let stated = match found.checksum {
             Some(checksum) => Some(checksum),
-            None => self
-                .lifecycle
-                .registry
-                .checksum(name, version, of_channel)
-                .map_err(|source| LifecycleError::Registry { name: name.clone(), source })?,
+            None => match self.lifecycle.registry.checksum(name, version, of_channel) {
+                Ok(stated) => stated,
+                Err(error) if error.is_not_found() && self.lifecycle.options.allow_missing_checksum => None,
+                Err(source) => return Err(LifecycleError::Registry { name: name.clone(), source }),
+            },
         };
-        let checksum =
-            stated.ok_or_else(|| LifecycleError::MissingChecksum { name: name.clone(), version })?;
+        let mut warnings = Vec::new();
+        let checksum = match stated {
+            Some(checksum) => checksum,
+            None if self.lifecycle.options.allow_missing_checksum => {
+                let checksum = self.lifecycle.unverified(name, version, of_channel, self.reporter)?;
+                warnings.push(format!(
+                    "{name}@{version} is UNVERIFIED: the registry states no checksum of it, and \
+                     --allow-missing-checksum takes whatever came; the lockfile now pins {checksum}"
+                ));
+                checksum
+            }
+            None => return Err(LifecycleError::MissingChecksum { name: name.clone(), version }),
+        };
         Ok(Pick {
             name: name.clone(),
             version,
@@ -272,7 +283,7 @@ impl<'a> Resolver<'a> {
             checksum,
             server_url: None,
             dependency: asked.is_none(),
-            warnings: Vec::new(),
+            warnings,
             requirements,
         })
     }

@@ -28,6 +28,33 @@ impl Lifecycle {
         reporter: &dyn Reporter,
     ) -> Result<Outcome, LifecycleError> {
         let snapshot = self.installation.snapshot()?;
+        let mut outcome = self.restore_locked(&snapshot, request, reporter)?;
+        self.restore_dependencies(&snapshot, &mut outcome, reporter)?;
+        // Whoever merged the lockfile asked nobody.
+        let now = self.installation.snapshot()?;
+        let (unsatisfied, duplicates) = super::check::problems(&now.lockfile, &self.facts_of(&now.lockfile));
+        outcome.warnings.extend(unsatisfied.iter().map(ToString::to_string));
+        outcome.warnings.extend(duplicates.iter().map(ToString::to_string));
+        outcome.items.sort_by(|a, b| a.name.cmp(&b.name));
+        self.derive(&mut outcome);
+        Ok(outcome)
+    }
+
+    /// The trees alone.
+    pub(crate) fn restore_trees(
+        &self,
+        request: RestoreRequest,
+        reporter: &dyn Reporter,
+    ) -> Result<Outcome, LifecycleError> {
+        self.restore_locked(&self.installation.snapshot()?, request, reporter)
+    }
+
+    fn restore_locked(
+        &self,
+        snapshot: &Snapshot,
+        request: RestoreRequest,
+        reporter: &dyn Reporter,
+    ) -> Result<Outcome, LifecycleError> {
         let mut outcome = Outcome::default();
         for refused in &snapshot.lockfile.refused {
             outcome.warnings.push(format!("the entry `{}` is not used: {}", refused.key, refused.reason));
@@ -51,7 +78,7 @@ impl Lifecycle {
                 }
             }
         }
-        let lacking = self.lacking(&snapshot);
+        let lacking = self.lacking(snapshot);
         if request.frozen && !(picks.is_empty() && lacking.is_empty()) {
             let mut names: Vec<ExtensionName> = picks.into_iter().map(|pick| pick.name).collect();
             names.extend(lacking.into_iter().map(|reference| reference.name));
@@ -81,9 +108,6 @@ impl Lifecycle {
                 outcome.items.push(failed(&pick.name, error));
             }
         }
-        self.restore_dependencies(&snapshot, &mut outcome, reporter)?;
-        outcome.items.sort_by(|a, b| a.name.cmp(&b.name));
-        self.derive(&mut outcome);
         Ok(outcome)
     }
 

@@ -51,7 +51,7 @@ impl Lifecycle {
         for (dir, copied) in &record.writing {
             let top = self.repo.layout.root().join(dir);
             for parent in copied.files.keys().filter_map(|file| Some(file.below(&top).parent()?.to_owned())) {
-                marsh_fs::sweep_temporaries(&parent)?;
+                marsh_fs::sweep_leftovers(&parent)?;
             }
             if wanted.get(dir).is_none_or(|(wanted, _)| wanted != copied) {
                 self.remove_copy(dir, copied)?;
@@ -104,9 +104,8 @@ impl Lifecycle {
         })?;
         if let Some(parent) = path.parent() {
             marsh_fs::create_dir_all(parent)?;
-            marsh_fs::sweep_temporaries(parent)?;
         }
-        Ok(marsh_fs::atomic_write(&path, &bytes, Durability::Atomic)?)
+        Ok(marsh_fs::atomic_write_locked(&path, &bytes, Durability::Atomic)?)
     }
 
     /// The copies that the lockfile as it is now calls for, by directory, with where they come from.
@@ -150,7 +149,7 @@ impl Lifecycle {
             }
             let bytes = std::fs::read(path.below(from))
                 .map_err(|source| LifecycleError::Read { path: path.below(from), source })?;
-            marsh_fs::atomic_write(&target, &bytes, Durability::Atomic)?;
+            marsh_fs::atomic_write_locked(&target, &bytes, Durability::Atomic)?;
         }
         Ok(true)
     }

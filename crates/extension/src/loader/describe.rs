@@ -11,9 +11,9 @@ use marsh_types::{Kind, TypeName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Loader;
 use super::files::{read_json, write_json};
 use super::unit::{Built, Unit};
+use super::{Loader, trace};
 use crate::description::{KindDescription, ModelDescription};
 use crate::error::LoadError;
 
@@ -102,7 +102,7 @@ impl Loader {
         let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
             // What its heap holds serves nobody.
             host.evict(&built.module.url);
-            failed(unit, source)
+            failed(unit, trace::in_sources(source, &built.module))
         })?;
         serde_json::from_value(value)
             .map_err(|source| LoadError::Description { entry: unit.main_entry(), source })

@@ -7,7 +7,10 @@ mod files;
 mod fresh;
 mod last_good;
 mod shipped;
+mod trace;
 mod unit;
+
+pub use trace::in_sources;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

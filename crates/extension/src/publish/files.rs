@@ -151,6 +151,14 @@ impl Files {
             }
             self.add(rel(kind.directory())?.join(&inside), file.path.clone(), Role::Code)?;
         }
+        for name in graph.remote.iter().filter(|name| !name.contains(':') && !name.starts_with('.')) {
+            let warning = format!(
+                "{listed} imports `{name}`, which only your configuration explains; write npm:{name}@<version>"
+            );
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
         for file in &graph.config {
             let warning = format!(
                 "{} resolves imports of {listed} here and is not in the archive; write npm: specifiers instead",

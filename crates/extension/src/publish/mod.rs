@@ -12,6 +12,7 @@
 mod bundles;
 mod error;
 mod files;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
@@ -53,8 +54,9 @@ pub fn prepare(repo: &Repo, path: &Path, version: Option<CalVer>) -> Result<Prep
         manifest.version = version;
     }
     let dir = path.parent().map(Path::to_owned).unwrap_or_default();
-    let files = files::collect(repo, &manifest, &dir)?;
+    let mut files = files::collect(repo, &manifest, &dir)?;
     check_rules(&files)?;
+    files.warnings.extend(warnings::warnings(&files)?);
     let types = check_types(&manifest.name, &files)?;
     let content = content(&manifest, &files, &types);
     Ok(Prepared { manifest, files, content, types })

@@ -3,11 +3,11 @@
 //! The command runs in a process group of its own, so that stopping it stops all of it. A command that fails stores
 //! nothing, as existing users of the type expect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use marsh_extension::ModelDescription;
@@ -21,8 +21,34 @@ pub const VERSION: &str = "2026.02.09.1";
 
 /// How long output is read after the command itself has ended: something it left behind may hold the pipes.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long the group may take to end after it was asked to.
-const TERM_GRACE: Duration = Duration::from_secs(2);
+/// How long the group may take to end after it was asked to. Whoever cancels waits for it, and is promised a second.
+const TERM_GRACE: Duration = Duration::from_millis(700);
+
+/// The process groups of commands that run now, for [`kill_all`].
+static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Kills every command that runs, with what it started. Used when the user will not wait.
+pub fn kill_all() {
+    for group in GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        signal_group(*group, rustix::process::Signal::KILL);
+    }
+}
+
+/// A process group in [`GROUPS`], for as long as its command runs.
+struct Listed(u32);
+
+impl Listed {
+    fn new(group: u32) -> Listed {
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
+        Listed(group)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
 
 /// The type's description, in the shape that extension types have.
 pub fn description() -> Arc<ModelDescription> {
@@ -234,6 +260,7 @@ pub fn execute(
         }
     };
     let group = child.id();
+    let _listed = Listed::new(group);
     let (sender, receiver) = channel();
     start_readers(child, &sender);
     let on_cancel = sender.clone();

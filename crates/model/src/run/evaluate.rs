@@ -1,6 +1,6 @@
 //! From a definition as written to the arguments of one call.
 
-use marsh_expr::{Evaluator, Mode, PathEvaluator, Scope, expand};
+use marsh_expr::{Cel, Evaluator, Mode, Scope, Variables, expand};
 use marsh_types::near;
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
 use crate::types::TypeCode;
-use crate::{Models, SecretAccess};
+use crate::{Models, SecretAccess, WithData};
 
 /// A definition's values with their expressions replaced.
 #[derive(Debug, Clone)]
@@ -42,9 +42,12 @@ impl Models {
             definition.clone()
         };
         let scope = self.scope(&source, request, &declared);
+        let stored_data = self.stored_data();
+        let scope = WithData { inner: &scope, data: &stored_data };
         let access = self.secret_access();
         let caller = super::secrets::caller(request);
-        let evaluator = access.evaluator(&PathEvaluator, &caller);
+        let cel = Cel::default();
+        let evaluator = access.evaluator(&cel, &caller);
         // An evaluated copy holds results as text; only what it kept as written may still be an expression.
         let written = |key: &str, value: &Value, original: &Map<String, Value>| {
             !request.last_evaluated || original.get(key) == Some(value)
@@ -131,10 +134,15 @@ impl Models {
         (declared, overrides)
     }
 
-    fn scope(&self, definition: &Definition, request: &RunRequest<'_>, inputs: &Map<String, Value>) -> Scope {
+    fn scope(
+        &self,
+        definition: &Definition,
+        request: &RunRequest<'_>,
+        inputs: &Map<String, Value>,
+    ) -> Variables {
         let env: Map<String, Value> =
             self.env.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        let mut scope = Scope::new()
+        let mut scope = Variables::new()
             .with("inputs", Value::Object(inputs.clone()))
             .with(
                 "self",
@@ -218,7 +226,7 @@ fn keep_env(
 fn lenient(
     values: &Map<String, Value>,
     evaluator: &dyn Evaluator,
-    scope: &Scope,
+    scope: &dyn Scope,
     expandable: impl Fn(&str, &Value) -> bool,
 ) -> Result<marsh_expr::Expanded, ModelError> {
     let (expressions, literals): (Map<_, _>, Map<_, _>) =

@@ -212,7 +212,7 @@ impl Models {
                 self.hosts()
                     .get(&loaded.host_key)
                     .and_then(|host| host.call(&loaded.module, &call, &context))
-                    .map_err(ModelError::from)
+                    .map_err(|error| ModelError::from(marsh_extension::in_sources(error, &loaded.module)))
             }
         };
         let executed = executed.and_then(|value| {

@@ -18,7 +18,8 @@ pub(crate) struct Wanted<'a> {
     pub name: &'a ExtensionName,
     pub version: CalVer,
     pub channel: Channel,
-    pub expected: Digest,
+    /// `None`: whatever comes is taken.
+    pub expected: Option<Digest>,
 }
 
 /// An archive's bytes from `offset` on, which may be less than what was asked for.
@@ -29,19 +30,19 @@ pub(crate) struct Source {
     pub total: Option<u64>,
 }
 
-/// Fills `file`, which may hold the start of the archive, until its bytes have the expected digest. Whatever else comes
-/// of it is removed.
+/// Fills `file`, which may hold the start of the archive, until its bytes have the expected digest, and tells the digest.
+/// Whatever else comes of it is removed.
 pub(crate) fn download(
     registry: &Registry,
     wanted: &Wanted<'_>,
     file: &mut GrowingFile,
     progress: &dyn Fn(u64, Option<u64>),
-) -> Result<(), RegistryError> {
+) -> Result<Digest, RegistryError> {
     let mut resumed = !file.is_empty();
     let mut digest = DigestWriter::new();
     file.replay(&mut |bytes| digest.update(bytes))?;
-    if resumed && digest.clone().finish() == wanted.expected {
-        return Ok(());
+    if resumed && wanted.expected == Some(digest.clone().finish()) {
+        return Ok(digest.finish());
     }
     let mut retries = Retries::new(registry.options.retries);
     loop {
@@ -58,15 +59,13 @@ pub(crate) fn download(
             }
         }
         let found = digest.clone().finish();
-        if found == wanted.expected {
-            return Ok(());
-        }
+        let Some(expected) = wanted.expected.filter(|expected| *expected != found) else { return Ok(found) };
         file.clear()?;
         digest = DigestWriter::new();
         // The start may have been of something else. From nothing, there is no such excuse.
         if !std::mem::take(&mut resumed) {
             let what = named(wanted.name, Some(wanted.version));
-            return Err(RegistryError::ChecksumMismatch { what, expected: wanted.expected, found });
+            return Err(RegistryError::ChecksumMismatch { what, expected, found });
         }
     }
 }
@@ -137,13 +136,9 @@ fn from_directory(
     offset: u64,
 ) -> Result<Source, RegistryError> {
     let version = directory.offered(wanted.name, wanted.version)?;
-    if version.checksum != wanted.expected {
+    if let Some(expected) = wanted.expected.filter(|expected| *expected != version.checksum) {
         let what = named(wanted.name, Some(wanted.version));
-        return Err(RegistryError::ChecksumMismatch {
-            what,
-            expected: wanted.expected,
-            found: version.checksum,
-        });
+        return Err(RegistryError::ChecksumMismatch { what, expected, found: version.checksum });
     }
     let path = directory.archive(&version.checksum);
     let read = |error| RegistryError::read(&path, error);

@@ -228,8 +228,8 @@ impl Remote {
             let record = self.record(wanted.name)?;
             let found = offered(&record, wanted.version)?
                 .ok_or_else(|| self.not_found(wanted.name, Some(wanted.version)))?;
-            if found.checksum != wanted.expected {
-                let (expected, found) = (wanted.expected, found.checksum);
+            if let Some(expected) = wanted.expected.filter(|expected| *expected != found.checksum) {
+                let found = found.checksum;
                 return Err(RegistryError::ChecksumMismatch { what: what.clone(), expected, found });
             }
             Ok(Ask::get(self.http.url(&layout::archive_path(&found.checksum))?, what.clone()))

@@ -97,7 +97,7 @@ pub enum Fact {
         place: Place,
         prompt: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        timeout_seconds: Option<f64>,
+        timeout_ms: Option<u64>,
     },
     ApprovalDecided {
         place: Place,

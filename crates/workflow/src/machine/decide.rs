@@ -89,12 +89,11 @@ impl Machine<'_> {
             Some(false) => {
                 self.found(Fact::StepSkipped { place, reason: SkipReason::Dependency }, decided);
             }
-            Some(true) => {
-                if may_start && self.has_room(job, step) {
-                    let attempt = self.attempt(&place);
-                    self.found(Fact::StepStarted { place, attempt }, decided);
-                }
+            Some(true) if may_start && self.has_room(job, step) => {
+                let attempt = self.attempt(&place);
+                self.found(Fact::StepStarted { place, attempt }, decided);
             }
+            Some(true) => {}
         }
     }
 

@@ -88,7 +88,7 @@ fn outcome(place: &Place, attempt: u32) -> Fact {
         return Fact::Expanded { job: place.job, step: name, items };
     }
     if name.starts_with("ask") {
-        return Fact::ApprovalRequested { place, prompt: "?".into(), timeout_seconds: None };
+        return Fact::ApprovalRequested { place, prompt: "?".into(), timeout_ms: None };
     }
     if name.starts_with("guard") {
         return Fact::StepSkipped { place, reason: SkipReason::Guarded };

@@ -53,14 +53,14 @@ struct Asked {
     name: String,
     prompt: String,
     at: String,
-    timeout: Option<f64>,
+    timeout_ms: Option<u64>,
 }
 
 impl Asked {
     fn expires(&self) -> Option<jiff::Timestamp> {
         let at: jiff::Timestamp = self.at.parse().ok()?;
-        let seconds = self.timeout?;
-        at.checked_add(jiff::SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+        let millis = i64::try_from(self.timeout_ms?).ok()?;
+        at.checked_add(jiff::SignedDuration::from_millis(millis)).ok()
     }
 }
 
@@ -69,7 +69,7 @@ fn asked(lines: &[Line]) -> Vec<Asked> {
     let Some(recorder) = Recorder::of(lines) else { return Vec::new() };
     let mut open = Vec::new();
     for line in lines {
-        if let Fact::ApprovalRequested { place, prompt, timeout_seconds } = &line.fact {
+        if let Fact::ApprovalRequested { place, prompt, timeout_ms } = &line.fact {
             open.retain(|known: &Asked| known.place != *place);
             let Some(step) = recorder.step(place).filter(|step| waits(step.status)) else { continue };
             open.push(Asked {
@@ -77,7 +77,7 @@ fn asked(lines: &[Line]) -> Vec<Asked> {
                 name: step.step_name.clone(),
                 prompt: prompt.clone(),
                 at: line.at.clone(),
-                timeout: *timeout_seconds,
+                timeout_ms: *timeout_ms,
             });
         }
     }

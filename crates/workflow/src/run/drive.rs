@@ -281,8 +281,8 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
                 let reason = crate::journal::SkipReason::Guarded;
                 self.ledger.tell(Fact::StepSkipped { place, reason })
             }
-            Did::Asked { prompt, timeout_seconds } => {
-                self.ledger.tell(Fact::ApprovalRequested { place, prompt, timeout_seconds })
+            Did::Asked { prompt, timeout_ms } => {
+                self.ledger.tell(Fact::ApprovalRequested { place, prompt, timeout_ms })
             }
             Did::Waits { run_id } => self.ledger.tell(Fact::ChildSuspended { place, run_id }),
             Did::Ended { mut end, views } => {
@@ -295,7 +295,7 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
                 {
                     self.views.insert(place.clone(), (output_id, views));
                 }
-                self.ended(place, attempt, end)
+                self.ended(place, attempt, *end)
             }
         }
     }

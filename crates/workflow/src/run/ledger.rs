@@ -211,13 +211,13 @@ impl<'a> Ledger<'a> {
                 self.log_step("INF", place, &format!("skipped ({})", reason.as_str()));
                 WorkflowEvent::StepSkipped { at: self.step_ref(place), reason: *reason }
             }
-            Fact::ApprovalRequested { place, prompt, timeout_seconds } => {
+            Fact::ApprovalRequested { place, prompt, timeout_ms } => {
                 self.log_step("INF", place, &format!("waits for an approval: {prompt}"));
                 WorkflowEvent::ApprovalRequested {
                     at: self.step_ref(place),
                     run_id: self.recorder.head().id.clone(),
                     prompt: prompt.clone(),
-                    timeout_seconds: *timeout_seconds,
+                    timeout_ms: *timeout_ms,
                 }
             }
             Fact::ApprovalDecided { place, decision } => {

@@ -87,7 +87,7 @@ fn finished(outcome: RunOutcome) -> Did {
         output: Some(output),
         ..StepEnd::default()
     };
-    Did::Ended { end, views: Some((outcome.output_id, outcome.artifacts)) }
+    Did::Ended { end: Box::new(end), views: Some((outcome.output_id, outcome.artifacts)) }
 }
 
 impl Steps<'_> {

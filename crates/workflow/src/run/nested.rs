@@ -102,9 +102,9 @@ impl Steps<'_> {
                 let workflow = outcome.record.workflow_name.clone();
                 let output = Output::Workflow { workflow: workflow.clone(), run_id, status: outcome.status };
                 let error = error.map(|error| format!("workflow `{workflow}` {error}"));
-                Did::Ended {
-                    end: StepEnd { error, kind, output: Some(output), ..StepEnd::default() },
-                    views: None,
+                {
+                    let end = StepEnd { error, kind, output: Some(output), ..StepEnd::default() };
+                    Did::Ended { end: Box::new(end), views: None }
                 }
             }
             Err(error) => {

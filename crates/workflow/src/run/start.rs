@@ -1,6 +1,5 @@
 //! Starting a run, and driving it to its rest.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use marsh_extension::Pin;
@@ -15,12 +14,12 @@ use super::ledger::Ledger;
 use super::log::WorkflowLog;
 use super::mail::Mailbox;
 use super::permits::Permits;
-use super::step::Steps;
+use super::step::{Items, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
 use crate::event::{StartedJob, WorkflowEvent, WorkflowObserver};
-use crate::journal::{Fact, Item, JobOutline, Line, Started};
+use crate::journal::{Fact, JobOutline, Line, Started};
 use crate::machine::{Plan, STEPS_AT_ONCE};
 use crate::outcome::WorkflowOutcome;
 use crate::runs::OwnedRun;
@@ -155,7 +154,8 @@ impl Workflows<'_> {
             tags: json!(head.tags),
             inputs: &inputs,
         };
-        let expander = Expander::new(&facts, &self.models.env, self.models.secret_access());
+        let expander =
+            Expander::new(&facts, &self.models.env, self.models.secret_access(), self.models.stored_data());
         let mut ancestors = nesting.ancestors.clone();
         ancestors.push(workflow.name.clone());
         let steps = Steps {
@@ -233,8 +233,8 @@ fn pinned(lines: &[Line]) -> Vec<Pin> {
 }
 
 /// The items that a journal tells.
-fn items(plan: &Plan, lines: &[Line]) -> HashMap<(usize, usize), Arc<Vec<Item>>> {
-    let mut found = HashMap::new();
+fn items(plan: &Plan, lines: &[Line]) -> Items {
+    let mut found = Items::new();
     for line in lines {
         if let Fact::Expanded { job, step, items } = &line.fact
             && let Some(key) = plan.step(job, step)

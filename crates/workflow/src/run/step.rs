@@ -22,7 +22,7 @@ use crate::scope::{Expander, StepScope};
 #[derive(Debug)]
 pub(super) enum Did {
     Ended {
-        end: StepEnd,
+        end: Box<StepEnd>,
         /// The record of the method run, and its results with content.
         views: Option<(String, Vec<ArtifactView>)>,
     },
@@ -30,7 +30,7 @@ pub(super) enum Did {
     Expanded(Vec<Item>),
     Asked {
         prompt: String,
-        timeout_seconds: Option<f64>,
+        timeout_ms: Option<u64>,
     },
     /// Its nested run waits for somebody.
     Waits {
@@ -40,9 +40,12 @@ pub(super) enum Did {
 
 impl Did {
     pub fn failed(kind: FailureKind, error: impl Into<String>) -> Did {
-        Did::Ended { end: StepEnd::failed(kind, error), views: None }
+        Did::Ended { end: Box::new(StepEnd::failed(kind, error)), views: None }
     }
 }
+
+/// The items of steps with `forEach`, by job and step.
+pub(super) type Items = HashMap<(usize, usize), Arc<Vec<Item>>>;
 
 /// Everything that the steps of one run share.
 pub(super) struct Steps<'a> {
@@ -66,7 +69,7 @@ pub(super) struct Steps<'a> {
     pub permits: Arc<Permits>,
     /// The workflows around this one, by name, and this one.
     pub ancestors: Vec<String>,
-    pub items: Mutex<HashMap<(usize, usize), Arc<Vec<Item>>>>,
+    pub items: Mutex<Items>,
 }
 
 impl<'a> Steps<'a> {
@@ -92,7 +95,8 @@ impl<'a> Steps<'a> {
     /// Whether a failure of this kind counts as none. What was interrupted did not fail in a way that its author could
     /// have allowed for, and a guard or an assert that cannot be evaluated is a mistake in the workflow.
     pub fn allows(&self, place: &Place, kind: FailureKind) -> bool {
-        kind != FailureKind::Cancelled && self.step(place).is_some_and(|step| step.allow_failure)
+        !matches!(kind, FailureKind::Cancelled | FailureKind::Expression)
+            && self.step(place).is_some_and(|step| step.allow_failure)
     }
 
     pub fn set_items(&self, place: &Place, items: &[Item]) {
@@ -135,7 +139,7 @@ impl<'a> Steps<'a> {
         match step.guard.as_ref().map(|guard| scope.truth(guard, "guard")) {
             None | Some(Ok(false)) => {}
             Some(Ok(true)) => return Did::Guarded,
-            Some(Err(error)) => return Did::failed(FailureKind::Invalid, error),
+            Some(Err(error)) => return Did::failed(FailureKind::Expression, error),
         }
         match &step.task {
             Task::ModelMethod(task) => match self.permits.take(cancel) {
@@ -144,7 +148,11 @@ impl<'a> Steps<'a> {
             },
             Task::Assert { expr, message, severity } => self.assert(&scope, expr, message, *severity),
             Task::ManualApproval { prompt, timeout } => match scope.text(prompt, "prompt") {
-                Ok(prompt) => Did::Asked { prompt, timeout_seconds: *timeout },
+                Ok(prompt) => {
+                    // A part of a millisecond is one.
+                    let timeout_ms = timeout.map(|seconds| (seconds * 1000.0).ceil() as u64);
+                    Did::Asked { prompt, timeout_ms }
+                }
                 Err(error) => Did::failed(FailureKind::Invalid, error),
             },
             Task::Workflow { workflow_id_or_name, inputs } => {
@@ -221,12 +229,12 @@ impl<'a> Steps<'a> {
         let mut end = match (passed, error) {
             (true, _) => StepEnd::default(),
             // It always fails: nobody knows what it would have said.
-            (false, Some(error)) => StepEnd::failed(FailureKind::Invalid, error),
+            (false, Some(error)) => StepEnd::failed(FailureKind::Expression, error),
             (false, None) => StepEnd::failed(FailureKind::Assert, format!("assert failed: {message}")),
         };
         end.allowed = end.kind == Some(FailureKind::Assert) && severity < self.fail_on;
         end.assert = Some(assert);
-        Did::Ended { end, views: None }
+        Did::Ended { end: Box::new(end), views: None }
     }
 }
 

@@ -53,6 +53,8 @@ pub enum FailureKind {
     Crash,
     /// An assert did not hold.
     Assert,
+    /// A guard or an assert could not be evaluated, which nothing allows.
+    Expression,
     Invalid,
     /// It was stopped from outside.
     Cancelled,

@@ -30,24 +30,8 @@ impl Scratch {
 
     pub fn with_env(env: &[(&str, &str)]) -> Scratch {
         let dir = tempfile::tempdir().unwrap();
-        let repo = marsh_repo::init(dir.path(), "test", false).unwrap().repo;
-        let nowhere = PathBuf::from("/nonexistent/marsh");
-        let hosts = Hosts::new(HostCommand {
-            program: nowhere.clone(),
-            args: Vec::new(),
-            bytecode_cache: None,
-            cwd: None,
-        });
-        let options = LoaderOptions {
-            worker: Worker::new(nowhere, Vec::<String>::new()),
-            cache_dir: dir.path().join("cache"),
-            offline: true,
-            limits: Limits::default(),
-            cancel: CancelToken::new(),
-            auto: None,
-        };
-        let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
-        let models = Models::new(repo, Environment::from_pairs(env.iter().copied()), loader);
+        marsh_repo::init(dir.path(), "test", false).unwrap();
+        let models = open(dir.path(), env);
         Scratch { dir, models }
     }
 
@@ -103,6 +87,33 @@ impl Scratch {
     pub fn exists(&self, relative: &str) -> bool {
         self.dir.path().join(relative).exists()
     }
+}
+
+/// A repository that is there already, without an environment.
+pub fn models_at(dir: &std::path::Path) -> Models {
+    open(dir, &[])
+}
+
+fn open(dir: &std::path::Path, env: &[(&str, &str)]) -> Models {
+    let none = Environment::from_pairs(std::iter::empty::<(&str, &str)>());
+    let repo = marsh_repo::Repo::find(Some(dir), &none, dir).unwrap();
+    let nowhere = PathBuf::from("/nonexistent/marsh");
+    let hosts = Hosts::new(HostCommand {
+        program: nowhere.clone(),
+        args: Vec::new(),
+        bytecode_cache: None,
+        cwd: None,
+    });
+    let options = LoaderOptions {
+        worker: Worker::new(nowhere, Vec::<String>::new()),
+        cache_dir: dir.join("cache"),
+        offline: true,
+        limits: Limits::default(),
+        cancel: CancelToken::new(),
+        auto: None,
+    };
+    let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
+    Models::new(repo, Environment::from_pairs(env.iter().copied()), loader)
 }
 
 pub fn request(inputs: Value, cancel: &CancelToken) -> WorkflowRunRequest<'_> {

@@ -4,7 +4,10 @@
 
 mod common;
 mod limits;
+mod nested;
 mod refuse;
+mod resume;
+mod rules;
 mod run;
 mod schema;
 mod store;

@@ -45,6 +45,25 @@ fn a_place_that_is_not_here_is_refused_by_name() {
 }
 
 #[test]
+fn a_place_that_is_here_runs() {
+    let scratch = scratch();
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    for placement in [
+        "target: local".to_owned(),
+        format!("labels: {{os: {os}}}"),
+        format!("platform: {os}/{arch}"),
+        format!("platform: {os}"),
+    ] {
+        scratch.workflow(&format!("{placement}\njobs:\n{}", job("main", "", &[step("mark", "mark", "")])));
+        assert!(scratch.run(Value::Null).is_ok(), "{placement}");
+    }
+    for placement in ["labels: {gpu: 'yes'}", "platform: plan9", "target: box"] {
+        scratch.workflow(&format!("{placement}\njobs:\n{}", job("main", "", &[step("mark", "mark", "")])));
+        assert_eq!(scratch.run(Value::Null).unwrap_err().code(), "unsupported", "{placement}");
+    }
+}
+
+#[test]
 fn a_graph_that_does_not_hold_is_refused() {
     let scratch = scratch();
     let depends = |on: &str| format!("    dependsOn: [{{step: {on}, condition: {{type: succeeded}}}}]\n");
@@ -131,7 +150,7 @@ fn validate_looks_at_models_methods_and_literal_inputs() {
 #[test]
 fn validate_warns_about_expressions_that_will_fail() {
     let scratch = scratch();
-    let task = "  - name: s\n    task:\n      type: model_method\n      modelIdOrName: mark\n      methodName: execute\n      inputs: {env: {A: \"${{ data.latest('m', 'x').attributes.y }}\", B: '${{ inputs.regoin }}'}}\n";
+    let task = "  - name: s\n    task:\n      type: model_method\n      modelIdOrName: mark\n      methodName: execute\n      inputs: {env: {A: \"${{ workers.connected() }}\", B: '${{ inputs.regoin }}'}}\n";
     scratch.workflow(&format!(
         "inputs: {{region: {{type: string}}}}\njobs:\n{}",
         job("main", "", &[task.into()])
@@ -141,6 +160,6 @@ fn validate_warns_about_expressions_that_will_fail() {
     assert!(report.passed(), "{report:?}");
     let warnings: Vec<String> = report.checks.iter().filter_map(|check| check.warning.clone()).collect();
     assert_eq!(report.warnings(), 2, "{warnings:?}");
-    assert!(warnings[0].contains("`data`"), "{warnings:?}");
+    assert!(warnings[0].contains("`workers`"), "{warnings:?}");
     assert!(warnings[1].contains("did you mean `region`?"), "{warnings:?}");
 }

@@ -134,6 +134,7 @@ fn problems_have_a_line_a_column_and_a_remedy() {
             7,
             5,
         ),
+        (with_step("    needs: [a]\n") + TASK, "write `dependsOn`, whose entries are maps", 7, 5),
         (with_step("    driver: local\n") + TASK, "`driver` was removed", 7, 5),
         (
             with_step("    dependsOn: [scan]\n") + TASK,

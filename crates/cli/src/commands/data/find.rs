@@ -133,3 +133,49 @@ fn search_item(row: &Row) -> Value {
     }
     item
 }
+
+pub fn query(
+    ui: &Ui,
+    models: &Models,
+    predicate: &str,
+    select: Option<&str>,
+    limit: Option<usize>,
+) -> Result<ExitCode, CliError> {
+    let answer = models.query(predicate, select, limit)?;
+    let mut document = json!({
+        "predicate": predicate, "results": answer.records, "total": answer.records.len(),
+        "limited": answer.limited,
+    });
+    if let Some(select) = select {
+        document["select"] = json!(select);
+        document["projected"] = json!({ "kind": answer.projected_kind(), "values": answer.projected });
+    }
+    ui.result(&document, || {
+        if select.is_some() {
+            let lines = answer.projected.iter().map(|value| match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+            return lines.collect::<Vec<_>>().join("\n");
+        }
+        if answer.records.is_empty() {
+            return "nothing found".to_owned();
+        }
+        let text = |record: &Value, key: &str| record[key].as_str().unwrap_or_default().to_owned();
+        let rows: Vec<Vec<String>> = answer
+            .records
+            .iter()
+            .map(|record| {
+                vec![
+                    text(record, "modelName"),
+                    format!("{NAME}{}{NAME:#}", text(record, "name")),
+                    format!("v{}", record["version"]),
+                    text(record, "specName"),
+                    format!("{DIM}{}{DIM:#}", text(record, "createdAt")),
+                ]
+            })
+            .collect();
+        columns(&rows)
+    });
+    done()
+}

@@ -23,6 +23,9 @@ pub fn run(ui: &Ui, models: &Models, command: &DataCommand) -> Result<ExitCode, 
         DataCommand::List { model, kind } => list(ui, models, model, kind.as_deref()),
         DataCommand::Versions { model, name } => versions(ui, models, model, name),
         DataCommand::Search(arguments) => find::search(ui, models, arguments),
+        DataCommand::Query { predicate, select, limit } => {
+            find::query(ui, models, predicate, select.as_deref(), *limit)
+        }
         command => change::run(ui, models, command),
     }
 }

@@ -16,8 +16,11 @@ use crate::ui::{DIM, GOOD, NAME, Ui, columns};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {
     match command {
-        ExtensionCommand::Pull { extensions, channel, force, set, .. } => {
-            let lifecycle = app::lifecycle(cli, set, "pull")?;
+        ExtensionCommand::Pull { extensions, channel, force, allow_missing_checksum, set, .. } => {
+            let mut lifecycle = app::lifecycle(cli, set, "pull")?;
+            if *allow_missing_checksum {
+                lifecycle.accept_missing_checksums();
+            }
             let request = PullRequest { references: extensions.clone(), channel: *channel, force: *force };
             let outcome = lifecycle.pull(&request, &Progress::new(ui))?;
             pulled(ui, &outcome)

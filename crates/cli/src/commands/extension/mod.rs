@@ -14,6 +14,7 @@ use crate::commands::{publish, source, trust};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
+pub use progress::Progress;
 pub use show::is_sound;
 
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {

@@ -134,6 +134,9 @@ impl Vault for ExtensionVault {
         if !self.support().delete {
             return Err(self.unsupported("delete secrets"));
         }
+        if !self.list()?.iter().any(|known| known == key) {
+            return Ok(false);
+        }
         self.with(|vault| vault.delete(key)).map(|()| true)
     }
 

@@ -1,0 +1,105 @@
+//! Hosts as the bench starts them: the release binary under its hidden subcommand, spoken to over the protocol.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use marsh_host::{Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, Hosts, ModuleRef};
+use serde_json::{Value, json};
+
+use crate::error::BenchError;
+use crate::fixture::Fixture;
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Keeps what a call prints.
+#[derive(Debug, Default)]
+struct Printed(Mutex<Vec<String>>);
+
+impl Callbacks for Printed {
+    fn request(&self, method: &str, _params: Value) -> Result<Value, CallbackError> {
+        Err(CallbackError::new("refused", method.to_owned()))
+    }
+
+    fn notify(&self, method: &str, params: Value) {
+        if method == "output"
+            && let Some(line) = params["line"].as_str()
+        {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        }
+    }
+}
+
+/// One host of its own.
+pub struct OneHost {
+    host: Arc<Host>,
+    _hosts: Hosts,
+}
+
+impl OneHost {
+    pub fn start(fixture: &Fixture) -> Result<OneHost, BenchError> {
+        let hosts = Hosts::new(HostCommand {
+            program: fixture.marsh().to_owned(),
+            args: vec![marsh_host::SUBCOMMAND.to_owned()],
+            bytecode_cache: Some(bytecode(fixture)),
+            cwd: None,
+        });
+        let host = hosts.get("bench").map_err(failed)?;
+        Ok(OneHost { host, _hosts: hosts })
+    }
+
+    pub fn describe(&self, module: &ModuleRef) -> Result<(), BenchError> {
+        self.call(module, "describe", json!({})).map(drop)
+    }
+
+    /// Runs the method `run`; what it printed, line by line.
+    pub fn run(&self, module: &ModuleRef) -> Result<Vec<String>, BenchError> {
+        let params = json!({
+            "method": "run", "type": "@bench/m",
+            "definition": { "id": "d", "name": "n", "version": 1, "tags": {}, "typeVersion": "2026.01.01.1" },
+            "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "checks": {}, "repoDir": "/",
+        });
+        self.call(module, "run", params)
+    }
+
+    fn call(&self, module: &ModuleRef, op: &str, params: Value) -> Result<Vec<String>, BenchError> {
+        let (cancel, printed) = (CancelToken::new(), Printed::default());
+        let call = Call { op, params, deadline: DEADLINE, cancel: &cancel, grace: Duration::ZERO };
+        self.host.call(module, &call, &printed).map_err(failed)?;
+        Ok(printed.0.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn evict(&self, module: &ModuleRef) {
+        self.host.evict(&module.url);
+    }
+
+    /// Of the host, now.
+    pub fn rss_mb(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.host.pid())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kb: f64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kb / 1024.0)
+    }
+
+    /// The same once it no longer falls.
+    pub fn settled_mb(&self) -> Option<f64> {
+        let mut least = self.rss_mb()?;
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = self.rss_mb()?;
+            if now >= least || Instant::now() >= until {
+                return Some(least.min(now));
+            }
+            least = now;
+        }
+    }
+}
+
+fn bytecode(fixture: &Fixture) -> PathBuf {
+    fixture.top().join("cache").join("bench-bytecode")
+}
+
+fn failed(error: marsh_host::HostError) -> BenchError {
+    BenchError::Command { what: "a call into a host".to_owned(), said: error.to_string() }
+}

@@ -1,0 +1,69 @@
+//! A registry that states no checksum: refused, unless the user says otherwise, and then never quietly.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use marsh_testkit::ExtensionRegistry;
+use serde_json::json;
+
+use crate::support::{LOCKFILE, V1, active_types, assert_sound_set, extension, installed, package, repo};
+
+/// Serves one version of `@s/a` until the test process ends. Of its checksum it says `null`, or knows no such place.
+fn silent(archive: Vec<u8>, null: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            answer(&stream, &archive, null);
+        }
+    });
+    url
+}
+
+fn answer(mut stream: &TcpStream, archive: &[u8], null: bool) {
+    let mut lines = BufReader::new(stream).lines();
+    let Some(Ok(request)) = lines.next() else { return };
+    // A client that hangs up early has its answer.
+    while let Some(Ok(line)) = lines.next()
+        && !line.is_empty()
+    {}
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let (status, body) = if path.contains("/versions") {
+        let page = json!({ "versions": [{ "version": V1 }], "meta": { "total": 1, "allChannels": true } });
+        ("200 OK", page.to_string().into_bytes())
+    } else if path.contains("/checksum") && null {
+        ("200 OK", json!({ "checksum": null }).to_string().into_bytes())
+    } else if path.contains("/download") {
+        ("200 OK", archive.to_vec())
+    } else {
+        ("404 Not Found", json!({ "error": "not_found" }).to_string().into_bytes())
+    };
+    let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).ok();
+}
+
+#[test]
+fn defect_38_what_nobody_vouches_for_is_installed_only_on_demand_and_never_quietly() {
+    let registry = ExtensionRegistry::new();
+    let digest = registry.publish(&package("@s/a", V1));
+    let archive = std::fs::read(registry.root().join(format!("archives/{digest}.tar.gz"))).unwrap();
+    for null in [true, false] {
+        let repo = repo().private_cache().env("MARSH_REGISTRY", silent(archive.clone(), null));
+        let refused = extension(&repo, &["pull", "@s/a"]).exits(1).error();
+        let code = if null { "missing_checksum" } else { "not_found" };
+        assert_eq!(refused["code"], code, "{refused}");
+        assert!(!repo.exists(LOCKFILE));
+        let pulled = extension(&repo, &["pull", "@s/a", "--allow-missing-checksum"]).ok();
+        assert!(pulled.stdout.contains("UNVERIFIED"), "{}", pulled.snapshot());
+        assert_eq!(installed(&repo), [format!("@s/a {V1}")]);
+        assert_eq!(active_types(&repo, "@s"), ["@s/a"]);
+        // From here on it is pinned like everything else.
+        assert!(repo.read(LOCKFILE).contains(&digest));
+        assert_sound_set(&repo);
+    }
+    // What is no archive is no extension, whoever vouches.
+    let repo = repo().private_cache().env("MARSH_REGISTRY", silent(b"nothing".to_vec(), true));
+    let refused = extension(&repo, &["pull", "@s/a", "--allow-missing-checksum"]).exits(1).error();
+    assert_eq!(refused["code"], "archive_corrupt", "{refused}");
+    assert!(!repo.exists(LOCKFILE));
+}
