@@ -57,6 +57,8 @@ pub enum LoadError {
     Read { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
+    #[error(transparent)]
+    Name { source: marsh_types::NameError },
     #[error("no directory for the per-user cache: set MARSH_CACHE_DIR")]
     NoCacheDir,
 }
@@ -85,6 +87,7 @@ impl Explain for LoadError {
             LoadError::DuplicateType { .. } => "duplicate_type",
             LoadError::GraftConflict { .. } => "graft_conflict",
             LoadError::NoBundle { .. } => "not_built",
+            LoadError::Name { .. } => "invalid_name",
             LoadError::BrokenSource { .. } => "broken_source",
             LoadError::Vanished { .. } => "source_vanished",
             LoadError::StillFailing { .. } => "not_loaded",

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use marsh_data::DataError;
 use marsh_extension::LoadError;
+use marsh_extension::kinds::KindError;
 use marsh_host::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::{YamlError, YamlWriteError};
 use marsh_types::{Explain, NameError, TypeName, near};
@@ -48,6 +49,10 @@ pub enum ModelError {
     Deadline(String),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error("`reports` of `{name}` are not what they must be: {reason}")]
+    InvalidReports { name: String, reason: String },
+    #[error(transparent)]
+    Kind(#[from] KindError),
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
@@ -167,6 +172,8 @@ impl Explain for ModelError {
             ModelError::Deadline(_) => "deadline_exceeded",
             ModelError::CommandFailed { .. } => "method_execution_failed",
             ModelError::Load(error) => error.code(),
+            ModelError::Kind(error) => error.code(),
+            ModelError::InvalidReports { .. } => "invalid_definition",
             ModelError::Host(HostError::Call(error)) => call_code(error),
             ModelError::Host(_) => "host_failed",
             ModelError::Data(error) => error.code(),
@@ -202,6 +209,7 @@ impl Explain for ModelError {
             ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
                 .or_else(|| Some(format!("there are {}", crate::query::FIELDS.join(", ")))),
             ModelError::Load(error) => error.hint(),
+            ModelError::Kind(error) => error.hint(),
             ModelError::Data(error) => error.hint(),
             _ => match self.call_error() {
                 Some(error) if error.kind == ErrorKind::Deadline => {
@@ -228,6 +236,7 @@ impl Explain for ModelError {
                 "issues": issues.iter().map(|i| json!({"field": i.field, "message": i.message})).collect::<Vec<_>>(),
             })),
             ModelError::Load(error) => error.details(),
+            ModelError::Kind(error) => error.details(),
             ModelError::Data(error) => error.details(),
             _ => self.call_error().map(CallError::details),
         }

@@ -1,15 +1,16 @@
-//! Vaults of extensions, as vaults like others.
+//! Vaults whose type an extension declares. Each operation opens the newest code of the type, so that a vault that is kept
+//! open stays fresh.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use marsh_extension::Loader;
 use marsh_extension::kinds::{KindError, VaultExtension};
+use marsh_extension::{LoadError, Loader};
 use marsh_types::{Kind, TypeName};
 use marsh_vault::{Annotation, Secret, Support, Vault, VaultConfig, VaultError, VaultProvider, VaultType};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// Opens vaults of the types that extensions declare.
+/// The vault types that the loader finds.
 #[derive(Debug)]
 pub struct ExtensionVaults {
     loader: Arc<Loader>,
@@ -23,122 +24,141 @@ impl ExtensionVaults {
 
 impl VaultProvider for ExtensionVaults {
     fn types(&self) -> Vec<VaultType> {
-        // A listing shows what can be read; `doctor extensions` tells of the rest.
         let Ok(catalog) = self.loader.catalog() else { return Vec::new() };
-        let types = catalog.of_kind(Kind::Vault).into_iter().map(|indexed| VaultType {
-            name: indexed.raw.clone(),
-            title: indexed.raw.clone(),
-            description: format!("from {}", indexed.path.display()),
-            config_schema: None,
-        });
-        types.collect()
+        catalog
+            .of_kind(Kind::Vault)
+            .into_iter()
+            .map(|indexed| VaultType {
+                name: indexed.raw.clone(),
+                title: indexed.raw.clone(),
+                description: format!("declared in {}", indexed.path.display()),
+                config_schema: None,
+            })
+            .collect()
     }
 
     fn open(&self, config: &VaultConfig) -> Option<Result<Arc<dyn Vault>, VaultError>> {
         let type_name = TypeName::parse(&config.vault_type).ok()?;
-        match VaultExtension::open(&self.loader, &type_name, &config.name, &config.config) {
-            Ok(extension) => Some(Ok(Arc::new(Opened {
-                name: config.name.clone(),
-                vault_type: config.vault_type.clone(),
-                extension,
-                members: OnceLock::new(),
-            }))),
-            Err(KindError::Load(marsh_extension::LoadError::UnknownType { .. })) => None,
-            Err(error) => Some(Err(failed(&config.name, &error))),
+        match self.loader.resolve_kind(Kind::Vault, &type_name) {
+            Ok(_) => {}
+            Err(LoadError::UnknownType { problems, .. }) if problems.is_empty() => return None,
+            Err(error) => return Some(Err(provider_error(&config.name, &error))),
         }
+        Some(Ok(Arc::new(ExtensionVault {
+            loader: Arc::clone(&self.loader),
+            type_name,
+            raw_type: config.vault_type.clone(),
+            name: config.name.clone(),
+            config: config.config.clone(),
+        })))
     }
 }
 
-fn failed(vault: &str, error: &KindError) -> VaultError {
-    VaultError::Provider { vault: vault.to_owned(), message: error.to_string() }
+/// The error with what the bundler says of it: this is all that the reader of a vault's error sees.
+fn provider_error(vault: &str, error: &dyn std::error::Error) -> VaultError {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        source = cause.source();
+    }
+    VaultError::Provider { vault: vault.to_owned(), message }
 }
 
 #[derive(Debug)]
-struct Opened {
+struct ExtensionVault {
+    loader: Arc<Loader>,
+    type_name: TypeName,
+    raw_type: String,
     name: String,
-    vault_type: String,
-    extension: VaultExtension,
-    members: OnceLock<Vec<String>>,
+    config: Map<String, Value>,
 }
 
-impl Opened {
-    fn failed(&self, error: &KindError) -> VaultError {
-        failed(&self.name, error)
-    }
-
-    /// What the provider can do beyond getting, putting and listing. Asked once; a provider that cannot say has nothing.
-    fn has(&self, member: &str) -> bool {
-        let members = self.members.get_or_init(|| self.extension.optional_members().unwrap_or_default());
-        members.iter().any(|known| known == member)
+impl ExtensionVault {
+    fn with<T>(&self, work: impl FnOnce(&VaultExtension) -> Result<T, KindError>) -> Result<T, VaultError> {
+        VaultExtension::open(&self.loader, &self.type_name, &self.name, &self.config)
+            .and_then(|vault| work(&vault))
+            .map_err(|error| provider_error(&self.name, &error))
     }
 }
 
-impl Vault for Opened {
+impl Vault for ExtensionVault {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn vault_type(&self) -> &str {
-        &self.vault_type
+        &self.raw_type
     }
 
     fn support(&self) -> Support {
-        Support { delete: self.has("delete"), annotations: self.has("putAnnotation"), refresh: false }
+        // A vault that cannot be asked fails at the operation itself, with its reason.
+        let members = self.with(VaultExtension::optional_members).unwrap_or_default();
+        let has = |name: &str| members.iter().any(|member| member == name);
+        Support {
+            delete: has("delete"),
+            annotations: has("getAnnotation") && has("putAnnotation") && has("deleteAnnotation"),
+            refresh: false,
+        }
     }
 
     fn get(&self, key: &str) -> Result<Secret, VaultError> {
-        self.extension.get(key).map(Secret::new).map_err(|error| {
-            // Each extension words a missing key in its own way; what it lists tells.
-            match self.extension.list() {
+        self.with(|vault| match vault.get(key) {
+            Ok(value) => Ok(Ok(Secret::new(value))),
+            // Extensions say in words of their own that there is none; whether it is so, the list says.
+            Err(error) => match vault.list() {
                 Ok(keys) if !keys.iter().any(|known| known == key) => {
-                    VaultError::NoSuchSecret { vault: self.name.clone(), key: key.to_owned() }
+                    Ok(Err(VaultError::NoSuchSecret { vault: self.name.clone(), key: key.to_owned() }))
                 }
-                _ => self.failed(&error),
-            }
-        })
+                _ => Err(error),
+            },
+        })?
     }
 
     fn put(&self, key: &str, value: &Secret, tags: &BTreeMap<String, String>) -> Result<(), VaultError> {
-        let tags = tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
-        self.extension.put(key, value.expose(), Some(&tags)).map_err(|error| self.failed(&error))
+        let tags: Map<String, Value> =
+            tags.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
+        self.with(|vault| vault.put(key, value.expose(), (!tags.is_empty()).then_some(&tags)))
     }
 
     fn list(&self) -> Result<Vec<String>, VaultError> {
-        let mut keys = self.extension.list().map_err(|error| self.failed(&error))?;
+        let mut keys = self.with(VaultExtension::list)?;
         keys.sort();
         Ok(keys)
     }
 
     fn delete(&self, key: &str) -> Result<bool, VaultError> {
-        if !self.has("delete") {
+        if !self.support().delete {
             return Err(self.unsupported("delete secrets"));
         }
         if !self.list()?.iter().any(|known| known == key) {
             return Ok(false);
         }
-        self.extension.delete(key).map_err(|error| self.failed(&error))?;
-        Ok(true)
+        self.with(|vault| vault.delete(key)).map(|()| true)
     }
 
     fn annotation(&self, key: &str) -> Result<Option<Annotation>, VaultError> {
-        if !self.has("getAnnotation") {
+        if !self.support().annotations {
             return Ok(None);
         }
-        let found = self.extension.annotation(key).map_err(|error| self.failed(&error))?;
-        Ok(found.and_then(|found| serde_json::from_value(found).ok()))
+        let found = self.with(|vault| vault.annotation(key))?;
+        found.map(serde_json::from_value).transpose().map_err(|error| provider_error(&self.name, &error))
     }
 
     fn set_annotation(&self, key: &str, annotation: Option<&Annotation>) -> Result<(), VaultError> {
-        if !self.has("putAnnotation") {
+        if !self.support().annotations {
             return Err(self.unsupported("keep annotations"));
         }
-        let changed = match annotation {
+        match annotation {
             Some(annotation) => {
-                let value = serde_json::to_value(annotation).unwrap_or_default();
-                self.extension.put_annotation(key, &value)
+                let value =
+                    serde_json::to_value(annotation).map_err(|error| provider_error(&self.name, &error))?;
+                self.with(|vault| vault.put_annotation(key, &value))
             }
-            None => self.extension.delete_annotation(key),
-        };
-        changed.map_err(|error| self.failed(&error))
+            None => self.with(|vault| vault.delete_annotation(key)),
+        }
     }
 }

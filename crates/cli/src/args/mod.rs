@@ -4,6 +4,7 @@ pub mod data;
 pub mod extension;
 pub mod publish;
 pub mod registry;
+pub mod report;
 pub mod serve;
 pub mod vault;
 mod workflow;
@@ -78,6 +79,9 @@ pub enum Command {
     /// Models: definitions, types, methods, runs
     #[command(subcommand)]
     Model(ModelCommand),
+    /// What reports say about runs and models
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// Results that methods wrote
     #[command(subcommand)]
     Data(DataCommand),
@@ -223,6 +227,8 @@ pub struct MethodRunArgs {
     pub method: String,
     /// The definition's name when the target is a type; made if there is none
     pub name: Option<String>,
+    #[command(flatten)]
+    pub reports: report::ReportSelectionArgs,
     #[command(flatten)]
     pub inputs: InputArgs,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use marsh_extension::kinds::CallOptions;
 use marsh_model::run::ArtifactView;
 use marsh_model::{
     ModelError, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
@@ -10,7 +11,7 @@ use marsh_model::{
 use marsh_types::{Explain as _, TypeName};
 use serde_json::{Map, Value, json};
 
-use super::{done, input};
+use super::{done, input, report};
 use crate::args::{MethodCommand, MethodRunArgs};
 use crate::error::{CliError, excerpt};
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, value_lines};
@@ -95,10 +96,26 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
             Err(error) => return Err(name_missing(models, arguments, error)),
         };
         worst = worst.max(exit_of(outcome.status));
+        let reports = if outcome.status == RunStatus::Cancelled {
+            Vec::new()
+        } else {
+            let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
+            models.report_on(&outcome, &report::selection(&arguments.reports), &options, &Talk { ui })?
+        };
+        if reports.iter().any(|report| report.result.is_err()) {
+            worst = worst.max(exit::FAILED);
+        }
         if ui.is_json() {
-            documents.push(outcome_json(&outcome));
+            let mut document = outcome_json(&outcome);
+            if !reports.is_empty() {
+                document["reports"] = report::reports_json(&reports);
+            }
+            documents.push(document);
         } else {
             show(ui, &outcome);
+            for report in &reports {
+                ui.result(&Value::Null, || report::to_text(report));
+            }
         }
         if cancel.is_cancelled() {
             break;
@@ -138,8 +155,8 @@ pub fn exit_of(status: RunStatus) -> u8 {
 }
 
 /// Shows what happens while a method runs.
-struct Talk<'a> {
-    ui: &'a Ui,
+pub struct Talk<'a> {
+    pub ui: &'a Ui,
 }
 
 impl Observer for Talk<'_> {

@@ -10,6 +10,7 @@ mod model;
 mod output;
 mod publish;
 mod registry;
+mod report;
 mod serve;
 mod source;
 mod trust;
@@ -53,6 +54,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
                 command => model::run(ui, &models, command),
             }
         }
+        Command::Report(command) => report::run(ui, &app::open(cli)?, command),
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
         Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),

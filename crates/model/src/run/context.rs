@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::OutputDescription;
@@ -355,26 +356,8 @@ impl<'a> RunContext<'a> {
                     .map(Value::Array)
                     .map_err(|error| CallbackError::new(error.code(), error.to_string()))
             }
-            "definition/findByName" => {
-                let name = params.get("name").and_then(Value::as_str).unwrap_or_default();
-                match self.models.definitions.find(name) {
-                    Ok(found) => Ok(json!({ "definition": found.definition, "type": found.type_name })),
-                    Err(ModelError::ModelNotFound { .. }) => Ok(Value::Null),
-                    Err(error) => Err(CallbackError::new(error.code(), error.to_string())),
-                }
-            }
-            "definition/findById" => {
-                let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
-                let wanted = TypeName::parse(text("type")).ok();
-                match self.models.definitions.find(text("id")) {
-                    Ok(found)
-                        if found.definition.id == text("id") && wanted.as_ref() == Some(&found.type_name) =>
-                    {
-                        Ok(json!(found.definition))
-                    }
-                    Ok(_) | Err(ModelError::ModelNotFound { .. }) => Ok(Value::Null),
-                    Err(error) => Err(CallbackError::new(error.code(), error.to_string())),
-                }
+            "definition/findByName" | "definition/findById" => {
+                self.models.query_definition(method.trim_start_matches("definition/"), &params)
             }
             "extensionFile" => {
                 let path = params.get("path").and_then(Value::as_str).unwrap_or_default();
@@ -394,15 +377,20 @@ impl<'a> RunContext<'a> {
         let method = &self.request.method;
         let Some(loaded) = self.code.module(method) else { return Err(unknown("extensionFile")) };
         let (_, base) = loaded.source_of(method);
-        let unsafe_path = |error: marsh_fs::UnsafePath| CallbackError::new("unsafe_path", error.to_string());
-        let pulled = base.join("files");
-        let root = if pulled.is_dir() { &pulled } else { base };
-        let path = marsh_fs::safe_join(root, relative).map_err(unsafe_path)?;
-        if !path.is_file() {
-            return Err(CallbackError::new("not_found", format!("the extension has no file `{relative}`")));
-        }
-        Ok(json!(path))
+        file_of(base, relative)
     }
+}
+
+/// A file that belongs to the extension with this base.
+pub(super) fn file_of(base: &Path, relative: &str) -> Result<Value, CallbackError> {
+    let unsafe_path = |error: marsh_fs::UnsafePath| CallbackError::new("unsafe_path", error.to_string());
+    let pulled = base.join("files");
+    let root = if pulled.is_dir() { &pulled } else { base };
+    let path = marsh_fs::safe_join(root, relative).map_err(unsafe_path)?;
+    if !path.is_file() {
+        return Err(CallbackError::new("not_found", format!("the extension has no file `{relative}`")));
+    }
+    Ok(json!(path))
 }
 
 impl Callbacks for RunContext<'_> {
@@ -458,6 +446,21 @@ impl Callbacks for RunContext<'_> {
 }
 
 impl Models {
+    /// Definitions, as code asks for them.
+    pub(super) fn query_definition(&self, method: &str, params: &Value) -> Result<Value, CallbackError> {
+        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
+        let by_name = method == "findByName";
+        let wanted = TypeName::parse(text("type")).ok();
+        match self.definitions.find(text(if by_name { "name" } else { "id" })) {
+            Ok(found) if by_name => Ok(json!({ "definition": found.definition, "type": found.type_name })),
+            Ok(found) if found.definition.id == text("id") && wanted.as_ref() == Some(&found.type_name) => {
+                Ok(json!(found.definition))
+            }
+            Ok(_) | Err(ModelError::ModelNotFound { .. }) => Ok(Value::Null),
+            Err(error) => Err(CallbackError::new(error.code(), error.to_string())),
+        }
+    }
+
     /// The latest living data of a model, as records with their content.
     pub fn data_records(&self, name: &str, spec: Option<&str>) -> Result<Vec<Value>, ModelError> {
         let stored = self.definitions.find(name)?;
@@ -492,7 +495,7 @@ impl Models {
 }
 
 /// A handle as methods receive it.
-fn handle(metadata: &Metadata) -> Value {
+pub(super) fn handle(metadata: &Metadata) -> Value {
     json!({
         "name": metadata.name,
         "specName": metadata.tags.get("specName"),

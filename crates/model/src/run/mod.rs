@@ -5,6 +5,7 @@ mod evaluate;
 mod log;
 mod outcome;
 mod overrides;
+pub mod reports;
 mod requests;
 mod secrets;
 mod shell_run;

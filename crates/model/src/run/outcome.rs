@@ -47,6 +47,8 @@ pub struct RunOutcome {
     pub code_sha256: Option<String>,
     pub initiated_by: Option<String>,
     pub error: Option<ModelError>,
+    /// The reports that the type names for itself.
+    pub reports: Vec<String>,
 }
 
 impl RunOutcome {
@@ -85,6 +87,7 @@ impl RunOutcome {
             code_sha256: code.module(&request.method).map(|loaded| loaded.bundle_sha256.clone()),
             initiated_by: request.initiated_by.clone(),
             error,
+            reports: code.description.reports.clone(),
         }
     }
 }

@@ -10,6 +10,8 @@ use marsh_types::TypeName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::Models;
+
 use super::context::{Overrides, RunContext, data_error, read, to_json, unknown};
 use super::secrets::callback_error;
 
@@ -72,6 +74,18 @@ impl RunContext<'_> {
     }
 
     pub(super) fn data_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
+        self.models.query_data(Some(&self.code.type_name), method, params)
+    }
+}
+
+impl Models {
+    /// The repository of data, as code asks for it. `own`: the type that is meant where none is named.
+    pub(super) fn query_data(
+        &self,
+        own: Option<&TypeName>,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, CallbackError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Query {
@@ -87,12 +101,16 @@ impl RunContext<'_> {
             version: Option<u32>,
         }
         let query: Query = read(params)?;
-        let data = &self.models.data;
+        let data = &self.data;
         let ty = match &query.type_name {
             Some(raw) => {
                 TypeName::parse(raw).map_err(|error| CallbackError::new("invalid_name", error.to_string()))?
             }
-            None => self.code.type_name.clone(),
+            None if method == "findAllGlobal" => TypeName::parse("any")
+                .map_err(|error| CallbackError::new("invalid_name", error.to_string()))?,
+            None => own
+                .cloned()
+                .ok_or_else(|| CallbackError::new("invalid_arguments", "say which type's data are meant"))?,
         };
         let metadata = |found: Option<Metadata>| found.map_or(Value::Null, |found| to_json(&found));
         match method {

@@ -1,0 +1,79 @@
+//! `marsh report …`, and which reports follow a run.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub struct ReportSelectionArgs {
+    /// Run no reports, but those that a definition requires
+    #[arg(long)]
+    pub skip_reports: bool,
+    /// Do not run this report
+    #[arg(long = "skip-report", value_name = "NAME")]
+    pub skip_report: Vec<String>,
+    /// Do not run reports with this label
+    #[arg(long = "skip-report-label", value_name = "LABEL")]
+    pub skip_report_label: Vec<String>,
+    /// Of the reports, run this one
+    #[arg(long = "report", value_name = "NAME")]
+    pub report: Vec<String>,
+    /// Of the reports, run those with this label
+    #[arg(long = "report-label", value_name = "LABEL")]
+    pub report_label: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// List the reports that were made
+    #[command(visible_alias = "list")]
+    Search {
+        /// Part of a report's or a model's name
+        query: Option<String>,
+        /// Only those about this model
+        #[arg(long, value_name = "NAME")]
+        model: Option<String>,
+    },
+    /// Show a report that was made
+    Get {
+        /// The report's name
+        name: String,
+        /// The model that it is about; needed when there are several
+        #[arg(long, value_name = "NAME")]
+        model: Option<String>,
+        /// Which version; default: the latest
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        /// The Markdown text itself
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Run a report about a model as it stands
+    Run {
+        /// The report's name
+        name: String,
+        /// Name or id of a definition
+        model: String,
+        /// How long it may take: 30, 30s, 5m (default: 5m)
+        #[arg(long, value_name = "DURATION", value_parser = super::parse_duration)]
+        timeout: Option<Duration>,
+    },
+    /// Show what a report says of itself
+    Describe {
+        /// The report's name
+        name: String,
+    },
+    /// The reports that sources and installed extensions declare
+    #[command(subcommand)]
+    Type(ReportTypeCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReportTypeCommand {
+    /// List them
+    #[command(visible_alias = "list")]
+    Search {
+        /// Part of a report's name
+        query: Option<String>,
+    },
+}

@@ -1,0 +1,383 @@
+//! Reports: what extensions say about a run, or about a model when they are asked.
+//!
+//! A report is kept as two data of its model, `report-<name>` (Markdown) and `report-<name>-json`. One that fails leaves a
+//! report that says so, and the failure is the caller's to show; the record of the run it is about stays as it is.
+
+use std::path::Path;
+
+use marsh_data::{GarbageCollection, Metadata, NewVersion, Owner, Tags};
+use marsh_extension::LoadError;
+use marsh_extension::kinds::{CallOptions, KindError, ReportExtension, ReportResult};
+use marsh_host::{CallbackError, Callbacks};
+use marsh_types::TypeName;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::context::{handle, unknown};
+use super::{Observer, RunEvent, RunOutcome, RunStatus};
+use crate::Models;
+use crate::definition::{Definition, Stored};
+use crate::error::ModelError;
+use crate::types::TypeCode;
+
+/// Versions of a report that are kept, and how long.
+const KEPT: u32 = 5;
+const LIFETIME: &str = "30d";
+
+/// Which reports run, by the command line.
+#[derive(Debug, Clone, Default)]
+pub struct ReportSelection {
+    pub skip_all: bool,
+    pub skip_names: Vec<String>,
+    pub skip_labels: Vec<String>,
+    /// Only these, and those with one of `labels`; without either, all.
+    pub names: Vec<String>,
+    pub labels: Vec<String>,
+}
+
+/// What a report ended with.
+#[derive(Debug)]
+pub struct ReportOutcome {
+    pub name: String,
+    pub scope: String,
+    pub result: Result<(String, Value), ModelError>,
+    /// What was stored.
+    pub stored: Vec<Metadata>,
+}
+
+/// What a definition says about reports.
+#[derive(Debug, Default, Deserialize)]
+struct Rules {
+    #[serde(default)]
+    require: Vec<Required>,
+    #[serde(default)]
+    skip: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Required {
+    Name(String),
+    ForMethods { name: String, methods: Option<Vec<String>> },
+}
+
+impl Required {
+    fn name(&self) -> &str {
+        match self {
+            Required::Name(name) | Required::ForMethods { name, .. } => name,
+        }
+    }
+
+    fn applies_to(&self, method: &str) -> bool {
+        match self {
+            Required::ForMethods { methods: Some(methods), .. } => methods.iter().any(|one| one == method),
+            _ => true,
+        }
+    }
+}
+
+impl ReportSelection {
+    fn takes(&self, name: &str, labels: &[String]) -> bool {
+        let labelled = |wanted: &[String]| labels.iter().any(|label| wanted.contains(label));
+        let named = |names: &[String]| names.iter().any(|one| one.eq_ignore_ascii_case(name));
+        if self.skip_all || named(&self.skip_names) || labelled(&self.skip_labels) {
+            return false;
+        }
+        let all = self.names.is_empty() && self.labels.is_empty();
+        all || named(&self.names) || labelled(&self.labels)
+    }
+}
+
+/// What a report is about.
+struct Subject<'a> {
+    stored: &'a Stored,
+    code: &'a TypeCode,
+    method: &'a str,
+    status: &'a str,
+    error: Option<String>,
+    globals: Map<String, Value>,
+    arguments: Map<String, Value>,
+    handles: Vec<Value>,
+}
+
+impl Models {
+    /// Runs the reports that follow a run: those of the method's scope, then those of the model's. After a failed run only
+    /// the former.
+    pub fn report_on(
+        &self,
+        outcome: &RunOutcome,
+        selection: &ReportSelection,
+        options: &CallOptions,
+        observer: &dyn Observer,
+    ) -> Result<Vec<ReportOutcome>, ModelError> {
+        let stored = self.definitions.find(&outcome.model_id)?;
+        let rules = rules(&stored.definition)?;
+        let declared = &outcome.reports;
+        if declared.is_empty() && rules.require.is_empty() {
+            return Ok(Vec::new());
+        }
+        let code = self.resolve_type(&stored.type_name)?;
+        let subject = Subject {
+            stored: &stored,
+            code: &code,
+            method: &outcome.method,
+            status: outcome.status.as_str(),
+            error: outcome.error.as_ref().map(ToString::to_string),
+            globals: outcome.global_arguments.clone(),
+            arguments: outcome.method_arguments.clone(),
+            handles: outcome.artifacts.iter().map(|artifact| handle(&artifact.metadata)).collect(),
+        };
+        let mut names: Vec<(&str, Option<&Required>)> =
+            rules.require.iter().map(|required| (required.name(), Some(required))).collect();
+        for name in declared {
+            if !names.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                names.push((name, None));
+            }
+        }
+        let skipped = |name: &str| rules.skip.iter().any(|skip| skip.eq_ignore_ascii_case(name));
+        let mut opened = Vec::new();
+        let mut outcomes = Vec::new();
+        for (name, required) in names {
+            if skipped(name) || required.is_some_and(|required| !required.applies_to(&outcome.method)) {
+                continue;
+            }
+            match self.open_report(name) {
+                Ok(report) => {
+                    if required.is_some() || selection.takes(name, report.labels()) {
+                        opened.push((name, report));
+                    }
+                }
+                // A type may name reports that not every repository has.
+                Err(KindError::Load(LoadError::UnknownType { .. })) if required.is_none() => {
+                    observer.event(&RunEvent::Warning {
+                        code: "unknown_report",
+                        message: format!("the report `{name}`, which the type names, is not here"),
+                    });
+                }
+                Err(error) => outcomes.push(self.failed_report(&subject, name, "method", error.into())?),
+            }
+        }
+        let scopes: &[&str] =
+            if outcome.status == RunStatus::Succeeded { &["method", "model"] } else { &["method"] };
+        for scope in scopes {
+            for (name, report) in opened.iter().filter(|(_, report)| report.scope() == *scope) {
+                outcomes.push(self.execute_report(&subject, name, report, options, observer)?);
+            }
+        }
+        self.make_durable(&subject, &outcomes)?;
+        Ok(outcomes)
+    }
+
+    /// Runs a report about a model as it stands, outside of any run.
+    pub fn report_now(
+        &self,
+        name: &str,
+        model: &str,
+        options: &CallOptions,
+        observer: &dyn Observer,
+    ) -> Result<ReportOutcome, ModelError> {
+        let report = self.open_report(name)?;
+        let stored = self.definitions.find(model)?;
+        let code = self.resolve_type(&stored.type_name)?;
+        let data = self.data.list_model(&stored.type_name, &stored.definition.id)?;
+        let is_result =
+            |metadata: &&Metadata| !metadata.is_deleted() && metadata.tags.get("type") != Some("report");
+        let subject = Subject {
+            stored: &stored,
+            code: &code,
+            method: "",
+            status: "succeeded",
+            error: None,
+            globals: stored.definition.global_arguments.clone(),
+            arguments: Map::new(),
+            handles: data.iter().filter(is_result).map(handle).collect(),
+        };
+        let outcome = self.execute_report(&subject, name, &report, options, observer)?;
+        self.make_durable(&subject, std::slice::from_ref(&outcome))?;
+        Ok(outcome)
+    }
+
+    fn open_report(&self, name: &str) -> Result<ReportExtension, KindError> {
+        let parsed = TypeName::parse(name).map_err(|source| LoadError::Name { source })?;
+        ReportExtension::open(&self.loader, &parsed)
+    }
+
+    fn execute_report(
+        &self,
+        subject: &Subject<'_>,
+        name: &str,
+        report: &ReportExtension,
+        options: &CallOptions,
+        observer: &dyn Observer,
+    ) -> Result<ReportOutcome, ModelError> {
+        let scope = report.scope();
+        let callbacks = ReportCallbacks { models: self, base: &report.loaded().base, observer };
+        let params = self.report_params(subject, scope);
+        match report.execute(params, options, &callbacks) {
+            Ok(ReportResult { markdown, json }) => {
+                let markdown = self.secrets.redact(&markdown).into_owned();
+                let mut json = serde_json::from_str(&json).unwrap_or(Value::Null);
+                self.secrets.redact_value(&mut json);
+                let stored = self.store_report(subject, name, scope, &markdown, &json)?;
+                Ok(ReportOutcome {
+                    name: name.to_owned(),
+                    scope: scope.to_owned(),
+                    result: Ok((markdown, json)),
+                    stored,
+                })
+            }
+            Err(error) => self.failed_report(subject, name, scope, error.into()),
+        }
+    }
+
+    fn report_params(&self, subject: &Subject<'_>, scope: &str) -> Value {
+        let Subject { stored, code, method, .. } = subject;
+        let definition = &stored.definition;
+        let paths = |fields: &[marsh_extension::SensitiveField]| -> Vec<String> {
+            fields.iter().map(|field| field.path.clone()).collect()
+        };
+        let globals = code.description.global_arguments.as_ref();
+        let arguments = code.description.method(method).map(|method| &method.arguments);
+        json!({
+            "repoDir": self.repo.layout.root(),
+            "sensitive": {
+                "global": globals.map(|globals| paths(&globals.sensitive)).unwrap_or_default(),
+                "method": arguments.map(|arguments| paths(&arguments.sensitive)).unwrap_or_default(),
+            },
+            "context": {
+                "scope": scope,
+                "modelType": code.type_name,
+                "modelTypeRaw": code.description.raw_type,
+                "modelId": definition.id,
+                "definition": {
+                    "id": definition.id, "name": definition.name,
+                    "version": definition.version, "tags": definition.tags,
+                },
+                "globalArgs": subject.globals,
+                "methodArgs": subject.arguments,
+                "methodName": subject.method,
+                "executionStatus": subject.status,
+                "errorMessage": subject.error,
+                "dataHandles": subject.handles,
+            },
+        })
+    }
+
+    /// A report in place of the one that failed, so that whoever reads it sees why there is none.
+    fn failed_report(
+        &self,
+        subject: &Subject<'_>,
+        name: &str,
+        scope: &str,
+        error: ModelError,
+    ) -> Result<ReportOutcome, ModelError> {
+        let message = self.secrets.redact(&error.to_string()).into_owned();
+        let markdown = format!("# {name}\n\nThis report failed: {message}\n");
+        let json = json!({ "error": message });
+        let stored = self.store_report(subject, name, scope, &markdown, &json)?;
+        Ok(ReportOutcome { name: name.to_owned(), scope: scope.to_owned(), result: Err(error), stored })
+    }
+
+    fn store_report(
+        &self,
+        subject: &Subject<'_>,
+        name: &str,
+        scope: &str,
+        markdown: &str,
+        json: &Value,
+    ) -> Result<Vec<Metadata>, ModelError> {
+        if markdown.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let data_name = data_name(name);
+        let mut tags = Tags::new();
+        tags.set("type", "report");
+        tags.set("reportName", name);
+        tags.set("reportScope", scope);
+        let json_name = format!("{data_name}-json");
+        let text = serde_json::to_string_pretty(json).unwrap_or_default();
+        let contents =
+            [(&data_name, "text/markdown", markdown), (&json_name, "application/json", text.as_str())];
+        let mut stored = Vec::new();
+        for (name, content_type, content) in contents {
+            let new = NewVersion {
+                type_path: &subject.stored.type_name,
+                model_id: &subject.stored.definition.id,
+                name,
+                content_type,
+                lifetime: LIFETIME.parse().map_err(marsh_data::DataError::from)?,
+                garbage_collection: GarbageCollection::Keep(KEPT),
+                streaming: false,
+                tags: tags.clone(),
+                owner: Owner::model_method(&subject.stored.definition.id),
+                lifecycle: None,
+                renamed_to: None,
+            };
+            stored.push(self.data.write(&new, content.as_bytes())?);
+        }
+        Ok(stored)
+    }
+
+    fn make_durable(&self, subject: &Subject<'_>, outcomes: &[ReportOutcome]) -> Result<(), ModelError> {
+        let Some(last) = outcomes.iter().flat_map(|outcome| &outcome.stored).next_back() else {
+            return Ok(());
+        };
+        let Stored { type_name, definition, .. } = subject.stored;
+        let path = self.data.content_path(type_name, &definition.id, &last.name, Some(last.version))?;
+        if let Some(dir) = path.as_deref().and_then(Path::parent) {
+            marsh_fs::sync_dir(dir)?;
+        }
+        Ok(())
+    }
+}
+
+/// The name under which a report is kept: without `@`, and `-` for `/`.
+pub fn data_name(report: &str) -> String {
+    format!("report-{}", report.replace('@', "").replace('/', "-"))
+}
+
+fn rules(definition: &Definition) -> Result<Rules, ModelError> {
+    let Some(value) = &definition.reports else { return Ok(Rules::default()) };
+    serde_json::from_value(value.clone()).map_err(|error| ModelError::InvalidReports {
+        name: definition.name.clone(),
+        reason: error.to_string(),
+    })
+}
+
+/// What a report can reach.
+struct ReportCallbacks<'a> {
+    models: &'a Models,
+    base: &'a Path,
+    observer: &'a dyn Observer,
+}
+
+impl Callbacks for ReportCallbacks<'_> {
+    fn request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
+        let name = method.strip_prefix("context/").unwrap_or_default();
+        if name == "data/delete" {
+            return Err(CallbackError::new("unsupported", "a report deletes nothing"));
+        }
+        if let Some(query) = name.strip_prefix("data/") {
+            return self.models.query_data(None, query, params);
+        }
+        if let Some(query) = name.strip_prefix("definition/") {
+            return self.models.query_definition(query, &params);
+        }
+        if name == "extensionFile" {
+            let path = params.get("path").and_then(Value::as_str).unwrap_or_default();
+            return super::context::file_of(self.base, path);
+        }
+        Err(unknown(method))
+    }
+
+    fn notify(&self, method: &str, params: Value) {
+        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (stream, line) = match method {
+            "output" => (text("stream"), text("line")),
+            "context/log" if !matches!(text("level"), "trace" | "debug") => ("stdout", text("message")),
+            _ => return,
+        };
+        let line = self.models.secrets.redact(line).into_owned();
+        self.observer.event(&RunEvent::Output { stream: stream.to_owned(), line });
+    }
+}
