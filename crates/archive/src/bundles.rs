@@ -35,11 +35,20 @@ pub struct ShippedBundle {
     pub sha256: Digest,
     /// Of the sources as they are in the archive.
     pub fingerprint: String,
+    /// The bundle's source map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<ShippedFile>,
     /// Modules that the bundle imports and the host serves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub externals: Vec<ShippedExternal>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<ShippedPackage>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedFile {
+    pub path: RelPath,
+    pub sha256: Digest,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +99,9 @@ impl BundlesRecord {
                 return Err(mismatch(one.bundle.as_str(), &format!("its source {} is not there", one.entry)));
             }
             holds(&one.bundle, &one.sha256)?;
+            if let Some(map) = &one.map {
+                holds(&map.path, &map.sha256)?;
+            }
             for external in &one.externals {
                 holds(&external.path, &external.sha256)?;
             }

@@ -20,7 +20,9 @@ mod pack;
 pub mod rules;
 mod unpack;
 
-pub use bundles::{BUNDLES, BUNDLES_FORMAT, BundlesRecord, ShippedBundle, ShippedExternal, ShippedPackage};
+pub use bundles::{
+    BUNDLES, BUNDLES_FORMAT, BundlesRecord, ShippedBundle, ShippedExternal, ShippedFile, ShippedPackage,
+};
 pub use digest::{digest_dir, files_checksum};
 pub use error::ArchiveError;
 pub use pack::{PackEntry, Packed, Source, pack};

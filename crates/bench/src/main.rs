@@ -41,6 +41,7 @@ mod measure;
 mod memory;
 mod quiet;
 mod report;
+mod serve;
 mod stats;
 
 use std::path::PathBuf;
@@ -77,15 +78,24 @@ struct Args {
     /// Measure the lifecycle of extensions instead (docs/concurrency.md)
     #[arg(long)]
     lifecycle: bool,
+    /// Measure the engine instead: hosts, bundling, memory, computing kernels
+    #[arg(long)]
+    engine: bool,
     /// Measure stored data instead (docs/data.md)
     #[arg(long, conflicts_with = "lifecycle")]
     data: bool,
     /// How many versions `--data` measures with
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     records: usize,
-    /// Measure the engine instead: hosts, bundling, memory, computing kernels
+    /// Reload a model of realistic size this often in one server, with calls in flight, and print its memory
+    #[arg(long, value_name = "N")]
+    reloads: Option<usize>,
+    /// The size of that model in KB, and how many zod schemas it has
+    #[arg(long, value_name = "KB,SCHEMAS", default_value = "100,40", value_parser = size)]
+    size: (usize, usize),
+    /// Measure the latency and the size of a server instead (docs/hot-reload.md)
     #[arg(long)]
-    engine: bool,
+    serve: bool,
     /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine
     #[arg(long, default_value_t = 1, value_name = "SECONDS")]
     patience: u64,
@@ -109,9 +119,20 @@ fn main() -> ExitCode {
     }
 }
 
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let parsed =
+        text.split_once(',').and_then(|(kb, schemas)| Some((kb.parse().ok()?, schemas.parse().ok()?)));
+    parsed.ok_or_else(|| format!("`{text}`: expected KB,SCHEMAS, as in 100,40"))
+}
+
 /// Whether every case could be run.
 fn run(args: &Args) -> Result<bool, BenchError> {
     let marsh = marsh_binary(args.marsh.clone())?;
+    if let Some(reloads) = args.reloads {
+        let (kilobytes, schemas) = args.size;
+        print!("{}", serve::reloads(&marsh, reloads, schemas, kilobytes << 10)?);
+        return Ok(true);
+    }
     let deno = deno::find(args.deno.clone())?;
     eprintln!("marsh {}", marsh.display());
     eprintln!("deno  {}", deno.display());
@@ -122,12 +143,16 @@ fn run(args: &Args) -> Result<bool, BenchError> {
         print!("{}", lifecycle::run(&fixture, args.runs)?);
         return Ok(true);
     }
+    if args.engine {
+        print!("{}", engine::run(&fixture, &runner, args.runs, Duration::from_secs(args.patience))?);
+        return Ok(true);
+    }
     if args.data {
         print!("{}", data::run(&fixture, args.records, args.runs)?);
         return Ok(true);
     }
-    if args.engine {
-        print!("{}", engine::run(&fixture, &runner, args.runs, Duration::from_secs(args.patience))?);
+    if args.serve {
+        print!("{}", serve::latency(&marsh, &runner, &fixture, args.runs)?);
         return Ok(true);
     }
     let cases = cases::all(&fixture);

@@ -51,9 +51,24 @@ pub fn import_graph(entry: &Path, root: &Path) -> ImportGraph {
     let entry = absolute(entry);
     let root = absolute(root);
     let config = Config::load(&entry, &root);
-    let walk = Walk::new(&entry, &config);
-    let files = walk.files.iter().map(|(path, file)| graph_file(path, &root, file.state.clone()));
-    let config_files = config.files.iter().map(|path| graph_file(path, &root, read(path).0));
+    graph_of(&Walk::new(&entry, &config), &config, config_states(&config), &entry, &root)
+}
+
+/// The files of a configuration as they are now.
+pub(crate) fn config_states(config: &Config) -> Vec<(PathBuf, FileState)> {
+    config.files.iter().map(|path| (path.clone(), read(path).0)).collect()
+}
+
+/// The graph of what a walk has read.
+pub(crate) fn graph_of(
+    walk: &Walk,
+    config: &Config,
+    config_states: Vec<(PathBuf, FileState)>,
+    entry: &Path,
+    root: &Path,
+) -> ImportGraph {
+    let files = walk.files.iter().map(|(path, file)| graph_file(path, root, file.state.clone()));
+    let config_files = config_states.into_iter().map(|(path, state)| graph_file(&path, root, state));
     let mut remote: BTreeSet<String> = config.remote.iter().cloned().collect();
     for target in walk.files.values().flat_map(|file| &file.sites).map(|(_, target)| target) {
         match target {
@@ -66,7 +81,7 @@ pub fn import_graph(entry: &Path, root: &Path) -> ImportGraph {
         files: files.collect(),
         remote: remote.into_iter().collect(),
         config: config_files.collect(),
-        entry,
+        entry: entry.to_path_buf(),
     }
 }
 

@@ -8,7 +8,7 @@
 //! diagnostics, and their number decides whether there is a bundle.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +35,8 @@ pub(crate) struct Names {
     pub store: Store,
     /// Set when a package itself is the entry: then nothing is external.
     pub package: Option<Package>,
+    /// The local files, as they were read when they were fingerprinted.
+    texts: BTreeMap<PathBuf, String>,
     /// From the name of a store entry to the `name@version` in it.
     by_key: HashMap<String, String>,
     found: Mutex<Found>,
@@ -58,7 +60,20 @@ pub(crate) struct Failure {
 impl Names {
     pub(crate) fn new(config: Config, closure: Closure, store: Store) -> Self {
         let by_key = closure.packages.iter().map(|(id, package)| (store.key(package), id.clone())).collect();
-        Self { config, closure, store, package: None, by_key, found: Mutex::default() }
+        Self {
+            config,
+            closure,
+            store,
+            package: None,
+            texts: BTreeMap::new(),
+            by_key,
+            found: Mutex::default(),
+        }
+    }
+
+    /// Local files are not read again.
+    pub(crate) fn with_texts(self, texts: BTreeMap<PathBuf, String>) -> Self {
+        Self { texts, ..self }
     }
 
     /// To bundle one package as a module of its own.
@@ -325,6 +340,9 @@ impl Plugin for Resolver {
     }
 
     async fn load(&self, _ctx: SharedLoadPluginContext, args: &HookLoadArgs<'_>) -> HookLoadReturn {
+        if let Some(text) = self.0.texts.get(Path::new(args.id)) {
+            return Ok(Some(HookLoadOutput { code: text.as_str().into(), ..HookLoadOutput::default() }));
+        }
         Ok(zod::version_for_require(args.id).map(|version| HookLoadOutput {
             code: zod::source_for_require(version).into(),
             ..HookLoadOutput::default()

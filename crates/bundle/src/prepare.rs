@@ -8,7 +8,7 @@ use marsh_types::near;
 
 use crate::config::{Config, NpmRef, Target};
 use crate::diagnostic::{BundleError, Diagnostic, shown};
-use crate::graph::{FileState, Walk, WalkedFile, absolute};
+use crate::graph::{FileState, Walk, WalkedFile, absolute, config_states, fingerprint, graph_of};
 use crate::npm::{self, Closure, NpmError, Store};
 use crate::scan::ImportSite;
 use crate::worker::BundleRequest;
@@ -20,13 +20,28 @@ pub(crate) struct Prepared {
     pub closure: Closure,
     pub store: Store,
     pub warnings: Vec<String>,
+    /// Of exactly the files in `texts`, and of the configuration that was used.
+    pub fingerprint: String,
+    /// The local files as they were read, once: what is bundled is what was fingerprinted.
+    pub texts: BTreeMap<PathBuf, String>,
 }
 
 pub(crate) fn prepare(request: &BundleRequest) -> Result<Prepared, BundleError> {
     let entry = absolute(&request.entry);
     let root = absolute(&request.root);
+    // The configuration is read between two looks at its files, so that the one that was hashed is the one in use.
+    let mut states = config_states(&Config::load(&entry, &root));
     let mut config = Config::load(&entry, &root);
+    for _ in 0..100 {
+        let now = config_states(&config);
+        if now == states {
+            break;
+        }
+        states = now;
+        config = Config::load(&entry, &root);
+    }
     let walk = Walk::new(&entry, &config);
+    let fingerprint = fingerprint(&graph_of(&walk, &config, states, &entry, &root));
     let mut faults = std::mem::take(&mut config.problems);
     faults.extend(Faults { walk: &walk, config: &config, root: &root, entry: &entry }.all());
     if !faults.is_empty() {
@@ -37,7 +52,8 @@ pub(crate) fn prepare(request: &BundleRequest) -> Result<Prepared, BundleError> 
     let (closure, store, warnings) =
         npm::install(&wanted, config.lock.as_ref(), &absolute(&request.cache_dir), &project, request.offline)
             .map_err(|error| located(error, &walk, &root))?;
-    Ok(Prepared { entry, root, config, closure, store, warnings })
+    let texts = walk.files.into_iter().map(|(path, file)| (path, file.source)).collect();
+    Ok(Prepared { entry, root, config, closure, store, warnings, fingerprint, texts })
 }
 
 /// The package requirements of the local files, each once, in a fixed order.

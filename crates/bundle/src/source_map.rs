@@ -11,8 +11,7 @@ use rolldown_sourcemap::SourceMap as Map;
 use crate::graph::relative;
 use crate::import_map::normalized;
 
-/// The name of the map of `bundle.js`.
-pub(crate) const FILE: &str = "bundle.js.map";
+pub(crate) const FILE: &str = SourceMap::FILE;
 /// Where rolldown thinks that it writes, below the root; its source names are relative to it.
 const OUTPUT: &str = "dist";
 /// What packages are shown below.
@@ -39,6 +38,9 @@ impl Original {
 pub struct SourceMap(Map);
 
 impl SourceMap {
+    /// The name of the map of `bundle.js`, beside it.
+    pub const FILE: &str = "bundle.js.map";
+
     /// The map of a bundle; bundles need none to run, so there may be none.
     pub fn of_bundle(bundle: &Path) -> Option<SourceMap> {
         let text = std::fs::read_to_string(bundle.with_file_name(FILE)).ok()?;

@@ -61,6 +61,9 @@ pub struct BundleRequest {
 pub struct BundleMeta {
     /// Relative to the root.
     pub entry: String,
+    /// Of exactly what was bundled. Empty in records of bundles that were not made here.
+    #[serde(default)]
+    pub fingerprint: String,
     pub code_sha256: String,
     pub code_bytes: u64,
     pub externals: Vec<ExternalMeta>,
@@ -218,8 +221,9 @@ pub fn worker_main() -> ExitCode {
 }
 
 fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
-    let Prepared { entry, root, config, closure, store, mut warnings } = prepare(request)?;
-    let names = Names::new(config, closure.clone(), store.clone());
+    let Prepared { entry, root, config, closure, store, mut warnings, fingerprint, texts } =
+        prepare(request)?;
+    let names = Names::new(config, closure.clone(), store.clone()).with_texts(texts);
     let built = build::run(&entry.to_string_lossy(), &root, names)?;
     warnings.extend(built.warnings.iter().cloned());
     let mut externals = Vec::new();
@@ -235,6 +239,7 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
     });
     let meta = BundleMeta {
         entry: shown(&entry, &root),
+        fingerprint,
         code_sha256: hex(&Sha256::digest(built.code.as_bytes())),
         code_bytes: built.code.len() as u64,
         externals,

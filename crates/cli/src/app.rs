@@ -6,8 +6,8 @@ use std::sync::Arc;
 use marsh_bundle::Worker;
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
-use marsh_extension::{Loader, LoaderOptions};
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits};
+use marsh_extension::{Loader, LoaderOptions, OnFailure};
+use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
 use marsh_repo::{Environment, Repo, env};
@@ -19,6 +19,16 @@ use crate::ui::Ui;
 
 /// The repository of this command, opened.
 pub fn open(cli: &Cli) -> Result<Models, CliError> {
+    open_with(cli, Retention::default(), OnFailure::Report)
+}
+
+/// The same, for a process that lives on: what idles is bounded, and what loaded last serves while its sources are
+/// broken.
+pub fn open_to_stay(cli: &Cli) -> Result<Models, CliError> {
+    open_with(cli, Retention { weigh: true, ..Retention::default() }, OnFailure::LastGood)
+}
+
+fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<Models, CliError> {
     let environment = Environment::from_process();
     let cwd = current_dir()?;
     let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
@@ -29,7 +39,8 @@ pub fn open(cli: &Cli) -> Result<Models, CliError> {
         args: vec![marsh_host::SUBCOMMAND.to_owned()],
         bytecode_cache: Some(cache_dir.join("bytecode")),
         cwd: None,
-    });
+    })
+    .with_retention(retention);
     let options = LoaderOptions {
         worker: Worker::new(program, [crate::BUNDLE_SUBCOMMAND]),
         cache_dir,
@@ -38,7 +49,7 @@ pub fn open(cli: &Cli) -> Result<Models, CliError> {
         cancel: CancelToken::new(),
         auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
-    let loader = Loader::new(repo.clone(), options, Arc::new(hosts));
+    let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
     let models = Models::new(repo, environment, loader);
     Ui::hide(&models.secrets);
     Ok(models)

@@ -41,6 +41,8 @@ pub enum CliError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
+    Server(#[from] marsh_serve::ServeError),
+    #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
@@ -75,6 +77,7 @@ impl CliError {
             CliError::Registry(error) => Some(error),
             CliError::Publish(error) => Some(error),
             CliError::Serve(error) => Some(error),
+            CliError::Server(error) => Some(error),
             CliError::Token(error) => Some(error),
             _ => None,
         }

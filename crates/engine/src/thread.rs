@@ -18,7 +18,7 @@ use crate::api::{EngineError, EngineErrorKind, External, Options, Source};
 use crate::bytecode::Cache;
 use crate::errors;
 use crate::gate::{self, Env, HostResult, Surface, lock};
-use crate::heap::Counting;
+use crate::heap::{self, Counting};
 use crate::loader::{Load, Modules, Resolve, Text};
 use crate::shared::{Event, Owner, Shared};
 use crate::stack::{self, Room};
@@ -29,9 +29,6 @@ const UNWIND: Duration = Duration::from_secs(2);
 
 /// How far the heap grows before cycles are looked for; afterwards the engine sets its own pace.
 const FIRST_COLLECTION: usize = 8 << 20;
-
-/// When the I/O threads have dropped what belonged to a runtime that has ended.
-const LATER: Duration = Duration::from_millis(200);
 
 pub(crate) struct Start {
     pub(crate) source: Source,
@@ -67,27 +64,8 @@ pub(crate) fn run(start: Start) {
         }
         Err(error) => shared.set_loaded(Err(errors::internal(&error))),
     }
-    release_memory();
+    heap::give_back();
     drop(at_end);
-    // Connections and requests of this runtime are let go of on the I/O threads, a moment after they were told to.
-    if let Ok(io) = crate::io::handle() {
-        io.spawn(async {
-            tokio::time::sleep(LATER).await;
-            release_memory();
-        });
-    }
-}
-
-/// glibc keeps freed arenas; a module that needed 300 MB once would hold them for ever.
-fn release_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        unsafe extern "C" {
-            fn malloc_trim(pad: usize) -> std::ffi::c_int;
-        }
-        // SAFETY: glibc's own function, with its documented signature; it may be called from any thread at any time.
-        unsafe { malloc_trim(0) };
-    }
 }
 
 struct Engine {

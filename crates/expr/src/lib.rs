@@ -19,9 +19,9 @@
 //! **Bounds.** No text and no value makes evaluation panic, overflow the stack, or run for ever: depth is bounded where
 //! trees and values are made, and steps and bytes are counted ([`Limits`]).
 //!
-//! Held by: `tests/conformance.rs` (the dialect, one row per rule), `tests/secrets.rs`, `tests/bounds.rs`,
-//! `tests/second.rs` (random expressions against a second implementation), `examples/fuzz_expr.rs`, and the tables beside
-//! each part.
+//! Held by, below `tests/it`: `conformance.rs` (the dialect, one row per rule), `messages.rs`, `secrets.rs`, `bounds.rs`;
+//! by `conformance/tests/cel.rs` (random expressions against a second implementation), by `examples/fuzz_expr.rs`, and by the
+//! tables beside each part.
 
 mod cel;
 mod conjuncts;

@@ -30,6 +30,13 @@ pub enum LoadError {
         thing = group.trim_end_matches('s'), first = first.display(), second = second.display()
     )]
     GraftConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
+    #[error("{path} cannot be read as a source", path = path.display())]
+    BrokenSource { path: PathBuf, diagnostic: Box<Diagnostic> },
+    #[error("{path} is gone", path = path.display())]
+    Vanished { path: PathBuf },
+    /// What failed before and has not changed since.
+    #[error("{}", failure.message)]
+    StillFailing { failure: Box<crate::loader::Failure> },
     #[error("no bundle of the fingerprint {fingerprint} is stored")]
     NoBundle { fingerprint: String },
     #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
@@ -78,6 +85,9 @@ impl Explain for LoadError {
             LoadError::DuplicateType { .. } => "duplicate_type",
             LoadError::GraftConflict { .. } => "graft_conflict",
             LoadError::NoBundle { .. } => "not_built",
+            LoadError::BrokenSource { .. } => "broken_source",
+            LoadError::Vanished { .. } => "source_vanished",
+            LoadError::StillFailing { .. } => "not_loaded",
             LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
             LoadError::Bundle { .. } => "bundle_failed",
             LoadError::Mount { .. } => "invalid_source",
@@ -119,6 +129,8 @@ impl Explain for LoadError {
                 Some("rename or delete one of the two".into())
             }
             LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),
+            LoadError::StillFailing { failure } => failure.hint.clone(),
+            LoadError::BrokenSource { diagnostic, .. } => diagnostic.hint.clone(),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 list.iter().find_map(|diagnostic| diagnostic.hint.clone())
             }
@@ -136,6 +148,8 @@ impl Explain for LoadError {
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 Some(json!({ "diagnostics": list }))
             }
+            LoadError::BrokenSource { diagnostic, .. } => Some(json!({ "diagnostics": [diagnostic] })),
+            LoadError::StillFailing { failure } => Some(json!({ "failure": failure })),
             LoadError::Bundle { source, .. } => Some(json!({ "cause": source.to_string() })),
             LoadError::Host { source: HostError::Call(error), .. } => Some(error.details()),
             LoadError::Yaml { path, source } => Some(json!({
@@ -164,6 +178,7 @@ impl LoadError {
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => list,
+            LoadError::BrokenSource { diagnostic, .. } => std::slice::from_ref(diagnostic),
             _ => &[],
         }
     }

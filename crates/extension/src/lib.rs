@@ -28,5 +28,8 @@ pub use description::{
 };
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
-pub use loader::{Grafted, Loaded, LoadedModel, Loader, LoaderOptions, in_sources};
+pub use loader::{
+    Failure, Grafted, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, OnFailure, in_sources,
+    load_states,
+};
 pub use pin::Pin;

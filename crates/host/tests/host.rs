@@ -359,6 +359,22 @@ fn a_host_of_another_protocol_is_refused() {
     assert!(matches!(error, HostError::Version { theirs: 99, .. }), "{error}");
 }
 
+#[test]
+fn a_host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
+    let command = HostCommand {
+        program: "sleep".into(),
+        args: vec!["1000".to_owned()],
+        bytecode_cache: None,
+        cwd: None,
+    };
+    let host = Host::start(&command, marsh_host::supervisor::Retention::default()).unwrap();
+    let pid = host.pid();
+    drop(host);
+    // Waited for as well: nothing of the process is left.
+    let gone = std::process::Command::new("kill").args(["-0", &pid.to_string()]).output().unwrap();
+    assert!(!gone.status.success());
+}
+
 /// As a host answers that has found that its engine gives old code for new module URLs.
 #[cfg(unix)]
 #[test]

@@ -50,6 +50,7 @@ pub use vaults::ExtensionVaults;
 pub struct Models {
     pub repo: Repo,
     pub env: Environment,
+    /// Shared by whatever one process opens on a repository.
     pub loader: Arc<Loader>,
     pub definitions: DefinitionStore,
     /// Stored data, and the ephemeral data of this command.
@@ -61,12 +62,12 @@ pub struct Models {
 }
 
 impl Models {
-    pub fn new(repo: Repo, env: Environment, loader: Loader) -> Models {
+    pub fn new(repo: Repo, env: Environment, loader: impl Into<Arc<Loader>>) -> Models {
         let budget = env
             .get(marsh_repo::env::EPHEMERAL_BUDGET)
             .and_then(marsh_data::parse_budget)
             .unwrap_or(marsh_data::DEFAULT_EPHEMERAL_BUDGET);
-        let loader = Arc::new(loader);
+        let loader: Arc<Loader> = loader.into();
         let provider: Arc<dyn VaultProvider> = Arc::new(ExtensionVaults::new(Arc::clone(&loader)));
         // A run syncs once, at its end; see `run/mod.rs`.
         let store = DataStore::new(repo.layout.data()).with_durable(false);

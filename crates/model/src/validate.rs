@@ -1,6 +1,8 @@
 //! Checking definitions without running anything.
 
+use marsh_expr::{Declared, ExprErrorKind};
 use marsh_extension::ArgumentsDescription;
+use marsh_types::Explain;
 use serde_json::{Map, Value};
 
 use crate::Models;
@@ -146,34 +148,31 @@ fn as_input(schema: &Value) -> Value {
 
 fn check_expressions(stored: &Stored) -> Vec<Issue> {
     let definition = &stored.definition;
-    let declared = definition.input_properties();
+    let inputs = definition.input_properties().into_iter().flat_map(|map| map.keys().cloned());
+    let declared = Declared::new()
+        .with_keys("inputs", inputs)
+        .with("self")
+        .with("env")
+        .with("run")
+        .with("workflowRunId")
+        .with("model")
+        .with_functions_of("data")
+        .with_functions_of("file")
+        .with_functions_of("vault");
     let mut issues = Vec::new();
     for (prefix, map) in [("globalArguments", &definition.global_arguments), ("methods", &definition.methods)]
     {
         for (pointer, expression) in marsh_expr::expressions(&Value::Object(map.clone())) {
             let place = format!("{prefix}{}", pointer.replace('/', "."));
-            for root in marsh_expr::references(&expression) {
-                if !["inputs", "self", "env", "run", "workflowRunId", "model", "data", "file", "vault"]
-                    .contains(&root.as_str())
-                {
-                    issues.push(Issue::new(
-                        place.clone(),
-                        format!("`{expression}` uses `{root}`, which is no variable"),
-                    ));
-                }
-            }
-            if let Some(name) = expression.strip_prefix("inputs.")
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-                && !declared.is_some_and(|declared| declared.contains_key(name))
-            {
-                let known: Vec<&str> =
-                    declared.into_iter().flat_map(|map| map.keys().map(String::as_str)).collect();
-                let near = marsh_types::near::did_you_mean(name, known)
-                    .unwrap_or_else(|| "declare it under `inputs`".into());
-                issues.push(Issue::new(
-                    place,
-                    format!("`{expression}` names no input of this definition; {near}"),
-                ));
+            for problem in marsh_expr::check_expression(&expression, &declared) {
+                let hint = match (problem.hint(), problem.kind()) {
+                    (Some(hint), _) => format!("; {hint}"),
+                    (None, ExprErrorKind::NoSuchKey { path, .. }) if path == "inputs" => {
+                        "; declare it under `inputs`".to_owned()
+                    }
+                    (None, _) => String::new(),
+                };
+                issues.push(Issue::new(place.clone(), format!("`{expression}`: {problem}{hint}")));
             }
         }
     }

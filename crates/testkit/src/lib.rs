@@ -25,11 +25,13 @@ mod data;
 mod data_stress;
 mod extensions;
 mod filter;
+mod fresh;
 mod power;
 mod process;
 mod registry;
 mod run;
 mod scratch;
+mod serve;
 mod stress;
 mod workflow_kill;
 
@@ -37,11 +39,13 @@ pub use data::assert_no_half_written;
 pub use data_stress::{DataReport, DataStress};
 pub use extensions::{ExtensionRegistry, Package, stress_packages};
 pub use filter::Filters;
+pub use fresh::{Freshness, FreshnessReport, client as freshness_client};
 pub use power::{Disk, Loss};
 pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
+pub use serve::{Connection, Expect, ExtensionProcess, Memory, ModuleVersion, large_model, resident_bytes};
 pub use stress::{Report, Stress, look_at};
 pub use workflow_kill::{KillReport, WorkflowKills};
 

@@ -21,6 +21,8 @@ pub enum WorkflowError {
     Invalid { name: String, path: PathBuf, problems: Vec<Problem> },
     #[error("a workflow `{name}` exists already: {path}", path = path.display())]
     AlreadyExists { name: String, path: PathBuf },
+    #[error("the workflow `{name}` belongs to an extension: {path}", path = path.display())]
+    ReadOnly { name: String, path: PathBuf },
     #[error("the id of a workflow must stay: it is `{stored}`, the edited text has `{edited}`")]
     IdChanged { stored: String, edited: String },
     #[error("inputs of workflow `{workflow}`: {summary}", summary = issue_summary(issues))]
@@ -138,6 +140,7 @@ impl Explain for WorkflowError {
             WorkflowError::Load { .. } => "workflow_load_failed",
             WorkflowError::Invalid { .. } | WorkflowError::IdChanged { .. } => "validation_failed",
             WorkflowError::AlreadyExists { .. } => "already_exists",
+            WorkflowError::ReadOnly { .. } => "read_only",
             WorkflowError::Inputs { .. } => "input_validation_failed",
             WorkflowError::Unsupported { .. } => "unsupported",
             WorkflowError::RunNotFound { .. } => "not_found",
@@ -181,6 +184,9 @@ impl Explain for WorkflowError {
             }
             WorkflowError::IdChanged { .. } => {
                 Some("runs are kept under the id; change the name instead".into())
+            }
+            WorkflowError::ReadOnly { .. } => {
+                Some("copy it into `workflows/` under another name and id, and change the copy".into())
             }
             WorkflowError::AmbiguousRun { .. } => Some("give more digits".into()),
             WorkflowError::Owned { run } => Some(format!("`marsh workflow cancel --run {run}` ends it")),

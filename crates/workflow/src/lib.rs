@@ -28,6 +28,7 @@ mod runs;
 pub mod schema;
 mod scope;
 mod store;
+mod supplied;
 mod validate;
 
 use marsh_model::Models;

@@ -1,4 +1,4 @@
-//! Workflow files: `workflows/workflow-*.yaml`.
+//! Workflow files: `workflows/workflow-*.yaml`, and after them those that extensions bring along (`supplied`).
 //!
 //! The name and the id inside a file decide; the file's own name is a hint for where to look first. A file that does
 //! not read is listed apart, and is the answer when it is the one that was asked for. What a user wrote is kept as it
@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::error::WorkflowError;
 use crate::runs::RunStore;
 use crate::schema::{self, Parsed, Problem, Workflow};
+use crate::supplied;
 
 /// A workflow with where it was found.
 #[derive(Debug, Clone)]
@@ -67,6 +68,8 @@ impl WorkflowStore {
         let likely = WorkflowName::file_name(name_or_id, name_or_id);
         let mut files = self.files()?;
         files.sort_by_key(|path| path.file_name().is_none_or(|name| *name != *likely));
+        // The user's own come first.
+        files.extend(supplied::files(&self.layout));
         let mut by_id = None;
         let mut broken = None;
         let mut known = Vec::new();
@@ -95,7 +98,8 @@ impl WorkflowStore {
 
     pub fn list(&self) -> Result<WorkflowListing, WorkflowError> {
         let mut listing = WorkflowListing::default();
-        for path in self.files()? {
+        let own = self.files()?;
+        for path in own.into_iter().chain(supplied::files(&self.layout)) {
             match self.read(&path) {
                 Ok(Some(stored)) => listing.workflows.push(stored),
                 Ok(None) => {}
@@ -155,6 +159,7 @@ impl WorkflowStore {
 
     /// Replaces the text of a workflow. Its id must stay; with a new name it moves to the file of that name.
     pub fn save_text(&self, stored: &StoredWorkflow, text: &str) -> Result<StoredWorkflow, WorkflowError> {
+        self.refuse_supplied(stored)?;
         let edited = self.load(&stored.path, text.to_owned())?;
         let (old, new) = (stored.workflow(), edited.workflow());
         if !old.id.eq_ignore_ascii_case(&new.id) {
@@ -183,6 +188,7 @@ impl WorkflowStore {
 
     /// Removes a workflow and what is kept of its runs.
     pub fn delete(&self, stored: &StoredWorkflow) -> Result<Deleted, WorkflowError> {
+        self.refuse_supplied(stored)?;
         let workflow = stored.workflow();
         // Somebody may have copied the file without changing the id; then the runs are the copy's, too.
         let shared =
@@ -196,6 +202,14 @@ impl WorkflowStore {
             if shared { 0 } else { RunStore::new(self.layout.clone()).delete_workflow(&workflow.id)? };
         self.sync()?;
         Ok(Deleted { path: stored.path.clone(), runs })
+    }
+
+    fn refuse_supplied(&self, stored: &StoredWorkflow) -> Result<(), WorkflowError> {
+        if supplied::is_supplied(&self.layout, &stored.path) {
+            let path = self.layout.display(&stored.path).to_owned();
+            return Err(WorkflowError::ReadOnly { name: stored.workflow().name.clone(), path });
+        }
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), WorkflowError> {

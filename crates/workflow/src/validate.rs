@@ -62,21 +62,19 @@ pub(crate) fn check_graph(stored: &StoredWorkflow) -> Result<(), WorkflowError> 
     Err(WorkflowError::Invalid { name: stored.workflow().name.clone(), path: stored.path.clone(), problems })
 }
 
-/// What the workflow uses and this version does not run.
+/// What the workflow asks for and this machine is not.
 pub(crate) fn unsupported(parsed: &Parsed) -> Vec<Unsupported> {
     let workflow = &parsed.workflow;
     let mut found = Vec::new();
     let mut add = |feature: &'static str, place: &str, path: String| {
-        let problem = parsed.problem(&path, format!("`{feature}` cannot run in this version of marsh"));
+        let problem = parsed.problem(
+            &path,
+            format!("`{feature}` asks for another machine than this one, and there are no workers"),
+        );
         found.push(Unsupported { feature, place: place.to_owned(), problem });
     };
     let placed = |placement: &Placement, path: &str| {
-        let keys = [
-            ("target", placement.target.is_some()),
-            ("labels", placement.labels.is_some()),
-            ("platform", placement.platform.is_some()),
-        ];
-        let key = keys.into_iter().find(|(_, is_there)| *is_there).map(|(key, _)| key)?;
+        let key = placement.elsewhere()?;
         Some((key, if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }))
     };
     if let Some((key, path)) = placed(&workflow.placement, "") {
@@ -145,6 +143,12 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
                     let error = "`expr` is an expression by itself; write it without `${{ }}`".to_owned();
                     let at = Some(parsed.problem(&format!("{path}.expr"), &error));
                     report.checks.push(Check { name: place, error: Some(error), warning: None, at });
+                }
+                Task::Workflow { workflow_id_or_name, .. } if !is_dynamic(workflow_id_or_name) => {
+                    let store = crate::store::WorkflowStore::new(models.repo.layout.clone());
+                    let error = store.find(workflow_id_or_name).err().map(|error| error.to_string());
+                    let at = error.as_ref().map(|error| parsed.problem(&path, error));
+                    report.checks.push(Check { name: place, error, warning: None, at });
                 }
                 _ => {}
             }

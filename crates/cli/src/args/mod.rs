@@ -4,6 +4,7 @@ pub mod data;
 pub mod extension;
 pub mod publish;
 pub mod registry;
+pub mod serve;
 pub mod vault;
 mod workflow;
 
@@ -98,6 +99,8 @@ pub enum Command {
     /// Look for what is wrong
     #[command(subcommand)]
     Doctor(DoctorCommand),
+    /// Stay, and serve callers that come again and again
+    Serve(serve::ServeArgs),
     /// Print the version
     Version,
     /// Print a completion script for a shell

@@ -24,9 +24,13 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
     };
     let inspection = lifecycle.inspect(*verify || *repair)?;
     let local = marsh_extension::local_problems(lifecycle.repo()).map_err(CliError::Load)?;
-    let pass =
-        super::extension::is_sound(&inspection) && local.is_empty() && problems(&inspection).is_empty();
+    let loads = marsh_extension::load_states(lifecycle.repo());
+    let pass = super::extension::is_sound(&inspection)
+        && local.is_empty()
+        && problems(&inspection).is_empty()
+        && loads.is_empty();
     let mut document = report(&inspection, &local, pass);
+    document["loadStates"] = json!(loads);
     if let Some(repaired) = &repaired {
         document["repairReport"] = repair_report(repaired);
         for item in &repaired.outcome.items {
@@ -40,7 +44,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
     }
     ui.result(&document, || {
         let done = repaired.iter().map(repair_line);
-        done.chain([text(&inspection, &local, pass)]).collect::<Vec<_>>().join("\n")
+        done.chain([text(&inspection, &local, &loads, pass)]).collect::<Vec<_>>().join("\n")
     });
     if pass { done() } else { failed() }
 }
@@ -156,7 +160,12 @@ fn report(inspection: &Inspection, local: &[marsh_extension::Problem], pass: boo
     })
 }
 
-fn text(inspection: &Inspection, local: &[marsh_extension::Problem], pass: bool) -> String {
+fn text(
+    inspection: &Inspection,
+    local: &[marsh_extension::Problem],
+    loads: &[marsh_extension::LoadState],
+    pass: bool,
+) -> String {
     let mut lines = Vec::new();
     let mut bad = |line: String| lines.push(format!("{BAD}x{BAD:#} {line}"));
     for refused in &inspection.refused {
@@ -185,6 +194,15 @@ fn text(inspection: &Inspection, local: &[marsh_extension::Problem], pass: bool)
     }
     for problem in local {
         bad(format!("{}: {}", problem.path.display(), problem.diagnostic.message));
+    }
+    for load in loads {
+        let failure = &load.failure;
+        let serving = match &load.serving {
+            Some(_) => "the version before it serves meanwhile",
+            None => "nothing serves it",
+        };
+        let name = format!("{} {}", failure.kind, failure.type_name);
+        bad(format!("{name} ({}): {}; {serving}", failure.state, failure.message));
     }
     for (name, path, diagnostic) in problems(inspection) {
         let message = diagnostic.get("message").and_then(Value::as_str).unwrap_or_default();

@@ -10,6 +10,7 @@ mod model;
 mod output;
 mod publish;
 mod registry;
+mod serve;
 mod source;
 mod trust;
 mod types;
@@ -59,6 +60,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),
+        Command::Serve(arguments) => serve::run(cli, ui, arguments),
     }
 }
 

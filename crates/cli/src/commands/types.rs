@@ -30,14 +30,17 @@ fn search(ui: &Ui, models: &Models, query: &str) -> Result<ExitCode, CliError> {
     let results: Vec<Value> = types
         .iter()
         .map(|listed| {
-            json!({
+            let mut row = json!({
                 "raw": listed.raw,
                 "normalized": listed.type_name,
                 "version": listed.version,
                 "origin": listed.origin,
                 "path": listed.path,
-                "grafts": listed.grafts,
-            })
+            });
+            if !listed.grafts.is_empty() {
+                row["grafts"] = json!(listed.grafts);
+            }
+            row
         })
         .collect();
     ui.result(&json!({ "query": query, "results": results }), || {

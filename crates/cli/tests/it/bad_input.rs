@@ -495,7 +495,7 @@ fn an_expression_that_cannot_be_evaluated() {
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot evaluate `self.` in methods.run.arguments.a: `self.` is not supported: this version evaluates paths such as inputs.name, and literals
+    error: cannot evaluate `self.` in methods.run.arguments.a: the expression ends where a name should be
     ");
 }
 

@@ -208,6 +208,7 @@ fn help() {
       model        Models: definitions, types, methods, runs
       data         Results that methods wrote
       workflow     Workflows
+      summarise    What ran lately, and what waits [alias: summarize]
       extension    Extensions: install, remove, update, publish
       registry     Registries of your own: a directory, or a server over one
       doctor       Look for what is wrong
@@ -348,7 +349,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, data, workflow, extension, registry, doctor, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, data, workflow, summarise, summarize, extension, registry, doctor, version, completions]"
       }
     }
     ----- stderr -----

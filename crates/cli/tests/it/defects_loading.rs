@@ -87,8 +87,9 @@ fn defect_15_a_type_that_failed_to_load_loads_later_in_the_same_process() {
 fn defect_17_a_graft_that_failed_first_is_not_taken_for_a_model() {
     let repo = repo();
     repo.write("extensions/models/base.ts", plain("@me/base", V1));
-    let graft =
-        "export const extension = { type: '@me/base', methods: [{ extra: { description: 'x' } }] };\n";
+    let graft = "export const extension = { type: '@me/base', methods: [{ extra: { description: 'x', \
+                 arguments: z.object({}), execute: async () => ({}) } }] };\n";
+    let graft = &format!("import {{ z }} from 'npm:zod@4.3.6';\n{graft}");
     repo.write("extensions/models/aaa_graft.ts", format!("{graft}const = ;\n"));
     assert_eq!(active_types(&repo, "@me"), ["@me/base"]);
     repo.write("extensions/models/aaa_graft.ts", graft);

@@ -80,6 +80,22 @@ fn without_bundles_the_consumer_builds() {
     assert_eq!(shared.list(BUNDLES).len(), 1);
 }
 
+/// The bundle's map comes along, so that an error shows the author's line.
+#[test]
+fn an_error_in_a_shipped_bundle_points_at_the_source() {
+    let (publisher, _) = publisher(&[]);
+    let helper = "// dropped\nexport const shown = (text: string) => {\n  throw new Error(text);\n};\n";
+    publisher.write("extensions/models/lib/shown.ts", helper);
+    publisher.write("manifest.yaml", publisher.read("manifest.yaml").replace(V1, V2));
+    extension(&publisher, &["push", "manifest.yaml", "-y"]).ok();
+    let details = run_offline(&consumer(&publisher)).exits(1).json()["error"]["details"].clone();
+    assert_eq!(
+        (&details["file"], &details["line"]),
+        (&json!("models/lib/shown.ts"), &json!(3)),
+        "{details:#}"
+    );
+}
+
 /// The author's import map is not in the archive; the bundle that it made is.
 #[test]
 fn names_that_only_the_authors_configuration_explains_are_bundled_in() {
@@ -136,9 +152,20 @@ fn defect_36_a_bundle_that_is_not_the_recorded_one_is_refused_and_leaves_nothing
     let mut no_external = good.clone();
     no_external["bundles"][0]["externals"] =
         json!([{ "specifier": "npm:zod@4.3.6", "path": "bundles/zod.js", "sha256": "0".repeat(64) }]);
+    let mut other_map = good.clone();
+    other_map["bundles"][0]["map"] = json!({ "path": "bundles/main.js", "sha256": "0".repeat(64) });
     let mut outside = good.clone();
     outside["bundles"][0]["bundle"] = json!("../main.js");
-    for bad in [other_digest, no_bundle, no_source, no_external, outside, json!([]), json!({ "format": 1 })] {
+    for bad in [
+        other_digest,
+        no_bundle,
+        no_source,
+        no_external,
+        other_map,
+        outside,
+        json!([]),
+        json!({ "format": 1 }),
+    ] {
         let registry = ExtensionRegistry::with(&[with_record(code, &bad)]);
         let repo = repo_of(&registry);
         let run = extension(&repo, &["pull", "@s/a"]).exits(1);

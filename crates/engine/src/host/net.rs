@@ -1,17 +1,36 @@
 //! What everything that waits for the network has in common: it ends with its runtime.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::gate::{Completer, Env, HostError, HostResult};
+use crate::heap;
 
 /// Held by [`Env`]: dropping it ends every task of [`run`].
-pub(crate) struct Alive(watch::Sender<()>);
+pub(crate) struct Alive(Arc<watch::Sender<()>>);
 
 impl Default for Alive {
     fn default() -> Alive {
-        Alive(watch::Sender::new(()))
+        Alive(Arc::new(watch::Sender::new(())))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.send_replace(());
+        if self.0.receiver_count() == 0 {
+            return;
+        }
+        // The tasks end on the I/O thread, later than the thread of their runtime, and what they held with them.
+        let tasks = Arc::clone(&self.0);
+        if let Ok(io) = crate::io::handle() {
+            io.spawn(async move {
+                tasks.closed().await;
+                heap::give_back();
+            });
+        }
     }
 }
 
@@ -27,7 +46,6 @@ pub(crate) fn run(
         tokio::select! {
             biased;
             result = work => done.done(result),
-            // Nothing is ever sent; this is the sender's end.
             _ = alive.changed() => drop(done),
         }
     });

@@ -8,7 +8,7 @@ use crate::value::Value;
 pub(crate) type Id = u32;
 
 /// How deep a tree may be. Operators of a chain count once.
-pub(crate) const MAX_DEPTH: u16 = 128;
+pub(crate) const MAX_DEPTH: u16 = 100;
 /// How many nodes a tree may have.
 pub(crate) const MAX_NODES: usize = 20_000;
 /// How long an expression may be, in bytes.

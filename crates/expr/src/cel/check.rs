@@ -255,6 +255,7 @@ impl<'t> Checker<'t> {
         let name = each.name();
         let element = match self.of(range) {
             Type::Dyn => Type::Dyn,
+            Type::List(of) if *of == Type::Any => Type::Dyn,
             Type::List(of) => (*of).clone(),
             // Keys are text, whatever they were written as.
             Type::Map(..) => Type::String,
@@ -485,7 +486,8 @@ fn arithmetic(operator: Binary, left: &Type, right: &Type) -> Option<Type> {
     if operator == Binary::Add {
         let lists = match (left, right) {
             (Type::List(a), Type::List(b)) if a.same_as(b) => Some(left.clone()),
-            (Type::List(_), Type::Dyn) | (Type::Dyn, Type::List(_)) => Some(Type::list(Type::Dyn)),
+            (Type::List(_), Type::Dyn) => Some(left.clone()),
+            (Type::Dyn, Type::List(_)) => Some(Type::list(Type::Dyn)),
             (Type::Dyn, Type::Dyn) => Some(Type::Dyn),
             _ => None,
         };

@@ -17,7 +17,7 @@ use crate::error::{ExprError, ExprErrorKind};
 use crate::limits::{Limits, Meter};
 use crate::scope::Scope;
 use crate::sources;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, List, Value};
 
 type Evaluation = Result<Value, ExprError>;
 
@@ -46,7 +46,10 @@ impl<'e> Machine<'e> {
             Ok(()) => self.eval_op(id),
             Err(kind) => Err(kind.into()),
         };
-        result.map_err(|error| error.or_at(self.tree.node(id).span.clone()))
+        match result {
+            Err(error) => Err(error.or_at(self.tree.node(id).span.clone())),
+            value => value,
+        }
     }
 
     // Every arm is a call, so that the frame of what recurses stays small.
@@ -198,7 +201,12 @@ impl<'e> Machine<'e> {
     }
 
     fn all(&mut self, ids: &[Id]) -> Result<Vec<Value>, ExprError> {
-        ids.iter().map(|id| self.eval(*id)).collect()
+        // A loop: the adapters of iterators have frames of their own.
+        let mut values = Vec::with_capacity(ids.len());
+        for id in ids {
+            values.push(self.eval(*id)?);
+        }
+        Ok(values)
     }
 
     fn list(&mut self, items: &[Id]) -> Evaluation {
@@ -384,16 +392,17 @@ impl<'e> Machine<'e> {
         result: Option<Id>,
     ) -> Evaluation {
         let over = self.eval(range)?;
-        let Some(items) = ops::elements(&over)? else {
+        let Some(items) = self.elements(&over)? else {
             let message =
                 format!("`{}` goes over a list or a map, and this is {}", each.name(), over.type_name());
             return Err(ExprError::at(type_error(message, None), self.tree.node(range).span.clone()));
         };
-        self.meter.bytes(items.len() * size_of::<Value>())?;
         let mut state = Loop { secret: over.secret, kept: Vec::new(), held: 0, failed: None };
         let depth = self.locals.len();
         let mut decided = None;
-        for item in items {
+        for at in 0..items.len() {
+            let Some(item) = items.get(at) else { break };
+            let item = item.tainted(over.secret);
             self.locals.push((variable.clone(), item.clone()));
             let outcome = self.turn(each, item, condition, result, &mut state);
             self.locals.truncate(depth);
@@ -420,6 +429,16 @@ impl<'e> Machine<'e> {
             },
         };
         self.made(value.tainted(state.secret))
+    }
+
+    /// What macros go over: the elements of a list, the keys of a map. `None`: it is neither.
+    fn elements(&mut self, over: &Value) -> Result<Option<Elements>, ExprError> {
+        if let Kind::List(list) = &over.kind {
+            return Ok(Some(Elements::Of(list.clone())));
+        }
+        let keys = ops::keys(over)?;
+        self.meter.bytes(keys.as_ref().map_or(0, Vec::len) * size_of::<Value>())?;
+        Ok(keys.map(Elements::Keys))
     }
 
     /// One element. True: the outcome is decided.
@@ -450,6 +469,27 @@ impl<'e> Machine<'e> {
         }
         self.meter.bytes(size_of::<Value>())?;
         Ok(false)
+    }
+}
+
+enum Elements {
+    Of(Arc<List>),
+    Keys(Vec<Arc<str>>),
+}
+
+impl Elements {
+    fn len(&self) -> usize {
+        match self {
+            Elements::Of(list) => list.items.len(),
+            Elements::Keys(keys) => keys.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> Option<Value> {
+        match self {
+            Elements::Of(list) => list.items.get(at).cloned(),
+            Elements::Keys(keys) => keys.get(at).map(|key| Value::new(Kind::String(key.clone()))),
+        }
     }
 }
 

@@ -63,15 +63,13 @@ pub(crate) fn element(value: &Value, key: &Value) -> Result<Option<Value>, ExprE
     Ok(found.map(|found| found.tainted(key.secret)))
 }
 
-/// What macros go over: the elements of a list, the keys of a map. `None`: it is neither.
-pub(crate) fn elements(value: &Value) -> Result<Option<Vec<Value>>, ExprErrorKind> {
-    let items: Vec<Value> = match &value.kind {
-        Kind::List(list) => list.items.clone(),
-        Kind::Map(map) => map.entries.keys().map(|key| Value::new(Kind::String(key.clone()))).collect(),
-        Kind::Lazy(lookup) => lookup.keys()?.into_iter().map(Value::from).collect(),
-        _ => return Ok(None),
-    };
-    Ok(Some(items.into_iter().map(|item| item.tainted(value.secret)).collect()))
+/// The keys of a map. `None`: it is none.
+pub(crate) fn keys(value: &Value) -> Result<Option<Vec<Arc<str>>>, ExprErrorKind> {
+    Ok(match &value.kind {
+        Kind::Map(map) => Some(map.entries.keys().cloned().collect()),
+        Kind::Lazy(lookup) => Some(lookup.keys()?.into_iter().map(Into::into).collect()),
+        _ => None,
+    })
 }
 
 /// How many elements. `None`: it has none.
@@ -151,9 +149,8 @@ pub(crate) fn equal(
             if length(left)? != length(right)? {
                 return Ok(false);
             }
-            for key in elements(left)?.unwrap_or_default() {
-                let key = key.as_str().unwrap_or_default();
-                let (Some(a), Some(b)) = (left.get(key)?, right.get(key)?) else { return Ok(false) };
+            for key in keys(left)?.unwrap_or_default() {
+                let (Some(a), Some(b)) = (left.get(&key)?, right.get(&key)?) else { return Ok(false) };
                 if !equal(&a, &b, meter, depth + 1)? {
                     return Ok(false);
                 }

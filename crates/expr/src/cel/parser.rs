@@ -126,7 +126,7 @@ impl Parser<'_> {
         if self.depth > MAX_DEPTH {
             return Err(limit("the expression nests deeper", MAX_DEPTH.into(), self.span.clone()));
         }
-        let condition = self.binary(1)?;
+        let condition = self.binary()?;
         let result = if self.accept('?')? {
             let yes = self.expression()?;
             self.expect(':')?;
@@ -160,16 +160,28 @@ impl Parser<'_> {
         })
     }
 
-    /// Operators that bind at least as closely as `minimum`, from left to right.
-    fn binary(&mut self, minimum: u8) -> Parsed<Id> {
-        let mut left = self.unary()?;
-        while let Some(operator) = self.operator().filter(|operator| operator.precedence() >= minimum) {
+    /// Operators of all precedences, in a loop: the stack is for what nests.
+    fn binary(&mut self) -> Parsed<Id> {
+        let mut operands = vec![self.unary()?];
+        let mut operators: Vec<Binary> = Vec::new();
+        while let Some(operator) = self.operator() {
             self.advance()?;
-            let right = self.binary(operator.precedence() + 1)?;
-            let span = self.start(left)..self.end(right);
-            left = self.add(Op::Binary(operator, left, right), span)?;
+            self.reduce(&mut operands, &mut operators, operator.precedence())?;
+            operators.push(operator);
+            operands.push(self.unary()?);
         }
-        Ok(left)
+        self.reduce(&mut operands, &mut operators, 0)?;
+        operands.pop().ok_or_else(|| syntax("there is no value", self.span.clone()))
+    }
+
+    /// Joins operands of the operators that bind at least as closely as `minimum`.
+    fn reduce(&mut self, operands: &mut Vec<Id>, operators: &mut Vec<Binary>, minimum: u8) -> Parsed<()> {
+        while let Some(operator) = operators.pop_if(|operator| operator.precedence() >= minimum) {
+            let (Some(right), Some(left)) = (operands.pop(), operands.pop()) else { break };
+            let span = self.start(left)..self.end(right);
+            operands.push(self.add(Op::Binary(operator, left, right), span)?);
+        }
+        Ok(())
     }
 
     fn unary(&mut self) -> Parsed<Id> {

@@ -21,7 +21,7 @@ impl Regexes {
         meter: &mut Meter,
     ) -> Result<Result<bool, String>, ExprErrorKind> {
         if !self.0.contains_key(pattern) {
-            meter.steps(20_000 + 100 * pattern.len() as u64)?;
+            meter.steps(100_000 + 100 * pattern.len() as u64)?;
             self.0.insert(pattern.to_owned(), compile(pattern));
         }
         meter.steps(1 + text.len() as u64 / 8)?;

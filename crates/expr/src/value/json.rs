@@ -6,7 +6,10 @@ use serde_json::{Map as JsonMap, Number, Value as Json};
 
 use super::{Kind, MAX_DEPTH, TooDeep, Value};
 use crate::error::{ExprError, ExprErrorKind};
-use crate::pointer::{Pointers, below};
+use crate::pointer::{Pointers, below, push};
+
+/// How large a result may be as JSON, about.
+const MAX_JSON: usize = 64 << 20;
 
 /// Whole numbers up to here are exact in a double.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -35,19 +38,30 @@ impl Value {
         pointer: &mut String,
         secrets: &mut Pointers,
     ) -> Result<Json, ExprError> {
-        self.write_json(pointer, secrets, 0)
+        Writer { pointer, secrets, left: MAX_JSON }.write(self, 0)
     }
+}
 
-    fn write_json(
-        &self,
-        pointer: &mut String,
-        secrets: &mut Pointers,
-        depth: u16,
-    ) -> Result<Json, ExprError> {
-        if self.secret {
-            secrets.push(pointer.clone());
+/// Values share their parts, and JSON does not: what is small as a value may be large in JSON.
+struct Writer<'w> {
+    pointer: &'w mut String,
+    secrets: &'w mut Pointers,
+    left: usize,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, value: &Value, depth: u16) -> Result<Json, ExprError> {
+        let length = match &value.kind {
+            Kind::String(text) => text.len(),
+            Kind::Bytes(bytes) => bytes.len() * 2,
+            _ => 0,
+        };
+        let limit = ExprErrorKind::Limit { what: "the result has more bytes", limit: MAX_JSON };
+        self.left = self.left.checked_sub(length + size_of::<Json>()).ok_or(limit)?;
+        if value.secret {
+            self.secrets.push(self.pointer.clone());
         }
-        Ok(match &self.kind {
+        Ok(match &value.kind {
             Kind::Null | Kind::Optional(None) => Json::Null,
             Kind::Bool(truth) => Json::Bool(*truth),
             Kind::Int(number) => Json::from(*number),
@@ -56,16 +70,14 @@ impl Value {
             Kind::Large(number) => Json::Number(number.clone()),
             Kind::String(text) => Json::String(text.to_string()),
             Kind::List(list) => {
-                let items = list.items.iter().enumerate().map(|(index, item)| {
-                    below(pointer, &index.to_string(), |pointer| item.write_json(pointer, secrets, depth + 1))
-                });
+                let items = list.items.iter().enumerate();
+                let items = items.map(|(index, item)| self.below(&index.to_string(), item, depth));
                 Json::Array(items.collect::<Result<_, _>>()?)
             }
             Kind::Map(map) => {
                 let mut object = JsonMap::with_capacity(map.entries.len());
                 for (key, item) in &map.entries {
-                    let item = below(pointer, key, |pointer| item.write_json(pointer, secrets, depth + 1))?;
-                    object.insert(key.to_string(), item);
+                    object.insert(key.to_string(), self.below(key, item, depth)?);
                 }
                 Json::Object(object)
             }
@@ -77,24 +89,31 @@ impl Value {
                 let mut object = JsonMap::new();
                 for key in lookup.keys()? {
                     let Some(item) = lookup.get(&key)? else { continue };
-                    let item = below(pointer, &key, |pointer| item.write_json(pointer, secrets, depth + 1))?;
+                    let item = self.below(&key, &item, depth)?;
                     object.insert(key, item);
                 }
                 Json::Object(object)
             }
-            Kind::Optional(Some(value)) => {
-                let secret_already = self.secret;
-                let before = secrets.len();
-                let json = value.write_json(pointer, secrets, depth + 1)?;
-                if secret_already {
-                    secrets.truncate(before);
+            Kind::Optional(Some(inside)) => {
+                let before = self.secrets.len();
+                let json = self.write(inside, depth + 1)?;
+                if value.secret {
+                    self.secrets.truncate(before);
                 }
                 json
             }
             Kind::Bytes(_) | Kind::Timestamp(_) | Kind::Duration(_) | Kind::Type(_) => {
-                Json::String(self.to_text()?)
+                Json::String(value.to_text()?)
             }
         })
+    }
+
+    fn below(&mut self, key: &str, value: &Value, depth: u16) -> Result<Json, ExprError> {
+        let length = self.pointer.len();
+        push(self.pointer, key);
+        let json = self.write(value, depth + 1);
+        self.pointer.truncate(length);
+        json
     }
 }
 
@@ -143,12 +162,10 @@ fn number_from_json(number: &Number) -> Kind {
     }
 }
 
-/// JSON has one kind of number, and prints 1.0 as 1.
+/// Written as JavaScript writes it: JSON has one kind of number, and 1.0 is 1.
 fn double_to_json(double: f64) -> Result<Number, ExprError> {
-    if double.fract() == 0.0 && double.abs() < EXACT {
-        return Ok(Number::from(double as i64));
-    }
-    Number::from_f64(double).ok_or_else(|| ExprErrorKind::NotFinite { value: write_double(double) }.into())
+    let text = write_double(double);
+    text.parse().map_err(|_| ExprErrorKind::NotFinite { value: text }.into())
 }
 
 /// Decimal from 1e-6 up to 1e21, else with an exponent, as JavaScript prints numbers.

@@ -8,13 +8,13 @@ mod json;
 mod render;
 mod span_of_time;
 
-pub use render::to_text;
 use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 pub(crate) use json::write_double;
+pub use render::to_text;
 pub(crate) use span_of_time::{Duration, Timestamp};
 
 use crate::scope::{Lookup, LookupError};
@@ -245,6 +245,10 @@ impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.secret {
             return f.write_str("(secret)");
+        }
+        // Parts that are shared would show again and again.
+        if self.depth() > 12 {
+            return write!(f, "({} levels)", self.depth());
         }
         match &self.kind {
             Kind::Null => f.write_str("null"),

@@ -31,40 +31,31 @@ impl Loader {
         root: &SourceRoot,
         fingerprint: &str,
     ) -> Result<(String, BundleMeta), LoadError> {
-        let dir = self.repo.layout.bundles().join(fingerprint);
         if let Some(meta) = self.adopt_shipped(entry, root, fingerprint)? {
             return Ok((fingerprint.to_owned(), meta));
         }
-        // Present but not whole: nothing that marsh writes, so it must not stand in the way.
-        marsh_fs::remove_tree(&dir)?;
         let parent = self.repo.layout.bundles();
         marsh_fs::create_dir_all(&parent)?;
-        let mut fingerprint = fingerprint.to_owned();
-        // An edit while bundling would attach new code to the old fingerprint, so it is computed again afterwards.
-        for _ in 0..3 {
-            let staged = StagedDir::new(&parent)?;
-            let request = BundleRequest {
-                entry: entry.to_owned(),
-                root: root.base.clone(),
-                out_dir: staged.path().to_owned(),
-                cache_dir: self.options.cache_dir.clone(),
-                offline: self.options.offline,
-            };
-            let outcome = marsh_bundle::bundle_in_worker(&self.options.worker, &request, BUNDLE_TIMEOUT);
-            let after = marsh_bundle::fingerprint(&marsh_bundle::import_graph(entry, &root.base));
-            if after != fingerprint {
-                fingerprint = after;
-                continue;
-            }
-            let meta = outcome.map_err(|source| LoadError::Bundle { entry: entry.to_owned(), source })?;
-            let dir = parent.join(&fingerprint);
-            staged.publish(&dir)?;
-            return Ok((fingerprint, meta));
+        let staged = StagedDir::new(&parent)?;
+        let request = BundleRequest {
+            entry: entry.to_owned(),
+            root: root.base.clone(),
+            out_dir: staged.path().to_owned(),
+            cache_dir: self.options.cache_dir.clone(),
+            offline: self.options.offline,
+        };
+        // The worker bundles the very bytes that it fingerprints, whatever happens to the files meanwhile.
+        let meta = marsh_bundle::bundle_in_worker(&self.options.worker, &request, BUNDLE_TIMEOUT)
+            .map_err(|source| LoadError::Bundle { entry: entry.to_owned(), source })?;
+        let fingerprint = meta.fingerprint.clone();
+        if let Some(known) = self.stored_bundle(&fingerprint) {
+            return Ok((fingerprint, known));
         }
-        Err(LoadError::Read {
-            path: entry.to_owned(),
-            source: std::io::Error::other("the sources keep changing while they are bundled"),
-        })
+        let dir = parent.join(&fingerprint);
+        // What is there is not whole.
+        marsh_fs::remove_tree(&dir)?;
+        staged.publish(&dir)?;
+        Ok((fingerprint, meta))
     }
 
     pub(super) fn module_ref(&self, dir: &Path, fingerprint: &str, meta: &BundleMeta) -> ModuleRef {

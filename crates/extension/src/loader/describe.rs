@@ -99,9 +99,11 @@ impl Loader {
             cancel: &self.options.cancel,
             grace: Duration::ZERO,
         };
-        let value = host
-            .call(&built.module, &call, &NoCallbacks)
-            .map_err(|source| failed(unit, trace::in_sources(source, &built.module)))?;
+        let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
+            // What its heap holds serves nobody.
+            host.evict(&built.module.url);
+            failed(unit, trace::in_sources(source, &built.module))
+        })?;
         serde_json::from_value(value)
             .map_err(|source| LoadError::Description { entry: unit.main_entry(), source })
     }

@@ -2,9 +2,12 @@
 
 mod build;
 mod describe;
+mod failure;
 mod files;
 mod fresh;
+mod last_good;
 mod shipped;
+mod standing;
 mod trace;
 mod unit;
 
@@ -12,6 +15,7 @@ pub use trace::in_sources;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,10 +29,14 @@ use crate::catalog::{Catalog, IndexedType};
 use crate::description::{KindDescription, ModelDescription};
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
+use crate::stat::Stat;
 use describe::{Described, expect_type};
 use unit::Part;
 
 pub(crate) use unit::Unit;
+
+pub use failure::Failure;
+pub use last_good::{LoadState, OnFailure, load_states};
 
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -53,6 +61,10 @@ pub struct Loader {
     hosts: Arc<Hosts>,
     models: Described<ModelDescription>,
     plugins: Described<KindDescription>,
+    /// Whether a failure leaves the last good version serving.
+    last_good: AtomicBool,
+    /// The records of last good versions, with their files as they were when read.
+    recorded: Mutex<HashMap<(Kind, TypeName), (Stat, Unit)>>,
     describe_deadline: Mutex<Duration>,
     /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
     leases: Mutex<HashMap<Digest, Lease>>,
@@ -75,6 +87,8 @@ pub struct LoadedModel {
     pub warnings: Vec<String>,
     /// Who adds methods to the type; a method's `graft` is its place here, from 1.
     pub grafts: Vec<Grafted>,
+    /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
+    pub failure: Option<Failure>,
     /// What the version is made of.
     pub(crate) unit: Unit,
 }
@@ -114,6 +128,8 @@ pub struct Loaded {
     pub host_key: String,
     pub description: Arc<KindDescription>,
     pub warnings: Vec<String>,
+    /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
+    pub failure: Option<Failure>,
 }
 
 impl Loader {
@@ -124,6 +140,8 @@ impl Loader {
             hosts,
             models: Mutex::default(),
             plugins: Mutex::default(),
+            last_good: AtomicBool::new(false),
+            recorded: Mutex::default(),
             describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
             leases: Mutex::new(HashMap::new()),
         }
@@ -150,15 +168,27 @@ impl Loader {
     /// The newest code of a model type and of all grafts onto it. Every input of the bundles is compared now, not when
     /// they were last loaded. A type that nothing declares may be installed, where that is allowed.
     pub fn resolve(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        self.with_install(type_name, || self.resolve_present(type_name))
+        let ticket = self.hosts.ticket();
+        let loaded = self.with_install(type_name, || self.resolve_present(type_name))?;
+        self.stand(Kind::Model, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        Ok(loaded)
     }
 
     /// The newest code of a type of another kind.
     pub fn resolve_kind(&self, kind: Kind, type_name: &TypeName) -> Result<Loaded, LoadError> {
-        self.with_install(type_name, || {
-            let unit = self.find_unit(&self.catalog()?, kind, type_name)?;
-            self.open_kind(&unit)
-        })
+        let ticket = self.hosts.ticket();
+        let loaded = self.with_install(type_name, || {
+            let found = self.transact(
+                kind,
+                type_name,
+                |catalog| self.find_unit(catalog, kind, type_name).map(Some),
+                |unit, anew| self.open_kind(unit, anew),
+            )?;
+            let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
+            Ok(Loaded { failure, ..loaded })
+        })?;
+        self.stand(kind, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        Ok(loaded)
     }
 
     fn with_install<T>(
@@ -173,8 +203,14 @@ impl Loader {
     }
 
     fn resolve_present(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        let unit = self.find_unit(&self.catalog()?, Kind::Model, type_name)?;
-        self.open_model(&unit, true)
+        let found = self.transact(
+            Kind::Model,
+            type_name,
+            |catalog| self.find_unit(catalog, Kind::Model, type_name).map(Some),
+            |unit, anew| self.open_model(unit, anew).map(|loaded| (loaded.unit.clone(), loaded)),
+        )?;
+        let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
+        Ok(LoadedModel { failure, ..loaded })
     }
 
     /// The code of the grafts onto a type that is built in; `None` when there are none. `names`: the names that the
@@ -185,12 +221,29 @@ impl Loader {
         names: &[&TypeName],
     ) -> Result<Option<LoadedModel>, LoadError> {
         let Some(first) = names.first() else { return Ok(None) };
-        let grafts = self.find_grafts(&self.catalog()?, names);
-        if grafts.is_empty() {
-            return Ok(None);
-        }
+        let ticket = self.hosts.ticket();
         let base = unit::builtin_base(builtin);
-        self.open_model(&Unit::new(Kind::Model, first, Some(base), None, grafts), true).map(Some)
+        let found = self.transact(
+            Kind::Model,
+            first,
+            |catalog| {
+                let grafts = self.find_grafts(catalog, names);
+                let unit = Unit::new(Kind::Model, first, Some(base.clone()), None, grafts);
+                Ok((!unit.grafts.is_empty()).then_some(unit))
+            },
+            |unit, anew| self.open_model(unit, anew).map(|loaded| (loaded.unit.clone(), loaded)),
+        );
+        match found {
+            // Without an index nobody knows of grafts; the type's own methods need none.
+            Err(LoadError::Yaml { .. } | LoadError::Store(_)) => Ok(None),
+            found => {
+                let loaded = found?.map(|(loaded, failure)| LoadedModel { failure, ..loaded });
+                if let Some(loaded) = &loaded {
+                    self.stand(Kind::Model, first, ticket, &loaded.host_key, &loaded.module.url);
+                }
+                Ok(loaded)
+            }
+        }
     }
 
     /// Loads a type that the catalog lists.
@@ -227,18 +280,19 @@ impl Loader {
             description,
             warnings: built.warnings,
             grafts: unit.grafts.iter().map(grafted).collect(),
+            failure: None,
             unit,
         })
     }
 
-    fn open_kind(&self, unit: &Unit) -> Result<Loaded, LoadError> {
-        let (unit, built) = self.build(unit, true)?;
+    fn open_kind(&self, unit: &Unit, anew: bool) -> Result<(Unit, Loaded), LoadError> {
+        let (unit, built) = self.build(unit, anew)?;
         let description = self.describe_kind(&unit, &built)?;
         let Some(main) = unit.parts().next() else {
             return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
         };
         expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
-        Ok(Loaded {
+        let loaded = Loaded {
             kind: unit.kind,
             type_name: unit.type_name.clone(),
             origin: main.root.origin,
@@ -250,7 +304,9 @@ impl Loader {
             host_key: self.host_of(&unit),
             description,
             warnings: built.warnings,
-        })
+            failure: None,
+        };
+        Ok((unit, loaded))
     }
 
     /// Keeps a tree of the store from being collected while this process uses it.
@@ -265,6 +321,11 @@ impl Loader {
         leases.insert(digest, lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
         Ok(())
     }
+}
+
+/// `find` of a declared type always has an answer.
+fn nothing(type_name: &TypeName) -> LoadError {
+    LoadError::NoBundle { fingerprint: format!("of {type_name}") }
 }
 
 /// One host per extension; the local sources of a repository share one.

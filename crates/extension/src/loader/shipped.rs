@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use marsh_archive::{BUNDLES, BundlesRecord};
-use marsh_bundle::{BUNDLER_VERSION, BundleMeta, ExternalMeta, PackageMeta};
+use marsh_bundle::{BUNDLER_VERSION, BundleMeta, ExternalMeta, PackageMeta, SourceMap};
 use marsh_fs::{Durability, StagedDir};
 use marsh_types::{Digest, RelPath};
 
@@ -23,7 +23,7 @@ impl Loader {
         root: &SourceRoot,
         fingerprint: &str,
     ) -> Result<Option<BundleMeta>, LoadError> {
-        let Some((code, meta)) = shipped(entry, root, fingerprint) else { return Ok(None) };
+        let Some((code, map, meta)) = shipped(entry, root, fingerprint) else { return Ok(None) };
         let Ok(record) = serde_json::to_vec(&meta) else { return Ok(None) };
         let parent = self.repo.layout.bundles();
         let dir = parent.join(fingerprint);
@@ -31,13 +31,19 @@ impl Loader {
         marsh_fs::create_dir_all(&parent)?;
         let staged = StagedDir::new(&parent)?;
         marsh_fs::atomic_write(&staged.path().join("bundle.js"), &code, Durability::Atomic)?;
+        if let Some(map) = map {
+            marsh_fs::atomic_write(&staged.path().join(SourceMap::FILE), &map, Durability::Atomic)?;
+        }
         marsh_fs::atomic_write(&staged.path().join("bundle.json"), &record, Durability::Atomic)?;
         staged.publish(&dir)?;
         Ok(Some(meta))
     }
 }
 
-fn shipped(entry: &Path, root: &SourceRoot, fingerprint: &str) -> Option<(Vec<u8>, BundleMeta)> {
+/// Code, source map and description.
+type Shipped = (Vec<u8>, Option<Vec<u8>>, BundleMeta);
+
+fn shipped(entry: &Path, root: &SourceRoot, fingerprint: &str) -> Option<Shipped> {
     // Only trees whose archive was verified when it was unpacked.
     root.digest?;
     let record = BundlesRecord::parse(&std::fs::read(root.base.join(BUNDLES)).ok()?).ok()??;
@@ -55,6 +61,8 @@ fn shipped(entry: &Path, root: &SourceRoot, fingerprint: &str) -> Option<(Vec<u8
         (Digest::of(&code) == recorded).then_some((path, code))
     };
     let (_, code) = intact(&bundle.bundle, bundle.sha256)?;
+    // Without its map a bundle runs as well.
+    let map = bundle.map.and_then(|map| intact(&map.path, map.sha256)).map(|(_, map)| map);
     let mut externals = Vec::new();
     for one in bundle.externals {
         let (path, _) = intact(&one.path, one.sha256)?;
@@ -66,6 +74,7 @@ fn shipped(entry: &Path, root: &SourceRoot, fingerprint: &str) -> Option<(Vec<u8
         integrity: one.integrity,
     };
     let meta = BundleMeta {
+        fingerprint: fingerprint.to_owned(),
         entry: below,
         code_sha256: bundle.sha256.to_hex(),
         code_bytes: code.len() as u64,
@@ -73,5 +82,5 @@ fn shipped(entry: &Path, root: &SourceRoot, fingerprint: &str) -> Option<(Vec<u8
         packages: bundle.packages.into_iter().map(package).collect(),
         warnings: Vec::new(),
     };
-    Some((code, meta))
+    Some((code, map, meta))
 }

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use marsh_archive::{
-    BUNDLES, BUNDLES_FORMAT, BundlesRecord, PackEntry, ShippedBundle, ShippedExternal, ShippedPackage, Source,
+    BUNDLES, BUNDLES_FORMAT, BundlesRecord, PackEntry, ShippedBundle, ShippedExternal, ShippedFile,
+    ShippedPackage, Source,
 };
-use marsh_bundle::{BUNDLER_VERSION, BundleMeta, BundleRequest, Worker};
+use marsh_bundle::{BUNDLER_VERSION, BundleMeta, BundleRequest, SourceMap, Worker};
 use marsh_fs::Durability;
 use marsh_repo::Repo;
 use marsh_types::{Digest, Kind, RelPath};
@@ -88,6 +89,7 @@ pub fn build(repo: &Repo, files: &Files, builder: &Builder, scratch: &Path) -> R
             return Err(PublishError::SamePlace { path: bundle.to_string() });
         }
         shipped.entries.push(from_file(bundle.clone(), code));
+        let map = ship_map(&bundle, &out, &mut shipped.entries)?;
         let mut externals = Vec::new();
         for external in &meta.externals {
             let name = external.specifier.trim_start_matches("npm:").replace('/', "+");
@@ -103,6 +105,7 @@ pub fn build(repo: &Repo, files: &Files, builder: &Builder, scratch: &Path) -> R
             bundle,
             sha256: digest(&meta.code_sha256)?,
             fingerprint,
+            map,
             externals,
             packages: packages(meta),
         });
@@ -115,6 +118,19 @@ pub fn build(repo: &Repo, files: &Files, builder: &Builder, scratch: &Path) -> R
     let entry = PackEntry { path: rel(BUNDLES)?, source: Source::Bytes(text), executable: false };
     shipped.entries.push(entry);
     Ok(shipped)
+}
+
+/// The source map, beside the bundle; there may be none.
+fn ship_map(
+    bundle: &RelPath,
+    out: &Path,
+    entries: &mut Vec<PackEntry>,
+) -> Result<Option<ShippedFile>, PublishError> {
+    let Ok(bytes) = std::fs::read(out.join(SourceMap::FILE)) else { return Ok(None) };
+    let path = rel(&format!("{bundle}.map"))?;
+    let sha256 = Digest::of(&bytes);
+    entries.push(PackEntry { path: path.clone(), source: Source::Bytes(bytes), executable: false });
+    Ok(Some(ShippedFile { path, sha256 }))
 }
 
 fn build_one(

@@ -21,6 +21,8 @@ export const dispatch = (op, params, call) => {
   switch (op) {
     case "describe":
       return describeKind(params?.kind ?? "model");
+    case "load":
+      return null;
     case "exports":
       return Object.keys(loadedNamespace ?? {});
     case "run":

@@ -352,7 +352,9 @@ impl Drop for Host {
         let until = Instant::now() + Duration::from_millis(500);
         let mut pause = Duration::from_micros(200);
         loop {
-            match locked(&self.child).try_wait() {
+            // A statement of its own: `kill` takes the same lock.
+            let ended = locked(&self.child).try_wait();
+            match ended {
                 Ok(Some(_)) => break,
                 Ok(None) if Instant::now() < until => std::thread::sleep(pause),
                 Ok(None) | Err(_) => {

@@ -63,7 +63,11 @@ impl<'t> Reader<'t> {
                 self.fail(&join(path, name), key.at, message);
                 continue;
             }
-            let near = near::did_you_mean(name, known.iter().copied())
+            // What other systems call it.
+            let other = (name == "needs" && known.contains(&"dependsOn"))
+                .then(|| "write `dependsOn`, whose entries are maps with a `condition`".to_owned());
+            let near = other
+                .or_else(|| near::did_you_mean(name, known.iter().copied()))
                 .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
             let place = if path.is_empty() { "the workflow".to_owned() } else { format!("`{path}`") };
             match unknown {

@@ -74,10 +74,39 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// The key that asks for a machine that this one is not. There are no workers, so a step runs here or nowhere.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+        if self.target.as_deref().is_some_and(|target| !matches!(target, "local" | "localhost")) {
+            return Some("target");
+        }
+        let mut labels = self.labels.iter().flatten();
+        if !labels.all(|(key, value)| match key.as_str() {
+            "os" => is_os(value, os),
+            "arch" => is_arch(value, arch),
+            _ => false,
+        }) {
+            return Some("labels");
+        }
+        let is_here = |platform: &String| {
+            let (first, second) = platform.split_once(['/', '-']).unwrap_or((platform, ""));
+            is_os(first, os) && (second.is_empty() || is_arch(second, arch))
+        };
+        self.platform.as_ref().is_some_and(|platform| !is_here(platform)).then_some("platform")
+    }
+
     /// Whether it asks for another machine. `affinity` and `queueTimeout` mean nothing alone.
     pub fn places(&self) -> bool {
         self.target.is_some() || self.labels.is_some() || self.platform.is_some()
     }
+}
+
+fn is_os(name: &str, os: &str) -> bool {
+    name == os || (os == "macos" && name == "darwin")
+}
+
+fn is_arch(name: &str, arch: &str) -> bool {
+    name == arch || matches!((name, arch), ("amd64" | "x64", "x86_64") | ("arm64", "aarch64"))
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -45,6 +45,25 @@ fn a_place_that_is_not_here_is_refused_by_name() {
 }
 
 #[test]
+fn a_place_that_is_here_runs() {
+    let scratch = scratch();
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    for placement in [
+        "target: local".to_owned(),
+        format!("labels: {{os: {os}}}"),
+        format!("platform: {os}/{arch}"),
+        format!("platform: {os}"),
+    ] {
+        scratch.workflow(&format!("{placement}\njobs:\n{}", job("main", "", &[step("mark", "mark", "")])));
+        assert!(scratch.run(Value::Null).is_ok(), "{placement}");
+    }
+    for placement in ["labels: {gpu: 'yes'}", "platform: plan9", "target: box"] {
+        scratch.workflow(&format!("{placement}\njobs:\n{}", job("main", "", &[step("mark", "mark", "")])));
+        assert_eq!(scratch.run(Value::Null).unwrap_err().code(), "unsupported", "{placement}");
+    }
+}
+
+#[test]
 fn a_graph_that_does_not_hold_is_refused() {
     let scratch = scratch();
     let depends = |on: &str| format!("    dependsOn: [{{step: {on}, condition: {{type: succeeded}}}}]\n");

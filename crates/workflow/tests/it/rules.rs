@@ -139,6 +139,12 @@ fn asserts() {
         "succeeded\nmain succeeded\n  a succeeded\n",
     );
     check(
+        "an expression",
+        inputs(),
+        &rest(&[assert("a", "inputs.n > 2 && inputs.zero == 0", "")]),
+        "succeeded\nmain succeeded\n  a succeeded\n",
+    );
+    check(
         "fails",
         inputs(),
         &rest(&[assert("a", "inputs.zero", "")]),

@@ -134,6 +134,7 @@ fn problems_have_a_line_a_column_and_a_remedy() {
             7,
             5,
         ),
+        (with_step("    needs: [a]\n") + TASK, "write `dependsOn`, whose entries are maps", 7, 5),
         (with_step("    driver: local\n") + TASK, "`driver` was removed", 7, 5),
         (
             with_step("    dependsOn: [scan]\n") + TASK,
@@ -249,4 +250,56 @@ fn keys_that_a_task_ignores_are_warned_about() {
             .unwrap();
     assert!(parsed.warnings[0].message.contains("did you mean `inputs`?"), "{:?}", parsed.warnings);
     assert_eq!(parsed.warnings[0].line, Some(7));
+}
+
+/// The JSON Schemas take what the parser takes and refuse what it refuses, as far as a schema can say it.
+#[test]
+fn json_schemas_agree_with_the_parser() {
+    let schemas = marsh_workflow::schema::json_schemas();
+    let validator = jsonschema::validator_for(&schemas["workflow"]).unwrap();
+    let value = |text: &str| marsh_types::yaml::from_str::<serde_json::Value>(text).unwrap();
+    let retry =
+        with_step("    retry: {attempts: 2, backoff: 1s, on: [crash]}\n    timeout: 5m\n    code: pinned\n")
+            + TASK;
+    for text in [FULL.to_owned(), with_step(TASK), retry] {
+        assert!(parse(&text).is_ok());
+        let errors: Vec<String> =
+            validator.iter_errors(&value(&text)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{text}{errors:?}");
+    }
+    for lines in [
+        "    dependson: []\n",
+        "    dependsOn: [scan]\n",
+        "    dependsOn: [{step: scan}]\n",
+        "    dependsOn: [{step: a, condition: {type: suceeded}}]\n",
+        "    dependsOn: [{step: a, condition: {type: and, conditions: [{type: always}]}}]\n",
+        "    weight: heavy\n",
+        "    concurrency: -1\n",
+        "    allowFailure: 'yes'\n",
+        "    retry: 0\n",
+        "    retry: {backoff: 1s}\n",
+        "    retry: {attempts: 2, on: [invalid]}\n",
+        "    timeout: soon\n",
+        "    code: latest\n",
+        "    forEach: {item: x}\n",
+    ] {
+        let text = with_step(lines) + TASK;
+        assert!(parse(&text).is_err(), "{lines}");
+        assert!(!validator.is_valid(&value(&text)), "{lines}");
+    }
+    for task in [
+        "{type: shell, command: ls}",
+        "{type: model_method, methodName: run}",
+        "{type: model_method, modelIdOrName: a, modelType: b, modelName: c, methodName: run}",
+        "{type: model_method, modelIdOrName: a, methodName: run, globalArgs: {}}",
+        "{type: model_method, modelIdOrName: a, methodName: run, arguments: {}}",
+        "{type: manual_approval, prompt: p, timeout: 0}",
+        "{type: assert, expr: x}",
+        "{type: assert, expr: x, message: m, severity: hihg}",
+        "{type: workflow}",
+    ] {
+        let text = with_step(&format!("    task: {task}\n"));
+        assert!(parse(&text).is_err(), "{task}");
+        assert!(!validator.is_valid(&value(&text)), "{task}");
+    }
 }

@@ -125,3 +125,34 @@ fn delete_takes_the_runs_along() {
     assert!(!scratch.exists(&format!(".swamp/workflow-runs/{ID}")));
     assert!(workflows.store().list().unwrap().workflows.is_empty());
 }
+
+#[test]
+fn workflows_of_extensions_are_found_and_not_changed() {
+    let scratch = Scratch::new();
+    scratch.shell("ok", "true");
+    let text = |name: &str, id: u32| {
+        format!(
+            "id: 5f0c8b7e-1111-4222-8333-{id:012x}\nname: {name}\njobs:\n{}",
+            crate::common::job("main", "", &[crate::common::step("s", "ok", "")])
+        )
+    };
+    let dir = scratch.dir.path();
+    scratch.file(&dir.join("extensions/workflows/deep/local.yaml"), &text("of-local", 1));
+    scratch.file(&dir.join(".swamp/pulled-extensions/@me/x/workflows/pulled.yaml"), &text("of-pulled", 2));
+    scratch.file(&dir.join("extensions/workflows/same.yaml"), &text("mine", 3));
+    scratch.file(&dir.join("workflows/workflow-mine.yaml"), &text("mine", 4));
+    let workflows = scratch.workflows();
+    let store = workflows.store();
+    let names: Vec<String> =
+        store.list().unwrap().workflows.iter().map(|stored| stored.workflow().name.clone()).collect();
+    assert_eq!(names, ["mine", "mine", "of-local", "of-pulled"]);
+    assert!(store.find("mine").unwrap().workflow().id.ends_with('4'), "the user's own comes first");
+    let supplied = store.find("of-pulled").unwrap();
+    assert_eq!(store.save_text(&supplied, &supplied.text).unwrap_err().code(), "read_only");
+    assert_eq!(store.delete(&supplied).unwrap_err().code(), "read_only");
+    let cancel = marsh_host::CancelToken::new();
+    let mut request = crate::common::request(serde_json::Value::Null, &cancel);
+    request.name_or_id = "of-pulled";
+    let outcome = workflows.run(&request, &marsh_workflow::Silent).unwrap();
+    assert_eq!(outcome.status, marsh_workflow::RunStatus::Succeeded);
+}

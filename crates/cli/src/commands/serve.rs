@@ -1,0 +1,159 @@
+//! `marsh serve …`.
+
+use std::process::ExitCode;
+
+use marsh_model::Models;
+use marsh_repo::{Environment, Repo};
+use marsh_serve::protocol::{Reloaded, Status};
+use marsh_serve::{Client, Failure, Opened, Service, ServiceOptions};
+use serde_json::{Value, json};
+
+use super::{done, failed, input, method};
+use crate::app;
+use crate::args::Cli;
+use crate::args::serve::{ServeArgs, ServeCommand};
+use crate::error::CliError;
+use crate::ui::{BAD, DIM, GOOD, NAME, Ui, columns};
+
+pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
+    match arguments.command {
+        None => serve(cli, ui, arguments),
+        Some(command) => ask(cli, ui, command),
+    }
+}
+
+fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
+    let models = app::open_to_stay(cli)?;
+    let interrupt = app::cancel_on_signal(&models);
+    let layout = models.repo.layout.clone();
+    let service = Service::new(options(cli, &models));
+    if arguments.stdio {
+        marsh_serve::serve_stdio(service, arguments.watch, &interrupt)?;
+        return done();
+    }
+    let talk = *ui;
+    let ready = move |serving: &marsh_serve::Serving| {
+        let socket = serving.socket.as_deref().unwrap_or(layout.root());
+        let document = json!({
+            "socket": socket, "watching": serving.watching, "pid": std::process::id(),
+        });
+        talk.result(&document, || format!("serving {} at {}", layout.root().display(), socket.display()));
+    };
+    let layout = models.repo.layout.clone();
+    let socket = arguments.socket.as_deref();
+    marsh_serve::serve_socket(service, &layout, socket, arguments.watch, &interrupt, ready)?;
+    done()
+}
+
+fn options(cli: &Cli, models: &Models) -> ServiceOptions {
+    let repo_dir = cli.global.repo_dir.clone();
+    let root = models.repo.layout.root().to_owned();
+    let open = move || {
+        let env = Environment::from_process();
+        let repo = Repo::find(repo_dir.as_deref(), &env, &root).map_err(|error| Failure::of(&error))?;
+        Ok(Opened { repo, env })
+    };
+    ServiceOptions {
+        open: Box::new(open),
+        loader: std::sync::Arc::clone(&models.loader),
+        method_json: method::outcome_json,
+        default_timeout: input::DEFAULT_TIMEOUT,
+        initiated_by: app::initiated_by(&models.env),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn ask(cli: &Cli, ui: &Ui, command: ServeCommand) -> Result<ExitCode, CliError> {
+    let environment = Environment::from_process();
+    let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &app::current_dir()?)?;
+    let mut client = Client::find(&repo.layout)?;
+    match command {
+        ServeCommand::Status => {
+            let document = client.expect("status", &Value::Null)?;
+            ui.result(&document, || status_text(&document));
+            done()
+        }
+        ServeCommand::Reload => {
+            let document = client.expect("reload", &Value::Null)?;
+            ui.result(&document, || reloaded_text(&document));
+            let is_sound = document["failed"].as_array().is_some_and(Vec::is_empty);
+            if is_sound { done() } else { failed() }
+        }
+        ServeCommand::Stop => {
+            client.expect("shutdown", &Value::Null)?;
+            // The connection ends with the process.
+            client.wait_for_end();
+            ui.result(&json!({ "stopped": true }), || format!("{GOOD}stopped{GOOD:#}"));
+            done()
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / f64::from(1 << 20))
+}
+
+fn status_text(document: &Value) -> String {
+    let Ok(status) = serde_json::from_value::<Status>(document.clone()) else { return document.to_string() };
+    let mut text = format!("{NAME}{}{NAME:#}\n", status.repository);
+    let memory = status.rss_bytes.map(megabytes).unwrap_or_default();
+    text.push_str(&format!("  {DIM}process{DIM:#}  {} {memory}\n", status.pid));
+    text.push_str(&format!("  {DIM}since{DIM:#}    {}\n", status.started_at));
+    let watching = if status.watching { "yes" } else { "no" };
+    text.push_str(&format!("  {DIM}watching{DIM:#} {watching}\n"));
+    for host in &status.hosts {
+        let memory = host.rss_bytes.map(megabytes).unwrap_or_default();
+        let heap = megabytes(host.heap_bytes);
+        text.push_str(&format!(
+            "  {DIM}host{DIM:#}     {} {} {memory}, {} versions, heap {heap}\n",
+            host.key, host.pid, host.versions_alive
+        ));
+    }
+    let rows: Vec<Vec<String>> = status
+        .types
+        .iter()
+        .map(|row| {
+            let state = if row.state == "failing" { BAD } else { GOOD };
+            vec![
+                format!("{NAME}{}{NAME:#}", row.type_name),
+                format!("{state}{}{state:#}", row.state),
+                format!("{} calls", row.calls),
+                format!("{} reloads", row.reloads),
+                format!("{} versions", row.versions_alive),
+                megabytes(row.heap_bytes),
+                format!("{DIM}{}{DIM:#}", row.fingerprint.as_deref().unwrap_or("-").get(..12).unwrap_or("-")),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&columns(&rows));
+    }
+    for row in &status.types {
+        if let Some(last) = &row.last_error {
+            text.push_str(&format!(
+                "\n{BAD}{}{BAD:#} since {}: {}",
+                row.type_name, last.at, last.failure.message
+            ));
+        }
+    }
+    text
+}
+
+fn reloaded_text(document: &Value) -> String {
+    let Ok(reloaded) = serde_json::from_value::<Reloaded>(document.clone()) else {
+        return document.to_string();
+    };
+    let mut text = String::new();
+    for name in &reloaded.changed {
+        text.push_str(&format!("{GOOD}reloaded{GOOD:#} {NAME}{name}{NAME:#}\n"));
+    }
+    for name in &reloaded.removed {
+        text.push_str(&format!("{DIM}gone{DIM:#} {name}\n"));
+    }
+    for one in &reloaded.failed {
+        text.push_str(&format!("{BAD}failing{BAD:#} {}: {}\n", one.type_name, one.error.message));
+    }
+    text.push_str(&format!("{} types, {} ms", reloaded.types, reloaded.duration_ms));
+    text
+}

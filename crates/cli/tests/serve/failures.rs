@@ -1,0 +1,83 @@
+//! Sources that cannot be used, in a living process: the version that loaded last serves on, the reason is shown, nothing
+//! else suffers, and recovery is automatic.
+
+use marsh_testkit::Expect;
+use serde_json::Value;
+
+use super::{model, repo};
+
+#[test]
+fn what_loaded_last_serves_on_with_its_reason_shown_and_heals_by_itself() {
+    let broken: [(&str, String); 4] = [
+        ("syntax error", model("", "'two'").replace("methods:", "methods::")),
+        ("missing dependency", model("import { word } from './_gone.ts';", "word")),
+        ("throwing top level", model("throw new Error('no top');", "'two'")),
+        ("contract violation", model("", "'two'").replace("execute: async", "perform: async")),
+    ];
+    let repo = repo();
+    repo.write("extensions/models/x.ts", model("", "'start'"));
+    repo.write("extensions/models/b.ts", model("let calls = 0;", "++calls").replace("@me/x", "@me/b"));
+    let process = repo.spawn_extension_process(&[]);
+    assert_eq!(process.run("@me/x", "run")["word"], "start");
+    process.run("@me/b", "run");
+    let bystander = process.module_version("@me/b");
+    let mut good = "start".to_owned();
+    for (what, text) in broken {
+        let before = process.module_version("@me/x");
+        repo.write("extensions/models/x.ts", &text);
+        let reloaded = process.trigger_reload();
+        assert_eq!(reloaded["failed"][0]["type"], "@me/x", "{what}: {reloaded:#}");
+        assert_eq!(process.run("@me/x", "run")["word"], good, "{what}");
+        process.assert_module_version("@me/x", Expect::Same(&before));
+        let row = process.type_status("@me/x");
+        assert_eq!(row["state"], "failing", "{what}: {row:#}");
+        assert!(row["lastError"]["message"].is_string(), "{what}: {row:#}");
+        let doctor = repo.marsh(&["--json", "doctor", "extensions"]).exits(1).stdout;
+        assert!(doctor.contains("@me/x") || doctor.contains("x.ts"), "{what}: {doctor}");
+        good = format!("after {what}");
+        repo.write("extensions/models/x.ts", model("", &format!("'{good}'")));
+        assert_eq!(process.run("@me/x", "run")["word"], good);
+        let row = process.type_status("@me/x");
+        assert_eq!((&row["state"], &row["lastError"]), (&Value::from("serving"), &Value::Null), "{what}");
+    }
+    // Its second call, by the module that was evaluated at the start.
+    assert_eq!(process.run("@me/b", "run")["word"], 2);
+    process.assert_module_version("@me/b", Expect::Same(&bystander));
+    process.stop().ok();
+}
+
+/// A file that is gone may be about to come back; whoever asks for a reload says that it was removed.
+#[test]
+fn a_file_that_vanished_is_served_on_until_its_removal_is_accepted() {
+    let repo = repo();
+    repo.write("extensions/models/x.ts", model("", "'one'"));
+    let process = repo.spawn_extension_process(&[]);
+    process.run("@me/x", "run");
+    repo.remove("extensions/models/x.ts");
+    assert_eq!(process.run("@me/x", "run")["word"], "one");
+    assert_eq!(process.type_status("@me/x")["state"], "failing");
+    repo.write("extensions/models/x.ts", model("", "'two'"));
+    assert_eq!(process.run("@me/x", "run")["word"], "two");
+    // A directory in its place cannot be read.
+    repo.remove("extensions/models/x.ts");
+    repo.write("extensions/models/x.ts/in-the-way", "");
+    assert_eq!(process.run("@me/x", "run")["word"], "two");
+    assert_eq!(process.type_status("@me/x")["state"], "failing");
+    repo.remove("extensions/models/x.ts");
+    assert_eq!(process.trigger_reload()["removed"][0], "@me/x");
+    assert_eq!(process.try_run("@me/x", "run").unwrap_err()["data"]["code"], "unknown_model_type");
+    process.stop().ok();
+}
+
+/// A source that can be read and declares something else was changed on purpose.
+#[test]
+fn a_type_that_moved_away_is_gone() {
+    let repo = repo();
+    repo.write("extensions/models/x.ts", model("", "'one'"));
+    let process = repo.spawn_extension_process(&[]);
+    process.run("@me/x", "run");
+    repo.write("extensions/models/x.ts", model("", "'two'").replace("@me/x", "@me/y"));
+    assert_eq!(process.try_run("@me/x", "run").unwrap_err()["data"]["code"], "unknown_model_type");
+    assert_eq!(process.run("@me/y", "run")["word"], "two");
+    process.stop().ok();
+}

@@ -1,0 +1,178 @@
+//! One client: its lines in, its answers and events out.
+//!
+//! A request runs on a thread of its own, so that a client may have many in flight. Whatever way the connection ends,
+//! what it asked for is cancelled: nobody is left to hear of it.
+
+use std::collections::HashMap;
+use std::io::{BufRead, Read as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use marsh_host::CancelToken;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::error::Failure;
+use crate::protocol::{CancelParams, MAX_LINE, Message, raw};
+use crate::reload::Cause;
+use crate::service::Service;
+
+/// What all connections of a server share.
+pub struct Hub {
+    pub service: Service,
+    pub socket: Option<String>,
+    /// Tells the server to end.
+    pub end: Mutex<Sender<()>>,
+    pub ending: AtomicBool,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    next: u64,
+    tokens: HashMap<u64, CancelToken>,
+}
+
+impl Hub {
+    pub fn new(service: Service, socket: Option<String>, end: Sender<()>) -> Hub {
+        Hub {
+            service,
+            socket,
+            end: Mutex::new(end),
+            ending: AtomicBool::new(false),
+            running: Mutex::default(),
+        }
+    }
+
+    /// Cancels everything that runs.
+    pub fn cancel_all(&self, reason: &str) {
+        let tokens: Vec<CancelToken> = locked(&self.running).tokens.values().cloned().collect();
+        for token in tokens {
+            token.cancel(reason);
+        }
+    }
+
+    fn register(&self, token: &CancelToken) -> u64 {
+        let mut running = locked(&self.running);
+        running.next += 1;
+        let key = running.next;
+        running.tokens.insert(key, token.clone());
+        key
+    }
+}
+
+struct Client {
+    hub: Arc<Hub>,
+    writer: Mutex<Box<dyn Write + Send>>,
+    tokens: Mutex<HashMap<u64, CancelToken>>,
+}
+
+/// Serves a client until its input ends.
+pub fn serve(hub: &Arc<Hub>, mut reader: impl BufRead, writer: Box<dyn Write + Send>) {
+    let client =
+        Arc::new(Client { hub: Arc::clone(hub), writer: Mutex::new(writer), tokens: Mutex::default() });
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+        if line.last() != Some(&b'\n') {
+            // Cut short by the end of the input or by the limit: what follows cannot be told apart any more.
+            break;
+        }
+        match serde_json::from_slice::<Message>(&line) {
+            Ok(message) => Client::take(&client, message),
+            Err(error) => {
+                let failure = Failure::new("bad_request", format!("a line that is no request: {error}"));
+                client.send(&Message::notification("error", raw(&failure)));
+                break;
+            }
+        }
+    }
+    let tokens: Vec<CancelToken> = locked(&client.tokens).drain().map(|(_, token)| token).collect();
+    for token in tokens {
+        token.cancel("the client went away");
+    }
+}
+
+impl Client {
+    fn take(client: &Arc<Client>, message: Message) {
+        let (Some(method), Some(id)) = (message.method, message.id) else { return };
+        let params = message.params.as_deref().map_or("null", |params| params.get()).to_owned();
+        if client.hub.ending.load(Ordering::SeqCst) && method != "status" {
+            let failure = Failure::new("shutting_down", "the server is ending and takes no more requests");
+            client.send(&Message::answer(id, Err(failure.to_rpc())));
+            return;
+        }
+        let token = CancelToken::new();
+        if locked(&client.tokens).insert(id, token.clone()).is_some() {
+            let failure = Failure::new("bad_request", format!("the id {id} is in use"));
+            client.send(&Message::answer(id, Err(failure.to_rpc())));
+            return;
+        }
+        let client = Arc::clone(client);
+        std::thread::spawn(move || {
+            let hub = Arc::clone(&client.hub);
+            let in_flight = hub.service.entered();
+            let key = hub.register(&token);
+            let outcome = client.perform(id, &method, &params, &token);
+            let answer = outcome.map(|value| raw(&value)).map_err(|failure| failure.to_rpc());
+            locked(&client.tokens).remove(&id);
+            locked(&hub.running).tokens.remove(&key);
+            client.send(&Message::answer(id, answer));
+            drop(in_flight);
+            if method == "shutdown" {
+                hub.ending.store(true, Ordering::SeqCst);
+                // Somebody asked before us, if nobody listens any more.
+                locked(&hub.end).send(()).ok();
+            }
+        });
+    }
+
+    fn perform(&self, id: u64, method: &str, params: &str, token: &CancelToken) -> Result<Value, Failure> {
+        let service = &self.hub.service;
+        let tell = |event: Value| {
+            self.send(&Message::notification("event", raw(&json!({ "id": id, "event": event }))));
+        };
+        match method {
+            "call" => service.call(parse(params)?, token, &tell),
+            "workflow" => service.workflow(parse(params)?, token, &tell),
+            "reload" => service.reload(Cause::Asked).map(|reloaded| json!(reloaded)),
+            "status" => service.status(self.hub.socket.clone()).map(|status| json!(status)),
+            "evict" => {
+                let params = if params == "null" { Default::default() } else { parse(params)? };
+                service.evict(&params).map(|evicted| json!({ "evicted": evicted }))
+            }
+            "cancel" => {
+                let params: CancelParams = parse(params)?;
+                let other = locked(&self.tokens).get(&params.id).cloned();
+                if let Some(other) = &other {
+                    other.cancel("cancelled by the client");
+                }
+                Ok(json!({ "cancelled": other.is_some() }))
+            }
+            "shutdown" => Ok(json!({})),
+            other => Err(Failure::new("unknown_method", format!("there is no request `{other}`"))),
+        }
+    }
+
+    fn send(&self, message: &Message) {
+        let Ok(line) = message.to_line() else { return };
+        let mut writer = locked(&self.writer);
+        // A client that does not read any more is gone; the end of its input will say so.
+        writer.write_all(&line).and_then(|()| writer.flush()).ok();
+    }
+}
+
+fn parse<T: DeserializeOwned>(params: &str) -> Result<T, Failure> {
+    serde_json::from_str(params)
+        .map_err(|error| Failure::new("bad_request", format!("bad parameters: {error}")))
+}
+
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these locks guard is whole after every statement.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,116 @@
+//! How serving can fail, and what a request's failure looks like on the wire.
+
+use std::path::PathBuf;
+
+use marsh_fs::{FsError, LockError};
+use marsh_host::protocol::RpcError;
+use marsh_types::Explain;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("this repository is served already, by {holder}")]
+    AlreadyServed { holder: String },
+    #[error("nobody serves this repository")]
+    NotServed,
+    #[error("the socket's path {path} is longer than the system allows", path = path.display())]
+    PathTooLong { path: PathBuf },
+    #[error("cannot listen on {path}: {source}", path = path.display())]
+    Listen { path: PathBuf, source: std::io::Error },
+    #[error("cannot watch {path}: {message}", path = path.display())]
+    Watch { path: PathBuf, message: String },
+    #[error("the connection to the server broke: {0}")]
+    Connection(#[source] std::io::Error),
+    #[error("the server ended before it answered")]
+    Ended,
+    #[error("{}", .0.message)]
+    Refused(Failure),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Fs(#[from] FsError),
+}
+
+impl Explain for ServeError {
+    fn code(&self) -> &'static str {
+        match self {
+            ServeError::AlreadyServed { .. } => "already_served",
+            ServeError::NotServed => "not_served",
+            ServeError::PathTooLong { .. } => "path_too_long",
+            ServeError::Listen { .. } => "cannot_listen",
+            ServeError::Watch { .. } => "cannot_watch",
+            ServeError::Connection(_) | ServeError::Ended => "connection_lost",
+            ServeError::Refused(_) => "request_failed",
+            ServeError::Lock(_) | ServeError::Fs(_) => "io",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            ServeError::AlreadyServed { .. } => {
+                Some("`marsh serve status` shows it, `marsh serve stop` ends it".into())
+            }
+            ServeError::NotServed => Some("`marsh serve` starts a server".into()),
+            ServeError::PathTooLong { .. } => Some("name a shorter one with --socket".into()),
+            ServeError::Refused(failure) => failure.hint.clone(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            ServeError::Refused(failure) => Some(json!({ "code": failure.code, "details": failure.details })),
+            _ => None,
+        }
+    }
+}
+
+/// Why a request failed, as clients see it: the same code, message and hint that a command would show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+impl Failure {
+    pub fn new(code: &str, message: impl Into<String>) -> Failure {
+        Failure { code: code.to_owned(), message: message.into(), hint: None, details: None }
+    }
+
+    pub fn of(error: &dyn Explain) -> Failure {
+        Failure {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            hint: error.hint(),
+            details: error.details(),
+        }
+    }
+
+    /// The failure with every text passed through `change`.
+    pub(crate) fn map(self, change: impl Fn(Value) -> Value) -> Failure {
+        let text = |text: String| match change(Value::String(text)) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Failure {
+            code: self.code,
+            message: text(self.message),
+            hint: self.hint.map(text),
+            details: self.details.map(&change),
+        }
+    }
+
+    pub(crate) fn to_rpc(&self) -> RpcError {
+        RpcError { code: -32000, message: self.message.clone(), data: serde_json::to_value(self).ok() }
+    }
+
+    pub(crate) fn from_rpc(error: RpcError) -> Failure {
+        let whole = error.data.and_then(|data| serde_json::from_value(data).ok());
+        whole.unwrap_or_else(|| Failure::new("internal", error.message))
+    }
+}

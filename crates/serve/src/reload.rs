@@ -1,0 +1,144 @@
+//! Bringing what is loaded up to date, ahead of the next call.
+//!
+//! A reload asks of every type that is loaded what a call would ask, builds, loads and validates what is new, and drops
+//! what is gone. It decides nothing: a call that starts in the middle of it asks for itself. A type that fails is
+//! reported; the version that loaded last serves on, by the loader's rules, and it is tried again when its inputs change.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use marsh_extension::{Catalog, LoadError};
+use marsh_model::{Code, ModelError, Models};
+use marsh_types::{Kind, TypeName};
+
+use crate::error::Failure;
+use crate::protocol::{FailedType, Reloaded};
+use crate::service::Service;
+
+#[derive(Debug, Default)]
+pub struct Reloader {
+    /// The entry points that were there at the last look, once there was one.
+    known: Mutex<Option<BTreeSet<PathBuf>>>,
+    /// One reload at a time: two at once would do the same work twice.
+    turn: Mutex<()>,
+}
+
+/// Who asks for a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody who has said so: files that vanished were removed.
+    Asked,
+    /// Files that changed. Sources that appeared since the last look are built and described, so that their first call
+    /// finds them ready. A file that vanished may be about to come back.
+    Seen,
+}
+
+/// A version that is to be loaded: host and module, and why it is not the newest, if it is not.
+type Newest = (Option<(String, marsh_host::ModuleRef)>, Option<Failure>);
+
+impl Service {
+    /// Everything that is loaded is what its sources are now, or the reason why not is in the result.
+    pub fn reload(&self, cause: Cause) -> Result<Reloaded, Failure> {
+        let _turn = self.reloader.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
+        let models = self.models()?;
+        if cause == Cause::Asked {
+            self.loader().accept_removals();
+        }
+        let catalog = self.loader().catalog().map_err(|error| Failure::of(&error))?;
+        let appeared = self.reloader.look(&catalog);
+        let mut reloaded = Reloaded {
+            types: catalog.types.len() + catalog.computed.len(),
+            changed: Vec::new(),
+            removed: Vec::new(),
+            failed: Vec::new(),
+            duration_ms: 0,
+        };
+        let mut due: BTreeSet<(Kind, TypeName)> = self.loader().lines().into_iter().collect();
+        due.extend(self.tally.types().into_iter().map(|type_name| (Kind::Model, type_name)));
+        if cause == Cause::Seen {
+            let new = catalog.types.iter().filter(|indexed| appeared.contains(&indexed.path));
+            let graftless = new.filter(|indexed| indexed.kind != Kind::Extension);
+            due.extend(graftless.map(|indexed| (indexed.kind, indexed.type_name.clone())));
+        }
+        for (kind, type_name) in due {
+            self.renew(&models, kind, &type_name, &mut reloaded);
+        }
+        self.loader().sweep(&catalog);
+        reloaded.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.reloads.fetch_add(1, Ordering::Relaxed);
+        Ok(reloaded)
+    }
+
+    fn renew(&self, models: &Models, kind: Kind, type_name: &TypeName, reloaded: &mut Reloaded) {
+        let before = self.loader().line(kind, type_name).map(|line| line.url);
+        let failed = |failure: Failure| FailedType { type_name: type_name.to_string(), error: failure };
+        let prepared = self.newest(models, kind, type_name).and_then(|(newest, failure)| {
+            if let Some((host_key, module)) = &newest {
+                self.loader().prepare(host_key, module)?;
+            }
+            Ok((newest, failure))
+        });
+        match prepared {
+            Ok((newest, failure)) => {
+                reloaded.failed.extend(failure.map(failed));
+                match newest {
+                    Some((_, module)) if before.as_ref() != Some(&module.url) => {
+                        reloaded.changed.push(type_name.to_string());
+                    }
+                    Some(_) => {}
+                    // Built in, and without grafts now.
+                    None => self.loader().close_line(kind, type_name),
+                }
+            }
+            Err(ModelError::Load(LoadError::UnknownType { .. })) => {
+                self.loader().close_line(kind, type_name);
+                self.tally.forget(type_name);
+                reloaded.removed.push(type_name.to_string());
+            }
+            Err(error) => reloaded.failed.push(failed(Failure::of(&error))),
+        }
+    }
+
+    fn newest(&self, models: &Models, kind: Kind, type_name: &TypeName) -> Result<Newest, ModelError> {
+        if kind == Kind::Model {
+            return Ok(match models.resolve_type(type_name)?.code {
+                Code::Module(loaded) => {
+                    let failure = loaded.failure.as_ref().map(of_load);
+                    (Some((loaded.host_key, loaded.module)), failure)
+                }
+                _ => (None, None),
+            });
+        }
+        let loaded = self.loader().resolve_kind(kind, type_name)?;
+        let failure = loaded.failure.as_ref().map(of_load);
+        Ok((Some((loaded.host_key, loaded.module)), failure))
+    }
+}
+
+/// A recorded failure as clients see it.
+pub fn of_load(failure: &marsh_extension::Failure) -> Failure {
+    Failure {
+        code: failure.code.clone(),
+        message: failure.message.clone(),
+        hint: failure.hint.clone(),
+        details: serde_json::to_value(failure).ok(),
+    }
+}
+
+impl Reloader {
+    /// The entry points that appeared since the last look. At the first look, none.
+    fn look(&self, catalog: &Catalog) -> BTreeSet<PathBuf> {
+        let now: BTreeSet<PathBuf> = catalog.types.iter().map(|indexed| indexed.path.clone()).collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let appeared = match &*known {
+            Some(known) => now.difference(known).cloned().collect(),
+            None => BTreeSet::new(),
+        };
+        *known = Some(now);
+        appeared
+    }
+}

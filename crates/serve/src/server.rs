@@ -1,0 +1,109 @@
+//! The life of a server: listen, serve, end in order.
+
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use marsh_host::CancelToken;
+use marsh_repo::Layout;
+
+use crate::connection::{self, Hub};
+use crate::error::ServeError;
+use crate::service::Service;
+use crate::{socket, watch};
+
+/// How long what runs may take to end by itself once the server was asked to end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long what was cancelled may take: the grace of a call, and then the interrupt.
+const CANCELLED: Duration = Duration::from_secs(5);
+
+/// What a caller needs to know once the server listens.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    pub socket: Option<std::path::PathBuf>,
+    pub watching: bool,
+}
+
+/// Serves on a local socket until it is asked to end, by a request or by `interrupt`.
+pub fn serve_socket(
+    service: Service,
+    layout: &Layout,
+    socket: Option<&Path>,
+    watch: bool,
+    interrupt: &CancelToken,
+    ready: impl FnOnce(&Serving),
+) -> Result<(), ServeError> {
+    let bound = socket::bind(layout, socket)?;
+    let (end, ended) = channel();
+    let shown = bound.socket.display().to_string();
+    let hub = Arc::new(Hub::new(service, Some(shown), end.clone()));
+    let watcher = watch.then(|| watch::start(&hub)).transpose()?;
+    let listener = bound
+        .listener
+        .try_clone()
+        .map_err(|source| ServeError::Listen { path: bound.socket.clone(), source })?;
+    let accepting = Arc::clone(&hub);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // A client that was gone before it was there.
+            let Ok(stream) = stream else { continue };
+            let hub = Arc::clone(&accepting);
+            std::thread::spawn(move || {
+                let Ok(writer) = stream.try_clone() else { return };
+                connection::serve(&hub, BufReader::with_capacity(1 << 16, stream), Box::new(writer));
+            });
+        }
+    });
+    ready(&Serving { socket: Some(bound.socket.clone()), watching: watcher.is_some() });
+    wait(&hub, &ended, end, interrupt);
+    drop(watcher);
+    hub.service.loader().hosts().end_all();
+    drop(bound);
+    Ok(())
+}
+
+/// Serves one client on standard input and output, until the input ends.
+pub fn serve_stdio(service: Service, watch: bool, interrupt: &CancelToken) -> Result<(), ServeError> {
+    let (end, ended) = channel();
+    let hub = Arc::new(Hub::new(service, None, end.clone()));
+    let watcher = watch.then(|| watch::start(&hub)).transpose()?;
+    let (reading, over) = (Arc::clone(&hub), end.clone());
+    std::thread::spawn(move || {
+        connection::serve(&reading, std::io::stdin().lock(), Box::new(std::io::stdout()));
+        over.send(()).ok();
+    });
+    wait(&hub, &ended, end, interrupt);
+    drop(watcher);
+    hub.service.loader().hosts().end_all();
+    Ok(())
+}
+
+/// Returns when the server is to end and nothing runs any more.
+fn wait(hub: &Arc<Hub>, ended: &Receiver<()>, end: Sender<()>, interrupt: &CancelToken) {
+    let interrupted = interrupt.on_cancel(move |_| {
+        end.send(()).ok();
+    });
+    // The hub holds a sender, so this cannot fail before somebody has asked.
+    ended.recv().ok();
+    drop(interrupted);
+    hub.ending.store(true, Ordering::SeqCst);
+    let is_idle = || hub.service.in_flight.load(Ordering::SeqCst) == 0;
+    poll(DRAIN, || is_idle() || interrupt.is_cancelled());
+    if !is_idle() {
+        hub.cancel_all("the server ends");
+        poll(CANCELLED, is_idle);
+    }
+    if !is_idle() {
+        hub.service.loader().hosts().kill_all();
+    }
+}
+
+fn poll(patience: Duration, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + patience;
+    while !done() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,210 @@
+//! The freshness checker: clients call, an editor edits, and every answer is held against what was acknowledged.
+//!
+//! The source of a type says a number. The editor replaces it by the next number, over and over: it announces the number
+//! (`started`), renames the new file into place, and then publishes that as an acknowledgement (`acknowledged`). A client
+//! reads `acknowledged` before it starts a call and `started` after its answer. The number in the answer must lie
+//! between the two: less, and a call that started after an acknowledgement ran older code; more, and it ran code that
+//! nobody had written. A call that fails is a violation as well.
+//!
+//! The two counters are a file of 16 bytes, so that clients may be processes.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{Connection, Scratch};
+
+/// One run of the checker.
+#[derive(Debug, Clone)]
+pub struct Freshness {
+    pub binary: PathBuf,
+    pub clients: usize,
+    /// Of each client.
+    pub calls: usize,
+    /// Between two edits.
+    pub pause: Duration,
+    /// Against one `marsh serve`, watching or not; else every call is a process of its own.
+    pub serve: Option<&'static [&'static str]>,
+    /// Program and arguments that run [`client`] in a process of its own; threads without it.
+    pub client: Option<(PathBuf, Vec<String>)>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct FreshnessReport {
+    pub calls: usize,
+    pub edits: u64,
+    /// Answers by how many different numbers they gave.
+    pub versions_seen: usize,
+    pub violations: Vec<String>,
+}
+
+const SOURCE: &str = "extensions/models/fresh.ts";
+
+fn source(number: u64) -> String {
+    format!(
+        "const any = {{ _def: {{ type: 'any' }}, parse: (x) => x, safeParse: (x) => ({{ success: true, data: x }}) }};\n\
+         export const model = {{ type: '@fresh/m', version: '2026.01.01.1', resources: {{}}, methods: {{ say: {{\n\
+           description: 'Say it', kind: 'read', arguments: any, execute: () => {{ console.log('number {number}'); }} }} }} }};\n"
+    )
+}
+
+/// The two counters.
+struct Counters(File);
+
+impl Counters {
+    fn at(path: &Path) -> Counters {
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        Counters(file.expect("the counters can be opened"))
+    }
+
+    fn get(&self, place: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.read_exact_at(&mut bytes, place * 8).expect("the counters can be read");
+        u64::from_le_bytes(bytes)
+    }
+
+    fn set(&self, place: u64, value: u64) {
+        self.0.write_all_at(&value.to_le_bytes(), place * 8).expect("the counters can be written");
+    }
+
+    fn acknowledged(&self) -> u64 {
+        self.get(0)
+    }
+
+    fn started(&self) -> u64 {
+        self.get(1)
+    }
+}
+
+impl Freshness {
+    /// # Panics
+    /// When the scene cannot be set. What the checker looks for is in the report.
+    pub fn run(&self) -> FreshnessReport {
+        let scratch = Scratch::repo(&self.binary);
+        let counters_path = scratch.root().parent().expect("a scratch directory").join("counters");
+        let counters = Counters::at(&counters_path);
+        counters.set(0, 0);
+        counters.set(1, 0);
+        scratch.write(SOURCE, source(0));
+        let server = self.serve.map(|arguments| scratch.spawn_extension_process(arguments));
+        let mut report = FreshnessReport::default();
+        let over = AtomicBool::new(false);
+        let mut seen = std::collections::BTreeSet::new();
+        std::thread::scope(|scope| {
+            let editor = scope.spawn(|| self.edit(&scratch, &counters, &over));
+            let clients: Vec<_> = (0..self.clients)
+                .map(|index| {
+                    let (scratch, counters_path) = (&scratch, &counters_path);
+                    let socket = server.as_ref().map(|server| server.socket().to_owned());
+                    scope.spawn(move || match (socket, &self.client) {
+                        (Some(socket), Some((program, arguments))) => {
+                            let output = Command::new(program)
+                                .args(arguments)
+                                .args([&socket, counters_path])
+                                .arg(self.calls.to_string())
+                                .stderr(Stdio::inherit())
+                                .output()
+                                .expect("a client starts");
+                            String::from_utf8(output.stdout).expect("a client prints text")
+                        }
+                        (Some(socket), None) => client(&socket, counters_path, self.calls),
+                        (None, _) => alone(scratch, counters_path, self.calls, index),
+                    })
+                })
+                .collect();
+            for client in clients {
+                for line in client.join().expect("a client does not panic").lines() {
+                    let row: Value = serde_json::from_str(line).expect("a client prints JSON");
+                    report.calls += usize::try_from(row["calls"].as_u64().unwrap_or(0)).unwrap_or(0);
+                    seen.extend(row["seen"].as_array().into_iter().flatten().filter_map(Value::as_u64));
+                    let violations = row["violations"].as_array().into_iter().flatten();
+                    report.violations.extend(violations.filter_map(Value::as_str).map(str::to_owned));
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+            report.edits = editor.join().expect("the editor does not panic");
+        });
+        report.versions_seen = seen.len();
+        report
+    }
+
+    fn edit(&self, scratch: &Scratch, counters: &Counters, over: &AtomicBool) -> u64 {
+        let mut number = 0;
+        while !over.load(Ordering::Relaxed) {
+            std::thread::sleep(self.pause);
+            number += 1;
+            counters.set(1, number);
+            let new = scratch.write("new.ts", source(number));
+            std::fs::rename(new, scratch.path(SOURCE)).expect("a file can be replaced");
+            counters.set(0, number);
+        }
+        number
+    }
+}
+
+/// What one client saw, as one line of JSON.
+fn told(calls: usize, seen: &std::collections::BTreeSet<u64>, violations: &[String]) -> String {
+    json!({ "calls": calls, "seen": seen, "violations": violations }).to_string()
+}
+
+fn judge(before: u64, answer: Result<u64, String>, after: u64) -> Result<u64, String> {
+    match answer {
+        Err(error) => Err(format!("a call failed: {error}")),
+        Ok(number) if number < before => {
+            Err(format!("{before} was acknowledged before the call started, and it ran {number}"))
+        }
+        Ok(number) if number > after => Err(format!("the call ran {number}, and only {after} was written")),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn number(line: &str) -> Option<u64> {
+    line.strip_prefix("number ")?.trim().parse().ok()
+}
+
+/// Calls over one connection. Returns what it saw as a line of JSON.
+pub fn client(socket: &Path, counters: &Path, calls: usize) -> String {
+    let counters = Counters::at(counters);
+    let mut connection = Connection::open(socket);
+    let (mut seen, mut violations) = (std::collections::BTreeSet::new(), Vec::new());
+    let params = json!({ "target": "@fresh/m", "name": "m", "method": "say", "events": true });
+    for _ in 0..calls {
+        let before = counters.acknowledged();
+        let mut said = None;
+        let outcome = connection.ask_telling("call", params.clone(), &mut |event| {
+            said = said.or_else(|| number(event["line"].as_str()?));
+        });
+        let answer = match outcome {
+            Ok(_) => said.ok_or_else(|| "it said nothing".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        match judge(before, answer, counters.started()) {
+            Ok(number) => drop(seen.insert(number)),
+            Err(violation) => violations.push(violation),
+        }
+    }
+    told(calls, &seen, &violations)
+}
+
+/// Calls without a server: a command each.
+fn alone(scratch: &Scratch, counters: &Path, calls: usize, index: usize) -> String {
+    let counters = Counters::at(counters);
+    let (mut seen, mut violations) = (std::collections::BTreeSet::new(), Vec::new());
+    let name = format!("m{index}");
+    for _ in 0..calls {
+        let before = counters.acknowledged();
+        let run = scratch.marsh(&["model", "method", "run", "@fresh/m", "say", &name]);
+        let said = run.stderr.lines().find_map(|line| number(&line[line.find("number ")?..]));
+        let answer = said.ok_or_else(|| run.stderr.clone());
+        match judge(before, answer, counters.started()) {
+            Ok(number) => drop(seen.insert(number)),
+            Err(violation) => violations.push(violation),
+        }
+    }
+    told(calls, &seen, &violations)
+}

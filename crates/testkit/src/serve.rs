@@ -1,0 +1,334 @@
+//! The subprocess harness: a living `marsh serve` of the shipped binary, spoken to in its own protocol.
+//!
+//! ```text
+//! let repo = Scratch::repo(env!("CARGO_BIN_EXE_marsh"));
+//! repo.write("extensions/models/a.ts", …);
+//! let process = repo.spawn_extension_process(&[]);
+//! assert_eq!(process.run("@me/a", "run")["word"], "one");
+//! let before = process.module_version("@me/a");
+//! repo.write("extensions/models/a.ts", …);
+//! process.trigger_reload();
+//! process.assert_module_version("@me/a", Expect::Other(&before));
+//! assert_eq!(process.run("@me/a", "run")["word"], "two");
+//! ```
+//!
+//! What a test exercises here is what users run: the protocol, the binary and its host processes. Nothing is specific
+//! to one system but the way in which the memory of a process is asked for ([`resident_bytes`]).
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::{Run, Running, Scratch, wait_for};
+
+/// A running server of a scratch repository. Dropping it kills it.
+#[derive(Debug)]
+pub struct ExtensionProcess {
+    running: Running,
+    socket: PathBuf,
+}
+
+/// The identity of loaded code: the fingerprint of its sources, and which runtime of which host process it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleVersion {
+    pub fingerprint: String,
+    pub host_pid: u64,
+    pub instance: u64,
+}
+
+/// What [`ExtensionProcess::assert_module_version`] may ask for.
+#[derive(Debug, Clone, Copy)]
+pub enum Expect<'a> {
+    /// The very same one: not built again, not loaded again.
+    Same(&'a ModuleVersion),
+    /// One of other sources, in a runtime of its own.
+    Other(&'a ModuleVersion),
+}
+
+/// What the server and its hosts hold, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    pub server_rss: u64,
+    pub hosts_rss: u64,
+    /// Of all living engines.
+    pub heap: u64,
+    /// What ended engines had not freed.
+    pub leaked: u64,
+    pub versions_alive: u64,
+}
+
+impl Scratch {
+    /// Starts `marsh serve` with more arguments and waits until it answers.
+    pub fn spawn_extension_process(&self, arguments: &[&str]) -> ExtensionProcess {
+        let mut running = self.spawn(&[&["serve"], arguments].concat());
+        let record = self.path(".swamp/marsh/serve/serve.json");
+        let socket = wait_for("the server to listen", || {
+            assert!(!running.has_ended(), "the server ended before it listened");
+            let record: Value = serde_json::from_slice(&std::fs::read(&record).ok()?).ok()?;
+            let is_ours = record["pid"] == running.pid();
+            let socket = PathBuf::from(record["socket"].as_str()?);
+            (is_ours && UnixStream::connect(&socket).is_ok()).then_some(socket)
+        });
+        ExtensionProcess { running, socket }
+    }
+}
+
+impl ExtensionProcess {
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        !self.running.has_ended()
+    }
+
+    /// A connection of its own.
+    pub fn connect(&self) -> Connection {
+        Connection::open(&self.socket)
+    }
+
+    /// Runs a method without arguments on a definition of a type, which is named after it. What the first resource it wrote holds.
+    #[track_caller]
+    pub fn run(&self, type_name: &str, method: &str) -> Value {
+        let document = self.try_run(type_name, method).unwrap_or_else(|error| panic!("{error:#}"));
+        document["dataArtifacts"][0]["attributes"].clone()
+    }
+
+    /// [`ExtensionProcess::run`] with the whole document, or the failure.
+    pub fn try_run(&self, type_name: &str, method: &str) -> Result<Value, Value> {
+        let name = type_name.trim_start_matches('@').replace('/', "-");
+        self.connect().ask("call", json!({ "target": type_name, "name": name, "method": method }))
+    }
+
+    /// Asks for a reload; returns when every later call runs the new code.
+    #[track_caller]
+    pub fn trigger_reload(&self) -> Value {
+        self.connect().ask("reload", Value::Null).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        self.connect().ask("status", Value::Null).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// The row of a type in the status.
+    #[track_caller]
+    pub fn type_status(&self, type_name: &str) -> Value {
+        let status = self.status();
+        let rows = status["types"].as_array().expect("a status lists types");
+        let row = rows.iter().find(|row| row["type"] == type_name);
+        row.unwrap_or_else(|| panic!("no {type_name} in {status:#}")).clone()
+    }
+
+    /// What serves a type now.
+    #[track_caller]
+    pub fn module_version(&self, type_name: &str) -> ModuleVersion {
+        let status = self.status();
+        let rows = status["types"].as_array().expect("a status lists types");
+        let row = rows.iter().find(|row| row["type"] == type_name);
+        let row = row.unwrap_or_else(|| panic!("no {type_name} in {status:#}"));
+        let key = row["extension"].as_str().unwrap_or("local");
+        let hosts = status["hosts"].as_array().expect("a status lists hosts");
+        let host = hosts.iter().find(|host| host["key"] == key);
+        let number = |value: Option<&Value>| {
+            value.and_then(Value::as_u64).unwrap_or_else(|| panic!("{type_name} is not loaded: {status:#}"))
+        };
+        ModuleVersion {
+            fingerprint: row["fingerprint"].as_str().expect("a loaded type has a fingerprint").to_owned(),
+            host_pid: number(host.map(|host| &host["pid"])),
+            instance: number(Some(&row["instance"])),
+        }
+    }
+
+    /// Which version serves a type, compared with one that did.
+    #[track_caller]
+    pub fn assert_module_version(&self, type_name: &str, expectation: Expect<'_>) {
+        let now = self.module_version(type_name);
+        match expectation {
+            Expect::Same(before) => assert_eq!(now, *before, "{type_name} was to stay the very same version"),
+            Expect::Other(before) => {
+                assert_ne!(now.fingerprint, before.fingerprint, "{type_name} was to have other sources");
+                assert_ne!(
+                    (now.host_pid, now.instance),
+                    (before.host_pid, before.instance),
+                    "other sources need a runtime of their own"
+                );
+            }
+        }
+    }
+
+    /// Old versions go when their last call has ended, a moment later.
+    #[track_caller]
+    pub fn assert_one_version_alive(&self, type_name: &str) {
+        wait_for("old versions to go", || (self.type_status(type_name)["versionsAlive"] == 1).then_some(()));
+    }
+
+    pub fn memory(&self) -> Memory {
+        let status = self.status();
+        let hosts = status["hosts"].as_array().expect("a status lists hosts").clone();
+        let sum = |key: &str| hosts.iter().filter_map(|host| host[key].as_u64()).sum();
+        Memory {
+            server_rss: resident_bytes(self.pid()),
+            hosts_rss: hosts
+                .iter()
+                .filter_map(|host| host["pid"].as_u64())
+                .map(|pid| resident_bytes(u32::try_from(pid).expect("a pid")))
+                .sum(),
+            heap: sum("heapBytes"),
+            leaked: sum("leakedBytes"),
+            versions_alive: sum("versionsAlive"),
+        }
+    }
+
+    #[cfg(unix)]
+    pub fn interrupt(&self) {
+        self.running.interrupt();
+    }
+
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        self.running.terminate();
+    }
+
+    pub fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// Waits for the end of a server that was told to end.
+    pub fn wait(self) -> Run {
+        self.running.wait()
+    }
+
+    /// Asks the server to end, and waits for it.
+    pub fn stop(self) -> Run {
+        self.connect().ask("shutdown", Value::Null).expect("a server can be asked to end");
+        self.wait()
+    }
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Connection {
+    reader: BufReader<UnixStream>,
+    writer: UnixStream,
+    next_id: u64,
+}
+
+impl Connection {
+    pub fn open(socket: &Path) -> Connection {
+        let writer = UnixStream::connect(socket).expect("the server listens");
+        let reader = BufReader::new(writer.try_clone().expect("a socket can be shared"));
+        Connection { reader, writer, next_id: 1 }
+    }
+
+    /// Asks, and waits for the answer: the result, or the failure.
+    pub fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        self.ask_telling(method, params, &mut |_| {})
+    }
+
+    /// [`Connection::ask`]; events that come before the answer go to `events`.
+    pub fn ask_telling(
+        &mut self,
+        method: &str,
+        params: Value,
+        events: &mut dyn FnMut(&Value),
+    ) -> Result<Value, Value> {
+        let id = self.send(method, params);
+        let (answered, outcome) = self.receive(events);
+        assert_eq!(answered, id);
+        outcome
+    }
+
+    /// Asks without waiting. Returns the request's id.
+    pub fn send(&mut self, method: &str, params: Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.writer.write_all(format!("{request}\n").as_bytes()).expect("the server reads");
+        id
+    }
+
+    /// Waits for the next answer.
+    pub fn receive(&mut self, events: &mut dyn FnMut(&Value)) -> (u64, Result<Value, Value>) {
+        loop {
+            let mut line = String::new();
+            self.reader.read_line(&mut line).expect("the server answers");
+            assert!(!line.is_empty(), "the server closed the connection");
+            let mut message: Value = serde_json::from_str(&line).expect("the server speaks JSON");
+            if message["method"] == "event" {
+                events(&message["params"]["event"]);
+                continue;
+            }
+            let id = message["id"].as_u64().unwrap_or_else(|| panic!("an answer has an id: {message:#}"));
+            let outcome = match message.get("error") {
+                Some(error) => Err(error.clone()),
+                None => Ok(message["result"].take()),
+            };
+            return (id, outcome);
+        }
+    }
+}
+
+/// What a process holds in memory now.
+#[cfg(target_os = "linux")]
+pub fn resident_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes: u64 = line
+        .and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or_else(|| panic!("process {pid} is not there"));
+    kilobytes << 10
+}
+
+/// What a process holds in memory now.
+#[cfg(not(target_os = "linux"))]
+pub fn resident_bytes(pid: u32) -> u64 {
+    let output = std::process::Command::new("ps").args(["-o", "rss=", "-p", &pid.to_string()]).output();
+    let text = String::from_utf8(output.expect("ps runs").stdout).expect("ps prints text");
+    let kilobytes: u64 = text.trim().parse().unwrap_or_else(|_| panic!("process {pid} is not there"));
+    kilobytes << 10
+}
+
+/// A model of realistic size: `schemas` object schemas of zod as resources and arguments would have them, and functions
+/// up to `bytes` of source. Its method `run` writes `{ word }`.
+pub fn large_model(type_name: &str, word: &str, schemas: usize, bytes: usize) -> String {
+    let mut text = String::from("import { z } from \"npm:zod@4.3.6\";\n");
+    for i in 0..schemas {
+        text.push_str(&format!(
+            "const S{i} = z.object({{ id: z.string().min(1).describe(\"the id of thing {i}\"), \
+             size: z.number().int().nonnegative().optional(), kind: z.enum([\"a{i}\", \"b{i}\", \"c{i}\"]), \
+             tags: z.record(z.string(), z.string()).default({{}}), \
+             parts: z.array(z.object({{ name: z.string(), at: z.string() }})).max(10) }});\n"
+        ));
+    }
+    let names: Vec<String> = (0..schemas).map(|i| format!("S{i}")).collect();
+    let mut functions = 0;
+    while text.len() < bytes {
+        text.push_str(&format!(
+            "export function step{functions}(input) {{ const found = []; for (const [key, value] of \
+             Object.entries(input)) {{ if (typeof value === \"string\" && value.length > {functions}) \
+             found.push(`${{key}}: ${{value.slice(0, {functions})}} of thing {functions}`); else if \
+             (Array.isArray(value)) found.push(...value.map((one, at) => `${{key}}[${{at}}] ${{one}}`)); }} \
+             return found.join(\", \") + \"{functions}\"; }}\n"
+        ));
+        functions += 1;
+    }
+    let calls: Vec<String> = (0..functions).map(|i| format!("step{i}")).collect();
+    text.push_str(&format!(
+        "const all = [{}];\nconst steps = [{}];\nexport const model = {{ type: \"{type_name}\", \
+         version: \"2026.01.01.1\",\n  resources: {{ out: {{ description: \"anything\", schema: z.any(), \
+         lifetime: \"infinite\", garbageCollection: 1 }} }},\n  methods: {{ run: {{ description: \"Do it\", \
+         arguments: z.object({{}}), execute: async (_args, context) => {{\n    const parsed = all.filter((one) => \
+         !one.safeParse({{}}).success).length;\n    await context.writeResource(\"out\", \"said\", {{ word: \"{word}\", \
+         parsed, steps: steps.length }});\n  }} }} }} }};\n",
+        names.join(", "),
+        calls.join(", "),
+    ));
+    text
+}
