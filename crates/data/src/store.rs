@@ -81,6 +81,10 @@ impl DataStore {
             return Ok(0);
         }
         let latch = self.latch(ty, model_id)?;
+        if !name_dir.is_dir() {
+            // Somebody else deleted it while we waited.
+            return Ok(0);
+        }
         let versions = self.versions_present(&name_dir)?;
         let gone = match version {
             Some(version) if !versions.contains(&version) => return Ok(0),

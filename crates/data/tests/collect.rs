@@ -127,6 +127,22 @@ fn a_write_can_prune_what_its_policy_does_not_keep() {
 }
 
 #[test]
+fn of_many_who_delete_one_name_each_succeeds_and_one_counts() {
+    let scratch = Scratch::new();
+    for round in 0..50 {
+        let name = format!("n{round}");
+        scratch.write(&name, "infinite", "5");
+        let deleted: Vec<usize> = std::thread::scope(|scope| {
+            let delete = || scratch.store.delete(&scratch.ty, MODEL, &name, None).unwrap();
+            let threads =
+                [scope.spawn(delete), scope.spawn(delete), scope.spawn(delete), scope.spawn(delete)];
+            threads.map(|thread| thread.join().unwrap()).to_vec()
+        });
+        assert_eq!(deleted.iter().sum::<usize>(), 1, "{deleted:?}");
+    }
+}
+
+#[test]
 fn of_two_who_rename_to_one_name_one_gets_it() {
     let scratch = Scratch::new();
     for round in 0..20 {

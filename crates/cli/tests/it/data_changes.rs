@@ -131,7 +131,12 @@ fn results_are_searched_by_what_is_known_of_them() {
     assert_eq!(found(&["--tag", "team=x", "--content-type", "application/json"]), ["result"]);
     assert_eq!(found(&["--streaming"]), ["log"]);
     assert_eq!(found(&["--since", "1h", "--lifetime", "infinite"]).len(), 4);
-    assert_eq!(found(&["--output", "m"]).len(), 2, "what the last run of a model wrote");
+    let run = repo.marsh(&["--json", "model", "method", "run", "m", "run"]).ok().json();
+    assert_eq!(
+        found(&["--output", run["outputId"].as_str().unwrap()]),
+        ["apple", "banana"],
+        "what a run wrote"
+    );
     let limited = json(&repo, &["search", "--limit", "1"]);
     assert_eq!((&limited["total"], &limited["limited"]), (&json!(4), &json!(true)));
     assert_eq!(repo.marsh(&["--json", "data", "search", "--tag", "team"]).exits(2).error()["code"], "usage");
@@ -174,10 +179,8 @@ fn a_predicate_that_cannot_be_right_is_refused() {
     let refused = |predicate: &str| repo.marsh(&["--json", "data", "query", predicate]).exits(1).error();
     assert_eq!(refused("modelName == ")["code"], "expression_syntax");
     let unknown = refused("modelNam == 'm'");
-    assert_eq!(
-        (&unknown["code"], &unknown["hint"]),
-        (&json!("unknown_field"), &json!("did you mean `modelName`?"))
-    );
+    assert_eq!(unknown["code"], "unknown_field");
+    assert!(unknown["hint"].as_str().unwrap().contains("`modelName`"), "{unknown}");
     assert_eq!(json(&repo, &["query", "name == 'a'"])["total"], 0, "nothing is stored yet");
 }
 
