@@ -161,7 +161,7 @@ fn fuzz(seconds: u64, seed: u64) -> ExitCode {
     let mut random = Random::new(seed ^ 0x9E37_79B9_7F4A_7C15);
     let scope = scope();
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let (start, mut iterations, mut slowest) = (Instant::now(), 0_u64, Duration::ZERO);
+    let (start, mut iterations, mut slowest) = (Instant::now(), 0_u64, (Duration::ZERO, String::new()));
     let mut corpus: Vec<String> = (0..200).map(|_| generator.any()).collect();
     while start.elapsed() < Duration::from_secs(seconds) {
         let slot = random.below(corpus.len());
@@ -177,7 +177,9 @@ fn fuzz(seconds: u64, seed: u64) -> ExitCode {
         iterations += 1;
         let began = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&expression, &scope)));
-        slowest = slowest.max(began.elapsed());
+        if began.elapsed() > slowest.0 {
+            slowest = (began.elapsed(), expression.chars().take(200).collect());
+        }
         let wrong = match outcome {
             Ok(Ok(_)) if began.elapsed() > PATIENCE => Some(format!("took {:?}", began.elapsed())),
             Ok(Ok(code)) => {
@@ -192,7 +194,7 @@ fn fuzz(seconds: u64, seed: u64) -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    println!("iterations {iterations}, the slowest {} ms", slowest.as_millis());
+    println!("iterations {iterations}, the slowest {} ms: {:?}", slowest.0.as_millis(), slowest.1);
     for (code, count) in counts {
         println!("{code} {count}");
     }

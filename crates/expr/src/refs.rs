@@ -1,5 +1,6 @@
 //! What an expression refers to, found without evaluating it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::cel::ast::{Id, Op, Tree};
@@ -21,7 +22,7 @@ pub fn references(expression: &str) -> Vec<String> {
 }
 
 pub(crate) fn names(tree: &Tree) -> Vec<String> {
-    let mut walk = Walk { tree, bound: Vec::new(), found: Vec::new() };
+    let mut walk = Walk { tree, bound: Vec::new(), seen: HashSet::new(), found: Vec::new() };
     walk.visit(tree.root);
     walk.found.iter().map(ToString::to_string).collect()
 }
@@ -29,6 +30,7 @@ pub(crate) fn names(tree: &Tree) -> Vec<String> {
 struct Walk<'t> {
     tree: &'t Tree,
     bound: Vec<Arc<str>>,
+    seen: HashSet<Arc<str>>,
     found: Vec<Arc<str>>,
 }
 
@@ -37,7 +39,7 @@ impl Walk<'_> {
         let tree = self.tree;
         match tree.op(id) {
             Op::Name(name) => {
-                if !self.bound.contains(name) && !is_constant(name) && !self.found.contains(name) {
+                if !self.bound.contains(name) && !is_constant(name) && self.seen.insert(name.clone()) {
                     self.found.push(name.clone());
                 }
             }
@@ -69,11 +71,12 @@ impl Walk<'_> {
 
 fn lexical(expression: &str) -> Vec<String> {
     let mut found: Vec<&str> = Vec::new();
-    let mut bound: Vec<&str> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
+    let mut bound: HashSet<&str> = HashSet::new();
     let mut binding = None;
     walk(expression, |name, start, end| {
         if binding.take().is_some_and(|at| at == start) {
-            bound.push(name);
+            bound.insert(name);
             return;
         }
         let next = skip_space(expression, end);
@@ -83,7 +86,7 @@ fn lexical(expression: &str) -> Vec<String> {
         if is_call && is_member && BINDERS.contains(&name) {
             binding = Some(skip_space(expression, next + 1));
         }
-        if !is_call && !is_member && !KEYWORDS.contains(&name) && !found.contains(&name) {
+        if !is_call && !is_member && !KEYWORDS.contains(&name) && seen.insert(name) {
             found.push(name);
         }
     });
@@ -95,8 +98,13 @@ fn lexical(expression: &str) -> Vec<String> {
 fn walk<'e>(expression: &'e str, mut visit: impl FnMut(&'e str, usize, usize)) {
     let bytes = expression.as_bytes();
     let mut at = 0;
+    // Each quote without an end is looked for to the end of the text.
+    let mut unmatched = 0;
     while at < bytes.len() {
-        if let Some(end) = string_end(expression, at, is_raw(expression, at)) {
+        let is_quote = matches!(bytes[at], b'"' | b'\'') && unmatched < 16;
+        let end = if is_quote { string_end(expression, at, is_raw(expression, at)) } else { None };
+        unmatched += usize::from(is_quote && end.is_none());
+        if let Some(end) = end {
             at = end;
         } else if bytes[at..].starts_with(b"//") {
             at += expression[at..].find('\n').unwrap_or(expression.len() - at);

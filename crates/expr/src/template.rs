@@ -15,14 +15,17 @@ pub enum Segment<'a> {
 
 const OPEN: &str = "${{";
 const CLOSE: &str = "}}";
+/// How many expressions of a text may have quotes or braces that do not match up before these no longer count in it: each of
+/// them is looked through to the end of the text.
+const UNMATCHED: usize = 16;
 
 /// Cuts a text into its pieces. Together they are the text again. What opens but never closes, or holds nothing, is text.
 pub fn segments(text: &str) -> Vec<Segment<'_>> {
     let mut found = Vec::new();
-    let (mut text_start, mut from) = (0, 0);
+    let (mut text_start, mut from, mut unmatched) = (0, 0, 0);
     while let Some(open) = text[from..].find(OPEN).map(|at| from + at) {
         let inside = open + OPEN.len();
-        let Some(close) = close_of(text, inside) else { break };
+        let Some(close) = close_of(text, inside, &mut unmatched) else { break };
         let end = close + CLOSE.len();
         let expression = text[inside..close].trim();
         if !expression.is_empty() {
@@ -49,8 +52,15 @@ pub(crate) fn only_expression(text: &str) -> Option<&str> {
 }
 
 /// The `}}` outside of strings and maps; where quotes or braces do not match up, the first one.
-fn close_of(text: &str, inside: usize) -> Option<usize> {
-    matched_close(text, inside).or_else(|| text[inside..].find(CLOSE).map(|at| inside + at))
+fn close_of(text: &str, inside: usize, unmatched: &mut usize) -> Option<usize> {
+    if *unmatched < UNMATCHED {
+        let matched = matched_close(text, inside);
+        if matched.is_some() {
+            return matched;
+        }
+        *unmatched += 1;
+    }
+    text[inside..].find(CLOSE).map(|at| inside + at)
 }
 
 fn matched_close(text: &str, inside: usize) -> Option<usize> {
@@ -147,6 +157,9 @@ mod tests {
         ] {
             assert_eq!(shape(text), expected);
         }
+        // As many as there are, in one pass or a few.
+        let many = "${{ {a }}".repeat(100_001);
+        assert_eq!(segments(&many).len(), 100_001);
     }
 
     #[test]
