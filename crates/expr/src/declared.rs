@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use marsh_types::near::nearest;
-
 use crate::cel::{NAMESPACES, namespace};
 use crate::error::ExprErrorKind;
+use crate::near::near;
 
 /// The variables and namespaces of a place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl Declared {
                     .filter(|space| self.has_namespace(space) && !self.variables.contains_key(space)),
             )
             .collect();
-        let near = nearest(name, known.iter().map(String::as_str)).first().map(|near| (*near).to_owned());
+        let near = near(name, known.iter().map(String::as_str));
         ExprErrorKind::UnknownVariable { name: name.to_owned(), known, near }
     }
 }

@@ -29,6 +29,7 @@ mod declared;
 mod error;
 mod expand;
 mod limits;
+mod near;
 mod place;
 mod pointer;
 mod program;

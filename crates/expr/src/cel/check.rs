@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use marsh_types::near::nearest;
-
 use super::ast::{Binary, Each, Id, Op, Tree, Unary};
 use super::signatures::{self, Namespace, Signature, named, namespace};
 use super::types::Type;
 use crate::declared::Declared;
 use crate::error::{ExprError, ExprErrorKind};
+use crate::near::near;
 use crate::value::{Kind, Value};
 
 /// `declared`: what the expression may name. Without it, every name is accepted.
@@ -196,7 +195,7 @@ impl<'t> Checker<'t> {
         }
         let keys = declared.keys_of(root)?;
         if !keys.iter().any(|key| **key == **name) {
-            let near = nearest(name, keys.iter().map(String::as_str)).first().map(|near| (*near).to_owned());
+            let near = near(name, keys.iter().map(String::as_str));
             self.problem(
                 ExprErrorKind::NoSuchKey { key: name.to_string(), path: root.to_string(), near },
                 id,
@@ -438,7 +437,7 @@ fn accepts(signature: &Signature, types: &[Type]) -> bool {
 }
 
 pub(crate) fn unknown_function(name: &str, known: &[&str]) -> ExprErrorKind {
-    let near = nearest(name, known.iter().copied()).first().map(|near| (*near).to_owned());
+    let near = near(name, known.iter().copied());
     ExprErrorKind::UnknownFunction { name: name.to_owned(), near }
 }
 

@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use marsh_types::near::nearest;
-
 use super::ast::{Binary, Each, Id, Op, Tree, Unary};
 use super::check::{constant, unknown_function};
 use super::functions;
@@ -15,6 +13,7 @@ use super::regexes::Regexes;
 use super::signatures::namespace;
 use crate::error::{ExprError, ExprErrorKind};
 use crate::limits::{Limits, Meter};
+use crate::near::{MOST, near};
 use crate::scope::Scope;
 use crate::sources;
 use crate::value::{Kind, List, Value};
@@ -100,7 +99,7 @@ impl<'e> Machine<'e> {
             return sources::google().map_err(Into::into);
         }
         let known = self.scope.names();
-        let near = nearest(name, known.iter().map(String::as_str)).first().map(|near| (*near).to_owned());
+        let near = near(name, known.iter().map(String::as_str));
         Err(ExprErrorKind::UnknownVariable { name: name.to_owned(), known, near }.into())
     }
 
@@ -150,7 +149,7 @@ impl<'e> Machine<'e> {
         Ok(Value::optional(found)?.tainted(value.secret))
     }
 
-    fn no_such_key(&self, value: &Value, key: &str, object: Id, secret: bool) -> ExprError {
+    fn no_such_key(&mut self, value: &Value, key: &str, object: Id, secret: bool) -> ExprError {
         let path = self.tree.source(object).to_owned();
         let shown = if secret { "(secret)" } else { key }.to_owned();
         let kind = match &value.kind {
@@ -162,8 +161,11 @@ impl<'e> Machine<'e> {
                     Kind::Lazy(lookup) if !value.secret && !secret => lookup.keys().unwrap_or_default(),
                     _ => Vec::new(),
                 };
-                let near =
-                    nearest(key, keys.iter().map(String::as_str)).first().map(|near| (*near).to_owned());
+                // Looking for the nearest takes a while, and this may be in a loop whose other turns make up for it.
+                if let Err(kind) = self.meter.steps(20 * keys.len().min(MOST) as u64) {
+                    return kind.into();
+                }
+                let near = near(key, keys.iter().map(String::as_str));
                 ExprErrorKind::NoSuchKey { key: shown, path, near }
             }
             _ => ExprErrorKind::NotAContainer { key: shown, path, kind: ops::article(value) },

@@ -1,0 +1,20 @@
+//! The name that was probably meant.
+
+use marsh_types::near::nearest;
+
+/// Longer names are not typed by hand, and comparing them takes long.
+const LONGEST: usize = 64;
+/// Of more names than this, none is suggested.
+pub(crate) const MOST: usize = 500;
+
+pub(crate) fn near<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    if name.len() > LONGEST {
+        return None;
+    }
+    let candidates: Vec<&str> =
+        candidates.into_iter().filter(|candidate| candidate.len() <= LONGEST).take(MOST + 1).collect();
+    if candidates.len() > MOST {
+        return None;
+    }
+    nearest(name, candidates).first().map(|near| (*near).to_owned())
+}
