@@ -18,6 +18,7 @@ function valueOf(value) {
 
 export class Headers {
   #list = [];
+  #frozen = false;
   constructor(init) {
     if (init === undefined) return;
     if (typeof init !== "object" || init === null) throw new TypeError("Headers takes an object or a sequence of pairs");
@@ -28,9 +29,22 @@ export class Headers {
       this.append(...both);
     }
   }
-  append(name, value) { this.#list.push([nameOf(name), valueOf(value)]); }
+  /** No change from here on: these came from the network. */
+  static freeze(headers) {
+    headers.#frozen = true;
+    return headers;
+  }
+  #change() {
+    if (this.#frozen) throw new TypeError("Cannot change headers: headers are immutable");
+  }
+  append(name, value) {
+    [name, value] = [nameOf(name), valueOf(value)];
+    this.#change();
+    this.#list.push([name, value]);
+  }
   delete(name) {
     name = nameOf(name);
+    this.#change();
     this.#list = this.#list.filter(([key]) => key !== name);
   }
   get(name) {
@@ -60,5 +74,8 @@ export class Headers {
   [Symbol.iterator]() { return this.entries(); }
   get [Symbol.toStringTag]() { return "Headers"; }
 }
+
+export const freeze = Headers.freeze;
+delete Headers.freeze;
 
 register("marsh:headers", { Headers });

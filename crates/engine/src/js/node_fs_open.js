@@ -3,6 +3,7 @@
 import { register } from "marsh:core";
 import { Buffer } from "node:buffer";
 import { Readable, Writable } from "node:stream";
+import { nodeError, sync, told } from "marsh:node_fs_errors";
 import { Stats, bytesOf, encodingOf, read as show } from "node:fs/promises";
 
 const D = globalThis.Deno;
@@ -26,11 +27,11 @@ const keep = (file) => {
 };
 function find(fd) {
   const file = files.get(fd);
-  if (!file) throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
+  if (!file) throw nodeError("EBADF", -9, "fstat");
   return file;
 }
 
-export const openSync = (path, flags, mode) => keep(D.openSync(path, optionsOf(flags, mode)));
+export const openSync = sync("open", (path, flags, mode) => keep(D.openSync(path, optionsOf(flags, mode))));
 export function closeSync(fd) {
   find(fd).close();
   files.delete(fd);
@@ -116,13 +117,20 @@ export class FileHandle {
   createWriteStream(options) { return new WriteStream(null, { ...options, fd: this.fd }); }
   async [Symbol.asyncDispose]() { closeSync(this.fd); }
 }
-export const openHandle = async (path, flags, mode) => new FileHandle(keep(await D.open(path, optionsOf(flags, mode))));
+const openFile = async (path, options) => {
+  try {
+    return await D.open(path, options);
+  } catch (error) {
+    throw told(error, "open", [path]);
+  }
+};
+export const openHandle = async (path, flags, mode) => new FileHandle(keep(await openFile(path, optionsOf(flags, mode))));
 
 const base = (options) => (typeof options === "string" ? { encoding: options } : { ...options });
 
 /** What both streams do at their beginning and end. */
 const opening = (stream, path, flags, options) => (callback) => {
-  const opened = options.fd === undefined || options.fd === null ? D.open(path, optionsOf(flags, options.mode)) : Promise.resolve(find(options.fd.fd ?? options.fd));
+  const opened = options.fd === undefined || options.fd === null ? openFile(path, optionsOf(flags, options.mode)) : Promise.resolve(find(options.fd.fd ?? options.fd));
   opened.then(async (file) => {
     stream._file = file;
     if (options.start) await file.seek(options.start, 0);

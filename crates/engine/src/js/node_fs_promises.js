@@ -2,6 +2,8 @@
 
 import { lazy, register } from "marsh:core";
 import { Buffer } from "node:buffer";
+import { later } from "marsh:node_fs_errors";
+import { Dir, cpSync, tree } from "marsh:node_fs_tree";
 import { missing } from "marsh:unsupported";
 
 const D = globalThis.Deno;
@@ -45,47 +47,78 @@ export class Dirent {
 }
 export const entries = (list, path, options) => (options?.withFileTypes ? list.map((entry) => new Dirent(entry, String(path))) : list.map(({ name }) => name));
 
-export const constants = { F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4, COPYFILE_EXCL: 1, O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2 };
+export const constants = {
+  F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4, COPYFILE_EXCL: 1, COPYFILE_FICLONE: 2, COPYFILE_FICLONE_FORCE: 4, O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2,
+  O_CREAT: 0o100, O_EXCL: 0o200, O_TRUNC: 0o1000, O_APPEND: 0o2000, S_IFMT: 0o170000, S_IFREG: 0o100000, S_IFDIR: 0o40000, S_IFLNK: 0o120000,
+};
 
-export const readFile = async (path, options) => read(await D.readFile(path), options);
-export const writeFile = (path, data, options) => D.writeFile(path, bytesOf(data, options), writing(options));
-export const appendFile = (path, data, options) => D.writeFile(path, bytesOf(data, options), { ...writing(options), append: true });
-export const stat = async (path) => new Stats(await D.stat(path));
-export const lstat = async (path) => new Stats(await D.lstat(path));
-export const access = async (path) => void (await D.stat(path));
-export const mkdir = (path, options) => D.mkdir(path, typeof options === "number" ? { mode: options } : options);
-export const rmdir = (path, options) => D.remove(path, options);
-export const unlink = (path) => D.remove(path);
-export async function rm(path, options) {
+/** Node's `mkdir` says the first directory that it made. */
+export function mkdirs(path, options) {
+  const given = typeof options === "number" ? { mode: options } : options;
+  if (!given?.recursive) return void D.mkdirSync(path, given);
+  const text = path instanceof URL ? decodeURIComponent(path.pathname) : String(path);
+  let first;
+  for (let at = text.replace(/\/+$/, ""); at !== "" && !isThere(at); at = at.includes("/") ? at.slice(0, at.lastIndexOf("/")) : "") first = at;
+  D.mkdirSync(path, given);
+  return first === undefined ? undefined : first.startsWith("/") ? first : `${D.cwd()}/${first}`;
+}
+const isThere = (path) => {
   try {
+    return !!D.statSync(path);
+  } catch {
+    return false;
+  }
+};
+/** What `rm` refuses: a directory, unless it is told to go through it. */
+export function checkRemoval(path, options) {
+  if (!options?.recursive && D.lstatSync(path).isDirectory) {
+    throw Object.assign(new Error(`Path is a directory: rm returned EISDIR (is a directory) ${path}`), { code: "ERR_FS_EISDIR", errno: 21, syscall: "rm", path: String(path) });
+  }
+}
+export function checkCopy(from, to, mode) {
+  if (mode & constants.COPYFILE_EXCL) D.writeFileSync(to, new Uint8Array(), { createNew: true });
+}
+
+export const readFile = later("open", async (path, options) => read(await D.readFile(path), options));
+export const writeFile = later("open", (path, data, options) => D.writeFile(path, bytesOf(data, options), writing(options)));
+export const appendFile = later("open", (path, data, options) => D.writeFile(path, bytesOf(data, options), { ...writing(options), append: true }));
+export const stat = later("stat", async (path) => new Stats(await D.stat(path)));
+export const lstat = later("lstat", async (path) => new Stats(await D.lstat(path)));
+export const access = later("access", async (path) => void (await D.stat(path)));
+export const mkdir = later("mkdir", async (path, options) => mkdirs(path, options));
+export const rmdir = later("rmdir", (path, options) => D.remove(path, options));
+export const unlink = later("unlink", (path) => D.remove(path));
+export const rm = later("rm", async (path, options) => {
+  try {
+    checkRemoval(path, options);
     await D.remove(path, options);
   } catch (error) {
     if (!(options?.force && error instanceof D.errors.NotFound)) throw error;
   }
-}
-export async function readdir(path, options) {
-  if (options?.recursive) missing("fs.readdir with recursive")();
-  return entries(await Array.fromAsync(D.readDir(path)), path, options);
-}
-export const rename = (from, to) => D.rename(from, to);
-export const copyFile = (from, to) => D.copyFile(from, to);
-export const chmod = (path, mode) => D.chmod(path, mode);
-export const realpath = (path) => D.realPath(path);
-export const readlink = (path) => D.readLink(path);
-export const symlink = (target, path) => D.symlink(target, path);
-export const link = (from, to) => D.link(from, to);
-export const truncate = (path, size) => D.truncate(path, size);
-export const utimes = (path, atime, mtime) => D.utime(path, atime, mtime);
-export const mkdtemp = async (prefix) => {
+});
+export const readdir = later("scandir", async (path, options) => (options?.recursive ? tree(path, options, Dirent) : entries(await Array.fromAsync(D.readDir(path)), path, options)));
+export const rename = later("rename", (from, to) => D.rename(from, to));
+export const copyFile = later("copyfile", async (from, to, mode) => {
+  checkCopy(from, to, mode);
+  await D.copyFile(from, to);
+});
+export const chmod = later("chmod", (path, mode) => D.chmod(path, mode));
+export const realpath = later("realpath", (path) => D.realPath(path));
+export const readlink = later("readlink", (path) => D.readLink(path));
+export const symlink = later("symlink", (target, path) => D.symlink(target, path));
+export const link = later("link", (from, to) => D.link(from, to));
+export const truncate = later("open", (path, size) => D.truncate(path, size));
+export const utimes = later("utime", (path, atime, mtime) => D.utime(path, atime, mtime));
+export const mkdtemp = later("mkdtemp", async (prefix) => {
   const path = `${prefix}${globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 6)}`;
   await D.mkdir(path, { mode: 0o700 });
   return path;
-};
+});
+export const opendir = later("opendir", async (path) => new Dir(String(path), entries(await Array.fromAsync(D.readDir(path)), path, { withFileTypes: true })));
+export const cp = later("cp", async (from, to, options) => cpSync(from, to, options));
 // The module for open files needs this one, so it is loaded on first use.
 export const open = (...args) => (lazy("node:fs"), lazy("marsh:node_fs_open").openHandle(...args));
-export const opendir = missing("fs.promises.opendir");
 export const watch = missing("fs.promises.watch");
-export const cp = missing("fs.promises.cp");
 export const chown = missing("fs.promises.chown");
 export const lchown = missing("fs.promises.lchown");
 export const statfs = missing("fs.promises.statfs");

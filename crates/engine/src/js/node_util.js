@@ -78,8 +78,9 @@ export function isDeepStrictEqual(a, b, seen = new Map()) {
 }
 const { TextEncoder, TextDecoder } = lazy("marsh:text");
 export { TextDecoder, TextEncoder };
-export const parseArgs = missing("util.parseArgs");
-export const styleText = (_, text) => text;
+const args = () => lazy("marsh:node_util_args");
+export const parseArgs = (config) => args().parseArgs(config);
+export const styleText = (...given) => args().styleText(...given);
 export default register("node:util", {
   inspect, format, formatWithOptions, promisify, callbackify, deprecate, debuglog, debug, inherits, stripVTControlCharacters, toUSVString, isArray, types,
   isDeepStrictEqual, TextEncoder, TextDecoder, parseArgs, styleText,

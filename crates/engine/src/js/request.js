@@ -3,7 +3,7 @@
 import { lazy, register } from "marsh:core";
 import { AbortController, AbortSignal } from "marsh:abort";
 import { Body, cloneBody, extract, hasBody, takeBody } from "marsh:body";
-import { Headers } from "marsh:headers";
+import { Headers, freeze } from "marsh:headers";
 import { URL } from "marsh:url";
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -107,6 +107,8 @@ export class Response extends Body {
     const held = body === null || body === undefined ? null : extract(body);
     if (held && key !== secret && nullBody.includes(status)) throw new TypeError("Response with null body status cannot have body");
     if (held?.type && !headers.has("content-type")) headers.set("content-type", held.type);
+    // What came from the network stays as it came, and so do copies of it.
+    if (key === secret && (init.type === "basic" || init.type === "error")) freeze(headers);
     super(held);
     this.#parts = { status, statusText, headers, url: init.url ?? "", redirected: !!init.redirected, type: init.type ?? "default" };
   }

@@ -31,7 +31,7 @@ const SHORT: Duration = Duration::from_millis(50);
 
 const fn ended_by_deadline(name: &'static str, body: &'static str) -> Case {
     let ends = Ending::Error(ErrorKind::Deadline);
-    Case { name, body, ends, says: "the call did not end within 50 ms", deadline: SHORT }
+    Case { name, body, ends, says: "within 50 ms", deadline: SHORT }
 }
 
 const fn fails(name: &'static str, kind: ErrorKind, says: &'static str, body: &'static str) -> Case {
