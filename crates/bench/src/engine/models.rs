@@ -1,16 +1,24 @@
 //! The modules that hosts are measured with: their sources, and the bundles made of them.
 
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use marsh_bundle::{BundleRequest, Worker};
 use marsh_host::{External, Limits, ModuleRef};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::error::BenchError;
 use crate::fixture::{Fixture, write};
 
-/// Bundling may download packages the first time.
-const TIMEOUT: Duration = Duration::from_secs(300);
+/// What the bundling worker leaves beside the bundle.
+#[derive(Debug, Deserialize)]
+struct Meta {
+    code_sha256: String,
+    code_bytes: u64,
+    externals: Vec<External>,
+}
 
 /// A model with one schema: what most local models are.
 const SMALL: &str = r#"import { z } from "npm:zod@4.3.6";
@@ -113,36 +121,45 @@ impl<'a> Models<'a> {
         let out_dir = self.fixture.top().join("bundles").join(name);
         marsh_fs::remove_tree(&out_dir)?;
         marsh_fs::create_dir_all(&out_dir)?;
-        let request = BundleRequest {
-            entry: self.sources().join(format!("{name}.ts")),
-            root: self.sources(),
-            out_dir: out_dir.clone(),
-            cache_dir: self.fixture.top().join("cache"),
-            offline: false,
-        };
-        let worker = Worker::new(self.fixture.marsh(), ["__bundle"]);
+        let request = json!({
+            "entry": self.sources().join(format!("{name}.ts")),
+            "root": self.sources(),
+            "out_dir": out_dir,
+            "cache_dir": self.fixture.top().join("cache"),
+            "offline": false,
+        });
         let start = Instant::now();
-        let meta = marsh_bundle::bundle_in_worker(&worker, &request, TIMEOUT).map_err(|error| {
-            let said = match &error {
-                marsh_bundle::BundleError::Diagnostics(list) => {
-                    list.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-                }
-                other => other.to_string(),
-            };
-            BenchError::Command { what: format!("bundle {name}.ts"), said }
-        })?;
+        let said = self.worker(&request)?;
         let wall = start.elapsed().as_secs_f64() * 1e3;
+        let meta = std::fs::read(out_dir.join("bundle.json")).ok();
+        let Some(meta) = meta.and_then(|text| serde_json::from_slice::<Meta>(&text).ok()) else {
+            return Err(BenchError::Command { what: format!("bundle {name}.ts"), said });
+        };
         let path = out_dir.join("bundle.js");
-        let externals = meta
-            .externals
-            .iter()
-            .map(|external| External { specifier: external.specifier.clone(), path: external.path.clone() });
         let module = ModuleRef {
             url: format!("file://{}?fp={}", path.display(), meta.code_sha256),
             path,
-            externals: externals.collect(),
+            externals: meta.externals,
             limits: Limits::default(),
         };
         Ok((module, wall, meta.code_bytes))
+    }
+
+    /// Bundling runs in a process of its own, as it does in every command; what it answered.
+    fn worker(&self, request: &Value) -> Result<String, BenchError> {
+        let started = |source| BenchError::io("start the bundling worker", source);
+        let mut child = Command::new(self.fixture.marsh())
+            .arg("__bundle")
+            .env_clear()
+            .envs(self.fixture.job(self.fixture.top(), &[]).env)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(started)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(request.to_string().as_bytes()).map_err(started)?;
+        }
+        let output = child.wait_with_output().map_err(started)?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 }
