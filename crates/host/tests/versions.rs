@@ -61,6 +61,23 @@ impl Scratch {
         }
     }
 
+    /// The same with functions up to half a megabyte.
+    #[expect(clippy::disallowed_methods, reason = "a test writes its fixture")]
+    fn large_version(&self, text: &str) -> ModuleRef {
+        let version = self.version(text, 1000);
+        let mut code = std::fs::read_to_string(&version.path).unwrap();
+        let mut count = 0;
+        while code.len() < 500 << 10 {
+            code.push_str(&format!(
+                "export function step{count}(input) {{ const found = []; for (const [key, value] of Object.entries(input)) \
+                 {{ if (typeof value === 'string') found.push(`${{key}}: ${{value}} of {text} {count}`); }} return found; }}\n"
+            ));
+            count += 1;
+        }
+        std::fs::write(&version.path, code).unwrap();
+        version
+    }
+
     fn advance(&self, module: &ModuleRef) {
         self.hosts.advance(LINE, self.hosts.ticket(), "local", &module.url);
     }
@@ -280,4 +297,37 @@ fn a_hundred_reloads_leave_one_runtime_and_no_heap() {
     }
     let stats = eventually(&host, "one version to be left", |stats| stats.modules.len() == 1);
     assert_eq!((stats.runtimes_started, stats.runtimes_ended, stats.leaked_bytes), (100, 99, 0));
+}
+
+/// Half a megabyte of source, and objects as schemas would leave them; eight contents in turn, so that the version that is
+/// loaded is never the one that comes next.
+#[test]
+fn memory_is_flat_over_a_thousand_reloads_of_half_a_megabyte() {
+    const CONTENTS: usize = 8;
+    const GROWTH: u64 = 5 << 20;
+    let scratch = Scratch::new(Retention::default());
+    let host = scratch.host();
+    let versions: Vec<ModuleRef> = (0..CONTENTS).map(|i| scratch.large_version(&format!("v{i}"))).collect();
+    let measure = || {
+        let stats = eventually(&host, "one version to be left", |stats| stats.modules.len() == 1);
+        assert_eq!(stats.leaked_bytes, 0);
+        (stats.rss_bytes.unwrap_or_default(), stats.modules[0].heap_bytes)
+    };
+    let reload = |i: usize| {
+        let version = &versions[i % CONTENTS];
+        scratch.advance(version);
+        assert_eq!(say(&host, version, &AtOnce), format!("v{} 1000", i % CONTENTS));
+    };
+    (0..5 * CONTENTS).for_each(reload);
+    let (rss, heap) = measure();
+    for (from, to) in [(0, 100), (100, 1000)] {
+        (from..to).for_each(reload);
+        let (rss_now, heap_now) = measure();
+        assert!(rss_now.saturating_sub(rss) <= GROWTH, "after {to} reloads: {rss} bytes became {rss_now}");
+        assert!(
+            heap_now.saturating_sub(heap) <= GROWTH,
+            "after {to} reloads: {heap} bytes became {heap_now}"
+        );
+    }
+    assert_eq!(host.stats().unwrap().runtimes_ended, 1039);
 }

@@ -6,7 +6,6 @@
 mod failures;
 mod fresh;
 mod lifecycle;
-mod memory;
 mod reload;
 mod workflow;
 
