@@ -209,7 +209,7 @@ pub enum TypeCommand {
 #[derive(Debug, Subcommand)]
 pub enum MethodCommand {
     /// Run a method
-    Run(MethodRunArgs),
+    Run(Box<MethodRunArgs>),
     /// Show one method's arguments
     Describe {
         /// Name or id of a definition

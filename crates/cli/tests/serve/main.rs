@@ -1,12 +1,8 @@
 //! The long-lived process, over the shipped binary and the protocol that users speak.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
-#![expect(clippy::disallowed_methods, reason = "tests set scenes by hand")]
-
 mod failures;
 mod fresh;
 mod lifecycle;
-mod memory;
 mod reload;
 mod workflow;
 

@@ -159,7 +159,14 @@ mod tests {
     fn verdict(name: fn(&str, u32) -> String) -> Result<(), IdentityError> {
         let file = RefCell::default();
         let mut engine = Engine { file: &file, name, modules: HashMap::new(), evaluations: 0 };
-        check("file:///m.js", |text| Ok(text.clone_into(&mut file.borrow_mut())), &mut engine)
+        check(
+            "file:///m.js",
+            |text| {
+                text.clone_into(&mut file.borrow_mut());
+                Ok(())
+            },
+            &mut engine,
+        )
     }
 
     #[test]

@@ -216,7 +216,8 @@ fn migrate(
     let keys = from.list()?;
     if !dry_run {
         let question = format!("Move {} secrets of {} to {to_type}?", keys.len(), before.name);
-        if !yes && !(ui.can_ask() && ui.confirm(&question)) {
+        let agreed = yes || (ui.can_ask() && ui.confirm(&question));
+        if !agreed {
             return Err(CliError::Refused {
                 message: "nothing was moved".into(),
                 hint: Some("--yes".into()),

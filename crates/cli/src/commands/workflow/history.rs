@@ -108,8 +108,9 @@ fn search_runs(ui: &Ui, workflows: &Workflows<'_>, arguments: &RunSearchArgs) ->
             && tags.iter().all(|(key, value)| entry.tags.get(key) == Some(value))
             && inputs.iter().all(|(key, value)| {
                 let found = entry.inputs.as_ref().and_then(|inputs| inputs.get(*key));
-                found.is_some_and(|found| {
-                    found.as_str().map_or_else(|| found.to_string() == *value, |text| text == *value)
+                found.is_some_and(|found| match found.as_str() {
+                    Some(text) => text == *value,
+                    None => *value == found.to_string().as_str(),
                 })
             })
     };

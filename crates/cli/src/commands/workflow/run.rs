@@ -121,7 +121,7 @@ impl Runner<'_> {
             });
             if ui.is_json() {
                 documents.push(outcome.to_json());
-            } else if !self.report.events && !(self.report.junit && self.report.out.is_none()) {
+            } else if !(self.report.events || self.report.junit && self.report.out.is_none()) {
                 ui.result(&Value::Null, || outcome_text(self.models, &outcome, ui.is_verbose()));
             }
             outcomes.push(outcome);
