@@ -108,7 +108,8 @@ impl Model {
         if let Some(past) = before.iter().rev().find(|past| past.set != self.now) {
             return Some((past.number, past.set.clone()));
         }
-        let is_known_from_the_start = position > 0 && list.first()?.number == 1;
+        // Before the first generation was nothing, even when that one itself has been forgotten.
+        let is_known_from_the_start = before.first().map_or(position, |past| past.number) == 1;
         if is_known_from_the_start && !self.now.is_empty() { nothing() } else { None }
     }
 }

@@ -206,12 +206,15 @@ fn help() {
       init         Make a directory a repository
       repo         Repositories
       model        Models: definitions, types, methods, runs
+      report       What reports say about runs and models
       data         Results that methods wrote
+      vault        Vaults, and the secrets in them
       workflow     Workflows
       summarise    What ran lately, and what waits [alias: summarize]
       extension    Extensions: install, remove, update, publish
       registry     Registries of your own: a directory, or a server over one
       doctor       Look for what is wrong
+      serve        Stay, and serve callers that come again and again
       version      Print the version
       completions  Print a completion script for a shell
 
@@ -349,7 +352,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, data, workflow, summarise, summarize, extension, registry, doctor, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, vault, workflow, summarise, summarize, extension, registry, doctor, serve, version, completions]"
       }
     }
     ----- stderr -----
