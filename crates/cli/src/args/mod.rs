@@ -228,14 +228,14 @@ pub struct MethodRunArgs {
     /// The definition's name when the target is a type; made if there is none
     pub name: Option<String>,
     #[command(flatten)]
-    pub reports: report::ReportSelectionArgs,
-    #[command(flatten)]
     pub inputs: InputArgs,
     #[command(flatten)]
     pub run: RunArgs,
     /// Use the arguments as the last run evaluated them
     #[arg(long)]
     pub last_evaluated: bool,
+    #[command(flatten)]
+    pub reports: report::ReportSelectionArgs,
 }
 
 #[derive(Debug, Args)]

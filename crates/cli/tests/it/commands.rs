@@ -264,23 +264,28 @@ fn help() {
       [NAME]    The definition's name when the target is a type; made if there is none
 
     Options:
-      -i, --input <KEY=VALUE>         An input: key=value, a.b=value, key:json=…, key=@file, or one JSON
-                                      object [alias: --arg]
-          --json                      Print one JSON document on standard output, also for errors
-          --input-file <FILE>         A YAML or JSON file of inputs; `--input` wins over it
-          --repo-dir <DIR>            The repository to use [env: MARSH_REPO_DIR]
-      -q, --quiet                     Print results only
-          --stdin                     Read inputs from standard input: a JSON object, an array or lines
-                                      of objects (one run each), or YAML
-          --tag <KEY=VALUE>           A tag for everything the run writes
-      -v, --verbose                   Print more about what happens
-          --no-color                  No colours [env: NO_COLOR]
-          --timeout <DURATION>        How long a method may take: 30, 30s, 5m, 1h (default: 1h)
-          --skip-checks               Run no pre-flight checks, but those that a definition requires
-          --skip-check <NAME>         Do not run this check
-          --skip-check-label <LABEL>  Do not run checks with this label
-          --last-evaluated            Use the arguments as the last run evaluated them
-      -h, --help                      Print help
+      -i, --input <KEY=VALUE>          An input: key=value, a.b=value, key:json=…, key=@file, or one
+                                       JSON object [alias: --arg]
+          --json                       Print one JSON document on standard output, also for errors
+          --input-file <FILE>          A YAML or JSON file of inputs; `--input` wins over it
+          --repo-dir <DIR>             The repository to use [env: MARSH_REPO_DIR]
+      -q, --quiet                      Print results only
+          --stdin                      Read inputs from standard input: a JSON object, an array or lines
+                                       of objects (one run each), or YAML
+          --tag <KEY=VALUE>            A tag for everything the run writes
+      -v, --verbose                    Print more about what happens
+          --no-color                   No colours [env: NO_COLOR]
+          --timeout <DURATION>         How long a method may take: 30, 30s, 5m, 1h (default: 1h)
+          --skip-checks                Run no pre-flight checks, but those that a definition requires
+          --skip-check <NAME>          Do not run this check
+          --skip-check-label <LABEL>   Do not run checks with this label
+          --last-evaluated             Use the arguments as the last run evaluated them
+          --skip-reports               Run no reports, but those that a definition requires
+          --skip-report <NAME>         Do not run this report
+          --skip-report-label <LABEL>  Do not run reports with this label
+          --report <NAME>              Of the reports, run this one
+          --report-label <LABEL>       Of the reports, run those with this label
+      -h, --help                       Print help
     ----- stderr -----
     ");
 }
