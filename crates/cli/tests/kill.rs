@@ -295,7 +295,7 @@ fn left_of_publishers(scratch: &Scratch) -> Vec<String> {
 
 #[test]
 fn push() {
-    let push = ["push", "--yes", "manifest.yaml", "--registry", "registry"];
+    let push = ["push", "--yes", "manifest.yaml", "--no-bundles", "--registry", "registry"];
     let (published, unpublished) = (Cell::new(0), Cell::new(0));
     torment_and_look(&push, false, ready_to_push, |bench, survived, case| {
         let consumer = Scratch::repo(env!("CARGO_BIN_EXE_marsh"))
