@@ -1,5 +1,6 @@
 //! `.runs-index.json`: one line of every run record, so that listings need not read them all.
 //!
+//! It is believed of runs that have ended; what it says of others may lag behind, so listings ask those themselves.
 //! Derived: it is made again when it does not read, has another version, or has not as many entries as there are
 //! records, and removed when it cannot be brought up to date. Changes are made under one lock (`tests/it/run.rs`, `index_*`).
 

@@ -175,12 +175,24 @@ impl RunStore {
             .entries(&files)?
             .into_iter()
             .filter(|(_, entry)| workflow_id.is_none_or(|id| entry.workflow_id.eq_ignore_ascii_case(id)))
-            .map(|(run_id, entry)| RunSummary { run_id, entry })
+            .map(|(run_id, entry)| self.summary(run_id, entry))
             .collect();
         runs.sort_by(|a, b| {
             b.entry.started_at.cmp(&a.entry.started_at).then_with(|| a.run_id.cmp(&b.run_id))
         });
         Ok(runs)
+    }
+
+    /// What the index says of a run that has ended, and else what the run itself says: whoever wrote its end may have died
+    /// before the index heard of it.
+    fn summary(&self, run_id: String, entry: IndexEntry) -> RunSummary {
+        if entry.completed_at.is_some() {
+            return RunSummary { run_id, entry };
+        }
+        // A record that does not read is an error of whoever asks for it, not of the list.
+        let found = self.read(&self.record_path(&entry.workflow_id, &run_id)).ok().flatten();
+        let entry = found.map_or(entry, |stored| IndexEntry::from(&stored.record));
+        RunSummary { run_id, entry }
     }
 
     /// The run with this id, or with the only id that starts with these three or more hexadecimal digits. Hyphens do

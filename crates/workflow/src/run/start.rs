@@ -131,9 +131,15 @@ impl Workflows<'_> {
         let mut ledger = Ledger::new(&plan, lines, owned.into_parts(), &self.runs, &log, observer);
         let is_new = matches!(first, Fact::Started(_));
         ledger.tell(first)?;
-        ledger.settle()?;
         let head = ledger.recorder.record();
-        ledger.update_index(&head);
+        // The index is believed of runs that have ended, so it hears first that one goes on; of a new one when it has a record.
+        if !is_new {
+            ledger.update_index(&head);
+        }
+        ledger.settle()?;
+        if is_new {
+            ledger.update_index(&head);
+        }
         log.line("INF", &format!("run {run_id} {}", if is_new { "started" } else { "resumed" }));
         observer.event(&WorkflowEvent::Started {
             run_id: run_id.to_owned(),

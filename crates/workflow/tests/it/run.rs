@@ -447,6 +447,25 @@ fn index_is_made_again_when_it_is_not_right() {
     }
 }
 
+/// A process that was killed after it had written the end of its run, and before the index heard of it.
+#[test]
+fn index_is_not_believed_of_a_run_that_it_does_not_know_the_end_of() {
+    let scratch = Scratch::new();
+    scratch.shell("ok", "true").workflow(&format!("jobs:\n{}", job("main", "", &[step("s", "ok", "")])));
+    let run = scratch.run(Value::Null).unwrap().record.id;
+    let path = scratch.dir.path().join(".swamp/workflow-runs/.runs-index.json");
+    let mut behind: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let entry = behind["entries"][&run].as_object_mut().unwrap();
+    entry.insert("status".into(), json!("running"));
+    entry.insert("stepProgress".into(), json!({"completed": 0, "total": 1}));
+    entry.remove("completedAt").unwrap();
+    scratch.file(&path, &behind.to_string());
+    let runs = scratch.workflows().runs(Some("w")).unwrap();
+    assert_eq!(runs[0].entry.status, RunStatus::Succeeded);
+    assert!(runs[0].entry.completed_at.is_some());
+    assert_eq!(runs[0].entry.step_progress.map(|progress| progress.completed), Some(1));
+}
+
 #[test]
 fn index_keeps_every_run_of_many_at_once() {
     let scratch = Scratch::new();
