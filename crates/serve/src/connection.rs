@@ -102,6 +102,9 @@ impl Client {
     fn take(client: &Arc<Client>, message: Message) {
         let (Some(method), Some(id)) = (message.method, message.id) else { return };
         let params = message.params.as_deref().map_or("null", |params| params.get()).to_owned();
+        // Counted before anything else: whoever ends the server either sees this request and waits for its answer, or has
+        // said that the server ends, which is seen here.
+        let in_flight = client.hub.service.entered();
         if client.hub.ending.load(Ordering::SeqCst) && method != "status" {
             let failure = Failure::new("shutting_down", "the server is ending and takes no more requests");
             client.send(&Message::answer(id, Err(failure.to_rpc())));
@@ -116,7 +119,6 @@ impl Client {
         let client = Arc::clone(client);
         std::thread::spawn(move || {
             let hub = Arc::clone(&client.hub);
-            let in_flight = hub.service.entered();
             let key = hub.register(&token);
             let outcome = client.perform(id, &method, &params, &token);
             let answer = outcome.map(|value| raw(&value)).map_err(|failure| failure.to_rpc());

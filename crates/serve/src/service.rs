@@ -44,7 +44,7 @@ pub struct Service {
     pub(crate) tally: Arc<Tally>,
     pub(crate) reloader: Reloader,
     pub(crate) started_at: String,
-    pub(crate) in_flight: AtomicUsize,
+    pub(crate) in_flight: Arc<AtomicUsize>,
     pub(crate) watching: std::sync::atomic::AtomicBool,
     pub(crate) reloads: AtomicU64,
 }
@@ -59,7 +59,7 @@ impl Service {
             tally: Arc::default(),
             reloader: Reloader::default(),
             started_at: iso_millis(jiff::Timestamp::now()),
-            in_flight: AtomicUsize::new(0),
+            in_flight: Arc::default(),
             watching: std::sync::atomic::AtomicBool::new(false),
             reloads: AtomicU64::new(0),
         }
@@ -180,9 +180,9 @@ impl Service {
         Ok(evicted)
     }
 
-    pub(crate) fn entered(&self) -> InFlight<'_> {
+    pub(crate) fn entered(&self) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
-        InFlight(self)
+        InFlight(Arc::clone(&self.in_flight))
     }
 }
 
@@ -195,11 +195,11 @@ fn shown(models: &Models, mut value: Value) -> Value {
 }
 
 /// A request that has not been answered.
-pub struct InFlight<'a>(&'a Service);
+pub struct InFlight(Arc<AtomicUsize>);
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

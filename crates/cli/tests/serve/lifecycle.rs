@@ -145,11 +145,17 @@ fn only_its_owner_reaches_the_socket() {
 fn a_server_on_standard_input_and_output_ends_with_its_input() {
     let repo = repo();
     repo.write("extensions/models/x.ts", model("", "'one'"));
-    let request = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "status", "params": null,
-    });
-    let run = repo.marsh_with_stdin(&["serve", "--stdio"], &format!("{request}\n")).ok();
-    let answer: Value = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap();
-    assert_eq!(answer["result"]["repository"], repo.root().display().to_string());
+    let request = |id: u64| json!({ "jsonrpc": "2.0", "id": id, "method": "status", "params": null });
+    let requests: String = (1..=50).map(|id| format!("{}\n", request(id))).collect();
+    let run = repo.marsh_with_stdin(&["serve", "--stdio"], &requests).ok();
+    // Every request that came before the end of the input is answered.
+    let mut answered: Vec<u64> = Vec::new();
+    for line in run.stdout.lines() {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(answer["result"]["repository"], repo.root().display().to_string());
+        answered.push(answer["id"].as_u64().unwrap());
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, (1..=50).collect::<Vec<u64>>());
     repo.assert_no_processes();
 }
