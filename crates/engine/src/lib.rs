@@ -62,6 +62,7 @@ mod host;
 mod io;
 mod loader;
 mod node_missing;
+mod output;
 mod runtime;
 mod shared;
 mod stack;

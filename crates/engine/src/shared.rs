@@ -17,6 +17,7 @@ use std::time::Instant;
 use crate::api::{Bridge, EngineError, EngineErrorKind, Stats};
 use crate::gate::HostResult;
 use crate::heap::Heap;
+use crate::output::{Allowance, Lines, Said};
 
 pub(crate) type Done = Box<dyn FnOnce(Result<String, EngineError>) + Send>;
 pub(crate) type LoadDone = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
@@ -45,16 +46,10 @@ pub(crate) enum Event {
     Wake,
 }
 
-#[derive(Default)]
-struct Lines {
-    partial: String,
-}
-
 struct CallState {
     done: Done,
     cancelled: bool,
-    output_bytes: usize,
-    cut: bool,
+    said: Said,
     out: Lines,
     err: Lines,
 }
@@ -64,20 +59,10 @@ impl CallState {
         CallState {
             done,
             cancelled: false,
-            output_bytes: 0,
-            cut: false,
+            said: Said::default(),
             out: Lines::default(),
             err: Lines::default(),
         }
-    }
-}
-
-impl CallState {
-    /// Counts what the call says; whether that is where its output is cut.
-    fn says(&mut self, bytes: usize, limit: usize) -> bool {
-        self.output_bytes = self.output_bytes.saturating_add(bytes);
-        self.cut = self.output_bytes > limit;
-        self.cut
     }
 }
 
@@ -89,6 +74,8 @@ enum Loaded {
 
 struct State {
     calls: HashMap<Arc<str>, CallState>,
+    /// By the module's top level, and by what goes on after its call has ended; anew with every call.
+    said_by_no_call: Said,
     slice: Owner,
     loaded: Loaded,
     groups: HashMap<i32, Owner>,
@@ -122,6 +109,7 @@ impl Shared {
             output_limit,
             state: Mutex::new(State {
                 calls: HashMap::new(),
+                said_by_no_call: Said::default(),
                 slice: Owner::Load,
                 loaded: Loaded::Not(Vec::new()),
                 groups: HashMap::new(),
@@ -214,6 +202,7 @@ impl Shared {
                 EngineError::new(EngineErrorKind::Internal, format!("call id '{id}' is in use"))
             } else {
                 state.calls.insert(id.clone(), CallState::new(done));
+                state.said_by_no_call = Said::default();
                 drop(state);
                 self.calls_total.fetch_add(1, Ordering::Relaxed);
                 self.send(Event::Call { id, op, params });
@@ -249,8 +238,8 @@ impl Shared {
             (call, take_groups(&mut state, |owner| owner.id() == id))
         };
         for (stream, lines) in [("stdout", &mut call.out), ("stderr", &mut call.err)] {
-            if !lines.partial.is_empty() {
-                self.send_line(id, stream, &std::mem::take(&mut lines.partial));
+            if let Some(line) = lines.take() {
+                self.send_line(id, stream, &line);
             }
         }
         self.kill_groups(groups);
@@ -430,40 +419,40 @@ impl Shared {
     // ---- output ----
 
     /// Text written by the code of `owner`; complete lines go out, the rest waits for its end.
+    ///
+    /// Code that runs on after its call has ended speaks for no call: nothing is said of a call past its end.
     pub(crate) fn output(&self, owner: &Owner, stream: &'static str, text: &str) {
+        let mut id = "";
         let mut out: Vec<String> = Vec::new();
         {
             let mut state = self.lock();
+            let state = &mut *state;
             let call = match owner {
                 Owner::Call(id) => state.calls.get_mut(id),
                 Owner::Load | Owner::Nobody => None,
             };
             match call {
-                None => out.extend(text.lines().map(str::to_owned)),
+                None => match state.said_by_no_call.says(text.len(), self.output_limit) {
+                    Allowance::Enough => out.extend(text.lines().map(str::to_owned)),
+                    Allowance::UpToHere => out.push(self.cut_notice()),
+                    Allowance::None => return,
+                },
                 Some(call) => {
-                    if call.cut {
-                        return;
-                    }
-                    let cut = call.says(text.len(), self.output_limit);
+                    id = owner.id();
                     let lines = if stream == "stdout" { &mut call.out } else { &mut call.err };
-                    if cut {
-                        let partial = std::mem::take(&mut lines.partial);
-                        out.extend((!partial.is_empty()).then_some(partial));
-                        out.push(self.cut_notice());
-                    } else {
-                        lines.partial.push_str(text);
-                        while let Some(end) = lines.partial.find('\n') {
-                            let rest = lines.partial.split_off(end + 1);
-                            let mut line = std::mem::replace(&mut lines.partial, rest);
-                            line.pop();
-                            out.push(line);
+                    match call.said.says(text.len(), self.output_limit) {
+                        Allowance::Enough => lines.push(text, &mut out),
+                        Allowance::UpToHere => {
+                            out.extend(lines.take());
+                            out.push(self.cut_notice());
                         }
+                        Allowance::None => return,
                     }
                 }
             }
         }
         for line in out {
-            self.send_line(owner.id(), stream, &line);
+            self.send_line(id, stream, &line);
         }
     }
 
@@ -473,18 +462,14 @@ impl Shared {
 
     /// What the driver tells of a call counts as its output: logging is a way to write without end, too.
     pub(crate) fn tell(&self, id: &str, method: &str, params: String) {
-        let cut = {
-            let mut state = self.lock();
-            match state.calls.get_mut(id) {
-                Some(call) if call.cut => return,
-                Some(call) => call.says(params.len(), self.output_limit),
-                None => false,
-            }
+        let allowance = match self.lock().calls.get_mut(id) {
+            Some(call) => call.said.says(params.len(), self.output_limit),
+            None => Allowance::None,
         };
-        if cut {
-            self.send_line(id, "stdout", &self.cut_notice());
-        } else {
-            self.bridge.notify(id, method, params);
+        match allowance {
+            Allowance::Enough => self.bridge.notify(id, method, params),
+            Allowance::UpToHere => self.send_line(id, "stdout", &self.cut_notice()),
+            Allowance::None => {}
         }
     }
 

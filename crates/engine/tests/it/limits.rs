@@ -142,6 +142,21 @@ fn deep_recursion_is_a_stack_overflow_and_can_be_caught() {
 }
 
 #[test]
+fn output_of_the_top_level_is_cut_like_that_of_a_call() {
+    let mut fixture = Fixture::new();
+    fixture.limits.output_bytes = 1000;
+    let runtime = fixture.load(
+        "for (let i = 0; i < 1000; i++) console.log('0123456789'); export const run = () => console.log('later');",
+    );
+    let lines = fixture.lines("", "stdout");
+    assert_eq!(lines.len(), 1000 / 11 + 1, "{lines:?}");
+    assert!(lines.last().unwrap().contains("cut"));
+    call(&runtime, "run", json!({})).unwrap();
+    assert_eq!(fixture.lines("call-run", "stdout"), ["later"], "a call has its own allowance");
+    runtime.close();
+}
+
+#[test]
 fn output_beyond_its_limit_is_cut_with_one_notice() {
     let mut fixture = Fixture::new();
     fixture.limits.output_bytes = 1000;
