@@ -1,12 +1,14 @@
 //! From the text of a file to a [`Workflow`], or to everything that is wrong with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use marsh_types::DefinitionName;
 use serde_json::Value;
 
 use super::fields::{Fields, NEEDS, Reader, Unknown, join, problem};
 use super::node::{At, Node, NodeKind};
+use super::written::Written;
 use super::{
     Condition, DataOutputOverride, ForEach, Job, JobDependency, ModelMethod, ModelTarget, Placement, Problem,
     Severity, Step, StepDependency, Task, Trigger, Workflow,
@@ -51,6 +53,8 @@ pub struct Parsed {
     pub workflow: Workflow,
     /// Keys that mean nothing where they stand.
     pub warnings: Vec<Problem>,
+    /// Where expressions stand.
+    pub written: Arc<Written>,
     /// Where each path of the file is, such as `jobs[0].steps[1].dependsOn[0].step`.
     places: BTreeMap<String, At>,
     lines: Vec<String>,
@@ -82,6 +86,7 @@ pub fn parse(text: &str) -> Result<Parsed, Vec<Problem>> {
         Some(workflow) if reader.problems.is_empty() => Ok(Parsed {
             workflow,
             warnings: reader.warnings,
+            written: Arc::new(Written::of(text, &node)),
             places: reader.places,
             lines: text.lines().map(str::to_owned).collect(),
         }),
