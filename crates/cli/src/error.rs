@@ -43,6 +43,8 @@ pub enum CliError {
     #[error(transparent)]
     Server(#[from] marsh_serve::ServeError),
     #[error(transparent)]
+    Trigger(#[from] marsh_trigger::TriggerError),
+    #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
@@ -78,6 +80,7 @@ impl CliError {
             CliError::Publish(error) => Some(error),
             CliError::Serve(error) => Some(error),
             CliError::Server(error) => Some(error),
+            CliError::Trigger(error) => Some(error),
             CliError::Token(error) => Some(error),
             _ => None,
         }

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::error::Failure;
+use crate::fire::Triggers;
 use crate::protocol::{CancelParams, MAX_LINE, Message, raw};
 use crate::reload::Cause;
 use crate::service::Service;
@@ -25,6 +26,7 @@ pub struct Hub {
     /// Tells the server to end.
     pub end: Mutex<Sender<()>>,
     pub ending: AtomicBool,
+    pub triggers: Triggers,
     running: Mutex<Running>,
 }
 
@@ -41,6 +43,7 @@ impl Hub {
             socket,
             end: Mutex::new(end),
             ending: AtomicBool::new(false),
+            triggers: Triggers::default(),
             running: Mutex::default(),
         }
     }
@@ -53,7 +56,11 @@ impl Hub {
         }
     }
 
-    fn register(&self, token: &CancelToken) -> u64 {
+    pub(crate) fn unregister(&self, key: u64) {
+        locked(&self.running).tokens.remove(&key);
+    }
+
+    pub(crate) fn register(&self, token: &CancelToken) -> u64 {
         let mut running = locked(&self.running);
         running.next += 1;
         let key = running.next;
@@ -123,7 +130,7 @@ impl Client {
             let outcome = client.perform(id, &method, &params, &token);
             let answer = outcome.map(|value| raw(&value)).map_err(|failure| failure.to_rpc());
             locked(&client.tokens).remove(&id);
-            locked(&hub.running).tokens.remove(&key);
+            hub.unregister(key);
             client.send(&Message::answer(id, answer));
             drop(in_flight);
             if method == "shutdown" {
@@ -143,7 +150,9 @@ impl Client {
             "call" => service.call(parse(params)?, token, &tell),
             "workflow" => service.workflow(parse(params)?, token, &tell),
             "reload" => service.reload(Cause::Asked).map(|reloaded| json!(reloaded)),
-            "status" => service.status(self.hub.socket.clone()).map(|status| json!(status)),
+            "status" => {
+                service.status(self.hub.socket.clone(), &self.hub.triggers).map(|status| json!(status))
+            }
             "evict" => {
                 let params = if params == "null" { Default::default() } else { parse(params)? };
                 service.evict(&params).map(|evicted| json!({ "evicted": evicted }))

@@ -1,7 +1,8 @@
 //! `marsh serve`: one repository in a process that lives on, for callers that come again and again.
 //!
 //! The server answers JSON-RPC 2.0, one object per line, on a local socket or on its own standard input and output
-//! ([`protocol`]). It calls methods, runs workflows, reloads, tells its state and evicts module versions.
+//! ([`protocol`]). It calls methods, runs workflows, reloads, tells its state and evicts module versions. If it is asked to, it
+//! starts workflows at their times and when a webhook is called (`fire`).
 //!
 //! Invariants:
 //! * Freshness is asked when a call starts, as a command of its own would ask it. Reloading and watching only make the
@@ -17,6 +18,7 @@
 mod client;
 mod connection;
 mod error;
+mod fire;
 pub mod protocol;
 mod reload;
 mod server;
@@ -28,6 +30,7 @@ mod watch;
 
 pub use client::{Answer, Client};
 pub use error::{Failure, ServeError};
-pub use server::{Serving, serve_socket, serve_stdio};
+pub use fire::TriggerOptions;
+pub use server::{Listening, Serving, serve_socket, serve_stdio};
 pub use service::{Opened, Service, ServiceOptions};
 pub use socket::{Endpoint, find as find_server};

@@ -117,6 +117,39 @@ pub struct Status {
     pub rss_bytes: Option<u64>,
     pub hosts: Vec<HostRow>,
     pub types: Vec<TypeRow>,
+    /// Where webhooks are listened for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<TriggerRow>,
+}
+
+/// A workflow that starts by itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerRow {
+    pub workflow: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// When it is due next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    pub running: bool,
+    /// How many of its runs wait.
+    pub waiting: usize,
+    pub fired: u64,
+    /// Times at which it was still running, or waiting.
+    pub skipped: u64,
+    /// Times that passed while nobody looked, as when the machine slept.
+    pub missed: u64,
+    /// When it was started last, and what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_status: Option<String>,
+    /// Why its schedule is none, or why its last run failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -12,8 +12,9 @@ use marsh_repo::Layout;
 
 use crate::connection::{self, Hub};
 use crate::error::ServeError;
+use crate::fire::TriggerOptions;
 use crate::service::Service;
-use crate::{socket, watch};
+use crate::{fire, socket, watch};
 
 /// How long what runs may take to end by itself once the server was asked to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -25,22 +26,35 @@ const CANCELLED: Duration = Duration::from_secs(5);
 pub struct Serving {
     pub socket: Option<std::path::PathBuf>,
     pub watching: bool,
+    /// Where webhooks are listened for.
+    pub http: Option<std::net::SocketAddr>,
+}
+
+/// How a server is reached, and what it starts by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening<'a> {
+    pub socket: Option<&'a Path>,
+    pub watch: bool,
+    pub triggers: &'a TriggerOptions,
+    /// Hears what people should know.
+    pub warn: fn(&str),
 }
 
 /// Serves on a local socket until it is asked to end, by a request or by `interrupt`.
 pub fn serve_socket(
     service: Service,
     layout: &Layout,
-    socket: Option<&Path>,
-    watch: bool,
+    listening: Listening<'_>,
     interrupt: &CancelToken,
     ready: impl FnOnce(&Serving),
 ) -> Result<(), ServeError> {
-    let bound = socket::bind(layout, socket)?;
+    let bound = socket::bind(layout, listening.socket)?;
     let (end, ended) = channel();
     let shown = bound.socket.display().to_string();
     let hub = Arc::new(Hub::new(service, Some(shown), end.clone()));
-    let watcher = watch.then(|| watch::start(&hub)).transpose()?;
+    let watcher = listening.watch.then(|| watch::start(&hub)).transpose()?;
+    let firing = fire::start(&hub, listening.triggers, &listening.warn)?;
+    let http = firing.as_ref().and_then(fire::Firing::addr);
     let listener = bound
         .listener
         .try_clone()
@@ -57,8 +71,9 @@ pub fn serve_socket(
             });
         }
     });
-    ready(&Serving { socket: Some(bound.socket.clone()), watching: watcher.is_some() });
+    ready(&Serving { socket: Some(bound.socket.clone()), watching: watcher.is_some(), http });
     wait(&hub, &ended, end, interrupt);
+    drop(firing);
     drop(watcher);
     hub.service.loader().hosts().end_all();
     drop(bound);
@@ -90,6 +105,7 @@ fn wait(hub: &Arc<Hub>, ended: &Receiver<()>, end: Sender<()>, interrupt: &Cance
     ended.recv().ok();
     drop(interrupted);
     hub.ending.store(true, Ordering::SeqCst);
+    hub.triggers.end();
     let is_idle = || hub.service.in_flight.load(Ordering::SeqCst) == 0;
     poll(DRAIN, || is_idle() || interrupt.is_cancelled());
     if !is_idle() {

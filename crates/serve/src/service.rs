@@ -12,8 +12,8 @@ use marsh_model::{
 use marsh_repo::{Environment, Repo};
 use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
-use marsh_workflow::{WorkflowEvent, WorkflowObserver, WorkflowRunRequest, Workflows};
-use serde_json::{Value, json};
+use marsh_workflow::{WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowRunRequest, Workflows};
+use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
 use crate::protocol::{CallParams, EvictParams, WorkflowParams};
@@ -165,6 +165,39 @@ impl Service {
         let outcome = Workflows::new(&models)
             .run(&request, &observer)
             .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
+        Ok(shown(&models, outcome.to_json()))
+    }
+
+    /// Runs a workflow because its time has come or a webhook was called. `written` stands in the place of its own
+    /// `trigger.inputs`.
+    pub(crate) fn fire(
+        &self,
+        workflow: &str,
+        source: &'static str,
+        written: Option<&Map<String, Value>>,
+        webhook: Option<&Value>,
+        cancel: &CancelToken,
+    ) -> Result<Value, Failure> {
+        let models = self.models()?;
+        let workflows = Workflows::new(&models);
+        let run = || {
+            let stored = workflows.store().find(workflow)?;
+            let request = WorkflowRunRequest {
+                name_or_id: workflow,
+                inputs: workflows.trigger_inputs(&stored, written, webhook)?,
+                tags: Vec::new(),
+                checks: CheckSelection::default(),
+                deadline_per_step: self.timeout(None),
+                cancel,
+                initiated_by: Some(format!("trigger:{source}")),
+                fail_on: marsh_workflow::schema::Severity::Low,
+                trigger_source: source,
+            };
+            let observer = Counting { tally: &self.tally, tell: None };
+            workflows.run(&request, &observer)
+        };
+        let outcome =
+            run().map_err(|error: WorkflowError| Failure::of(&error).map(|value| shown(&models, value)))?;
         Ok(shown(&models, outcome.to_json()))
     }
 

@@ -8,13 +8,14 @@ use marsh_host::{HostStatus, ModuleState, ModuleStats};
 use marsh_types::{Kind, TypeName};
 
 use crate::error::Failure;
+use crate::fire::Triggers;
 use crate::protocol::{HostRow, LastError, Status, TypeRow};
 use crate::reload::of_load;
 use crate::service::Service;
 use crate::tally::Count;
 
 impl Service {
-    pub fn status(&self, socket: Option<String>) -> Result<Status, Failure> {
+    pub fn status(&self, socket: Option<String>, triggers: &Triggers) -> Result<Status, Failure> {
         let opened = (self.options.open)()?;
         let catalog = self.loader().catalog().map_err(|error| Failure::of(&error))?;
         let hosts = self.loader().hosts().status();
@@ -56,6 +57,8 @@ impl Service {
             rss_bytes: resident_bytes(),
             hosts: hosts.iter().map(host_row).collect(),
             types,
+            http: triggers.http(),
+            triggers: triggers.rows(),
         })
     }
 

@@ -45,7 +45,7 @@ pub use outcome::{JobOutcome, StepOutcome, WorkflowOutcome};
 pub use record::{NodeStatus, RunRecord, RunStatus};
 pub use run::{Approved, PendingApproval, ResumeRequest, WorkflowRunRequest};
 pub use runs::{RunStore, RunSummary, StoredRun};
-pub use store::{BrokenWorkflow, Deleted, StoredWorkflow, WorkflowListing, WorkflowStore};
+pub use store::{BrokenWorkflow, Deleted, Stamp, StoredWorkflow, WorkflowListing, WorkflowStore};
 pub use validate::{Check, Report};
 
 /// Everything that commands about workflows work on.

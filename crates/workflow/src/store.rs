@@ -44,6 +44,21 @@ pub struct WorkflowListing {
     pub broken: Vec<BrokenWorkflow>,
 }
 
+/// A file as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    path: PathBuf,
+    /// Nothing, if it could not be looked at.
+    seen: Option<(u64, Option<std::time::SystemTime>)>,
+}
+
+impl Stamp {
+    pub fn of(path: PathBuf) -> Stamp {
+        let metadata = std::fs::metadata(&path).ok();
+        Stamp { seen: metadata.map(|metadata| (metadata.len(), metadata.modified().ok())), path }
+    }
+}
+
 /// What a deletion removed.
 #[derive(Debug, Clone)]
 pub struct Deleted {
@@ -94,6 +109,12 @@ impl WorkflowStore {
             (None, Some(error)) => Err(error),
             (None, None) => Err(WorkflowError::NotFound { name: name_or_id.to_owned(), known }),
         }
+    }
+
+    /// What tells whether any file is another one than before: path, length and time of each.
+    pub fn stamps(&self) -> Result<Vec<Stamp>, WorkflowError> {
+        let files = self.files()?.into_iter().chain(supplied::files(&self.layout));
+        Ok(files.map(Stamp::of).collect())
     }
 
     pub fn list(&self) -> Result<WorkflowListing, WorkflowError> {

@@ -18,6 +18,16 @@ pub struct ServeArgs {
     /// Where to listen; default: below `.swamp/marsh/serve`
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// Run no workflow at the times of its `trigger.schedule`
+    #[arg(long, conflicts_with = "stdio")]
+    pub no_schedule: bool,
+    /// Start a workflow when a signed request comes: <route>:<workflow>:<secret>[:<scheme>[:<header>[:<prefix>]]]. The secret
+    /// may be @env=NAME, @file=PATH or @vault=VAULT:KEY; schemes: github (default), linear, stripe, slack, generic
+    #[arg(long, value_name = "WEBHOOK", conflicts_with = "stdio")]
+    pub webhook: Vec<String>,
+    /// Where to listen for webhooks; default: 127.0.0.1:9090 if there are any
+    #[arg(long, value_name = "ADDR", conflicts_with = "stdio")]
+    pub http: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]

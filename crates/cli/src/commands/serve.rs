@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use marsh_model::Models;
 use marsh_repo::{Environment, Repo};
-use marsh_serve::protocol::{Reloaded, Status};
-use marsh_serve::{Client, Failure, Opened, Service, ServiceOptions};
+use marsh_serve::protocol::{Reloaded, Status, TriggerRow};
+use marsh_serve::{Client, Failure, Listening, Opened, Service, ServiceOptions, TriggerOptions};
+use marsh_trigger::Webhook;
 use serde_json::{Value, json};
 
 use super::{done, failed, input, method};
@@ -35,13 +36,23 @@ fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError
     let ready = move |serving: &marsh_serve::Serving| {
         let socket = serving.socket.as_deref().unwrap_or(layout.root());
         let document = json!({
-            "socket": socket, "watching": serving.watching, "pid": std::process::id(),
+            "socket": socket, "watching": serving.watching, "pid": std::process::id(), "http": serving.http,
         });
-        talk.result(&document, || format!("serving {} at {}", layout.root().display(), socket.display()));
+        talk.result(&document, || {
+            let http = serving.http.map_or_else(String::new, |addr| format!(", webhooks at http://{addr}"));
+            format!("serving {} at {}{http}", layout.root().display(), socket.display())
+        });
     };
     let layout = models.repo.layout.clone();
-    let socket = arguments.socket.as_deref();
-    marsh_serve::serve_socket(service, &layout, socket, arguments.watch, &interrupt, ready)?;
+    let webhooks = arguments.webhook.iter().map(|text| Webhook::parse(text)).collect::<Result<_, _>>()?;
+    let triggers = TriggerOptions { schedule: !arguments.no_schedule, webhooks, http: arguments.http };
+    let listening = Listening {
+        socket: arguments.socket.as_deref(),
+        watch: arguments.watch,
+        triggers: &triggers,
+        warn: Ui::note,
+    };
+    marsh_serve::serve_socket(service, &layout, listening, &interrupt, ready)?;
     done()
 }
 
@@ -109,6 +120,9 @@ fn status_text(document: &Value) -> String {
             host.key, host.pid, host.versions_alive
         ));
     }
+    if let Some(http) = &status.http {
+        text.push_str(&format!("  {DIM}webhooks{DIM:#} http://{http}\n"));
+    }
     let rows: Vec<Vec<String>> = status
         .types
         .iter()
@@ -129,6 +143,15 @@ fn status_text(document: &Value) -> String {
         text.push('\n');
         text.push_str(&columns(&rows));
     }
+    if !status.triggers.is_empty() {
+        text.push('\n');
+        text.push_str(&columns(&status.triggers.iter().map(trigger_row).collect::<Vec<_>>()));
+    }
+    for row in &status.triggers {
+        if let Some(error) = &row.error {
+            text.push_str(&format!("\n{BAD}{}{BAD:#}: {error}", row.workflow));
+        }
+    }
     for row in &status.types {
         if let Some(last) = &row.last_error {
             text.push_str(&format!(
@@ -138,6 +161,25 @@ fn status_text(document: &Value) -> String {
         }
     }
     text
+}
+
+fn trigger_row(row: &TriggerRow) -> Vec<String> {
+    let state = if row.running {
+        "running".to_owned()
+    } else if row.waiting > 0 {
+        format!("{} waiting", row.waiting)
+    } else {
+        row.last_status.clone().unwrap_or_else(|| "-".to_owned())
+    };
+    vec![
+        format!("{NAME}{}{NAME:#}", row.workflow),
+        row.schedule.clone().unwrap_or_else(|| "webhook".to_owned()),
+        row.next.as_ref().map_or_else(String::new, |next| format!("next {next}")),
+        state,
+        format!("{} runs", row.fired),
+        if row.skipped > 0 { format!("{} skipped", row.skipped) } else { String::new() },
+        if row.missed > 0 { format!("{} missed", row.missed) } else { String::new() },
+    ]
 }
 
 fn reloaded_text(document: &Value) -> String {

@@ -4,6 +4,7 @@ mod failures;
 mod fresh;
 mod lifecycle;
 mod reload;
+mod triggers;
 mod workflow;
 
 use marsh_testkit::Scratch;

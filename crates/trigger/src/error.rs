@@ -1,0 +1,47 @@
+//! Why a trigger cannot be.
+
+use std::net::SocketAddr;
+
+use marsh_types::Explain;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TriggerError {
+    #[error("`{pattern}` is no schedule: {message}")]
+    Pattern { pattern: String, message: String },
+    #[error("serve.yaml: {place}: {message}")]
+    Config { place: String, message: String },
+    #[error("`{text}` is no webhook: {message}")]
+    Webhook { text: String, message: String },
+    #[error("there are two webhooks with the route `{route}`")]
+    SameRoute { route: String },
+    #[error("cannot listen on {addr}: {source}")]
+    Listen { addr: SocketAddr, source: std::io::Error },
+}
+
+impl Explain for TriggerError {
+    fn code(&self) -> &'static str {
+        match self {
+            TriggerError::Pattern { .. } => "invalid_schedule",
+            TriggerError::Config { .. } => "invalid_serve_config",
+            TriggerError::Webhook { .. } | TriggerError::SameRoute { .. } => "invalid_webhook",
+            TriggerError::Listen { .. } => "cannot_listen",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            TriggerError::Pattern { .. } => Some(
+                "five fields (minute hour day-of-month month day-of-week), or six with seconds first, as in \
+                 `0 3 * * *`"
+                    .to_owned(),
+            ),
+            TriggerError::Webhook { .. } => {
+                Some("it is <route>:<workflow>:<secret>[:<scheme>[:<header>[:<prefix>]]]".to_owned())
+            }
+            TriggerError::Listen { .. } => {
+                Some("choose another address, or port 0 for any that is free".to_owned())
+            }
+            TriggerError::Config { .. } | TriggerError::SameRoute { .. } => None,
+        }
+    }
+}

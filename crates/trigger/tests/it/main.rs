@@ -1,0 +1,5 @@
+//! One binary for all integration tests: linking is what costs.
+
+mod config;
+mod schedule;
+mod webhook;
