@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use marsh_extension::Loader;
+use marsh_extension::kinds::CallOptions;
 use marsh_host::CancelToken;
+use marsh_model::run::reports::{ReportOutcome, ReportSelection};
 use marsh_model::{
     CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
 };
@@ -34,6 +36,8 @@ pub struct ServiceOptions {
     pub loader: Arc<Loader>,
     /// The document of a method run, the same that commands print.
     pub method_json: fn(&RunOutcome) -> Value,
+    /// Its member `reports`: those that followed the run.
+    pub reports_json: fn(&[ReportOutcome]) -> Value,
     pub default_timeout: Duration,
     pub initiated_by: Option<String>,
     pub version: String,
@@ -124,9 +128,19 @@ impl Service {
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome = models.run(&request, &observer).map_err(|error| Failure::of(&error))?;
-        let document = (self.options.method_json)(&outcome);
+        let mut document = (self.options.method_json)(&outcome);
+        let reports = self.reports(models, &outcome, cancel, &observer)?;
+        if !reports.is_empty() {
+            document["reports"] = (self.options.reports_json)(&reports);
+        }
         if outcome.status == RunStatus::Succeeded {
-            return Ok(document);
+            return match reports.iter().find(|report| report.result.is_err()) {
+                None => Ok(document),
+                Some(report) => Err(Failure {
+                    details: Some(json!({ "run": document })),
+                    ..Failure::new("report_failed", format!("the report `{}` failed", report.name))
+                }),
+            };
         }
         if let Ok(type_name) = TypeName::parse(&outcome.model_type) {
             self.tally.call_failed(&type_name);
@@ -138,6 +152,23 @@ impl Service {
                 ..Failure::new("failed", "the run failed")
             },
         })
+    }
+
+    /// The reports that follow a run, as after a command; a run that was cancelled has none.
+    fn reports(
+        &self,
+        models: &Models,
+        outcome: &RunOutcome,
+        cancel: &CancelToken,
+        observer: &dyn Observer,
+    ) -> Result<Vec<ReportOutcome>, Failure> {
+        if outcome.status == RunStatus::Cancelled {
+            return Ok(Vec::new());
+        }
+        let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
+        models
+            .report_on(outcome, &ReportSelection::default(), &options, observer)
+            .map_err(|error| Failure::of(&error))
     }
 
     /// Runs a workflow. A run that started has a document, whatever it ended with.

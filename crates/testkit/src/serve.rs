@@ -71,6 +71,8 @@ impl Scratch {
             let socket = PathBuf::from(record["socket"].as_str()?);
             (is_ours && UnixStream::connect(&socket).is_ok()).then_some(socket)
         });
+        // It listens before it watches, and answers when it does both.
+        Connection::open(&socket).ask("status", Value::Null).expect("a server says how it is");
         ExtensionProcess { running, socket }
     }
 }

@@ -2,6 +2,7 @@
 
 mod failures;
 mod fresh;
+mod kinds;
 mod lifecycle;
 mod reload;
 mod workflow;
