@@ -14,11 +14,14 @@ use marsh_model::{
 use marsh_repo::{Environment, Repo};
 use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
-use marsh_workflow::{WorkflowEvent, WorkflowObserver, WorkflowRunRequest, Workflows};
+use marsh_workflow::{
+    ResumeRequest, WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest,
+    Workflows,
+};
 use serde_json::{Value, json};
 
 use crate::error::Failure;
-use crate::protocol::{CallParams, EvictParams, WorkflowParams};
+use crate::protocol::{CallParams, EvictParams, ResumeParams, WorkflowParams};
 use crate::reload::Reloader;
 use crate::tally::Tally;
 
@@ -178,23 +181,55 @@ impl Service {
         cancel: &CancelToken,
         events: Events<'_>,
     ) -> Result<Value, Failure> {
+        let inputs = params.inputs;
+        self.follow_run(params.events.then_some(events), |workflows, observer| {
+            let request = WorkflowRunRequest {
+                name_or_id: &params.workflow,
+                inputs,
+                tags: params.tags,
+                checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
+                deadline_per_step: self.timeout(params.timeout_ms),
+                cancel,
+                initiated_by: self.options.initiated_by.clone(),
+                fail_on: marsh_workflow::schema::Severity::Low,
+                trigger_source: "serve",
+            };
+            workflows.run(&request, observer)
+        })
+    }
+
+    /// Goes on with a run of a workflow that waits, or that a process left in its middle.
+    pub fn resume(
+        &self,
+        params: ResumeParams,
+        cancel: &CancelToken,
+        events: Events<'_>,
+    ) -> Result<Value, Failure> {
+        let inputs = params.inputs;
+        self.follow_run(params.events.then_some(events), |workflows, observer| {
+            let request = ResumeRequest {
+                workflow: &params.workflow,
+                run: params.run.as_deref(),
+                from: params.from.as_deref(),
+                inputs,
+                checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
+                deadline_per_step: self.timeout(params.timeout_ms),
+                cancel,
+            };
+            workflows.resume(&request, observer)
+        })
+    }
+
+    fn follow_run(
+        &self,
+        events: Option<Events<'_>>,
+        run: impl FnOnce(&Workflows<'_>, &dyn WorkflowObserver) -> Result<WorkflowOutcome, WorkflowError>,
+    ) -> Result<Value, Failure> {
         let models = self.models()?;
-        let tell = |event| events(shown(&models, event));
-        let events: Events<'_> = &tell;
-        let request = WorkflowRunRequest {
-            name_or_id: &params.workflow,
-            inputs: params.inputs,
-            tags: params.tags,
-            checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
-            deadline_per_step: self.timeout(params.timeout_ms),
-            cancel,
-            initiated_by: self.options.initiated_by.clone(),
-            fail_on: marsh_workflow::schema::Severity::Low,
-            trigger_source: "serve",
-        };
-        let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
-        let outcome = Workflows::new(&models)
-            .run(&request, &observer)
+        let tell = events.map(|events| |event| events(shown(&models, event)));
+        let observer =
+            Counting { tally: &self.tally, tell: tell.as_ref().map(|tell| -> Events<'_> { tell }) };
+        let outcome = run(&Workflows::new(&models), &observer)
             .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
         Ok(shown(&models, outcome.to_json()))
     }

@@ -47,7 +47,9 @@ pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
-pub use serve::{Connection, Expect, ExtensionProcess, Memory, ModuleVersion, large_model, resident_bytes};
+pub use serve::{
+    Connection, Expect, ExtensionProcess, Memory, ModuleVersion, ballast, large_model, resident_bytes,
+};
 pub use stress::{Report, Stress, look_at};
 pub use workflow_kill::{KillReport, WorkflowKills};
 

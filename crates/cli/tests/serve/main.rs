@@ -6,6 +6,7 @@ mod kinds;
 mod lifecycle;
 mod reload;
 mod workflow;
+mod workflow_code;
 
 use marsh_testkit::Scratch;
 
