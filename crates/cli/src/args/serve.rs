@@ -1,8 +1,11 @@
 //! The command line of `marsh serve`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+
+use super::parse_duration;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -28,6 +31,9 @@ pub struct ServeArgs {
     /// Where to listen for webhooks; default: 127.0.0.1:9090 if there are any
     #[arg(long, value_name = "ADDR", conflicts_with = "stdio")]
     pub http: Option<std::net::SocketAddr>,
+    /// How long a module may take to load before its last good version goes on serving; at most 30s, the default
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub load_timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]

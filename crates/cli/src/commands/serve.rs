@@ -9,7 +9,7 @@ use marsh_serve::{Client, Failure, Listening, Opened, Service, ServiceOptions, T
 use marsh_trigger::Webhook;
 use serde_json::{Value, json};
 
-use super::{done, failed, input, method};
+use super::{done, failed, input, method, report};
 use crate::app;
 use crate::args::Cli;
 use crate::args::serve::{ServeArgs, ServeCommand};
@@ -25,6 +25,9 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliErr
 
 fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
     let models = app::open_to_stay(cli)?;
+    if let Some(limit) = arguments.load_timeout {
+        models.loader.limit_loading(limit);
+    }
     let interrupt = app::cancel_on_signal(&models);
     let layout = models.repo.layout.clone();
     let service = Service::new(options(cli, &models));
@@ -68,6 +71,7 @@ fn options(cli: &Cli, models: &Models) -> ServiceOptions {
         open: Box::new(open),
         loader: std::sync::Arc::clone(&models.loader),
         method_json: method::outcome_json,
+        reports_json: report::reports_json,
         default_timeout: input::DEFAULT_TIMEOUT,
         initiated_by: app::initiated_by(&models.env),
         version: env!("CARGO_PKG_VERSION").to_owned(),

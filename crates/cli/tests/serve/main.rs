@@ -2,10 +2,12 @@
 
 mod failures;
 mod fresh;
+mod kinds;
 mod lifecycle;
 mod reload;
 mod triggers;
 mod workflow;
+mod workflow_code;
 
 use marsh_testkit::Scratch;
 
