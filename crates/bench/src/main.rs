@@ -43,6 +43,7 @@ mod quiet;
 mod report;
 mod serve;
 mod stats;
+mod workflow;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,6 +94,9 @@ struct Args {
     /// The size of that model in KB, and how many zod schemas it has
     #[arg(long, value_name = "KB,SCHEMAS", default_value = "100,40", value_parser = size)]
     size: (usize, usize),
+    /// Measure workflows instead, beside another runner of workflows
+    #[arg(long, conflicts_with = "lifecycle")]
+    workflow: bool,
     /// Measure the latency and the size of a server instead (docs/hot-reload.md)
     #[arg(long)]
     serve: bool,
@@ -149,6 +153,10 @@ fn run(args: &Args) -> Result<bool, BenchError> {
     }
     if args.data {
         print!("{}", data::run(&fixture, args.records, args.runs)?);
+        return Ok(true);
+    }
+    if args.workflow {
+        print!("{}", workflow::run(&fixture, &runner, args.runs)?);
         return Ok(true);
     }
     if args.serve {

@@ -244,9 +244,7 @@ impl Service {
         webhook: Option<&Value>,
         cancel: &CancelToken,
     ) -> Result<Value, Failure> {
-        let models = self.models()?;
-        let workflows = Workflows::new(&models);
-        let run = || {
+        self.follow_run(None, |workflows, observer| {
             let stored = workflows.store().find(workflow)?;
             let request = WorkflowRunRequest {
                 name_or_id: workflow,
@@ -259,12 +257,8 @@ impl Service {
                 fail_on: marsh_workflow::schema::Severity::Low,
                 trigger_source: source,
             };
-            let observer = Counting { tally: &self.tally, tell: None };
-            workflows.run(&request, &observer)
-        };
-        let outcome =
-            run().map_err(|error: WorkflowError| Failure::of(&error).map(|value| shown(&models, value)))?;
-        Ok(shown(&models, outcome.to_json()))
+            workflows.run(&request, observer)
+        })
     }
 
     /// Lets go of the loaded code of a type, or of all, once no call uses it.

@@ -8,7 +8,7 @@ use marsh_model::inputs::InputSchema;
 use marsh_types::Explain as _;
 use serde_json::Value;
 
-use crate::schema::{ModelMethod, ModelTarget, Parsed, Problem, Step, Task, Workflow};
+use crate::schema::{ModelMethod, ModelTarget, Parsed, Problem, Step, Task, Workflow, WrittenText};
 
 /// One expression that is wrong.
 #[derive(Debug)]
@@ -42,6 +42,10 @@ enum Own {
 pub(crate) fn check(parsed: &Parsed) -> Vec<Finding> {
     let mut found = Vec::new();
     for text in parsed.written.texts() {
+        if text.path.starts_with("trigger.inputs.") {
+            check_trigger(parsed, text, &mut found);
+            continue;
+        }
         let Some((job, step, rest)) = placed(&parsed.workflow, &text.path) else { continue };
         let Some(written) = written(step, rest, &text.text) else { continue };
         let declared = declared(&parsed.workflow, step, &written);
@@ -76,6 +80,32 @@ pub(crate) fn check(parsed: &Parsed) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Inputs of a trigger are evaluated when it fires; what is wrong with them keeps nobody from running the workflow by hand.
+fn check_trigger(parsed: &Parsed, text: &WrittenText, found: &mut Vec<Finding>) {
+    let declared = everywhere().with("webhook");
+    for (_, expression) in marsh_expr::expressions(&Value::from(text.text.as_str())) {
+        for problem in marsh_expr::check_expression(&expression, &declared) {
+            let offset = problem.span().map_or(0, |span| span.start);
+            let hint = problem.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+            let message =
+                format!("{}: cannot evaluate `${{{{ {expression} }}}}`: {problem}{hint}", text.path);
+            let problem = parsed.written.problem(text, &expression, offset, message);
+            found.push(Finding { place: "trigger".to_owned(), problem, certain: false });
+        }
+    }
+}
+
+/// What can be named wherever an expression stands.
+fn everywhere() -> Declared {
+    Declared::new()
+        .with("env")
+        .with("model")
+        .with_functions_of("data")
+        .with_functions_of("file")
+        .with_functions_of("vault")
+        .with_functions_of("workers")
 }
 
 /// The step that a path leads into, and the rest of the path.
@@ -113,16 +143,10 @@ fn written(step: &Step, rest: &str, text: &str) -> Option<Written> {
 fn declared(workflow: &Workflow, step: &Step, written: &Written) -> Declared {
     let inputs = workflow.inputs.as_ref().and_then(InputSchema::of);
     let inputs = inputs.iter().flat_map(|schema| schema.properties.keys().cloned());
-    let declared = Declared::new()
+    let declared = everywhere()
         .with_keys("inputs", inputs)
         .with_keys("run", ["id", "workflowId", "workflowName", "startedAt", "tags"])
-        .with("workflowRunId")
-        .with("env")
-        .with("model")
-        .with_functions_of("data")
-        .with_functions_of("file")
-        .with_functions_of("vault")
-        .with_functions_of("workers");
+        .with("workflowRunId");
     let declared = match (&written.own, &step.for_each) {
         (Own::Open, _) => declared.with("self"),
         (Own::Item, Some(each)) => declared.with_keys("self", [each.item.clone()]),

@@ -1,5 +1,7 @@
 //! Workflows that a server starts by itself: at their times, and when a webhook is called.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is their way to fail")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 

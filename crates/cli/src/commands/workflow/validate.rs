@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use marsh_model::Models;
+use marsh_trigger::Pattern;
+use marsh_types::Explain as _;
 use marsh_workflow::schema::Problem;
-use marsh_workflow::{Report, Workflows};
+use marsh_workflow::{Check, Report, StoredWorkflow, Workflows};
 use serde_json::{Map, Value, json};
 
 use super::shown;
@@ -26,7 +28,7 @@ pub fn validate(
         }
     };
     let mut documents: Vec<Value> =
-        stored.iter().map(|stored| report_json(&workflows.validate(stored))).collect();
+        stored.iter().map(|stored| report_json(&checked(workflows, stored))).collect();
     for broken in &broken {
         let path = shown(models, &broken.path);
         let validations: Vec<Value> = broken
@@ -53,6 +55,19 @@ pub fn validate(
     };
     ui.result(&document, text);
     if all_passed { done() } else { failed() }
+}
+
+/// What is known of a workflow without running it, and whether its schedule is one.
+fn checked(workflows: &Workflows<'_>, stored: &StoredWorkflow) -> Report {
+    let mut report = workflows.validate(stored);
+    let schedule = stored.workflow().trigger.as_ref().and_then(|trigger| trigger.schedule.as_deref());
+    if let Some(error) = schedule.and_then(|schedule| Pattern::parse(schedule).err()) {
+        let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+        let error = format!("{error}{hint}");
+        let at = Some(stored.parsed.problem("trigger.schedule", &error));
+        report.checks.push(Check { name: "trigger".into(), error: Some(error), warning: None, at });
+    }
+    report
 }
 
 /// Where a problem is, as far as that is known.
