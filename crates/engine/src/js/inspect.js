@@ -6,14 +6,20 @@ const custom = [Symbol.for("Deno.customInspect"), Symbol.for("nodejs.util.inspec
 const simpleKey = /^[A-Za-z_$][\w$]*$/;
 const WIDTH = 76;
 
-function quote(text) {
+/** As Node quotes, or as Deno does. */
+function quote(text, single) {
+  if (single) {
+    const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
+    if (!text.includes("'")) return `'${escaped}'`;
+    return text.includes('"') ? `'${escaped.replaceAll("'", "\\'")}'` : `"${escaped}"`;
+  }
   if (!text.includes('"')) return JSON.stringify(text);
   if (!text.includes("'")) return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`;
   return JSON.stringify(text);
 }
 
-const keyText = (key) =>
-  typeof key === "symbol" ? `[${String(key)}]` : simpleKey.test(key) ? key : quote(key);
+const keyText = (key, { single }) =>
+  typeof key === "symbol" ? (single ? `[${String(key)}]` : String(key)) : simpleKey.test(key) ? key : quote(key, single);
 
 function className(value) {
   const proto = Object.getPrototypeOf(value);
@@ -51,25 +57,35 @@ function list(values, state, total) {
 }
 
 function members(value, keys, state) {
+  if (state.sorted) keys = keys.toSorted((a, b) => (String(a) < String(b) ? -1 : 1));
   return keys.map((key) => {
     const property = Object.getOwnPropertyDescriptor(value, key);
-    if (!property) return `${keyText(key)}: undefined`;
+    if (!property) return `${keyText(key, state)}: undefined`;
     if (property.get || property.set) {
       const kind = property.get && property.set ? "Getter/Setter" : property.get ? "Getter" : "Setter";
-      return `${keyText(key)}: [${kind}]`;
+      return `${keyText(key, state)}: [${kind}]`;
     }
-    return `${keyText(key)}: ${one(property.value, state)}`;
+    return `${keyText(key, state)}: ${one(property.value, state)}`;
   });
 }
 
+/** An object, marked when something inside refers back to it. */
 function object(value, state) {
+  if (state.seen.includes(value)) {
+    if (!state.circular.has(value)) state.circular.set(value, state.circular.size + 1);
+    return `[Circular *${state.circular.get(value)}]`;
+  }
+  const text = described(value, state);
+  return state.circular.has(value) ? `<ref *${state.circular.get(value)}> ${text}` : text;
+}
+
+function described(value, state) {
   for (const symbol of custom) {
     if (typeof value[symbol] === "function" && value[symbol] !== inspect) {
       const said = value[symbol](inspect, state.options);
       return typeof said === "string" ? said : one(said, state);
     }
   }
-  if (state.seen.includes(value)) return "[Circular]";
   if (value instanceof Error) return errorText(value, { ...state, seen: [...state.seen, value] });
   if (value instanceof RegExp) return String(value);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
@@ -111,10 +127,15 @@ function object(value, state) {
     const parts = list([...value.slice(0, state.iterableLimit)], inner, value.length);
     return join(`${name}(${value.length}) [`, parts, "]", inner);
   }
-  if (value instanceof ArrayBuffer) return `ArrayBuffer { byteLength: ${value.byteLength} }`;
+  if (value instanceof ArrayBuffer) {
+    const bytes = [...new Uint8Array(value, 0, Math.min(value.byteLength, state.iterableLimit))];
+    const more = value.byteLength > bytes.length ? ` ... ${value.byteLength - bytes.length} more bytes` : "";
+    const contents = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    return `ArrayBuffer { [Uint8Contents]: <${contents}${more}>, byteLength: ${value.byteLength} }`;
+  }
   if (value instanceof Promise) return "Promise { <state unknown> }";
   if (value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) return `${name} { <items unknown> }`;
-  if (value instanceof String || value instanceof Number || value instanceof Boolean) {
+  if (value instanceof String || value instanceof Number || value instanceof Boolean || value instanceof BigInt) {
     return `[${name}: ${one(value.valueOf(), inner)}]`;
   }
   const tag = value[Symbol.toStringTag];
@@ -126,7 +147,7 @@ function object(value, state) {
 function one(value, state) {
   switch (typeof value) {
     case "string":
-      return state.depth === 0 && state.top ? value : quote(value.length > state.strLimit ? `${value.slice(0, state.strLimit)}...` : value);
+      return state.depth === 0 && state.top ? value : quote(value.length > state.strLimit ? `${value.slice(0, state.strLimit)}...` : value, state.single);
     case "bigint":
       return `${value}n`;
     case "number":
@@ -150,6 +171,9 @@ function stateOf(options = {}) {
     depth: 0,
     maxDepth: options.depth === null ? Infinity : (options.depth ?? 4),
     seen: [],
+    circular: new Map(),
+    sorted: options.sorted === true,
+    single: options.singleQuotes === true,
     compact: options.compact ?? true,
     breakLength: options.breakLength ?? WIDTH,
     iterableLimit: options.iterableLimit ?? options.maxArrayLength ?? 100,

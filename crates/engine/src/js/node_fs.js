@@ -8,7 +8,7 @@ import * as opened from "marsh:node_fs_open";
 import { missing } from "marsh:unsupported";
 
 const D = globalThis.Deno;
-const { bytesOf, checkCopy, checkRemoval, entries, mkdirs, read: show, Stats, writing } = promises;
+const { bytesOf, checkCopy, checkRemoval, entries, mkdirs, read: show, Stats, stats, writing } = promises;
 export const constants = promises.constants;
 export { Stats };
 export const Dirent = promises.Dirent;
@@ -18,7 +18,7 @@ export const writeFileSync = sync("open", (path, data, options) => D.writeFileSy
 export const appendFileSync = sync("open", (path, data, options) => D.writeFileSync(path, bytesOf(data, options), { ...writing(options), append: true }));
 const statOr = (name, stat) => sync(name, (path, options) => {
   try {
-    return new Stats(stat(path));
+    return stats(stat(path), options);
   } catch (error) {
     if (options?.throwIfNoEntry === false && error instanceof D.errors.NotFound) return undefined;
     throw error;

@@ -25,6 +25,11 @@ const ofTwo = new Set(["rename", "copyfile", "link", "symlink", "cp"]);
 
 /** What the system said, in Node's words; anything else as it is. */
 export function told(error, syscall, [path, dest]) {
+  const broken = [path, dest].find((each) => typeof each === "string" && each.includes("\0"));
+  if (error?.code === "EINVAL" && broken !== undefined) {
+    const message = `The argument 'path' must be a string or Uint8Array without null bytes. Received ${JSON.stringify(broken)}`;
+    return Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
+  }
   const number = /\(os error (\d+)\)/.exec(error?.message)?.[1];
   if (number === undefined || typeof error.code !== "string" || error.syscall) return error;
   return nodeError(error.code, -Number(number), syscall, path, ofTwo.has(syscall) ? dest : undefined);

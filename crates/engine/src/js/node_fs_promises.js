@@ -34,6 +34,15 @@ export class Stats {
   isBlockDevice() { return this._info.isBlockDevice; }
   isCharacterDevice() { return this._info.isCharDevice; }
 }
+/** The same in whole numbers of any size, with times in nanoseconds, which are known to the millisecond. */
+export class BigIntStats extends Stats {
+  constructor(info) {
+    super(info);
+    for (const [key, value] of Object.entries(this)) if (typeof value === "number") this[key] = BigInt(Math.trunc(value));
+    for (const key of ["mtime", "atime", "ctime", "birthtime"]) this[`${key}Ns`] = this[`${key}Ms`] * 1_000_000n;
+  }
+}
+export const stats = (info, options) => (options?.bigint ? new BigIntStats(info) : new Stats(info));
 export class Dirent {
   constructor(entry, parentPath) {
     Object.defineProperty(this, "_entry", { value: entry });
@@ -82,8 +91,8 @@ export function checkCopy(from, to, mode) {
 export const readFile = later("open", async (path, options) => read(await D.readFile(path), options));
 export const writeFile = later("open", (path, data, options) => D.writeFile(path, bytesOf(data, options), writing(options)));
 export const appendFile = later("open", (path, data, options) => D.writeFile(path, bytesOf(data, options), { ...writing(options), append: true }));
-export const stat = later("stat", async (path) => new Stats(await D.stat(path)));
-export const lstat = later("lstat", async (path) => new Stats(await D.lstat(path)));
+export const stat = later("stat", async (path, options) => stats(await D.stat(path), options));
+export const lstat = later("lstat", async (path, options) => stats(await D.lstat(path), options));
 export const access = later("access", async (path) => void (await D.stat(path)));
 export const mkdir = later("mkdir", async (path, options) => mkdirs(path, options));
 export const rmdir = later("rmdir", (path, options) => D.remove(path, options));

@@ -5,7 +5,12 @@ import { missing } from "marsh:unsupported";
 
 const { URL, URLSearchParams } = lazy("marsh:url");
 export { URL, URLSearchParams };
-export const fileURLToPath = (url) => host("url.toPath", String(url));
+export const fileURLToPath = (url) => {
+  if (URL.canParse(url) && new URL(url).protocol !== "file:") {
+    throw Object.assign(new TypeError("The URL must be of scheme file"), { code: "ERR_INVALID_URL_SCHEME" });
+  }
+  return host("url.toPath", String(url));
+};
 export const pathToFileURL = (path) => new URL(host("url.fromPath", path));
 export const domainToASCII = (name) => (URL.canParse(`ws://${name}`) ? new URL(`ws://${name}`).hostname : "");
 export const domainToUnicode = missing("url.domainToUnicode");

@@ -4,7 +4,7 @@ import { lazy, register } from "marsh:core";
 import { missing } from "marsh:unsupported";
 
 const { inspect: show, formatLog } = lazy("marsh:inspect");
-export const inspect = Object.assign((value, options) => show(value, { depth: 2, ...options }), { custom: Symbol.for("nodejs.util.inspect.custom"), defaultOptions: {} });
+export const inspect = Object.assign((value, options) => show(value, { depth: 2, singleQuotes: true, ...options }), { custom: Symbol.for("nodejs.util.inspect.custom"), defaultOptions: {} });
 export const format = (...args) => formatLog(args);
 export const formatWithOptions = (_, ...args) => formatLog(args);
 const custom = Symbol.for("nodejs.util.promisify.custom");

@@ -30,7 +30,7 @@ fn console_formats_and_splits_lines() {
     assert_eq!(lines[13..15], ["[class A]", "Symbol(s) -0 1n [Function (anonymous)]"]);
     assert_eq!(
         lines[15],
-        "{ self: [Circular] } Uint8Array(3) [ 0, 0, 0 ] 1970-01-01T00:00:00.000Z /x/g [ <1 empty item>, 1 ] [Object: null prototype] {}"
+        "<ref *1> { self: [Circular *1] } Uint8Array(3) [ 0, 0, 0 ] 1970-01-01T00:00:00.000Z /x/g [ <1 empty item>, 1 ] [Object: null prototype] {}"
     );
     assert_eq!(lines[16], "");
     assert!(lines[17].starts_with("t: "));
