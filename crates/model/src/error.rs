@@ -116,6 +116,7 @@ impl ModelError {
         };
         match &mut self {
             ModelError::Host(HostError::Call(error))
+            | ModelError::Kind(KindError::Call { source: HostError::Call(error), .. })
             | ModelError::Load(LoadError::Host { source: HostError::Call(error), .. }) => {
                 mask(&mut error.message);
                 error.stack.iter_mut().for_each(mask);

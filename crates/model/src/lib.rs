@@ -17,6 +17,7 @@ pub mod definition;
 pub mod direct;
 pub mod error;
 pub mod inputs;
+mod named;
 mod pins;
 pub mod query;
 pub mod run;
@@ -37,8 +38,8 @@ pub use definition::{Definition, DefinitionStore, Stored};
 pub use error::{Issue, ModelError};
 pub use pins::Pins;
 pub use run::{
-    CheckSelection, Observer, OutputOverride, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
-    WorkflowTrigger,
+    CheckSelection, Observer, OutputOverride, RunEvent, RunInputs, RunOutcome, RunRequest, RunStatus, Target,
+    Trigger, WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
 pub use stored::{StoredData, WithData};

@@ -56,7 +56,7 @@ pub use workflow_kill::{KillReport, WorkflowKills};
 use std::time::{Duration, Instant};
 
 /// How long something that must happen may take on the slowest machine. Only failing tests wait this long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks again and again until the answer is `Some`. A sleep would either hide a race or waste time.
 ///

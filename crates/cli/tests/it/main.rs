@@ -43,4 +43,5 @@ mod unverified;
 mod vault;
 mod workflow_code;
 mod workflow_commands;
+mod workflow_expressions;
 mod workflow_kill;
