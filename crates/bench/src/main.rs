@@ -40,6 +40,7 @@ mod lifecycle;
 mod measure;
 mod memory;
 mod quiet;
+mod reloads;
 mod report;
 mod serve;
 mod stats;
@@ -88,15 +89,19 @@ struct Args {
     /// How many versions `--data` measures with
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     records: usize,
-    /// Reload a model of realistic size this often in one server, with calls in flight, and print its memory
+    /// Reload sources of every kind this often in one server, with calls in flight, and import the same bundles as often
+    /// in Deno; print memory and latency (docs/hot-reload.md)
     #[arg(long, value_name = "N")]
     reloads: Option<usize>,
-    /// The size of that model in KB, and how many zod schemas it has
+    /// The size of those sources in KB, and how many zod schemas each has
     #[arg(long, value_name = "KB,SCHEMAS", default_value = "100,40", value_parser = size)]
     size: (usize, usize),
     /// Measure workflows instead, beside another runner of workflows
     #[arg(long, conflicts_with = "lifecycle")]
     workflow: bool,
+    /// Let those sources construct a client of the AWS SDK as well
+    #[arg(long)]
+    aws: bool,
     /// Measure the latency and the size of a server instead (docs/hot-reload.md)
     #[arg(long)]
     serve: bool,
@@ -132,12 +137,13 @@ fn size(text: &str) -> Result<(usize, usize), String> {
 /// Whether every case could be run.
 fn run(args: &Args) -> Result<bool, BenchError> {
     let marsh = marsh_binary(args.marsh.clone())?;
+    let deno = deno::find(args.deno.clone())?;
     if let Some(reloads) = args.reloads {
         let (kilobytes, schemas) = args.size;
-        print!("{}", serve::reloads(&marsh, reloads, schemas, kilobytes << 10)?);
+        let plan = reloads::Plan { reloads, schemas, bytes: kilobytes << 10, aws: args.aws };
+        print!("{}", reloads::run(&marsh, &deno, plan)?);
         return Ok(true);
     }
-    let deno = deno::find(args.deno.clone())?;
     eprintln!("marsh {}", marsh.display());
     eprintln!("deno  {}", deno.display());
     let runner = Runner::new()?;

@@ -47,6 +47,7 @@ pub fn write_surroundings(repo: &Scratch) {
         "type: \"@kinds/reader\"\nid: 11111111-2222-4333-8444-555555555555\nname: reader\nversion: 1\ntags: {}\n\
          globalArguments:\n  token: ${{ vault.get('main', 'token') }}\n",
     );
+    repo.write("evaluated/.keep", "");
     let vault = KindSource::of("vault");
     vault.write(repo, "", "''");
     repo.marsh(&["vault", "create", vault.type_name, "main"]).ok();
@@ -122,7 +123,8 @@ impl KindSource {
     }
 
     fn evaluated(self) -> String {
-        format!("evaluated-{}", self.kind)
+        // Not in the root, which a server watches.
+        format!("evaluated/{}", self.kind)
     }
 
     /// The words of all evaluations so far.

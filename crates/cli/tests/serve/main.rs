@@ -4,6 +4,7 @@ mod failures;
 mod fresh;
 mod kinds;
 mod lifecycle;
+mod memory;
 mod reload;
 mod triggers;
 mod workflow;
