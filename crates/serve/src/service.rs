@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use marsh_extension::Loader;
 use marsh_host::CancelToken;
+use marsh_model::run::reports::ReportSelection;
 use marsh_model::{
     CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
 };
@@ -121,6 +122,7 @@ impl Service {
             initiated_by: self.options.initiated_by.clone(),
             pins: None,
             output_overrides: Vec::new(),
+            driver: marsh_model::Driver::Raw,
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome = models.run(&request, &observer).map_err(|error| Failure::of(&error))?;
@@ -160,6 +162,8 @@ impl Service {
             initiated_by: self.options.initiated_by.clone(),
             fail_on: marsh_workflow::schema::Severity::Low,
             trigger_source: "serve",
+            driver: marsh_model::Driver::Raw,
+            reports: ReportSelection::default(),
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome = Workflows::new(&models)

@@ -117,9 +117,6 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
         report.warn(place, format!("{}; `workflow run` will refuse it", feature.problem));
     }
     placement_warnings(parsed, &mut report);
-    if workflow.reports.is_some() {
-        report.warn("reports", "reports do not run in this version of marsh");
-    }
     let mut types = Types { models, known: HashMap::new() };
     for (index, job) in workflow.jobs.iter().enumerate() {
         for (at, step) in job.steps.iter().enumerate() {

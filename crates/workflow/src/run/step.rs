@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use marsh_host::CancelToken;
 use marsh_model::run::ArtifactView;
-use marsh_model::{CheckSelection, Models, Pins};
+use marsh_model::run::reports::ReportSelection;
+use marsh_model::{CheckSelection, Driver, Models, Pins};
 use serde_json::{Map, Value};
 
 use super::log::WorkflowLog;
 use super::permits::Permits;
+use super::reports::CalledWith;
 use crate::Workflows;
 use crate::event::{StepRef, WorkflowObserver};
 use crate::journal::{AssertResult, Fact, Item, Place, StepEnd};
@@ -62,6 +64,9 @@ pub(super) struct Steps<'a> {
     pub deadline: Duration,
     pub initiated_by: Option<String>,
     pub fail_on: Severity,
+    pub driver: &'a Driver,
+    pub reports: &'a ReportSelection,
+    pub called_with: CalledWith,
     pub expander: &'a Expander,
     pub log: &'a WorkflowLog,
     pub observer: &'a dyn WorkflowObserver,
