@@ -208,6 +208,7 @@ fn help() {
       model        Models: definitions, types, methods, runs
       report       What reports say about runs and models
       data         Results that methods wrote
+      datastore    Where data are, when that is a store of an extension
       vault        Vaults, and the secrets in them
       workflow     Workflows
       summarise    What ran lately, and what waits [alias: summarize]
@@ -357,7 +358,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, vault, workflow, summarise, summarize, extension, registry, doctor, serve, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, serve, version, completions]"
       }
     }
     ----- stderr -----
