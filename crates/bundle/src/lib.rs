@@ -49,4 +49,4 @@ pub use worker::{
 };
 
 /// Part of every fingerprint. Raise the counter with each change that alters the output for the same input.
-pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 2";
+pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 3";

@@ -236,7 +236,10 @@ impl Resolver {
                 _ => external(&zod::specifier(package)),
             });
         }
-        match self.beside(ctx, package, sub, args.kind).await {
+        let build = (sub.is_empty() && args.kind != ImportKind::Require)
+            .then(|| modules_of(package, &names.store.entry(package)))
+            .flatten();
+        match self.beside(ctx, package, build.as_deref().unwrap_or(sub), args.kind).await {
             Ok(id) => Some(HookResolveIdOutput::from_resolved_id(id)),
             // In a `try` this is an optional feature; rolldown knows.
             Err(_) if args.kind == ImportKind::Require => None,
@@ -288,6 +291,24 @@ async fn resolve(
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The build of ES modules that a package has beside the one for `require`, for importers that import.
+///
+/// Node takes `main`, and so do we, because the two builds of many packages differ in what their default export is.
+/// Those of the AWS SDK have none, are generated from one source, and say that they have no side effects: of their ES
+/// modules only what a model uses gets into its bundle (a client of S3 that lists buckets: 40 % of the bytes), and loads.
+fn modules_of(package: &Package, entry: &Path) -> Option<String> {
+    if !["@aws-sdk/", "@smithy/"].iter().any(|scope| package.name.starts_with(scope)) {
+        return None;
+    }
+    let manifest = entry.join("node_modules").join(&package.name).join("package.json");
+    let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(manifest).ok()?).ok()?;
+    if json.get("exports").is_some() {
+        return None;
+    }
+    let path = json.get("module")?.as_str()?;
+    Some(path.strip_prefix("./").unwrap_or(path).to_owned())
 }
 
 /// The paths that a package lets others import, near `sub` or all of a few.

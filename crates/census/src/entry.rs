@@ -102,6 +102,12 @@ fn is_wanted(path: &Path, matching: Option<&str>) -> bool {
         && matching.is_none_or(|text| path.to_string_lossy().contains(text))
 }
 
+/// Whether the comments before the code say that a program wrote it; a licence may stand before that.
+fn says_generated(source: &str) -> bool {
+    let is_comment = |line: &&str| line.is_empty() || line.starts_with("//");
+    source.lines().map(str::trim).take_while(is_comment).any(|line| line.to_lowercase().contains("generated"))
+}
+
 /// Whether the file exports a kind, or does not parse and so may.
 fn declares(path: &Path) -> bool {
     let Ok(source) = std::fs::read_to_string(path) else { return true };
@@ -114,7 +120,7 @@ impl Census<'_> {
         let mut row = Row {
             path: entry.path.strip_prefix(self.root).unwrap_or(&entry.path).display().to_string(),
             kind: Kind::Model,
-            generated: source.lines().take(8).any(|line| line.to_lowercase().contains("generated")),
+            generated: says_generated(&source),
             type_name: None,
             literal: false,
             bundled: false,
@@ -284,7 +290,14 @@ fn capabilities(code: &str) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::capabilities;
+    use super::{capabilities, says_generated};
+
+    #[test]
+    fn a_generated_file_says_so_before_its_code() {
+        assert!(says_generated("// A licence\n//\n\n// Auto-generated model\nimport x from 'x';"));
+        assert!(!says_generated("// A model\n\nimport x from 'x';\n// generated"));
+        assert!(!says_generated("const generated = 1;"));
+    }
 
     #[test]
     fn capabilities_are_read_from_the_text() {

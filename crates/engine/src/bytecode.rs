@@ -61,17 +61,18 @@ impl Cache {
         if !meta.is_file() || meta.uid() != our_uid() || meta.mode() & 0o022 != 0 {
             return None;
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).ok()? + 1);
-        file.read_to_end(&mut bytes).ok()?;
-        let header = bytes.get(..HEADER)?;
-        let payload = bytes.get(HEADER..)?;
-        let digest: [u8; 32] = Sha256::digest(payload).into();
+        let mut header = [0; HEADER];
+        file.read_exact(&mut header).ok()?;
+        let length = usize::try_from(meta.len()).ok()?.checked_sub(HEADER)?;
+        let mut payload = Vec::with_capacity(length + 1);
+        file.read_to_end(&mut payload).ok()?;
+        let digest: [u8; 32] = Sha256::digest(&payload).into();
         let genuine = header[..8] == *MAGIC
             && header[8..40] == self.engine
             && header[40..72] == key.0
             && header[72..] == digest
             && !payload.is_empty();
-        genuine.then(|| bytes.split_off(HEADER))
+        genuine.then_some(payload)
     }
 
     pub(crate) fn write(&self, key: &Key, payload: &[u8]) {

@@ -65,12 +65,12 @@ impl Modules {
     pub(crate) fn declare<'js>(&self, ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Module<'js, Declared>> {
         let module = match self.texts.get(name) {
             None => self.declare_surface(ctx, name)?,
-            Some(Text::Static(code)) => self.compile_or_load(ctx, name, code.as_bytes())?,
+            Some(Text::Static(code)) => self.compile_or_load(ctx, name, code.as_bytes())?.0,
             Some(Text::File(path)) => {
                 let code = std::fs::read(path).map_err(|error| {
                     Error::new_loading_message(name, format!("cannot read {}: {error}", path.display()))
                 })?;
-                self.compile_or_load(ctx, name, &code)?
+                self.compile_or_load(ctx, name, &code)?.0
             }
         };
         module.meta()?.set("url", name)?;
@@ -87,20 +87,25 @@ impl Modules {
             // SAFETY: the bytes were written by `Module::write` of this very process and build, below.
             return unsafe { Module::load(ctx.clone(), &bytes) };
         }
-        let module = self.compile_or_load(ctx, name, code.as_bytes())?;
-        match module.write(WriteOptions::default()) {
-            Ok(bytes) => drop(lock(&SURFACE_CODE).insert(name, bytes.into())),
-            Err(_) => drop(ctx.catch()),
+        let (module, bytes) = self.compile_or_load(ctx, name, code.as_bytes())?;
+        // What came from the disk need not be written a second time to be known.
+        let bytes = match bytes {
+            Some(bytes) => Some(bytes),
+            None => module.write(WriteOptions::default()).inspect_err(|_| drop(ctx.catch())).ok(),
+        };
+        if let Some(bytes) = bytes {
+            lock(&SURFACE_CODE).insert(name, bytes.into());
         }
         Ok(module)
     }
 
+    /// The module, and its bytecode where it had any before.
     fn compile_or_load<'js>(
         &self,
         ctx: &Ctx<'js>,
         name: &str,
         code: &[u8],
-    ) -> rquickjs::Result<Module<'js, Declared>> {
+    ) -> rquickjs::Result<(Module<'js, Declared>, Option<Vec<u8>>)> {
         let key = self.cache.as_ref().map(|cache| (cache, Key::of(name, code)));
         if let Some((cache, key)) = &key
             && let Some(payload) = cache.read(key)
@@ -110,7 +115,7 @@ impl Modules {
             // `Cache::write` below only ever stores what `Module::write` of that engine produced.
             if let Ok(module) = unsafe { Module::load(ctx.clone(), &payload) } {
                 lock(&self.record).loaded.push((name.to_owned(), true));
-                return Ok(module);
+                return Ok((module, Some(payload)));
             }
             // Genuine, and still not loaded: no stack or memory left for it. The source says the same, in words.
             ctx.catch();
@@ -118,15 +123,19 @@ impl Modules {
         let module = Module::declare(ctx.clone(), name, code).inspect_err(|_| {
             lock(&self.record).syntax_error_in = Some(name.to_owned());
         })?;
+        let mut written = None;
         if let Some((cache, key)) = &key {
             match module.write(WriteOptions::default()) {
-                Ok(bytes) => cache.write(key, &bytes),
+                Ok(bytes) => {
+                    cache.write(key, &bytes);
+                    written = Some(bytes);
+                }
                 // Too deep to be written; it runs all the same.
                 Err(_) => drop(ctx.catch()),
             }
         }
         lock(&self.record).loaded.push((name.to_owned(), false));
-        Ok(module)
+        Ok((module, written))
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use crate::value::Value;
+use crate::value::{TooDeep, Value};
 
 /// Why a lookup gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -172,9 +172,13 @@ impl Variables {
     }
 
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Json>) {
-        let value = Value::from_json(&value.into())
-            .map_err(|error| LookupError::failed("expression_too_large", error.to_string()));
-        self.0.insert(name.into(), value);
+        self.set_made(name, Value::from_json(&value.into()));
+    }
+
+    /// A value that was made elsewhere; if that failed, looking it up says so.
+    pub fn set_made(&mut self, name: impl Into<String>, value: Result<Value, TooDeep>) {
+        let failed = |error: TooDeep| LookupError::failed("expression_too_large", error.to_string());
+        self.0.insert(name.into(), value.map_err(failed));
     }
 
     /// A value that is already one, as for what is secret or lazy.

@@ -18,6 +18,7 @@ pub mod direct;
 pub mod driver;
 pub mod error;
 pub mod inputs;
+mod named;
 mod pins;
 pub mod query;
 pub mod run;
@@ -39,8 +40,8 @@ pub use driver::Driver;
 pub use error::{Issue, ModelError};
 pub use pins::Pins;
 pub use run::{
-    CheckSelection, Observer, OutputOverride, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
-    WorkflowTrigger,
+    CheckSelection, Observer, OutputOverride, RunEvent, RunInputs, RunOutcome, RunRequest, RunStatus, Target,
+    Trigger, WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
 pub use stored::{StoredData, WithData};

@@ -1,4 +1,4 @@
-//! Stored data as expressions see them: `data.latest(…)` and its kin.
+//! Stored data as expressions see them: `data.latest(…)` and its kin; `named` has the models that it belongs to.
 //!
 //! Secrets in them are sentinels, like those of `vault.get`, so an expression can hand them on and not look into them.
 
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::data::record_json;
 use crate::definition::DefinitionStore;
 use crate::error::ModelError;
-use crate::{Models, SecretAccess};
+use crate::{Models, SecretAccess, named};
 
 /// What expressions may ask of stored data. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -50,6 +50,32 @@ impl StoredData {
         self.data.store()
     }
 
+    pub(crate) fn definitions(&self) -> &DefinitionStore {
+        &self.definitions
+    }
+
+    /// The newest version of each name of a model.
+    pub(crate) fn list(&self, type_name: &TypeName, id: &str) -> Result<Vec<Metadata>, ModelError> {
+        Ok(self.data.list_model(type_name, id)?)
+    }
+
+    /// Where the newest version is; what lives for one run only is nowhere.
+    pub(crate) fn path(&self, ty: &TypeName, id: &str, name: &str) -> Result<Option<PathBuf>, ModelError> {
+        Ok(self.data.content_path(ty, id, name, None)?)
+    }
+
+    pub(crate) fn bytes(&self, ty: &TypeName, id: &str, name: &str) -> Result<Option<Vec<u8>>, ModelError> {
+        Ok(self.data.content(ty, id, name, None)?)
+    }
+
+    /// What a version holds, for an expression.
+    pub fn content_term(&self, ty: &TypeName, id: &str, metadata: &Metadata) -> Looked<Term> {
+        let row = Row::of(ty, id, metadata, true);
+        let mut content = self.content_of(&row).map_err(|error| failed(&error))?;
+        self.hold_references(&mut content)?;
+        term(&content)
+    }
+
     /// The catalog, up to date.
     pub fn catalog(&self) -> Result<Catalog, ModelError> {
         Ok(Catalog::open(self.store(), &self.catalog_dir)?)
@@ -72,7 +98,7 @@ impl StoredData {
     }
 
     /// A definition's type and id; `None` if there is none of that name.
-    fn model(&self, name: &str) -> Result<Option<(TypeName, String)>, ModelError> {
+    pub(crate) fn model(&self, name: &str) -> Result<Option<(TypeName, String)>, ModelError> {
         match self.definitions.find(name) {
             Ok(stored) => Ok(Some((stored.type_name, stored.definition.id))),
             Err(ModelError::ModelNotFound { .. }) => Ok(None),
@@ -81,7 +107,7 @@ impl StoredData {
     }
 
     /// The record of a version with its content, secrets held.
-    fn record(&self, row: &Row) -> Result<Term, LookupError> {
+    pub(crate) fn record(&self, row: &Row) -> Result<Term, LookupError> {
         let mut content = self.content_of(row).map_err(|error| failed(&error))?;
         self.hold_references(&mut content)?;
         term(&record_json(row, Some(&content)))
@@ -133,7 +159,7 @@ fn condition(field: &str, operator: Operator, literal: Value) -> Option<Conditio
     Condition::new(&[field.to_owned()], operator, &literal)
 }
 
-fn failed(error: &ModelError) -> LookupError {
+pub(crate) fn failed(error: &ModelError) -> LookupError {
     let lookup = LookupError::failed(error.code(), error.to_string());
     match error.hint() {
         Some(hint) => lookup.with_hint(hint),
@@ -141,7 +167,7 @@ fn failed(error: &ModelError) -> LookupError {
     }
 }
 
-fn term(value: &Value) -> Looked<Term> {
+pub(crate) fn term(value: &Value) -> Looked<Term> {
     Term::from_json(value).map_err(|error| LookupError::failed("expression_too_large", error.to_string()))
 }
 
@@ -207,19 +233,26 @@ impl DataSource for StoredData {
     }
 }
 
-/// A scope with `data.…` in it.
+/// A scope with `model`, `data.…`, `file.…` and `workers.…` in it.
 pub struct WithData<'a> {
     pub inner: &'a dyn Scope,
     pub data: &'a StoredData,
 }
 
+const MODEL: &str = "model";
+
 impl Scope for WithData<'_> {
     fn variable(&self, name: &str) -> Looked<Option<Term>> {
-        self.inner.variable(name)
+        match self.inner.variable(name)? {
+            None if name == MODEL => Ok(Some(named::models(self.data))),
+            found => Ok(found),
+        }
     }
 
     fn names(&self) -> Vec<String> {
-        self.inner.names()
+        let mut names = self.inner.names();
+        names.push(MODEL.to_owned());
+        names
     }
 
     fn data(&self) -> Option<&dyn DataSource> {
@@ -227,7 +260,7 @@ impl Scope for WithData<'_> {
     }
 
     fn files(&self) -> Option<&dyn FileSource> {
-        self.inner.files()
+        Some(self.data)
     }
 
     fn vaults(&self) -> Option<&dyn VaultSource> {
@@ -235,7 +268,7 @@ impl Scope for WithData<'_> {
     }
 
     fn workers(&self) -> Option<&dyn WorkerSource> {
-        self.inner.workers()
+        Some(self.data)
     }
 
     fn methods(&self) -> Option<&dyn MethodSource> {

@@ -158,6 +158,7 @@ fn check_expressions(stored: &Stored) -> Vec<Issue> {
         .with("model")
         .with_functions_of("data")
         .with_functions_of("file")
+        .with_functions_of("workers")
         .with_functions_of("vault");
     let mut issues = Vec::new();
     for (prefix, map) in [("globalArguments", &definition.global_arguments), ("methods", &definition.methods)]

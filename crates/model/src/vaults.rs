@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use marsh_extension::kinds::{KindError, VaultExtension};
 use marsh_extension::{LoadError, Loader};
-use marsh_types::{Kind, TypeName};
+use marsh_types::{Explain as _, Kind, TypeName};
 use marsh_vault::{Annotation, Secret, Support, Vault, VaultConfig, VaultError, VaultProvider, VaultType};
 use serde_json::{Map, Value};
 
@@ -42,7 +42,7 @@ impl VaultProvider for ExtensionVaults {
         match self.loader.resolve_kind(Kind::Vault, &type_name) {
             Ok(_) => {}
             Err(LoadError::UnknownType { problems, .. }) if problems.is_empty() => return None,
-            Err(error) => return Some(Err(provider_error(&config.name, &error))),
+            Err(error) => return Some(Err(extension_error(&config.name, &error.into()))),
         }
         Some(Ok(Arc::new(ExtensionVault {
             loader: Arc::clone(&self.loader),
@@ -65,7 +65,20 @@ fn provider_error(vault: &str, error: &dyn std::error::Error) -> VaultError {
         }
         source = cause.source();
     }
-    VaultError::Provider { vault: vault.to_owned(), message }
+    VaultError::Provider { vault: vault.to_owned(), message, details: None }
+}
+
+/// The error of the vault's code, with its place in the sources. What the code attached to it stays behind: nobody
+/// masks the errors of vaults, and it may hold what the vault keeps.
+fn extension_error(vault: &str, error: &KindError) -> VaultError {
+    let mut told = provider_error(vault, error);
+    if let VaultError::Provider { details, .. } = &mut told {
+        *details = error.details();
+        if let Some(Value::Object(details)) = details {
+            details.remove("data");
+        }
+    }
+    told
 }
 
 #[derive(Debug)]
@@ -81,7 +94,7 @@ impl ExtensionVault {
     fn with<T>(&self, work: impl FnOnce(&VaultExtension) -> Result<T, KindError>) -> Result<T, VaultError> {
         VaultExtension::open(&self.loader, &self.type_name, &self.name, &self.config)
             .and_then(|vault| work(&vault))
-            .map_err(|error| provider_error(&self.name, &error))
+            .map_err(|error| extension_error(&self.name, &error))
     }
 }
 

@@ -142,6 +142,7 @@ impl Client {
         match method {
             "call" => service.call(parse(params)?, token, &tell),
             "workflow" => service.workflow(parse(params)?, token, &tell),
+            "resume" => service.resume(parse(params)?, token, &tell),
             "reload" => service.reload(Cause::Asked).map(|reloaded| json!(reloaded)),
             "status" => service.status(self.hub.socket.clone()).map(|status| json!(status)),
             "evict" => {

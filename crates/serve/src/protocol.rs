@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | `call` | [`CallParams`] | the document of `marsh model method run --json` |
 //! | `workflow` | [`WorkflowParams`] | the document of `marsh workflow run --json` |
+//! | `resume` | [`ResumeParams`] | the document of `marsh workflow resume --json` |
 //! | `reload` | none | [`Reloaded`]; answered when every later call runs what was on disk when it was asked |
 //! | `status` | none | [`Status`] |
 //! | `evict` | [`EvictParams`] | `{"evicted": n}` |
 //! | `cancel` | [`CancelParams`] | `{"cancelled": bool}` |
 //! | `shutdown` | none | `{}`; the server then finishes what runs, and ends |
 //!
-//! While a `call` or `workflow` with `"events": true` runs, the server sends notifications `event` with `{id, event}`,
+//! While a `call`, `workflow` or `resume` with `"events": true` runs, the server sends notifications `event` with `{id, event}`,
 //! where `id` is the request's. Answers come in the order in which requests end. A client that closes its connection
 //! cancels what it asked for and has not been answered.
 
@@ -56,6 +57,29 @@ pub struct WorkflowParams {
     pub inputs: Map<String, Value>,
     #[serde(default)]
     pub tags: Vec<(String, String)>,
+    #[serde(default)]
+    pub skip_checks: bool,
+    /// Of each step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    #[serde(default)]
+    pub events: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResumeParams {
+    /// Name or id.
+    pub workflow: String,
+    /// The run's id, or the start of it. Default: the only one that can be resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Do this step again, and all that follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Added to the inputs of the run, or replacing some.
+    #[serde(default)]
+    pub inputs: Map<String, Value>,
     #[serde(default)]
     pub skip_checks: bool,
     /// Of each step.

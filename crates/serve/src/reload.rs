@@ -77,7 +77,10 @@ impl Service {
         let before = self.loader().line(kind, type_name).map(|line| line.url);
         let failed = |failure: Failure| FailedType { type_name: type_name.to_string(), error: failure };
         let prepared = self.newest(models, kind, type_name).and_then(|(newest, failure)| {
-            if let Some((host_key, module)) = &newest {
+            // What has not changed was loaded before. If it was evicted meanwhile, its next call loads it.
+            if let Some((host_key, module)) = &newest
+                && before.as_ref() != Some(&module.url)
+            {
                 self.loader().prepare(host_key, module)?;
             }
             Ok((newest, failure))

@@ -5,19 +5,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use marsh_extension::Loader;
+use marsh_extension::kinds::CallOptions;
 use marsh_host::CancelToken;
-use marsh_model::run::reports::ReportSelection;
+use marsh_model::run::reports::{ReportOutcome, ReportSelection};
 use marsh_model::{
     CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
 };
 use marsh_repo::{Environment, Repo};
 use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
-use marsh_workflow::{WorkflowEvent, WorkflowObserver, WorkflowRunRequest, Workflows};
+use marsh_workflow::{
+    ResumeRequest, WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest,
+    Workflows,
+};
 use serde_json::{Value, json};
 
 use crate::error::Failure;
-use crate::protocol::{CallParams, EvictParams, WorkflowParams};
+use crate::protocol::{CallParams, EvictParams, ResumeParams, WorkflowParams};
 use crate::reload::Reloader;
 use crate::tally::Tally;
 
@@ -35,6 +39,8 @@ pub struct ServiceOptions {
     pub loader: Arc<Loader>,
     /// The document of a method run, the same that commands print.
     pub method_json: fn(&RunOutcome) -> Value,
+    /// Its member `reports`: those that followed the run.
+    pub reports_json: fn(&[ReportOutcome]) -> Value,
     pub default_timeout: Duration,
     pub initiated_by: Option<String>,
     pub version: String,
@@ -126,9 +132,19 @@ impl Service {
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome = models.run(&request, &observer).map_err(|error| Failure::of(&error))?;
-        let document = (self.options.method_json)(&outcome);
+        let mut document = (self.options.method_json)(&outcome);
+        let reports = self.reports(models, &outcome, cancel, &observer)?;
+        if !reports.is_empty() {
+            document["reports"] = (self.options.reports_json)(&reports);
+        }
         if outcome.status == RunStatus::Succeeded {
-            return Ok(document);
+            return match reports.iter().find(|report| report.result.is_err()) {
+                None => Ok(document),
+                Some(report) => Err(Failure {
+                    details: Some(json!({ "run": document })),
+                    ..Failure::new("report_failed", format!("the report `{}` failed", report.name))
+                }),
+            };
         }
         if let Ok(type_name) = TypeName::parse(&outcome.model_type) {
             self.tally.call_failed(&type_name);
@@ -142,6 +158,23 @@ impl Service {
         })
     }
 
+    /// The reports that follow a run, as after a command; a run that was cancelled has none.
+    fn reports(
+        &self,
+        models: &Models,
+        outcome: &RunOutcome,
+        cancel: &CancelToken,
+        observer: &dyn Observer,
+    ) -> Result<Vec<ReportOutcome>, Failure> {
+        if outcome.status == RunStatus::Cancelled {
+            return Ok(Vec::new());
+        }
+        let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
+        models
+            .report_on(outcome, &ReportSelection::default(), &options, observer)
+            .map_err(|error| Failure::of(&error))
+    }
+
     /// Runs a workflow. A run that started has a document, whatever it ended with.
     pub fn workflow(
         &self,
@@ -149,27 +182,65 @@ impl Service {
         cancel: &CancelToken,
         events: Events<'_>,
     ) -> Result<Value, Failure> {
+        let inputs = params.inputs;
+        self.follow_run(params.events.then_some(events), |workflows, observer| {
+            let request = WorkflowRunRequest {
+                name_or_id: &params.workflow,
+                inputs,
+                tags: params.tags,
+                checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
+                deadline_per_step: self.timeout(params.timeout_ms),
+                cancel,
+                initiated_by: self.options.initiated_by.clone(),
+                fail_on: marsh_workflow::schema::Severity::Low,
+                trigger_source: "serve",
+                driver: marsh_model::Driver::Raw,
+                reports: ReportSelection::default(),
+            };
+            workflows.run(&request, observer)
+        })
+    }
+
+    /// Goes on with a run of a workflow that waits, or that a process left in its middle.
+    pub fn resume(
+        &self,
+        params: ResumeParams,
+        cancel: &CancelToken,
+        events: Events<'_>,
+    ) -> Result<Value, Failure> {
+        let inputs = params.inputs;
+        self.follow_run(params.events.then_some(events), |workflows, observer| {
+            let request = ResumeRequest {
+                workflow: &params.workflow,
+                run: params.run.as_deref(),
+                from: params.from.as_deref(),
+                inputs,
+                checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
+                deadline_per_step: self.timeout(params.timeout_ms),
+                cancel,
+                driver: marsh_model::Driver::Raw,
+                reports: ReportSelection::default(),
+            };
+            workflows.resume(&request, observer)
+        })
+    }
+
+    fn follow_run(
+        &self,
+        events: Option<Events<'_>>,
+        run: impl FnOnce(&Workflows<'_>, &dyn WorkflowObserver) -> Result<WorkflowOutcome, WorkflowError>,
+    ) -> Result<Value, Failure> {
         let models = self.models()?;
-        let tell = |event| events(shown(&models, event));
-        let events: Events<'_> = &tell;
-        let request = WorkflowRunRequest {
-            name_or_id: &params.workflow,
-            inputs: params.inputs,
-            tags: params.tags,
-            checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
-            deadline_per_step: self.timeout(params.timeout_ms),
-            cancel,
-            initiated_by: self.options.initiated_by.clone(),
-            fail_on: marsh_workflow::schema::Severity::Low,
-            trigger_source: "serve",
-            driver: marsh_model::Driver::Raw,
-            reports: ReportSelection::default(),
-        };
-        let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
-        let outcome = Workflows::new(&models)
-            .run(&request, &observer)
+        let tell = events.map(|events| |event| events(shown(&models, event)));
+        let observer =
+            Counting { tally: &self.tally, tell: tell.as_ref().map(|tell| -> Events<'_> { tell }) };
+        let outcome = run(&Workflows::new(&models), &observer)
             .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
-        Ok(shown(&models, outcome.to_json()))
+        let mut document = outcome.to_json();
+        if !outcome.reports.is_empty() {
+            document["reports"] = (self.options.reports_json)(&outcome.reports);
+        }
+        Ok(shown(&models, document))
     }
 
     /// Lets go of the loaded code of a type, or of all, once no call uses it.

@@ -4,11 +4,12 @@
 //! cargo build --release -p marsh
 //! cargo run --release -p marsh-testkit --example fresh -- --clients 50 --calls 2000
 //! cargo run --release -p marsh-testkit --example fresh -- --clients 50 --calls 2000 --watch
-//! cargo run --release -p marsh-testkit --example fresh -- --clients 8 --calls 100 --alone
+//! cargo run --release -p marsh-testkit --example fresh -- --clients 50 --calls 2000 --alone
 //! ```
 //!
 //! `--clients` processes make `--calls` calls each against one `marsh serve` while an editor replaces the source every
-//! `--pause` milliseconds; with `--alone` there is no server, and every call is a command of its own. `--binary` names
+//! `--pause` milliseconds and asks for a reload after every second edit; with `--alone` there is no server, and every call
+//! is a command of its own. `--binary` names
 //! another marsh than the one of the same profile. Prints what was seen, violations in full, and exits 1 when there was
 //! one.
 
@@ -25,11 +26,12 @@ const CLIENT: &str = "__client";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [first, socket, counters, calls] = arguments.as_slice()
+    if let [first, socket, counters, calls, clients, index] = arguments.as_slice()
         && first == CLIENT
     {
-        let calls = calls.parse().expect("a number of calls");
-        println!("{}", freshness_client(socket.as_ref(), counters.as_ref(), calls));
+        let number = |text: &String| text.parse().expect("a number");
+        let (calls, clients, index) = (number(calls), number(clients), number(index));
+        println!("{}", freshness_client(socket.as_ref(), counters.as_ref(), calls, clients, index));
         return ExitCode::SUCCESS;
     }
     let own = std::env::current_exe().expect("a running program has a path");
@@ -60,9 +62,10 @@ fn main() -> ExitCode {
         println!("violation: {violation}");
     }
     println!(
-        "{} calls, {} edits, {} versions seen, {} violations",
+        "{} calls, {} edits, {} reloads, {} versions seen, {} violations",
         report.calls,
         report.edits,
+        report.reloads,
         report.versions_seen,
         report.violations.len()
     );

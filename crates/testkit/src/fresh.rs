@@ -1,12 +1,15 @@
 //! The freshness checker: clients call, an editor edits, and every answer is held against what was acknowledged.
 //!
 //! The source of a type says a number. The editor replaces it by the next number, over and over: it announces the number
-//! (`started`), renames the new file into place, and then publishes that as an acknowledgement (`acknowledged`). A client
-//! reads `acknowledged` before it starts a call and `started` after its answer. The number in the answer must lie
-//! between the two: less, and a call that started after an acknowledgement ran older code; more, and it ran code that
-//! nobody had written. A call that fails is a violation as well.
+//! (`started`), renames the new file into place, and then publishes that as an acknowledgement (`acknowledged`). Of a
+//! server it asks a reload after every second edit. A client reads, before it starts a call, what was acknowledged and
+//! what any client was answered, and `started` after its own answer. The number in the answer must lie between the larger
+//! of the former and the latter: less, and a call that started after an acknowledgement, or after the answer to another
+//! call, ran older code; more, and it ran code that nobody had written. So the type behaves like one register that is
+//! written by the editor and read by the calls, each at one moment between its start and its end: freshness is
+//! linearisable. A call that fails is a violation as well.
 //!
-//! The two counters are a file of 16 bytes, so that clients may be processes.
+//! The counters are a file of eight bytes each, so that clients may be processes; each is written by one process only.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -17,7 +20,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{Connection, Scratch};
+use crate::{Connection, ExtensionProcess, Scratch};
 
 /// One run of the checker.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub struct Freshness {
 pub struct FreshnessReport {
     pub calls: usize,
     pub edits: u64,
+    /// That the editor asked of a server.
+    pub reloads: u64,
     /// Answers by how many different numbers they gave.
     pub versions_seen: usize,
     pub violations: Vec<String>,
@@ -53,32 +58,62 @@ fn source(number: u64) -> String {
     )
 }
 
-/// The two counters.
-struct Counters(File);
+/// `acknowledged`, `started`, and for each client the largest number that it was answered.
+struct Counters {
+    file: File,
+    clients: usize,
+}
 
 impl Counters {
-    fn at(path: &Path) -> Counters {
+    fn at(path: &Path, clients: usize) -> Counters {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
-        Counters(file.expect("the counters can be opened"))
+        Counters { file: file.expect("the counters can be opened"), clients }
     }
 
-    fn get(&self, place: u64) -> u64 {
-        let mut bytes = [0; 8];
-        self.0.read_exact_at(&mut bytes, place * 8).expect("the counters can be read");
-        u64::from_le_bytes(bytes)
+    fn reset(&self) {
+        self.file.write_all_at(&vec![0; (2 + self.clients) * 8], 0).expect("the counters can be written");
+    }
+
+    fn all(&self) -> Vec<u64> {
+        let mut bytes = vec![0; (2 + self.clients) * 8];
+        self.file.read_exact_at(&mut bytes, 0).expect("the counters can be read");
+        bytes.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight"))).collect()
     }
 
     fn set(&self, place: u64, value: u64) {
-        self.0.write_all_at(&value.to_le_bytes(), place * 8).expect("the counters can be written");
+        self.file.write_all_at(&value.to_le_bytes(), place * 8).expect("the counters can be written");
     }
 
-    fn acknowledged(&self) -> u64 {
-        self.get(0)
+    fn acknowledge(&self, number: u64) {
+        self.set(0, number);
+    }
+
+    fn start(&self, number: u64) {
+        self.set(1, number);
+    }
+
+    fn answered(&self, client: usize, number: u64) {
+        self.set(2 + client as u64, number);
+    }
+
+    /// What a call that starts now must say at least.
+    fn least(&self) -> u64 {
+        let mut all = self.all();
+        all.remove(1);
+        all.into_iter().max().unwrap_or_default()
     }
 
     fn started(&self) -> u64 {
-        self.get(1)
+        self.all()[1]
     }
+}
+
+/// One of the clients: the file of the counters, how many clients there are, and which of them this is.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    counters: &'a Path,
+    clients: usize,
+    index: usize,
 }
 
 impl Freshness {
@@ -87,33 +122,33 @@ impl Freshness {
     pub fn run(&self) -> FreshnessReport {
         let scratch = Scratch::repo(&self.binary);
         let counters_path = scratch.root().parent().expect("a scratch directory").join("counters");
-        let counters = Counters::at(&counters_path);
-        counters.set(0, 0);
-        counters.set(1, 0);
+        let counters = Counters::at(&counters_path, self.clients);
+        counters.reset();
         scratch.write(SOURCE, source(0));
         let server = self.serve.map(|arguments| scratch.spawn_extension_process(arguments));
         let mut report = FreshnessReport::default();
         let over = AtomicBool::new(false);
         let mut seen = std::collections::BTreeSet::new();
         std::thread::scope(|scope| {
-            let editor = scope.spawn(|| self.edit(&scratch, &counters, &over));
+            let editor = scope.spawn(|| self.edit(&scratch, server.as_ref(), &counters, &over));
             let clients: Vec<_> = (0..self.clients)
                 .map(|index| {
                     let (scratch, counters_path) = (&scratch, &counters_path);
                     let socket = server.as_ref().map(|server| server.socket().to_owned());
+                    let place = Place { counters: counters_path, clients: self.clients, index };
                     scope.spawn(move || match (socket, &self.client) {
                         (Some(socket), Some((program, arguments))) => {
                             let output = Command::new(program)
                                 .args(arguments)
                                 .args([&socket, counters_path])
-                                .arg(self.calls.to_string())
+                                .args([self.calls, self.clients, index].map(|number| number.to_string()))
                                 .stderr(Stdio::inherit())
                                 .output()
                                 .expect("a client starts");
                             String::from_utf8(output.stdout).expect("a client prints text")
                         }
-                        (Some(socket), None) => client(&socket, counters_path, self.calls),
-                        (None, _) => alone(scratch, counters_path, self.calls, index),
+                        (Some(socket), None) => connected(&socket, place, self.calls),
+                        (None, _) => alone(scratch, place, self.calls),
                     })
                 })
                 .collect();
@@ -127,23 +162,34 @@ impl Freshness {
                 }
             }
             over.store(true, Ordering::Relaxed);
-            report.edits = editor.join().expect("the editor does not panic");
+            (report.edits, report.reloads) = editor.join().expect("the editor does not panic");
         });
         report.versions_seen = seen.len();
         report
     }
 
-    fn edit(&self, scratch: &Scratch, counters: &Counters, over: &AtomicBool) -> u64 {
-        let mut number = 0;
+    /// How many edits, and how many reloads.
+    fn edit(
+        &self,
+        scratch: &Scratch,
+        server: Option<&ExtensionProcess>,
+        counters: &Counters,
+        over: &AtomicBool,
+    ) -> (u64, u64) {
+        let (mut number, mut reloads) = (0, 0);
         while !over.load(Ordering::Relaxed) {
             std::thread::sleep(self.pause);
             number += 1;
-            counters.set(1, number);
-            let new = scratch.write("new.ts", source(number));
-            std::fs::rename(new, scratch.path(SOURCE)).expect("a file can be replaced");
-            counters.set(0, number);
+            counters.start(number);
+            scratch.replace(SOURCE, source(number));
+            counters.acknowledge(number);
+            if let Some(server) = server.filter(|_| number % 2 == 0) {
+                let reloaded = server.trigger_reload();
+                assert_eq!(reloaded["failed"], json!([]), "every source that is written can be used");
+                reloads += 1;
+            }
         }
-        number
+        (number, reloads)
     }
 }
 
@@ -156,7 +202,7 @@ fn judge(before: u64, answer: Result<u64, String>, after: u64) -> Result<u64, St
     match answer {
         Err(error) => Err(format!("a call failed: {error}")),
         Ok(number) if number < before => {
-            Err(format!("{before} was acknowledged before the call started, and it ran {number}"))
+            Err(format!("{before} was acknowledged or answered before the call started, and it ran {number}"))
         }
         Ok(number) if number > after => Err(format!("the call ran {number}, and only {after} was written")),
         Ok(number) => Ok(number),
@@ -167,14 +213,18 @@ fn number(line: &str) -> Option<u64> {
     line.strip_prefix("number ")?.trim().parse().ok()
 }
 
-/// Calls over one connection. Returns what it saw as a line of JSON.
-pub fn client(socket: &Path, counters: &Path, calls: usize) -> String {
-    let counters = Counters::at(counters);
+/// Calls over one connection, as client `index` of `clients`. Returns what it saw as a line of JSON.
+pub fn client(socket: &Path, counters: &Path, calls: usize, clients: usize, index: usize) -> String {
+    connected(socket, Place { counters, clients, index }, calls)
+}
+
+fn connected(socket: &Path, place: Place<'_>, calls: usize) -> String {
+    let counters = Counters::at(place.counters, place.clients);
     let mut connection = Connection::open(socket);
     let (mut seen, mut violations) = (std::collections::BTreeSet::new(), Vec::new());
     let params = json!({ "target": "@fresh/m", "name": "m", "method": "say", "events": true });
     for _ in 0..calls {
-        let before = counters.acknowledged();
+        let before = counters.least();
         let mut said = None;
         let outcome = connection.ask_telling("call", params.clone(), &mut |event| {
             said = said.or_else(|| number(event["line"].as_str()?));
@@ -184,7 +234,10 @@ pub fn client(socket: &Path, counters: &Path, calls: usize) -> String {
             Err(error) => Err(error.to_string()),
         };
         match judge(before, answer, counters.started()) {
-            Ok(number) => drop(seen.insert(number)),
+            Ok(number) => {
+                counters.answered(place.index, number);
+                seen.insert(number);
+            }
             Err(violation) => violations.push(violation),
         }
     }
@@ -192,17 +245,20 @@ pub fn client(socket: &Path, counters: &Path, calls: usize) -> String {
 }
 
 /// Calls without a server: a command each.
-fn alone(scratch: &Scratch, counters: &Path, calls: usize, index: usize) -> String {
-    let counters = Counters::at(counters);
+fn alone(scratch: &Scratch, place: Place<'_>, calls: usize) -> String {
+    let counters = Counters::at(place.counters, place.clients);
     let (mut seen, mut violations) = (std::collections::BTreeSet::new(), Vec::new());
-    let name = format!("m{index}");
+    let name = format!("m{}", place.index);
     for _ in 0..calls {
-        let before = counters.acknowledged();
+        let before = counters.least();
         let run = scratch.marsh(&["model", "method", "run", "@fresh/m", "say", &name]);
         let said = run.stderr.lines().find_map(|line| number(&line[line.find("number ")?..]));
         let answer = said.ok_or_else(|| run.stderr.clone());
         match judge(before, answer, counters.started()) {
-            Ok(number) => drop(seen.insert(number)),
+            Ok(number) => {
+                counters.answered(place.index, number);
+                seen.insert(number);
+            }
             Err(violation) => violations.push(violation),
         }
     }

@@ -26,6 +26,7 @@ mod data_stress;
 mod extensions;
 mod filter;
 mod fresh;
+mod kinds;
 mod power;
 mod process;
 mod registry;
@@ -40,19 +41,22 @@ pub use data_stress::{DataReport, DataStress};
 pub use extensions::{ExtensionRegistry, Package, stress_packages};
 pub use filter::Filters;
 pub use fresh::{Freshness, FreshnessReport, client as freshness_client};
+pub use kinds::{EVERY_KIND, KindSource, write_surroundings};
 pub use power::{Disk, Loss};
 pub use process::{Running, kill, processes_with_marker};
 pub use registry::EmptyRegistry;
 pub use run::Run;
 pub use scratch::{Scratch, Seen};
-pub use serve::{Connection, Expect, ExtensionProcess, Memory, ModuleVersion, large_model, resident_bytes};
+pub use serve::{
+    Connection, Expect, ExtensionProcess, Memory, ModuleVersion, ballast, large_model, resident_bytes,
+};
 pub use stress::{Report, Stress, look_at};
 pub use workflow_kill::{KillReport, WorkflowKills};
 
 use std::time::{Duration, Instant};
 
 /// How long something that must happen may take on the slowest machine. Only failing tests wait this long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks again and again until the answer is `Some`. A sleep would either hide a race or waste time.
 ///

@@ -114,6 +114,13 @@ impl Scratch {
         path
     }
 
+    /// Puts a file into place by a rename, as editors do: nobody sees half of it.
+    pub fn replace(&self, relative: &str, content: impl AsRef<[u8]>) {
+        let new = self.write(&format!("{relative}.new"), content);
+        std::fs::rename(&new, self.path(relative))
+            .unwrap_or_else(|error| panic!("cannot replace {relative}: {error}"));
+    }
+
     #[track_caller]
     pub fn read(&self, relative: &str) -> String {
         let path = self.path(relative);

@@ -71,6 +71,8 @@ impl Scratch {
             let socket = PathBuf::from(record["socket"].as_str()?);
             (is_ours && UnixStream::connect(&socket).is_ok()).then_some(socket)
         });
+        // It listens before it watches, and answers when it does both.
+        Connection::open(&socket).ask("status", Value::Null).expect("a server says how it is");
         ExtensionProcess { running, socket }
     }
 }
@@ -295,10 +297,23 @@ pub fn resident_bytes(pid: u32) -> u64 {
     kilobytes << 10
 }
 
-/// A model of realistic size: `schemas` object schemas of zod as resources and arguments would have them, and functions
-/// up to `bytes` of source. Its method `run` writes `{ word }`.
+/// A model of realistic size, of [`ballast`] and a method `run` that writes `{ word }`.
 pub fn large_model(type_name: &str, word: &str, schemas: usize, bytes: usize) -> String {
-    let mut text = String::from("import { z } from \"npm:zod@4.3.6\";\n");
+    format!(
+        "import {{ z }} from \"npm:zod@4.3.6\";\n{}export const model = {{ type: \"{type_name}\", \
+         version: \"2026.01.01.1\",\n  resources: {{ out: {{ description: \"anything\", schema: z.any(), \
+         lifetime: \"infinite\", garbageCollection: 1 }} }},\n  methods: {{ run: {{ description: \"Do it\", \
+         arguments: z.object({{}}), execute: async (_args, context) => {{\n    const parsed = all.filter((one) => \
+         !one.safeParse({{}}).success).length;\n    await context.writeResource(\"out\", \"said\", {{ word: \"{word}\", \
+         parsed, steps: steps.length }});\n  }} }} }} }};\n",
+        ballast(schemas, bytes),
+    )
+}
+
+/// What makes a module of realistic size: `schemas` object schemas of zod as resources and arguments would have them, in
+/// `all`, and functions up to `bytes` of source, in `steps`. `z` is in scope. Nothing of it can be left out of a bundle.
+pub fn ballast(schemas: usize, bytes: usize) -> String {
+    let mut text = String::new();
     for i in 0..schemas {
         text.push_str(&format!(
             "const S{i} = z.object({{ id: z.string().min(1).describe(\"the id of thing {i}\"), \
@@ -311,7 +326,7 @@ pub fn large_model(type_name: &str, word: &str, schemas: usize, bytes: usize) ->
     let mut functions = 0;
     while text.len() < bytes {
         text.push_str(&format!(
-            "export function step{functions}(input) {{ const found = []; for (const [key, value] of \
+            "function step{functions}(input) {{ const found = []; for (const [key, value] of \
              Object.entries(input)) {{ if (typeof value === \"string\" && value.length > {functions}) \
              found.push(`${{key}}: ${{value.slice(0, {functions})}} of thing {functions}`); else if \
              (Array.isArray(value)) found.push(...value.map((one, at) => `${{key}}[${{at}}] ${{one}}`)); }} \
@@ -321,12 +336,7 @@ pub fn large_model(type_name: &str, word: &str, schemas: usize, bytes: usize) ->
     }
     let calls: Vec<String> = (0..functions).map(|i| format!("step{i}")).collect();
     text.push_str(&format!(
-        "const all = [{}];\nconst steps = [{}];\nexport const model = {{ type: \"{type_name}\", \
-         version: \"2026.01.01.1\",\n  resources: {{ out: {{ description: \"anything\", schema: z.any(), \
-         lifetime: \"infinite\", garbageCollection: 1 }} }},\n  methods: {{ run: {{ description: \"Do it\", \
-         arguments: z.object({{}}), execute: async (_args, context) => {{\n    const parsed = all.filter((one) => \
-         !one.safeParse({{}}).success).length;\n    await context.writeResource(\"out\", \"said\", {{ word: \"{word}\", \
-         parsed, steps: steps.length }});\n  }} }} }} }};\n",
+        "const all = [{}];\nconst steps = [{}];\nglobalThis.ballast = [all, steps];\n",
         names.join(", "),
         calls.join(", "),
     ));

@@ -36,7 +36,7 @@ pub enum VaultError {
     #[error("cannot encrypt a secret of vault `{vault}`")]
     Encrypt { vault: String },
     #[error("vault `{vault}`: {message}")]
-    Provider { vault: String, message: String },
+    Provider { vault: String, message: String, details: Option<serde_json::Value> },
     #[error("{}: {}", path.display(), source.message)]
     Config { path: PathBuf, source: YamlError },
     #[error("cannot read {}: {source}", path.display())]
@@ -98,6 +98,13 @@ impl Explain for VaultError {
             VaultError::NoKey { vault } => {
                 Some(format!("storing the first secret makes the key: `marsh vault put {vault} <key>`"))
             }
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Option<serde_json::Value> {
+        match self {
+            VaultError::Provider { details, .. } => details.clone(),
             _ => None,
         }
     }

@@ -29,6 +29,9 @@ pub enum WorkflowError {
     Inputs { workflow: String, issues: Vec<Issue> },
     #[error("workflow `{workflow}` uses what this version of marsh cannot run yet: {summary}", summary = features_summary(features))]
     Unsupported { workflow: String, features: Vec<Unsupported> },
+    /// It fires, and its inputs cannot be evaluated.
+    #[error("the trigger of workflow `{workflow}`: {message}")]
+    Trigger { workflow: String, message: String },
     #[error("there is no workflow run `{id}`")]
     RunNotFound { id: String },
     #[error("`{prefix}` is too short to name a workflow run: give three or more digits of its id")]
@@ -144,6 +147,7 @@ impl Explain for WorkflowError {
             WorkflowError::AlreadyExists { .. } => "already_exists",
             WorkflowError::ReadOnly { .. } => "read_only",
             WorkflowError::Inputs { .. } => "input_validation_failed",
+            WorkflowError::Trigger { .. } => "trigger_failed",
             WorkflowError::Unsupported { .. } => "unsupported",
             WorkflowError::RunNotFound { .. } => "not_found",
             WorkflowError::PrefixTooShort { .. } => "prefix_too_short",

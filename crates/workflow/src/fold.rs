@@ -1,6 +1,7 @@
 //! From the facts of a run to its record.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use marsh_data::Tags;
 use serde_json::{Map, Value, json};
@@ -13,13 +14,13 @@ use crate::schema::FailureKind;
 /// A step, or the steps that it was expanded to.
 #[derive(Debug, Clone)]
 struct Slot {
-    template: StepRecord,
-    items: Option<Vec<StepRecord>>,
+    template: Arc<StepRecord>,
+    items: Option<Vec<Arc<StepRecord>>>,
 }
 
 impl Slot {
     fn new(name: &str) -> Slot {
-        Slot { template: StepRecord::new(name), items: None }
+        Slot { template: Arc::new(StepRecord::new(name)), items: None }
     }
 }
 
@@ -141,7 +142,7 @@ impl Recorder {
         let (job, step) = self.place(&place.job, &place.step)?;
         let slot = &self.slots[job][step];
         match (place.item, &slot.items) {
-            (Some(item), Some(items)) => items.get(item),
+            (Some(item), Some(items)) => items.get(item).map(|step| &**step),
             (Some(_), None) => None,
             (None, _) => Some(&slot.template),
         }
@@ -150,11 +151,13 @@ impl Recorder {
     fn step_mut(&mut self, place: &Place) -> Option<&mut StepRecord> {
         let (job, step) = self.place(&place.job, &place.step)?;
         let slot = &mut self.slots[job][step];
-        match (place.item, &mut slot.items) {
-            (Some(item), Some(items)) => items.get_mut(item),
-            (Some(_), None) => None,
-            (None, _) => Some(&mut slot.template),
-        }
+        let step = match (place.item, &mut slot.items) {
+            (Some(item), Some(items)) => items.get_mut(item)?,
+            (Some(_), None) => return None,
+            (None, _) => &mut slot.template,
+        };
+        // A record that was written has let go of it by now.
+        Some(Arc::make_mut(step))
     }
 
     fn with_step(&mut self, place: &Place, change: impl FnOnce(&mut StepRecord)) {
@@ -216,7 +219,7 @@ impl Recorder {
             }
             Fact::Expanded { job, step, items } => {
                 if let Some((job, step)) = self.place(job, step) {
-                    let records = items.iter().map(|item| StepRecord::new(&item.name)).collect();
+                    let records = items.iter().map(|item| Arc::new(StepRecord::new(&item.name))).collect();
                     self.slots[job][step].items = Some(records);
                 }
             }
@@ -326,7 +329,7 @@ impl Recorder {
             let steps = slot.items.as_deref_mut().unwrap_or(std::slice::from_mut(&mut slot.template));
             for step in steps {
                 if matches!(step.status, NodeStatus::Running | NodeStatus::Suspended) {
-                    step.status = NodeStatus::Pending;
+                    Arc::make_mut(step).status = NodeStatus::Pending;
                 }
             }
         }

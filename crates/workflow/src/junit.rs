@@ -11,7 +11,7 @@ pub fn junit(records: &[&RunRecord]) -> String {
     for record in records {
         for job in &record.jobs {
             let asserts: Vec<&StepRecord> =
-                job.steps.iter().filter(|step| step.assert_result.is_some()).collect();
+                job.steps.iter().map(|step| &**step).filter(|step| step.assert_result.is_some()).collect();
             if asserts.is_empty() {
                 continue;
             }

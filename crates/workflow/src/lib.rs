@@ -15,6 +15,7 @@
 mod draw;
 mod error;
 mod event;
+mod expressions;
 mod fold;
 mod graph;
 mod index;
@@ -29,6 +30,7 @@ pub mod schema;
 mod scope;
 mod store;
 mod supplied;
+mod trigger;
 mod validate;
 
 use marsh_model::Models;

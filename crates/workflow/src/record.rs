@@ -3,8 +3,10 @@
 //! Results are named, not copied: a record refers to data versions, so it stays small and holds no secret that a result
 //! held (test `results_are_references` of `tests/it/run.rs`).
 
+use std::sync::Arc;
+
 use marsh_data::Tags;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::journal::{ApprovalDecision, AssertResult, OutputCode, SkipReason};
@@ -124,8 +126,17 @@ pub struct JobRecord {
     pub started_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
-    #[serde(default)]
-    pub steps: Vec<StepRecord>,
+    /// Shared with whoever goes on writing the record, of which there may be many thousand steps.
+    #[serde(default, serialize_with = "steps_as_they_are", deserialize_with = "shared_steps")]
+    pub steps: Vec<Arc<StepRecord>>,
+}
+
+fn steps_as_they_are<S: Serializer>(steps: &[Arc<StepRecord>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(steps.iter().map(|step| &**step))
+}
+
+fn shared_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<StepRecord>>, D::Error> {
+    Ok(Vec::<StepRecord>::deserialize(deserializer)?.into_iter().map(Arc::new).collect())
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -181,7 +192,7 @@ impl RunRecord {
     }
 
     pub fn steps(&self) -> impl Iterator<Item = &StepRecord> {
-        self.jobs.iter().flat_map(|job| &job.steps)
+        self.jobs.iter().flat_map(|job| job.steps.iter().map(|step| &**step))
     }
 
     pub(crate) fn count_progress(&mut self) {

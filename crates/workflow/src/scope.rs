@@ -1,25 +1,27 @@
 //! What `${{ … }}` in a step means, and when it is evaluated.
 //!
-//! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`, and `self` for an
-//! item of a `forEach`. `vault.get` gives a sentinel of the secret, `data.latest(…)` and its kin ask stored data. `model` and `file` are added here
-//! when this version learns them; until then an expression that uses one fails its step and says so. This file is the only one that
-//! evaluates.
+//! Everything is evaluated once, strictly, when the step starts: `inputs`, `run`, `workflowRunId`, `env`, `model`, and `self` for
+//! an item of a `forEach`. `vault.get` gives a sentinel of the secret, `data.latest(…)` and its kin ask stored data, and
+//! `model.method(…)` runs a method where a condition asks for it. This file is the only one that evaluates; what can be known
+//! before is checked before (`expressions`).
 //!
 //! **Text that came out of an expression is never read as one.** A definition is expanded again when its method runs,
 //! so what becomes part of a definition ([`Expander::for_definition`]) may hold exactly the expressions that the
 //! workflow's author left in it (`user_data_is_never_an_expression`). Inputs of a method are not expanded again.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use marsh_expr::{
-    Cel, Declared, Evaluator, ExprError, Mode, Problem, Scope, Variables, expand, expressions, references,
+    Cel, DataSource, Evaluator as _, ExprErrorAt, FileSource, Looked, MethodSource, Mode, Scope, Variables,
+    VaultSource, WorkerSource, expand, expressions, references,
 };
-use marsh_model::{SecretAccess, StoredData, WithData};
+use marsh_model::{RunInputs, SecretAccess, StoredData, WithData};
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
-/// Roots that the format knows and this version cannot evaluate in a step.
-const LATER: [&str; 4] = ["model", "file", "workers", "webhook"];
+use crate::schema::Written;
+
 /// Roots that the definition itself resolves, at each run: their values must not be written into a file.
 const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
 
@@ -31,7 +33,7 @@ pub(crate) struct RunFacts<'a> {
     pub workflow_name: &'a str,
     pub started_at: &'a str,
     pub tags: Value,
-    pub inputs: &'a Map<String, Value>,
+    pub inputs: &'a RunInputs,
 }
 
 /// What the steps of one run can name.
@@ -41,6 +43,14 @@ pub(crate) struct Expander {
     access: SecretAccess,
     data: StoredData,
     caller: String,
+    source: Option<Source>,
+}
+
+/// The file that the workflow is in.
+#[derive(Debug)]
+struct Source {
+    file: String,
+    written: Arc<Written>,
 }
 
 /// What one step can name.
@@ -50,14 +60,17 @@ pub(crate) struct StepScope<'e> {
     /// `self.<item>` of a `forEach`.
     item: Option<String>,
     expander: &'e Expander,
+    /// Where the step is in the file, such as `jobs.0.steps.1`.
+    path: &'e str,
 }
 
 impl Expander {
     pub fn new(facts: &RunFacts<'_>, env: &Environment, access: SecretAccess, data: StoredData) -> Expander {
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        let scope = Variables::new()
-            .with("inputs", Value::Object(facts.inputs.clone()))
+        let mut scope = Variables::new();
+        scope.set_made("inputs", facts.inputs.variable());
+        let scope = scope
             .with(
                 "run",
                 json!({
@@ -70,18 +83,28 @@ impl Expander {
             )
             .with("workflowRunId", facts.run_id)
             .with("env", Value::Object(env));
-        Expander { scope, access, data, caller: format!("workflow {}", facts.workflow_name) }
+        let caller = format!("workflow {}", facts.workflow_name);
+        Expander { scope, access, data, caller, source: None }
     }
 
-    pub fn step(&self) -> StepScope<'_> {
-        StepScope { scope: Cow::Borrowed(&self.scope), item: None, expander: self }
+    /// Errors point into this file.
+    #[must_use]
+    pub fn in_file(mut self, file: String, written: Arc<Written>) -> Expander {
+        self.source = Some(Source { file, written });
+        self
+    }
+
+    /// `path`: where the step is in the file, such as `jobs.0.steps.1`.
+    pub fn step<'e>(&'e self, path: &'e str) -> StepScope<'e> {
+        StepScope { scope: Cow::Borrowed(&self.scope), item: None, expander: self, path }
     }
 
     /// For one item of a `forEach`.
-    pub fn with_item(&self, name: &str, value: &Value) -> StepScope<'_> {
+    pub fn with_item<'e>(&'e self, path: &'e str, name: &str, value: &Value) -> StepScope<'e> {
         let mut scope = self.scope.clone();
         scope.set("self", json!({ name: value }));
-        StepScope { scope: Cow::Owned(scope), item: Some(format!("self.{name}")), expander: self }
+        let item = Some(format!("self.{name}"));
+        StepScope { scope: Cow::Owned(scope), item, expander: self, path }
     }
 }
 
@@ -92,9 +115,14 @@ impl StepScope<'_> {
 
     /// A value that nobody expands again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
-        let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
-        let expanded = expand(value, &evaluator, &self.scope(), Mode::Strict, |_| false);
-        expanded.map(|expanded| expanded.value).map_err(|error| message(place, &error))
+        self.value_in(value, place, &self.scope())
+    }
+
+    fn value_in(&self, value: &Value, place: &str, scope: &dyn Scope) -> Result<Value, String> {
+        let cel = Cel::default();
+        let evaluator = self.expander.access.evaluator(&cel, &self.expander.caller);
+        let expanded = expand(value, &evaluator, scope, Mode::Strict, |_| false);
+        expanded.map(|expanded| expanded.value).map_err(|error| self.message(place, &error))
     }
 
     /// A value that becomes part of a definition, which is expanded again: expressions about the environment stay, and
@@ -109,8 +137,8 @@ impl StepScope<'_> {
                     && (!roots.is_empty()
                         && roots.iter().all(|root| LEFT_TO_DEFINITION.contains(&root.as_str())))
         };
-        let expanded = expand(value, &StepEvaluator, &self.scope(), Mode::Strict, stays)
-            .map_err(|error| message(place, &error))?
+        let expanded = expand(value, &Cel::default(), &self.scope(), Mode::Strict, stays)
+            .map_err(|error| self.message(place, &error))?
             .value;
         let mut written = expressions(value);
         written.retain(|(_, expression)| stays(expression));
@@ -150,34 +178,98 @@ impl StepScope<'_> {
     }
 
     /// Whether a guard holds: one expression, in `${{ }}` or not.
-    pub fn truth(&self, text: &str, place: &str) -> Result<bool, String> {
+    pub fn truth(&self, text: &str, place: &str, methods: &dyn MethodSource) -> Result<bool, String> {
         if !marsh_expr::contains_expression(&Value::from(text)) {
-            return self.raw(text, place);
+            return self.raw(text, place, methods);
         }
-        Ok(is_true(&self.value(&Value::from(text.trim()), place)?))
+        let scope = WithMethods { inner: self.scope(), methods };
+        Ok(is_true(&self.value_in(&Value::from(text.trim()), place, &scope)?))
     }
 
     /// Whether an expression that is written without `${{ }}` holds.
-    pub fn raw(&self, expression: &str, place: &str) -> Result<bool, String> {
+    pub fn raw(&self, expression: &str, place: &str, methods: &dyn MethodSource) -> Result<bool, String> {
         let expression = expression.trim();
-        let evaluator = self.expander.access.evaluator(&StepEvaluator, &self.expander.caller);
-        let value = evaluator.evaluate(expression, &self.scope()).and_then(|value| value.to_json()).map_err(
-            |source| {
-                let error = marsh_expr::ExprErrorAt {
-                    pointer: String::new(),
-                    expression: expression.to_owned(),
-                    source: Box::new(source),
-                };
-                message(place, &error)
-            },
-        )?;
+        let cel = Cel::default();
+        let evaluator = self.expander.access.evaluator(&cel, &self.expander.caller);
+        let scope = WithMethods { inner: self.scope(), methods };
+        let value = evaluator.evaluate(expression, &scope).and_then(|value| value.to_json());
+        let value = value.map_err(|source| {
+            let error = ExprErrorAt {
+                pointer: String::new(),
+                expression: expression.to_owned(),
+                source: Box::new(source),
+            };
+            self.message(place, &error)
+        })?;
         Ok(is_true(&value))
     }
 
     /// A text in which what cannot be evaluated stays as it is.
     pub fn lenient_text(&self, text: &str) -> String {
-        let expanded = expand(&Value::from(text), &StepEvaluator, &self.scope(), Mode::Lenient, |_| false);
+        let expanded = expand(&Value::from(text), &Cel::default(), &self.scope(), Mode::Lenient, |_| false);
         expanded.map_or_else(|_| text.to_owned(), |expanded| marsh_expr::to_text(&expanded.value))
+    }
+
+    /// `file:line:column: place: what is wrong; hint`
+    fn message(&self, place: &str, error: &ExprErrorAt) -> String {
+        let place = format!("{place}{}", error.pointer.replace('/', "."));
+        let at = self.position(&place, error).unwrap_or_default();
+        let mut text =
+            format!("{at}{place}: cannot evaluate `${{{{ {} }}}}`: {}", error.expression, error.source);
+        if let Some(hint) = marsh_types::Explain::hint(error) {
+            text.push_str("; ");
+            text.push_str(&hint);
+        }
+        text
+    }
+
+    fn position(&self, place: &str, error: &ExprErrorAt) -> Option<String> {
+        let Source { file, written } = self.expander.source.as_ref()?;
+        let place = place.replace('[', ".").replace(']', "");
+        let of_step = ["guard", "name", "forEach.", "dataOutputOverrides."];
+        let is_of_step =
+            of_step.iter().any(|key| place == *key || key.ends_with('.') && place.starts_with(key));
+        let task = if is_of_step { "" } else { "task." };
+        let text = written.find(&format!("{}.{task}{place}", self.path))?;
+        let offset = error.source.span().map_or(0, |span| span.start);
+        let (line, column) = written.position(text, &error.expression, offset)?;
+        Some(format!("{file}:{line}:{column}: "))
+    }
+}
+
+/// A scope with `model.method(…)`, for conditions.
+struct WithMethods<'a> {
+    inner: WithData<'a>,
+    methods: &'a dyn MethodSource,
+}
+
+impl Scope for WithMethods<'_> {
+    fn variable(&self, name: &str) -> Looked<Option<marsh_expr::Value>> {
+        self.inner.variable(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.inner.names()
+    }
+
+    fn data(&self) -> Option<&dyn DataSource> {
+        self.inner.data()
+    }
+
+    fn files(&self) -> Option<&dyn FileSource> {
+        self.inner.files()
+    }
+
+    fn vaults(&self) -> Option<&dyn VaultSource> {
+        self.inner.vaults()
+    }
+
+    fn workers(&self) -> Option<&dyn WorkerSource> {
+        self.inner.workers()
+    }
+
+    fn methods(&self) -> Option<&dyn MethodSource> {
+        Some(self.methods)
     }
 }
 
@@ -199,38 +291,6 @@ fn into_map(value: Value, place: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn message(place: &str, error: &marsh_expr::ExprErrorAt) -> String {
-    let place = format!("{place}{}", error.pointer.replace('/', "."));
-    let mut text = format!("{place}: cannot evaluate `${{{{ {} }}}}`: {}", error.expression, error.source);
-    if let Some(hint) = marsh_types::Explain::hint(error) {
-        text.push_str("; ");
-        text.push_str(&hint);
-    }
-    text
-}
-
-/// Why this version cannot evaluate an expression at all, if that is so.
-pub(crate) fn not_yet(expression: &str) -> Option<String> {
-    let root = references(expression).into_iter().find(|root| LATER.contains(&root.as_str()))?;
-    Some(format!("this version of marsh cannot evaluate `{root}` in a workflow yet"))
-}
-
-#[derive(Debug)]
-struct StepEvaluator;
-
-impl Evaluator for StepEvaluator {
-    fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<marsh_expr::Value, ExprError> {
-        if let Some(message) = not_yet(expression) {
-            return Err(ExprError::failed(message));
-        }
-        Cel::default().evaluate(expression, scope)
-    }
-
-    fn check(&self, expression: &str, declared: &Declared) -> Vec<Problem> {
-        Cel::default().check(expression, declared)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Expander, RunFacts};
@@ -248,7 +308,7 @@ mod tests {
             workflow_name: "nightly",
             started_at: "2026-01-01T00:00:00.000Z",
             tags: json!({"team": "a"}),
-            inputs: inputs.as_object().unwrap(),
+            inputs: &marsh_model::RunInputs::new(inputs.as_object().unwrap().clone()).unwrap(),
         };
         let layout = marsh_vault::VaultLayout {
             repo: "/nowhere".into(),
@@ -289,31 +349,32 @@ mod tests {
             ("${{ env.HOME }}", json!("/root")),
             ("${{ inputs.evil }}", json!("${{ env.SECRET }}")),
         ] {
-            assert_eq!(expander().step().value(&json!(text), "x").unwrap(), expected, "{text}");
+            assert_eq!(expander().step("").value(&json!(text), "x").unwrap(), expected, "{text}");
         }
     }
 
     #[test]
     fn what_cannot_be_evaluated_is_named() {
         for (text, words) in [
-            ("${{ workers.connected() }}", "`workers`"),
-            ("${{ model.a-b.resource.x.y.attributes.z }}", "`model`"),
+            ("${{ webhook.body }}", "unknown variable `webhook`"),
+            ("${{ model.a-b.resource.x.y.attributes.z }}", "`model` has no key `a-b`"),
+            ("${{ model.method('a', 'b') }}", "`model.method()` is not available here"),
             ("${{ inputs.n + 'x' }}", "`${{ inputs.n + 'x' }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
             ("${{ vault.get('v', 'k') }}", "there are no vaults"),
         ] {
-            let error = expander().step().value(&json!({"k": text}), "inputs").unwrap_err();
+            let error = expander().step("").value(&json!({"k": text}), "inputs").unwrap_err();
             assert!(error.starts_with("inputs.k: ") && error.contains(words), "{error}");
         }
-        assert!(expander().step().map(Some(&json!("${{ inputs.n }}")), "inputs").is_err());
-        assert_eq!(expander().step().map(Some(&json!("${{ inputs.map }}")), "inputs").unwrap()["a"], 1);
-        assert!(expander().step().text("${{ inputs.map }}", "methodName").is_err());
+        assert!(expander().step("").map(Some(&json!("${{ inputs.n }}")), "inputs").is_err());
+        assert_eq!(expander().step("").map(Some(&json!("${{ inputs.map }}")), "inputs").unwrap()["a"], 1);
+        assert!(expander().step("").text("${{ inputs.map }}", "methodName").is_err());
     }
 
     #[test]
     fn user_data_is_never_an_expression() {
         let expander = expander();
-        let expander = expander.step();
+        let expander = expander.step("");
         for written in [
             "${{ inputs.evil }}",
             "x ${{ inputs.evil }} y",
@@ -339,31 +400,47 @@ mod tests {
     #[test]
     fn an_item_is_a_variable_of_its_step() {
         let expander = expander();
-        let scope = expander.with_item("host", &json!({"name": "a", "evil": "${{ env.SECRET }}"}));
+        let scope = expander.with_item("", "host", &json!({"name": "a", "evil": "${{ env.SECRET }}"}));
         assert_eq!(scope.value(&json!("${{ self.host.name }}"), "x").unwrap(), "a");
         let global = scope.for_definition(&json!({"k": "${{ self.host.name }}"}), "globalArgs").unwrap();
         assert_eq!(global["k"], "a");
         let kept = scope.for_definition(&json!({"k": "${{ self.name }}"}), "globalArgs").unwrap();
         assert_eq!(kept["k"], "${{ self.name }}");
         assert!(scope.for_definition(&json!({"k": "${{ self.host.evil }}"}), "globalArgs").is_err());
-        assert!(expander.step().value(&json!("${{ self.host }}"), "x").is_err());
+        assert!(expander.step("").value(&json!("${{ self.host }}"), "x").is_err());
+    }
+
+    #[derive(Debug)]
+    struct OneMethod;
+
+    impl marsh_expr::MethodSource for OneMethod {
+        fn call(
+            &self,
+            model: &str,
+            _method: &str,
+            _inputs: Option<&marsh_expr::Value>,
+        ) -> marsh_expr::Looked<marsh_expr::Value> {
+            Ok(marsh_expr::Value::from(model))
+        }
     }
 
     #[test]
     fn guards_and_asserts_are_true_or_not() {
         let expander = expander();
-        let scope = expander.step();
+        let scope = expander.step("");
         for (text, expected) in [
             ("${{ inputs.n }}", true),
             ("inputs.name", true),
             ("${{ false }}", false),
             ("''", false),
             ("0", false),
+            ("model.method('m', 'run') == 'm'", true),
         ] {
-            assert_eq!(scope.truth(text, "guard").unwrap(), expected, "{text}");
+            assert_eq!(scope.truth(text, "guard", &OneMethod).unwrap(), expected, "{text}");
         }
-        assert!(scope.truth("${{ inputs.none }}", "guard").unwrap_err().starts_with("guard: "));
-        assert!(scope.raw("nope", "expr").is_err());
+        let error = scope.truth("${{ inputs.none }}", "guard", &OneMethod).unwrap_err();
+        assert!(error.starts_with("guard: "), "{error}");
+        assert!(scope.raw("nope", "expr", &OneMethod).is_err());
         assert_eq!(scope.lenient_text("${{ inputs.n }} of ${{ nope }}"), "3 of ${{ nope }}");
     }
 }

@@ -1,9 +1,9 @@
 //! Checking a workflow without running anything.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use marsh_extension::ArgumentsDescription;
-use marsh_model::inputs::InputSchema;
 use marsh_model::types::TypeCode;
 use marsh_model::validate::check_arguments;
 use marsh_model::{Issue, ModelError, Models, direct};
@@ -11,10 +11,9 @@ use marsh_types::{Explain, TypeName};
 use serde_json::{Map, Value};
 
 use crate::error::{Unsupported, WorkflowError};
-use crate::graph;
 use crate::schema::{ModelMethod, ModelTarget, Parsed, Placement, Problem, Task};
-use crate::scope;
 use crate::store::StoredWorkflow;
+use crate::{expressions, graph};
 
 /// One thing that was checked.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ pub struct Check {
     /// `None`: passed.
     pub error: Option<String>,
     pub warning: Option<String>,
-    /// The first place that the error is about.
+    /// The first place that the error or the warning is about.
     pub at: Option<Problem>,
 }
 
@@ -31,6 +30,8 @@ pub struct Check {
 pub struct Report {
     pub workflow_id: String,
     pub workflow_name: String,
+    /// The file that places are in.
+    pub path: PathBuf,
     pub checks: Vec<Check>,
 }
 
@@ -52,10 +53,11 @@ impl Report {
     }
 }
 
-/// Refuses a workflow whose parts do not fit together.
-pub(crate) fn check_graph(stored: &StoredWorkflow) -> Result<(), WorkflowError> {
-    let problems: Vec<Problem> =
-        graph::check(&stored.parsed).into_iter().flat_map(|check| check.problems).collect();
+/// Refuses a workflow whose parts do not fit together, and one with an expression that cannot have a value.
+pub(crate) fn check_whole(stored: &StoredWorkflow) -> Result<(), WorkflowError> {
+    let graph = graph::check(&stored.parsed).into_iter().flat_map(|check| check.problems);
+    let expressions = expressions::check(&stored.parsed).into_iter().filter(|finding| finding.certain);
+    let problems: Vec<Problem> = graph.chain(expressions.map(|finding| finding.problem)).collect();
     if problems.is_empty() {
         return Ok(());
     }
@@ -100,11 +102,16 @@ pub(crate) fn unsupported(parsed: &Parsed) -> Vec<Unsupported> {
 pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
     let parsed = &stored.parsed;
     let workflow = &parsed.workflow;
-    let mut report =
-        Report { workflow_id: workflow.id.clone(), workflow_name: workflow.name.clone(), checks: Vec::new() };
+    let mut report = Report {
+        workflow_id: workflow.id.clone(),
+        workflow_name: workflow.name.clone(),
+        path: models.repo.layout.display(&stored.path).to_owned(),
+        checks: Vec::new(),
+    };
     report.passed_check("schema");
     for warning in &parsed.warnings {
-        report.warn("schema", warning.to_string());
+        let (message, at) = (warning.message.clone(), Some(warning.clone()));
+        report.checks.push(Check { name: "schema".into(), error: None, warning: Some(message), at });
     }
     for check in graph::check(parsed) {
         let messages: Vec<String> = check.problems.iter().map(ToString::to_string).collect();
@@ -117,12 +124,16 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
         report.warn(place, format!("{}; `workflow run` will refuse it", feature.problem));
     }
     placement_warnings(parsed, &mut report);
+    for finding in expressions::check(parsed) {
+        let (message, at) = (finding.problem.message.clone(), Some(finding.problem));
+        let (error, warning) = if finding.certain { (Some(message), None) } else { (None, Some(message)) };
+        report.checks.push(Check { name: finding.place, error, warning, at });
+    }
     let mut types = Types { models, known: HashMap::new() };
     for (index, job) in workflow.jobs.iter().enumerate() {
         for (at, step) in job.steps.iter().enumerate() {
             let place = format!("{}/{}", job.name, step.name);
             let path = format!("jobs[{index}].steps[{at}].task");
-            expression_warnings(parsed, &step.task, &place, &mut report);
             match &step.task {
                 Task::ModelMethod(task) => {
                     let check = match types.check(task) {
@@ -174,33 +185,6 @@ fn placement_warnings(parsed: &Parsed, report: &mut Report) {
                     format!("`{key}` has no effect without `target`, `labels` or `platform`"),
                 );
             }
-        }
-    }
-}
-
-/// Expressions of a step that will fail, or may.
-fn expression_warnings(parsed: &Parsed, task: &Task, place: &str, report: &mut Report) {
-    let Task::ModelMethod(task) = task else { return };
-    let Ok(value) = serde_json::to_value(task) else { return };
-    let schema = parsed.workflow.inputs.as_ref().and_then(InputSchema::of);
-    for (_, expression) in marsh_expr::expressions(&value) {
-        if let Some(reason) = scope::not_yet(&expression) {
-            report.warn(place, format!("`${{{{ {expression} }}}}` will fail: {reason}"));
-            continue;
-        }
-        let name = expression.strip_prefix("inputs.").map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-            &rest[..end]
-        });
-        let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
-        let declared = schema.as_ref().is_some_and(|schema| schema.properties.contains_key(name));
-        if !declared {
-            let known = schema.iter().flat_map(|schema| schema.properties.keys().map(String::as_str));
-            let near = marsh_types::near::did_you_mean(name, known)
-                .unwrap_or_else(|| "declare it under `inputs`".to_owned());
-            let message =
-                format!("`${{{{ {expression} }}}}` names no input that the workflow declares; {near}");
-            report.warn(place, message);
         }
     }
 }

@@ -119,6 +119,13 @@ impl Bench<'_> {
     fn second_call(&mut self, module: &ModuleRef, runs: u32) -> Result<(), BenchError> {
         let host = OneHost::start(self.fixture)?;
         host.describe(module)?;
+        let mut all = Vec::new();
+        for _ in 0..60 {
+            let start = Instant::now();
+            host.run(module)?;
+            all.push(millis(start.elapsed()));
+        }
+        eprintln!("{all:.2?}");
         self.row("a further call in the same host", 0.01, runs.max(10), || {
             let start = Instant::now();
             host.run(module)?;

@@ -1,8 +1,11 @@
 //! The command line of `marsh serve`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+
+use super::parse_duration;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -18,6 +21,9 @@ pub struct ServeArgs {
     /// Where to listen; default: below `.swamp/marsh/serve`
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// How long a module may take to load before its last good version goes on serving; at most 30s, the default
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub load_timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]

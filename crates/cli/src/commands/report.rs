@@ -14,7 +14,7 @@ use super::method::Talk;
 use super::{done, failed};
 use crate::app;
 use crate::args::report::{ReportCommand, ReportSelectionArgs, ReportTypeCommand};
-use crate::error::CliError;
+use crate::error::{CliError, excerpt};
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, columns};
 
 pub fn run(ui: &Ui, models: &Models, command: &ReportCommand) -> Result<ExitCode, CliError> {
@@ -70,7 +70,7 @@ fn to_json(outcome: &ReportOutcome) -> Value {
         }),
         Err(error) => json!({
             "name": outcome.name, "scope": outcome.scope, "success": false,
-            "error": { "code": error.code(), "message": error.to_string() },
+            "error": CliError::part(error),
         }),
     }
 }
@@ -80,7 +80,11 @@ pub fn to_text(outcome: &ReportOutcome) -> String {
         Ok((markdown, _)) => {
             format!("{NAME}{}{NAME:#} {GOOD}done{GOOD:#}\n{}\n", outcome.name, markdown.trim_end())
         }
-        Err(error) => format!("{NAME}{}{NAME:#} {BAD}failed{BAD:#}: {error}\n", outcome.name),
+        Err(error) => {
+            let place = error.details().and_then(|details| excerpt(&details));
+            let place = place.map(|text| format!("{text}\n")).unwrap_or_default();
+            format!("{NAME}{}{NAME:#} {BAD}failed{BAD:#}: {error}\n{place}", outcome.name)
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use marsh_serve::protocol::{Reloaded, Status};
 use marsh_serve::{Client, Failure, Opened, Service, ServiceOptions};
 use serde_json::{Value, json};
 
-use super::{done, failed, input, method};
+use super::{done, failed, input, method, report};
 use crate::app;
 use crate::args::Cli;
 use crate::args::serve::{ServeArgs, ServeCommand};
@@ -24,6 +24,9 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliErr
 
 fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
     let models = app::open_to_stay(cli)?;
+    if let Some(limit) = arguments.load_timeout {
+        models.loader.limit_loading(limit);
+    }
     let interrupt = app::cancel_on_signal(&models);
     let layout = models.repo.layout.clone();
     let service = Service::new(options(cli, &models));
@@ -57,6 +60,7 @@ fn options(cli: &Cli, models: &Models) -> ServiceOptions {
         open: Box::new(open),
         loader: std::sync::Arc::clone(&models.loader),
         method_json: method::outcome_json,
+        reports_json: report::reports_json,
         default_timeout: input::DEFAULT_TIMEOUT,
         initiated_by: app::initiated_by(&models.env),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -251,6 +251,12 @@ fn contract_violations_name_the_field() {
             format!("upgrades: [{{ toVersion: '2025.01.01.1', upgradeAttributes: (a) => a }}], {GOOD}"),
             "`model.upgrades` must end at the model's version 2026.01.01.1, not at 2025.01.01.1",
         ),
+        (
+            format!(
+                "upgrades: ['2026.01.01.1', '2025.01.01.1'].map((toVersion) => ({{ toVersion, upgradeAttributes: (a) => a }})), {GOOD}"
+            ),
+            "`model.upgrades[1].toVersion` must not be earlier than the one before it (2026.01.01.1)",
+        ),
     ];
     let repo = repo();
     for (members, expected) in cases {

@@ -251,7 +251,7 @@ fn help() {
     Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted
     ----- stderr -----
     ");
-    assert_snapshot!(empty().marsh(&["model", "method", "run", "-h"]).snapshot(), @r"
+    assert_snapshot!(empty().marsh(&["model", "method", "run", "-h"]).snapshot(), @r#"
     success: true
     exit_code: 0
     ----- stdout -----
@@ -280,6 +280,9 @@ fn help() {
           --skip-checks                Run no pre-flight checks, but those that a definition requires
           --skip-check <NAME>          Do not run this check
           --skip-check-label <LABEL>   Do not run checks with this label
+          --driver <NAME>              Where methods run: raw (here), docker, podman, or the type of an
+                                       extension's driver (default: raw)
+          --driver-config <JSON>       The driver's configuration, e.g. {"image": "debian:stable-slim"}
           --last-evaluated             Use the arguments as the last run evaluated them
           --skip-reports               Run no reports, but those that a definition requires
           --skip-report <NAME>         Do not run this report
@@ -288,7 +291,7 @@ fn help() {
           --report-label <LABEL>       Of the reports, run those with this label
       -h, --help                       Print help
     ----- stderr -----
-    ");
+    "#);
 }
 
 #[test]

@@ -52,6 +52,19 @@ fn an_older_definition_is_upgraded_and_keeps_its_expressions() {
 }
 
 #[test]
+fn two_upgrades_to_one_version_are_applied_in_their_order() {
+    let second = "{ toVersion: \"2026.01.01.1\", description: \"and is a high one\", \
+                  upgradeAttributes: (old) => ({ ...old, port: old.port + 8000 }) },\n  ],\n  methods";
+    let repo = repo_with(&UPGRADED.replace("],\n  methods", second));
+    let text = "typeVersion: 2025.06.01.1\nglobalArguments: { host: a, port: \"80\" }";
+    repo.write("models/@me/x/a.yaml", definition("@me/x", "a", text));
+    for _ in 0..2 {
+        let run = repo.marsh(&["--json", "model", "method", "run", "a", "run"]).ok().json();
+        assert_eq!(run["dataArtifacts"][0]["attributes"], json!({ "host": "a", "port": 8080 }));
+    }
+}
+
+#[test]
 fn only_the_missing_part_of_the_chain_is_applied() {
     let repo = repo_with(UPGRADED);
     let text = "typeVersion: 2025.06.01.1\nglobalArguments: { host: a, port: \"8080\" }";

@@ -45,5 +45,6 @@ mod unverified;
 mod vault;
 mod workflow_code;
 mod workflow_commands;
+mod workflow_expressions;
 mod workflow_kill;
 mod workflow_reports;

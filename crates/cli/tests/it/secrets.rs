@@ -216,6 +216,22 @@ fn a_method_gets_its_secrets_and_nobody_else_does() {
 }
 
 #[test]
+fn the_error_of_a_report_does_not_tell_them() {
+    let repo = scene();
+    let body = "const { note } = context.methodArgs; \
+                throw Object.assign(new Error(`failed with ${note}`), { data: { note } });";
+    let report = "export const report = { name: '@me/tells', description: 'd', scope: 'method', execute: (context) => { BODY } };";
+    repo.write("extensions/reports/tells.ts", report.replace("BODY", body));
+    let definition = repo.read("models/@me/leaky/m.yaml");
+    repo.write("models/@me/leaky/m.yaml", format!("{definition}reports: {{ require: ['@me/tells'] }}\n"));
+    for more in [&[][..], &["--json"]] {
+        let run = run_method(&repo, "leak", more).exits(1);
+        assert!(run.stdout.contains("failed with pre *** post"), "{}", run.snapshot());
+    }
+    assert_clean(&repo);
+}
+
+#[test]
 fn arguments_that_are_refused_are_not_shown() {
     let repo = scene();
     let input = format!(r#"{{"password":"{ARGUMENT}","note":"{ARGUMENT}"}}"#);

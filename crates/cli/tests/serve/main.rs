@@ -2,9 +2,11 @@
 
 mod failures;
 mod fresh;
+mod kinds;
 mod lifecycle;
 mod reload;
 mod workflow;
+mod workflow_code;
 
 use marsh_testkit::Scratch;
 

@@ -172,16 +172,11 @@ fn a_reload_without_an_edit_loads_nothing() {
     process.stop().ok();
 }
 
-/// A thousand types of which none was called: a reload looks at the files and starts no host.
+/// A thousand types: a reload looks at the files, and starts no host.
 #[test]
 fn a_reload_of_a_thousand_types_imports_nothing() {
     let repo = repo();
-    for i in 0..1000 {
-        let name = format!("@many/t{i}");
-        let text =
-            format!("export const model = {{ type: '{name}', version: '2026.01.01.1', methods: {{}} }};\n");
-        repo.write(&format!("extensions/models/t{i}.ts"), text);
-    }
+    write_many(&repo, 1000);
     let process = repo.spawn_extension_process(&[]);
     let reloaded = process.trigger_reload();
     assert_eq!(reloaded["types"], 1000);
@@ -189,6 +184,45 @@ fn a_reload_of_a_thousand_types_imports_nothing() {
     assert_eq!(repo.hosts(), [] as [u32; 0]);
     assert_eq!(repo.list(".swamp/marsh/v1/bundles"), [] as [String; 0]);
     process.stop().ok();
+}
+
+/// Of many types that were called only so many stay loaded. A reload loads none of the others again.
+#[test]
+fn nor_does_it_when_more_were_called_than_stay_loaded() {
+    const CALLED: usize = 70;
+    let repo = repo();
+    write_many(&repo, 1000);
+    let process = repo.spawn_extension_process(&[]);
+    for i in 0..CALLED {
+        process.try_run(&format!("@many/t{i}"), "run").unwrap_or_else(|error| panic!("{error:#}"));
+    }
+    let counters = || {
+        let host = process.status()["hosts"][0].clone();
+        (host["runtimesStarted"].clone(), host["versionsAlive"].clone())
+    };
+    marsh_testkit::wait_for("the least recently used to go", || {
+        (counters().1.as_u64()? < CALLED as u64).then_some(())
+    });
+    let before = counters();
+    assert_eq!(before.0, CALLED);
+    for _ in 0..3 {
+        let reloaded = process.trigger_reload();
+        assert_eq!((&reloaded["types"], &reloaded["changed"]), (&json!(1000), &json!([])));
+    }
+    assert_eq!(counters(), before);
+    process.stop().ok();
+}
+
+fn write_many(repo: &Scratch, count: usize) {
+    for i in 0..count {
+        let any =
+            "{ _def: { type: 'any' }, parse: (x) => x, safeParse: (x) => ({ success: true, data: x }) }";
+        let run = format!("run: {{ description: 'r', kind: 'read', arguments: {any}, execute: () => {{}} }}");
+        let text = format!(
+            "export const model = {{ type: '@many/t{i}', version: '2026.01.01.1', methods: {{ {run} }} }};\n"
+        );
+        repo.write(&format!("extensions/models/t{i}.ts"), text);
+    }
 }
 
 #[test]

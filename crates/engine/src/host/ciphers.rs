@@ -1,4 +1,4 @@
-//! What keys do: signatures, HMAC, AES, key derivation; over RustCrypto.
+//! What keys do: signatures, HMAC, encryption, agreement, key derivation; over RustCrypto.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use aes::cipher::block_padding::{NoPadding, Pkcs7};
 use aes::cipher::{BlockDecryptMut, BlockEncryptMut, KeyInit, KeyIvInit, StreamCipher};
 use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::AesGcm;
-use aes_gcm::aead::consts::{U12, U16};
+use aes_gcm::aead::consts::{U12, U13, U14, U15, U16};
 use aes_gcm::aead::{Aead, Payload};
 use ed25519_dalek::Signer as _;
 use hmac::{Hmac, Mac};
 use md5::Md5;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use rsa::rand_core::OsRng;
-use rsa::{Pkcs1v15Sign, Pss};
+use rsa::{Oaep, Pkcs1v15Sign, Pss};
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
@@ -25,6 +25,8 @@ pub(crate) const OPS: &[Op] = &[
     plain("crypto.verify", verify),
     plain("crypto.hmac", hmac),
     plain("crypto.cipher", cipher),
+    plain("crypto.oaep", oaep),
+    plain("crypto.agree", agree),
     start("crypto.derive", derive),
 ];
 
@@ -169,24 +171,35 @@ macro_rules! with_aes {
     };
 }
 
-/// `(mode, encrypt?, key, iv, data, additional data for "gcm")`; the tag of GCM follows the text, as on the web.
+/// Run AES-GCM with an iv of `$N` and a tag of `$T` bytes.
+macro_rules! gcm {
+    ($C:ident, $N:ident, $T:ident, $encrypt:expr, $key:expr, $iv:expr, $payload:expr) => {{
+        let gcm = AesGcm::<$C, $N, $T>::new_from_slice($key).map_err(failed)?;
+        let done =
+            if $encrypt { gcm.encrypt($iv.into(), $payload) } else { gcm.decrypt($iv.into(), $payload) };
+        done.map_err(refused)
+    }};
+}
+
+/// `(mode, encrypt?, key, iv, data, additional data for "gcm", bytes of its tag)`; the tag of GCM follows the text, as on
+/// the web.
 fn cipher(_env: &Env, args: &Args) -> HostResult {
     let (mode, encrypt) = (args.str(0)?, args.bool(1));
     let (key, iv, data) = (args.bytes(2)?, args.bytes(3)?, args.bytes(4)?);
     let out = match mode {
         "gcm" => {
             let payload = Payload { msg: data, aad: if args.is_none(5) { &[] } else { args.bytes(5)? } };
-            with_aes!(key, C => match iv.len() {
-                12 => {
-                    let gcm = AesGcm::<C, U12>::new_from_slice(key).map_err(failed)?;
-                    let done = if encrypt { gcm.encrypt(iv.into(), payload) } else { gcm.decrypt(iv.into(), payload) };
-                    done.map_err(refused)
-                }
-                16 => {
-                    let gcm = AesGcm::<C, U16>::new_from_slice(key).map_err(failed)?;
-                    let done = if encrypt { gcm.encrypt(iv.into(), payload) } else { gcm.decrypt(iv.into(), payload) };
-                    done.map_err(refused)
-                }
+            let tag = args.num(6).map_or(16, |tag| tag as usize);
+            with_aes!(key, C => match (iv.len(), tag) {
+                (12, 16) => gcm!(C, U12, U16, encrypt, key, iv, payload),
+                (12, 15) => gcm!(C, U12, U15, encrypt, key, iv, payload),
+                (12, 14) => gcm!(C, U12, U14, encrypt, key, iv, payload),
+                (12, 13) => gcm!(C, U12, U13, encrypt, key, iv, payload),
+                (12, 12) => gcm!(C, U12, U12, encrypt, key, iv, payload),
+                (16, 16) => gcm!(C, U16, U16, encrypt, key, iv, payload),
+                (12 | 16, _) => Err(HostError::unsupported(&format!(
+                    "AES-GCM with a tag of {} bits and an iv of {} bytes", tag * 8, iv.len()
+                ))),
                 _ => Err(HostError::unsupported("AES-GCM with an iv that has neither 12 nor 16 bytes")),
             })
         }
@@ -223,6 +236,39 @@ fn cipher(_env: &Env, args: &Args) -> HostResult {
         other => Err(HostError::unsupported(&format!("the cipher '{other}'"))),
     };
     out.map(Val::Bytes)
+}
+
+/// `(hash, encrypt?, key, data, label)`: RSA-OAEP, with a public key as SPKI to encrypt and a private one as PKCS#8 to
+/// decrypt. Decryption is blinded.
+fn oaep(_env: &Env, args: &Args) -> HostResult {
+    let (hash, encrypt, data) = (args.str(0)?, args.bool(1), args.bytes(3)?);
+    let label = if args.is_none(4) { &[] } else { args.bytes(4)? };
+    // The crate takes text.
+    let label = std::str::from_utf8(label)
+        .map_err(|_| HostError::unsupported("RSA-OAEP with a label that is not UTF-8"))?;
+    let padding = with_hash!(hash, D => Ok(Oaep { label: (!label.is_empty()).then(|| label.to_owned()), ..Oaep::new::<D>() }))?;
+    let out = if encrypt {
+        let Public::Rsa(key) = Public::from_spki(args.bytes(2)?)? else { return Err(mismatch()) };
+        key.encrypt(&mut OsRng, padding, data).map_err(failed)?
+    } else {
+        let Private::Rsa(key) = Private::from_pkcs8(args.bytes(2)?)? else { return Err(mismatch()) };
+        key.decrypt_blinded(&mut OsRng, padding, data).map_err(refused)?
+    };
+    Ok(Val::Bytes(out))
+}
+
+/// `(PKCS#8, SPKI)` to the secret that the owners of both keys share (ECDH).
+fn agree(_env: &Env, args: &Args) -> HostResult {
+    let secret = match (Private::from_pkcs8(args.bytes(0)?)?, Public::from_spki(args.bytes(1)?)?) {
+        (Private::P256(own), Public::P256(other)) => {
+            p256::ecdh::diffie_hellman(own.to_nonzero_scalar(), other.as_affine()).raw_secret_bytes().to_vec()
+        }
+        (Private::P384(own), Public::P384(other)) => {
+            p384::ecdh::diffie_hellman(own.to_nonzero_scalar(), other.as_affine()).raw_secret_bytes().to_vec()
+        }
+        _ => return Err(mismatch()),
+    };
+    Ok(Val::Bytes(secret))
 }
 
 /// One message for everything that can be wrong: which one it was is nobody's business.

@@ -17,6 +17,8 @@ pub(crate) const OPS: &[Op] = &[
     plain("text.utf8", utf8),
     plain("base64.encode", base64_encode),
     plain("base64.decode", base64_decode),
+    plain("base64.btoa", btoa),
+    plain("base64.atob", atob),
 ];
 
 /// Decoders in the middle of a stream, by number.
@@ -90,5 +92,24 @@ fn base64_decode(_env: &Env, args: &Args) -> HostResult {
         .collect();
     GeneralPurpose::new(&alphabet::STANDARD, config).decode(text).map(Val::Bytes).map_err(|_| {
         HostError::new("DOMException:InvalidCharacterError", "Failed to decode base64: invalid character")
+    })
+}
+
+/// Characters up to U+00FF to base64.
+fn btoa(_env: &Env, args: &Args) -> HostResult {
+    let latin1: Option<Vec<u8>> =
+        args.str(0)?.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    let latin1 = latin1.ok_or_else(|| {
+        let text = "The string contains characters outside of Latin1";
+        HostError::new("DOMException:InvalidCharacterError", text)
+    })?;
+    Ok(Val::Str(STANDARD.encode(latin1)))
+}
+
+/// Base64 to characters up to U+00FF.
+fn atob(env: &Env, args: &Args) -> HostResult {
+    Ok(match base64_decode(env, args)? {
+        Val::Bytes(bytes) => Val::Str(bytes.into_iter().map(char::from).collect()),
+        other => other,
     })
 }

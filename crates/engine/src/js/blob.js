@@ -57,4 +57,17 @@ export class File extends Blob {
   get [Symbol.toStringTag]() { return "File"; }
 }
 
-register("marsh:blob", { Blob, File, bytesOf });
+// What has a URL stays until the URL is revoked or the module version ends.
+const objects = new Map();
+
+export function createObjectURL(blob) {
+  if (!(blob instanceof Blob)) throw new TypeError("createObjectURL takes a Blob");
+  const url = `blob:null/${host("crypto.uuid")}`;
+  objects.set(url, blob);
+  return url;
+}
+export const revokeObjectURL = (url) => void objects.delete(url);
+/** The Blob that a URL stands for, whatever its fragment. */
+export const objectOf = (url) => objects.get(url.split("#")[0]);
+
+register("marsh:blob", { Blob, File, bytesOf, createObjectURL, revokeObjectURL });

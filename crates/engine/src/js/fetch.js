@@ -1,6 +1,7 @@
 // fetch: redirects, credentials and aborts as the standard says; one exchange at a time is Rust's.
 
 import { call as host, lazy, register, start } from "marsh:core";
+import { objectOf } from "marsh:blob";
 import { takeBody } from "marsh:body";
 import { Headers } from "marsh:headers";
 import { Request, hasNullBody, inner, makeResponse } from "marsh:request";
@@ -140,8 +141,15 @@ function bodyOf(head, signal) {
   return stream;
 }
 
-/** data: and file: URLs, which never reach the network. */
-async function local(url) {
+/** data:, blob: and file: URLs, which never reach the network. */
+async function local(url, method) {
+  if (url.protocol === "blob:") {
+    const blob = objectOf(url.href);
+    if (!blob) throw new TypeError(`${url.href} stands for no Blob: it was never made, or revoked`);
+    if (method !== "GET") throw new TypeError(`a Blob's URL is fetched with GET, not with ${method}`);
+    const headers = { "content-length": String(blob.size), ...(blob.type && { "content-type": blob.type }) };
+    return makeResponse(blob, { status: 200, statusText: "OK", url: url.href, headers });
+  }
   if (url.protocol === "file:") {
     try {
       return makeResponse(await globalThis.Deno.readFile(url), { status: 200, statusText: "OK", url: url.href });
@@ -161,7 +169,7 @@ export async function fetch(input, init) {
   const { signal } = request;
   signal.throwIfAborted();
   const { url, client } = inner(request);
-  if (url.protocol === "data:" || url.protocol === "file:") return local(url);
+  if (["data:", "blob:", "file:"].includes(url.protocol)) return local(url, request.method);
   const headers = new Headers(request.headers);
   const state = { url: new URL(url.href), method: request.method, headers, body: takeBody(request), client: client?.description };
   for (let followed = 0; ; followed++) {

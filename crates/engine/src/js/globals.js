@@ -1,6 +1,6 @@
 // The global object: light things now, heavy ones on first use.
 
-import { call as host, lazy, lazyProperty, requireBuiltin, unsupported } from "marsh:core";
+import { call as host, lazy, lazyProperty, requireBuiltin } from "marsh:core";
 import { AbortController, AbortSignal } from "marsh:abort";
 import { CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent, PromiseRejectionEvent } from "marsh:events";
 import { console } from "marsh:console";
@@ -73,14 +73,22 @@ for (const name of [
 for (const name of ["WebAssembly", "Intl", "caches", "localStorage", "sessionStorage"]) {
   define(name, missingNamespace(name));
 }
-for (const method of ["toLocaleString"]) {
-  // Without Intl there is one locale; grouping would be a guess about it.
-  const plain = Number.prototype[method];
-  Number.prototype[method] = function (locales, options) {
-    if (options !== undefined) throw unsupported("Number.prototype.toLocaleString with options");
-    return plain.call(this);
-  };
+// QuickJS knows no language.
+function localized(prototype, name, work) {
+  Object.defineProperty(prototype, name, { value: work, writable: true, enumerable: false, configurable: true });
 }
+for (const { prototype } of [Number, BigInt]) {
+  localized(prototype, "toLocaleString", function toLocaleString(locales, options) {
+    return lazy("marsh:locale").numberText(this.valueOf(), locales, options);
+  });
+}
+const parts = { toLocaleString: "date time", toLocaleDateString: "date", toLocaleTimeString: "time" };
+for (const [name, wanted] of Object.entries(parts)) {
+  localized(Date.prototype, name, { [name](locales, options) { return lazy("marsh:locale").dateText(this, locales, options, name, wanted); } }[name]);
+}
+localized(String.prototype, "localeCompare", function localeCompare(that, locales, options) {
+  return lazy("marsh:locale").compare(String(this), String(that), locales, options);
+});
 
 const target = new EventTarget();
 for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {

@@ -1,7 +1,6 @@
 // crypto.subtle: checks what the standard checks; the mathematics is Rust's.
 
 import { call as host, lazy, register, start, unsupported } from "marsh:core";
-import { missing } from "marsh:unsupported";
 
 const secret = Symbol("construct");
 const kData = Symbol("key");
@@ -26,7 +25,7 @@ const names = [
   "HMAC", "RSASSA-PKCS1-v1_5", "RSA-PSS", "ECDSA", "Ed25519", "AES-GCM", "AES-CBC", "AES-CTR", "PBKDF2", "HKDF",
   "SHA-1", "SHA-256", "SHA-384", "SHA-512", "RSA-OAEP", "ECDH", "X25519", "AES-KW",
 ];
-const absent = ["RSA-OAEP", "ECDH", "X25519", "AES-KW"];
+const absent = ["X25519", "AES-KW"];
 
 function normal(algorithm) {
   const given = typeof algorithm === "string" ? { name: algorithm } : algorithm;
@@ -42,22 +41,27 @@ function hashOf(algorithm) {
   return name;
 }
 const curves = ["P-256", "P-384"];
+const curved = ["ECDSA", "ECDH"];
 function curveOf({ namedCurve }) {
   if (!curves.includes(namedCurve)) fail("NotSupportedError", `the curve ${namedCurve} is not available`);
   return namedCurve;
 }
+const keyKind = (algorithm) =>
+  algorithm.name.startsWith("RSA") ? "RSA" : curved.includes(algorithm.name) ? curveOf(algorithm) : algorithm.name;
 
 const usable = {
   "HMAC": ["sign", "verify"], "RSASSA-PKCS1-v1_5": ["sign", "verify"], "RSA-PSS": ["sign", "verify"], "ECDSA": ["sign", "verify"],
   "Ed25519": ["sign", "verify"], "PBKDF2": ["deriveKey", "deriveBits"], "HKDF": ["deriveKey", "deriveBits"],
+  "ECDH": ["deriveKey", "deriveBits"],
 };
-for (const name of ["AES-GCM", "AES-CBC", "AES-CTR"]) usable[name] = ["encrypt", "decrypt", "wrapKey", "unwrapKey"];
+for (const name of ["AES-GCM", "AES-CBC", "AES-CTR", "RSA-OAEP"]) usable[name] = ["encrypt", "decrypt", "wrapKey", "unwrapKey"];
+const publicUses = ["verify", "encrypt", "wrapKey"];
+const fits = (type, use) => type === "secret" || publicUses.includes(use) === (type === "public");
 
 function check(name, type, usages) {
-  let allowed = usable[name] ?? [];
-  if (type === "private") allowed = allowed.filter((use) => use !== "verify");
-  if (type === "public") allowed = allowed.filter((use) => use !== "sign");
-  for (const use of usages) if (!allowed.includes(use)) fail("SyntaxError", `a ${type} ${name} key is not for '${use}'`);
+  for (const use of usages) {
+    if (!usable[name]?.includes(use) || !fits(type, use)) fail("SyntaxError", `a ${type} ${name} key is not for '${use}'`);
+  }
   if (type !== "public" && usages.length === 0) fail("SyntaxError", "the key would have no usages");
   return [...new Set(usages)];
 }
@@ -65,10 +69,10 @@ function check(name, type, usages) {
 function pair(algorithm, found) {
   const { name } = algorithm;
   const { kind, bits, exponent } = found;
-  const wanted = name.startsWith("RSA") ? "RSA" : name === "ECDSA" ? curveOf(algorithm) : name;
+  const wanted = keyKind(algorithm);
   if (kind !== wanted) fail("DataError", `the key is one for ${kind}, not for ${wanted}`);
   if (kind === "RSA") return { name, modulusLength: bits, publicExponent: exponent, hash: { name: hashOf(algorithm) } };
-  return name === "ECDSA" ? { name, namedCurve: kind } : { name };
+  return curved.includes(name) ? { name, namedCurve: kind } : { name };
 }
 
 const blockBits = { "SHA-1": 512, "SHA-256": 512, "SHA-384": 1024, "SHA-512": 1024 };
@@ -76,6 +80,7 @@ const b64 = (bytes) => host("base64.encode", bytes).replaceAll("+", "-").replace
 const jwkAlg = {
   "RSASSA-PKCS1-v1_5": (key) => `RS${key.hash.name.slice(4).replace(/^1$/, "1")}`,
   "RSA-PSS": (key) => `PS${key.hash.name.slice(4)}`,
+  "RSA-OAEP": (key) => (key.hash.name === "SHA-1" ? "RSA-OAEP" : `RSA-OAEP-${key.hash.name.slice(4)}`),
   "HMAC": (key) => `HS${key.hash.name.slice(4)}`,
   "AES-GCM": (key) => `A${key.length}GCM`, "AES-CBC": (key) => `A${key.length}CBC`, "AES-CTR": (key) => `A${key.length}CTR`,
 };
@@ -88,15 +93,19 @@ function need(key, name, use) {
 }
 
 const schemes = { "RSASSA-PKCS1-v1_5": "pkcs1", "RSA-PSS": "pss", "ECDSA": "ecdsa", "Ed25519": "ed25519" };
+const generated = [...Object.keys(schemes), "RSA-OAEP", "ECDH"];
 const buffer = (bytes) => bytes.buffer;
 const same = (a, b) => a.length === b.length && a.reduce((difference, byte, at) => difference | (byte ^ b[at]), 0) === 0;
 
-function cipher(algorithm, encrypt, key, data) {
+const optionalBytes = (value) => (value === undefined ? undefined : bytesOf(value));
+
+function cipher(algorithm, encrypt, key, data, of) {
   const { name } = algorithm;
+  if (name === "RSA-OAEP") return start("crypto.oaep", of.algorithm.hash.name, encrypt, key, data, optionalBytes(algorithm.label));
   if (name === "AES-GCM") {
-    if ((algorithm.tagLength ?? 128) !== 128) throw unsupported("AES-GCM with a tag of other than 128 bits");
-    const extra = algorithm.additionalData === undefined ? undefined : bytesOf(algorithm.additionalData);
-    return start("crypto.cipher", "gcm", encrypt, key, bytesOf(algorithm.iv), data, extra);
+    const tag = algorithm.tagLength ?? 128;
+    if (![32, 64, 96, 104, 112, 120, 128].includes(tag)) fail("OperationError", `a tag of AES-GCM does not have ${tag} bits`);
+    return start("crypto.cipher", "gcm", encrypt, key, bytesOf(algorithm.iv), data, optionalBytes(algorithm.additionalData), tag / 8);
   }
   if (name === "AES-CBC") {
     const iv = bytesOf(algorithm.iv);
@@ -110,7 +119,26 @@ function cipher(algorithm, encrypt, key, data) {
   fail("NotSupportedError", `${name} does not encrypt`);
 }
 
-function derive(algorithm, key, bits) {
+/** What two owners of keys share, or its first bits. */
+async function agree({ public: other }, of, bits) {
+  if (!(other instanceof CryptoKey)) throw new TypeError("ECDH needs the 'public' key of the other side");
+  const { name, namedCurve } = of.algorithm;
+  if (of.type !== "private") fail("InvalidAccessError", "a public key agrees on nothing");
+  if (other.type !== "public" || other.algorithm.name !== name || other.algorithm.namedCurve !== namedCurve) {
+    fail("InvalidAccessError", `the other key is no public ${name} key of ${namedCurve}`);
+  }
+  const all = await start("crypto.agree", of[kData], other[kData]);
+  if (bits === null || bits === undefined) return all;
+  if (!(bits >= 0 && bits <= all.length * 8)) fail("OperationError", `${name} with ${namedCurve} gives ${all.length * 8} bits, not ${bits}`);
+  const some = all.slice(0, Math.ceil(bits / 8));
+  // The standard clears what is beyond the length.
+  if (bits % 8) some[some.length - 1] &= 0xff << (8 - (bits % 8));
+  return some;
+}
+
+function derive(algorithm, of, use, bits) {
+  const key = need(of, algorithm.name, use);
+  if (algorithm.name === "ECDH") return agree(algorithm, of, bits);
   if (!(bits > 0) || bits % 8) fail("OperationError", "the length of derived bits is a positive multiple of 8");
   const salt = bytesOf(algorithm.salt);
   if (algorithm.name === "PBKDF2") return start("crypto.derive", "pbkdf2", hashOf(algorithm), key, salt, bits / 8, Number(algorithm.iterations));
@@ -178,20 +206,22 @@ export class SubtleCrypto {
       const length = algorithm.length ?? blockBits[hash];
       return makeKey("secret", { name, hash: { name: hash }, length }, !!extractable, check(name, "secret", usages), host("crypto.random", Math.ceil(length / 8)));
     }
-    if (!schemes[name]) fail("NotSupportedError", `no key is generated for ${name}`);
+    if (!generated.includes(name)) fail("NotSupportedError", `no key is generated for ${name}`);
     if (name.startsWith("RSA")) {
       const exponent = algorithm.publicExponent;
       if (!(exponent instanceof Uint8Array) || exponent.reduce((sum, byte) => sum * 256 + byte, 0) !== 65537) {
         throw unsupported("an RSA key with a public exponent other than 65537");
       }
     }
-    const found = await start("key.generate", name.startsWith("RSA") ? "RSA" : name === "ECDSA" ? curveOf(algorithm) : name, algorithm.modulusLength);
+    for (const use of usages) if (!usable[name].includes(use)) fail("SyntaxError", `a ${name} key is not for '${use}'`);
+    const uses = (type) => check(name, type, usages.filter((use) => fits(type, use)));
+    const [forPublic, forPrivate] = [uses("public"), uses("private")];
+    const found = await start("key.generate", keyKind(algorithm), algorithm.modulusLength);
     const described = pair(algorithm, found);
-    const own = usages.filter((use) => use !== "verify");
     const { bytes } = host("key.public", found.bytes);
     return {
-      publicKey: makeKey("public", described, true, check(name, "public", usages.filter((use) => use !== "sign")), bytes),
-      privateKey: makeKey("private", described, !!extractable, check(name, "private", own), found.bytes),
+      publicKey: makeKey("public", described, true, forPublic, bytes),
+      privateKey: makeKey("private", described, !!extractable, forPrivate, found.bytes),
     };
   }
   async sign(algorithm, key, data) {
@@ -214,26 +244,45 @@ export class SubtleCrypto {
   }
   async encrypt(algorithm, key, data) {
     algorithm = normal(algorithm);
-    return buffer(await cipher(algorithm, true, need(key, algorithm.name, "encrypt"), bytesOf(data)));
+    return buffer(await cipher(algorithm, true, need(key, algorithm.name, "encrypt"), bytesOf(data), key));
   }
   async decrypt(algorithm, key, data) {
     algorithm = normal(algorithm);
-    return buffer(await cipher(algorithm, false, need(key, algorithm.name, "decrypt"), bytesOf(data)));
+    return buffer(await cipher(algorithm, false, need(key, algorithm.name, "decrypt"), bytesOf(data), key));
   }
   async deriveBits(algorithm, key, length) {
-    algorithm = normal(algorithm);
-    return buffer(await derive(algorithm, need(key, algorithm.name, "deriveBits"), length));
+    return buffer(await derive(normal(algorithm), key, "deriveBits", length));
   }
   async deriveKey(algorithm, key, wanted, extractable, usages) {
-    algorithm = normal(algorithm);
     wanted = normal(wanted);
-    const bits = wanted.length ?? (wanted.name === "HMAC" ? blockBits[hashOf(wanted)] : 256);
-    const bytes = await derive(algorithm, need(key, algorithm.name, "deriveKey"), bits);
+    const { name } = wanted;
+    // A key to derive from is as long as what there is.
+    const bits = usable[name]?.includes("deriveBits") ? null : wanted.length ?? (name === "HMAC" ? blockBits[hashOf(wanted)] : 256);
+    const bytes = await derive(normal(algorithm), key, "deriveKey", bits);
     return this.importKey("raw", bytes, wanted, extractable, usages);
+  }
+  async wrapKey(format, key, by, algorithm) {
+    algorithm = normal(algorithm);
+    const own = need(by, algorithm.name, "wrapKey");
+    const out = await this.exportKey(format, key);
+    const bytes = format === "jwk" ? host("text.utf8", JSON.stringify(out)) : new Uint8Array(out);
+    return buffer(await cipher(algorithm, true, own, bytes, by));
+  }
+  async unwrapKey(format, wrapped, by, algorithm, wanted, extractable, usages) {
+    algorithm = normal(algorithm);
+    const bytes = await cipher(algorithm, false, need(by, algorithm.name, "unwrapKey"), bytesOf(wrapped), by);
+    let data = bytes;
+    if (format === "jwk") {
+      try {
+        data = JSON.parse(new (lazy("marsh:text").TextDecoder)().decode(bytes));
+      } catch {
+        fail("DataError", "what was unwrapped is no JWK");
+      }
+    }
+    return this.importKey(format, data, wanted, extractable, usages);
   }
   get [Symbol.toStringTag]() { return "SubtleCrypto"; }
 }
-for (const name of ["wrapKey", "unwrapKey"]) SubtleCrypto.prototype[name] = missing(`crypto.subtle.${name}`);
 
 export const subtle = new SubtleCrypto();
 register("marsh:subtle", { subtle, SubtleCrypto, CryptoKey, makeKey, keyBytes });

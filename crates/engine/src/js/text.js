@@ -15,9 +15,15 @@ export class TextEncoder {
   get encoding() { return "utf-8"; }
   encode(text = "") { return host("text.utf8", String(text)); }
   encodeInto(text, target) {
+    text = String(text);
+    const all = this.encode(text);
+    if (all.length <= target.length) {
+      target.set(all);
+      return { read: text.length, written: all.length };
+    }
     let read = 0;
     let written = 0;
-    for (const character of String(text)) {
+    for (const character of text) {
       const bytes = this.encode(character);
       if (written + bytes.length > target.length) break;
       target.set(bytes, written);
@@ -46,26 +52,14 @@ export class TextDecoder {
   get [Symbol.toStringTag]() { return "TextDecoder"; }
 }
 
-export function btoa(text) {
-  text = String(text);
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 255) throw new DOMException("The string contains characters outside of Latin1", "InvalidCharacterError");
-    bytes[at] = code;
-  }
-  return host("base64.encode", bytes);
-}
+export const btoa = (text) => host("base64.btoa", String(text));
 
 export function atob(text) {
   text = String(text);
   const packed = text.replace(/[\t\n\f\r ]/g, "");
   const bare = packed.length % 4 === 0 ? packed.replace(/={1,2}$/, "") : packed;
   if (/[-_=]/.test(bare)) throw new DOMException("Failed to decode base64: invalid character", "InvalidCharacterError");
-  const bytes = host("base64.decode", text);
-  let out = "";
-  for (let at = 0; at < bytes.length; at += 8192) out += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return out;
+  return host("base64.atob", text);
 }
 
 register("marsh:text", { TextEncoder, TextDecoder, atob, btoa, bytesOf });

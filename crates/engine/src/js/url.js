@@ -1,6 +1,6 @@
 // URL and URLSearchParams over Rust's url crate.
 
-import { call as host, register } from "marsh:core";
+import { call as host, lazy, register } from "marsh:core";
 
 const kUpdate = Symbol("update");
 const wellFormed = (value) => String(value).toWellFormed();
@@ -89,7 +89,8 @@ export class URL {
     return host("url.parse", String(url), base === undefined ? undefined : String(base)) !== null;
   }
   static parse(url, base) { return URL.canParse(url, base) ? new URL(url, base) : null; }
-  static createObjectURL() { throw new TypeError("URL.createObjectURL is not available in marsh's engine"); }
+  static createObjectURL(blob) { return lazy("marsh:blob").createObjectURL(blob); }
+  static revokeObjectURL(url) { lazy("marsh:blob").revokeObjectURL(String(url)); }
 
   #set(part, value) {
     this.#parts = host("url.set", this.#parts.href, part, String(value));

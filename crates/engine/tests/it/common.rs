@@ -130,7 +130,7 @@ impl Fixture {
     }
 }
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn loaded(runtime: &ModuleRuntime) -> Result<(), EngineError> {
     let (sender, receiver) = mpsc::channel();

@@ -146,3 +146,108 @@ fn signatures_that_openssl_accepts() {
     }
     runtime.close();
 }
+
+/// What two sides share, and what only the owner of a key reads, is the same for somebody else.
+#[test]
+fn agreement_and_encryption_that_openssl_shares() {
+    let fixture = Fixture::new();
+    let mut done = Vec::new();
+    for (curve, owner) in [("P-256", "a256"), ("P-256", "b256"), ("P-384", "a384"), ("P-384", "b384")] {
+        let (key, public, curve) =
+            (format!("{owner}.pem"), format!("{owner}.pub"), format!("ec_paramgen_curve:{curve}"));
+        done.push(openssl(&fixture, &["genpkey", "-algorithm", "EC", "-pkeyopt", &curve, "-out", &key]));
+        done.push(openssl(&fixture, &["pkey", "-in", &key, "-pubout", "-out", &public]));
+    }
+    for size in ["256", "384"] {
+        let (own, other, out) = (format!("a{size}.pem"), format!("b{size}.pub"), format!("secret{size}"));
+        done.push(openssl(
+            &fixture,
+            &["pkeyutl", "-derive", "-inkey", &own, "-peerkey", &other, "-out", &out],
+        ));
+    }
+    const OAEP: [&str; 6] = [
+        "-pkeyopt",
+        "rsa_padding_mode:oaep",
+        "-pkeyopt",
+        "rsa_oaep_md:sha256",
+        "-pkeyopt",
+        "rsa_oaep_label:6c6162656c",
+    ];
+    std::fs::write(fixture.path("text"), "for you alone").unwrap();
+    done.push(openssl(&fixture, &["genrsa", "-out", "rsa.pem", "2048"]));
+    done.push(openssl(&fixture, &["rsa", "-in", "rsa.pem", "-pubout", "-out", "rsa.pub"]));
+    let encrypt = ["pkeyutl", "-encrypt", "-pubin", "-inkey", "rsa.pub", "-in", "text", "-out", "theirs"];
+    done.push(openssl(&fixture, &[&encrypt[..], &OAEP].concat()));
+    assert!(done.iter().all(|done| *done), "{done:?}");
+    let runtime = fixture.load(
+        "const s = crypto.subtle; const t = (text) => new TextEncoder().encode(text);
+         const der = (file) => Uint8Array.from(atob(Deno.readTextFileSync(file).replace(/-----.*-----|\\s/g, '')), (c) => c.charCodeAt(0));
+         const refused = async (work) => { try { await work(); return 'fine'; } catch (error) { return error.name; } };
+         export const run = async () => {
+            const seen = {};
+            for (const size of [256, 384]) {
+                const how = { name: 'ECDH', namedCurve: `P-${size}` };
+                const own = await s.importKey('pkcs8', der(`a${size}.pem`), how, false, ['deriveBits', 'deriveKey']);
+                const other = await s.importKey('spki', der(`b${size}.pub`), how, true, []);
+                const raw = await s.importKey('raw', await s.exportKey('raw', other), how, true, []);
+                const secret = new Uint8Array(await s.deriveBits({ name: 'ECDH', public: other }, own, null));
+                const part = new Uint8Array(await s.deriveBits({ name: 'ECDH', public: raw }, own, 68));
+                const key = await s.deriveKey({ name: 'ECDH', public: other }, own, { name: 'AES-GCM', length: 256 }, true, ['encrypt']);
+                const into = await s.deriveKey({ name: 'ECDH', public: other }, own, 'HKDF', false, ['deriveBits']);
+                seen[size] = [
+                    secret.toHex() === Deno.readFileSync(`secret${size}`).toHex(),
+                    part.toHex() === secret.toHex().slice(0, 17) + '0',
+                    new Uint8Array(await s.exportKey('raw', key)).toHex() === secret.toHex().slice(0, 64), into.type,
+                    await refused(() => s.deriveBits({ name: 'ECDH', public: other }, own, size + 8)),
+                    await refused(() => s.deriveBits({ name: 'ECDH', public: own }, own, size)),
+                    await refused(() => s.importKey('raw', new Uint8Array(65).fill(4), how, true, [])),
+                ];
+            }
+            const mixed = await s.importKey('spki', der('b384.pub'), { name: 'ECDH', namedCurve: 'P-384' }, true, []);
+            const made = await s.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits']);
+            seen.mixed = [await refused(() => s.deriveBits({ name: 'ECDH', public: mixed }, made.privateKey, 256)), made.publicKey.usages];
+            const rsa = { name: 'RSA-OAEP', hash: 'SHA-256' }; const label = t('label');
+            const own = await s.importKey('pkcs8', der('rsa.pem'), rsa, false, ['decrypt', 'unwrapKey']);
+            const open = await s.importKey('spki', der('rsa.pub'), rsa, true, ['encrypt', 'wrapKey']);
+            const read = async (bytes, label) => new TextDecoder().decode(await s.decrypt({ name: 'RSA-OAEP', label }, own, bytes));
+            const ours = await s.encrypt({ name: 'RSA-OAEP', label }, open, t('for you alone')); Deno.writeFileSync('ours', new Uint8Array(ours));
+            seen.oaep = [
+                await read(Deno.readFileSync('theirs'), label), await read(ours, label),
+                await refused(() => read(ours)), await refused(() => s.encrypt({ name: 'RSA-OAEP' }, open, new Uint8Array(191))),
+                await refused(() => s.encrypt({ name: 'RSA-OAEP' }, own, t('x'))), (await s.exportKey('jwk', open)).alg,
+                await refused(() => s.importKey('spki', der('rsa.pub'), rsa, true, ['decrypt'])),
+            ];
+            const key = await s.generateKey({ name: 'AES-GCM', length: 128 }, true, ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey']);
+            const pair = await s.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+            seen.wrap = [];
+            for (const [format, held, by, back, how, as, uses] of [
+                ['raw', key, open, own, { name: 'RSA-OAEP' }, 'AES-GCM', ['encrypt']],
+                ['jwk', key, key, key, { name: 'AES-GCM', iv: new Uint8Array(12), tagLength: 96 }, 'AES-GCM', ['encrypt']],
+                ['pkcs8', pair.privateKey, key, key, { name: 'AES-GCM', iv: new Uint8Array(12) }, { name: 'ECDSA', namedCurve: 'P-256' }, ['sign']],
+            ]) {
+                const wrapped = await s.wrapKey(format, held, by, how);
+                const again = await s.unwrapKey(format, wrapped, back, how, as, true, uses);
+                seen.wrap.push(JSON.stringify((await s.exportKey('jwk', again)).d ?? (await s.exportKey('jwk', again)).k) === JSON.stringify((await s.exportKey('jwk', held)).d ?? (await s.exportKey('jwk', held)).k));
+            }
+            const sealed = await s.generateKey({ name: 'AES-GCM', length: 128 }, false, ['encrypt']);
+            seen.sealed = await refused(() => s.wrapKey('raw', sealed, key, { name: 'AES-GCM', iv: new Uint8Array(12) }));
+            return seen;
+         };",
+    );
+    let ecdh = json!([true, true, true, "secret", "OperationError", "InvalidAccessError", "DataError"]);
+    assert_eq!(
+        call(&runtime, "run", json!({})).unwrap(),
+        json!({
+            "256": ecdh, "384": ecdh, "mixed": ["InvalidAccessError", []],
+            "oaep": [
+                "for you alone", "for you alone", "OperationError", "OperationError", "InvalidAccessError",
+                "RSA-OAEP-256", "SyntaxError",
+            ],
+            "wrap": [true, true, true], "sealed": "InvalidAccessError",
+        })
+    );
+    let decrypt = ["pkeyutl", "-decrypt", "-inkey", "rsa.pem", "-in", "ours", "-out", "read"];
+    assert!(openssl(&fixture, &[&decrypt[..], &OAEP].concat()));
+    assert_eq!(std::fs::read(fixture.path("read")).unwrap(), b"for you alone");
+    runtime.close();
+}

@@ -379,3 +379,29 @@ fn a_runtime_ends_with_requests_pending() {
         assert!(start.elapsed() < std::time::Duration::from_secs(5));
     }
 }
+
+#[test]
+fn a_url_of_a_blob_stands_for_it_until_it_is_revoked() {
+    let value = run_body(
+        "const seen = []; const url = URL.createObjectURL(new Blob(['from ', 'a blob'], { type: 'text/x' }));
+         const got = await fetch(url + '#part'); seen.push(got.status, got.headers.get('content-type'), got.headers.get('content-length'), await got.text());
+         seen.push((await (await fetch(new URL(url))).blob()).type, new URL(url).protocol, url === URL.createObjectURL(new Blob([])));
+         const refused = async (work) => { try { await work(); return 'fine'; } catch (error) { return error.name; } };
+         seen.push(await refused(() => fetch(url, { method: 'POST', body: 'x' })), await refused(() => URL.createObjectURL({ size: 1 })));
+         URL.revokeObjectURL(url); URL.revokeObjectURL('blob:null/never'); seen.push(await refused(() => fetch(url)));
+         return seen;",
+    );
+    let expected = json!([
+        200,
+        "text/x",
+        "11",
+        "from a blob",
+        "text/x",
+        "blob:",
+        false,
+        "TypeError",
+        "TypeError",
+        "TypeError"
+    ]);
+    assert_eq!(value, expected);
+}

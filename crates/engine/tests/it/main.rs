@@ -15,6 +15,7 @@ mod deno_files;
 mod deno_io;
 mod fetch;
 mod limits;
+mod locale;
 mod node;
 mod node_io;
 mod server;

@@ -90,8 +90,12 @@ fn timers_fire_in_order_and_can_be_cleared() {
          const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
          setTimeout(() => seen.push('b'), 4); setTimeout((x) => seen.push(x), 1, 'a'); setImmediate(() => seen.push('i'));
          const cleared = setTimeout(() => seen.push('never'), 1); clearTimeout(cleared); clearTimeout(undefined);
-         let n = 0; const id = setInterval(() => { if (++n === 3) clearInterval(id); }, 1);
+         let n = 0;
+         const thrice = new Promise((resolve) => {
+           const id = setInterval(() => { if (++n === 3) { clearInterval(id); resolve(); } }, 1);
+         });
          queueMicrotask(() => seen.push('m'));
+         await thrice;
          await later(30);
          return [seen, n];",
     );

@@ -2,7 +2,8 @@
 //!
 //! A wrapper is opened at the moment of use and holds one module version: what it does, it does with that version. Who
 //! lives long opens anew for each use, and so sees fresh code (`Loader::resolve_kind` compares every input).
-//! Contracts are checked in the host when the version is loaded (`crates/host/src/driver/kinds.js`).
+//! Contracts are checked in the host when the version is loaded (`crates/host/src/driver/kinds.js`). What a call throws is
+//! told in terms of the sources (held by `crates/cli/tests/it/source_maps.rs`).
 
 pub mod datastore;
 pub mod driver;
@@ -19,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{LoadError, call_code};
-use crate::loader::Loaded;
+use crate::loader::{Loaded, in_sources};
 
 pub use datastore::DatastoreExtension;
 pub use driver::{DriverExtension, DriverOutput, DriverResult};
@@ -72,9 +73,11 @@ impl Explain for KindError {
     fn details(&self) -> Option<Value> {
         match self {
             KindError::Load(error) => error.details(),
-            KindError::Call { source: HostError::Call(error), entry, .. } => Some(serde_json::json!({
-                "kind": error.kind, "data": error.data, "stack": error.stack, "entry": entry,
-            })),
+            KindError::Call { source: HostError::Call(error), entry, .. } => {
+                let mut details = error.details();
+                details["entry"] = serde_json::json!(entry);
+                Some(details)
+            }
             _ => None,
         }
     }
@@ -111,7 +114,7 @@ impl Export {
                 name: name.clone(),
                 operation,
                 entry: entry.clone(),
-                source,
+                source: in_sources(source, module),
             },
         )?;
         serde_json::from_value(answer).map_err(|source| KindError::Answer {

@@ -95,7 +95,7 @@ impl Loader {
         let call = Call {
             op: "describe",
             params: serde_json::json!({ "kind": unit.kind }),
-            deadline: *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner),
+            deadline: self.loading_limit(),
             cancel: &self.options.cancel,
             grace: Duration::ZERO,
         };

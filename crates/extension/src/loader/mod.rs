@@ -152,6 +152,10 @@ impl Loader {
         *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner) = limit.min(DESCRIBE_DEADLINE);
     }
 
+    fn loading_limit(&self) -> Duration {
+        *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The token that ends what the loader does; whoever runs methods uses the same one.
     pub fn cancel(&self) -> &CancelToken {
         &self.options.cancel

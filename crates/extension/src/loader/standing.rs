@@ -12,7 +12,7 @@ use marsh_host::supervisor::NoCallbacks;
 use marsh_host::{Call, Line, ModuleRef, Ticket};
 use marsh_types::{Kind, TypeName};
 
-use super::{DESCRIBE_DEADLINE, Loader};
+use super::Loader;
 use crate::catalog::Catalog;
 use crate::error::LoadError;
 
@@ -41,7 +41,7 @@ impl Loader {
         let call = Call {
             op: "load",
             params: serde_json::Value::Null,
-            deadline: DESCRIBE_DEADLINE,
+            deadline: self.loading_limit(),
             cancel: &self.options.cancel,
             grace: Duration::ZERO,
         };

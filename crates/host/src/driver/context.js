@@ -1,5 +1,7 @@
 // The context object that a method or a check receives.
 
+import { lazy } from "marsh:core";
+
 /** Fills `{name}` placeholders from `props`, as the loggers of existing extensions expect. */
 const fillPlaceholders = (message, props) =>
   message.replace(/\{(\*|[^{}]+)\}/g, (whole, name) => {
@@ -62,7 +64,7 @@ const modelTypeObject = (raw, normalized) => ({
 });
 
 const NOT_YET = [
-  "queryData", "createCelEnvironment", "dataQueryService", "runModel", "vaultService", "vaultSecrets",
+  "queryData", "dataQueryService", "runModel", "vaultService", "vaultSecrets",
   "approveWorkflowGate", "rejectWorkflowGate", "outputRepository", "cloudControlClientFactory",
 ];
 
@@ -108,6 +110,7 @@ const baseContext = (run, call) => {
     definitionRepository: definitionRepository(call),
     repoDir: run.repoDir,
     unresolvedMethodArgs: run.unresolvedMethodArgs,
+    createCelEnvironment: () => lazy("marsh:cel").createCelEnvironment(),
     extensionFile: (path) => call.requestSync("context/extensionFile", { path }),
     onEvent: (event) => call.notify("context/event", event),
     // Nothing secret reaches a method of this version, so there is nothing to hide.

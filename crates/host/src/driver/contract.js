@@ -70,8 +70,9 @@ const checkUpgrades = (upgrades, version) => {
     wantObject(upgrade, path);
     if (!CALVER.test(upgrade.toVersion)) complain(`${path}.toVersion`, "must be a version YYYY.MM.DD.MICRO");
     wantFunction(upgrade.upgradeAttributes, `${path}.upgradeAttributes`);
-    if (previous !== undefined && compareCalVer(previous, upgrade.toVersion) >= 0) {
-      complain(`${path}.toVersion`, `must be later than the one before it (${previous})`);
+    // Two steps to one version are applied in their order; published models have them. A push refuses them.
+    if (previous !== undefined && compareCalVer(previous, upgrade.toVersion) > 0) {
+      complain(`${path}.toVersion`, `must not be earlier than the one before it (${previous})`);
     }
     previous = upgrade.toVersion;
   });

@@ -30,6 +30,31 @@ const upgradeDefinition = async (model, params, call) => {
   return upgraded.values;
 };
 
+/**
+ * How zod parses what is parsed once a call: not by a function that it generates first, which costs more here than
+ * many parses do.
+ */
+const INTERPRETED = { jitless: true };
+
+/** By schema, so that a call makes none. */
+const partials = new WeakMap();
+
+const partialOf = (schema, shape) => {
+  let partial = partials.get(schema);
+  if (partial === undefined) {
+    partial = schema;
+    if (shape && typeof schema.partial === "function") {
+      try {
+        partial = schema.partial();
+      } catch {
+        // A refined object cannot be made partial; its own rules then apply as they are.
+      }
+    }
+    partials.set(schema, partial);
+  }
+  return partial;
+};
+
 const resolveGlobals = (model, values, unresolved) => {
   const schema = model.globalArguments;
   if (!schema) return values;
@@ -42,15 +67,7 @@ const resolveGlobals = (model, values, unresolved) => {
       throw coded("validation_failed", `unknown global argument ${unknown.map((key) => `\`${key}\``).join(", ")}; known: ${Object.keys(shape).join(", ") || "none"}`, { issues: unknown.map((field) => ({ field, message: "unknown" })) });
     }
   }
-  let partial = schema;
-  if (shape && typeof schema.partial === "function") {
-    try {
-      partial = schema.partial();
-    } catch {
-      // A refined object cannot be made partial; its own rules then apply as they are.
-    }
-  }
-  const parsed = partial.safeParse(coerced);
+  const parsed = partialOf(schema, shape).safeParse(coerced, INTERPRETED);
   if (!parsed.success) throw validationError("global arguments", parsed.error);
   return parsed.data;
 };
@@ -93,7 +110,7 @@ const resolveArguments = (method, globals, unresolved, methodArguments, name) =>
     const known = Object.fromEntries(Object.entries(globals).filter(([key]) => !Object.hasOwn(unresolved, key)));
     merged = { ...known, ...merged };
   }
-  const parsed = schema.safeParse(coerceStrings(schema, merged));
+  const parsed = schema.safeParse(coerceStrings(schema, merged), INTERPRETED);
   if (!parsed.success) throw validationError(`arguments of \`${name}\``, parsed.error);
   return parsed.data;
 };

@@ -1,6 +1,6 @@
 //! From a definition as written to the arguments of one call.
 
-use marsh_expr::{Cel, Evaluator, Mode, Scope, Variables, expand};
+use marsh_expr::{Cel, Evaluator, Mode, Scope, TooDeep, Value as Term, Variables, expand};
 use marsh_types::near;
 use serde_json::{Map, Value, json};
 
@@ -109,8 +109,8 @@ impl Models {
         Ok(Evaluated { global_arguments: evaluated_globals, unresolved_globals, method_arguments })
     }
 
-    /// Inputs that the definition declares, and the rest, which are arguments of the method. A step of a workflow sees
-    /// the run's inputs too, below its own, and gives every input of its own to the method as well.
+    /// Inputs that the definition declares, and the rest, which are arguments of the method. What a step of a workflow does
+    /// not give comes from the inputs of the run.
     fn split_inputs(
         &self,
         definition: &Definition,
@@ -122,8 +122,8 @@ impl Models {
         let (mut declared, overrides): (Map<_, _>, Map<_, _>) =
             inputs.into_iter().partition(|(key, _)| is_declared(key));
         if let Trigger::Workflow(workflow) = &request.trigger {
-            for (key, value) in &workflow.inputs {
-                if !declared.contains_key(key) {
+            for key in properties.into_iter().flat_map(Map::keys) {
+                if let (false, Some(value)) = (declared.contains_key(key), workflow.inputs.values.get(key)) {
                     declared.insert(key.clone(), value.clone());
                 }
             }
@@ -142,8 +142,18 @@ impl Models {
     ) -> Variables {
         let env: Map<String, Value> =
             self.env.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        let mut scope = Variables::new()
-            .with("inputs", Value::Object(inputs.clone()))
+        let mut scope = Variables::new();
+        // The run's inputs stand below the step's own. They are shared, not copied: there may be thousands.
+        let own = inputs.iter().map(|(key, value)| Ok((key.as_str(), Term::from_json(value)?)));
+        let below = match &request.trigger {
+            Trigger::Workflow(workflow) => workflow.inputs.terms.as_slice(),
+            Trigger::Manual => &[],
+        };
+        let below = below.iter().filter(|(key, _)| !inputs.contains_key(key));
+        let below = below.map(|(key, term)| Ok((key.as_str(), term.clone())));
+        let all = own.chain(below).collect::<Result<Vec<_>, TooDeep>>().and_then(Term::map);
+        scope.set_made("inputs", all);
+        let mut scope = scope
             .with(
                 "self",
                 json!({

@@ -12,6 +12,7 @@ mod secrets;
 mod shell_run;
 mod tombstone;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use marsh_data::{OutputError, OutputRecord, OutputStatus, Provenance, TriggeredBy};
@@ -63,8 +64,31 @@ pub struct WorkflowTrigger {
     pub job: String,
     pub step: String,
     /// The inputs of the workflow run; a definition's `inputs` see them below the step's own.
-    pub inputs: Map<String, Value>,
+    pub inputs: Arc<RunInputs>,
     pub tags: Vec<(String, String)>,
+}
+
+/// The inputs of a workflow run, which all its steps share: there may be thousands of both.
+#[derive(Debug)]
+pub struct RunInputs {
+    pub values: Map<String, Value>,
+    /// The same, for expressions.
+    pub terms: Vec<(String, marsh_expr::Value)>,
+}
+
+impl RunInputs {
+    pub fn new(values: Map<String, Value>) -> Result<RunInputs, marsh_expr::TooDeep> {
+        let terms = values
+            .iter()
+            .map(|(key, value)| Ok((key.clone(), marsh_expr::Value::from_json(value)?)))
+            .collect::<Result<_, _>>()?;
+        Ok(RunInputs { values, terms })
+    }
+
+    /// The variable `inputs`.
+    pub fn variable(&self) -> Result<marsh_expr::Value, marsh_expr::TooDeep> {
+        marsh_expr::Value::map(self.terms.iter().map(|(key, term)| (key.as_str(), term.clone())))
+    }
 }
 
 #[derive(Debug)]

@@ -295,6 +295,7 @@ impl Models {
         scope: &str,
         error: ModelError,
     ) -> Result<ReportOutcome, ModelError> {
+        let error = error.redacted(&self.secrets);
         let message = self.secrets.redact(&error.to_string()).into_owned();
         let markdown = format!("# {name}\n\nThis report failed: {message}\n");
         let json = json!({ "error": message });

@@ -307,7 +307,7 @@ impl RunRecord {
     pub fn waiting(&self) -> impl Iterator<Item = (&str, &crate::record::StepRecord)> {
         self.jobs.iter().flat_map(|job| {
             let steps = job.steps.iter().filter(|step| step.status == NodeStatus::WaitingApproval);
-            steps.map(|step| (job.job_name.as_str(), step))
+            steps.map(|step| (job.job_name.as_str(), &**step))
         })
     }
 }

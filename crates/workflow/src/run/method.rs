@@ -1,5 +1,7 @@
 //! A step that runs a method of a model.
 
+use std::sync::Arc;
+
 use marsh_host::CancelToken;
 use marsh_model::direct::{self, Routed};
 use marsh_model::{
@@ -20,6 +22,14 @@ use crate::scope::StepScope;
 struct Refused {
     message: String,
     kind: FailureKind,
+}
+
+/// What a method run of a step is asked for.
+pub(super) struct Asked {
+    pub target: Target,
+    pub method: String,
+    pub inputs: Map<String, Value>,
+    pub output_overrides: Vec<OutputOverride>,
 }
 
 impl From<String> for Refused {
@@ -149,14 +159,25 @@ impl Steps<'_> {
         let pins = self.pins_of(step);
         let (target, inputs) = self.target(task, &method, scope, pins)?;
         let output_overrides = self.overrides(step, &inputs, scope)?;
+        Ok(self.run_request(step, Asked { target, method, inputs, output_overrides }, at, cancel))
+    }
+
+    /// The request as every method run of this run has it.
+    pub(super) fn run_request<'r>(
+        &'r self,
+        step: &Step,
+        asked: Asked,
+        at: &StepRef,
+        cancel: &'r CancelToken,
+    ) -> RunRequest<'r> {
         let mut tags = self.workflow_tags.clone();
         if let Some(initiated_by) = &self.initiated_by {
             tags.push(("initiatedBy".to_owned(), initiated_by.to_owned()));
         }
-        Ok(RunRequest {
-            target,
-            method,
-            inputs,
+        RunRequest {
+            target: asked.target,
+            method: asked.method,
+            inputs: asked.inputs,
             tags: self.tags.clone(),
             checks: self.checks.clone(),
             deadline: self.deadline,
@@ -167,15 +188,15 @@ impl Steps<'_> {
                 workflow_name: self.workflow.name.clone(),
                 job: at.job.clone(),
                 step: at.step.clone(),
-                inputs: self.inputs.clone(),
+                inputs: Arc::clone(&self.inputs),
                 tags,
             })),
             last_evaluated: false,
             initiated_by: self.initiated_by.clone(),
-            pins,
-            output_overrides,
+            pins: self.pins_of(step),
+            output_overrides: asked.output_overrides,
             driver: self.driver.clone(),
-        })
+        }
     }
 
     fn target(
@@ -253,7 +274,7 @@ impl Steps<'_> {
             let place = format!("dataOutputOverrides[{index}]");
             let mut words = Vec::new();
             for key in &written.vary {
-                let value = inputs.get(key).or_else(|| self.inputs.get(key));
+                let value = inputs.get(key).or_else(|| self.inputs.values.get(key));
                 let value = value.ok_or_else(|| format!("{place}.vary: there is no input `{key}`"))?;
                 words.push(variant(value).map_err(|error| format!("{place}.vary: `{key}` {error}"))?);
             }
@@ -297,9 +318,9 @@ fn variant(value: &Value) -> Result<String, String> {
 }
 
 /// Passes on what a method run tells, with the name of its step.
-struct StepObserver<'a> {
-    run: &'a Steps<'a>,
-    at: &'a StepRef,
+pub(super) struct StepObserver<'a> {
+    pub run: &'a Steps<'a>,
+    pub at: &'a StepRef,
 }
 
 impl Observer for StepObserver<'_> {

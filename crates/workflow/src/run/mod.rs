@@ -7,6 +7,7 @@
 //! * The record is derived from the journal: on disk before the first step starts, durable when the run is reported.
 
 mod approve;
+mod call;
 mod drive;
 mod ledger;
 mod log;

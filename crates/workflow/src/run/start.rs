@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use marsh_extension::Pin;
-use marsh_model::Pins;
 use marsh_model::inputs::InputSchema;
+use marsh_model::{Pins, RunInputs};
 use marsh_repo::env::MAX_CONCURRENT_STEPS;
 use marsh_types::Digest;
 use serde_json::{Map, Value, json};
@@ -101,7 +101,7 @@ impl Workflows<'_> {
 
     /// What must hold before anything runs.
     pub(crate) fn check(&self, stored: &StoredWorkflow) -> Result<(), WorkflowError> {
-        validate::check_graph(stored)?;
+        validate::check_whole(stored)?;
         let features = validate::unsupported(&stored.parsed);
         if features.is_empty() {
             return Ok(());
@@ -123,6 +123,11 @@ impl Workflows<'_> {
         observer: &dyn WorkflowObserver,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let workflow = stored.workflow();
+        let inputs = RunInputs::new(inputs).map_err(|error| WorkflowError::Inputs {
+            workflow: workflow.name.clone(),
+            issues: vec![marsh_model::Issue::new("", error.to_string())],
+        })?;
+        let inputs = Arc::new(inputs);
         let run_id = nesting.run_id.as_str();
         let log_path = self.runs.log_path(&workflow.id, run_id);
         let log = WorkflowLog::open(&log_path, &workflow.name, self.models.secrets.clone())?;
@@ -149,7 +154,7 @@ impl Workflows<'_> {
             log_path,
             resumed: !is_new,
         });
-        for message in undeclared_inputs(workflow, &inputs) {
+        for message in undeclared_inputs(workflow, &inputs.values) {
             ledger.warn("undeclared_input", message);
         }
         let started_at = head.started_at.clone().unwrap_or_default();
@@ -162,7 +167,11 @@ impl Workflows<'_> {
             inputs: &inputs,
         };
         let expander =
-            Expander::new(&facts, &self.models.env, self.models.secret_access(), self.models.stored_data());
+            Expander::new(&facts, &self.models.env, self.models.secret_access(), self.models.stored_data())
+                .in_file(
+                    self.models.repo.layout.display(&stored.path).display().to_string(),
+                    Arc::clone(&stored.parsed.written),
+                );
         let mut ancestors = nesting.ancestors.clone();
         ancestors.push(workflow.name.clone());
         let steps = Steps {
@@ -171,7 +180,7 @@ impl Workflows<'_> {
             workflow,
             plan: &plan,
             run_id,
-            inputs: &inputs,
+            inputs: Arc::clone(&inputs),
             workflow_tags: workflow
                 .tags
                 .iter()

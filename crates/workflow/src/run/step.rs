@@ -7,9 +7,10 @@ use std::time::Duration;
 use marsh_host::CancelToken;
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportSelection;
-use marsh_model::{CheckSelection, Driver, Models, Pins};
-use serde_json::{Map, Value};
+use marsh_model::{CheckSelection, Driver, Models, Pins, RunInputs};
+use serde_json::Value;
 
+use super::call::Calls;
 use super::log::WorkflowLog;
 use super::permits::Permits;
 use super::reports::CalledWith;
@@ -56,7 +57,7 @@ pub(super) struct Steps<'a> {
     pub workflow: &'a Workflow,
     pub plan: &'a Plan,
     pub run_id: &'a str,
-    pub inputs: &'a Map<String, Value>,
+    pub inputs: Arc<RunInputs>,
     /// The workflow's own tags; those of the command line win over them.
     pub workflow_tags: Vec<(String, String)>,
     pub tags: Vec<(String, String)>,
@@ -81,6 +82,12 @@ impl<'a> Steps<'a> {
     pub(super) fn step(&self, place: &Place) -> Option<&'a Step> {
         let (job, step) = self.plan.step(&place.job, &place.step)?;
         Some(&self.workflow.jobs[job].steps[step])
+    }
+
+    /// Where the step is in the file.
+    fn path(&self, place: &Place) -> String {
+        let at = self.plan.step(&place.job, &place.step);
+        at.map_or_else(String::new, |(job, step)| format!("jobs.{job}.steps.{step}"))
     }
 
     pub fn timeout(&self, place: &Place) -> Option<Duration> {
@@ -136,12 +143,17 @@ impl<'a> Steps<'a> {
         let Some(step) = self.step(place) else {
             return Did::failed(FailureKind::Invalid, "the workflow has no such step");
         };
+        let path = self.path(place);
         let scope = match (&step.for_each, item) {
-            (Some(each), Some(item)) => self.expander.with_item(&each.item, &item.value),
-            (Some(each), None) => return self.expand(step, each),
-            (None, _) => self.expander.step(),
+            (Some(each), Some(item)) => self.expander.with_item(&path, &each.item, &item.value),
+            (Some(each), None) => return self.expand(step, each, &path),
+            (None, _) => self.expander.step(&path),
         };
-        match step.guard.as_ref().map(|guard| scope.truth(guard, "guard")) {
+        let guard = step.guard.as_ref().map(|guard| {
+            let calls = Calls::new(self, step, at, "guard", cancel);
+            scope.truth(guard, "guard", &calls)
+        });
+        match guard {
             None | Some(Ok(false)) => {}
             Some(Ok(true)) => return Did::Guarded,
             Some(Err(error)) => return Did::failed(FailureKind::Expression, error),
@@ -151,7 +163,10 @@ impl<'a> Steps<'a> {
                 Some(_permit) => self.method(step, task, at, &scope, cancel),
                 None => Did::failed(FailureKind::Cancelled, cancel.reason().unwrap_or_default()),
             },
-            Task::Assert { expr, message, severity } => self.assert(&scope, expr, message, *severity),
+            Task::Assert { expr, message, severity } => {
+                let outcome = scope.raw(expr, "expr", &Calls::new(self, step, at, "assert", cancel));
+                self.assert(&scope, outcome, expr, message, *severity)
+            }
             Task::ManualApproval { prompt, timeout } => match scope.text(prompt, "prompt") {
                 Ok(prompt) => {
                     // A part of a millisecond is one.
@@ -167,8 +182,8 @@ impl<'a> Steps<'a> {
     }
 
     /// The items of a `forEach`, named.
-    fn expand(&self, step: &Step, each: &ForEach) -> Did {
-        let value = match self.expander.step().value(&Value::from(each.items.as_str()), "forEach.in") {
+    fn expand(&self, step: &Step, each: &ForEach, path: &str) -> Did {
+        let value = match self.expander.step(path).value(&Value::from(each.items.as_str()), "forEach.in") {
             Ok(value) => value,
             Err(error) => return Did::failed(FailureKind::Invalid, error),
         };
@@ -200,7 +215,7 @@ impl<'a> Steps<'a> {
         for (index, (value, word)) in values.into_iter().enumerate() {
             let plain = || format!("{}-{word}", step.name);
             let name = if named {
-                let name = self.expander.with_item(&each.item, &value).text(&step.name, "name");
+                let name = self.expander.with_item(path, &each.item, &value).text(&step.name, "name");
                 name.unwrap_or_else(|_| format!("{}-{index}", step.name))
             } else {
                 plain()
@@ -217,8 +232,14 @@ impl<'a> Steps<'a> {
         Did::Expanded(items)
     }
 
-    fn assert(&self, scope: &StepScope<'_>, expr: &str, message: &str, severity: Severity) -> Did {
-        let outcome = scope.raw(expr, "expr");
+    fn assert(
+        &self,
+        scope: &StepScope<'_>,
+        outcome: Result<bool, String>,
+        expr: &str,
+        message: &str,
+        severity: Severity,
+    ) -> Did {
         let message = scope.lenient_text(message);
         let (passed, error) = match outcome {
             Ok(passed) => (passed, None),

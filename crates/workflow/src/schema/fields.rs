@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::Problem;
 use super::node::{At, Key, Node, NodeKind};
 
+/// What other systems call `dependsOn`.
+pub(super) const NEEDS: &str = "needs";
+
 /// The text being read, its problems so far, and the place of every path in it.
 #[derive(Debug)]
 pub(super) struct Reader<'t> {
@@ -39,6 +42,11 @@ impl<'t> Reader<'t> {
         self.problems.push(problem);
     }
 
+    pub fn warn(&mut self, path: &str, at: At, message: impl Into<String>) {
+        let warning = problem(&self.lines, path, Some(at), message.into());
+        self.warnings.push(warning);
+    }
+
     /// The entries of a map whose keys are all known. `None`, with a problem, if it is no map.
     pub fn fields<'n>(
         &mut self,
@@ -55,7 +63,7 @@ impl<'t> Reader<'t> {
         for (key, _) in entries {
             self.places.insert(join(path, &key.name), key.at);
             let name = key.name.as_str();
-            if known.contains(&name) {
+            if known.contains(&name) || name == NEEDS && known.contains(&"dependsOn") {
                 continue;
             }
             if matches!(name, "driver" | "driverConfig") {
@@ -63,11 +71,7 @@ impl<'t> Reader<'t> {
                 self.fail(&join(path, name), key.at, message);
                 continue;
             }
-            // What other systems call it.
-            let other = (name == "needs" && known.contains(&"dependsOn"))
-                .then(|| "write `dependsOn`, whose entries are maps with a `condition`".to_owned());
-            let near = other
-                .or_else(|| near::did_you_mean(name, known.iter().copied()))
+            let near = near::did_you_mean(name, known.iter().copied())
                 .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
             let place = if path.is_empty() { "the workflow".to_owned() } else { format!("`{path}`") };
             match unknown {
@@ -76,8 +80,7 @@ impl<'t> Reader<'t> {
                 }
                 Unknown::Warning => {
                     let message = format!("`{name}` is no key of {place} and is ignored; {near}");
-                    let warning = problem(&self.lines, &join(path, name), Some(key.at), message);
-                    self.warnings.push(warning);
+                    self.warn(&join(path, name), key.at, message);
                 }
             }
         }

@@ -60,7 +60,11 @@ fn code() -> Value {
 
 fn workflow() -> Value {
     let properties = with_placement(json!({
-        "id": { "type": "string", "format": "uuid", "minLength": 36, "maxLength": 36 },
+        "id": {
+            "type": "string",
+            "description": "a UUID; others that can be the name of a directory are taken with a warning",
+            "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?$",
+        },
         "name": text(),
         "description": { "type": "string" },
         "trigger": object(json!({ "schedule": { "type": "string" }, "inputs": { "type": "object" } }), &[], true),
@@ -83,6 +87,7 @@ fn job() -> Value {
         "description": { "type": "string" },
         "steps": { "type": "array", "minItems": 1, "items": step() },
         "dependsOn": { "type": "array", "items": dependency("job") },
+        "needs": needs(),
         "weight": { "type": "number" },
         "concurrency": count(),
         "timeout": duration(),
@@ -106,6 +111,7 @@ fn step() -> Value {
         "task": task(),
         "forEach": object(each, &["item", "in"], true),
         "dependsOn": { "type": "array", "items": dependency("step") },
+        "needs": needs(),
         "weight": { "type": "number" },
         "concurrency": count(),
         "dataOutputOverrides": { "type": "array", "items": object(overrides, &["specName"], true) },
@@ -116,6 +122,13 @@ fn step() -> Value {
         "code": code(),
     }));
     object(properties, &["name", "task"], false)
+}
+
+fn needs() -> Value {
+    json!({
+        "description": "read as `dependsOn` with the condition `succeeded`; write that",
+        "anyOf": [text(), { "type": "array", "items": text() }],
+    })
 }
 
 fn retry() -> Value {

@@ -8,6 +8,7 @@ mod node;
 mod read;
 mod read_limits;
 mod task;
+mod written;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use limits::{Backoff, CodePolicy, FailureKind, Retry};
 pub use node::At;
 pub use read::{Parsed, parse};
 pub use task::{ModelMethod, ModelTarget, Severity, Task};
+pub use written::{Written, WrittenText};
 
 /// A workflow, in the key order in which it is shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]

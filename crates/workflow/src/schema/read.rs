@@ -1,12 +1,14 @@
 //! From the text of a file to a [`Workflow`], or to everything that is wrong with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use marsh_types::DefinitionName;
 use serde_json::Value;
 
-use super::fields::{Fields, Reader, Unknown, join, problem};
+use super::fields::{Fields, NEEDS, Reader, Unknown, join, problem};
 use super::node::{At, Node, NodeKind};
+use super::written::Written;
 use super::{
     Condition, DataOutputOverride, ForEach, Job, JobDependency, ModelMethod, ModelTarget, Placement, Problem,
     Severity, Step, StepDependency, Task, Trigger, Workflow,
@@ -27,6 +29,8 @@ const WORKFLOW: [&str; 11] = [
     "code",
 ];
 const JOB: [&str; 7] = ["name", "description", "steps", "dependsOn", "weight", "concurrency", "timeout"];
+/// Of an id that is no UUID.
+const MAX_ID: usize = 128;
 const STEP: [&str; 13] = [
     "name",
     "description",
@@ -49,6 +53,8 @@ pub struct Parsed {
     pub workflow: Workflow,
     /// Keys that mean nothing where they stand.
     pub warnings: Vec<Problem>,
+    /// Where expressions stand.
+    pub written: Arc<Written>,
     /// Where each path of the file is, such as `jobs[0].steps[1].dependsOn[0].step`.
     places: BTreeMap<String, At>,
     lines: Vec<String>,
@@ -80,6 +86,7 @@ pub fn parse(text: &str) -> Result<Parsed, Vec<Problem>> {
         Some(workflow) if reader.problems.is_empty() => Ok(Parsed {
             workflow,
             warnings: reader.warnings,
+            written: Arc::new(Written::of(text, &node)),
             places: reader.places,
             lines: text.lines().map(str::to_owned).collect(),
         }),
@@ -94,10 +101,8 @@ fn with_placement(keys: &[&'static str]) -> Vec<&'static str> {
 fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     let fields = reader.fields(node, "", &with_placement(&WORKFLOW), Unknown::Error)?;
     let id = fields.required_text(reader, "id");
-    if let Some(id) = &id
-        && !is_uuid(id)
-    {
-        reader.fail("id", fields.value_at("id"), format!("`id` must be a UUID, not `{id}`"));
+    if let Some(id) = &id {
+        check_id(reader, id, fields.value_at("id"));
     }
     let name = fields.required_text(reader, "name");
     if let Some(name) = &name
@@ -136,9 +141,26 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     Some(workflow)
 }
 
-/// Only what everybody writes: lower or upper case, with hyphens. The id becomes the name of a directory.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::parse_str(text).is_ok()
+/// The id becomes the name of a directory. A UUID is what everybody should write; files with other ids are in use, and
+/// one that is safe as such a name is taken.
+fn check_id(reader: &mut Reader<'_>, id: &str, at: At) {
+    if id.len() == 36 && uuid::Uuid::parse_str(id).is_ok() {
+        return;
+    }
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
+    let is_name = id.len() <= MAX_ID
+        && id.chars().all(is_plain)
+        && id.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !id.ends_with('.');
+    if is_name {
+        let message = format!(
+            "`id` is `{id}` and should be a UUID: another workflow with this id would share the runs of this one"
+        );
+        reader.warn("id", at, message);
+    } else {
+        reader.fail("id", at, format!("`id` must be a UUID, not `{id}`"));
+    }
 }
 
 /// The items of a list that must have some.
@@ -300,7 +322,42 @@ fn dependencies(
             result.push((name, condition));
         }
     }
+    needs(reader, fields, what, &mut result);
     result
+}
+
+/// `needs`: a name or a list of names. To leave it out would run at once what was meant to wait, so it is read as it is
+/// meant, with a warning.
+fn needs(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    what: &'static str,
+    dependencies: &mut Vec<(String, Condition)>,
+) {
+    let Some(node) = fields.get(NEEDS) else { return };
+    let names = match &node.kind {
+        NodeKind::Sequence(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut written = Vec::new();
+    for item in names {
+        let NodeKind::Scalar(Value::String(name)) = &item.kind else {
+            let message =
+                format!("`needs` is a name or a list of names of {what}s, and this is {}", item.word());
+            reader.fail(&fields.path_of(NEEDS), item.at, message);
+            continue;
+        };
+        // Where problems of the dependency are looked for.
+        let path = fields.path_of(&format!("dependsOn[{}].{what}", dependencies.len()));
+        reader.places.insert(path, item.at);
+        dependencies.push((name.clone(), Condition::Succeeded));
+        written.push(format!("{{{what}: {name}, condition: {{type: succeeded}}}}"));
+    }
+    let message = format!(
+        "`needs` is no key of the format and is read as `dependsOn: [{}]`; write that",
+        written.join(", ")
+    );
+    reader.warn(&fields.path_of(NEEDS), fields.key_at(NEEDS), message);
 }
 
 fn condition(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Condition> {

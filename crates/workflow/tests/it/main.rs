@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is their way to fail")]
 
 mod common;
+mod expressions;
 mod limits;
+mod names;
 mod nested;
 mod refuse;
 mod resume;

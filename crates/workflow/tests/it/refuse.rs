@@ -144,20 +144,3 @@ fn validate_looks_at_models_methods_and_literal_inputs() {
         }
     }
 }
-
-#[test]
-fn validate_warns_about_expressions_that_will_fail() {
-    let scratch = scratch();
-    let task = "  - name: s\n    task:\n      type: model_method\n      modelIdOrName: mark\n      methodName: execute\n      inputs: {env: {A: \"${{ workers.connected() }}\", B: '${{ inputs.regoin }}'}}\n";
-    scratch.workflow(&format!(
-        "inputs: {{region: {{type: string}}}}\njobs:\n{}",
-        job("main", "", &[task.into()])
-    ));
-    let workflows = scratch.workflows();
-    let report = workflows.validate(&workflows.store().find("w").unwrap());
-    assert!(report.passed(), "{report:?}");
-    let warnings: Vec<String> = report.checks.iter().filter_map(|check| check.warning.clone()).collect();
-    assert_eq!(report.warnings(), 2, "{warnings:?}");
-    assert!(warnings[0].contains("`workers`"), "{warnings:?}");
-    assert!(warnings[1].contains("did you mean `region`?"), "{warnings:?}");
-}

@@ -119,7 +119,7 @@ fn guards() {
         (
             "an error fails, whatever is allowed",
             "${{ inputs.none }}",
-            "failed\nmain failed\n  s failed: guard: cannot evaluate `${{ inputs.none }}`: `inputs` has no key `none`; did you mean `n`?\n",
+            "failed\nmain failed\n  s failed: workflows/workflow-w.yaml:8:16: guard: cannot evaluate `${{ inputs.none }}`: `inputs` has no key `none`; did you mean `n`?\n",
         ),
     ] {
         let step = run("s", "ok") + &format!("    guard: {guard}\n");
@@ -160,7 +160,7 @@ fn asserts() {
         "an error fails, whatever is allowed",
         inputs(),
         &rest(&[assert("a", "inputs.none", ", severity: low") + "    allowFailure: true\n"]),
-        "failed\nmain failed\n  a failed: expr: cannot evaluate `${{ inputs.none }}`: `inputs` has no key `none`; did you mean `n`?\n",
+        "failed\nmain failed\n  a failed: workflows/workflow-w.yaml:7:33: expr: cannot evaluate `${{ inputs.none }}`: `inputs` has no key `none`; did you mean `n`?\n",
     );
 }
 

@@ -112,7 +112,7 @@ fn problems_have_a_line_a_column_and_a_remedy() {
         ),
         (
             String::from(
-                "id: nope\nname: w\njobs: [{name: a, steps: [{name: s, task: {type: manual_approval, prompt: p}}]}]\n",
+                "id: ../up\nname: w\njobs: [{name: a, steps: [{name: s, task: {type: manual_approval, prompt: p}}]}]\n",
             ),
             "`id` must be a UUID",
             1,
@@ -134,7 +134,7 @@ fn problems_have_a_line_a_column_and_a_remedy() {
             7,
             5,
         ),
-        (with_step("    needs: [a]\n") + TASK, "write `dependsOn`, whose entries are maps", 7, 5),
+        (with_step("    needs: [1]\n") + TASK, "`needs` is a name or a list of names of steps", 7, 13),
         (with_step("    driver: local\n") + TASK, "`driver` was removed", 7, 5),
         (
             with_step("    dependsOn: [scan]\n") + TASK,
@@ -250,6 +250,40 @@ fn keys_that_a_task_ignores_are_warned_about() {
             .unwrap();
     assert!(parsed.warnings[0].message.contains("did you mean `inputs`?"), "{:?}", parsed.warnings);
     assert_eq!(parsed.warnings[0].line, Some(7));
+}
+
+/// Published files are written so. What they mean is plain, and to leave `needs` out would run at once what has to wait.
+#[test]
+fn what_other_systems_write_is_read_as_it_is_meant() {
+    let id = format!("id: {ID}");
+    for needs in ["needs: [s]", "needs: s"] {
+        let text = with_step(TASK).replace(&id, "id: scaffold-story-001")
+            + "  - name: after\n    "
+            + needs
+            + "\n"
+            + TASK;
+        let parsed = parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        assert_eq!(parsed.workflow.id, "scaffold-story-001");
+        let depends = &parsed.workflow.jobs[0].steps[1].depends_on;
+        assert_eq!((depends[0].step.as_str(), &depends[0].condition), ("s", &Condition::Succeeded));
+        let warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "line 1, column 5: `id` is `scaffold-story-001` and should be a UUID: another workflow with this id \
+                 would share the runs of this one",
+                "line 9, column 5: `needs` is no key of the format and is read as `dependsOn: [{step: s, condition: \
+                 {type: succeeded}}]`; write that",
+            ]
+        );
+        let schemas = marsh_workflow::schema::json_schemas();
+        let validator = jsonschema::validator_for(&schemas["workflow"]).unwrap();
+        assert!(validator.is_valid(&marsh_types::yaml::from_str::<serde_json::Value>(&text).unwrap()));
+    }
+    for id in ["../up", ".hidden", "a/b", "dot.", "\u{e9}", &"x".repeat(129)] {
+        let text = with_step(TASK).replace(&format!("id: {ID}"), &format!("id: \"{id}\""));
+        assert!(problems(&text)[0].message.contains("must be a UUID"), "{id}");
+    }
 }
 
 /// The JSON Schemas take what the parser takes and refuse what it refuses, as far as a schema can say it.

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use marsh_model::Models;
+use marsh_workflow::schema::Problem;
 use marsh_workflow::{Report, Workflows};
 use serde_json::{Map, Value, json};
 
 use super::shown;
 use crate::commands::{done, failed};
-use crate::error::CliError;
+use crate::error::{CliError, excerpt};
 use crate::ui::{BAD, GOOD, Ui, WARN};
 
 pub fn validate(
@@ -32,8 +33,12 @@ pub fn validate(
             .problems
             .iter()
             .map(|problem| {
-                let place = problem.line.map_or_else(String::new, |line| format!("{path}:{line}: "));
-                json!({ "name": "schema", "passed": false, "error": format!("{place}{}", problem.message) })
+                let mut fields = Map::new();
+                fields.insert("name".into(), json!("schema"));
+                fields.insert("passed".into(), json!(false));
+                fields.insert("error".into(), json!(problem.message));
+                place(&mut fields, &path, problem);
+                Value::Object(fields)
             })
             .collect();
         documents.push(
@@ -50,7 +55,17 @@ pub fn validate(
     if all_passed { done() } else { failed() }
 }
 
+/// Where a problem is, as far as that is known.
+fn place(fields: &mut Map<String, Value>, file: &str, problem: &Problem) {
+    let Some(line) = problem.line else { return };
+    fields.insert("file".into(), json!(file));
+    fields.insert("line".into(), json!(line));
+    fields.insert("column".into(), json!(problem.column));
+    fields.insert("sourceLine".into(), json!(problem.source_line));
+}
+
 fn report_json(report: &Report) -> Value {
+    let path = report.path.display().to_string();
     let validations: Vec<Value> = report
         .checks
         .iter()
@@ -63,6 +78,9 @@ fn report_json(report: &Report) -> Value {
             }
             if let Some(error) = &check.error {
                 fields.insert("error".into(), json!(error));
+            }
+            if let Some(at) = &check.at {
+                place(&mut fields, &path, at);
             }
             Value::Object(fields)
         })
@@ -83,13 +101,21 @@ fn validation_text(documents: &[Value]) -> String {
         let mark = if passed { format!("{GOOD}ok{GOOD:#}    ") } else { format!("{BAD}failed{BAD:#}") };
         text.push_str(&format!("{mark} {}\n", document["workflowName"].as_str().unwrap_or_default()));
         for item in document["validations"].as_array().into_iter().flatten() {
+            let place = excerpt(item).map_or_else(String::new, |place| indented(&place));
             if let Some(error) = item["error"].as_str() {
-                text.push_str(&format!("       {}: {error}\n", item["name"].as_str().unwrap_or_default()));
+                text.push_str(&format!(
+                    "       {}: {error}\n{place}",
+                    item["name"].as_str().unwrap_or_default()
+                ));
             }
             if let Some(warning) = item["warning"].as_str() {
-                text.push_str(&format!("       {WARN}warning{WARN:#}: {warning}\n"));
+                text.push_str(&format!("       {WARN}warning{WARN:#}: {warning}\n{place}"));
             }
         }
     }
     text
+}
+
+fn indented(place: &str) -> String {
+    place.lines().map(|line| format!("       {line}\n")).collect()
 }
