@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use marsh_bundle::{BundleError, BundleRequest, Worker};
+use marsh_bundle::{BundleError, BundleRequest, Declaration, Worker};
 use marsh_host::supervisor::NoCallbacks;
 use marsh_host::{Call, CancelToken, External, HostError, Hosts, Limits, ModuleRef};
 use marsh_types::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::agree::{Agreement, exports_agree};
 
 /// How long one step of one entry point may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -33,8 +35,17 @@ pub struct Row {
     pub bundled: bool,
     pub loaded: bool,
     pub described: bool,
-    /// The type that the code says is the one that its syntax tree says.
+    /// What the index says without running code is what the code says, and it exports nothing else.
     pub agrees: bool,
+    /// What the two say differently.
+    #[serde(default)]
+    pub disagreements: Vec<String>,
+    /// Facts (type, version, names of methods, upgrades) that both say.
+    #[serde(default)]
+    pub compared: usize,
+    /// Facts that the index leaves to the code, because they are not written out.
+    #[serde(default)]
+    pub left_to_code: usize,
     pub methods: usize,
     pub error: Option<String>,
     pub bundle_ms: u64,
@@ -116,6 +127,9 @@ impl Census<'_> {
             loaded: false,
             described: false,
             agrees: false,
+            disagreements: Vec::new(),
+            compared: 0,
+            left_to_code: 0,
             methods: 0,
             error: None,
             bundle_ms: 0,
@@ -124,34 +138,47 @@ impl Census<'_> {
             heap_bytes: 0,
             capabilities: BTreeSet::new(),
         };
-        match marsh_bundle::declarations(&source, &entry.path) {
+        let declared = match marsh_bundle::declarations(&source, &entry.path) {
             Ok(found) => {
                 if let Some(first) = found.first() {
                     row.kind = first.kind;
                     row.type_name.clone_from(&first.name);
                     row.literal = first.literal;
                 }
+                found
             }
             Err(diagnostic) => {
                 row.error = Some(format!("parse: {}", diagnostic.message));
                 return row;
             }
-        }
-        if let Err(error) = self.bundle_and_load(index, entry, &mut row) {
+        };
+        if let Err(error) = self.bundle_and_load(index, entry, &declared, &mut row) {
             row.error = Some(error);
         }
         row
     }
 
-    fn bundle_and_load(&self, index: usize, entry: &Entry, row: &mut Row) -> Result<(), String> {
+    fn bundle_and_load(
+        &self,
+        index: usize,
+        entry: &Entry,
+        declared: &[Declaration],
+        row: &mut Row,
+    ) -> Result<(), String> {
         let out_dir = self.scratch.join(index.to_string());
         marsh_fs::create_dir_all(&out_dir).map_err(|error| error.to_string())?;
-        let outcome = self.stages(&out_dir, entry, row);
+        let outcome = self.stages(&out_dir, entry, declared, row);
         marsh_fs::remove_tree(&out_dir).map_err(|error| error.to_string())?;
         outcome
     }
 
-    fn stages(&self, out_dir: &Path, entry: &Entry, row: &mut Row) -> Result<(), String> {
+    fn stages(
+        &self,
+        out_dir: &Path,
+        entry: &Entry,
+        declared: &[Declaration],
+        row: &mut Row,
+    ) -> Result<(), String> {
         let request = BundleRequest {
             entry: entry.path.clone(),
             root: entry.base.clone(),
@@ -182,35 +209,38 @@ impl Census<'_> {
             limits: Limits::default(),
         };
         let started = Instant::now();
-        let exports = self.call(&module, "exports").map_err(|error| format!("load: {error}"))?;
+        let exports = self.call(&module, "exports", json!({})).map_err(|error| format!("load: {error}"))?;
         row.load_ms = millis(started.elapsed());
         row.loaded =
             exports.as_array().is_some_and(|names| names.iter().any(|name| name == row.kind.export_name()));
         row.heap_bytes = self.heap();
-        let described = if row.kind == Kind::Model {
-            let description = self.call(&module, "describe").map_err(|error| format!("describe: {error}"))?;
-            row.methods = description["methods"].as_object().map_or(0, serde_json::Map::len);
-            let told = description["type"].as_str().map(str::to_owned);
-            row.agrees = row.type_name.is_none() || row.type_name == told;
-            true
-        } else {
-            // Contracts of the other kinds come with their loader; here their code has run and exports the kind.
-            row.agrees = true;
-            row.loaded
-        };
-        row.described = described;
+        let mut agreement = exports_agree(declared, &exports);
+        for declaration in declared {
+            let params = json!({ "kind": declaration.kind });
+            let description =
+                self.call(&module, "describe", params).map_err(|error| format!("describe: {error}"))?;
+            if declaration.kind == Kind::Model {
+                row.methods = description["methods"].as_object().map_or(0, serde_json::Map::len);
+            }
+            agreement.add(Agreement::of(declaration, &description));
+        }
+        row.described = true;
+        row.agrees = agreement.differences.is_empty();
+        row.compared = agreement.compared;
+        row.left_to_code = agreement.left_to_code;
+        row.disagreements = agreement.differences;
         if let Ok(host) = self.hosts.get("census") {
             host.supersede(&module.url);
         }
-        if !row.agrees {
-            return Err("the syntax tree and the code disagree about the type".into());
+        match row.disagreements.first() {
+            None => Ok(()),
+            Some(first) => Err(format!("the index and the code disagree: {first}")),
         }
-        Ok(())
     }
 
-    fn call(&self, module: &ModuleRef, op: &str) -> Result<Value, HostError> {
+    fn call(&self, module: &ModuleRef, op: &str, params: Value) -> Result<Value, HostError> {
         let cancel = CancelToken::new();
-        let call = Call { op, params: json!({}), deadline: DEADLINE, cancel: &cancel, grace: Duration::ZERO };
+        let call = Call { op, params, deadline: DEADLINE, cancel: &cancel, grace: Duration::ZERO };
         self.hosts.get("census")?.call(module, &call, &NoCallbacks)
     }
 

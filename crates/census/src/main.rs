@@ -9,6 +9,9 @@
 //! `DIR`. The table counts by kind; exceptions are listed by name and cause; `--json` keeps every row, and `--compare`
 //! shows what changed since such a file was made.
 //!
+//! What the index reads off the syntax of each entry point (kind, type, version, names of methods, upgrades) is compared
+//! with what the code says of itself, both ways; see [`agree`].
+//!
 //! `marsh-census run` runs methods end to end against local stubs, by a plan; see [`run`].
 //!
 //! Describing is not running: a member of the surface that only a method uses shows here as a used capability, not as
@@ -16,6 +19,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for developers that prints a report")]
 
+mod agree;
 mod entry;
 mod report;
 mod run;

@@ -31,6 +31,20 @@ pub fn table(rows: &[Row]) -> String {
             megabytes(median(group.iter().map(|row| row.heap_bytes))),
         ));
     }
+    let described: Vec<&Row> = rows.iter().filter(|row| row.described).collect();
+    let sum = |count: fn(&Row) -> usize| described.iter().map(|row| count(row)).sum::<usize>();
+    text.push_str(&format!(
+        "\nindex and code: {} entry points compared, {} facts agree, {} left to the code, {} disagree\n",
+        described.len(),
+        sum(|row| row.compared),
+        sum(|row| row.left_to_code),
+        sum(|row| row.disagreements.len()),
+    ));
+    for row in &described {
+        for difference in &row.disagreements {
+            text.push_str(&format!("  {}: {difference}\n", row.path));
+        }
+    }
     let failures: Vec<&Row> = rows.iter().filter(|row| !row.works()).collect();
     if !failures.is_empty() {
         text.push_str(&format!("\n{} exceptions\n", failures.len()));

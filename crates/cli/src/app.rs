@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use marsh_bundle::Worker;
+use marsh_datastore::{Choice, Datastore};
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
 use marsh_extension::{Loader, LoaderOptions, OnFailure};
@@ -17,21 +18,42 @@ use crate::error::CliError;
 use crate::exit;
 use crate::ui::Ui;
 
-/// The repository of this command, opened.
+/// The repository of this command, opened, and the store of an extension that its data are in.
+pub struct Opened {
+    pub models: Models,
+    pub datastore: Option<Datastore>,
+}
+
+/// The repository of a command that changes no data.
 pub fn open(cli: &Cli) -> Result<Models, CliError> {
+    open_with(cli, Retention::default(), OnFailure::Report).map(|opened| opened.models)
+}
+
+/// The repository of a command that may change data.
+pub fn open_to_change(cli: &Cli) -> Result<Opened, CliError> {
     open_with(cli, Retention::default(), OnFailure::Report)
 }
 
 /// The same, for a process that lives on: what idles is bounded, and what loaded last serves while its sources are
 /// broken.
 pub fn open_to_stay(cli: &Cli) -> Result<Models, CliError> {
-    open_with(cli, Retention { weigh: true, ..Retention::default() }, OnFailure::LastGood)
+    let opened = open_with(cli, Retention { weigh: true, ..Retention::default() }, OnFailure::LastGood)?;
+    match opened.datastore {
+        None => Ok(opened.models),
+        Some(store) => Err(CliError::Refused {
+            message: format!("the data of this repository are in the datastore `{}`", store.type_name()),
+            hint: Some(
+                "`marsh serve` works on data that are in a directory; run single commands instead".into(),
+            ),
+        }),
+    }
 }
 
-fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<Models, CliError> {
+fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<Opened, CliError> {
     let environment = Environment::from_process();
     let cwd = current_dir()?;
-    let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
+    let mut repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
+    let choice = Choice::of(&repo, &environment)?;
     let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
     let program = program()?;
     let hosts = Hosts::new(HostCommand {
@@ -50,9 +72,10 @@ fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<M
         auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
     let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+    let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
     let models = Models::new(repo, environment, loader);
     Ui::hide(&models.secrets);
-    Ok(models)
+    Ok(Opened { models, datastore })
 }
 
 fn program() -> Result<PathBuf, CliError> {

@@ -1,6 +1,7 @@
 //! The one place where errors become messages, hints, stable codes and exit codes.
 
 use marsh_data::DataError;
+use marsh_datastore::DatastoreError;
 use marsh_extension::LoadError;
 use marsh_extension::lifecycle::LifecycleError;
 use marsh_extension::publish::PublishError;
@@ -26,6 +27,8 @@ pub enum CliError {
     Workflow(#[from] WorkflowError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    Datastore(#[from] DatastoreError),
     #[error(transparent)]
     Vault(#[from] VaultError),
     #[error(transparent)]
@@ -72,6 +75,7 @@ impl CliError {
             CliError::Model(error) => Some(error),
             CliError::Workflow(error) => Some(error),
             CliError::Data(error) => Some(error),
+            CliError::Datastore(error) => Some(error),
             CliError::Vault(error) => Some(error),
             CliError::Load(error) => Some(error),
             CliError::Lifecycle(error) => Some(error),

@@ -25,8 +25,8 @@ pub mod supervisor;
 pub use error::{CallError, ErrorKind, HostError};
 pub use protocol::{External, HostStats, Limits, ModuleRef, ModuleState, ModuleStats};
 pub use supervisor::{
-    Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, HostStatus, Hosts, Line, Retention,
-    Ticket,
+    Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, HostStatus, Hosts, Line, Place,
+    Retention, Ticket,
 };
 
 /// The hidden subcommand under which the binary becomes a host.

@@ -367,7 +367,7 @@ fn a_host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
         bytecode_cache: None,
         cwd: None,
     };
-    let host = Host::start(&command, marsh_host::supervisor::Retention::default()).unwrap();
+    let host = Host::start(&command, marsh_host::supervisor::Retention::default(), None).unwrap();
     let pid = host.pid();
     drop(host);
     // Waited for as well: nothing of the process is left.

@@ -51,6 +51,14 @@ pub enum ModelError {
     Load(#[from] LoadError),
     #[error("`reports` of `{name}` are not what they must be: {reason}")]
     InvalidReports { name: String, reason: String },
+    #[error("`{name}` reports on a {scope}, not on a workflow")]
+    ReportScope { name: String, scope: String },
+    #[error("the driver `{driver}` cannot be used: {reason}")]
+    InvalidDriver { driver: String, reason: String },
+    #[error("cannot start `{program}`, which would run the method: {source}")]
+    DriverProgram { program: String, source: std::io::Error },
+    #[error("the driver `{driver}` failed: {message}")]
+    DriverFailed { driver: String, message: String },
     #[error(transparent)]
     Kind(#[from] KindError),
     #[error(transparent)]
@@ -128,7 +136,9 @@ impl ModelError {
             ModelError::Validation { issues, .. } => {
                 issues.iter_mut().for_each(|issue| mask(&mut issue.message));
             }
-            ModelError::Cancelled(message) | ModelError::Deadline(message) => mask(message),
+            ModelError::Cancelled(message)
+            | ModelError::Deadline(message)
+            | ModelError::DriverFailed { message, .. } => mask(message),
             _ => {}
         }
         self
@@ -138,6 +148,7 @@ impl ModelError {
     pub fn call_error(&self) -> Option<&CallError> {
         match self {
             ModelError::Host(HostError::Call(error))
+            | ModelError::Kind(KindError::Call { source: HostError::Call(error), .. })
             | ModelError::Load(LoadError::Host { source: HostError::Call(error), .. }) => Some(error),
             _ => None,
         }
@@ -175,6 +186,10 @@ impl Explain for ModelError {
             ModelError::Load(error) => error.code(),
             ModelError::Kind(error) => error.code(),
             ModelError::InvalidReports { .. } => "invalid_definition",
+            ModelError::ReportScope { .. } => "wrong_scope",
+            ModelError::InvalidDriver { .. } => "invalid_driver",
+            ModelError::DriverProgram { .. } => "driver_program_missing",
+            ModelError::DriverFailed { .. } => "driver_failed",
             ModelError::Host(HostError::Call(error)) => call_code(error),
             ModelError::Host(_) => "host_failed",
             ModelError::Data(error) => error.code(),
@@ -209,6 +224,10 @@ impl Explain for ModelError {
             ModelError::Query { source, .. } => source.hint(),
             ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
                 .or_else(|| Some(format!("there are {}", crate::query::FIELDS.join(", ")))),
+            ModelError::DriverProgram { .. } => Some(
+                "install it, or name another that takes the same options: --driver-config '{\"program\": …}'"
+                    .into(),
+            ),
             ModelError::Load(error) => error.hint(),
             ModelError::Kind(error) => error.hint(),
             ModelError::Data(error) => error.hint(),

@@ -15,6 +15,7 @@ pub mod builtin;
 pub mod data;
 pub mod definition;
 pub mod direct;
+pub mod driver;
 pub mod error;
 pub mod inputs;
 mod named;
@@ -35,6 +36,7 @@ use marsh_repo::{Environment, Repo};
 use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
 pub use definition::{Definition, DefinitionStore, Stored};
+pub use driver::Driver;
 pub use error::{Issue, ModelError};
 pub use pins::Pins;
 pub use run::{

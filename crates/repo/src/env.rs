@@ -47,6 +47,16 @@ pub const MAX_CONCURRENT_STEPS: Variable = variable(
     Some("SWAMP_MAX_CONCURRENT_STEPS"),
     "how many workflow steps run at once",
 );
+pub const DATASTORE: Variable = variable(
+    "MARSH_DATASTORE",
+    Some("SWAMP_DATASTORE"),
+    "where data are: `filesystem:/path`, or `@scope/type:{…}` for an extension's datastore and its configuration",
+);
+pub const DATASTORE_SYNC_TIMEOUT_MS: Variable = variable(
+    "MARSH_DATASTORE_SYNC_TIMEOUT_MS",
+    Some("SWAMP_DATASTORE_SYNC_TIMEOUT_MS"),
+    "how long bringing data from a datastore, or taking them there, may take, in milliseconds",
+);
 pub const MODELS_DIR: Variable =
     variable("MARSH_MODELS_DIR", Some("SWAMP_MODELS_DIR"), "directory of model extension sources");
 pub const VAULTS_DIR: Variable =
@@ -64,7 +74,7 @@ pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
 /// The whole table; `docs/environment.md` lists the same (held by `the_document_lists_the_table`).
-pub const VARIABLES: [Variable; 16] = [
+pub const VARIABLES: [Variable; 18] = [
     REPO_DIR,
     HOME,
     CACHE_DIR,
@@ -74,6 +84,8 @@ pub const VARIABLES: [Variable; 16] = [
     MAX_CONCURRENT_STEPS,
     EPHEMERAL_BUDGET,
     LOCK_TIMEOUT_MS,
+    DATASTORE,
+    DATASTORE_SYNC_TIMEOUT_MS,
     MODELS_DIR,
     VAULTS_DIR,
     DRIVERS_DIR,

@@ -13,11 +13,13 @@ pub const MARKER: &str = ".swamp.yaml";
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
+    /// Where some of the state is instead of below the root, and which trees that are.
+    moved: Option<(PathBuf, Vec<String>)>,
 }
 
 impl Layout {
     pub fn new(root: impl Into<PathBuf>) -> Layout {
-        Layout { root: root.into() }
+        Layout { root: root.into(), moved: None }
     }
 
     pub fn root(&self) -> &Path {
@@ -54,32 +56,55 @@ impl Layout {
         self.root.join(".swamp")
     }
 
+    /// These trees of the state are below `to` from now on.
+    pub fn move_state(&mut self, to: PathBuf, trees: Vec<String>) {
+        self.moved = Some((to, trees));
+    }
+
+    /// A tree that a datastore may hold.
+    fn tree(&self, name: &str) -> PathBuf {
+        match &self.moved {
+            Some((to, trees)) if trees.iter().any(|tree| tree == name) => to.join(name),
+            _ => self.state().join(name),
+        }
+    }
+
+    /// That something in a datastore's copy was changed and not taken there yet.
+    pub fn datastore_note(&self) -> PathBuf {
+        self.state().join("marsh").join("datastore-changed")
+    }
+
     pub fn auto_definitions(&self) -> PathBuf {
-        self.state().join("auto-definitions")
+        self.tree("auto-definitions")
     }
 
     pub fn evaluated_definitions(&self) -> PathBuf {
-        self.state().join("definitions-evaluated")
+        self.tree("definitions-evaluated")
     }
 
     pub fn evaluated_workflows(&self) -> PathBuf {
-        self.state().join("workflows-evaluated")
+        self.tree("workflows-evaluated")
     }
 
     pub fn data(&self) -> PathBuf {
-        self.state().join("data")
+        self.tree("data")
     }
 
     pub fn audit(&self) -> PathBuf {
-        self.state().join("audit")
+        self.tree("audit")
     }
 
     pub fn outputs(&self) -> PathBuf {
-        self.state().join("outputs")
+        self.tree("outputs")
     }
 
     pub fn workflow_runs(&self) -> PathBuf {
-        self.state().join("workflow-runs")
+        self.tree("workflow-runs")
+    }
+
+    /// What the run records say in short. Derived, and never in a datastore.
+    pub fn runs_index(&self) -> PathBuf {
+        self.state().join("workflow-runs").join(".runs-index.json")
     }
 
     pub fn pulled_extensions(&self) -> PathBuf {

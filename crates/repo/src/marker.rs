@@ -47,6 +47,10 @@ impl Marker {
         self.values.get(key).and_then(Value::as_str)
     }
 
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.values.get(key).and_then(Value::as_bool)
     }

@@ -128,6 +128,7 @@ impl Service {
             initiated_by: self.options.initiated_by.clone(),
             pins: None,
             output_overrides: Vec::new(),
+            driver: marsh_model::Driver::Raw,
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome = models.run(&request, &observer).map_err(|error| Failure::of(&error))?;
@@ -193,6 +194,8 @@ impl Service {
                 initiated_by: self.options.initiated_by.clone(),
                 fail_on: marsh_workflow::schema::Severity::Low,
                 trigger_source: "serve",
+                driver: marsh_model::Driver::Raw,
+                reports: ReportSelection::default(),
             };
             workflows.run(&request, observer)
         })
@@ -215,6 +218,8 @@ impl Service {
                 checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
                 deadline_per_step: self.timeout(params.timeout_ms),
                 cancel,
+                driver: marsh_model::Driver::Raw,
+                reports: ReportSelection::default(),
             };
             workflows.resume(&request, observer)
         })
@@ -231,7 +236,11 @@ impl Service {
             Counting { tally: &self.tally, tell: tell.as_ref().map(|tell| -> Events<'_> { tell }) };
         let outcome = run(&Workflows::new(&models), &observer)
             .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
-        Ok(shown(&models, outcome.to_json()))
+        let mut document = outcome.to_json();
+        if !outcome.reports.is_empty() {
+            document["reports"] = (self.options.reports_json)(&outcome.reports);
+        }
+        Ok(shown(&models, document))
     }
 
     /// Runs a workflow because its time has come or a webhook was called. `written` stands in the place of its own

@@ -72,6 +72,8 @@ pub enum WorkflowError {
     Name(#[from] NameError),
     #[error(transparent)]
     Model(#[from] ModelError),
+    #[error("`{workflow}` was never run")]
+    NeverRun { workflow: String },
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
     #[error(transparent)]
@@ -166,6 +168,7 @@ impl Explain for WorkflowError {
             WorkflowError::AmbiguousStep { .. } => "ambiguous_step",
             WorkflowError::Name(_) => "invalid_name",
             WorkflowError::Model(error) => error.code(),
+            WorkflowError::NeverRun { .. } => "run_not_found",
             WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => "lock_timeout",
             WorkflowError::Fs(_)
             | WorkflowError::Lock(_)

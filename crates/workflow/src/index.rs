@@ -80,10 +80,7 @@ pub(crate) struct RunIndex {
 
 impl RunIndex {
     pub fn new(layout: &Layout) -> RunIndex {
-        RunIndex {
-            path: layout.workflow_runs().join(".runs-index.json"),
-            lock: layout.locks().join("workflow-runs-index.lock"),
-        }
+        RunIndex { path: layout.runs_index(), lock: layout.locks().join("workflow-runs-index.lock") }
     }
 
     /// Every run. Records that do not read are not in it.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use marsh_model::run::ArtifactView;
+use marsh_model::run::reports::ReportOutcome;
 use serde_json::{Map, Value, json};
 
 use crate::journal::{AssertResult, Place, SkipReason};
@@ -17,6 +18,8 @@ pub struct WorkflowOutcome {
     pub jobs: Vec<JobOutcome>,
     pub status: RunStatus,
     pub duration_ms: u64,
+    /// The reports on the run.
+    pub reports: Vec<ReportOutcome>,
 }
 
 #[derive(Debug)]
@@ -72,6 +75,7 @@ impl WorkflowOutcome {
             jobs: jobs.collect(),
             record,
             path,
+            reports: Vec::new(),
         }
     }
 

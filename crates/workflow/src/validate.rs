@@ -124,9 +124,6 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
         report.warn(place, format!("{}; `workflow run` will refuse it", feature.problem));
     }
     placement_warnings(parsed, &mut report);
-    if workflow.reports.is_some() {
-        report.warn("reports", "reports do not run in this version of marsh");
-    }
     for finding in expressions::check(parsed) {
         let (message, at) = (finding.problem.message.clone(), Some(finding.problem));
         let (error, warning) = if finding.certain { (Some(message), None) } else { (None, Some(message)) };

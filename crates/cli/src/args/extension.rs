@@ -168,6 +168,8 @@ pub struct SearchArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DoctorCommand {
+    /// Ask the datastore whether all is well
+    Datastores,
     /// Look at installed extensions: trees, views, types, dependencies. Without --repair, changes nothing
     Extensions {
         /// Look at every byte of every tree

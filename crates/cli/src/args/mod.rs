@@ -1,6 +1,7 @@
 //! The command line, as data.
 
 pub mod data;
+pub mod datastore;
 pub mod extension;
 pub mod publish;
 pub mod registry;
@@ -85,6 +86,9 @@ pub enum Command {
     /// Results that methods wrote
     #[command(subcommand)]
     Data(DataCommand),
+    /// Where data are, when that is a store of an extension
+    #[command(subcommand)]
+    Datastore(datastore::DatastoreCommand),
     /// Vaults, and the secrets in them
     #[command(subcommand)]
     Vault(vault::VaultCommand),
@@ -268,6 +272,12 @@ pub struct RunArgs {
     /// Do not run checks with this label
     #[arg(long = "skip-check-label", value_name = "LABEL")]
     pub skip_check_label: Vec<String>,
+    /// Where methods run: raw (here), docker, podman, or the type of an extension's driver (default: raw)
+    #[arg(long, value_name = "NAME")]
+    pub driver: Option<String>,
+    /// The driver's configuration, e.g. {"image": "debian:stable-slim"}
+    #[arg(long, value_name = "JSON", requires = "driver")]
+    pub driver_config: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -33,6 +33,9 @@ pub enum ReportCommand {
         /// Only those about this model
         #[arg(long, value_name = "NAME")]
         model: Option<String>,
+        /// Only those about this workflow
+        #[arg(long, value_name = "NAME", conflicts_with = "model")]
+        workflow: Option<String>,
     },
     /// Show a report that was made
     Get {
@@ -41,6 +44,9 @@ pub enum ReportCommand {
         /// The model that it is about; needed when there are several
         #[arg(long, value_name = "NAME")]
         model: Option<String>,
+        /// The workflow that it is about
+        #[arg(long, value_name = "NAME", conflicts_with = "model")]
+        workflow: Option<String>,
         /// Which version; default: the latest
         #[arg(long, value_name = "N")]
         version: Option<u32>,
@@ -48,12 +54,19 @@ pub enum ReportCommand {
         #[arg(long)]
         markdown: bool,
     },
-    /// Run a report about a model as it stands
+    /// Run a report about a model as it stands, or about a run of a workflow
     Run {
         /// The report's name
         name: String,
         /// Name or id of a definition
-        model: String,
+        #[arg(required_unless_present = "workflow")]
+        model: Option<String>,
+        /// About a run of this workflow instead, by name or id
+        #[arg(long, value_name = "NAME", conflicts_with = "model")]
+        workflow: Option<String>,
+        /// Which run of it, by id or the start of it; default: the last
+        #[arg(long, value_name = "ID", requires = "workflow")]
+        run: Option<String>,
         /// How long it may take: 30, 30s, 5m (default: 5m)
         #[arg(long, value_name = "DURATION", value_parser = super::parse_duration)]
         timeout: Option<Duration>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::report::ReportSelectionArgs;
 use super::{InputArgs, RunArgs, parse_duration};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -52,6 +53,8 @@ pub struct WorkflowRunArgs {
     pub fail_on: Severity,
     #[command(flatten)]
     pub report: ReportArgs,
+    #[command(flatten)]
+    pub reports: ReportSelectionArgs,
 }
 
 /// How a run is told.
@@ -86,6 +89,8 @@ pub struct ResumeArgs {
     pub run: RunArgs,
     #[command(flatten)]
     pub report: ReportArgs,
+    #[command(flatten)]
+    pub reports: ReportSelectionArgs,
 }
 
 impl ResumeArgs {

@@ -1,4 +1,4 @@
-//! `marsh doctor extensions`: a report. It runs no code, and changes something only with `--repair`, which mends first and
+//! `marsh doctor …`. `extensions` is a report. It runs no code, and changes something only with `--repair`, which mends first and
 //! reports then.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,9 @@ use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliError> {
-    let DoctorCommand::Extensions { verify, repair, set } = command;
+    let DoctorCommand::Extensions { verify, repair, set } = command else {
+        return super::datastore::status(ui, &app::open_to_change(cli)?);
+    };
     let lifecycle = app::lifecycle(cli, set, if *repair { "doctor --repair" } else { "doctor" })?;
     let repaired = match repair {
         true => Some(lifecycle.repair(&Progress::new(ui))?),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use marsh_model::inputs::{FileReader, merge, parse_inputs};
-use marsh_model::{CheckSelection, Models};
+use marsh_model::{CheckSelection, Driver, Models};
 use marsh_types::yaml;
 use serde_json::{Map, Value};
 
@@ -123,5 +123,19 @@ pub fn checks(arguments: &RunArgs) -> CheckSelection {
         skip_all: arguments.skip_checks,
         skip_names: arguments.skip_check.clone(),
         skip_labels: arguments.skip_check_label.clone(),
+    }
+}
+
+/// Where the methods run.
+pub fn driver(arguments: &RunArgs) -> Result<Driver, CliError> {
+    let config = match arguments.driver_config.as_deref().map(serde_json::from_str::<Value>) {
+        None => Map::new(),
+        Some(Ok(Value::Object(config))) => config,
+        Some(Ok(_)) => return Err(CliError::usage("`--driver-config` must be a JSON object")),
+        Some(Err(error)) => return Err(CliError::usage(format!("`--driver-config` is no JSON: {error}"))),
+    };
+    match arguments.driver.as_deref() {
+        None => Ok(Driver::Raw),
+        Some(name) => Ok(Driver::choose(name, config)?),
     }
 }

@@ -66,6 +66,7 @@ fn target(arguments: &MethodRunArgs) -> Result<Target, CliError> {
 fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<ExitCode, CliError> {
     let target = target(arguments)?;
     let inputs = input::read(models, &arguments.inputs)?;
+    let driver = input::driver(&arguments.run)?;
     let cancel = app::cancel_on_signal(models);
     let several = inputs.len() > 1;
     let mut documents = Vec::new();
@@ -84,6 +85,7 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
             initiated_by: app::initiated_by(&models.env),
             pins: None,
             output_overrides: Vec::new(),
+            driver: driver.clone(),
         };
         let outcome = match models.run(&request, &Talk { ui }) {
             Ok(outcome) => outcome,

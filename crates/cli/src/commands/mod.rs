@@ -1,6 +1,7 @@
 //! One module per noun.
 
 mod data;
+mod datastore;
 mod doctor;
 mod extension;
 mod init;
@@ -23,10 +24,12 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use serde_json::json;
 
-use crate::args::{Cli, Command, ModelCommand, RepoCommand};
+use crate::args::report::ReportCommand;
+use crate::args::{Cli, Command, DataCommand, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
+use datastore::{changing, noting};
 
 /// Runs the command. `Ok` carries the exit code, as a command may have something to show and still have failed.
 pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
@@ -46,18 +49,54 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             init::run(cli, ui, arguments)
         }
         Command::Model(command) => {
-            let models = app::open(cli)?;
+            let opened = app::open_to_change(cli)?;
+            let models = &opened.models;
             match command {
-                ModelCommand::Type(command) => types::run(ui, &models, command),
-                ModelCommand::Method(command) => method::run(ui, &models, command),
-                ModelCommand::Output(command) => output::run(ui, &models, command),
-                command => model::run(ui, &models, command),
+                ModelCommand::Type(command) => types::run(ui, models, command),
+                ModelCommand::Method(command @ MethodCommand::Run(_)) => {
+                    changing(ui, &opened, |models| method::run(ui, models, command))
+                }
+                ModelCommand::Method(command) => method::run(ui, models, command),
+                ModelCommand::Output(command) => output::run(ui, models, command),
+                ModelCommand::Delete { .. } => {
+                    changing(ui, &opened, |models| model::run(ui, models, command))
+                }
+                command => model::run(ui, models, command),
             }
         }
-        Command::Report(command) => report::run(ui, &app::open(cli)?, command),
-        Command::Data(command) => data::run(ui, &app::open(cli)?, command),
+        Command::Report(command) => {
+            let opened = app::open_to_change(cli)?;
+            match command {
+                ReportCommand::Run { .. } => changing(ui, &opened, |models| report::run(ui, models, command)),
+                command => report::run(ui, &opened.models, command),
+            }
+        }
+        Command::Data(command) => {
+            let opened = app::open_to_change(cli)?;
+            match command {
+                DataCommand::Get { .. }
+                | DataCommand::List { .. }
+                | DataCommand::Versions { .. }
+                | DataCommand::Search(_)
+                | DataCommand::Query { .. } => data::run(ui, &opened.models, command),
+                command => changing(ui, &opened, |models| data::run(ui, models, command)),
+            }
+        }
+        Command::Datastore(command) => datastore::run(cli, ui, command),
         Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
-        Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
+        Command::Workflow(command) => {
+            let opened = app::open_to_change(cli)?;
+            match command {
+                WorkflowCommand::Run(_) | WorkflowCommand::Resume(_) | WorkflowCommand::Delete { .. } => {
+                    changing(ui, &opened, |models| workflow::run(ui, models, command))
+                }
+                // Whoever runs the workflow holds the lock, and waits for them.
+                WorkflowCommand::Approve(_) | WorkflowCommand::Reject(_) | WorkflowCommand::Cancel(_) => {
+                    noting(&opened, |models| workflow::run(ui, models, command))
+                }
+                command => workflow::run(ui, &opened.models, command),
+            }
+        }
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?, arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),

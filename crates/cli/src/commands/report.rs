@@ -7,6 +7,7 @@ use marsh_extension::kinds::{CallOptions, ReportExtension};
 use marsh_model::run::reports::{ReportOutcome, ReportSelection, data_name};
 use marsh_model::{ModelError, Models};
 use marsh_types::{Explain as _, Kind, TypeName, near};
+use marsh_workflow::Workflows;
 use serde_json::{Map, Value, json};
 
 use super::method::Talk;
@@ -18,14 +19,24 @@ use crate::ui::{BAD, DIM, GOOD, NAME, Ui, columns};
 
 pub fn run(ui: &Ui, models: &Models, command: &ReportCommand) -> Result<ExitCode, CliError> {
     match command {
-        ReportCommand::Search { query, model } => search(ui, models, query.as_deref(), model.as_deref()),
-        ReportCommand::Get { name, model, version, markdown } => {
-            get(ui, models, name, model.as_deref(), *version, *markdown)
+        ReportCommand::Search { query, model, workflow } => {
+            search(ui, models, query.as_deref(), &About::of(model.as_ref(), workflow.as_ref()))
         }
-        ReportCommand::Run { name, model, timeout } => {
+        ReportCommand::Get { name, model, workflow, version, markdown } => {
+            get(ui, models, name, &About::of(model.as_ref(), workflow.as_ref()), *version, *markdown)
+        }
+        ReportCommand::Run { name, model, workflow, run, timeout } => {
             let mut options = CallOptions { cancel: app::cancel_on_signal(models), ..CallOptions::default() };
             options.deadline = timeout.unwrap_or(options.deadline);
-            let outcome = models.report_now(name, model, &options, &Talk { ui })?;
+            let talk = Talk { ui };
+            let outcome = match (workflow, model) {
+                (Some(workflow), _) => {
+                    Workflows::new(models).report_now(name, workflow, run.as_deref(), &options, &talk)?
+                }
+                (None, model) => {
+                    models.report_now(name, model.as_deref().unwrap_or_default(), &options, &talk)?
+                }
+            };
             let document = to_json(&outcome);
             ui.result(&document, || to_text(&outcome));
             if outcome.result.is_ok() { done() } else { failed() }
@@ -77,6 +88,25 @@ pub fn to_text(outcome: &ReportOutcome) -> String {
     }
 }
 
+/// Which model or workflow reports must be about.
+struct About<'a> {
+    model: Option<&'a str>,
+    workflow: Option<&'a str>,
+}
+
+impl<'a> About<'a> {
+    fn of(model: Option<&'a String>, workflow: Option<&'a String>) -> About<'a> {
+        About { model: model.map(String::as_str), workflow: workflow.map(String::as_str) }
+    }
+
+    fn is_met_by(&self, made: &Made) -> bool {
+        let is = |wanted: &str| wanted == made.model || wanted == made.model_id;
+        let is_workflow = made.metadata.tags.get("reportScope") == Some("workflow");
+        self.model.is_none_or(|model| !is_workflow && is(model))
+            && self.workflow.is_none_or(|workflow| is_workflow && is(workflow))
+    }
+}
+
 /// A report that was made, by its Markdown datum.
 struct Made {
     type_name: TypeName,
@@ -99,7 +129,10 @@ fn made(models: &Models) -> Result<Vec<Made>, CliError> {
             let is_text =
                 metadata.content_type == "text/markdown" && metadata.tags.get("type") == Some("report");
             if is_text && !metadata.is_deleted() {
-                let (type_name, model_id, model) = (type_name.clone(), model_id.clone(), model.clone());
+                let (type_name, model_id) = (type_name.clone(), model_id.clone());
+                let is_workflow = metadata.tags.get("reportScope") == Some("workflow");
+                let workflow = metadata.tags.get("workflow").filter(|_| is_workflow);
+                let model = workflow.map_or_else(|| model.clone(), str::to_owned);
                 found.push(Made { type_name, model_id, model, report, metadata });
             }
         }
@@ -107,13 +140,13 @@ fn made(models: &Models) -> Result<Vec<Made>, CliError> {
     Ok(found)
 }
 
-fn search(ui: &Ui, models: &Models, query: Option<&str>, model: Option<&str>) -> Result<ExitCode, CliError> {
+fn search(ui: &Ui, models: &Models, query: Option<&str>, about: &About<'_>) -> Result<ExitCode, CliError> {
     let wanted = query.unwrap_or_default().to_lowercase();
     let mut all = made(models)?;
     all.retain(|made| {
         let named =
             made.report.to_lowercase().contains(&wanted) || made.model.to_lowercase().contains(&wanted);
-        named && model.is_none_or(|model| model == made.model || model == made.model_id)
+        named && about.is_met_by(made)
     });
     let results: Vec<Value> = all
         .iter()
@@ -148,16 +181,13 @@ fn get(
     ui: &Ui,
     models: &Models,
     name: &str,
-    model: Option<&str>,
+    about: &About<'_>,
     version: Option<u32>,
     markdown: bool,
 ) -> Result<ExitCode, CliError> {
     let mut all = made(models)?;
     let known: Vec<String> = all.iter().map(|made| made.report.clone()).collect();
-    all.retain(|made| {
-        made.report.eq_ignore_ascii_case(name)
-            && model.is_none_or(|model| model == made.model || model == made.model_id)
-    });
+    all.retain(|made| made.report.eq_ignore_ascii_case(name) && about.is_met_by(made));
     let made = match all.as_slice() {
         [one] => one,
         [] => {
@@ -170,8 +200,8 @@ fn get(
         several => {
             let models: Vec<&str> = several.iter().map(|made| made.model.as_str()).collect();
             return Err(CliError::Usage {
-                message: format!("the report `{name}` was made about several models: {}", models.join(", ")),
-                hint: Some("--model says which one".into()),
+                message: format!("the report `{name}` was made about several of them: {}", models.join(", ")),
+                hint: Some("--model, or --workflow, says which one".into()),
             });
         }
     };

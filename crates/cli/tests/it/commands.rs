@@ -208,6 +208,7 @@ fn help() {
       model        Models: definitions, types, methods, runs
       report       What reports say about runs and models
       data         Results that methods wrote
+      datastore    Where data are, when that is a store of an extension
       vault        Vaults, and the secrets in them
       workflow     Workflows
       summarise    What ran lately, and what waits [alias: summarize]
@@ -250,7 +251,7 @@ fn help() {
     Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted
     ----- stderr -----
     ");
-    assert_snapshot!(empty().marsh(&["model", "method", "run", "-h"]).snapshot(), @r"
+    assert_snapshot!(empty().marsh(&["model", "method", "run", "-h"]).snapshot(), @r#"
     success: true
     exit_code: 0
     ----- stdout -----
@@ -279,6 +280,9 @@ fn help() {
           --skip-checks                Run no pre-flight checks, but those that a definition requires
           --skip-check <NAME>          Do not run this check
           --skip-check-label <LABEL>   Do not run checks with this label
+          --driver <NAME>              Where methods run: raw (here), docker, podman, or the type of an
+                                       extension's driver (default: raw)
+          --driver-config <JSON>       The driver's configuration, e.g. {"image": "debian:stable-slim"}
           --last-evaluated             Use the arguments as the last run evaluated them
           --skip-reports               Run no reports, but those that a definition requires
           --skip-report <NAME>         Do not run this report
@@ -287,7 +291,7 @@ fn help() {
           --report-label <LABEL>       Of the reports, run those with this label
       -h, --help                       Print help
     ----- stderr -----
-    ");
+    "#);
 }
 
 #[test]
@@ -357,7 +361,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, vault, workflow, summarise, summarize, extension, registry, doctor, serve, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, serve, version, completions]"
       }
     }
     ----- stderr -----

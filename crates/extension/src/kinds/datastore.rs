@@ -1,7 +1,7 @@
 //! Datastore extensions: a lock, a verifier and synchronization for a repository's data elsewhere.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use marsh_host::supervisor::NoCallbacks;
 use marsh_host::{CallbackError, Callbacks};
@@ -33,6 +33,17 @@ pub struct Health {
     pub datastore_type: String,
     #[serde(default)]
     pub details: Value,
+}
+
+/// Where an extension has its data, or wants our copy of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataPlace {
+    /// Whether it brings and takes.
+    pub syncs: bool,
+    pub path: PathBuf,
+    #[serde(default)]
+    pub cache_path: Option<PathBuf>,
 }
 
 /// Where data is synchronized from and to.
@@ -68,6 +79,10 @@ impl DatastoreExtension {
 
     pub fn verify(&self) -> Result<Health, KindError> {
         self.call("verify", json!({}), &NoCallbacks)
+    }
+
+    pub fn place(&self, repo_dir: &Path) -> Result<DataPlace, KindError> {
+        self.call("place", json!({ "repoDir": repo_dir }), &NoCallbacks)
     }
 
     pub fn resolve_path(&self, repo_dir: &Path) -> Result<String, KindError> {

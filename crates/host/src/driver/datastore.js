@@ -28,6 +28,15 @@ const DATASTORE_OPERATIONS = {
     }
     return found;
   },
+  /** Where data are: beside the repository, in a copy of the extension's choice or ours, or at a path of its own. */
+  place: async (params) => {
+    const provider = await datastoreProvider(params);
+    return {
+      syncs: typeof provider.createSyncService === "function",
+      path: await callMember(provider, "the datastore's provider", "resolveDatastorePath", params.repoDir),
+      cachePath: typeof provider.resolveCachePath === "function" ? provider.resolveCachePath(params.repoDir) ?? null : null,
+    };
+  },
   resolvePath: (params) => datastoreCall(params, "resolveDatastorePath", params.repoDir),
   resolveCachePath: async (params) => {
     const provider = await datastoreProvider(params);

@@ -25,6 +25,8 @@ export const dispatch = (op, params, call) => {
       return null;
     case "exports":
       return Object.keys(loadedNamespace ?? {});
+    case "prepare":
+      return prepareMethod(params, call);
     case "run":
       return runMethod(params, call);
     default:

@@ -115,7 +115,8 @@ const resolveArguments = (method, globals, unresolved, methodArguments, name) =>
   return parsed.data;
 };
 
-const runMethod = async (params, call) => {
+/** Everything that comes before a method's own code: upgrade, globals, checks, arguments. */
+const beforeMethod = async (params, call) => {
   const model = theModel();
   const method = model.methods[params.method];
   if (!method) {
@@ -128,8 +129,24 @@ const runMethod = async (params, call) => {
   const kind = methodKind(params.method, method);
   const checks = kind === "read" || kind === "list" ? [] : await runChecks(model, run, params, call);
   const args = resolveArguments(method, globals, unresolved, params.methodArguments, params.method);
-  const written = [];
   call.notify("context/executing", { method: params.method, checks });
+  return { method, run, kind, globals, args };
+};
+
+/** The arguments of a method that runs elsewhere, checked by the type's own schemas. */
+const prepareMethod = async (params, call) => {
+  const [unresolved] = Object.entries(params.unresolvedGlobals ?? {});
+  if (unresolved) {
+    const [field, reason] = unresolved;
+    throw coded("unresolved_expression", `the global argument \`${field}\` could not be evaluated: ${reason}`, { field });
+  }
+  const { globals, args, kind } = await beforeMethod(params, call);
+  return { globalArguments: globals, methodArguments: args, kind: kind ?? null };
+};
+
+const runMethod = async (params, call) => {
+  const { method, run, kind, args } = await beforeMethod(params, call);
+  const written = [];
   const result = await method.execute(args, methodContext(run, call, written));
   const returned = Array.isArray(result?.dataHandles) ? result.dataHandles.filter(Boolean) : [];
   const names = returned.map((handle) => handle?.name);

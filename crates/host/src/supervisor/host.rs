@@ -5,13 +5,13 @@ use std::io::{BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::versions::{Retention, Versions};
-use super::{Call, CallbackError, Callbacks, HostCommand};
+use super::{Call, CallbackError, Callbacks, HostCommand, Place};
 use crate::error::{CallError, ErrorKind, HostError};
 use crate::protocol::{
     CallParams, CancelParams, FromCall, HostStats, Initialize, Initialized, Message, ModuleRef,
@@ -22,6 +22,8 @@ use crate::protocol::{
 const KILL_AFTER: Duration = Duration::from_secs(2);
 /// How long loading a module may take: parsing, linking and its top level.
 const LOAD_DEADLINE: Duration = Duration::from_secs(30);
+/// How long to wait for the end of a dead host's log.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Bytes of the host's log that are kept for the message about its death.
 const STDERR_TAIL: usize = 4096;
 
@@ -45,6 +47,8 @@ pub struct Host {
     next_id: AtomicU64,
     versions: Versions,
     retention: Retention,
+    /// Where it runs, if not beside us.
+    place: Option<Place>,
     /// The loads there had been when the heap was last weighed.
     weighed_at: AtomicU64,
 }
@@ -73,8 +77,13 @@ struct Shared {
     /// The host was asked to end, so its end is no death.
     closing: AtomicBool,
     alive: AtomicBool,
+    /// The host runs in a place of its own, where process ids mean something else.
+    is_elsewhere: bool,
     waiting: Mutex<Waiting>,
     stderr_tail: Mutex<Vec<u8>>,
+    /// All of the log was read.
+    stderr_ended: Mutex<bool>,
+    stderr_end: Condvar,
     /// Process groups that extensions started and that still run.
     groups: Mutex<HashSet<i32>>,
     initialized: Mutex<Option<Initialized>>,
@@ -98,7 +107,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Host {
     /// Starts the process and sends `initialize` without waiting for its answer.
-    pub fn start(command: &HostCommand, retention: Retention) -> Result<Arc<Host>, HostError> {
+    pub fn start(
+        command: &HostCommand,
+        retention: Retention,
+        place: Option<&Place>,
+    ) -> Result<Arc<Host>, HostError> {
         let mut process = Command::new(&command.program);
         process.args(&command.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(cwd) = &command.cwd {
@@ -111,6 +124,7 @@ impl Host {
         let shared = Arc::new(Shared {
             alive: AtomicBool::new(true),
             session: AtomicI32::new(session),
+            is_elsewhere: place.is_some(),
             ..Shared::default()
         });
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -130,6 +144,7 @@ impl Host {
             next_id: AtomicU64::new(1),
             versions: Versions::default(),
             retention,
+            place: place.cloned(),
             weighed_at: AtomicU64::new(0),
         });
         let initialize =
@@ -326,6 +341,7 @@ impl Host {
             Ok(status) => status.to_string(),
             Err(error) => format!("status unknown: {error}"),
         };
+        self.shared.await_stderr();
         let stderr = String::from_utf8_lossy(&locked(&self.shared.stderr_tail)).into_owned();
         HostError::Died { status, stderr }
     }
@@ -340,6 +356,10 @@ impl Host {
         }
         self.shared.kill_groups();
         self.shared.kill_session();
+        if let Some(Err(error)) = self.place.as_ref().map(Place::end) {
+            let message = format!("cannot end the place it ran in: {error}");
+            locked(&self.shared.stderr_tail).extend_from_slice(message.as_bytes());
+        }
     }
 }
 
@@ -349,7 +369,8 @@ impl Drop for Host {
         // within the grace is killed.
         self.shared.closing.store(true, Ordering::Release);
         drop(locked(&self.stdin).take());
-        let until = Instant::now() + Duration::from_millis(500);
+        let grace = self.place.as_ref().map_or(Duration::from_millis(500), |place| place.grace);
+        let until = Instant::now() + grace;
         let mut pause = Duration::from_micros(200);
         loop {
             // A statement of its own: `kill` takes the same lock.
@@ -464,6 +485,9 @@ impl Shared {
     }
 
     fn track_group(&self, method: &str, payload: &Value) {
+        if self.is_elsewhere {
+            return;
+        }
         let group = payload.get("pgid").and_then(Value::as_i64).and_then(|pgid| i32::try_from(pgid).ok());
         match (method, group) {
             ("process/started", Some(group)) => {
@@ -519,6 +543,15 @@ impl Shared {
             let excess = tail.len().saturating_sub(STDERR_TAIL);
             tail.drain(..excess);
         }
+        *locked(&self.stderr_ended) = true;
+        self.stderr_end.notify_all();
+    }
+
+    /// The last words of a host that has ended may still be on their way. Something that it left may keep the pipe open,
+    /// so the wait is bounded.
+    fn await_stderr(&self) {
+        let ended = locked(&self.stderr_ended);
+        drop(self.stderr_end.wait_timeout_while(ended, LAST_WORDS, |ended| !*ended));
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::HostCommand;
 use super::host::Host;
 use super::lines::{Line, Lines, Ticket};
 use super::versions::Retention;
+use super::{HostCommand, Place};
 use crate::error::HostError;
 use crate::protocol::HostStats;
 
@@ -14,6 +14,7 @@ use crate::protocol::HostStats;
 #[derive(Debug)]
 pub struct Hosts {
     command: HostCommand,
+    place: Option<Place>,
     retention: Retention,
     running: Mutex<HashMap<String, Arc<Host>>>,
     lines: Lines,
@@ -32,10 +33,22 @@ impl Hosts {
     pub fn new(command: HostCommand) -> Hosts {
         Hosts {
             command,
+            place: None,
             retention: Retention::default(),
             running: Mutex::new(HashMap::new()),
             lines: Lines::default(),
         }
+    }
+
+    /// The command starts a host in this place and not beside us.
+    #[must_use]
+    pub fn in_place(mut self, place: Place) -> Hosts {
+        self.place = Some(place);
+        self
+    }
+
+    pub fn command(&self) -> &HostCommand {
+        &self.command
     }
 
     /// What hosts that are started from now on keep of what nobody uses.
@@ -57,7 +70,7 @@ impl Hosts {
         {
             return Ok(Arc::clone(host));
         }
-        let host = Host::start(&self.command, self.retention)?;
+        let host = Host::start(&self.command, self.retention, self.place.as_ref())?;
         running.insert(key.to_owned(), Arc::clone(&host));
         Ok(host)
     }

@@ -8,6 +8,7 @@ mod cancel;
 mod host;
 mod hosts;
 mod lines;
+mod place;
 mod versions;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use cancel::CancelToken;
 pub use host::Host;
 pub use hosts::{HostStatus, Hosts};
 pub use lines::{Line, Ticket};
+pub use place::Place;
 pub use versions::Retention;
 
 /// How a host process is started.

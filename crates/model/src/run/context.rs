@@ -54,6 +54,12 @@ pub struct Overrides {
     pub(super) vault_name: Option<String>,
 }
 
+impl Overrides {
+    pub(super) fn with_tags(tags: Map<String, Value>) -> Overrides {
+        Overrides { tags: Some(tags), ..Overrides::default() }
+    }
+}
+
 impl<'a> RunContext<'a> {
     pub(super) fn new(
         models: &'a Models,
@@ -250,10 +256,16 @@ impl<'a> RunContext<'a> {
         Ok(self.saved(self.models.data.write(&new, content)?))
     }
 
-    pub(super) fn write_file(&self, spec_name: &str, name: &str, content: &[u8]) -> Result<Value, DataError> {
+    pub(super) fn write_file(
+        &self,
+        spec_name: &str,
+        name: &str,
+        content: &[u8],
+        overrides: Option<Overrides>,
+    ) -> Result<Value, DataError> {
         let spec = self.code.description.file(spec_name);
         let spec = spec.ok_or_else(|| DataError::NoSuchData { name: spec_name.to_owned() })?;
-        let overrides = Overrides::default();
+        let overrides = overrides.unwrap_or_default();
         let name = self.stored_name(spec_name, name);
         let new = self.new_version("file", spec_name, spec, &name, &overrides)?;
         Ok(self.saved(self.models.data.write(&new, content)?))

@@ -1,6 +1,7 @@
 //! One method run, from target to record.
 
 mod context;
+mod elsewhere;
 mod evaluate;
 mod log;
 mod outcome;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use marsh_data::{OutputError, OutputRecord, OutputStatus, Provenance, TriggeredBy};
-use marsh_host::{Call, CancelToken};
+use marsh_host::CancelToken;
 use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
 use serde_json::{Map, Value, json};
@@ -24,6 +25,7 @@ pub use outcome::{ArtifactView, RunOutcome, RunStatus};
 pub use overrides::OutputOverride;
 
 use crate::definition::Stored;
+use crate::driver::Driver;
 use crate::error::ModelError;
 use crate::types::TypeCode;
 use crate::{Models, Pins, direct};
@@ -105,6 +107,7 @@ pub struct RunRequest<'a> {
     /// Types that stay on the code that they had.
     pub pins: Option<&'a Pins>,
     pub output_overrides: Vec<OutputOverride>,
+    pub driver: Driver,
 }
 
 /// What happens while a method runs.
@@ -164,6 +167,7 @@ impl Models {
     pub fn run(&self, request: &RunRequest<'_>, observer: &dyn Observer) -> Result<RunOutcome, ModelError> {
         let (stored, code, inputs) = self.target(request, observer)?;
         let method = code.method(&request.method)?;
+        elsewhere::refuse_driver(&code, request)?;
         observer.event(&RunEvent::Resolved {
             model: stored.definition.name.clone(),
             type_name: code.type_name.clone(),
@@ -216,6 +220,9 @@ impl Models {
         let log_path =
             self.outputs.log_path(&code.type_name, &request.method, &definition.id, &started_at)?;
         let log = log::RunLog::create(&log_path, &definition.name, &request.method, self.secrets.clone())?;
+        if !matches!(request.driver, Driver::Raw) {
+            log.line("INF", &format!("driver {}", request.driver.name()));
+        }
         let context = RunContext::new(self, stored, code, request, &log, observer);
         let mut record = self.new_record(stored, code, request, &started_at, &log_path);
         if matches!(request.trigger, Trigger::Workflow(_)) {
@@ -226,17 +233,7 @@ impl Models {
             None => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
             Some(loaded) => {
                 let params = self.call_params(stored, code, request, evaluated);
-                let call = Call {
-                    op: "run",
-                    params,
-                    deadline: request.deadline,
-                    cancel: request.cancel,
-                    grace: Duration::from_millis(500),
-                };
-                self.hosts()
-                    .get(&loaded.host_key)
-                    .and_then(|host| host.call(&loaded.module, &call, &context))
-                    .map_err(|error| ModelError::from(marsh_extension::in_sources(error, &loaded.module)))
+                self.execute(loaded, params, request, &context)
             }
         };
         let executed = executed.and_then(|value| {

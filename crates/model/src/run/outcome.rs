@@ -49,6 +49,8 @@ pub struct RunOutcome {
     pub error: Option<ModelError>,
     /// The reports that the type names for itself.
     pub reports: Vec<String>,
+    /// Whether the type or the definition names any reports.
+    pub has_reports: bool,
 }
 
 impl RunOutcome {
@@ -88,6 +90,7 @@ impl RunOutcome {
             initiated_by: request.initiated_by.clone(),
             error,
             reports: code.description.reports.clone(),
+            has_reports: !code.description.reports.is_empty() || stored.definition.reports.is_some(),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A report is kept as two data of its model, `report-<name>` (Markdown) and `report-<name>-json`. One that fails leaves a
 //! report that says so, and the failure is the caller's to show; the record of the run it is about stays as it is.
 
+mod workflow;
+
 use std::path::Path;
 
 use marsh_data::{GarbageCollection, Metadata, NewVersion, Owner, Tags};
@@ -16,9 +18,11 @@ use serde_json::{Map, Value, json};
 use super::context::{handle, unknown};
 use super::{Observer, RunEvent, RunOutcome, RunStatus};
 use crate::Models;
-use crate::definition::{Definition, Stored};
+use crate::definition::Stored;
 use crate::error::ModelError;
 use crate::types::TypeCode;
+
+pub use workflow::WorkflowSubject;
 
 /// Versions of a report that are kept, and how long.
 const KEPT: u32 = 5;
@@ -88,6 +92,20 @@ impl ReportSelection {
     }
 }
 
+/// Where reports are kept: with a model, or with a workflow as if it were one.
+struct Shelf<'a> {
+    type_name: &'a TypeName,
+    id: &'a str,
+    /// The name of a workflow, whose id says little.
+    workflow: Option<&'a str>,
+}
+
+impl<'a> Shelf<'a> {
+    fn of(stored: &'a Stored) -> Shelf<'a> {
+        Shelf { type_name: &stored.type_name, id: &stored.definition.id, workflow: None }
+    }
+}
+
 /// What a report is about.
 struct Subject<'a> {
     stored: &'a Stored,
@@ -111,7 +129,7 @@ impl Models {
         observer: &dyn Observer,
     ) -> Result<Vec<ReportOutcome>, ModelError> {
         let stored = self.definitions.find(&outcome.model_id)?;
-        let rules = rules(&stored.definition)?;
+        let rules = rules(stored.definition.reports.as_ref(), &stored.definition.name)?;
         let declared = &outcome.reports;
         if declared.is_empty() && rules.require.is_empty() {
             return Ok(Vec::new());
@@ -154,17 +172,21 @@ impl Models {
                         message: format!("the report `{name}`, which the type names, is not here"),
                     });
                 }
-                Err(error) => outcomes.push(self.failed_report(&subject, name, "method", error.into())?),
+                Err(error) => {
+                    outcomes.push(self.failed_report(&Shelf::of(&stored), name, "method", error.into())?);
+                }
             }
         }
         let scopes: &[&str] =
             if outcome.status == RunStatus::Succeeded { &["method", "model"] } else { &["method"] };
         for scope in scopes {
             for (name, report) in opened.iter().filter(|(_, report)| report.scope() == *scope) {
-                outcomes.push(self.execute_report(&subject, name, report, options, observer)?);
+                let params = self.report_params(&subject, scope);
+                let shelf = Shelf::of(&stored);
+                outcomes.push(self.execute_report(&shelf, params, name, report, options, observer)?);
             }
         }
-        self.make_durable(&subject, &outcomes)?;
+        self.make_durable(&Shelf::of(&stored), &outcomes)?;
         Ok(outcomes)
     }
 
@@ -192,8 +214,10 @@ impl Models {
             arguments: Map::new(),
             handles: data.iter().filter(is_result).map(handle).collect(),
         };
-        let outcome = self.execute_report(&subject, name, &report, options, observer)?;
-        self.make_durable(&subject, std::slice::from_ref(&outcome))?;
+        let params = self.report_params(&subject, report.scope());
+        let shelf = Shelf::of(&stored);
+        let outcome = self.execute_report(&shelf, params, name, &report, options, observer)?;
+        self.make_durable(&shelf, std::slice::from_ref(&outcome))?;
         Ok(outcome)
     }
 
@@ -204,7 +228,8 @@ impl Models {
 
     fn execute_report(
         &self,
-        subject: &Subject<'_>,
+        shelf: &Shelf<'_>,
+        params: Value,
         name: &str,
         report: &ReportExtension,
         options: &CallOptions,
@@ -212,13 +237,12 @@ impl Models {
     ) -> Result<ReportOutcome, ModelError> {
         let scope = report.scope();
         let callbacks = ReportCallbacks { models: self, base: &report.loaded().base, observer };
-        let params = self.report_params(subject, scope);
         match report.execute(params, options, &callbacks) {
             Ok(ReportResult { markdown, json }) => {
                 let markdown = self.secrets.redact(&markdown).into_owned();
                 let mut json = serde_json::from_str(&json).unwrap_or(Value::Null);
                 self.secrets.redact_value(&mut json);
-                let stored = self.store_report(subject, name, scope, &markdown, &json)?;
+                let stored = self.store_report(shelf, name, scope, &markdown, &json)?;
                 Ok(ReportOutcome {
                     name: name.to_owned(),
                     scope: scope.to_owned(),
@@ -226,7 +250,7 @@ impl Models {
                     stored,
                 })
             }
-            Err(error) => self.failed_report(subject, name, scope, error.into()),
+            Err(error) => self.failed_report(shelf, name, scope, error.into()),
         }
     }
 
@@ -266,7 +290,7 @@ impl Models {
     /// A report in place of the one that failed, so that whoever reads it sees why there is none.
     fn failed_report(
         &self,
-        subject: &Subject<'_>,
+        shelf: &Shelf<'_>,
         name: &str,
         scope: &str,
         error: ModelError,
@@ -275,13 +299,13 @@ impl Models {
         let message = self.secrets.redact(&error.to_string()).into_owned();
         let markdown = format!("# {name}\n\nThis report failed: {message}\n");
         let json = json!({ "error": message });
-        let stored = self.store_report(subject, name, scope, &markdown, &json)?;
+        let stored = self.store_report(shelf, name, scope, &markdown, &json)?;
         Ok(ReportOutcome { name: name.to_owned(), scope: scope.to_owned(), result: Err(error), stored })
     }
 
     fn store_report(
         &self,
-        subject: &Subject<'_>,
+        shelf: &Shelf<'_>,
         name: &str,
         scope: &str,
         markdown: &str,
@@ -295,6 +319,9 @@ impl Models {
         tags.set("type", "report");
         tags.set("reportName", name);
         tags.set("reportScope", scope);
+        if let Some(workflow) = shelf.workflow {
+            tags.set("workflow", workflow);
+        }
         let json_name = format!("{data_name}-json");
         let text = serde_json::to_string_pretty(json).unwrap_or_default();
         let contents =
@@ -302,15 +329,15 @@ impl Models {
         let mut stored = Vec::new();
         for (name, content_type, content) in contents {
             let new = NewVersion {
-                type_path: &subject.stored.type_name,
-                model_id: &subject.stored.definition.id,
+                type_path: shelf.type_name,
+                model_id: shelf.id,
                 name,
                 content_type,
                 lifetime: LIFETIME.parse().map_err(marsh_data::DataError::from)?,
                 garbage_collection: GarbageCollection::Keep(KEPT),
                 streaming: false,
                 tags: tags.clone(),
-                owner: Owner::model_method(&subject.stored.definition.id),
+                owner: Owner::model_method(shelf.id),
                 lifecycle: None,
                 renamed_to: None,
             };
@@ -319,12 +346,11 @@ impl Models {
         Ok(stored)
     }
 
-    fn make_durable(&self, subject: &Subject<'_>, outcomes: &[ReportOutcome]) -> Result<(), ModelError> {
+    fn make_durable(&self, shelf: &Shelf<'_>, outcomes: &[ReportOutcome]) -> Result<(), ModelError> {
         let Some(last) = outcomes.iter().flat_map(|outcome| &outcome.stored).next_back() else {
             return Ok(());
         };
-        let Stored { type_name, definition, .. } = subject.stored;
-        let path = self.data.content_path(type_name, &definition.id, &last.name, Some(last.version))?;
+        let path = self.data.content_path(shelf.type_name, shelf.id, &last.name, Some(last.version))?;
         if let Some(dir) = path.as_deref().and_then(Path::parent) {
             marsh_fs::sync_dir(dir)?;
         }
@@ -337,12 +363,10 @@ pub fn data_name(report: &str) -> String {
     format!("report-{}", report.replace('@', "").replace('/', "-"))
 }
 
-fn rules(definition: &Definition) -> Result<Rules, ModelError> {
-    let Some(value) = &definition.reports else { return Ok(Rules::default()) };
-    serde_json::from_value(value.clone()).map_err(|error| ModelError::InvalidReports {
-        name: definition.name.clone(),
-        reason: error.to_string(),
-    })
+fn rules(written: Option<&Value>, name: &str) -> Result<Rules, ModelError> {
+    let Some(value) = written else { return Ok(Rules::default()) };
+    serde_json::from_value(value.clone())
+        .map_err(|error| ModelError::InvalidReports { name: name.to_owned(), reason: error.to_string() })
 }
 
 /// What a report can reach.

@@ -40,7 +40,7 @@ impl RunContext<'_> {
         self.models.secrets.redact_value(&mut content);
         self.write_resource("result", "result", content.to_string().as_bytes(), None)?;
         let log = format!("[stdout]\n{}\n[stderr]\n{}", result.stdout, result.stderr);
-        self.write_file("log", "log", self.redact(&log).as_bytes())?;
+        self.write_file("log", "log", self.redact(&log).as_bytes(), None)?;
         Ok(Value::Null)
     }
 

@@ -111,8 +111,12 @@ impl Steps<'_> {
     ) -> Did {
         let outcome = self.request(step, task, at, scope, cancel).and_then(|request| {
             let observer = StepObserver { run: self, at };
-            let outcome = self.models.run(&request, &observer);
-            outcome.map_err(|error| Refused { kind: kind_of(&error), message: with_hint(&error) })
+            let outcome = self
+                .models
+                .run(&request, &observer)
+                .map_err(|error| Refused { kind: kind_of(&error), message: with_hint(&error) })?;
+            self.report_on_step(at, &outcome, &observer);
+            Ok(outcome)
         });
         match outcome {
             Ok(outcome) => finished(outcome),
@@ -191,6 +195,7 @@ impl Steps<'_> {
             initiated_by: self.initiated_by.clone(),
             pins: self.pins_of(step),
             output_overrides: asked.output_overrides,
+            driver: self.driver.clone(),
         }
     }
 

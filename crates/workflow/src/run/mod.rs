@@ -15,6 +15,7 @@ mod mail;
 mod method;
 mod nested;
 mod permits;
+mod reports;
 mod resume;
 mod start;
 mod step;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marsh_host::CancelToken;
-use marsh_model::CheckSelection;
+use marsh_model::run::reports::ReportSelection;
+use marsh_model::{CheckSelection, Driver};
 use serde_json::{Map, Value};
 
 pub use approve::{Approved, PendingApproval};
@@ -47,6 +49,10 @@ pub struct WorkflowRunRequest<'a> {
     pub fail_on: Severity,
     /// `manual`, `schedule`, `webhook`, `api` or `workflow`.
     pub trigger_source: &'static str,
+    /// Where the methods of the steps run.
+    pub driver: Driver,
+    /// Which reports follow the run and its steps.
+    pub reports: ReportSelection,
 }
 
 /// Where a nested run stands.

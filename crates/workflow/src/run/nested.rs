@@ -79,6 +79,8 @@ impl Steps<'_> {
             initiated_by: self.initiated_by.clone(),
             fail_on: self.fail_on,
             trigger_source: "workflow",
+            driver: self.driver.clone(),
+            reports: self.reports.clone(),
         };
         let nesting = Nesting {
             run_id: run_id.clone(),

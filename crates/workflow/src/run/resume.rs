@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marsh_host::CancelToken;
-use marsh_model::CheckSelection;
+use marsh_model::run::reports::ReportSelection;
+use marsh_model::{CheckSelection, Driver};
 use marsh_types::Digest;
 use serde_json::{Map, Value};
 
@@ -37,6 +38,9 @@ pub struct ResumeRequest<'a> {
     pub checks: CheckSelection,
     pub deadline_per_step: Duration,
     pub cancel: &'a CancelToken,
+    /// Where the rest of the steps run.
+    pub driver: Driver,
+    pub reports: ReportSelection,
 }
 
 /// The start of a run as its journal has it.
@@ -84,6 +88,8 @@ impl Workflows<'_> {
             initiated_by: begun.initiated_by.clone(),
             fail_on: begun.fail_on,
             trigger_source: "manual",
+            driver: request.driver.clone(),
+            reports: request.reports.clone(),
         };
         let nesting =
             Nesting { run_id, ancestors: begun.ancestors.clone(), permits: Arc::new(Permits::new(max)) };

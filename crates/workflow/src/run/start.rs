@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::log::WorkflowLog;
 use super::mail::Mailbox;
 use super::permits::Permits;
+use super::reports::CalledWith;
 use super::step::{Items, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
@@ -190,6 +191,9 @@ impl Workflows<'_> {
             deadline: request.deadline_per_step,
             initiated_by: request.initiated_by.clone(),
             fail_on: request.fail_on,
+            driver: &request.driver,
+            reports: &request.reports,
+            called_with: CalledWith::default(),
             expander: &expander,
             log: &log,
             observer,
@@ -213,7 +217,8 @@ impl Workflows<'_> {
             },
         };
         let (record, path) = ledger.close(last)?;
-        Ok(WorkflowOutcome::new(record, path, views))
+        let reports = steps.report_on_run(&record);
+        Ok(WorkflowOutcome { reports, ..WorkflowOutcome::new(record, path, views) })
     }
 
     /// How many steps may run at once, as the environment says; 0 and nothing mean any number.

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use marsh_host::CancelToken;
 use marsh_model::run::ArtifactView;
-use marsh_model::{CheckSelection, Models, Pins, RunInputs};
+use marsh_model::run::reports::ReportSelection;
+use marsh_model::{CheckSelection, Driver, Models, Pins, RunInputs};
 use serde_json::Value;
 
 use super::call::Calls;
 use super::log::WorkflowLog;
 use super::permits::Permits;
+use super::reports::CalledWith;
 use crate::Workflows;
 use crate::event::{StepRef, WorkflowObserver};
 use crate::journal::{AssertResult, Fact, Item, Place, StepEnd};
@@ -63,6 +65,9 @@ pub(super) struct Steps<'a> {
     pub deadline: Duration,
     pub initiated_by: Option<String>,
     pub fail_on: Severity,
+    pub driver: &'a Driver,
+    pub reports: &'a ReportSelection,
+    pub called_with: CalledWith,
     pub expander: &'a Expander,
     pub log: &'a WorkflowLog,
     pub observer: &'a dyn WorkflowObserver,

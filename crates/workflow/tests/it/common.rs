@@ -130,6 +130,8 @@ pub fn request(inputs: Value, cancel: &CancelToken) -> WorkflowRunRequest<'_> {
         initiated_by: Some("user:me".into()),
         fail_on: Severity::Low,
         trigger_source: "manual",
+        driver: marsh_model::Driver::Raw,
+        reports: marsh_model::run::reports::ReportSelection::default(),
     }
 }
 

@@ -49,6 +49,8 @@ impl Counted {
             checks: CheckSelection::default(),
             deadline_per_step: Duration::from_secs(60),
             cancel: &cancel,
+            driver: marsh_model::Driver::Raw,
+            reports: marsh_model::run::reports::ReportSelection::default(),
         };
         self.0.workflows().resume(&request, &Silent)
     }

@@ -15,7 +15,7 @@ use super::events::Lines;
 use super::progress::Progress;
 use super::text::outcome_text;
 use crate::args::{ReportArgs, ResumeArgs, WorkflowRunArgs};
-use crate::commands::input;
+use crate::commands::{input, report};
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
@@ -28,6 +28,7 @@ pub fn run(
 ) -> Result<ExitCode, CliError> {
     let inputs = input::read(models, &arguments.inputs)?;
     let tags = input::tags(&arguments.run)?;
+    let driver = input::driver(&arguments.run)?;
     let runner = Runner { ui, models, report: &arguments.report };
     let cancel = app::cancel_on_signal(models);
     runner.all(inputs, &cancel, |inputs, cancel, observer| {
@@ -41,6 +42,8 @@ pub fn run(
             initiated_by: app::initiated_by(&models.env),
             fail_on: arguments.fail_on.into(),
             trigger_source: "manual",
+            driver: driver.clone(),
+            reports: report::selection(&arguments.reports),
         };
         workflows.run(&request, observer)
     })
@@ -56,6 +59,7 @@ pub fn resume(
     if inputs.len() > 1 {
         return Err(CliError::usage("one run is resumed at a time; give one set of inputs"));
     }
+    let driver = input::driver(&arguments.run)?;
     let runner = Runner { ui, models, report: &arguments.report };
     let cancel = app::cancel_on_signal(models);
     inputs.truncate(1);
@@ -68,6 +72,8 @@ pub fn resume(
             checks: input::checks(&arguments.run),
             deadline_per_step: input::deadline(models, &arguments.run),
             cancel,
+            driver: driver.clone(),
+            reports: report::selection(&arguments.reports),
         };
         workflows.resume(&request, observer)
     })
@@ -120,9 +126,16 @@ impl Runner<'_> {
                 _ => exit::FAILED,
             });
             if ui.is_json() {
-                documents.push(outcome.to_json());
+                let mut document = outcome.to_json();
+                if !outcome.reports.is_empty() {
+                    document["reports"] = report::reports_json(&outcome.reports);
+                }
+                documents.push(document);
             } else if !(self.report.events || self.report.junit && self.report.out.is_none()) {
                 ui.result(&Value::Null, || outcome_text(self.models, &outcome, ui.is_verbose()));
+                for made in &outcome.reports {
+                    ui.result(&Value::Null, || report::to_text(made));
+                }
             }
             outcomes.push(outcome);
             if cancel.is_cancelled() {

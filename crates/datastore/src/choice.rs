@@ -1,0 +1,244 @@
+//! Which datastore a repository uses: the environment says it, else the marker, else it is the repository itself.
+
+use std::path::PathBuf;
+
+use marsh_repo::{Environment, Repo, env};
+use marsh_types::TypeName;
+use serde_json::{Map, Value};
+
+use crate::error::DatastoreError;
+
+/// The trees that can be in a datastore; all others stay in the repository.
+pub const DIRECTORIES: [&str; 7] = [
+    "auto-definitions",
+    "definitions-evaluated",
+    "workflows-evaluated",
+    "data",
+    "outputs",
+    "workflow-runs",
+    "audit",
+];
+/// Trees of other implementations that marsh does not have.
+const OTHERS: [&str; 3] = ["telemetry", "logs", "files"];
+
+/// Where data are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Choice {
+    /// Below the repository.
+    Local,
+    /// Below this directory.
+    Directory { path: PathBuf, directories: Vec<String> },
+    /// Where the extension of this type says.
+    Extension { type_name: TypeName, config: Map<String, Value>, directories: Vec<String> },
+}
+
+impl Choice {
+    pub fn of(repo: &Repo, environment: &Environment) -> Result<Choice, DatastoreError> {
+        if let Some(text) = environment.get(env::DATASTORE) {
+            return of_text(text, repo, environment);
+        }
+        match repo.marker.value("datastore") {
+            None | Some(Value::Null) => Ok(Choice::Local),
+            Some(Value::Object(map)) => of_map(map, repo, environment),
+            Some(_) => Err(in_marker("must be a map".into())),
+        }
+    }
+
+    pub fn type_name(&self) -> &str {
+        match self {
+            Choice::Local | Choice::Directory { .. } => "filesystem",
+            Choice::Extension { type_name, .. } => type_name.as_str(),
+        }
+    }
+
+    /// The trees that are in the datastore.
+    pub fn directories(&self) -> Vec<String> {
+        match self {
+            Choice::Local => all(),
+            Choice::Directory { directories, .. } | Choice::Extension { directories, .. } => {
+                directories.clone()
+            }
+        }
+    }
+}
+
+fn all() -> Vec<String> {
+    DIRECTORIES.map(str::to_owned).to_vec()
+}
+
+fn in_marker(reason: String) -> DatastoreError {
+    DatastoreError::Choice { place: "`datastore` in the marker".into(), reason }
+}
+
+/// `filesystem:/path`, or `@scope/type:{…}`.
+fn of_text(text: &str, repo: &Repo, environment: &Environment) -> Result<Choice, DatastoreError> {
+    let wrong = |reason: String| DatastoreError::Choice { place: env::DATASTORE.name.to_owned(), reason };
+    let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+    if name == "filesystem" {
+        return directory(rest, all(), repo, environment)
+            .ok_or_else(|| wrong("a path must follow `filesystem:`".into()));
+    }
+    let type_name = TypeName::parse(name).map_err(|error| wrong(error.to_string()))?;
+    let config = match rest.trim() {
+        "" => Map::new(),
+        text => serde_json::from_str(text)
+            .map_err(|error| wrong(format!("what follows `{name}:` is no JSON object: {error}")))?,
+    };
+    Ok(Choice::Extension { type_name, config, directories: all() })
+}
+
+fn of_map(
+    map: &Map<String, Value>,
+    repo: &Repo,
+    environment: &Environment,
+) -> Result<Choice, DatastoreError> {
+    for (key, value) in map {
+        match key.as_str() {
+            "type" | "path" | "config" | "directories" => {}
+            // Full is what marsh does.
+            "hydrationStrategy" if value == "full" => {}
+            "hydrationStrategy" | "exclude" | "namespace" => {
+                return Err(in_marker(format!(
+                    "`{key}: {value}` is not supported in this version of marsh; whether the data are complete would \
+                     depend on it"
+                )));
+            }
+            other => return Err(in_marker(format!("`{other}` is no key of it"))),
+        }
+    }
+    let text = |key: &str| map.get(key).and_then(Value::as_str);
+    let name = text("type").ok_or_else(|| in_marker("`type` is missing".into()))?;
+    let directories = match map.get("directories") {
+        None => all(),
+        Some(Value::Array(names)) => {
+            let mut chosen = Vec::new();
+            for name in names {
+                match name.as_str() {
+                    Some(name) if DIRECTORIES.contains(&name) => chosen.push(name.to_owned()),
+                    Some(name) if OTHERS.contains(&name) => {}
+                    _ => {
+                        return Err(in_marker(format!(
+                            "`directories`: {name} is none of {}",
+                            DIRECTORIES.join(", ")
+                        )));
+                    }
+                }
+            }
+            chosen
+        }
+        Some(_) => return Err(in_marker("`directories` must be a list".into())),
+    };
+    if name == "filesystem" {
+        return match text("path") {
+            None => Ok(Choice::Local),
+            Some(path) => directory(path, directories, repo, environment)
+                .ok_or_else(|| in_marker("`path` is empty".into())),
+        };
+    }
+    let config = match map.get("config") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(config)) => config.clone(),
+        Some(_) => return Err(in_marker("`config` must be a map".into())),
+    };
+    let type_name = TypeName::parse(name).map_err(|error| in_marker(format!("`type`: {error}")))?;
+    Ok(Choice::Extension { type_name, config, directories })
+}
+
+/// A path below the repository, or one of its own; `~` and variables (`$NAME`, `${NAME}`) are replaced.
+fn directory(text: &str, directories: Vec<String>, repo: &Repo, environment: &Environment) -> Option<Choice> {
+    let text = expanded(text.trim(), environment);
+    if text.is_empty() {
+        return None;
+    }
+    Some(Choice::Directory { path: repo.layout.root().join(text), directories })
+}
+
+fn expanded(text: &str, environment: &Environment) -> String {
+    let mut rest = text;
+    let mut out = String::new();
+    if let Some(home) = environment.raw("HOME")
+        && let Some(tail) = rest.strip_prefix("~/")
+    {
+        out.push_str(home);
+        out.push('/');
+        rest = tail;
+    }
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let (name, tail) = match after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
+            Some(found) => found,
+            None => {
+                let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                after.split_at(end.unwrap_or(after.len()))
+            }
+        };
+        match environment.raw(name) {
+            Some(value) => out.push_str(value),
+            None => {
+                out.push('$');
+                out.push_str(&after[..after.len() - tail.len()]);
+            }
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use marsh_repo::{Environment, Layout, Marker, Repo};
+
+    use super::{Choice, DIRECTORIES};
+
+    fn choice(marker: &str, env: &[(&str, &str)]) -> Result<Choice, String> {
+        let marker = Marker::parse(Path::new(".swamp.yaml"), marker).unwrap();
+        let repo = Repo { layout: Layout::new("/r"), marker };
+        Choice::of(&repo, &Environment::from_pairs(env.iter().copied())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_marker_and_nothing_is_the_repository() {
+        assert_eq!(choice("", &[]), Ok(Choice::Local));
+        assert_eq!(choice("datastore: {type: filesystem}", &[]), Ok(Choice::Local));
+        let env = [("MARSH_DATASTORE", "filesystem:$BASE/${NAME}x"), ("BASE", "/b"), ("NAME", "n")];
+        let Ok(Choice::Directory { path, directories }) = choice("datastore: {type: '@a/b'}", &env) else {
+            panic!("the environment names a directory")
+        };
+        assert_eq!((path, directories.len()), (PathBuf::from("/b/nx"), DIRECTORIES.len()));
+        let env = [("SWAMP_DATASTORE", r#"@me/disk:{"root":"/d"}"#)];
+        let Ok(Choice::Extension { config, .. }) = choice("", &env) else {
+            panic!("the environment names an extension")
+        };
+        assert_eq!(config["root"], "/d");
+    }
+
+    #[test]
+    fn the_marker_names_a_type_its_configuration_and_trees() {
+        let text =
+            "datastore: {type: '@me/disk', config: {root: /d}, directories: [data, outputs, telemetry]}";
+        let Ok(Choice::Extension { type_name, directories, .. }) = choice(text, &[]) else {
+            panic!("the marker names an extension")
+        };
+        assert_eq!((type_name.as_str(), directories), ("@me/disk", vec!["data".into(), "outputs".into()]));
+    }
+
+    #[test]
+    fn what_would_be_half_obeyed_is_refused_by_name() {
+        for (text, expected) in [
+            ("datastore: {config: {}}", "`type` is missing"),
+            ("datastore: {type: '@a/b', exclude: [x]}", "`exclude"),
+            ("datastore: {type: '@a/b', namespace: n}", "`namespace"),
+            ("datastore: {type: '@a/b', hydrationStrategy: lazy}", "`hydrationStrategy"),
+            ("datastore: {type: '@a/b', directories: [secrets]}", "none of"),
+            ("datastore: {type: '@a/b', bucket: b}", "`bucket` is no key"),
+            ("datastore: here", "must be a map"),
+        ] {
+            let error = choice(text, &[]).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        assert!(choice("datastore: {type: '@a/b', hydrationStrategy: full}", &[]).is_ok());
+    }
+}

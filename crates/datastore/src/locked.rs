@@ -1,0 +1,90 @@
+//! Holding an extension's lock. Its timers run only while a call is in flight, so the lock's whole life is one call, and
+//! what is done under it is done in a callback of that call.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use marsh_extension::kinds::CallOptions;
+use marsh_host::CancelToken;
+use serde_json::{Value, json};
+
+use crate::{Datastore, DatastoreError, LOCK_TTL};
+
+/// A lock has no deadline of its own: what is done under it has.
+const NO_DEADLINE: Duration = Duration::from_secs(30 * 86_400);
+/// How much longer than it was told an extension may take to give up.
+const PATIENCE: Duration = Duration::from_secs(5);
+const GAVE_UP: &str = "the lock was not free in time";
+
+impl Datastore {
+    pub(crate) fn locked<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, DatastoreError>,
+    ) -> Result<T, DatastoreError> {
+        // Until the lock is held, whoever cancels the work cancels this call; from then on the work ends by itself, and
+        // the lock must still be released.
+        let token = CancelToken::new();
+        let is_held = std::sync::Arc::new(AtomicBool::new(false));
+        let subscription = {
+            let (token, is_held) = (token.clone(), std::sync::Arc::clone(&is_held));
+            self.cancel.on_cancel(move |reason| {
+                if !is_held.load(Ordering::Acquire) {
+                    token.cancel(reason);
+                }
+            })
+        };
+        let (held, waits) = channel::<()>();
+        let asked = Instant::now();
+        let patience = self.lock_timeout + PATIENCE;
+        let outcome = std::thread::scope(|scope| {
+            let watched = token.clone();
+            scope.spawn(move || {
+                if waits.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                    watched.cancel(GAVE_UP);
+                }
+            });
+            let options = CallOptions { deadline: NO_DEADLINE, cancel: token.clone() };
+            let extension = self.extension.clone().with_options(options);
+            let began = std::cell::Cell::new(false);
+            let done = std::cell::RefCell::new(None);
+            let result = extension.with_lock(&self.lock_path(), &self.lock_options(), || {
+                is_held.store(true, Ordering::Release);
+                began.set(true);
+                // Nobody listens when the watch has ended already, and then it has said so.
+                held.send(()).ok();
+                *done.borrow_mut() = Some(work());
+            });
+            // Ends the watch, when the work never began.
+            drop(held);
+            match (done.into_inner(), result) {
+                // What was done is done, whatever became of the lock afterwards: its time to live ends it.
+                (Some(done), _) => done,
+                // Its own word for it may be any, but it was told how long to wait.
+                (None, Err(_))
+                    if token.reason().as_deref() == Some(GAVE_UP)
+                        || !token.is_cancelled() && asked.elapsed() >= self.lock_timeout =>
+                {
+                    Err(DatastoreError::LockTimeout { seconds: self.lock_timeout.as_secs() })
+                }
+                (None, Err(source)) => Err(DatastoreError::Lock { source: Box::new(source) }),
+                (None, Ok(_)) => Err(DatastoreError::LockLost { type_name: self.type_name().to_owned() }),
+            }
+        });
+        drop(subscription);
+        outcome
+    }
+
+    pub(crate) fn lock_path(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    pub(crate) fn lock_options(&self) -> Value {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        json!({
+            "ttlMs": millis(LOCK_TTL),
+            "retryIntervalMs": 250,
+            "maxWaitMs": millis(self.lock_timeout),
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! Reports that follow a run, or are asked for later. Whatever becomes of them, the run ended as it did.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use marsh_extension::kinds::CallOptions;
+use marsh_model::run::reports::{ReportOutcome, WorkflowSubject};
+use marsh_model::{Observer, RunEvent, RunOutcome};
+use serde_json::{Map, Value, json};
+
+use super::step::Steps;
+use crate::Workflows;
+use crate::error::WorkflowError;
+use crate::event::{StepRef, WorkflowEvent, WorkflowObserver};
+use crate::record::{RunRecord, RunStatus, StepRecord};
+use crate::schema::Workflow;
+
+/// With what the steps of this process were called, by job and step: records do not keep it.
+#[derive(Debug, Default)]
+pub(super) struct CalledWith {
+    by_step: Mutex<HashMap<(String, String), Arguments>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Arguments {
+    global: Map<String, Value>,
+    method: Map<String, Value>,
+}
+
+impl CalledWith {
+    fn keep(&self, at: &StepRef, outcome: &RunOutcome) {
+        let arguments =
+            Arguments { global: outcome.global_arguments.clone(), method: outcome.method_arguments.clone() };
+        let mut known = self.by_step.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert((at.job.clone(), at.step.clone()), arguments);
+    }
+
+    fn of(&self, job: &str, step: &str) -> Arguments {
+        let known = self.by_step.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(job.to_owned(), step.to_owned())).cloned().unwrap_or_default()
+    }
+}
+
+impl Steps<'_> {
+    /// The reports on a step's method and its model.
+    pub(super) fn report_on_step(&self, at: &StepRef, outcome: &RunOutcome, observer: &dyn Observer) {
+        if outcome.has_reports || self.workflow.reports.is_some() {
+            self.called_with.keep(at, outcome);
+        }
+        if !outcome.has_reports || outcome.status == marsh_model::RunStatus::Cancelled {
+            return;
+        }
+        let warn = |message: String| observer.event(&RunEvent::Warning { code: "report_failed", message });
+        let options = CallOptions { cancel: self.models.loader.cancel().clone(), ..CallOptions::default() };
+        match self.models.report_on(outcome, self.reports, &options, observer) {
+            Ok(reports) => {
+                for report in reports {
+                    if let Err(error) = report.result {
+                        warn(format!("the report `{}` failed: {error}", report.name));
+                    }
+                }
+            }
+            Err(error) => warn(format!("the reports on `{}` failed: {error}", outcome.model_name)),
+        }
+    }
+
+    /// The reports on the whole run.
+    pub(super) fn report_on_run(&self, record: &RunRecord) -> Vec<ReportOutcome> {
+        if !matches!(record.status, RunStatus::Succeeded | RunStatus::Failed) {
+            return Vec::new();
+        }
+        let subject = self.workflows.report_subject(self.workflow, record, &self.called_with);
+        let options = CallOptions { cancel: self.models.loader.cancel().clone(), ..CallOptions::default() };
+        let told = ToldWithRun { observer: self.observer };
+        match self.models.report_on_workflow(&subject, self.reports, &options, &told) {
+            Ok(reports) => {
+                for report in &reports {
+                    if let Err(error) = &report.result {
+                        told.warn("report_failed", format!("the report `{}` failed: {error}", report.name));
+                    }
+                }
+                reports
+            }
+            Err(error) => {
+                told.warn(
+                    "report_failed",
+                    format!("the reports on `{}` failed: {error}", self.workflow.name),
+                );
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl Workflows<'_> {
+    /// Runs a report about a run that was: this one, or the workflow's last.
+    pub fn report_now(
+        &self,
+        report: &str,
+        workflow: &str,
+        run: Option<&str>,
+        options: &CallOptions,
+        observer: &dyn Observer,
+    ) -> Result<ReportOutcome, WorkflowError> {
+        let stored = self.store.find(workflow)?;
+        let workflow = stored.workflow();
+        let run = match run {
+            Some(run) => run.to_owned(),
+            None => {
+                let runs = self.runs.list(Some(&workflow.id))?;
+                let newest = runs
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| WorkflowError::NeverRun { workflow: workflow.name.clone() })?;
+                newest.run_id
+            }
+        };
+        let found = self.runs.find(&run)?;
+        if !found.record.workflow_id.eq_ignore_ascii_case(&workflow.id) {
+            return Err(WorkflowError::RunNotFound { id: run });
+        }
+        let subject = self.report_subject(workflow, &found.record, &CalledWith::default());
+        Ok(self.models.report_workflow_now(report, &subject, options, observer)?)
+    }
+
+    fn report_subject(
+        &self,
+        workflow: &Workflow,
+        record: &RunRecord,
+        called_with: &CalledWith,
+    ) -> WorkflowSubject {
+        let steps = record.jobs.iter().flat_map(|job| {
+            job.steps.iter().filter_map(|step| {
+                self.step_execution(&job.job_name, step, called_with.of(&job.job_name, &step.step_name))
+            })
+        });
+        WorkflowSubject {
+            id: workflow.id.clone(),
+            name: workflow.name.clone(),
+            run_id: record.id.clone(),
+            status: record.status.as_str().to_owned(),
+            inputs: record.inputs.clone().unwrap_or_default(),
+            steps: steps.collect(),
+            rules: workflow.reports.clone(),
+        }
+    }
+
+    /// A step that ran a method.
+    fn step_execution(&self, job: &str, step: &StepRecord, called: Arguments) -> Option<Value> {
+        let output = step.output.as_ref()?;
+        let model = output.get("model").and_then(Value::as_str)?;
+        // A definition may be gone since.
+        let id = self.models.definitions.find(model).ok().map(|stored| stored.definition.id);
+        let handles: Vec<Value> = step
+            .data_artifacts
+            .iter()
+            .map(|artifact| {
+                json!({
+                    "name": artifact.name,
+                    "specName": artifact.tags.get("specName"),
+                    "kind": artifact.tags.get("type"),
+                    "dataId": artifact.data_id,
+                    "version": artifact.version,
+                    "tags": artifact.tags,
+                })
+            })
+            .collect();
+        Some(json!({
+            "jobName": job,
+            "stepName": step.step_name,
+            "modelName": model,
+            "modelType": step.code.as_ref().map(|code| &code.type_name),
+            "modelId": id,
+            "methodName": output.get("method"),
+            "status": step.status.as_str(),
+            "dataHandles": handles,
+            "globalArgs": called.global,
+            "methodArgs": called.method,
+        }))
+    }
+}
+
+/// Passes on what a report says while it runs.
+struct ToldWithRun<'a> {
+    observer: &'a dyn WorkflowObserver,
+}
+
+impl ToldWithRun<'_> {
+    fn warn(&self, code: &'static str, message: String) {
+        self.observer.event(&WorkflowEvent::Warning { at: None, code, message });
+    }
+}
+
+impl Observer for ToldWithRun<'_> {
+    fn event(&self, event: &RunEvent) {
+        if let RunEvent::Warning { code, message } = event {
+            self.warn(code, message.clone());
+        }
+    }
+}
