@@ -265,6 +265,8 @@ impl Service {
                 initiated_by: Some(format!("trigger:{source}")),
                 fail_on: marsh_workflow::schema::Severity::Low,
                 trigger_source: source,
+                driver: marsh_model::Driver::Raw,
+                reports: ReportSelection::default(),
             };
             workflows.run(&request, observer)
         })
