@@ -38,6 +38,7 @@ mod read;
 mod run;
 mod store;
 mod tags;
+mod written;
 
 pub use catalog::{Catalog, CatalogError, Condition, Operator, Row, is_column};
 pub use collect::{CollectRequest, Collected, Expired, RunExists};

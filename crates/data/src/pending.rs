@@ -3,11 +3,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use marsh_fs::{Durability, NewFile, StagedDir};
+use marsh_fs::{Durability, LockFile, NewFile, StagedDir};
 use marsh_types::{TypeName, yaml};
 use sha2::{Digest, Sha256};
 
-use crate::read::{highest_complete, latest_in, pointed_at, version_numbers};
+use crate::read::{highest_complete, pointed_at, version_numbers};
 use crate::store::sync_if_there;
 use crate::{DataError, DataStore, Metadata};
 
@@ -75,15 +75,30 @@ impl PendingVersion {
 
     /// Publishes the version. It gets the next free number, and `latest` says so when this returns.
     pub fn finalize(self) -> Result<Metadata, DataError> {
-        self.publish(true)
+        let whole = self.whole()?;
+        let latch = whole.store.latch(&whole.type_path, &whole.model_id)?;
+        let is_alone = latch.is_some();
+        let store = whole.store.clone();
+        let (name_dir, metadata) = whole.publish(is_alone)?;
+        drop(latch);
+        if store.is_durable() {
+            sync_if_there(&name_dir)?;
+        }
+        Ok(metadata)
     }
 
-    /// [`finalize`](Self::finalize) for whoever holds the latch of the model.
-    pub(crate) fn finalize_latched(self) -> Result<Metadata, DataError> {
-        self.publish(false)
+    /// [`finalize`](Self::finalize) for whoever holds the latch of the model, if there are latches.
+    pub(crate) fn finalize_latched(self, latch: Option<&LockFile>) -> Result<Metadata, DataError> {
+        let store = self.store.clone();
+        let (name_dir, metadata) = self.whole()?.publish(latch.is_some())?;
+        if store.is_durable() {
+            sync_if_there(&name_dir)?;
+        }
+        Ok(metadata)
     }
 
-    fn publish(self, latched: bool) -> Result<Metadata, DataError> {
+    /// All of it on disk, still in private.
+    fn whole(self) -> Result<WholeVersion, DataError> {
         let PendingVersion { store, type_path, model_id, mut metadata, staged, raw, digest, size, foreign } =
             self;
         let raw_path = raw.path().to_path_buf();
@@ -91,29 +106,51 @@ impl PendingVersion {
         let (size, checksum) = if foreign { digest_of(&raw_path)? } else { (size, hex(digest)) };
         metadata.size = Some(size);
         metadata.checksum = Some(checksum);
-
         let name_dir = store.name_dir(&type_path, &model_id, &metadata.name)?;
         // The number is a guess until the latch is held; a right guess keeps the write out of the latch.
-        metadata.version = next_number(&name_dir)?;
-        write_metadata(&staged, &metadata)?;
-
-        let latch = if latched { store.latch(&type_path, &model_id)? } else { None };
-        store.check_owner(&metadata, latest_in(&name_dir)?.as_ref())?;
-        publish(staged, &name_dir, &mut metadata)?;
-        advance_latest(&name_dir)?;
-        drop(latch);
-
-        if store.is_durable() {
-            sync_if_there(&name_dir)?;
-        }
-        Ok(metadata)
+        metadata.version = pointed_at(&name_dir)?.map_or(1, |latest| latest.saturating_add(1));
+        let mut file = NewFile::create(&staged.path().join("metadata.yaml"))?;
+        file.write(yaml::to_string(&metadata)?.as_bytes())?;
+        file.finish(Durability::Synced)?;
+        Ok(WholeVersion { store, type_path, model_id, metadata, staged, name_dir })
     }
 }
 
-fn publish(mut staged: StagedDir, name_dir: &Path, metadata: &mut Metadata) -> Result<(), DataError> {
-    let guess = metadata.version;
-    let mut written = guess;
-    let mut number = next_number(name_dir)?;
+/// A version that only lacks its number.
+struct WholeVersion {
+    store: DataStore,
+    type_path: TypeName,
+    model_id: String,
+    metadata: Metadata,
+    staged: StagedDir,
+    name_dir: PathBuf,
+}
+
+impl WholeVersion {
+    /// `is_alone`: the latch is held.
+    fn publish(self, is_alone: bool) -> Result<(PathBuf, Metadata), DataError> {
+        let WholeVersion { store, mut metadata, staged, name_dir, .. } = self;
+        store.check_owner_in(&metadata, &name_dir)?;
+        let known = if is_alone { store.written.number(&name_dir)? } else { None };
+        claim(staged, &name_dir, &mut metadata, known)?;
+        point_at(&name_dir, metadata.version, is_alone)?;
+        store.written.note(&name_dir, &metadata);
+        Ok((name_dir, metadata))
+    }
+}
+
+/// Claims the number after `highest`, or where that is not known, after the highest there is.
+fn claim(
+    mut staged: StagedDir,
+    name_dir: &Path,
+    metadata: &mut Metadata,
+    highest: Option<u32>,
+) -> Result<(), DataError> {
+    let mut written = metadata.version;
+    let mut number = match highest {
+        Some(highest) => highest.saturating_add(1),
+        None => next_number(name_dir)?,
+    };
     for _ in 0..TRIES {
         if number != written {
             metadata.version = number;
@@ -138,6 +175,21 @@ fn next_number(name_dir: &Path) -> Result<u32, DataError> {
 fn write_metadata(staged: &StagedDir, metadata: &Metadata) -> Result<(), DataError> {
     let text = yaml::to_string(metadata)?;
     marsh_fs::atomic_write(&staged.path().join("metadata.yaml"), text.as_bytes(), Durability::Synced)?;
+    Ok(())
+}
+
+/// Makes `latest` name the version that was just published, which `is_alone` says is the highest: the latch is held. Whoever
+/// knows nothing of the latch may have been faster; then what is there decides.
+fn point_at(name_dir: &Path, number: u32, is_alone: bool) -> Result<(), DataError> {
+    if !is_alone {
+        return advance_latest(name_dir);
+    }
+    let latest = name_dir.join("latest");
+    marsh_fs::atomic_write(&latest, number.to_string().as_bytes(), Durability::Atomic)?;
+    let next = name_dir.join(number.saturating_add(1).to_string());
+    if next.symlink_metadata().is_ok() {
+        return advance_latest(name_dir);
+    }
     Ok(())
 }
 

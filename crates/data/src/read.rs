@@ -82,13 +82,14 @@ impl DataStore {
         name: &str,
         version: Option<u32>,
     ) -> Result<Option<PathBuf>, DataError> {
-        let metadata = match version {
-            Some(version) => self.metadata(ty, model_id, name, version)?,
-            None => self.latest(ty, model_id, name)?,
-        };
-        let Some(metadata) = metadata else { return Ok(None) };
-        let holder = if version.is_some() { name } else { &metadata.name };
-        Ok(Some(self.name_dir(ty, model_id, holder)?.join(metadata.version.to_string()).join("raw")))
+        if let Some(version) = version {
+            // Where it is says all: its metadata need not be parsed.
+            let dir = self.name_dir(ty, model_id, name)?;
+            let path = dir.join(version.to_string()).join("raw");
+            return Ok(is_complete(&dir, version).then_some(path));
+        }
+        let Some(metadata) = self.latest(ty, model_id, name)? else { return Ok(None) };
+        Ok(Some(self.name_dir(ty, model_id, &metadata.name)?.join(metadata.version.to_string()).join("raw")))
     }
 
     /// The latest version of each name of a model, by name. Tombstones are included and renames not followed.

@@ -9,6 +9,7 @@ use marsh_types::TypeName;
 use crate::name::{LATCH, check_data_name, is_private};
 use crate::pending::{advance_latest, trash};
 use crate::read::{found, latest_in, version_numbers};
+use crate::written::Written;
 use crate::{DataError, Metadata, NewVersion, PendingVersion};
 
 /// The latch is held for microseconds; whoever waits this long waits for a stopped process.
@@ -19,12 +20,13 @@ const LATCH_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct DataStore {
     root: PathBuf,
     durable: bool,
+    pub(crate) written: Written,
 }
 
 impl DataStore {
     /// `root` is `<repository>/.swamp/data`. It need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        DataStore { root: root.into(), durable: true }
+        DataStore { root: root.into(), durable: true, written: Written::default() }
     }
 
     /// Whether a write ends with a directory sync, so that the version survives a power failure (the default).
@@ -53,17 +55,22 @@ impl DataStore {
     }
 
     /// [`write`](Self::write) for whoever holds the latch of the model.
-    fn write_latched(&self, new: &NewVersion<'_>, content: &[u8]) -> Result<Metadata, DataError> {
+    fn write_latched(
+        &self,
+        new: &NewVersion<'_>,
+        content: &[u8],
+        latch: Option<&LockFile>,
+    ) -> Result<Metadata, DataError> {
         let mut pending = self.begin(new)?;
         pending.append(content)?;
-        pending.finalize_latched()
+        pending.finalize_latched(latch)
     }
 
     /// Starts a version whose content comes in pieces. Nobody sees it before it is finalized.
     pub fn begin(&self, new: &NewVersion<'_>) -> Result<PendingVersion, DataError> {
         let draft = new.draft();
         let name_dir = self.name_dir(new.type_path, new.model_id, new.name)?;
-        self.check_owner(&draft, latest_in(&name_dir)?.as_ref())?;
+        self.check_owner_in(&draft, &name_dir)?;
         PendingVersion::new(self, new.type_path, new.model_id, draft)
     }
 
@@ -150,7 +157,7 @@ impl DataStore {
             lifecycle: None,
             renamed_to: None,
         };
-        let copy = self.write_latched(&version, &content)?;
+        let copy = self.write_latched(&version, &content, latch.as_ref())?;
         let renamed_at = marsh_types::time::iso_millis(jiff::Timestamp::now());
         let tombstone = serde_json::json!({"renamedTo": new, "renamedAt": renamed_at}).to_string();
         version.name = old;
@@ -158,7 +165,7 @@ impl DataStore {
         version.streaming = false;
         version.lifecycle = Some(Metadata::DELETED.to_owned());
         version.renamed_to = Some(new.to_owned());
-        let buried = self.write_latched(&version, tombstone.as_bytes());
+        let buried = self.write_latched(&version, tombstone.as_bytes(), latch.as_ref());
         drop(latch);
         match buried {
             Ok(_) => Ok(copy),
@@ -177,15 +184,18 @@ impl DataStore {
         Ok(swept)
     }
 
-    pub(crate) fn check_owner(&self, new: &Metadata, existing: Option<&Metadata>) -> Result<(), DataError> {
+    /// Whoever wrote what is there now may write on, and nobody else.
+    pub(crate) fn check_owner_in(&self, new: &Metadata, name_dir: &Path) -> Result<(), DataError> {
+        let existing = match self.written.owner(name_dir)? {
+            Some(owner) => Some(owner),
+            None => latest_in(name_dir)?.map(|latest| latest.owner_definition),
+        };
         match existing {
-            Some(existing) if !existing.owner_definition.is_same(&new.owner_definition) => {
-                Err(DataError::OwnerMismatch {
-                    name: new.name.clone(),
-                    existing: existing.owner_definition.describe(),
-                    writer: new.owner_definition.describe(),
-                })
-            }
+            Some(existing) if !existing.is_same(&new.owner_definition) => Err(DataError::OwnerMismatch {
+                name: new.name.clone(),
+                existing: existing.describe(),
+                writer: new.owner_definition.describe(),
+            }),
             _ => Ok(()),
         }
     }

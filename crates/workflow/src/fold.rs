@@ -94,12 +94,6 @@ impl Recorder {
         Some((*job, *steps.get(step)?))
     }
 
-    /// How many steps the record has.
-    pub fn len(&self) -> usize {
-        let slots = self.slots.iter().flatten();
-        slots.map(|slot| slot.items.as_ref().map_or(1, Vec::len)).sum()
-    }
-
     /// Names alone, for what follows from a journal without its workflow. Which steps have items is known as far as they
     /// were expanded.
     pub fn plan(&self) -> Plan {

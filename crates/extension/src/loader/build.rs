@@ -2,6 +2,7 @@
 //! brought (`shipped.rs`), else a new one.
 
 use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use marsh_bundle::{BundleMeta, BundleRequest};
@@ -23,9 +24,27 @@ impl Loader {
         intact_bundle(&self.repo.layout.bundles().join(fingerprint))
     }
 
+    /// [`bundle`](Self::bundle), by one thread at a time: a watcher and a call want the same bundle at the same moment.
+    pub(super) fn bundled(
+        &self,
+        entry: &Path,
+        root: &SourceRoot,
+        fingerprint: &str,
+    ) -> Result<(String, BundleMeta), LoadError> {
+        let turn = {
+            let mut bundling = self.bundling.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(bundling.entry(entry.to_owned()).or_default())
+        };
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.stored_bundle(fingerprint) {
+            Some(meta) => Ok((fingerprint.to_owned(), meta)),
+            None => self.bundle(entry, root, fingerprint),
+        }
+    }
+
     /// Builds the bundle of an entry point. The fingerprint returned is the one of what was built, which differs from
     /// the given one when the source was edited meanwhile.
-    pub(super) fn bundle(
+    fn bundle(
         &self,
         entry: &Path,
         root: &SourceRoot,

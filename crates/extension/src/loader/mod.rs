@@ -68,6 +68,8 @@ pub struct Loader {
     describe_deadline: Mutex<Duration>,
     /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
     leases: Mutex<HashMap<Digest, Lease>>,
+    /// Whoever bundles an entry point: a second one waits, and then finds the bundle.
+    bundling: Mutex<HashMap<PathBuf, Arc<Mutex<()>>>>,
 }
 
 /// A model type with the code that serves it.
@@ -144,6 +146,7 @@ impl Loader {
             recorded: Mutex::default(),
             describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
             leases: Mutex::new(HashMap::new()),
+            bundling: Mutex::default(),
         }
     }
 

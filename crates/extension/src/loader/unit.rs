@@ -211,7 +211,7 @@ impl Loader {
             let meta = match self.stored_bundle(&part.fingerprint) {
                 Some(meta) => meta,
                 None if anew => {
-                    let (fingerprint, meta) = self.bundle(&part.entry, &part.root, &part.fingerprint)?;
+                    let (fingerprint, meta) = self.bundled(&part.entry, &part.root, &part.fingerprint)?;
                     part.fingerprint = fingerprint;
                     meta
                 }

@@ -16,10 +16,9 @@ use crate::machine::{Machine, Plan};
 use crate::record::{RunRecord, RunStatus};
 use crate::runs::RunStore;
 
-/// The record is derived. A small one is written with every change; writing a large one may take this share of the time.
+/// The record is derived, so writing it may take this share of the time, and it follows the journal at the latest when the
+/// driver looks for mail.
 const RECORD_SHARE: u32 = 20;
-/// Steps in a small one.
-const SMALL: usize = 100;
 
 pub(crate) struct Ledger<'a> {
     pub machine: Machine<'a>,
@@ -33,6 +32,8 @@ pub(crate) struct Ledger<'a> {
     /// The last write of the record: when, and how long it took.
     written: Option<(Instant, Duration)>,
     record_failed: bool,
+    /// Facts were noted since.
+    behind: bool,
     /// Facts that must be on disk before anything follows from them.
     heavy: bool,
     started: HashMap<Place, Instant>,
@@ -65,6 +66,7 @@ impl<'a> Ledger<'a> {
             observer,
             written: None,
             record_failed: false,
+            behind: false,
             heavy: false,
             started: HashMap::new(),
             job_started: HashMap::new(),
@@ -99,6 +101,7 @@ impl<'a> Ledger<'a> {
                 | Fact::JobSkipped { .. }
                 | Fact::StepDue { .. }
         );
+        self.behind = true;
         let line = Line { at: iso_millis(jiff::Timestamp::now()), fact };
         self.journal.add(&line)?;
         self.recorder.apply(&line);
@@ -114,7 +117,8 @@ impl<'a> Ledger<'a> {
             self.journal.write()?;
         }
         let is_due = |(at, took): (Instant, Duration)| at.elapsed() >= took * RECORD_SHARE;
-        if self.recorder.len() <= SMALL || self.written.is_none_or(is_due) {
+        if self.behind && self.written.is_none_or(is_due) {
+            self.behind = false;
             let start = Instant::now();
             let result = self.runs.write(&self.recorder.record(), Durability::Atomic);
             self.written = Some((Instant::now(), start.elapsed()));

@@ -1,0 +1,80 @@
+//! What this process wrote last below each name, so that its next write need not list and parse what it knows.
+//!
+//! Nothing here is believed without a look at the disk: a number counts as long as `latest` says the same, an owner as long
+//! as the version's `metadata.yaml` is the very file that was written. Every writer of marsh moves `latest` before it lets go
+//! of the model's latch, and a deletion of the highest version moves it first, so under the latch `latest` cannot say a
+//! number that others have gone past (`tests/race.rs`, `tests/failpoints.rs`); one who knows nothing of the latch is met by
+//! the exclusive rename that claims the number.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::metadata::Owner;
+use crate::read::pointed_at;
+use crate::{DataError, Metadata};
+
+/// Names that are remembered; then it begins anew. An entry has some 300 bytes.
+const MOST: usize = 4096;
+
+/// Shared by the clones of a store.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written {
+    names: Arc<Mutex<HashMap<PathBuf, Last>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Last {
+    number: u32,
+    owner: Owner,
+    stamp: Option<Stamp>,
+}
+
+/// Which file it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    modified: SystemTime,
+    size: u64,
+    inode: u64,
+}
+
+impl Written {
+    /// The highest number that is taken, if this process took it and nobody came after. To be asked under the latch.
+    pub fn number(&self, name_dir: &Path) -> Result<Option<u32>, DataError> {
+        let Some(number) = self.last(name_dir, |last| last.number) else { return Ok(None) };
+        Ok((pointed_at(name_dir)? == Some(number)).then_some(number))
+    }
+
+    /// Who owns the name, if the newest version is the one that this process wrote.
+    pub fn owner(&self, name_dir: &Path) -> Result<Option<Owner>, DataError> {
+        let Some(last) = self.last(name_dir, Clone::clone) else { return Ok(None) };
+        let is_newest = pointed_at(name_dir)? == Some(last.number);
+        let is_same = || last.stamp.is_some() && stamp(name_dir, last.number) == last.stamp;
+        Ok((is_newest && is_same()).then_some(last.owner))
+    }
+
+    pub fn note(&self, name_dir: &Path, metadata: &Metadata) {
+        let number = metadata.version;
+        let last =
+            Last { number, owner: metadata.owner_definition.clone(), stamp: stamp(name_dir, number) };
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= MOST {
+            names.clear();
+        }
+        names.insert(name_dir.to_owned(), last);
+    }
+
+    fn last<T>(&self, name_dir: &Path, pick: impl Fn(&Last) -> T) -> Option<T> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).get(name_dir).map(pick)
+    }
+}
+
+fn stamp(name_dir: &Path, number: u32) -> Option<Stamp> {
+    let metadata = std::fs::metadata(name_dir.join(number.to_string()).join("metadata.yaml")).ok()?;
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some(Stamp { modified: metadata.modified().ok()?, size: metadata.len(), inode })
+}
