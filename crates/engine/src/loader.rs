@@ -3,10 +3,14 @@
 //! Names: the module's own URL, the externals' specifiers, the driver, `node:*`, and the surface's `marsh:*`, which only
 //! the surface itself may import (so that a module cannot reach the native functions). Nothing is resolved on disk.
 //!
+//! What comes from files is read, and its bytecode with it, by a thread of its own while the surface is being evaluated:
+//! megabytes to digest, and nobody to wait for them.
+//!
 //! Held by `tests/it/bytecode.rs`, `tests/it/node.rs`.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
@@ -35,8 +39,66 @@ pub(crate) struct Record {
 pub(crate) struct Modules {
     texts: HashMap<String, Text>,
     externals: HashSet<String>,
-    cache: Option<Cache>,
+    cache: Option<Arc<Cache>>,
+    ahead: Mutex<Ahead>,
     pub(crate) record: Mutex<Record>,
+}
+
+/// A file's text, and the bytecode of it that the cache has.
+struct Found {
+    code: std::io::Result<Vec<u8>>,
+    cached: Option<(Key, Option<Vec<u8>>)>,
+}
+
+impl Found {
+    fn read(name: &str, path: &Path, cache: Option<&Cache>) -> Found {
+        let code = std::fs::read(path);
+        let cached = code.as_ref().ok().zip(cache).map(|(code, cache)| {
+            let key = Key::of(name, code);
+            let payload = cache.read(&key);
+            (key, payload)
+        });
+        Found { code, cached }
+    }
+}
+
+/// What was read before anybody asked for it.
+#[derive(Default)]
+struct Ahead {
+    coming: Option<Receiver<(String, Found)>>,
+    here: HashMap<String, Found>,
+}
+
+impl Ahead {
+    /// Reads in this order.
+    fn start(files: Vec<(String, PathBuf)>, cache: Option<Arc<Cache>>) -> Ahead {
+        let (sender, receiver) = channel();
+        let read = move || {
+            for (name, path) in files {
+                let found = Found::read(&name, &path, cache.as_deref());
+                if sender.send((name, found)).is_err() {
+                    return;
+                }
+            }
+        };
+        // Without a thread whoever asks reads for himself.
+        let started = std::thread::Builder::new().name("marsh-ahead".into()).spawn(read);
+        Ahead { coming: started.is_ok().then_some(receiver), here: HashMap::new() }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Found> {
+        if let Some(found) = self.here.remove(name) {
+            return Some(found);
+        }
+        while let Ok((other, found)) = self.coming.as_ref()?.recv() {
+            if other == name {
+                return Some(found);
+            }
+            self.here.insert(other, found);
+        }
+        self.coming = None;
+        None
+    }
 }
 
 /// Compiled surface modules of this process: the same for every runtime, and small.
@@ -50,7 +112,23 @@ impl Modules {
         externals: HashSet<String>,
         cache: Option<Cache>,
     ) -> Modules {
-        Modules { texts, externals, cache, record: Mutex::default() }
+        let cache = cache.map(Arc::new);
+        let mut files: Vec<(String, PathBuf)> = texts
+            .iter()
+            .filter_map(|(name, text)| match text {
+                Text::File(path) => Some((name.clone(), path.clone())),
+                Text::Static(_) => None,
+            })
+            .collect();
+        // The module is declared first, then what it imports.
+        files.sort_by_key(|(name, _)| externals.contains(name));
+        let ahead = Mutex::new(Ahead::start(files, cache.clone()));
+        Modules { texts, externals, cache, ahead, record: Mutex::default() }
+    }
+
+    /// Lets go of what was read and never asked for.
+    pub(crate) fn loaded(&self) {
+        *lock(&self.ahead) = Ahead::default();
     }
 
     /// Whether `name` is a module that the caller provides beside the module itself and the driver.
@@ -65,12 +143,15 @@ impl Modules {
     pub(crate) fn declare<'js>(&self, ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Module<'js, Declared>> {
         let module = match self.texts.get(name) {
             None => self.declare_surface(ctx, name)?,
-            Some(Text::Static(code)) => self.compile_or_load(ctx, name, code.as_bytes())?.0,
+            Some(Text::Static(code)) => self.compile_or_load(ctx, name, code.as_bytes(), None)?.0,
             Some(Text::File(path)) => {
-                let code = std::fs::read(path).map_err(|error| {
+                // In a statement of its own, as below.
+                let ahead = lock(&self.ahead).take(name);
+                let found = ahead.unwrap_or_else(|| Found::read(name, path, self.cache.as_deref()));
+                let code = found.code.map_err(|error| {
                     Error::new_loading_message(name, format!("cannot read {}: {error}", path.display()))
                 })?;
-                self.compile_or_load(ctx, name, &code)?.0
+                self.compile_or_load(ctx, name, &code, found.cached)?.0
             }
         };
         module.meta()?.set("url", name)?;
@@ -87,7 +168,7 @@ impl Modules {
             // SAFETY: the bytes were written by `Module::write` of this very process and build, below.
             return unsafe { Module::load(ctx.clone(), &bytes) };
         }
-        let (module, bytes) = self.compile_or_load(ctx, name, code.as_bytes())?;
+        let (module, bytes) = self.compile_or_load(ctx, name, code.as_bytes(), None)?;
         // What came from the disk need not be written a second time to be known.
         let bytes = match bytes {
             Some(bytes) => Some(bytes),
@@ -105,11 +186,18 @@ impl Modules {
         ctx: &Ctx<'js>,
         name: &str,
         code: &[u8],
+        cached: Option<(Key, Option<Vec<u8>>)>,
     ) -> rquickjs::Result<(Module<'js, Declared>, Option<Vec<u8>>)> {
-        let key = self.cache.as_ref().map(|cache| (cache, Key::of(name, code)));
-        if let Some((cache, key)) = &key
-            && let Some(payload) = cache.read(key)
-        {
+        let (key, payload) = match (&self.cache, cached) {
+            (None, _) => (None, None),
+            (Some(cache), Some((key, payload))) => (Some((cache, key)), payload),
+            (Some(cache), None) => {
+                let key = Key::of(name, code);
+                let payload = cache.read(&key);
+                (Some((cache, key)), payload)
+            }
+        };
+        if let Some(payload) = payload {
             // SAFETY: `Cache::read` only returns bytes that this user wrote, in a directory and a file nobody else can
             // write, under a header that names this exact engine and this exact source, and whose digest matches; and
             // `Cache::write` below only ever stores what `Module::write` of that engine produced.

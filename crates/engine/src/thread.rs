@@ -223,6 +223,7 @@ impl Engine {
         if !sound {
             self.shared.close();
         }
+        self.modules.loaded();
         let load_ms = self.started.elapsed().as_secs_f64() * 1e3;
         let hit = lock(&self.modules.record)
             .loaded
