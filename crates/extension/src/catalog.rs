@@ -1,7 +1,9 @@
 //! The index of declarations: which types there are, without running code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use marsh_bundle::{Declaration, Diagnostic};
 use marsh_fs::Durability;
@@ -15,7 +17,7 @@ use crate::error::LoadError;
 use crate::stat::{Stat, now_ns};
 
 /// Bump when what is read from a source changes.
-const INDEX_VERSION: u32 = 1;
+const INDEX_VERSION: u32 = 2;
 
 /// A type that some source declares.
 #[derive(Debug, Clone)]
@@ -57,10 +59,18 @@ pub struct Catalog {
     pub unrestored: Vec<ExtensionName>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// As it is on disk.
+#[derive(Debug, Serialize, Deserialize)]
 struct IndexFile {
     version: u32,
-    files: BTreeMap<PathBuf, IndexedFile>,
+    files: Vec<(PathBuf, Arc<IndexedFile>)>,
+}
+
+/// What was read off each file, by its path. A process that lives long keeps it, and none of it counts without a look at
+/// the file. Paths are compared as text: comparing them by component costs more than the stat.
+#[derive(Debug, Default)]
+pub(crate) struct SourceIndex {
+    files: HashMap<OsString, Arc<IndexedFile>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,9 +84,7 @@ struct IndexedFile {
 impl Catalog {
     /// What the repository's own sources, mounted ones and installed extensions declare.
     pub fn load(repo: &Repo) -> Result<Catalog, LoadError> {
-        let mut catalog = Catalog::load_unpulled(repo)?;
-        catalog.add_installed(repo)?;
-        Ok(catalog)
+        Ok(Catalog::load_with(repo, &SourceIndex::read(&repo.layout))?.0)
     }
 
     /// The facts of every locked extension: from the catalog of stored trees by digest; from the files, where another
@@ -153,30 +161,49 @@ impl Catalog {
         }
     }
 
+    /// [`load`](Self::load) with what this process knows already; the second is what it knows now.
+    pub(crate) fn load_with(
+        repo: &Repo,
+        known: &SourceIndex,
+    ) -> Result<(Catalog, Option<SourceIndex>), LoadError> {
+        let (mut catalog, index) = Catalog::read_sources(repo, known)?;
+        catalog.add_installed(repo)?;
+        Ok((catalog, index))
+    }
+
     /// Without installed extensions. Files that have not changed since the last reading are not opened.
     pub(crate) fn load_unpulled(repo: &Repo) -> Result<Catalog, LoadError> {
-        let mut index = read_index(&repo.layout);
-        let before = index.files.len();
+        Ok(Catalog::read_sources(repo, &SourceIndex::read(&repo.layout))?.0)
+    }
+
+    /// The index is `None` when it is the known one.
+    fn read_sources(
+        repo: &Repo,
+        known: &SourceIndex,
+    ) -> Result<(Catalog, Option<SourceIndex>), LoadError> {
         let mut changed = false;
-        let mut seen = BTreeMap::new();
+        let mut seen: HashMap<OsString, Arc<IndexedFile>> = HashMap::with_capacity(known.files.len());
         let mut catalog = Catalog::default();
         for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
             for root in source_roots(repo, kind)? {
                 for path in candidates(&root) {
+                    let name = path.as_os_str();
                     // A mounted directory without the standard layout holds entry points of all kinds.
-                    let known = index.files.remove(&path).or_else(|| seen.get(&path).cloned());
-                    let Some(file) = index_file(&path, known, &mut changed) else {
+                    let before = seen.get(name).or_else(|| known.files.get(name));
+                    let Some(file) = index_file(&path, before, &mut changed) else {
                         continue;
                     };
                     catalog.add(&path, &root, &file);
-                    seen.insert(path, file);
+                    seen.insert(path.into_os_string(), file);
                 }
             }
         }
-        if changed || seen.len() != before {
-            write_index(&repo.layout, IndexFile { version: INDEX_VERSION, files: seen });
+        if !changed && seen.len() == known.files.len() {
+            return Ok((catalog, None));
         }
-        Ok(catalog)
+        let index = SourceIndex { files: seen };
+        index.write(&repo.layout);
+        Ok((catalog, Some(index)))
     }
 
     fn add(&mut self, path: &Path, root: &SourceRoot, file: &IndexedFile) {
@@ -249,13 +276,17 @@ pub fn local_problems(repo: &Repo) -> Result<Vec<Problem>, LoadError> {
 }
 
 /// The declarations of one file, from the index when its stat vouches for them. `None` when the file is gone.
-fn index_file(path: &Path, known: Option<IndexedFile>, changed: &mut bool) -> Option<IndexedFile> {
+fn index_file(
+    path: &Path,
+    known: Option<&Arc<IndexedFile>>,
+    changed: &mut bool,
+) -> Option<Arc<IndexedFile>> {
     let stat = Stat::of(path)?;
     if let Some(known) = known
         && known.stat == stat
         && stat.was_quiet_at(known.read_at_ns)
     {
-        return Some(known);
+        return Some(Arc::clone(known));
     }
     *changed = true;
     let read_at_ns = now_ns();
@@ -280,25 +311,31 @@ fn index_file(path: &Path, known: Option<IndexedFile>, changed: &mut bool) -> Op
             IndexedFile { stat, read_at_ns: 0, declarations: Vec::new(), problem: Some(problem) }
         }
     };
-    Some(file)
+    Some(Arc::new(file))
 }
 
-fn read_index(layout: &Layout) -> IndexFile {
-    // The index is derived: whatever is wrong with it, reading the sources again answers.
-    std::fs::read(layout.source_index())
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<IndexFile>(&bytes).ok())
-        .filter(|index| index.version == INDEX_VERSION)
-        .unwrap_or_default()
-}
+impl SourceIndex {
+    pub(crate) fn read(layout: &Layout) -> SourceIndex {
+        // The index is derived: whatever is wrong with it, reading the sources again answers.
+        let file = std::fs::read(layout.source_index())
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<IndexFile>(&bytes).ok())
+            .filter(|index| index.version == INDEX_VERSION);
+        let files = file.map(|file| file.files).unwrap_or_default();
+        SourceIndex { files: files.into_iter().map(|(path, file)| (path.into_os_string(), file)).collect() }
+    }
 
-fn write_index(layout: &Layout, index: IndexFile) {
-    let path = layout.source_index();
-    let Ok(bytes) = serde_json::to_vec(&index) else { return };
-    // A read-only or full disk costs the next command the same reading, nothing else.
-    if let Some(parent) = path.parent()
-        && marsh_fs::create_dir_all(parent).is_ok()
-    {
-        drop(marsh_fs::atomic_write(&path, &bytes, Durability::Atomic));
+    fn write(&self, layout: &Layout) {
+        let path = layout.source_index();
+        let mut files: Vec<(PathBuf, Arc<IndexedFile>)> =
+            self.files.iter().map(|(path, file)| (PathBuf::from(path), Arc::clone(file))).collect();
+        files.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
+        let Ok(bytes) = serde_json::to_vec(&IndexFile { version: INDEX_VERSION, files }) else { return };
+        // A read-only or full disk costs the next command the same reading, nothing else.
+        if let Some(parent) = path.parent()
+            && marsh_fs::create_dir_all(parent).is_ok()
+        {
+            drop(marsh_fs::atomic_write(&path, &bytes, Durability::Atomic));
+        }
     }
 }

@@ -153,7 +153,8 @@ pub fn candidates(root: &SourceRoot) -> Vec<PathBuf> {
             }
         }
     }
-    found.sort();
+    // As text, which is an order as good as the one by component, and many times faster.
+    found.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     found
 }
 

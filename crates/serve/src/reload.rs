@@ -4,7 +4,7 @@
 //! what is gone. It decides nothing: a call that starts in the middle of it asks for itself. A type that fails is
 //! reported; the version that loaded last serves on, by the loader's rules, and it is tried again when its inputs change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +21,7 @@ use crate::service::Service;
 #[derive(Debug, Default)]
 pub struct Reloader {
     /// The entry points that were there at the last look, once there was one.
-    known: Mutex<Option<BTreeSet<PathBuf>>>,
+    known: Mutex<Option<HashSet<PathBuf>>>,
     /// One reload at a time: two at once would do the same work twice.
     turn: Mutex<()>,
 }
@@ -134,12 +134,12 @@ pub fn of_load(failure: &marsh_extension::Failure) -> Failure {
 
 impl Reloader {
     /// The entry points that appeared since the last look. At the first look, none.
-    fn look(&self, catalog: &Catalog) -> BTreeSet<PathBuf> {
-        let now: BTreeSet<PathBuf> = catalog.types.iter().map(|indexed| indexed.path.clone()).collect();
+    fn look(&self, catalog: &Catalog) -> HashSet<PathBuf> {
+        let now: HashSet<PathBuf> = catalog.types.iter().map(|indexed| indexed.path.clone()).collect();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let appeared = match &*known {
             Some(known) => now.difference(known).cloned().collect(),
-            None => BTreeSet::new(),
+            None => HashSet::new(),
         };
         *known = Some(now);
         appeared

@@ -25,7 +25,7 @@ use marsh_repo::Repo;
 use marsh_store::Lease;
 use marsh_types::{Digest, Kind, Origin, TypeName};
 
-use crate::catalog::{Catalog, IndexedType};
+use crate::catalog::{Catalog, IndexedType, SourceIndex};
 use crate::description::{KindDescription, ModelDescription};
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
@@ -68,6 +68,8 @@ pub struct Loader {
     describe_deadline: Mutex<Duration>,
     /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
     leases: Mutex<HashMap<Digest, Lease>>,
+    /// What was read off sources so far.
+    index: Mutex<Option<Arc<SourceIndex>>>,
     /// Whoever bundles an entry point: a second one waits, and then finds the bundle.
     bundling: Mutex<HashMap<PathBuf, Arc<Mutex<()>>>>,
 }
@@ -146,6 +148,7 @@ impl Loader {
             recorded: Mutex::default(),
             describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
             leases: Mutex::new(HashMap::new()),
+            index: Mutex::default(),
             bundling: Mutex::default(),
         }
     }
@@ -169,7 +172,11 @@ impl Loader {
     }
 
     pub fn catalog(&self) -> Result<Catalog, LoadError> {
-        Catalog::load(&self.repo)
+        let known = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = known.unwrap_or_else(|| Arc::new(SourceIndex::read(&self.repo.layout)));
+        let (catalog, now) = Catalog::load_with(&self.repo, &known)?;
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.map_or(known, Arc::new));
+        Ok(catalog)
     }
 
     /// The newest code of a model type and of all grafts onto it. Every input of the bundles is compared now, not when

@@ -63,10 +63,21 @@ const modelTypeObject = (raw, normalized) => ({
   toString: () => normalized,
 });
 
-const NOT_YET = [
-  "queryData", "dataQueryService", "runModel", "vaultService", "vaultSecrets",
-  "approveWorkflowGate", "rejectWorkflowGate", "outputRepository", "cloudControlClientFactory",
-];
+/** What a context answers for by name without having it: one prototype for all calls. */
+const CONTEXT_PROTOTYPE = Object.create(
+  Object.prototype,
+  Object.fromEntries(
+    [
+      "queryData", "dataQueryService", "runModel", "vaultService", "vaultSecrets",
+      "approveWorkflowGate", "rejectWorkflowGate", "outputRepository", "cloudControlClientFactory",
+    ].map((name) => [name, {
+      enumerable: false,
+      get() {
+        throw coded("unsupported", `context.${name} is not available in this version of marsh`, { member: name });
+      },
+    }]),
+  ),
+);
 
 const readResource = async (call, instance, version) => {
   const text = await call.request("context/readResource", { instance, version });
@@ -91,12 +102,26 @@ const definitionRepository = (call) => ({
 
 /** What methods and checks share. */
 const baseContext = (run, call) => {
-  const context = {
+  let repository;
+  let logger;
+  return {
+    __proto__: CONTEXT_PROTOTYPE,
     globalArgs: run.guardedGlobals,
-    dataRepository: dataRepository(call),
+    // Made when they are asked for: dozens of functions that most calls never use.
+    get dataRepository() {
+      return (repository ??= dataRepository(call));
+    },
+    set dataRepository(other) {
+      repository = other;
+    },
+    get logger() {
+      return (logger ??= createLogger(call));
+    },
+    set logger(other) {
+      logger = other;
+    },
     modelType: modelTypeObject(run.rawType, run.type),
     modelId: run.definition.id,
-    logger: createLogger(call),
     readResource: (instance, version) => readResource(call, instance, version),
     readModelData: (modelName, spec) => call.request("context/readModelData", { modelName, spec }),
     signal: call.signal,
@@ -116,15 +141,6 @@ const baseContext = (run, call) => {
     // Nothing secret reaches a method of this version, so there is nothing to hide.
     redactor: { addSecret() {}, redact: (text) => text, hasSecrets: false },
   };
-  for (const name of NOT_YET) {
-    Object.defineProperty(context, name, {
-      enumerable: false,
-      get() {
-        throw coded("unsupported", `context.${name} is not available in this version of marsh`, { member: name });
-      },
-    });
-  }
-  return context;
 };
 
 /** The context of a method: the shared part and what writes. */
