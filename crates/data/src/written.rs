@@ -3,7 +3,7 @@
 //! Nothing here is believed without a look at the disk: a number counts as long as `latest` says the same, an owner as long
 //! as the version's `metadata.yaml` is the very file that was written. Every writer of marsh moves `latest` before it lets go
 //! of the model's latch, and a deletion of the highest version moves it first, so under the latch `latest` cannot say a
-//! number that others have gone past (`tests/race.rs`, `tests/failpoints.rs`); one who knows nothing of the latch is met by
+//! number that others have gone past (`tests/store.rs`: `what_a_process_wrote_last_…`, `tests/race.rs`, `tests/crash.rs`); one who knows nothing of the latch is met by
 //! the exclusive rename that claims the number.
 
 use std::collections::HashMap;
@@ -56,8 +56,7 @@ impl Written {
 
     pub fn note(&self, name_dir: &Path, metadata: &Metadata) {
         let number = metadata.version;
-        let last =
-            Last { number, owner: metadata.owner_definition.clone(), stamp: stamp(name_dir, number) };
+        let last = Last { number, owner: metadata.owner_definition.clone(), stamp: stamp(name_dir, number) };
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MOST {
             names.clear();

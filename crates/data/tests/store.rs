@@ -265,3 +265,41 @@ fn what_dead_writers_left_can_be_swept() {
     assert_eq!(scratch.store.sweep(Duration::ZERO).unwrap(), 1);
     assert_eq!((scratch.leftovers(), scratch.latest("result")), (0, Some(1)));
 }
+
+#[test]
+fn what_a_process_wrote_last_does_not_hide_what_others_did_since() {
+    let ours = Scratch::new();
+    // A store of its own, as another process has it.
+    let others = DataStore::new(ours.dir.path()).with_durable(false);
+    let write = |owner: &str, text: &str| {
+        let version = NewVersion { owner: Owner::model_method(owner), ..ours.new_version("x") };
+        others.write(&version, text.as_bytes()).map(|metadata| metadata.version)
+    };
+    assert_eq!(ours.write("x", "1"), 1);
+    assert_eq!(write(MODEL, "2").unwrap(), 2);
+    assert_eq!(ours.write("x", "3"), 3);
+
+    // The newest goes: its number is free again, and the one below it is the newest.
+    others.delete(&ours.ty, MODEL, "x", Some(3)).unwrap();
+    assert_eq!(ours.latest("x"), Some(2));
+    assert_eq!(ours.write("x", "3 again"), 3);
+
+    // Somebody who knows nothing of the latch took the next number, and died before `latest` said so.
+    let taken = ours.name_dir("x").join("4");
+    fs::create_dir(&taken).unwrap();
+    assert_eq!(ours.write("x", "5"), 5);
+    assert_eq!(ours.latest("x"), Some(5));
+
+    // A deletion that died between moving `latest` and removing the version: the version is there, and is the highest.
+    fs::write(ours.name_dir("x").join("latest"), "3").unwrap();
+    assert_eq!(ours.write("x", "6"), 6);
+    assert_eq!(ours.latest("x"), Some(6));
+    assert_eq!(ours.versions("x"), [1, 2, 3, 5, 6]);
+
+    // All of it goes, and comes back as somebody else's.
+    others.delete(&ours.ty, MODEL, "x", None).unwrap();
+    assert_eq!(write("b4a1", "theirs").unwrap(), 1);
+    let refused = ours.store.write(&ours.new_version("x"), b"ours");
+    assert!(matches!(refused, Err(DataError::OwnerMismatch { .. })), "{refused:?}");
+    assert_eq!(ours.text("x").as_deref(), Some("theirs"));
+}

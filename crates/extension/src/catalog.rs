@@ -177,10 +177,7 @@ impl Catalog {
     }
 
     /// The index is `None` when it is the known one.
-    fn read_sources(
-        repo: &Repo,
-        known: &SourceIndex,
-    ) -> Result<(Catalog, Option<SourceIndex>), LoadError> {
+    fn read_sources(repo: &Repo, known: &SourceIndex) -> Result<(Catalog, Option<SourceIndex>), LoadError> {
         let mut changed = false;
         let mut seen: HashMap<OsString, Arc<IndexedFile>> = HashMap::with_capacity(known.files.len());
         let mut catalog = Catalog::default();
@@ -276,11 +273,7 @@ pub fn local_problems(repo: &Repo) -> Result<Vec<Problem>, LoadError> {
 }
 
 /// The declarations of one file, from the index when its stat vouches for them. `None` when the file is gone.
-fn index_file(
-    path: &Path,
-    known: Option<&Arc<IndexedFile>>,
-    changed: &mut bool,
-) -> Option<Arc<IndexedFile>> {
+fn index_file(path: &Path, known: Option<&Arc<IndexedFile>>, changed: &mut bool) -> Option<Arc<IndexedFile>> {
     let stat = Stat::of(path)?;
     if let Some(known) = known
         && known.stat == stat
