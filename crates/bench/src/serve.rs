@@ -24,14 +24,23 @@ fn megabytes(bytes: u64) -> f64 {
 
 /// Latency and size, beside Deno on an empty script.
 pub fn latency(marsh: &Path, runner: &Runner, fixture: &Fixture, runs: u32) -> Result<String, BenchError> {
-    let mut text = String::from("| what | median | p90 | D | ratio |\n|---|---|---|---|---|\n");
-    let mut row = |what: &str, values: Vec<f64>, deno: Vec<f64>| {
+    let mut text = String::from(
+        "| what | median | p95 | D | median in D | target | | p95 in D | target | |\n|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    let mut row = |what: &str, values: Vec<f64>, deno: Vec<f64>, most: (f64, f64)| {
         let (values, deno) = (Series::of(values.into_iter()), Series::of(deno.into_iter()));
-        let ratio = values.median / deno.median;
+        let (median, p95) = (values.median / deno.median, values.p95 / deno.median);
+        let word = |ratio: f64, most: f64| if ratio <= most { "pass" } else { "above" };
         writeln!(
             text,
-            "| {what} | {:.1} ms | {:.1} ms | {:.1} ms | {ratio:.2} |",
-            values.median, values.p90, deno.median
+            "| {what} | {:.1} ms | {:.1} ms | {:.1} ms | {median:.2} | ≤ {} D | {} | {p95:.2} | ≤ {} D | {} |",
+            values.median,
+            values.p95,
+            deno.median,
+            most.0,
+            word(median, most.0),
+            most.1,
+            word(p95, most.1),
         )
         .ok();
     };
@@ -54,7 +63,7 @@ pub fn latency(marsh: &Path, runner: &Runner, fixture: &Fixture, runs: u32) -> R
             return Err(BenchError::Command { what: "an edited source".into(), said: said.to_string() });
         }
     }
-    row("save to answer of the new code, small zod model, `--watch`", values, of_deno);
+    row("save to answer of the new code, small zod model, `--watch`", values, of_deno, (1.5, 3.0));
     process.stop();
 
     let process = thousand_types(&repo);
@@ -65,7 +74,7 @@ pub fn latency(marsh: &Path, runner: &Runner, fixture: &Fixture, runs: u32) -> R
         process.trigger_reload();
         values.push(started.elapsed().as_secs_f64() * 1e3);
     }
-    row("reload of 1,000 types without an edit", values, of_deno);
+    row("reload of 1,000 types without an edit", values, of_deno, (0.8, 0.8));
     let idle = megabytes(process.memory().server_rss);
     process.stop();
     writeln!(text, "\nidle server with 1,000 indexed types: {idle:.1} MB").ok();

@@ -1,18 +1,24 @@
 //! Medians and the like.
 
-/// Minimum, median and 90th percentile of a series.
+/// Minimum, median, 90th and 95th percentile of a series.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Series {
     pub min: f64,
     pub median: f64,
     pub p90: f64,
+    pub p95: f64,
 }
 
 impl Series {
     pub fn of(values: impl Iterator<Item = f64>) -> Series {
         let mut sorted: Vec<f64> = values.collect();
         sorted.sort_by(f64::total_cmp);
-        Series { min: at(&sorted, 0.0), median: at(&sorted, 0.5), p90: at(&sorted, 0.9) }
+        Series {
+            min: at(&sorted, 0.0),
+            median: at(&sorted, 0.5),
+            p90: at(&sorted, 0.9),
+            p95: at(&sorted, 0.95),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! The worker process: its two ends and what goes between them.
 //!
-//! The request is one JSON document on the worker's stdin; the answer is the last line of its stdout. Everything else
-//! (panics included) goes to stderr. A worker that ends without an answer died, whatever its exit code says.
+//! The request is one JSON document on the worker's stdin; the answer is a line of its stdout, and with it the worker is
+//! done: nobody waits for its memory to go. Everything else (panics included) goes to stderr. A worker that ends without
+//! an answer died, whatever its exit code says.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;
@@ -117,27 +118,25 @@ pub fn bundle_in_worker(
         return Err(exe(io::Error::other("no pipes to the worker")));
     };
     let text = serde_json::to_vec(request).map_err(|error| exe(error.into()))?;
-    let stderr = reader(stderr);
-    let stdout = reader(stdout);
+    let stderr = in_background(move || rest(stderr));
+    let answer = in_background(move || answer(stdout));
     // A worker that died already does not read; that shows below.
     stdin.write_all(&text).ok();
     drop(stdin);
-    // The worker's end of stdout closes when it ends, however it ends.
-    let output = match stdout.recv_timeout(timeout) {
-        Ok(output) => output,
+    let answer = match answer.recv_timeout(timeout) {
+        Ok(answer) => answer,
         Err(_) => {
             end(&mut child);
             return Err(BundleError::Timeout { after: timeout });
         }
     };
-    // It has answered or died; what remains of its ending is short, but not trusted to be.
-    let errors = stderr.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
-    let answer = last_line(&output).and_then(|line| serde_json::from_slice::<Response>(line).ok());
     let Some(answer) = answer else {
+        // What remains of its ending is short, but not trusted to be.
+        let errors = stderr.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
         let status = wait(&mut child);
         return Err(BundleError::WorkerDied { status, stderr_tail: tail(&errors) });
     };
-    wait(&mut child);
+    std::thread::spawn(move || wait(&mut child));
     match answer {
         Response::Bundled(meta) => Ok(meta),
         Response::Diagnostics(diagnostics) => Err(BundleError::Diagnostics(diagnostics)),
@@ -145,18 +144,31 @@ pub fn bundle_in_worker(
     }
 }
 
-fn reader(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> mpsc::Receiver<T> {
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).ok();
-        sender.send(bytes).ok();
-    });
+    std::thread::spawn(move || sender.send(work()).ok());
     receiver
 }
 
-fn last_line(output: &[u8]) -> Option<&[u8]> {
-    output.split(|byte| *byte == b'\n').rev().find(|line| !line.trim_ascii().is_empty())
+fn rest(mut pipe: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).ok();
+    bytes
+}
+
+/// The first line that is an answer. The worker's end of the pipe closes when it ends, however it ends.
+fn answer(pipe: impl Read) -> Option<Response> {
+    let mut lines = BufReader::new(pipe);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line).ok()? == 0 {
+            return None;
+        }
+        if let Ok(response) = serde_json::from_slice(&line) {
+            return Some(response);
+        }
+    }
 }
 
 fn tail(bytes: &[u8]) -> String {
@@ -252,11 +264,12 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
 
 fn write(out_dir: &Path, built: &build::Built, meta: &BundleMeta) -> Result<(), BundleError> {
     let json = serde_json::to_vec_pretty(meta).map_err(|error| BundleError::io(out_dir, error.into()))?;
-    // Errors are shown by it and nothing runs by it, so it may be lost.
+    // All of it is derived. Code runs only when it has the digest of the record, so what a power failure tears is built
+    // again; the map shows errors and nothing runs by it.
     if let Some(map) = &built.map {
         atomic_write(&out_dir.join(source_map::FILE), map.as_bytes(), Durability::Atomic)?;
     }
-    atomic_write(&out_dir.join("bundle.js"), built.code.as_bytes(), Durability::Synced)?;
-    atomic_write(&out_dir.join("bundle.json"), &json, Durability::Synced)?;
+    atomic_write(&out_dir.join("bundle.js"), built.code.as_bytes(), Durability::Atomic)?;
+    atomic_write(&out_dir.join("bundle.json"), &json, Durability::Atomic)?;
     Ok(())
 }

@@ -154,7 +154,7 @@ impl Catalog {
             };
             for path in candidates(&root) {
                 // Few, and only until they are restored into the store: not worth an index.
-                if let Some(file) = index_file(&path, None, &mut false) {
+                if let Some(file) = index_file(&path, None, &mut Changed::default()) {
                     self.add(&path, &root, &file);
                 }
             }
@@ -176,9 +176,10 @@ impl Catalog {
         Ok(Catalog::read_sources(repo, &SourceIndex::read(&repo.layout))?.0)
     }
 
-    /// The index is `None` when it is the known one.
+    /// The index is `None` when it is the known one. It is written when what changed in it can be trusted later; of a
+    /// file that changed a moment ago, everybody reads the declarations anew anyway.
     fn read_sources(repo: &Repo, known: &SourceIndex) -> Result<(Catalog, Option<SourceIndex>), LoadError> {
-        let mut changed = false;
+        let mut changed = Changed::default();
         let mut seen: HashMap<OsString, Arc<IndexedFile>> = HashMap::with_capacity(known.files.len());
         let mut catalog = Catalog::default();
         for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
@@ -195,11 +196,14 @@ impl Catalog {
                 }
             }
         }
-        if !changed && seen.len() == known.files.len() {
+        if !changed.any && seen.len() == known.files.len() {
             return Ok((catalog, None));
         }
+        let gone = known.files.keys().any(|name| !seen.contains_key(name));
         let index = SourceIndex { files: seen };
-        index.write(&repo.layout);
+        if changed.lasting || gone {
+            index.write(&repo.layout);
+        }
         Ok((catalog, Some(index)))
     }
 
@@ -272,8 +276,20 @@ pub fn local_problems(repo: &Repo) -> Result<Vec<Problem>, LoadError> {
     Ok(Catalog::load_unpulled(repo)?.problems)
 }
 
+/// What a look at the sources found new.
+#[derive(Debug, Default)]
+struct Changed {
+    any: bool,
+    /// By files that were quiet when they were read.
+    lasting: bool,
+}
+
 /// The declarations of one file, from the index when its stat vouches for them. `None` when the file is gone.
-fn index_file(path: &Path, known: Option<&Arc<IndexedFile>>, changed: &mut bool) -> Option<Arc<IndexedFile>> {
+fn index_file(
+    path: &Path,
+    known: Option<&Arc<IndexedFile>>,
+    changed: &mut Changed,
+) -> Option<Arc<IndexedFile>> {
     let stat = Stat::of(path)?;
     if let Some(known) = known
         && known.stat == stat
@@ -281,8 +297,8 @@ fn index_file(path: &Path, known: Option<&Arc<IndexedFile>>, changed: &mut bool)
     {
         return Some(Arc::clone(known));
     }
-    *changed = true;
     let read_at_ns = now_ns();
+    changed.any = true;
     let file = match std::fs::read_to_string(path) {
         Ok(source) => match marsh_bundle::declarations(&source, path) {
             Ok(declarations) => IndexedFile { stat, read_at_ns, declarations, problem: None },
@@ -304,6 +320,7 @@ fn index_file(path: &Path, known: Option<&Arc<IndexedFile>>, changed: &mut bool)
             IndexedFile { stat, read_at_ns: 0, declarations: Vec::new(), problem: Some(problem) }
         }
     };
+    changed.lasting |= stat.was_quiet_at(file.read_at_ns);
     Some(Arc::new(file))
 }
 

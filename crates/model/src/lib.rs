@@ -20,6 +20,7 @@ pub mod error;
 pub mod inputs;
 mod named;
 mod pins;
+mod place;
 pub mod query;
 pub mod run;
 pub mod secrets;

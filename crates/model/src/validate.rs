@@ -1,5 +1,7 @@
 //! Checking definitions without running anything.
 
+use std::cell::OnceCell;
+
 use marsh_expr::{Declared, ExprErrorKind};
 use marsh_extension::ArgumentsDescription;
 use marsh_types::Explain;
@@ -9,6 +11,7 @@ use crate::Models;
 use crate::definition::Stored;
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
+use crate::place::Written;
 
 /// One thing that was checked.
 #[derive(Debug, Clone)]
@@ -71,7 +74,8 @@ impl Models {
                 }
             }
         }
-        push("expressions".into(), check_expressions(stored));
+        let file = self.repo.layout.display(&stored.path).display().to_string();
+        push("expressions".into(), check_expressions(stored, &file));
         Report {
             model_id: definition.id.clone(),
             model_name: definition.name.clone(),
@@ -146,7 +150,7 @@ fn as_input(schema: &Value) -> Value {
     }
 }
 
-fn check_expressions(stored: &Stored) -> Vec<Issue> {
+fn check_expressions(stored: &Stored, file: &str) -> Vec<Issue> {
     let definition = &stored.definition;
     let inputs = definition.input_properties().into_iter().flat_map(|map| map.keys().cloned());
     let declared = Declared::new()
@@ -161,6 +165,7 @@ fn check_expressions(stored: &Stored) -> Vec<Issue> {
         .with_functions_of("workers")
         .with_functions_of("vault");
     let mut issues = Vec::new();
+    let written = OnceCell::new();
     for (prefix, map) in [("globalArguments", &definition.global_arguments), ("methods", &definition.methods)]
     {
         for (pointer, expression) in marsh_expr::expressions(&Value::Object(map.clone())) {
@@ -173,7 +178,12 @@ fn check_expressions(stored: &Stored) -> Vec<Issue> {
                     }
                     (None, _) => String::new(),
                 };
-                issues.push(Issue::new(place.clone(), format!("`{expression}`: {problem}{hint}")));
+                let all = written.get_or_init(|| Written::of(stored, file.to_owned()));
+                let at = all
+                    .as_ref()
+                    .and_then(|all| all.place(&format!("/{prefix}{pointer}"), &expression, &problem));
+                let at = at.map(|at| format!("{at}: ")).unwrap_or_default();
+                issues.push(Issue::new(place.clone(), format!("{at}`{expression}`: {problem}{hint}")));
             }
         }
     }

@@ -4,8 +4,12 @@
 //! with other implementations: whatever another reader could take for a number, a date, a boolean or null is quoted
 //! (held by `ambiguous_strings_survive`).
 
+mod node;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use node::{At, Key, Node, NodeKind};
 
 /// A YAML document that could not be read. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -200,6 +204,15 @@ mod tests {
     fn long_lines_stay_on_one_line() {
         let path = "a/".repeat(100);
         assert_eq!(to_string(&json!({ "path": path })).unwrap(), format!("path: {path}\n"));
+    }
+
+    #[test]
+    fn long_keys_are_keys() {
+        for length in [1000, 1023, 1024, 1025, 4000] {
+            let value = json!({ "a".repeat(length): { "b: ".repeat(length): 1 }, "last": [{ "é".repeat(length): null }] });
+            let text = to_string(&value).unwrap();
+            assert_eq!(from_str::<Value>(&text).unwrap(), value, "{length}: {text}");
+        }
     }
 
     #[test]

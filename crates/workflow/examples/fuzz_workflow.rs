@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use marsh_workflow::schema::parse;
+use marsh_workflow::schema::{Workflow, parse};
 use marsh_workflow::{GraphFormat, draw};
 
 /// xorshift64*: the same seed, the same run.
@@ -108,6 +108,11 @@ fn mutate(text: &mut Vec<u8>, random: &mut Random) {
     text.truncate(64 << 10);
 }
 
+/// As marsh writes workflows.
+fn render(workflow: &Workflow) -> Result<String, String> {
+    marsh_types::yaml::to_string(workflow).map_err(|error| error.to_string())
+}
+
 /// What came of a text, or what is wrong with the reader.
 fn check(text: &str) -> Result<&'static str, String> {
     let lines = text.lines().count().max(1) as u64;
@@ -118,10 +123,10 @@ fn check(text: &str) -> Result<&'static str, String> {
                     return Err("the graph is empty".into());
                 }
             }
-            let shown = serde_json::to_string(&parsed.workflow).map_err(|error| error.to_string())?;
+            let shown = render(&parsed.workflow)?;
             let again =
                 parse(&shown).map_err(|problems| format!("its own rendering does not read: {problems:?}"))?;
-            if serde_json::to_string(&again.workflow).ok().as_deref() != Some(shown.as_str()) {
+            if render(&again.workflow)? != shown {
                 return Err(format!("its own rendering reads as something else: {shown}"));
             }
             Ok("read")

@@ -127,6 +127,12 @@ impl Recorder {
         record
     }
 
+    /// How many steps the record has.
+    pub fn steps(&self) -> usize {
+        let of = |slot: &Slot| slot.items.as_ref().map_or(1, Vec::len);
+        self.slots.iter().flatten().map(of).sum()
+    }
+
     pub fn head(&self) -> &RunRecord {
         &self.head
     }

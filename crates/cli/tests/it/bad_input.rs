@@ -485,7 +485,7 @@ fn an_expression_that_cannot_be_evaluated() {
 
     ----- stderr -----
     warning: `m` depends on the environment (env.NOT_SET_ANYWHERE), so it may behave differently elsewhere
-    error: cannot evaluate `env.NOT_SET_ANYWHERE` in methods.run.arguments.a: `env` has no key `NOT_SET_ANYWHERE`
+    error: cannot evaluate `env.NOT_SET_ANYWHERE` in methods.run.arguments.a (models/@me/x/m.yaml:9:15): `env` has no key `NOT_SET_ANYWHERE`
     ");
     assert_snapshot!(with("${{ self.nmae }}"), @r"
     success: false
@@ -493,7 +493,7 @@ fn an_expression_that_cannot_be_evaluated() {
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot evaluate `self.nmae` in methods.run.arguments.a: `self` has no key `nmae`
+    error: cannot evaluate `self.nmae` in methods.run.arguments.a (models/@me/x/m.yaml:9:15): `self` has no key `nmae`
     ");
     assert_snapshot!(with("${{ self. }}"), @r"
     success: false
@@ -501,7 +501,25 @@ fn an_expression_that_cannot_be_evaluated() {
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot evaluate `self.` in methods.run.arguments.a: the expression ends where a name should be
+    error: cannot evaluate `self.` in methods.run.arguments.a (models/@me/x/m.yaml:9:20): the expression ends where a name should be
+    ");
+}
+
+#[test]
+fn an_expression_that_is_wrong_is_pointed_at_before_anything_runs() {
+    let repo = repo_with(
+        "methods: { run: { description: 'd', arguments: z.object({ a: z.string() }), execute: async () => ({}) } },",
+    );
+    let rest =
+        "methods:\n  run:\n    arguments:\n      a: |\n        first\n        and ${{ inputs.x + nothing }}";
+    repo.write("models/@me/x/m.yaml", definition("@me/x", "m", rest));
+    assert_snapshot!(repo.marsh(&["model", "validate", "m"]).snapshot(), @r"
+    success: false
+    exit_code: 1
+    ----- stdout -----
+    failed m
+           expressions: `methods.run.arguments.a`: models/@me/x/m.yaml:11:24: `inputs.x + nothing`: `inputs` has no key `x`; declare it under `inputs`; `methods.run.arguments.a`: models/@me/x/m.yaml:11:28: `inputs.x + nothing`: unknown variable `nothing`; known here: env, inputs, model, run, self, workflowRunId, data, file, workers, vault
+    ----- stderr -----
     ");
 }
 

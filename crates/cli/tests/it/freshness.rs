@@ -1,6 +1,6 @@
 //! An edit is seen by the next run, whatever it touched; without an edit nothing is built again.
 
-use marsh_testkit::Scratch;
+use marsh_testkit::{Scratch, wait_for};
 use serde_json::Value;
 
 use crate::support::{OUTPUTS, method, model, repo, run_args};
@@ -14,6 +14,16 @@ fn says(imports: &str, word: &str) -> String {
 fn said(repo: &Scratch) -> Value {
     let run = repo.marsh(&[&["--json"], run_args(&[]).as_slice()].concat()).ok().json();
     run["dataArtifacts"][0]["attributes"]["word"].clone()
+}
+
+/// Runs until all that is derived is on disk: of sources that changed a moment ago, only bundles and descriptions are.
+fn settle(repo: &Scratch) {
+    wait_for("the records of sources", || {
+        said(repo);
+        let files = repo.files(".swamp/marsh/v1");
+        let has = |start: &str| files.iter().any(|file| file.starts_with(start)).then_some(());
+        has("fresh/").and(has("source-index.json"))
+    });
 }
 
 fn bundles(repo: &Scratch) -> Vec<String> {
@@ -145,7 +155,7 @@ fn a_damaged_bundle_is_built_again_and_never_run() {
 fn garbage_in_derived_files_is_ignored() {
     let repo = repo();
     repo.write("extensions/models/x.ts", says("", "'one'"));
-    said(&repo);
+    settle(&repo);
     for file in repo.files(".swamp/marsh/v1") {
         for garbage in ["", "{", "null", "{\"version\": 1}"] {
             repo.write(&format!(".swamp/marsh/v1/{file}"), garbage);
@@ -160,7 +170,7 @@ fn garbage_in_derived_files_is_ignored() {
 fn derived_files_that_cannot_be_written_cost_time_only() {
     let repo = repo();
     repo.write("extensions/models/x.ts", says("", "'one'"));
-    said(&repo);
+    settle(&repo);
     // Names that are taken by something else fail for the superuser too, whom permissions do not stop.
     for file in ["source-index.json", "fresh", "describe"] {
         repo.remove(&format!(".swamp/marsh/v1/{file}"));
@@ -177,7 +187,7 @@ fn derived_files_that_cannot_be_written_cost_time_only() {
 fn a_read_only_derived_directory_still_runs_what_is_built() {
     let repo = repo();
     repo.write("extensions/models/x.ts", says("", "'one'"));
-    said(&repo);
+    settle(&repo);
     let dirs =
         [".swamp/marsh/v1/bundles", ".swamp/marsh/v1/fresh", ".swamp/marsh/v1/describe", ".swamp/marsh/v1"];
     for dir in dirs {

@@ -213,7 +213,7 @@ fn an_unresolved_global_argument_is_an_error_only_when_it_is_read() {
     m curious failed in [duration]
     ----- stderr -----
     warning: `m` depends on the environment (env.NOT_SET_ANYWHERE), so it may behave differently elsewhere
-    error: the global argument `a` could not be evaluated: `env` has no key `NOT_SET_ANYWHERE`
+    error: the global argument `a` could not be evaluated: `env` has no key `NOT_SET_ANYWHERE` (models/@me/x/m.yaml:8:10)
       --> extensions/models/x.ts:10:99
        |
     10 |           curious: { description: 'd', arguments: z.object({}), execute: async (_a, context) => { context.globalArgs.a; } },

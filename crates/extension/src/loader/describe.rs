@@ -71,19 +71,19 @@ impl Loader {
             kind => format!("{}.{kind}.json", built.fingerprint),
         };
         let path = self.repo.layout.derived().join("describe").join(name);
-        let description = match read_json::<T>(&path) {
-            Some(description) => description,
-            None => {
-                let description = self.ask_host(unit, built)?;
-                write_json(&path, &description);
-                description
-            }
+        let (description, asked) = match read_json::<T>(&path) {
+            Some(description) => (description, false),
+            None => (self.ask_host(unit, built)?, true),
         };
         let description = Arc::new(description);
-        known
+        let before = known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, (built.fingerprint.clone(), Arc::clone(&description)));
+        // Whoever asked at the same moment writes it.
+        if asked && before.is_none_or(|(fingerprint, _)| fingerprint != built.fingerprint) {
+            write_json(&path, &*description);
+        }
         Ok(description)
     }
 

@@ -30,7 +30,10 @@ impl Loader {
         let graph = marsh_bundle::import_graph(entry, &root.base);
         let fingerprint = marsh_bundle::fingerprint(&graph);
         let record = FreshnessRecord::new(&graph, &root.base, fingerprint.clone(), read_at_ns);
-        write_json(&record_path, &record);
+        // One that is too young to be trusted helps nobody.
+        if record.was_quiet() {
+            write_json(&record_path, &record);
+        }
         fingerprint
     }
 
@@ -76,6 +79,11 @@ impl FreshnessRecord {
             read_at_ns,
             inputs,
         }
+    }
+
+    /// Whether the inputs were read late enough after their last change for the record to be trusted later.
+    fn was_quiet(&self) -> bool {
+        self.inputs.iter().filter_map(|(_, then)| *then).all(|then| then.was_quiet_at(self.read_at_ns))
     }
 
     fn still_holds(&self) -> bool {

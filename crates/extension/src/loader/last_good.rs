@@ -255,7 +255,8 @@ impl Records {
     }
 
     fn succeeded(&self, loader: &Loader, before: Option<&Unit>, unit: &Unit) {
-        if before != Some(unit) {
+        // Another thread may have loaded the same at the same moment.
+        if before != Some(unit) && self.good(loader).as_ref() != Some(unit) {
             let since = iso_millis(jiff::Timestamp::now());
             write_json(&self.good, &GoodRecord { version: RECORD_VERSION, since, unit: unit.clone() });
             // Read it again: another process may have written between the two.

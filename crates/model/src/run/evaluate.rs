@@ -1,6 +1,8 @@
 //! From a definition as written to the arguments of one call.
 
-use marsh_expr::{Cel, Evaluator, Mode, Scope, TooDeep, Value as Term, Variables, expand};
+use std::cell::OnceCell;
+
+use marsh_expr::{Cel, Evaluator, ExprError, Mode, Scope, TooDeep, Value as Term, Variables, expand};
 use marsh_types::near;
 use serde_json::{Map, Value, json};
 
@@ -8,6 +10,7 @@ use super::{Observer, RunEvent, RunRequest, Trigger};
 use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
+use crate::place::Written;
 use crate::types::TypeCode;
 use crate::{Models, SecretAccess, WithData};
 
@@ -52,6 +55,12 @@ impl Models {
         let written = |key: &str, value: &Value, original: &Map<String, Value>| {
             !request.last_evaluated || original.get(key) == Some(value)
         };
+        let places = OnceCell::new();
+        let place = |pointer: &str, expression: &str, error: &ExprError| {
+            let all = places.get_or_init(|| self.written(stored));
+            let found = all.as_ref().and_then(|all| all.place(pointer, expression, error));
+            found.map(|place| format!(" ({place})")).unwrap_or_default()
+        };
         let globals = lenient(&source.global_arguments, &evaluator, &scope, |key, value| {
             written(key, value, &definition.global_arguments)
         })?;
@@ -62,7 +71,9 @@ impl Models {
         for unresolved in &globals.unresolved {
             let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
             let key = key.replace("~1", "/").replace("~0", "~");
-            unresolved_globals.insert(key, json!(unresolved.reason.to_string()));
+            let pointer = format!("/globalArguments{}", unresolved.pointer);
+            let at = place(&pointer, &unresolved.expression, &unresolved.reason);
+            unresolved_globals.insert(key, json!(format!("{}{at}", unresolved.reason)));
         }
         if let Some(error) = evaluator.failure() {
             return Err(error.into());
@@ -81,13 +92,11 @@ impl Models {
             if let Some(error) = evaluator.failure() {
                 return Err(error.into());
             }
+            let pointer = format!("/methods/{}/arguments{}", request.method, unresolved.pointer);
+            let at = place(&pointer, &unresolved.expression, &unresolved.reason);
+            let field = pointer.trim_start_matches('/').replace('/', ".");
             return Err(ModelError::Expression {
-                place: format!(
-                    "`{}` in methods.{}.arguments{}",
-                    unresolved.expression,
-                    request.method,
-                    unresolved.pointer.replace('/', ".")
-                ),
+                place: format!("`{}` in {field}{at}", unresolved.expression),
                 source: unresolved.reason.clone(),
             });
         }
@@ -177,6 +186,11 @@ impl Models {
             );
         }
         scope
+    }
+
+    /// Where the parts of a definition stand in its file.
+    fn written(&self, stored: &Stored) -> Option<Written> {
+        Written::of(stored, self.repo.layout.display(&stored.path).display().to_string())
     }
 
     fn last_evaluated(&self, stored: &Stored) -> Result<Definition, ModelError> {

@@ -224,11 +224,9 @@ impl Models {
             log.line("INF", &format!("driver {}", request.driver.name()));
         }
         let context = RunContext::new(self, stored, code, request, &log, observer);
+        // It is written once, at the end: meanwhile a workflow's own record shows what is running, and a single run is its
+        // own witness.
         let mut record = self.new_record(stored, code, request, &started_at, &log_path);
-        if matches!(request.trigger, Trigger::Workflow(_)) {
-            // A workflow's record shows what is running; a single run is its own witness.
-            self.outputs.write(&code.type_name, &record)?;
-        }
         let executed = match code.module(&request.method) {
             None => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
             Some(loaded) => {

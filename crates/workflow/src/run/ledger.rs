@@ -16,8 +16,10 @@ use crate::machine::{Machine, Plan};
 use crate::record::{RunRecord, RunStatus};
 use crate::runs::RunStore;
 
-/// The record is derived, so writing it may take this share of the time, and it follows the journal at the latest when the
-/// driver looks for mail.
+/// A record of this many steps is written at once, ahead of what starts.
+const SMALL_RECORD: usize = 50;
+/// Writing a larger one may take this share of the time; it follows the journal at the latest when the driver looks for
+/// mail.
 const RECORD_SHARE: u32 = 20;
 
 pub(crate) struct Ledger<'a> {
@@ -117,7 +119,7 @@ impl<'a> Ledger<'a> {
             self.journal.write()?;
         }
         let is_due = |(at, took): (Instant, Duration)| at.elapsed() >= took * RECORD_SHARE;
-        if self.behind && self.written.is_none_or(is_due) {
+        if self.behind && (self.recorder.steps() <= SMALL_RECORD || self.written.is_none_or(is_due)) {
             self.behind = false;
             let start = Instant::now();
             let result = self.runs.write(&self.recorder.record(), Durability::Atomic);

@@ -6,7 +6,7 @@ use marsh_types::near;
 use serde_json::Value;
 
 use super::Problem;
-use super::node::{At, Key, Node, NodeKind};
+use marsh_types::yaml::{At, Key, Node, NodeKind};
 
 /// What other systems call `dependsOn`.
 pub(super) const NEEDS: &str = "needs";

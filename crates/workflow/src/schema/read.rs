@@ -7,12 +7,12 @@ use marsh_types::DefinitionName;
 use serde_json::Value;
 
 use super::fields::{Fields, NEEDS, Reader, Unknown, join, problem};
-use super::node::{At, Node, NodeKind};
 use super::written::Written;
 use super::{
     Condition, DataOutputOverride, ForEach, Job, JobDependency, ModelMethod, ModelTarget, Placement, Problem,
     Severity, Step, StepDependency, Task, Trigger, Workflow,
 };
+use marsh_types::yaml::{At, Node, NodeKind};
 
 const PLACEMENT: [&str; 5] = ["affinity", "target", "labels", "platform", "queueTimeout"];
 const WORKFLOW: [&str; 11] = [

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::fields::{Fields, Reader, Unknown, join};
 use super::limits::{Backoff, CodePolicy, FailureKind, Retry, parse_duration};
-use super::node::{Node, NodeKind};
 use super::read::unknown_word;
+use marsh_types::yaml::{Node, NodeKind};
 
 /// A duration: a number of seconds, or text such as `30s`.
 fn duration_of(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Duration> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Problem;
 use super::fields::problem;
-use super::node::{At, Node, NodeKind};
+use marsh_types::yaml::{At, Node, NodeKind};
 
 /// The texts, in the order of the file.
 #[derive(Debug, Clone, PartialEq)]

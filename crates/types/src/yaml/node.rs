@@ -5,11 +5,12 @@
 
 use std::fmt;
 
-use marsh_types::yaml::{self, YamlError};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
+
+use super::YamlError;
 
 /// A place in a file, counted from 1. Zero: unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -18,28 +19,31 @@ pub struct At {
     pub column: u64,
 }
 
+/// A value with its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub struct Node {
     pub at: At,
     pub kind: NodeKind,
 }
 
+/// What a [`Node`] is.
 #[derive(Debug, Clone)]
-pub(crate) enum NodeKind {
+pub enum NodeKind {
     Scalar(Value),
     Sequence(Vec<Node>),
     Mapping(Vec<(Key, Node)>),
 }
 
+/// A key of a mapping, with its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub struct Key {
     pub at: At,
     pub name: String,
 }
 
 impl Node {
     pub fn parse(text: &str) -> Result<Node, YamlError> {
-        yaml::from_str(text)
+        super::from_str(text)
     }
 
     pub fn is_null(&self) -> bool {
@@ -54,6 +58,20 @@ impl Node {
                 entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect::<Map<_, _>>(),
             ),
         }
+    }
+
+    /// The part that a JSON pointer leads to.
+    pub fn find(&self, pointer: &str) -> Option<&Node> {
+        pointer.split('/').skip(1).try_fold(self, |node, step| {
+            let step = step.replace("~1", "/").replace("~0", "~");
+            match &node.kind {
+                NodeKind::Scalar(_) => None,
+                NodeKind::Sequence(items) => items.get(step.parse::<usize>().ok()?),
+                NodeKind::Mapping(entries) => {
+                    entries.iter().find(|(key, _)| key.name == step).map(|(_, node)| node)
+                }
+            }
+        })
     }
 
     /// What it is, for "expected …, found …".
@@ -164,6 +182,15 @@ mod tests {
         let NodeKind::Mapping(inner) = &items[0].kind else { panic!() };
         assert_eq!((inner[0].1.at.line, inner[0].1.at.column), (3, 8));
         assert_eq!((inner[1].0.at.line, inner[1].0.at.column), (4, 5));
+    }
+
+    #[test]
+    fn a_pointer_finds_a_part() {
+        let node = Node::parse("a/b:\n  - x: 1\n  - y~: here\n").unwrap();
+        let found = node.find("/a~1b/1/y~0").unwrap();
+        assert_eq!((found.to_json(), found.at.line, found.at.column), (json!("here"), 3, 9));
+        assert!(node.find("/a~1b/2").is_none() && node.find("/a").is_none());
+        assert_eq!(node.find("").unwrap().at.line, 1);
     }
 
     #[test]
