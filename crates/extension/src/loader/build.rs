@@ -6,12 +6,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use marsh_bundle::{BundleMeta, BundleRequest};
-use marsh_fs::StagedDir;
+use marsh_fs::{Published, StagedDir};
 use marsh_host::{External, ModuleRef};
 use marsh_types::Digest;
 
 use super::Loader;
-use super::files::read_json;
+use super::files::{put_dir, read_json};
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
 
@@ -67,14 +67,21 @@ impl Loader {
         let meta = marsh_bundle::bundle_in_worker(&self.options.worker, &request, BUNDLE_TIMEOUT)
             .map_err(|source| LoadError::Bundle { entry: entry.to_owned(), source })?;
         let fingerprint = meta.fingerprint.clone();
-        if let Some(known) = self.stored_bundle(&fingerprint) {
-            return Ok((fingerprint, known));
+        Ok((fingerprint.clone(), self.put_bundle(staged, &fingerprint, meta)?))
+    }
+
+    /// Makes a bundle the stored one of its fingerprint, unless another process did.
+    pub(super) fn put_bundle(
+        &self,
+        staged: StagedDir,
+        fingerprint: &str,
+        meta: BundleMeta,
+    ) -> Result<BundleMeta, LoadError> {
+        let dir = self.repo.layout.bundles().join(fingerprint);
+        match put_dir(staged, &dir, |dir| intact_bundle(dir).is_some())? {
+            Published::Here => Ok(meta),
+            Published::AlreadyThere => Ok(self.stored_bundle(fingerprint).unwrap_or(meta)),
         }
-        let dir = parent.join(&fingerprint);
-        // What is there is not whole.
-        marsh_fs::remove_tree(&dir)?;
-        staged.publish(&dir)?;
-        Ok((fingerprint, meta))
     }
 
     pub(super) fn module_ref(&self, dir: &Path, fingerprint: &str, meta: &BundleMeta) -> ModuleRef {

@@ -26,8 +26,6 @@ impl Loader {
         let Some((code, map, meta)) = shipped(entry, root, fingerprint) else { return Ok(None) };
         let Ok(record) = serde_json::to_vec(&meta) else { return Ok(None) };
         let parent = self.repo.layout.bundles();
-        let dir = parent.join(fingerprint);
-        marsh_fs::remove_tree(&dir)?;
         marsh_fs::create_dir_all(&parent)?;
         let staged = StagedDir::new(&parent)?;
         marsh_fs::atomic_write(&staged.path().join("bundle.js"), &code, Durability::Atomic)?;
@@ -35,8 +33,7 @@ impl Loader {
             marsh_fs::atomic_write(&staged.path().join(SourceMap::FILE), &map, Durability::Atomic)?;
         }
         marsh_fs::atomic_write(&staged.path().join("bundle.json"), &record, Durability::Atomic)?;
-        staged.publish(&dir)?;
-        Ok(Some(meta))
+        self.put_bundle(staged, fingerprint, meta).map(Some)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::build::module_url;
+use super::files::put_dir;
 use super::{Loader, host_key};
 use crate::catalog::{Catalog, IndexedType};
 use crate::description::ModelDescription;
@@ -244,11 +245,12 @@ impl Loader {
         let text = unit.joining_module();
         let dir = bundles.join(&fingerprint);
         let path = dir.join("bundle.js");
-        if std::fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
-            marsh_fs::remove_tree(&dir)?;
+        let is_whole =
+            |dir: &Path| std::fs::read(dir.join("bundle.js")).is_ok_and(|bytes| bytes == text.as_bytes());
+        if !is_whole(&dir) {
             let staged = StagedDir::new(&bundles)?;
             marsh_fs::atomic_write(&staged.path().join("bundle.js"), text.as_bytes(), Durability::Atomic)?;
-            staged.publish(&dir)?;
+            put_dir(staged, &dir, is_whole)?;
         }
         let mut externals: Vec<External> = Vec::new();
         for (index, (part, meta)) in unit.parts().zip(metas).enumerate() {
