@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use marsh_fs::{Durability, atomic_write};
@@ -23,24 +23,54 @@ use crate::prepare::{Prepared, prepare};
 use crate::source_map;
 use crate::zod;
 
-/// How to start a worker: this binary and the hidden subcommand.
+/// How to start a worker: this binary and the hidden subcommand. Clones share the one that is ready.
 #[derive(Debug, Clone)]
 pub struct Worker {
     pub exe: PathBuf,
     pub args: Vec<OsString>,
     /// Added to the environment, which is inherited.
     pub env: Vec<(OsString, OsString)>,
+    /// A process that waits for its request. It ends when this end of its stdin closes, however that comes about.
+    ready: Arc<Mutex<Option<Child>>>,
 }
 
 impl Worker {
     pub fn new<A: Into<OsString>>(exe: impl Into<PathBuf>, args: impl IntoIterator<Item = A>) -> Self {
-        Self { exe: exe.into(), args: args.into_iter().map(Into::into).collect(), env: Vec::new() }
+        Self {
+            exe: exe.into(),
+            args: args.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            ready: Arc::default(),
+        }
     }
 
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
+    }
+
+    /// Starts the process of the next bundling now, for who would rather not wait for it then. Best effort.
+    pub fn make_ready(&self) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None))) {
+            *ready = self.start().ok();
+        }
+    }
+
+    fn take_ready(&self) -> Option<Child> {
+        let mut child = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        matches!(child.try_wait(), Ok(None)).then_some(child)
+    }
+
+    fn start(&self) -> io::Result<Child> {
+        Command::new(&self.exe)
+            .args(&self.args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
     }
 }
 
@@ -104,15 +134,24 @@ pub fn bundle_in_worker(
     request: &BundleRequest,
     timeout: Duration,
 ) -> Result<BundleMeta, BundleError> {
+    if let Some(child) = worker.take_ready() {
+        match bundle_in(worker, child, request, timeout) {
+            // It died as it waited, or of this request; a new one will tell.
+            Err(BundleError::WorkerDied { .. }) => {}
+            answered => return answered,
+        }
+    }
+    let child = worker.start().map_err(|source| BundleError::io(&worker.exe, source))?;
+    bundle_in(worker, child, request, timeout)
+}
+
+fn bundle_in(
+    worker: &Worker,
+    mut child: Child,
+    request: &BundleRequest,
+    timeout: Duration,
+) -> Result<BundleMeta, BundleError> {
     let exe = |source| BundleError::io(&worker.exe, source);
-    let mut child = Command::new(&worker.exe)
-        .args(&worker.args)
-        .envs(worker.env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(exe)?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
         return Err(exe(io::Error::other("no pipes to the worker")));

@@ -59,6 +59,7 @@ pub fn start(hub: &Arc<Hub>) -> Result<Watch, ServeError> {
         .reload(Cause::Seen)
         .map_err(|failure| ServeError::Watch { path: root.to_owned(), message: failure.message })?;
     hub.service.watching.store(true, Ordering::Relaxed);
+    hub.service.loader().expect_edits();
     std::thread::spawn(move || follow(&reloading, &events));
     Ok(Watch { _watcher: watcher })
 }
@@ -93,5 +94,6 @@ fn follow(hub: &Arc<Hub>, events: &Receiver<()>) {
         }
         // A failure as a whole (an unreadable lockfile, say) is what the next call will say.
         drop(hub.service.reload(Cause::Seen));
+        hub.service.loader().expect_edits();
     }
 }

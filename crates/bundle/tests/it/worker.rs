@@ -45,6 +45,40 @@ fn time_runs_out() {
 }
 
 #[test]
+fn a_worker_that_is_ready_is_used_once() {
+    let scratch = Scratch::with(&[("a.ts", "")]);
+    let starts = scratch.path("starts");
+    let answer = r#"{"io": {"path": "there", "message": "the request came"}}"#;
+    let worker = shell(&format!("echo >> '{}'; cat > /dev/null; echo '{answer}'", starts.display()));
+    let started = || std::fs::read_to_string(&starts).map_or(0, |text| text.len());
+    let ask = || match bundle_in_worker(&worker, &scratch.request("a.ts"), Duration::from_secs(20)) {
+        Err(BundleError::Io { source, .. }) => assert_eq!(source.to_string(), "the request came"),
+        other => panic!("{other:?}"),
+    };
+    worker.make_ready();
+    worker.make_ready();
+    ask();
+    assert_eq!(started(), 1);
+    ask();
+    assert_eq!(started(), 2);
+}
+
+#[test]
+fn a_worker_that_died_as_it_waited_is_replaced() {
+    let scratch = Scratch::with(&[("a.ts", "")]);
+    let there = scratch.path("there");
+    // The first one ends before anything is asked of it; later ones answer.
+    let script = format!(
+        "if mkdir '{}' 2> /dev/null; then exit 1; fi; cat > /dev/null; echo '{{\"io\": {{\"path\": \"p\", \"message\": \"m\"}}}}'",
+        there.display()
+    );
+    let worker = shell(&script);
+    worker.make_ready();
+    let error = bundle_in_worker(&worker, &scratch.request("a.ts"), Duration::from_secs(20)).unwrap_err();
+    assert!(matches!(error, BundleError::Io { .. }), "{error:?}");
+}
+
+#[test]
 fn a_worker_that_cannot_start() {
     let error = run(&Worker::new("/nowhere/marsh", ["__bundle"]), Duration::from_secs(1));
     assert!(matches!(error, BundleError::Io { .. }), "{error:?}");

@@ -24,6 +24,11 @@ impl Loader {
         intact_bundle(&self.repo.layout.bundles().join(fingerprint))
     }
 
+    /// Sources are about to be edited: what bundles them may as well be there already.
+    pub fn expect_edits(&self) {
+        self.options.worker.make_ready();
+    }
+
     /// [`bundle`](Self::bundle), by one thread at a time: a watcher and a call want the same bundle at the same moment.
     pub(super) fn bundled(
         &self,
