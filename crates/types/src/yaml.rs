@@ -6,8 +6,12 @@
 
 mod node;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::fmt;
+
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 pub use node::{At, Key, Node, NodeKind};
 
@@ -52,33 +56,70 @@ pub struct YamlWriteError(String);
 
 /// Writes one document in block style.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, YamlWriteError> {
-    // Absent options must disappear rather than read `null`; going through JSON also fixes the key order.
-    let value = serde_json::to_value(value).map_err(|error| YamlWriteError(error.to_string()))?;
+    // By way of JSON text, which fixes the order of keys; as text, because a tree of a record with ten thousand steps takes
+    // ten times the memory.
+    let json = to_raw_value(value).map_err(|error| YamlWriteError(error.to_string()))?;
     let options = serde_saphyr::ser_options! { compact_list_indent: false, folded_wrap_chars: usize::MAX, min_fold_chars: usize::MAX };
-    serde_saphyr::to_string_with_options(&Plain(&value), options)
+    serde_saphyr::to_string_with_options(&Plain(&json), options)
         .map_err(|error| YamlWriteError(error.to_string()))
 }
 
-/// A JSON value whose numbers reach the writer as numbers: with `arbitrary_precision` serde_json hands them over as a
-/// private map, which only its own serializer understands (held by `numbers_are_numbers`).
-struct Plain<'a>(&'a serde_json::Value);
+/// JSON text that is read level by level as it is written. Its numbers reach the writer as numbers: with
+/// `arbitrary_precision` serde_json hands them over as a private map, which only its own serializer understands (held by
+/// `numbers_are_numbers`).
+struct Plain<'a>(&'a RawValue);
 
 impl Serialize for Plain<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde_json::Value;
-        match self.0 {
-            Value::Null => serializer.serialize_unit(),
-            Value::Bool(flag) => serializer.serialize_bool(*flag),
-            Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-                (Some(number), _, _) => serializer.serialize_i64(number),
-                (_, Some(number), _) => serializer.serialize_u64(number),
-                (_, _, Some(number)) => serializer.serialize_f64(number),
-                _ => serializer.serialize_str(&number.to_string()),
+        let text = self.0.get();
+        match text.as_bytes().first() {
+            Some(b'{') => {
+                let Members(members) = read(text)?;
+                serializer.collect_map(members.iter().map(|(key, value)| (key, Plain(value))))
+            }
+            Some(b'[') => {
+                let items: Vec<&RawValue> = read(text)?;
+                serializer.collect_seq(items.into_iter().map(Plain))
+            }
+            _ => match read(text)? {
+                Value::Bool(flag) => serializer.serialize_bool(flag),
+                Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                    (Some(number), _, _) => serializer.serialize_i64(number),
+                    (_, Some(number), _) => serializer.serialize_u64(number),
+                    (_, _, Some(number)) => serializer.serialize_f64(number),
+                    _ => serializer.serialize_str(&number.to_string()),
+                },
+                Value::String(text) => serializer.serialize_str(&text),
+                _ => serializer.serialize_unit(),
             },
-            Value::String(text) => serializer.serialize_str(text),
-            Value::Array(items) => serializer.collect_seq(items.iter().map(Plain)),
-            Value::Object(map) => serializer.collect_map(map.iter().map(|(key, value)| (key, Plain(value)))),
         }
+    }
+}
+
+fn read<'a, T: Deserialize<'a>, E: serde::ser::Error>(text: &'a str) -> Result<T, E> {
+    serde_json::from_str(text).map_err(E::custom)
+}
+
+/// The members of an object, in order.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Vec<(String, &'de RawValue)>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(InOrder).map(Members)
     }
 }
 

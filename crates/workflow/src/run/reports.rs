@@ -12,7 +12,7 @@ use super::step::Steps;
 use crate::Workflows;
 use crate::error::WorkflowError;
 use crate::event::{StepRef, WorkflowEvent, WorkflowObserver};
-use crate::record::{RunRecord, RunStatus, StepRecord};
+use crate::record::{JobRecord, RunRecord, RunStatus, StepRecord};
 use crate::schema::Workflow;
 
 /// With what the steps of this process were called, by job and step: records do not keep it.
@@ -119,36 +119,46 @@ impl Workflows<'_> {
         if !found.record.workflow_id.eq_ignore_ascii_case(&workflow.id) {
             return Err(WorkflowError::RunNotFound { id: run });
         }
-        let subject = self.report_subject(workflow, &found.record, &CalledWith::default());
+        let called_with = CalledWith::default();
+        let subject = self.report_subject(workflow, &found.record, &called_with);
         Ok(self.models.report_workflow_now(report, &subject, options, observer)?)
     }
 
-    fn report_subject(
-        &self,
+    fn report_subject<'a>(
+        &'a self,
         workflow: &Workflow,
-        record: &RunRecord,
-        called_with: &CalledWith,
-    ) -> WorkflowSubject {
-        let steps = record.jobs.iter().flat_map(|job| {
-            job.steps.iter().filter_map(|step| {
-                self.step_execution(&job.job_name, step, called_with.of(&job.job_name, &step.step_name))
-            })
-        });
+        record: &'a RunRecord,
+        called_with: &'a CalledWith,
+    ) -> WorkflowSubject<'a> {
+        let types = record
+            .jobs
+            .iter()
+            .flat_map(|job| &job.steps)
+            .filter(|step| model_of(step).is_some())
+            .filter_map(|step| step.code.as_ref().map(|code| code.type_name.to_string()));
+        let steps = move || {
+            let of_job = |job: &'a JobRecord| {
+                job.steps.iter().filter_map(|step| {
+                    self.step_execution(&job.job_name, step, called_with.of(&job.job_name, &step.step_name))
+                })
+            };
+            record.jobs.iter().flat_map(of_job).collect()
+        };
         WorkflowSubject {
             id: workflow.id.clone(),
             name: workflow.name.clone(),
             run_id: record.id.clone(),
             status: record.status.as_str().to_owned(),
             inputs: record.inputs.clone().unwrap_or_default(),
-            steps: steps.collect(),
+            types: types.collect(),
+            steps: Box::new(steps),
             rules: workflow.reports.clone(),
         }
     }
 
     /// A step that ran a method.
     fn step_execution(&self, job: &str, step: &StepRecord, called: Arguments) -> Option<Value> {
-        let output = step.output.as_ref()?;
-        let model = output.get("model").and_then(Value::as_str)?;
+        let model = model_of(step)?;
         // A definition may be gone since.
         let id = self.models.definitions.find(model).ok().map(|stored| stored.definition.id);
         let handles: Vec<Value> = step
@@ -171,13 +181,18 @@ impl Workflows<'_> {
             "modelName": model,
             "modelType": step.code.as_ref().map(|code| &code.type_name),
             "modelId": id,
-            "methodName": output.get("method"),
+            "methodName": step.output.as_ref().and_then(|output| output.get("method")),
             "status": step.status.as_str(),
             "dataHandles": handles,
             "globalArgs": called.global,
             "methodArgs": called.method,
         }))
     }
+}
+
+/// The model that a step ran a method of.
+fn model_of(step: &StepRecord) -> Option<&str> {
+    step.output.as_ref()?.get("model")?.as_str()
 }
 
 /// Passes on what a report says while it runs.

@@ -3,6 +3,8 @@
 //! Those of the workflow's own `require` run whatever the flags say; those that types of its steps name, as the flags
 //! say. None of them changes what the run ended with.
 
+use std::collections::BTreeSet;
+
 use marsh_extension::LoadError;
 use marsh_extension::kinds::{CallOptions, KindError};
 use marsh_types::TypeName;
@@ -17,15 +19,17 @@ use crate::run::Observer;
 const WORKFLOW: &str = "workflow";
 
 /// A run of a workflow, as reports see it.
-#[derive(Debug)]
-pub struct WorkflowSubject {
+pub struct WorkflowSubject<'a> {
     pub id: String,
     pub name: String,
     pub run_id: String,
     pub status: String,
     pub inputs: Map<String, Value>,
-    /// `{ jobName, stepName, modelName, modelType, modelId, methodName, status, dataHandles, globalArgs, methodArgs }`.
-    pub steps: Vec<Value>,
+    /// The types of the models that its steps ran methods of.
+    pub types: BTreeSet<String>,
+    /// `{ jobName, stepName, modelName, modelType, modelId, methodName, status, dataHandles, globalArgs, methodArgs }`; asked
+    /// for when there is a report, as there may be thousands of them.
+    pub steps: Box<dyn Fn() -> Vec<Value> + 'a>,
     /// `reports` of the workflow's file.
     pub rules: Option<Value>,
 }
@@ -34,7 +38,7 @@ impl Models {
     /// Runs the reports that follow a run of a workflow.
     pub fn report_on_workflow(
         &self,
-        subject: &WorkflowSubject,
+        subject: &WorkflowSubject<'_>,
         selection: &ReportSelection,
         options: &CallOptions,
         observer: &dyn Observer,
@@ -75,7 +79,7 @@ impl Models {
     pub fn report_workflow_now(
         &self,
         name: &str,
-        subject: &WorkflowSubject,
+        subject: &WorkflowSubject<'_>,
         options: &CallOptions,
         observer: &dyn Observer,
     ) -> Result<ReportOutcome, ModelError> {
@@ -92,20 +96,16 @@ impl Models {
     }
 
     /// The reports that the types of a run's steps name, each once.
-    fn named_by_types(&self, subject: &WorkflowSubject) -> Vec<String> {
-        let mut types: Vec<&str> =
-            subject.steps.iter().filter_map(|step| step.get("modelType").and_then(Value::as_str)).collect();
-        types.sort_unstable();
-        types.dedup();
+    fn named_by_types(&self, subject: &WorkflowSubject<'_>) -> Vec<String> {
         // A type that does not load any more has failed its step already.
-        let described = types.into_iter().filter_map(|name| {
+        let described = subject.types.iter().filter_map(|name| {
             let type_name = TypeName::parse(name).ok()?;
             self.resolve_type(&type_name).ok().map(|code| code.description.reports.clone())
         });
         described.flatten().collect()
     }
 
-    fn workflow_params(&self, subject: &WorkflowSubject) -> Value {
+    fn workflow_params(&self, subject: &WorkflowSubject<'_>) -> Value {
         json!({
             "repoDir": self.repo.layout.root(),
             "context": {
@@ -115,12 +115,12 @@ impl Models {
                 "workflowName": subject.name,
                 "workflowStatus": subject.status,
                 "inputs": subject.inputs,
-                "stepExecutions": subject.steps,
+                "stepExecutions": (subject.steps)(),
             },
         })
     }
 }
 
-fn shelf<'a>(type_name: &'a TypeName, subject: &'a WorkflowSubject) -> Shelf<'a> {
+fn shelf<'a>(type_name: &'a TypeName, subject: &'a WorkflowSubject<'_>) -> Shelf<'a> {
     Shelf { type_name, id: &subject.id, workflow: Some(&subject.name) }
 }
