@@ -56,8 +56,7 @@ pub struct YamlWriteError(String);
 
 /// Writes one document in block style.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, YamlWriteError> {
-    // By way of JSON text, which fixes the order of keys; as text, because a tree of a record with ten thousand steps takes
-    // ten times the memory.
+    // By way of JSON, which fixes the order of keys; as text, because the tree of a record with thousands of steps is large.
     let json = to_raw_value(value).map_err(|error| YamlWriteError(error.to_string()))?;
     let options = serde_saphyr::ser_options! { compact_list_indent: false, folded_wrap_chars: usize::MAX, min_fold_chars: usize::MAX };
     serde_saphyr::to_string_with_options(&Plain(&json), options)
