@@ -182,8 +182,9 @@ impl OutputStore {
         check("start time", &stem)?;
         let text = yaml::to_string(record)?;
         marsh_fs::create_dir_all(&dir)?;
-        // A run that is still going on can say nothing that must outlive a power failure; how it ended must.
-        let durability = if record.status.is_terminal() { Durability::Synced } else { Durability::Atomic };
+        // A run that is still going on can say nothing that must outlive a power failure; how it ended must, when the
+        // caller's sync has followed.
+        let durability = if record.status.is_terminal() { Durability::Ordered } else { Durability::Atomic };
         let mut path = dir.join(format!("{stem}.yaml"));
         let mut next = 1_u32;
         loop {

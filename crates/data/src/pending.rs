@@ -102,16 +102,22 @@ impl PendingVersion {
         let PendingVersion { store, type_path, model_id, mut metadata, staged, raw, digest, size, foreign } =
             self;
         let raw_path = raw.path().to_path_buf();
-        raw.finish(Durability::Synced)?;
+        let raw = raw.finish_soon()?;
         let (size, checksum) = if foreign { digest_of(&raw_path)? } else { (size, hex(digest)) };
         metadata.size = Some(size);
         metadata.checksum = Some(checksum);
         let name_dir = store.name_dir(&type_path, &model_id, &metadata.name)?;
         // The number is a guess until the latch is held; a right guess keeps the write out of the latch.
-        metadata.version = pointed_at(&name_dir)?.map_or(1, |latest| latest.saturating_add(1));
+        let highest = match store.written.guess(&name_dir) {
+            Some(number) => Some(number),
+            None => pointed_at(&name_dir)?,
+        };
+        metadata.version = highest.map_or(1, |latest| latest.saturating_add(1));
         let mut file = NewFile::create(&staged.path().join("metadata.yaml"))?;
         file.write(yaml::to_string(&metadata)?.as_bytes())?;
-        file.finish(Durability::Synced)?;
+        let file = file.finish_soon()?;
+        raw.settle()?;
+        file.settle()?;
         Ok(WholeVersion { store, type_path, model_id, metadata, staged, name_dir })
     }
 }
@@ -130,8 +136,9 @@ impl WholeVersion {
     /// `is_alone`: the latch is held.
     fn publish(self, is_alone: bool) -> Result<(PathBuf, Metadata), DataError> {
         let WholeVersion { store, mut metadata, staged, name_dir, .. } = self;
-        store.check_owner_in(&metadata, &name_dir)?;
-        let known = if is_alone { store.written.number(&name_dir)? } else { None };
+        let last = store.written.last(&name_dir)?;
+        store.check_owner(&metadata, &name_dir, last.as_ref())?;
+        let known = last.filter(|_| is_alone).map(|last| last.number);
         claim(staged, &name_dir, &mut metadata, known)?;
         point_at(&name_dir, metadata.version, is_alone)?;
         store.written.note(&name_dir, &metadata);
@@ -174,7 +181,7 @@ fn next_number(name_dir: &Path) -> Result<u32, DataError> {
 
 fn write_metadata(staged: &StagedDir, metadata: &Metadata) -> Result<(), DataError> {
     let text = yaml::to_string(metadata)?;
-    marsh_fs::atomic_write(&staged.path().join("metadata.yaml"), text.as_bytes(), Durability::Synced)?;
+    marsh_fs::atomic_write(&staged.path().join("metadata.yaml"), text.as_bytes(), Durability::Ordered)?;
     Ok(())
 }
 

@@ -37,7 +37,7 @@ impl RunData {
         let mut pending = self.ephemeral.begin(new)?;
         let stored = self.store.name_dir(new.type_path, new.model_id, new.name)?;
         if let Some(highest) = version_numbers(&stored)?.last() {
-            self.store.check_owner_in(&new.draft(), &stored)?;
+            self.store.check_owner(&new.draft(), &stored, None)?;
             pending.number_after(*highest);
         }
         Ok(RunPending::Ephemeral(pending))

@@ -9,7 +9,7 @@ use marsh_types::TypeName;
 use crate::name::{LATCH, check_data_name, is_private};
 use crate::pending::{advance_latest, trash};
 use crate::read::{found, latest_in, version_numbers};
-use crate::written::Written;
+use crate::written::{Last, Written};
 use crate::{DataError, Metadata, NewVersion, PendingVersion};
 
 /// The latch is held for microseconds; whoever waits this long waits for a stopped process.
@@ -31,9 +31,9 @@ impl DataStore {
 
     /// Whether a write ends with a directory sync, so that the version survives a power failure (the default).
     ///
-    /// File data are synced before their version appears in any case: without this, a power failure may lose the newest
-    /// versions but never tears one. A command that writes several versions and then one durable record may turn it
-    /// off, since the journals of ext4, XFS and APFS keep the order.
+    /// File data are on disk before their version appears in any case: without this, a power failure may lose the newest
+    /// versions but never tears one (`tests/power.rs`). A command that writes several versions and then syncs one record
+    /// may turn it off, since the journals of ext4, XFS and APFS keep the order.
     pub fn with_durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
@@ -70,7 +70,7 @@ impl DataStore {
     pub fn begin(&self, new: &NewVersion<'_>) -> Result<PendingVersion, DataError> {
         let draft = new.draft();
         let name_dir = self.name_dir(new.type_path, new.model_id, new.name)?;
-        self.check_owner_in(&draft, &name_dir)?;
+        self.check_owner(&draft, &name_dir, self.written.last(&name_dir)?.as_ref())?;
         PendingVersion::new(self, new.type_path, new.model_id, draft)
     }
 
@@ -184,9 +184,14 @@ impl DataStore {
         Ok(swept)
     }
 
-    /// Whoever wrote what is there now may write on, and nobody else.
-    pub(crate) fn check_owner_in(&self, new: &Metadata, name_dir: &Path) -> Result<(), DataError> {
-        let existing = match self.written.owner(name_dir)? {
+    /// Whoever wrote what is there now may write on, and nobody else. `last`: what this process knows of the newest.
+    pub(crate) fn check_owner(
+        &self,
+        new: &Metadata,
+        name_dir: &Path,
+        last: Option<&Last>,
+    ) -> Result<(), DataError> {
+        let existing = match last.and_then(|last| last.owner.clone()) {
             Some(owner) => Some(owner),
             None => latest_in(name_dir)?.map(|latest| latest.owner_definition),
         };
@@ -204,7 +209,7 @@ impl DataStore {
     /// locks: numbers are claimed by exclusive rename all the same, only `latest` may step back for an instant.
     pub(crate) fn latch(&self, ty: &TypeName, model_id: &str) -> Result<Option<LockFile>, DataError> {
         let path = self.model_dir(ty, model_id)?.join(LATCH);
-        match marsh_fs::lock_exclusive(&path, LATCH_TIMEOUT, "data write", &mut |_| {}) {
+        match marsh_fs::lock_latch(&path, LATCH_TIMEOUT, "data write") {
             Ok(lock) => Ok(Some(lock)),
             Err(LockError::Unsupported { .. }) => Ok(None),
             Err(error) => Err(error.into()),

@@ -21,14 +21,23 @@ const MOST: usize = 4096;
 /// Shared by the clones of a store.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Written {
-    names: Arc<Mutex<HashMap<PathBuf, Last>>>,
+    names: Arc<Mutex<HashMap<PathBuf, Entry>>>,
 }
 
 #[derive(Debug, Clone)]
-struct Last {
+struct Entry {
     number: u32,
     owner: Owner,
     stamp: Option<Stamp>,
+}
+
+/// The newest version of a name, when it is the one that this process wrote.
+#[derive(Debug)]
+pub(crate) struct Last {
+    /// Under the latch, the highest number that is taken.
+    pub number: u32,
+    /// `None`: its file is another one now.
+    pub owner: Option<Owner>,
 }
 
 /// Which file it is.
@@ -40,31 +49,33 @@ struct Stamp {
 }
 
 impl Written {
-    /// The highest number that is taken, if this process took it and nobody came after. To be asked under the latch.
-    pub fn number(&self, name_dir: &Path) -> Result<Option<u32>, DataError> {
-        let Some(number) = self.last(name_dir, |last| last.number) else { return Ok(None) };
-        Ok((pointed_at(name_dir)? == Some(number)).then_some(number))
+    /// What this process wrote last, if nobody came after.
+    pub fn last(&self, name_dir: &Path) -> Result<Option<Last>, DataError> {
+        let Some(entry) = self.entry(name_dir, Clone::clone) else { return Ok(None) };
+        if pointed_at(name_dir)? != Some(entry.number) {
+            return Ok(None);
+        }
+        let is_same = entry.stamp.is_some() && stamp(name_dir, entry.number) == entry.stamp;
+        Ok(Some(Last { number: entry.number, owner: is_same.then_some(entry.owner) }))
     }
 
-    /// Who owns the name, if the newest version is the one that this process wrote.
-    pub fn owner(&self, name_dir: &Path) -> Result<Option<Owner>, DataError> {
-        let Some(last) = self.last(name_dir, Clone::clone) else { return Ok(None) };
-        let is_newest = pointed_at(name_dir)? == Some(last.number);
-        let is_same = || last.stamp.is_some() && stamp(name_dir, last.number) == last.stamp;
-        Ok((is_newest && is_same()).then_some(last.owner))
+    /// The number that this process wrote last, whoever came after.
+    pub fn guess(&self, name_dir: &Path) -> Option<u32> {
+        self.entry(name_dir, |entry| entry.number)
     }
 
     pub fn note(&self, name_dir: &Path, metadata: &Metadata) {
         let number = metadata.version;
-        let last = Last { number, owner: metadata.owner_definition.clone(), stamp: stamp(name_dir, number) };
+        let entry =
+            Entry { number, owner: metadata.owner_definition.clone(), stamp: stamp(name_dir, number) };
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MOST {
             names.clear();
         }
-        names.insert(name_dir.to_owned(), last);
+        names.insert(name_dir.to_owned(), entry);
     }
 
-    fn last<T>(&self, name_dir: &Path, pick: impl Fn(&Last) -> T) -> Option<T> {
+    fn entry<T>(&self, name_dir: &Path, pick: impl Fn(&Entry) -> T) -> Option<T> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).get(name_dir).map(pick)
     }
 }

@@ -149,15 +149,3 @@ unsafe impl Allocator for Counting {
         unsafe { RustAllocator::usable_size(ptr) }
     }
 }
-
-/// glibc keeps freed arenas; a module that needed 300 MB once would hold them for ever.
-pub(crate) fn give_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        unsafe extern "C" {
-            fn malloc_trim(pad: usize) -> std::ffi::c_int;
-        }
-        // SAFETY: glibc's own function, with its documented signature; it may be called from any thread at any time.
-        unsafe { malloc_trim(0) };
-    }
-}

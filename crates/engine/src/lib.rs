@@ -53,6 +53,7 @@
 //! network hold plain data and no JavaScript, and are dropped where they wait when their runtime goes (`host/net.rs`).
 //! TLS trusts Mozilla's roots, the system's, and what `DENO_CERT`, `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` name.
 
+pub mod allocator;
 mod api;
 mod bytecode;
 mod errors;

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use rquickjs::{Context, Ctx, Function, Object, Runtime, Value};
 
+use crate::allocator;
 use crate::api::{EngineError, EngineErrorKind, External, Options, Source};
 use crate::bytecode::Cache;
 use crate::errors;
 use crate::gate::{self, Env, HostResult, Surface, lock};
-use crate::heap::{self, Counting};
+use crate::heap::Counting;
 use crate::loader::{Load, Modules, Resolve, Text};
 use crate::shared::{Event, Owner, Shared};
 use crate::stack::{self, Room};
@@ -64,7 +65,7 @@ pub(crate) fn run(start: Start) {
         }
         Err(error) => shared.set_loaded(Err(errors::internal(&error))),
     }
-    heap::give_back();
+    allocator::give_back();
     drop(at_end);
 }
 

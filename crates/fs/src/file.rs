@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::dir;
 use crate::error::{Context, FsError};
 use crate::failpoint;
+use crate::order;
 use crate::trace::{self, Op};
 
 /// What survives a power failure after the call has returned.
@@ -17,6 +18,9 @@ pub enum Durability {
     /// File data is on disk before the name appears, so the name never shows torn bytes. That the name itself is on
     /// disk takes one [`sync_dir`](crate::sync_dir) per transaction, which is the caller's.
     Synced,
+    /// The same, and whatever is synced later on the same file system makes data and name durable: to be used where that
+    /// follows, since it costs less. Where file systems do not keep the order of what happens, this is `Synced`.
+    Ordered,
 }
 
 /// Replaces `path` with `bytes` in one step. Keeps the mode of an existing file; a new one gets 0644 less the umask. A
@@ -241,6 +245,16 @@ impl NewFile {
         .context("write", &self.path)
     }
 
+    /// [`finish`](Self::finish) with [`Durability::Ordered`] for whoever has other things to do meanwhile.
+    pub fn finish_soon(self) -> Result<Settling, FsError> {
+        (|| {
+            failpoint::hit("fs.new_file.finish")?;
+            order::begin(&self.file)
+        })()
+        .context("write", &self.path)?;
+        Ok(Settling { file: self.file, path: self.path })
+    }
+
     /// Ends the file, with its data on disk if `durability` asks for it.
     pub fn finish(self, durability: Durability) -> Result<(), FsError> {
         (|| {
@@ -248,6 +262,21 @@ impl NewFile {
             sync_data(&self.file, &self.path, durability)
         })()
         .context("write", &self.path)
+    }
+}
+
+/// A file that is on its way to the disk, with [`Durability::Ordered`].
+#[derive(Debug)]
+#[must_use = "nothing is on disk before `settle`"]
+pub struct Settling {
+    file: File,
+    path: PathBuf,
+}
+
+impl Settling {
+    /// Waits until its data is there.
+    pub fn settle(self) -> Result<(), FsError> {
+        sync_data(&self.file, &self.path, Durability::Ordered).context("write", &self.path)
     }
 }
 
@@ -303,7 +332,13 @@ fn write_and_rename_as(
 pub(crate) fn sync_data(file: &File, path: &Path, durability: Durability) -> io::Result<()> {
     match durability {
         Durability::Atomic => Ok(()),
-        Durability::Synced => file.sync_data().inspect(|()| trace::done(path, Op::SyncFile)),
+        Durability::Ordered if order::settle(file)? => {
+            trace::done(path, Op::OrderFile);
+            Ok(())
+        }
+        Durability::Synced | Durability::Ordered => {
+            file.sync_data().inspect(|()| trace::done(path, Op::SyncFile))
+        }
     }
 }
 

@@ -113,11 +113,35 @@ impl GrowingFile {
         .context("write", &self.path)
     }
 
+    /// For a thread that syncs while this one writes.
+    pub fn syncing(&self) -> Result<GrowingSync, FsError> {
+        let file = self.file.try_clone().context("open", &self.path)?;
+        Ok(GrowingSync { file, path: self.path.clone() })
+    }
+
     /// Ends the file, with its data on disk if `durability` asks for it.
     pub fn finish(self, durability: Durability) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.finish")?;
             sync_data(&self.file, &self.path, durability)
+        })()
+        .context("write", &self.path)
+    }
+}
+
+/// [`GrowingFile::sync`] from elsewhere. The kernel tells either of a failure, and not both.
+#[derive(Debug)]
+pub struct GrowingSync {
+    file: File,
+    path: PathBuf,
+}
+
+impl GrowingSync {
+    /// Puts on disk what had been written when this was called.
+    pub fn sync(&self) -> Result<(), FsError> {
+        (|| {
+            failpoint::hit("fs.growing.sync")?;
+            sync_data(&self.file, &self.path, Durability::Synced)
         })()
         .context("write", &self.path)
     }

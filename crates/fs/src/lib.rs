@@ -8,7 +8,8 @@
 //!   publishers of one name both come out with a complete directory (`tests/staging.rs`).
 //! * **Durability is asked for, not assumed.** [`Durability::Synced`] makes file data durable before its name appears;
 //!   the one [`sync_dir`] that makes the *name* durable belongs to the caller, once per transaction, because it costs
-//!   twenty-five times as much.
+//!   twenty-five times as much. [`Durability::Ordered`] leaves even the data to that one sync, where the file system's
+//!   journal allows it (`order.rs`).
 //! * **Locks are kernel locks on an open descriptor** ([`lock_exclusive`]): the kernel frees them with the process, lock
 //!   files are never unlinked, every wait is bounded and can say whom it waits for (`tests/lock.rs`).
 //! * **Every mutation passes a named [`failpoint`]**, so that the crash driver can stop a real binary at each of them
@@ -24,6 +25,7 @@ pub mod failpoint;
 mod file;
 mod growing;
 mod lock;
+mod order;
 mod path;
 mod staged;
 mod trace;
@@ -36,13 +38,13 @@ pub use error::FsError;
 #[cfg(unix)]
 pub use file::symlink_atomic;
 pub use file::{
-    Durability, LogFile, NewFile, append, atomic_write, atomic_write_locked, atomic_write_new,
+    Durability, LogFile, NewFile, Settling, append, atomic_write, atomic_write_locked, atomic_write_new,
     atomic_write_new_private, atomic_write_private, copy_file, is_leftover, remove_leftover, set_mode,
 };
-pub use growing::GrowingFile;
+pub use growing::{GrowingFile, GrowingSync};
 pub use lock::{
-    Holder, LockError, LockFile, lock_exclusive, lock_existing_shared, lock_shared, try_lock_exclusive,
-    try_lock_existing_exclusive,
+    Holder, LockError, LockFile, lock_exclusive, lock_existing_shared, lock_latch, lock_shared,
+    try_lock_exclusive, try_lock_existing_exclusive,
 };
 pub use path::{UnsafePath, safe_join};
 pub use staged::{Published, StagedDir};

@@ -114,6 +114,21 @@ pub fn lock_exclusive(
     Ok(lock)
 }
 
+/// [`lock_exclusive`] for a lock that is taken often and held for microseconds. The signature says who took it last and
+/// stays when the lock is free, so that a process which takes it again need not write it again.
+pub fn lock_latch(path: &Path, timeout: Duration, command: &str) -> Result<LockFile, LockError> {
+    let lock = acquire(path, Kind::Exclusive, timeout, &mut |_| {})?;
+    let line = signature(command, None).context("write lock file", path)?;
+    let mut last = vec![0; line.len()];
+    let mut file = &lock.file;
+    let is_ours =
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.read_exact(&mut last)).is_ok() && last == line;
+    if !is_ours {
+        lock.write_signature(&line)?;
+    }
+    Ok(lock)
+}
+
 /// [`lock_exclusive`] without waiting. `None`: someone holds it.
 pub fn try_lock_exclusive(path: &Path, command: &str) -> Result<Option<LockFile>, LockError> {
     let file = open(path, Kind::Exclusive)?;
@@ -242,26 +257,35 @@ fn is_unsupported(error: &io::Error) -> bool {
 }
 
 impl LockFile {
-    /// Written over the old line and then cut to length, so that a waiter always reads one whole line.
     fn sign(&mut self, command: &str) -> Result<(), FsError> {
-        let holder = Holder {
-            pid: Some(std::process::id()),
-            command: Some(command.to_owned()),
-            since: Some(format!("{:.3}", jiff::Timestamp::now())),
-        };
-        (|| {
-            failpoint::hit("fs.lock.sign")?;
-            let mut line = serde_json::to_vec(&holder)?;
-            line.push(b'\n');
-            let mut file = &self.file;
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&line)?;
-            file.set_len(line.len() as u64)
-        })()
-        .context("write lock file", &self.path)?;
+        let line = signature(command, Some(jiff::Timestamp::now())).context("write lock file", &self.path)?;
+        self.write_signature(&line)?;
         self.signed = true;
         Ok(())
     }
+
+    /// Written over the old line and then cut to length, so that a waiter always reads one whole line.
+    fn write_signature(&self, line: &[u8]) -> Result<(), FsError> {
+        (|| {
+            failpoint::hit("fs.lock.sign")?;
+            let mut file = &self.file;
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(line)?;
+            file.set_len(line.len() as u64)
+        })()
+        .context("write lock file", &self.path)
+    }
+}
+
+fn signature(command: &str, since: Option<jiff::Timestamp>) -> io::Result<Vec<u8>> {
+    let holder = Holder {
+        pid: Some(std::process::id()),
+        command: Some(command.to_owned()),
+        since: since.map(|since| format!("{since:.3}")),
+    };
+    let mut line = serde_json::to_vec(&holder)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// Only for messages: a signature of a dead process (which a crash leaves until the next exclusive holder) is nobody's.

@@ -5,9 +5,10 @@
 //! of them: names whose directory was not synced may be missing, data that was not synced may be gone. Lock files and
 //! SQLite's files are not in the record; what they hold is worth nothing after a restart.
 //!
-//! Lines: `{"op": "mkdir"|"unlink"|"rmdir"|"rmtree"|"sync_file"|"sync_dir", "path"}`, `{"op": "create"|"append", "path",
+//! Lines: `{"op": "mkdir"|"unlink"|"rmdir"|"rmtree"|"sync_file"|"order_file"|"sync_dir", "path"}`, `{"op": "create"|"append", "path",
 //! "hex"}` (`append` adds to what is there, and creates), `{"op": "truncate", "path"}`, `{"op": "rename"|"link", "from",
 //! "path"}`, `{"op": "symlink", "path", "target"}`, `{"op": "sync_fs", "path"}` (everything).
+//! `order_file` is [`Durability::Ordered`](crate::Durability::Ordered): the data is on disk, and durable with the next sync.
 //!
 //! Without the feature every function is an inlined nothing.
 
@@ -28,6 +29,7 @@ pub(crate) enum Op<'a> {
     Rmdir,
     Rmtree,
     SyncFile,
+    OrderFile,
     SyncDir,
     SyncFs,
 }
@@ -92,6 +94,7 @@ mod active {
             Op::Rmdir => json!({ "op": "rmdir", "path": path }),
             Op::Rmtree => json!({ "op": "rmtree", "path": path }),
             Op::SyncFile => json!({ "op": "sync_file", "path": path }),
+            Op::OrderFile => json!({ "op": "order_file", "path": path }),
             Op::SyncDir => json!({ "op": "sync_dir", "path": path }),
             Op::SyncFs => json!({ "op": "sync_fs", "path": path }),
         };

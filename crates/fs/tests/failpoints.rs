@@ -245,3 +245,36 @@ fn the_record_of_mutations_is_complete() {
     assert_eq!(of("appended").as_deref(), Some(""), "its name was synced and its data was not");
     assert!(!root.join("many/0").exists(), "nor were these names");
 }
+
+/// Not a test of its own: the body of the child process of the test below.
+#[test]
+fn child_orders() {
+    let Some(dir) = std::env::var_os("MARSH_TEST_ORDERED") else { return };
+    atomic_write(&Path::new(&dir).join("file"), b"new", Durability::Ordered).unwrap();
+}
+
+/// Where the journal keeps the order the data is waited for and the file is not synced; elsewhere it is synced.
+#[test]
+fn what_is_ordered_is_settled_or_synced_before_it_has_its_name() {
+    use marsh_testkit::Disk;
+    for (keeps_order, expected) in
+        [("1", ["create", "order_file", "rename"]), ("0", ["create", "sync_file", "rename"])]
+    {
+        let (dir, traces) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let trace = traces.path().join("trace");
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_orders"])
+            .env("MARSH_TEST_ORDERED", dir.path())
+            .env("MARSH_FS_TRACE", &trace)
+            .env("MARSH_FS_ORDERED", keeps_order)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        assert_eq!(fs::read_to_string(dir.path().join("file")).unwrap(), "new");
+        let mutations = Disk::mutations(&trace);
+        let done: Vec<&str> = mutations.iter().filter_map(|mutation| mutation["op"].as_str()).collect();
+        let expected = if cfg!(target_os = "linux") { expected } else { ["create", "sync_file", "rename"] };
+        assert_eq!(done, expected);
+    }
+}

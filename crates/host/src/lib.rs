@@ -22,6 +22,8 @@ pub mod protocol;
 pub mod server;
 pub mod supervisor;
 
+pub use marsh_engine::allocator;
+
 pub use error::{CallError, ErrorKind, HostError};
 pub use protocol::{External, HostStats, Limits, ModuleRef, ModuleState, ModuleStats};
 pub use supervisor::{

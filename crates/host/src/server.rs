@@ -68,17 +68,10 @@ pub fn main() -> ExitCode {
 /// calls to load a large module. The one heap that it grows in steps is that of the first thread; so that one is used by
 /// all, in steps of 4 MB (2 ms of a warm method run, a fifth of the first answer of an AWS model). What contends for it
 /// is little, since the engine cuts its small blocks out of large ones.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn widen_heap_steps() {
-    // SAFETY: `mallopt` takes two integers and touches only the allocator's parameters; no other thread runs yet.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
-        libc::mallopt(libc::M_TOP_PAD, 4 << 20);
-    }
+    marsh_engine::allocator::share_heaps(1);
+    marsh_engine::allocator::grow_in_steps(4 << 20);
 }
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn widen_heap_steps() {}
 
 struct Server {
     modules: Modules,

@@ -39,6 +39,8 @@ pub enum ModelError {
     Expression { place: String, source: marsh_expr::ExprError },
     #[error("`{name}` was never run, so there is no evaluated copy of it")]
     NotEvaluated { name: String },
+    #[error("`{method}` did not run: {reason}")]
+    Held { method: String, reason: String },
     #[error("every result of `{name}` was deleted{at}", at = at.as_ref().map(|at| format!(" (at {at})")).unwrap_or_default())]
     Deleted { name: String, at: Option<String> },
     #[error("command exited with code {code}")]
@@ -195,9 +197,11 @@ impl Explain for ModelError {
             ModelError::Data(error) => error.code(),
             ModelError::Name(_) => "invalid_name",
             ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => "lock_timeout",
-            ModelError::Lock(_) | ModelError::Fs(_) | ModelError::YamlWrite(_) | ModelError::Io { .. } => {
-                "io"
-            }
+            ModelError::Held { .. }
+            | ModelError::Lock(_)
+            | ModelError::Fs(_)
+            | ModelError::YamlWrite(_)
+            | ModelError::Io { .. } => "io",
         }
     }
 

@@ -41,8 +41,8 @@ pub use driver::Driver;
 pub use error::{Issue, ModelError};
 pub use pins::Pins;
 pub use run::{
-    CheckSelection, Observer, OutputOverride, RunEvent, RunInputs, RunOutcome, RunRequest, RunStatus, Target,
-    Trigger, WorkflowTrigger,
+    CheckSelection, Gate, Observer, OutputOverride, RunEvent, RunInputs, RunOutcome, RunRequest, RunStatus,
+    Target, Trigger, WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
 pub use stored::{StoredData, WithData};

@@ -18,6 +18,7 @@ use crate::fire::Triggers;
 use crate::protocol::{CancelParams, MAX_LINE, Message, raw};
 use crate::reload::Cause;
 use crate::service::Service;
+use crate::tidy::Tidy;
 
 /// What all connections of a server share.
 pub struct Hub {
@@ -27,6 +28,7 @@ pub struct Hub {
     pub end: Mutex<Sender<()>>,
     pub ending: AtomicBool,
     pub triggers: Triggers,
+    pub(crate) tidy: Tidy,
     running: Mutex<Running>,
 }
 
@@ -44,6 +46,7 @@ impl Hub {
             end: Mutex::new(end),
             ending: AtomicBool::new(false),
             triggers: Triggers::default(),
+            tidy: Tidy::start(),
             running: Mutex::default(),
         }
     }
@@ -133,6 +136,7 @@ impl Client {
             hub.unregister(key);
             client.send(&Message::answer(id, answer));
             drop(in_flight);
+            hub.tidy.stir();
             if method == "shutdown" {
                 hub.ending.store(true, Ordering::SeqCst);
                 // Somebody asked before us, if nobody listens any more.

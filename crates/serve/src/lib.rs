@@ -26,6 +26,7 @@ mod service;
 mod socket;
 mod status;
 mod tally;
+mod tidy;
 mod watch;
 
 pub use client::{Answer, Client};

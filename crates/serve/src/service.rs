@@ -129,6 +129,7 @@ impl Service {
             pins: None,
             output_overrides: Vec::new(),
             driver: marsh_model::Driver::Raw,
+            gate: None,
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
         let outcome = models.run(&request, &observer).map_err(|error| Failure::of(&error))?;

@@ -95,5 +95,6 @@ fn follow(hub: &Arc<Hub>, events: &Receiver<()>) {
         // A failure as a whole (an unreadable lockfile, say) is what the next call will say.
         drop(hub.service.reload(Cause::Seen));
         hub.service.loader().expect_edits();
+        hub.tidy.stir();
     }
 }

@@ -30,10 +30,11 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Clone)]
 enum Node {
-    /// `None`: none of its data has been synced.
+    /// `None`: none of its data has been synced, or waited for.
     File {
         now: Vec<u8>,
         synced: Option<Vec<u8>>,
+        settled: Option<Vec<u8>>,
     },
     Link(PathBuf),
     Dir {
@@ -64,6 +65,9 @@ pub enum Loss {
     NamesBut(PathBuf),
     /// Data, and what was not synced of the names in one directory.
     NamesIn(PathBuf),
+    /// On a file system whose journal keeps the order: data that nobody waited for; all names are there. Names that were
+    /// not synced may be lost too, but only the last ones, and that is the state after an earlier mutation.
+    Unsettled,
 }
 
 impl Disk {
@@ -93,7 +97,11 @@ impl Disk {
             self.nodes.push(Node::Link(fs::read_link(path).unwrap()));
         } else {
             let bytes = fs::read(path).unwrap();
-            self.nodes.push(Node::File { now: bytes.clone(), synced: Some(bytes) });
+            self.nodes.push(Node::File {
+                now: bytes.clone(),
+                synced: Some(bytes.clone()),
+                settled: Some(bytes),
+            });
         }
         id
     }
@@ -142,19 +150,19 @@ impl Disk {
                 self.make_dir(&path);
             }
             "create" => {
-                let file = Node::File { now: unhex(text("hex")), synced: None };
+                let file = new_file(unhex(text("hex")));
                 self.put(&path, file);
             }
             "append" => {
                 let more = unhex(text("hex"));
                 match self.find(&path).map(|id| &mut self.nodes[id]) {
                     Some(Node::File { now, .. }) => now.extend(more),
-                    _ => self.put(&path, Node::File { now: more, synced: None }),
+                    _ => self.put(&path, new_file(more)),
                 }
             }
             "truncate" => match self.find(&path).map(|id| &mut self.nodes[id]) {
                 Some(Node::File { now, .. }) => now.clear(),
-                _ => self.put(&path, Node::File { now: Vec::new(), synced: None }),
+                _ => self.put(&path, new_file(Vec::new())),
             },
             "symlink" => self.put(&path, Node::Link(PathBuf::from(text("target")))),
             "unlink" | "rmdir" | "rmtree" => {
@@ -176,6 +184,10 @@ impl Disk {
                 let id = self.find(&path).unwrap_or_else(|| panic!("{mutation}: nothing to sync"));
                 sync(&mut self.nodes[id]);
             }
+            "order_file" => match self.find(&path).map(|id| &mut self.nodes[id]) {
+                Some(Node::File { now, settled, .. }) => *settled = Some(now.clone()),
+                _ => panic!("{mutation}: no file to wait for"),
+            },
             "sync_fs" => self.nodes.iter_mut().for_each(sync),
             other => panic!("unknown mutation {other}"),
         }
@@ -220,8 +232,12 @@ impl Disk {
     fn write(&self, id: usize, path: &Path, loss: &Loss) {
         let at = self.root.join(path);
         match &self.nodes[id] {
-            Node::File { now, synced } => {
-                let bytes = if *loss == Loss::Nothing { Some(now) } else { synced.as_ref() };
+            Node::File { now, synced, settled } => {
+                let bytes = match loss {
+                    Loss::Nothing => Some(now),
+                    Loss::Unsettled => settled.as_ref(),
+                    _ => synced.as_ref(),
+                };
                 fs::write(at, bytes.map(Vec::as_slice).unwrap_or_default()).unwrap();
             }
             #[cfg(unix)]
@@ -233,7 +249,7 @@ impl Disk {
                     fs::create_dir(&at).unwrap();
                 }
                 let mut names = match loss {
-                    Loss::Nothing | Loss::Data => now.clone(),
+                    Loss::Nothing | Loss::Data | Loss::Unsettled => now.clone(),
                     Loss::Names => synced.clone(),
                     Loss::NamesIn(dir) => if dir == path { synced } else { now }.clone(),
                     Loss::NamesBut(dir) => if dir == path { now } else { synced }.clone(),
@@ -316,9 +332,16 @@ impl Disk {
     }
 }
 
+fn new_file(now: Vec<u8>) -> Node {
+    Node::File { now, synced: None, settled: None }
+}
+
 fn sync(node: &mut Node) {
     match node {
-        Node::File { now, synced } => *synced = Some(now.clone()),
+        Node::File { now, synced, settled } => {
+            *synced = Some(now.clone());
+            *settled = Some(now.clone());
+        }
         Node::Dir { now, synced } => *synced = now.clone(),
         Node::Link(_) => {}
     }
@@ -397,6 +420,18 @@ mod tests {
         disk.apply(&json!({ "op": "unlink", "path": f }));
         assert_eq!(after(&disk, &Loss::Names), files(&[("f", "new")]), "nor is a removal");
         assert_eq!(after(&disk, &Loss::Data), []);
+    }
+
+    #[test]
+    fn what_was_waited_for_is_whole_where_order_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = Disk::of(dir.path());
+        let f = disk.root.join("f");
+        disk.apply(&json!({ "op": "create", "path": f, "hex": "6e6577" }));
+        assert_eq!(after(&disk, &Loss::Unsettled), files(&[("f", "")]));
+        disk.apply(&json!({ "op": "order_file", "path": f }));
+        assert_eq!(after(&disk, &Loss::Unsettled), files(&[("f", "new")]));
+        assert_eq!(after(&disk, &Loss::Data), files(&[("f", "")]), "it was not synced");
     }
 
     #[test]

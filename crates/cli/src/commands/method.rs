@@ -86,6 +86,7 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
             pins: None,
             output_overrides: Vec::new(),
             driver: driver.clone(),
+            gate: None,
         };
         let outcome = match models.run(&request, &Talk { ui }) {
             Ok(outcome) => outcome,

@@ -3,7 +3,7 @@
 //! **It cannot miss a version.** The catalog remembers, for each directory above the versions, its inode and its change
 //! time. A version appears, goes or is replaced by an entry of its name's directory coming, going or being renamed, and
 //! the kernel then sets that directory's change time, which no program can set back. So before every question each of
-//! these directories is looked at (one `stat` each; versions are not), and is listed again when
+//! these directories is looked at (one `stat` each, by several threads; versions are not), and is listed again when
 //!
 //! * inode or change time differ, or
 //! * it was younger than [`scan::SETTLING`] when it was listed: a later change might have got the same time, or
@@ -16,6 +16,7 @@
 //! in memory if need be. The schema's version is part of the file's name. No write-ahead log: its index is mapped memory,
 //! and a mapped file that somebody cuts short kills its readers.
 
+mod look;
 mod question;
 mod rows;
 mod scan;

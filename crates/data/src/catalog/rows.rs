@@ -8,12 +8,12 @@ use marsh_types::TypeName;
 use rusqlite::{Connection, params};
 
 use super::CatalogError;
-use super::scan::{Seen, Version};
+use super::scan::{Seen, Stamp, Version};
 use crate::Metadata;
 use crate::read::read_version;
 
 /// Readers of metadata files at once: parsing is what costs.
-const READERS: usize = 4;
+pub(super) const READERS: usize = 4;
 /// Rows that wait to be written, so that memory stays bounded.
 const WAITING: usize = 1024;
 
@@ -176,7 +176,7 @@ fn forget(connection: &Connection, seen: &Seen) -> Result<(), CatalogError> {
 }
 
 enum Found {
-    Version(usize, Box<Metadata>),
+    Version(usize, Stamp, Box<Metadata>),
     /// Gone, or not whole.
     Nothing(usize),
     Damaged(usize),
@@ -189,17 +189,22 @@ fn read_all(connection: &Connection, seen: &mut Seen) -> Result<HashSet<i64>, Ca
     let next = AtomicUsize::new(0);
     let read = |at: usize| -> Option<Found> {
         let version = versions.get(at)?;
-        Some(match read_version(&version.place.path, version.number) {
-            Ok(Some(metadata)) => Found::Version(at, Box::new(metadata)),
-            Ok(None) => Found::Nothing(at),
-            Err(_) => Found::Damaged(at),
+        // Its stamp first: whatever changes later makes it another one.
+        let stamp = match version.stamp {
+            Some(stamp) => Ok(Some(stamp)),
+            None => Stamp::of(&version.place.path.join(version.number.to_string())),
+        };
+        Some(match (stamp, read_version(&version.place.path, version.number)) {
+            (Ok(Some(stamp)), Ok(Some(metadata))) => Found::Version(at, stamp, Box::new(metadata)),
+            (Ok(_), Ok(_)) => Found::Nothing(at),
+            (Err(_), _) | (_, Err(_)) => Found::Damaged(at),
         })
     };
     let mut write = |found: Found| -> Result<(), CatalogError> {
         match found {
-            Found::Version(at, metadata) => {
+            Found::Version(at, stamp, metadata) => {
                 let Some(version) = versions.get(at) else { return Ok(()) };
-                insert(connection, version, &metadata)?;
+                insert(connection, version, stamp, &metadata)?;
                 seen.read += 1;
             }
             Found::Nothing(at) | Found::Damaged(at) => {
@@ -234,7 +239,12 @@ fn read_all(connection: &Connection, seen: &mut Seen) -> Result<HashSet<i64>, Ca
     Ok(unfinished)
 }
 
-fn insert(connection: &Connection, version: &Version, metadata: &Metadata) -> Result<(), CatalogError> {
+fn insert(
+    connection: &Connection,
+    version: &Version,
+    stamp: Stamp,
+    metadata: &Metadata,
+) -> Result<(), CatalogError> {
     let tag = |name: &str| metadata.tags.get(name).unwrap_or_default();
     let owner = &metadata.owner_definition;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -246,8 +256,8 @@ fn insert(connection: &Connection, version: &Version, metadata: &Metadata) -> Re
     statement.execute(params![
         version.place.dir,
         version.number,
-        version.stamp.inode,
-        version.stamp.changed,
+        stamp.inode,
+        stamp.changed,
         version.place.type_path,
         version.place.model_id,
         version.place.name,

@@ -48,6 +48,18 @@ impl Stamp {
         }
     }
 
+    /// As [`Stamp::of`], of a directory.
+    #[cfg(unix)]
+    pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Stamp {
+        // The types differ between systems.
+        let seconds = i64::try_from(stat.st_ctime).unwrap_or(i64::MAX);
+        let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or(0);
+        Stamp {
+            inode: stat.st_ino.cast_signed(),
+            changed: seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds),
+        }
+    }
+
     fn is_settled(self, now: SystemTime) -> bool {
         let age = nanos(now).saturating_sub(self.changed);
         age > i64::try_from(SETTLING.as_nanos()).unwrap_or(i64::MAX)
@@ -70,14 +82,16 @@ pub struct Dir {
     pub settled: bool,
     /// It holds versions: it is the directory of a name.
     pub holder: bool,
+    /// What it is now, where that was looked at ahead ([`super::look`]).
+    pub looked: Option<Stamp>,
 }
 
 /// What the catalog knows.
 #[derive(Debug, Default)]
 pub struct Known {
-    dirs: Vec<Dir>,
-    by_parent: HashMap<i64, Vec<usize>>,
-    root: Option<usize>,
+    pub(super) dirs: Vec<Dir>,
+    pub(super) by_parent: HashMap<i64, Vec<usize>>,
+    pub(super) root: Option<usize>,
     next: i64,
 }
 
@@ -95,6 +109,7 @@ impl Known {
                 stamp: Stamp { inode: row.get(3)?, changed: row.get(4)? },
                 settled: row.get(5)?,
                 holder: row.get(6)?,
+                looked: None,
             };
             known.next = known.next.max(dir.id + 1);
             let at = known.dirs.len();
@@ -123,12 +138,13 @@ pub struct Place {
     pub path: PathBuf,
 }
 
-/// A version to read.
+/// A version to read, if it is one.
 #[derive(Debug)]
 pub struct Version {
     pub place: Arc<Place>,
     pub number: u32,
-    pub stamp: Stamp,
+    /// `None`: whoever reads it looks.
+    pub stamp: Option<Stamp>,
 }
 
 /// What differs.
@@ -158,7 +174,8 @@ impl Seen {
     }
 }
 
-pub fn scan(store: &DataStore, connection: &Connection, known: Known) -> Result<Seen, CatalogError> {
+pub fn scan(store: &DataStore, connection: &Connection, mut known: Known) -> Result<Seen, CatalogError> {
+    super::look::look_ahead(store.root(), &mut known);
     let next = known.next.max(1);
     let root = known.root;
     let mut walk = Walk { known, connection, seen: Seen::default(), next };
@@ -184,14 +201,21 @@ impl Walk<'_> {
         parent: i64,
         name: &str,
     ) -> Result<(), CatalogError> {
-        let stamp = Stamp::of(&path)?;
+        let stamp = match before.as_ref().and_then(|before| before.looked) {
+            Some(stamp) => Some(stamp),
+            None => Stamp::of(&path)?,
+        };
         let Some(stamp) = stamp else {
             self.seen.gone.extend(before.map(|dir| dir.id));
             return Ok(());
         };
         if let Some(before) = before.as_ref().filter(|before| before.settled && before.stamp == stamp) {
             if !before.holder {
-                let children: Vec<Dir> = self.known.children(before.id).cloned().collect();
+                let is_same = |child: &Dir| child.settled && child.looked == Some(child.stamp);
+                let children = self.known.children(before.id);
+                // Of most there is nothing to say.
+                let children: Vec<Dir> =
+                    children.filter(|child| !child.holder || !is_same(child)).cloned().collect();
                 for child in children {
                     self.descend(&path, above, Some(child.clone()), before.id, &child.name)?;
                 }
@@ -207,7 +231,7 @@ impl Walk<'_> {
             None if above.is_empty() => ROOT,
             None => self.fresh(),
         };
-        let mut dir = Dir { id, parent, name: name.to_owned(), stamp, settled, holder: false };
+        let mut dir = Dir { id, parent, name: name.to_owned(), stamp, settled, holder: false, looked: None };
         let numbers: Vec<(u32, &String)> =
             entries.iter().filter_map(|entry| Some((version_number(entry)?, entry))).collect();
         let is_there = |entry: &str, file: &str| path.join(entry).join(file).is_file();
@@ -215,9 +239,13 @@ impl Walk<'_> {
         if dir.holder {
             // What was below it as long as it was none.
             self.seen.gone.extend(self.known.children(id).map(|child| child.id));
+            // When all is read anyway, that tells too which are complete.
+            let is_rebuilding = self.known.root.is_none();
             let complete: Vec<u32> = numbers
                 .iter()
-                .filter(|(_, entry)| is_there(entry, "metadata.yaml") && is_there(entry, "raw"))
+                .filter(|(_, entry)| {
+                    is_rebuilding || is_there(entry, "metadata.yaml") && is_there(entry, "raw")
+                })
                 .map(|(number, _)| *number)
                 .collect();
             dir.settled &= complete.len() == numbers.len();
@@ -286,6 +314,16 @@ impl Walk<'_> {
             name: name.clone(),
             path: path.to_path_buf(),
         });
+        if self.known.root.is_none() {
+            let all = complete.into_iter();
+            self.seen.versions.extend(all.map(|number| Version {
+                place: Arc::clone(&place),
+                number,
+                stamp: None,
+            }));
+            self.seen.touched.push(dir);
+            return Ok(());
+        }
         let mut changed = false;
         for number in complete {
             let Some(stamp) = Stamp::of(&path.join(number.to_string()))? else { continue };
@@ -295,7 +333,7 @@ impl Walk<'_> {
                 None => {}
             }
             changed = true;
-            self.seen.versions.push(Version { place: Arc::clone(&place), number, stamp });
+            self.seen.versions.push(Version { place: Arc::clone(&place), number, stamp: Some(stamp) });
         }
         changed |= !known.is_empty();
         self.seen.stale.extend(known.into_keys().map(|number| (dir, number)));
@@ -306,9 +344,6 @@ impl Walk<'_> {
     }
 
     fn known_versions(&self, dir: i64) -> Result<HashMap<u32, Stamp>, CatalogError> {
-        if self.known.root.is_none() {
-            return Ok(HashMap::new());
-        }
         let mut statement =
             self.connection.prepare_cached("SELECT version, inode, changed FROM records WHERE dir = ?1")?;
         let rows = statement

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::allocator;
 use crate::gate::{Completer, Env, HostError, HostResult};
-use crate::heap;
 
 /// Held by [`Env`]: dropping it ends every task of [`run`].
 pub(crate) struct Alive(Arc<watch::Sender<()>>);
@@ -28,7 +28,7 @@ impl Drop for Alive {
         if let Ok(io) = crate::io::handle() {
             io.spawn(async move {
                 tasks.closed().await;
-                heap::give_back();
+                allocator::give_back();
             });
         }
     }

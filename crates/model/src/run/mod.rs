@@ -108,6 +108,14 @@ pub struct RunRequest<'a> {
     pub pins: Option<&'a Pins>,
     pub output_overrides: Vec<OutputOverride>,
     pub driver: Driver,
+    /// What has to be so before the method's code runs; all that can be done before is done meanwhile.
+    pub gate: Option<&'a dyn Gate>,
+}
+
+/// Waits for what a run of code has to follow.
+pub trait Gate: std::fmt::Debug + Sync {
+    /// `Err`: the code must not run.
+    fn pass(&self) -> Result<(), String>;
 }
 
 /// What happens while a method runs.
@@ -219,14 +227,17 @@ impl Models {
         let definition = &stored.definition;
         let log_path =
             self.outputs.log_path(&code.type_name, &request.method, &definition.id, &started_at)?;
-        let log = log::RunLog::create(&log_path, &definition.name, &request.method, self.secrets.clone())?;
+        let log = log::RunLog::new(log_path, &definition.name, &request.method, self.secrets.clone());
         if !matches!(request.driver, Driver::Raw) {
             log.line("INF", &format!("driver {}", request.driver.name()));
         }
         let context = RunContext::new(self, stored, code, request, &log, observer);
         // It is written once, at the end: meanwhile a workflow's own record shows what is running, and a single run is its
         // own witness.
-        let mut record = self.new_record(stored, code, request, &started_at, &log_path);
+        let mut record = self.new_record(stored, code, request, &started_at);
+        if let Some(gate) = request.gate {
+            gate.pass().map_err(|reason| ModelError::Held { method: request.method.clone(), reason })?;
+        }
         let executed = match code.module(&request.method) {
             None => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
             Some(loaded) => {
@@ -264,6 +275,7 @@ impl Models {
         if let Some(error) = &record.error {
             log.line("ERR", &error.message);
         }
+        record.log_file = log.written().map(|path| self.repo.layout.display(path).display().to_string());
         let record_path = self.outputs.write(&code.type_name, &record)?;
         self.collect_after_run(&code.type_name, &definition.id, &artifacts)?;
         // File data are on disk by now; one directory sync makes the names durable, as journals keep the order of what
@@ -282,7 +294,6 @@ impl Models {
         code: &TypeCode,
         request: &RunRequest<'_>,
         started_at: &str,
-        log_path: &std::path::Path,
     ) -> OutputRecord {
         let workflow = match &request.trigger {
             Trigger::Workflow(workflow) => Some(workflow),
@@ -311,7 +322,7 @@ impl Models {
                 bundle_fingerprint: code.module(&request.method).map(|loaded| loaded.fingerprint.clone()),
             },
             artifacts: None,
-            log_file: Some(self.repo.layout.display(log_path).display().to_string()),
+            log_file: None,
             pid: Some(std::process::id()),
         }
     }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use marsh_fs::GrowingFile;
+use marsh_model::Gate as _;
 use marsh_vault::Secrets;
 
 use super::fact::{Fact, Line};
+use super::sync::{OnDisk, Syncer};
 use crate::error::WorkflowError;
 
 /// The journal of one run, open for its only writer.
@@ -15,6 +17,10 @@ pub(crate) struct Journal {
     path: PathBuf,
     pending: Vec<u8>,
     synced: bool,
+    /// Once something was to be synced while the writer goes on.
+    syncer: Option<Syncer>,
+    /// What was to be on disk last.
+    asked: OnDisk,
     secrets: Secrets,
 }
 
@@ -34,6 +40,8 @@ impl Journal {
                 path: path.to_owned(),
                 pending: Vec::new(),
                 synced: true,
+                syncer: None,
+                asked: OnDisk::default(),
                 secrets: Secrets::new(),
             },
             lines,
@@ -79,11 +87,55 @@ impl Journal {
     /// [`Journal::write`], and on disk.
     pub fn commit(&mut self) -> Result<(), WorkflowError> {
         self.write()?;
-        if !self.synced {
+        if self.syncer.is_some() {
+            self.ask();
+            if let Err(message) = self.asked.pass() {
+                self.check()?;
+                return Err(WorkflowError::io(&self.path, std::io::Error::other(message)));
+            }
+        } else if !self.synced {
             self.file.sync()?;
             self.synced = true;
         }
         Ok(())
+    }
+
+    /// [`Journal::write`], and on its way to the disk.
+    pub fn commit_soon(&mut self) -> Result<(), WorkflowError> {
+        self.write()?;
+        if self.syncer.is_none() && !self.synced {
+            match Syncer::start(self.file.syncing()?) {
+                Ok(syncer) => self.syncer = Some(syncer),
+                // No more threads: slower.
+                Err(_) => return self.commit(),
+            }
+        }
+        self.ask();
+        self.check()
+    }
+
+    fn ask(&mut self) {
+        if !self.synced
+            && let Some(syncer) = &self.syncer
+        {
+            self.asked = syncer.ask();
+            // Whether that went well, the next check tells.
+            self.synced = true;
+        }
+    }
+
+    /// What code of later steps has to wait for.
+    pub fn on_disk(&self) -> OnDisk {
+        self.asked.clone()
+    }
+
+    /// Fails if something that was to be on disk will never be. To be asked before what a step reports is believed.
+    pub fn check(&self) -> Result<(), WorkflowError> {
+        match self.syncer.as_ref().and_then(Syncer::failure) {
+            None => Ok(()),
+            Some(Ok(error)) => Err(error.into()),
+            Some(Err(message)) => Err(WorkflowError::io(&self.path, std::io::Error::other(message))),
+        }
     }
 }
 

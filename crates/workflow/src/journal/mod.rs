@@ -6,8 +6,8 @@
 //!
 //! * A fact counts when its line is whole. What a killed writer left behind the last line break never happened
 //!   (`file.rs`: `a_torn_end_never_happened`).
-//! * The end of a step is on disk before anything that depends on it starts, so no finished step runs again
-//!   (`machine/tests.rs`: `a_run_that_stopped_anywhere_goes_on_and_repeats_nothing_finished`; the binary's
+//! * The end of a step is on disk before code runs of anything that depends on it, so no finished step runs again
+//!   (`sync.rs`, `machine/tests.rs`: `a_run_that_stopped_anywhere_goes_on_and_repeats_nothing_finished`; the binary's
 //!   `tests/it/workflow_kill.rs`).
 //! * One process writes: whoever holds the kernel lock of the run. Nobody else changes what it says, so a status is
 //!   never guessed by an observer (`tests/it/journal.rs`).
@@ -16,9 +16,11 @@
 
 mod fact;
 mod file;
+mod sync;
 
 pub use fact::{
     ApprovalDecision, AssertResult, Fact, Item, JobOutline, Line, Output, OutputCode, Place, SkipReason,
     Started, StepEnd,
 };
 pub(crate) use file::{Journal, read};
+pub(crate) use sync::OnDisk;

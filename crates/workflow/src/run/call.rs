@@ -1,13 +1,12 @@
 //! `model.method(model, method[, inputs])` in guards and asserts: a method run of its own, under the name of its step.
 
 use marsh_expr::{Looked, LookupError, MethodSource, Value as Term};
-use marsh_host::CancelToken;
 use marsh_model::{ModelError, Target};
 use marsh_types::{Explain as _, TypeName};
 use serde_json::{Map, Value};
 
 use super::method::{Asked, StepObserver};
-use super::step::Steps;
+use super::step::{During, Steps};
 use crate::event::StepRef;
 use crate::schema::Step;
 
@@ -15,7 +14,7 @@ pub(super) struct Calls<'a> {
     steps: &'a Steps<'a>,
     step: &'a Step,
     at: StepRef,
-    cancel: &'a CancelToken,
+    during: &'a During<'a>,
 }
 
 impl<'a> Calls<'a> {
@@ -25,10 +24,10 @@ impl<'a> Calls<'a> {
         step: &'a Step,
         at: &StepRef,
         condition: &str,
-        cancel: &'a CancelToken,
+        during: &'a During<'a>,
     ) -> Calls<'a> {
         let at = StepRef { step: format!("__{condition}_{}", at.step), ..at.clone() };
-        Calls { steps, step, at, cancel }
+        Calls { steps, step, at, during }
     }
 }
 
@@ -48,8 +47,8 @@ impl MethodSource for Calls<'_> {
             Ok(_) => Map::new(),
             Err(error) => return Err(LookupError::failed(error.code(), error.to_string())),
         };
-        let Some(_permit) = self.steps.permits.take(self.cancel) else {
-            return Err(LookupError::failed("cancelled", self.cancel.reason().unwrap_or_default()));
+        let Some(_permit) = self.steps.permits.take(self.during.cancel) else {
+            return Err(LookupError::failed("cancelled", self.during.cancel.reason().unwrap_or_default()));
         };
         let asked = Asked {
             target: Target::Definition(model.to_owned()),
@@ -57,7 +56,7 @@ impl MethodSource for Calls<'_> {
             inputs,
             output_overrides: Vec::new(),
         };
-        let request = self.steps.run_request(self.step, asked, &self.at, self.cancel);
+        let request = self.steps.run_request(self.step, asked, &self.at, self.during);
         let observer = StepObserver { run: self.steps, at: &self.at };
         let outcome = self.steps.models.run(&request, &observer).map_err(|error| failed(&error))?;
         if let Some(error) = &outcome.error {

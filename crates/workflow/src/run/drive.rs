@@ -3,7 +3,8 @@
 //! One thread decides and writes; steps run on threads of their own and report through a channel. What steps report in
 //! the same moment is taken in together, so that it is made durable at once.
 //!
-//! * Nothing starts before the facts that it follows from are on disk.
+//! * No code of a step runs before the facts that it follows from are on disk; what can be prepared is prepared meanwhile
+//!   (`journal/sync.rs`).
 //! * Cancellation reaches every running step at once, by its own token; the run ends when they have (`tests/it/run.rs`,
 //!   `tests/it/workflow_cancel.rs` of the binary). A step that is over its time is stopped in the same way.
 //! * When the journal cannot be written, nothing further starts: what runs is stopped, and the run stays as it was last
@@ -21,9 +22,9 @@ use marsh_model::run::ArtifactView;
 
 use super::ledger::Ledger;
 use super::mail::{Mail, Mailbox};
-use super::step::{Did, Steps};
+use super::step::{Did, During, Steps};
 use crate::error::WorkflowError;
-use crate::journal::{Fact, Place, StepEnd};
+use crate::journal::{Fact, OnDisk, Place, StepEnd};
 use crate::machine::Phase;
 use crate::schema::FailureKind;
 
@@ -122,9 +123,9 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
                 self.stop(&reason)?;
             }
             let starts = self.ledger.decide(true)?;
-            self.ledger.settle()?;
+            let on_disk = self.ledger.settle()?;
             for (place, attempt) in starts {
-                self.start(scope, sender, place, attempt);
+                self.start(scope, sender, place, attempt, on_disk.clone());
             }
             self.watch_jobs();
             self.read_mail()?;
@@ -160,6 +161,7 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
     }
 
     fn take(&mut self, message: Message) -> Result<(), WorkflowError> {
+        self.ledger.check()?;
         match message {
             // `turns` looks at the token.
             Message::Cancelled => Ok(()),
@@ -187,6 +189,7 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
         sender: &Sender<Message>,
         place: Place,
         attempt: u32,
+        on_disk: OnDisk,
     ) where
         's: 'scope,
     {
@@ -198,8 +201,10 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
         let (report, steps, item) = (sender.clone(), self.steps, self.steps.item(&place));
         let (at, name) = (place.clone(), self.ledger.step_ref(&place));
         let work = move || {
-            let did =
-                catch_unwind(AssertUnwindSafe(|| steps.execute(&at, &name, attempt, item.as_ref(), &token)));
+            let did = catch_unwind(AssertUnwindSafe(|| {
+                let during = During { attempt, cancel: &token, on_disk: &on_disk };
+                steps.execute(&at, &name, item.as_ref(), &during)
+            }));
             let did = did.unwrap_or_else(|_| {
                 Did::failed(FailureKind::Invalid, "the step ended in a bug of marsh (a panic)")
             });

@@ -2,41 +2,40 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use marsh_fs::{Durability, LockFile};
 use marsh_types::time::iso_millis;
 
 use super::log::WorkflowLog;
+use super::scribe::Scribe;
 use crate::error::WorkflowError;
 use crate::event::{SavedArtifact, StepRef, WorkflowEvent, WorkflowObserver};
 use crate::fold::Recorder;
-use crate::journal::{Fact, Journal, Line, Output, Place, StepEnd};
+use crate::journal::{Fact, Journal, Line, OnDisk, Output, Place, StepEnd};
 use crate::machine::{Machine, Plan};
 use crate::record::{RunRecord, RunStatus};
 use crate::runs::RunStore;
 
-/// A record of this many steps is written at once, ahead of what starts.
+/// A record of this many steps is written at once, ahead of what starts; a larger one follows the journal ([`Scribe`]), at
+/// the latest when the driver looks for mail.
 const SMALL_RECORD: usize = 50;
-/// Writing a larger one may take this share of the time; it follows the journal at the latest when the driver looks for
-/// mail.
-const RECORD_SHARE: u32 = 20;
 
 pub(crate) struct Ledger<'a> {
     pub machine: Machine<'a>,
     pub recorder: Recorder,
     journal: Journal,
+    /// Before the lock: it writes no longer when somebody else may.
+    scribe: Option<Scribe>,
     /// Freed with the process, however it ends.
     _lock: LockFile,
     runs: &'a RunStore,
     log: &'a WorkflowLog,
     observer: &'a dyn WorkflowObserver,
-    /// The last write of the record: when, and how long it took.
-    written: Option<(Instant, Duration)>,
     record_failed: bool,
     /// Facts were noted since.
     behind: bool,
-    /// Facts that must be on disk before anything follows from them.
+    /// Facts that must be on disk before code runs that follows from them.
     heavy: bool,
     started: HashMap<Place, Instant>,
     job_started: HashMap<String, Instant>,
@@ -62,11 +61,11 @@ impl<'a> Ledger<'a> {
             machine,
             recorder,
             journal,
+            scribe: None,
             _lock: lock,
             runs,
             log,
             observer,
-            written: None,
             record_failed: false,
             behind: false,
             heavy: false,
@@ -111,27 +110,59 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Makes everything that was noted last, and brings the record up to date if that is due.
-    pub fn settle(&mut self) -> Result<(), WorkflowError> {
+    /// Fails if what was noted cannot be made to last: then nothing that a step reports is to be believed.
+    pub fn check(&self) -> Result<(), WorkflowError> {
+        self.journal.check()
+    }
+
+    /// Writes everything that was noted, and brings the record up to date if that is due. Returns what code that runs from
+    /// now on has to wait for.
+    pub fn settle(&mut self) -> Result<OnDisk, WorkflowError> {
         if std::mem::take(&mut self.heavy) {
-            self.journal.commit()?;
+            self.journal.commit_soon()?;
         } else {
             self.journal.write()?;
         }
-        let is_due = |(at, took): (Instant, Duration)| at.elapsed() >= took * RECORD_SHARE;
-        if self.behind && (self.recorder.steps() <= SMALL_RECORD || self.written.is_none_or(is_due)) {
-            self.behind = false;
-            let start = Instant::now();
-            let result = self.runs.write(&self.recorder.record(), Durability::Atomic);
-            self.written = Some((Instant::now(), start.elapsed()));
-            if let Err(error) = result
-                && !std::mem::replace(&mut self.record_failed, true)
-            {
-                // The journal has it all; the end of the run fails if this lasts.
-                self.warn("run_record", format!("the record of the run could not be written: {error}"));
-            }
+        if self.behind {
+            self.write_record();
         }
-        Ok(())
+        Ok(self.journal.on_disk())
+    }
+
+    fn write_record(&mut self) {
+        let failed = if self.recorder.steps() <= SMALL_RECORD {
+            self.behind = false;
+            self.write_now()
+        } else {
+            self.write_soon()
+        };
+        if let Some(error) = failed
+            && !std::mem::replace(&mut self.record_failed, true)
+        {
+            // The journal has it all; the end of the run fails if this lasts.
+            self.warn("run_record", format!("the record of the run could not be written: {error}"));
+        }
+    }
+
+    /// Has the record written, unless it is not yet time for that. Returns why the last write failed.
+    fn write_soon(&mut self) -> Option<String> {
+        if self.scribe.is_none() {
+            self.scribe = Scribe::start(self.runs.clone()).ok();
+        }
+        let Some(scribe) = &self.scribe else {
+            // No more threads: slower.
+            self.behind = false;
+            return self.write_now();
+        };
+        if scribe.is_due() {
+            scribe.write(self.recorder.record());
+            self.behind = false;
+        }
+        scribe.failure()
+    }
+
+    fn write_now(&self) -> Option<String> {
+        self.runs.write(&self.recorder.record(), Durability::Atomic).err().map(|error| error.to_string())
     }
 
     /// Writes the record for good: at the end, or until somebody resumes the run.
@@ -139,6 +170,7 @@ impl<'a> Ledger<'a> {
         let suspended = matches!(fact, Fact::Suspended);
         self.tell(fact)?;
         self.journal.commit()?;
+        self.scribe = None;
         let record = self.recorder.record();
         let path = self.runs.write(&record, Durability::Synced)?;
         // File data are on disk; this makes the names durable, those of the steps' results included, as journals keep the

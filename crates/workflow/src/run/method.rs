@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use marsh_host::CancelToken;
 use marsh_model::direct::{self, Routed};
 use marsh_model::{
     ModelError, Observer, OutputOverride, Pins, RunEvent, RunOutcome, RunRequest, Target, Trigger,
@@ -11,7 +10,7 @@ use marsh_model::{
 use marsh_types::{Explain, TypeName};
 use serde_json::{Map, Value};
 
-use super::step::{Did, Steps};
+use super::step::{Did, During, Steps};
 use crate::event::{StepRef, WorkflowEvent};
 use crate::journal::{Output, OutputCode, StepEnd};
 use crate::record::DataArtifact;
@@ -107,9 +106,9 @@ impl Steps<'_> {
         task: &ModelMethod,
         at: &StepRef,
         scope: &StepScope<'_>,
-        cancel: &CancelToken,
+        during: &During<'_>,
     ) -> Did {
-        let outcome = self.request(step, task, at, scope, cancel).and_then(|request| {
+        let outcome = self.request(step, task, at, scope, during).and_then(|request| {
             let observer = StepObserver { run: self, at };
             let outcome = self
                 .models
@@ -153,13 +152,13 @@ impl Steps<'_> {
         task: &ModelMethod,
         at: &StepRef,
         scope: &StepScope<'_>,
-        cancel: &'r CancelToken,
+        during: &During<'r>,
     ) -> Result<RunRequest<'r>, Refused> {
         let method = scope.text(&task.method_name, "methodName")?;
         let pins = self.pins_of(step);
         let (target, inputs) = self.target(task, &method, scope, pins)?;
         let output_overrides = self.overrides(step, &inputs, scope)?;
-        Ok(self.run_request(step, Asked { target, method, inputs, output_overrides }, at, cancel))
+        Ok(self.run_request(step, Asked { target, method, inputs, output_overrides }, at, during))
     }
 
     /// The request as every method run of this run has it.
@@ -168,7 +167,7 @@ impl Steps<'_> {
         step: &Step,
         asked: Asked,
         at: &StepRef,
-        cancel: &'r CancelToken,
+        during: &During<'r>,
     ) -> RunRequest<'r> {
         let mut tags = self.workflow_tags.clone();
         if let Some(initiated_by) = &self.initiated_by {
@@ -181,7 +180,7 @@ impl Steps<'_> {
             tags: self.tags.clone(),
             checks: self.checks.clone(),
             deadline: self.deadline,
-            cancel,
+            cancel: during.cancel,
             trigger: Trigger::Workflow(Box::new(WorkflowTrigger {
                 workflow_id: self.workflow.id.clone(),
                 workflow_run_id: self.run_id.to_owned(),
@@ -196,6 +195,7 @@ impl Steps<'_> {
             pins: self.pins_of(step),
             output_overrides: asked.output_overrides,
             driver: self.driver.clone(),
+            gate: Some(during.on_disk),
         }
     }
 

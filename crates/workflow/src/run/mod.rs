@@ -17,6 +17,7 @@ mod nested;
 mod permits;
 mod reports;
 mod resume;
+mod scribe;
 mod start;
 mod step;
 

@@ -4,11 +4,11 @@
 //! belongs to, so that a parent which was killed finds the same nested run again and resumes it
 //! (`a_nested_run_is_resumed_with_its_parent`).
 
-use marsh_host::CancelToken;
+use marsh_model::Gate as _;
 use marsh_types::{Digest, Explain as _};
 use serde_json::Value;
 
-use super::step::{Did, Steps};
+use super::step::{Did, During, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::error::WorkflowError;
 use crate::event::{StepRef, WorkflowEvent, WorkflowObserver};
@@ -45,17 +45,19 @@ fn child_id(run_id: &str, place: &Place, attempt: u32) -> String {
 }
 
 impl Steps<'_> {
-    #[expect(clippy::too_many_arguments, reason = "what a step is told, and the two fields of its task")]
     pub(super) fn nested(
         &self,
         name: &str,
         inputs: Option<&Value>,
         place: &Place,
         at: &StepRef,
-        attempt: u32,
         scope: &StepScope<'_>,
-        cancel: &CancelToken,
+        during: &During<'_>,
     ) -> Did {
+        // It has a journal of its own, and code that waits for that one.
+        if let Err(reason) = during.on_disk.pass() {
+            return Did::failed(FailureKind::Error, reason);
+        }
         let name = match scope.text(name, "workflowIdOrName") {
             Ok(name) => name,
             Err(error) => return Did::failed(FailureKind::Invalid, error),
@@ -68,14 +70,14 @@ impl Steps<'_> {
             let error = format!("workflows are nested {MAX_DEPTH} deep: {}", self.ancestors.join(" -> "));
             return Did::failed(FailureKind::Invalid, error);
         }
-        let run_id = child_id(self.run_id, place, attempt);
+        let run_id = child_id(self.run_id, place, during.attempt);
         let request = WorkflowRunRequest {
             name_or_id: &name,
             inputs,
             tags: self.tags.clone(),
             checks: self.checks.clone(),
             deadline_per_step: self.deadline,
-            cancel,
+            cancel: during.cancel,
             initiated_by: self.initiated_by.clone(),
             fail_on: self.fail_on,
             trigger_source: "workflow",

@@ -16,7 +16,7 @@ use super::permits::Permits;
 use super::reports::CalledWith;
 use crate::Workflows;
 use crate::event::{StepRef, WorkflowObserver};
-use crate::journal::{AssertResult, Fact, Item, Place, StepEnd};
+use crate::journal::{AssertResult, Fact, Item, OnDisk, Place, StepEnd};
 use crate::machine::Plan;
 use crate::schema::{FailureKind, ForEach, Severity, Step, Task, Workflow};
 use crate::scope::{Expander, StepScope};
@@ -39,6 +39,15 @@ pub(super) enum Did {
     Waits {
         run_id: String,
     },
+}
+
+/// What a step is told when it starts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct During<'a> {
+    pub attempt: u32,
+    pub cancel: &'a CancelToken,
+    /// The facts that it follows from: its code waits for them.
+    pub on_disk: &'a OnDisk,
 }
 
 impl Did {
@@ -132,14 +141,8 @@ impl<'a> Steps<'a> {
         pinned.collect()
     }
 
-    pub fn execute(
-        &self,
-        place: &Place,
-        at: &StepRef,
-        attempt: u32,
-        item: Option<&Item>,
-        cancel: &CancelToken,
-    ) -> Did {
+    pub fn execute(&self, place: &Place, at: &StepRef, item: Option<&Item>, during: &During<'_>) -> Did {
+        let cancel = during.cancel;
         let Some(step) = self.step(place) else {
             return Did::failed(FailureKind::Invalid, "the workflow has no such step");
         };
@@ -150,7 +153,7 @@ impl<'a> Steps<'a> {
             (None, _) => self.expander.step(&path),
         };
         let guard = step.guard.as_ref().map(|guard| {
-            let calls = Calls::new(self, step, at, "guard", cancel);
+            let calls = Calls::new(self, step, at, "guard", during);
             scope.truth(guard, "guard", &calls)
         });
         match guard {
@@ -160,11 +163,11 @@ impl<'a> Steps<'a> {
         }
         match &step.task {
             Task::ModelMethod(task) => match self.permits.take(cancel) {
-                Some(_permit) => self.method(step, task, at, &scope, cancel),
+                Some(_permit) => self.method(step, task, at, &scope, during),
                 None => Did::failed(FailureKind::Cancelled, cancel.reason().unwrap_or_default()),
             },
             Task::Assert { expr, message, severity } => {
-                let outcome = scope.raw(expr, "expr", &Calls::new(self, step, at, "assert", cancel));
+                let outcome = scope.raw(expr, "expr", &Calls::new(self, step, at, "assert", during));
                 self.assert(&scope, outcome, expr, message, *severity)
             }
             Task::ManualApproval { prompt, timeout } => match scope.text(prompt, "prompt") {
@@ -176,7 +179,7 @@ impl<'a> Steps<'a> {
                 Err(error) => Did::failed(FailureKind::Invalid, error),
             },
             Task::Workflow { workflow_id_or_name, inputs } => {
-                self.nested(workflow_id_or_name, inputs.as_ref(), place, at, attempt, &scope, cancel)
+                self.nested(workflow_id_or_name, inputs.as_ref(), place, at, &scope, during)
             }
         }
     }
