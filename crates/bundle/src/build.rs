@@ -101,8 +101,8 @@ fn options(entry: &str, root: &Path) -> BundlerOptions {
 fn locate(failure: Failure, root: &Path) -> Diagnostic {
     let file = shown(&failure.importer, root);
     let Ok(source) = fs::read_to_string(&failure.importer) else { return failure.diagnostic.in_file(file) };
-    let sites = scan(&source, &failure.importer).sites;
-    match sites.iter().find(|site| site.specifier == failure.specifier) {
+    let scanned = scan(&source, &failure.importer);
+    match scanned.sites.iter().find(|site| site.specifier == failure.specifier) {
         Some(site) => failure.diagnostic.at(file, &source, site.offset),
         None => failure.diagnostic.in_file(file),
     }
@@ -189,8 +189,8 @@ impl Exports {
         let scanned = scan(&source, path);
         // A star does not pass `default` on, and only the first file is not behind a star.
         let first = self.seen.len() == 1;
-        self.values.extend(scanned.exports.into_iter().filter(|name| first || name != "default"));
-        self.types.extend(scanned.types);
+        self.values.extend(scanned.exports.iter().filter(|name| first || *name != "default").cloned());
+        self.types.extend(scanned.types.iter().cloned());
         for star in scanned.stars.iter().filter(|star| is_path(star)) {
             self.add(&normalized(&path.parent().unwrap_or(Path::new("/")).join(star)));
         }

@@ -15,6 +15,7 @@ use oxc_ast::ast::{
 use oxc_parser::Parser;
 
 use crate::diagnostic::Diagnostic;
+use crate::memo::Memo;
 use crate::scan::{SyntaxError, source_type};
 
 /// One export of a kind.
@@ -37,6 +38,12 @@ pub struct Declaration {
 
 /// All declarations of a source text, in source order. Fails on a syntax error only.
 pub fn declarations(source: &str, path: &Path) -> Result<Vec<Declaration>, Diagnostic> {
+    static DECLARATIONS: Memo<Vec<Declaration>> = Memo::new();
+    let found = DECLARATIONS.of(source, source_type(path), || read(source, path))?;
+    Ok(found.to_vec())
+}
+
+fn read(source: &str, path: &Path) -> Result<Vec<Declaration>, Diagnostic> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, source_type(path)).parse();
     if let Some(error) = parsed.diagnostics.errors().next() {

@@ -166,11 +166,12 @@ impl WalkedFile {
             return Self { state, source, sites: Vec::new(), errors: Vec::new() };
         }
         let scanned = scan(&source, path);
-        let sites = scanned.sites.into_iter().map(|site| {
+        let sites = scanned.sites.iter().map(|site| {
             let target = config.resolve(&site.specifier, path);
-            (site, target)
+            (site.clone(), target)
         });
-        Self { state, source: source.clone(), sites: sites.collect(), errors: scanned.errors }
+        let sites = sites.collect();
+        Self { state, source, sites, errors: scanned.errors.clone() }
     }
 }
 

@@ -28,6 +28,7 @@ mod graph;
 mod import_map;
 mod jsr;
 mod lock;
+mod memo;
 mod npm;
 mod plugin;
 mod prepare;

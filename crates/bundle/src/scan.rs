@@ -4,7 +4,9 @@
 //! side-effect, re-export, `import(…)`, `require(…)` and `import x = require(…)` with a literal. Type-only forms are
 //! left out: they are gone before the bundler resolves anything.
 
+use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
@@ -19,6 +21,7 @@ use oxc_parser::Parser;
 use oxc_span::{GetSpan, SourceType};
 
 use crate::diagnostic::Diagnostic;
+use crate::memo::Memo;
 
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
@@ -40,7 +43,7 @@ pub(crate) struct ImportSite {
     pub offset: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SyntaxError {
     pub message: String,
     pub offset: Option<usize>,
@@ -73,9 +76,18 @@ pub(crate) fn source_type(path: &Path) -> SourceType {
     SourceType::from_path(path).unwrap_or_else(|_| SourceType::mjs())
 }
 
-pub(crate) fn scan(source: &str, path: &Path) -> Scan {
+pub(crate) fn scan(source: &str, path: &Path) -> Arc<Scan> {
+    static SCANS: Memo<Scan> = Memo::new();
+    let language = source_type(path);
+    match SCANS.of(source, language, || Ok::<_, Infallible>(read(source, language))) {
+        Ok(scan) => scan,
+        Err(never) => match never {},
+    }
+}
+
+fn read(source: &str, language: SourceType) -> Scan {
     let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, source, source_type(path)).parse();
+    let parsed = Parser::new(&allocator, source, language).parse();
     let mut scan =
         Scan { errors: parsed.diagnostics.errors().map(SyntaxError::from).collect(), ..Scan::default() };
     Collector { scan: &mut scan }.visit_program(&parsed.program);

@@ -341,3 +341,66 @@ fn push() {
 fn gc() {
     torment(&["gc", "--apply", "--keep", "1"], false, |_| {});
 }
+
+const CHAIN: &str = "id: 5f0c8b7e-1111-4222-8333-000000000001
+name: chain
+jobs:
+- name: main
+  steps:
+  - name: s0
+    task: {type: model_method, modelType: command/shell, modelName: sh, methodName: execute, inputs: {run: 'echo s0 >> effects'}}
+  - name: s1
+    dependsOn: [{step: s0, condition: {type: succeeded}}]
+    task: {type: model_method, modelType: command/shell, modelName: sh, methodName: execute, inputs: {run: 'echo s1 >> effects'}}
+  - name: s2
+    dependsOn: [{step: s1, condition: {type: succeeded}}]
+    task: {type: model_method, modelType: command/shell, modelName: sh, methodName: execute, inputs: {run: 'echo s2 >> effects'}}
+";
+
+/// The journal that could not be put on disk: which steps it says have ended, and the run that it is of.
+fn journal(scratch: &Scratch) -> Option<(String, usize)> {
+    let runs = scratch.path(".swamp/workflow-runs/5f0c8b7e-1111-4222-8333-000000000001");
+    let mut files = std::fs::read_dir(runs).ok()?.flatten().map(|entry| entry.path());
+    let path = files.find(|path| path.extension().is_some_and(|extension| extension == "journal"))?;
+    let facts: Vec<Value> = std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["fact"].clone())
+        .collect();
+    let run = facts.first()?["runId"].as_str()?.to_owned();
+    Some((run, facts.iter().filter(|fact| fact["type"] == "step_ended").count()))
+}
+
+/// No code runs that follows from what is not on disk; the run stays as it was, and goes on when the disk does.
+#[test]
+fn when_the_journal_cannot_be_synced_no_later_step_runs() {
+    let mut stopped_after = Vec::new();
+    for point in 1..40 {
+        let scratch = Scratch::repo(env!("CARGO_BIN_EXE_marsh"));
+        scratch.write("workflows/workflow-chain.yaml", CHAIN);
+        let failpoint = format!("fs.growing.sync=error@{point}");
+        let command = ["--json", "workflow", "run", "chain"];
+        let output = scratch.command(&command).env("MARSH_FAILPOINT", &failpoint).output().unwrap();
+        let run = Run::from_output(output, scratch.filters());
+        let effects = || std::fs::read_to_string(scratch.path("effects")).unwrap_or_default();
+        if run.code == Some(0) {
+            assert_eq!(effects(), "s0\ns1\ns2\n");
+            assert!(stopped_after.contains(&1) && stopped_after.contains(&2), "{stopped_after:?}");
+            return;
+        }
+        assert_eq!(run.error()["code"], "io", "{failpoint}: {run:?}");
+        let Some((id, ended)) = journal(&scratch) else {
+            assert_eq!(effects(), "", "{failpoint}");
+            continue;
+        };
+        assert_eq!(
+            effects().lines().count(),
+            ended,
+            "{failpoint}: a step ran that follows from what is not on disk"
+        );
+        stopped_after.push(ended);
+        scratch.marsh(&["workflow", "resume", &id]).ok();
+        assert_eq!(effects(), "s0\ns1\ns2\n", "{failpoint}");
+    }
+    panic!("never got through");
+}

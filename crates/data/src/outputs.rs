@@ -181,25 +181,23 @@ impl OutputStore {
         let stem = format!("{}-{}", record.definition_id, file_stamp(&record.started_at));
         check("start time", &stem)?;
         let text = yaml::to_string(record)?;
-        marsh_fs::create_dir_all(&dir)?;
+        if !dir.is_dir() {
+            marsh_fs::create_dir_all(&dir)?;
+        }
         // A run that is still going on can say nothing that must outlive a power failure; how it ended must, when the
         // caller's sync has followed.
         let durability = if record.status.is_terminal() { Durability::Ordered } else { Durability::Atomic };
         let mut path = dir.join(format!("{stem}.yaml"));
         let mut next = 1_u32;
-        loop {
-            match id_of(&path)? {
-                Some(id) if id.eq_ignore_ascii_case(&record.id) => {
-                    marsh_fs::atomic_write(&path, text.as_bytes(), durability)?;
-                    break;
-                }
-                None if marsh_fs::atomic_write_new(&path, text.as_bytes(), durability)? => break,
-                // Another run that started in the same millisecond has the name, or took it just now.
-                _ => {
-                    path = dir.join(format!("{stem}-{next}.yaml"));
-                    next += 1;
-                }
+        // Mostly there is no such file.
+        while !marsh_fs::atomic_write_new(&path, text.as_bytes(), durability)? {
+            if id_of(&path)?.is_some_and(|id| id.eq_ignore_ascii_case(&record.id)) {
+                marsh_fs::atomic_write(&path, text.as_bytes(), durability)?;
+                break;
             }
+            // Another run that started in the same millisecond has the name.
+            path = dir.join(format!("{stem}-{next}.yaml"));
+            next += 1;
         }
         if self.durable {
             marsh_fs::sync_dir(&dir)?;
@@ -207,7 +205,7 @@ impl OutputStore {
         Ok(path)
     }
 
-    /// Where the log of a run that starts at `at` (ISO 8601) goes. The directory exists when this returns.
+    /// Where the log of a run that starts at `at` (ISO 8601) goes. There is a file once the run has said something.
     pub fn log_path(
         &self,
         ty: &TypeName,
@@ -218,9 +216,7 @@ impl OutputStore {
         check("definition id", definition_id)?;
         let stem = format!("{definition_id}-{}", file_stamp(at));
         check("start time", &stem)?;
-        let dir = self.method_dir(ty, method)?;
-        marsh_fs::create_dir_all(&dir)?;
-        Ok(dir.join(format!("{stem}.log")))
+        Ok(self.method_dir(ty, method)?.join(format!("{stem}.log")))
     }
 
     /// The record in this file.

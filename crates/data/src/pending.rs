@@ -164,7 +164,9 @@ fn claim(
             write_metadata(&staged, metadata)?;
             written = number;
         }
-        marsh_fs::create_dir_all(name_dir)?;
+        if !name_dir.is_dir() {
+            marsh_fs::create_dir_all(name_dir)?;
+        }
         match staged.publish_new(&name_dir.join(number.to_string()))? {
             None => return Ok(()),
             // Somebody who knows nothing of our latch claimed the number.

@@ -12,7 +12,7 @@ use marsh_store::Facts;
 use marsh_types::{Digest, ExtensionName, Kind, Origin, TypeName};
 use serde::{Deserialize, Serialize};
 
-use crate::discover::{SourceRoot, candidates, source_roots};
+use crate::discover::{SourceRoot, SourcesFile, candidates, source_roots_with};
 use crate::error::LoadError;
 use crate::stat::{Stat, now_ns};
 
@@ -182,8 +182,9 @@ impl Catalog {
         let mut changed = Changed::default();
         let mut seen: HashMap<OsString, Arc<IndexedFile>> = HashMap::with_capacity(known.files.len());
         let mut catalog = Catalog::default();
+        let sources = SourcesFile::read(repo)?;
         for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
-            for root in source_roots(repo, kind)? {
+            for root in source_roots_with(repo, kind, &sources)? {
                 for path in candidates(&root) {
                     let name = path.as_os_str();
                     // A mounted directory without the standard layout holds entry points of all kinds.

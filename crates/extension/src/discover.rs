@@ -26,6 +26,15 @@ pub struct SourceRoot {
 
 /// The directories in which the user keeps sources of one kind, in the order in which they win.
 pub fn source_roots(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
+    source_roots_with(repo, kind, &SourcesFile::read(repo)?)
+}
+
+/// [`source_roots`] by what the file of mounted sources says.
+pub(crate) fn source_roots_with(
+    repo: &Repo,
+    kind: Kind,
+    file: &SourcesFile,
+) -> Result<Vec<SourceRoot>, LoadError> {
     let mut roots = vec![SourceRoot {
         origin: Origin::Local,
         dir: repo.layout.extension_sources(&repo.marker, kind),
@@ -34,14 +43,26 @@ pub fn source_roots(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadErro
         extension: None,
         digest: None,
     }];
-    roots.extend(mounted(repo, kind)?);
+    roots.extend(mounted(repo, kind, file)?);
     Ok(roots)
 }
 
-#[derive(Debug, Deserialize)]
-struct SourcesFile {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SourcesFile {
     #[serde(default)]
     sources: Vec<Mounted>,
+}
+
+impl SourcesFile {
+    /// A missing one mounts nothing.
+    pub(crate) fn read(repo: &Repo) -> Result<SourcesFile, LoadError> {
+        let path = repo.layout.sources_file();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => yaml::from_str(&text).map_err(|source| LoadError::Yaml { path, source }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(SourcesFile::default()),
+            Err(source) => Err(LoadError::Read { path, source }),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,19 +72,14 @@ struct Mounted {
     only: Option<Vec<String>>,
 }
 
-fn mounted(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
-    let path = repo.layout.sources_file();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(LoadError::Read { path, source }),
-    };
-    let file: SourcesFile =
-        yaml::from_str(&text).map_err(|source| LoadError::Yaml { path: path.clone(), source })?;
+fn mounted(repo: &Repo, kind: Kind, file: &SourcesFile) -> Result<Vec<SourceRoot>, LoadError> {
+    if file.sources.is_empty() {
+        return Ok(Vec::new());
+    }
     let own = repo.layout.extension_sources(&repo.marker, kind);
     let own = own.canonicalize().unwrap_or(own);
     let mut roots = Vec::new();
-    for source in file.sources {
+    for source in &file.sources {
         let wanted = |only: &Vec<String>| {
             only.iter().any(|name| name == kind.directory() || name == kind.export_name())
         };

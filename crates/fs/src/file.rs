@@ -166,12 +166,19 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Starts an empty log, dropping what an earlier one of that name held.
+    /// Starts an empty log, dropping what an earlier one of that name held. Its directory is created if missing.
     pub fn create(path: &Path) -> Result<Self, FsError> {
         (|| {
             failpoint::hit("fs.log.create")?;
             // Truncated by hand: `truncate` and `append` exclude each other, and only `append` keeps lines whole.
-            let file = OpenOptions::new().append(true).create(true).open(path)?;
+            let open = || OpenOptions::new().append(true).create(true).open(path);
+            let file = match (open(), path.parent()) {
+                (Err(error), Some(dir)) if error.kind() == io::ErrorKind::NotFound => {
+                    dir::create_dir_all(dir).map_err(io::Error::other)?;
+                    open()?
+                }
+                (other, _) => other?,
+            };
             file.set_len(0)?;
             trace::done(path, Op::Truncate);
             Ok::<_, io::Error>(Self { file, path: path.to_path_buf() })

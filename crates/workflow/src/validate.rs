@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use marsh_extension::ArgumentsDescription;
 use marsh_model::types::TypeCode;
 use marsh_model::validate::check_arguments;
-use marsh_model::{Issue, ModelError, Models, direct};
+use marsh_model::{Issue, ModelError, Models, Stored, direct};
 use marsh_types::{Explain, TypeName};
 use serde_json::{Map, Value};
 
@@ -129,7 +129,7 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
         let (error, warning) = if finding.certain { (Some(message), None) } else { (None, Some(message)) };
         report.checks.push(Check { name: finding.place, error, warning, at });
     }
-    let mut types = Types { models, known: HashMap::new() };
+    let mut types = Types { models, known: HashMap::new(), definitions: HashMap::new() };
     for (index, job) in workflow.jobs.iter().enumerate() {
         for (at, step) in job.steps.iter().enumerate() {
             let place = format!("{}/{}", job.name, step.name);
@@ -193,9 +193,19 @@ fn placement_warnings(parsed: &Parsed, report: &mut Report) {
 struct Types<'a> {
     models: &'a Models,
     known: HashMap<TypeName, Result<TypeCode, String>>,
+    definitions: HashMap<String, Result<Stored, String>>,
 }
 
 impl Types<'_> {
+    fn definition(&mut self, name_or_id: &str) -> Result<Stored, String> {
+        if let Some(known) = self.definitions.get(name_or_id) {
+            return known.clone();
+        }
+        let found = self.models.definitions.find(name_or_id).map_err(|error| explained(&error));
+        self.definitions.insert(name_or_id.to_owned(), found.clone());
+        found
+    }
+
     fn code(&mut self, type_name: &TypeName) -> Result<TypeCode, String> {
         if let Some(known) = self.known.get(type_name) {
             return known.clone();
@@ -228,8 +238,7 @@ impl Types<'_> {
         };
         match &task.target {
             ModelTarget::Definition { model_id_or_name } => {
-                let stored =
-                    self.models.definitions.find(model_id_or_name).map_err(|error| explained(&error))?;
+                let stored = self.definition(model_id_or_name)?;
                 let code = self.method(task)?;
                 let arguments = &code.method(&task.method_name).map_err(|error| explained(&error))?.arguments;
                 let declared = stored.definition.input_properties();
@@ -259,9 +268,7 @@ impl Types<'_> {
     /// The code behind the task, which has the method.
     fn method(&mut self, task: &ModelMethod) -> Result<TypeCode, String> {
         let type_name = match &task.target {
-            ModelTarget::Definition { model_id_or_name } => {
-                self.models.definitions.find(model_id_or_name).map_err(|error| explained(&error))?.type_name
-            }
+            ModelTarget::Definition { model_id_or_name } => self.definition(model_id_or_name)?.type_name,
             ModelTarget::Direct { model_type, .. } => {
                 TypeName::parse(model_type).map_err(|error| error.to_string())?
             }

@@ -126,12 +126,16 @@ fn search(ui: &Ui, models: &Models, query: &str) -> Result<ExitCode, CliError> {
 
 fn logs(ui: &Ui, models: &Models, wanted: &str, tail: Option<usize>) -> Result<ExitCode, CliError> {
     let output = find(models, wanted)?;
-    let Some(log) = &output.record.log_file else {
-        return Err(CliError::NotFound { message: "the run has no log".into(), hint: None });
+    // A run that said nothing leaves no file.
+    let log = output.record.log_file.as_deref();
+    let text = match log {
+        None => String::new(),
+        Some(log) => std::fs::read_to_string(models.repo.layout.root().join(log))
+            .map_err(|source| CliError::Read { what: log.to_owned(), source })?,
     };
-    let path = models.repo.layout.root().join(log);
-    let text =
-        std::fs::read_to_string(&path).map_err(|source| CliError::Read { what: log.clone(), source })?;
+    if text.is_empty() {
+        Ui::note("the run logged nothing");
+    }
     show_log(
         ui,
         log,
@@ -143,7 +147,7 @@ fn logs(ui: &Ui, models: &Models, wanted: &str, tail: Option<usize>) -> Result<E
 }
 
 /// The lines of a log, or the last of them.
-pub fn show_log(ui: &Ui, path: &str, text: &str, tail: Option<usize>, header: &Value) {
+pub fn show_log(ui: &Ui, path: Option<&str>, text: &str, tail: Option<usize>, header: &Value) {
     let all: Vec<&str> = text.lines().collect();
     let shown = &all[all.len().saturating_sub(tail.unwrap_or(all.len()))..];
     let mut document = header.clone();

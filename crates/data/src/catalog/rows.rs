@@ -14,8 +14,10 @@ use crate::read::read_version;
 
 /// Readers of metadata files at once: parsing is what costs.
 pub(super) const READERS: usize = 4;
-/// Rows that wait to be written, so that memory stays bounded.
-const WAITING: usize = 1024;
+/// Versions that a reader takes and hands on at once, as every handing over may wake somebody.
+const BATCH: usize = 128;
+/// Batches that wait to be written, so that memory stays bounded.
+const WAITING: usize = 16;
 
 /// One version, as the catalog has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,16 +227,18 @@ fn read_all(connection: &Connection, seen: &mut Seen) -> Result<HashSet<i64>, Ca
         for _ in 0..READERS {
             let (sender, next, read) = (sender.clone(), &next, &read);
             scope.spawn(move || {
-                while let Some(found) = read(next.fetch_add(1, Ordering::Relaxed)) {
-                    // The writer has given up.
-                    if sender.send(found).is_err() {
+                loop {
+                    let first = next.fetch_add(BATCH, Ordering::Relaxed);
+                    let batch: Vec<Found> = (first..first.saturating_add(BATCH)).map_while(read).collect();
+                    // All is read, or the writer has given up.
+                    if batch.is_empty() || sender.send(batch).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(sender);
-        receiver.iter().try_for_each(&mut write)
+        receiver.iter().flatten().try_for_each(&mut write)
     })?;
     Ok(unfinished)
 }

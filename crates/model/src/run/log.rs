@@ -18,7 +18,6 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// The directory of `path` exists.
     pub fn new(path: PathBuf, definition: &str, method: &str, secrets: Secrets) -> RunLog {
         let category = format!("model·method·run·{definition}·{method}");
         RunLog { path, file: OnceLock::new(), category, secrets }

@@ -24,7 +24,8 @@ use super::ledger::Ledger;
 use super::mail::{Mail, Mailbox};
 use super::step::{Did, During, Steps};
 use crate::error::WorkflowError;
-use crate::journal::{Fact, OnDisk, Place, StepEnd};
+use crate::event::StepRef;
+use crate::journal::{Fact, Item, OnDisk, Place, StepEnd};
 use crate::machine::Phase;
 use crate::schema::FailureKind;
 
@@ -43,8 +44,25 @@ pub(super) enum Rest {
 pub(super) type Views = HashMap<Place, (String, Vec<ArtifactView>)>;
 
 enum Message {
-    Did { place: Place, did: Box<Did> },
+    Did {
+        place: Place,
+        did: Box<Did>,
+        /// The thread that did it, ready for another.
+        thread: Option<Sender<Work>>,
+    },
     Cancelled,
+}
+
+/// A step on its way to a thread.
+struct Work {
+    place: Place,
+    name: StepRef,
+    attempt: u32,
+    item: Option<Item>,
+    token: CancelToken,
+    on_disk: OnDisk,
+    /// Where the thread that gets this takes work from. It keeps none for itself: it ends when nobody has one.
+    thread: Sender<Work>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +87,8 @@ pub(super) struct Driver<'a, 'l, 's> {
     timers: BinaryHeap<Reverse<(Instant, u64, Timer)>>,
     sequence: u64,
     running: HashMap<Place, Active>,
+    /// Threads whose step has ended.
+    idle: Vec<Sender<Work>>,
     pub views: Views,
 }
 
@@ -87,6 +107,7 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
             timers: BinaryHeap::new(),
             sequence: 0,
             running: HashMap::new(),
+            idle: Vec::new(),
             views: HashMap::new(),
         }
     }
@@ -98,11 +119,15 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
         // The run may have ended by then, and nobody listens.
         let subscription = self.cancel.on_cancel(move |_| drop(on_cancel.send(Message::Cancelled)));
         let rest = std::thread::scope(|scope| {
+            let (sender, receiver) = (sender, receiver);
             let rest = self.turns(scope, &sender, &receiver);
             if rest.is_err() {
                 // The scope waits for the steps, so they must end.
                 self.running.values().for_each(|active| active.token.cancel("the run cannot go on"));
             }
+            // The scope waits for the threads, and those for work.
+            self.idle.clear();
+            drop((sender, receiver));
             rest
         });
         drop(subscription);
@@ -165,7 +190,10 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
         match message {
             // `turns` looks at the token.
             Message::Cancelled => Ok(()),
-            Message::Did { place, did } => self.did(place, *did),
+            Message::Did { place, did, thread } => {
+                self.idle.extend(thread);
+                self.did(place, *did)
+            }
         }
     }
 
@@ -198,22 +226,30 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
             self.at(Instant::now() + timeout, Timer::StepTimeout(place.clone(), attempt));
         }
         self.running.insert(place.clone(), Active { token: token.clone(), attempt, late: None });
-        let (report, steps, item) = (sender.clone(), self.steps, self.steps.item(&place));
-        let (at, name) = (place.clone(), self.ledger.step_ref(&place));
-        let work = move || {
-            let did = catch_unwind(AssertUnwindSafe(|| {
-                let during = During { attempt, cancel: &token, on_disk: &on_disk };
-                steps.execute(&at, &name, item.as_ref(), &during)
-            }));
-            let did = did.unwrap_or_else(|_| {
-                Did::failed(FailureKind::Invalid, "the step ended in a bug of marsh (a panic)")
-            });
-            drop(report.send(Message::Did { place: at, did: Box::new(did) }));
-        };
-        if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, work) {
+        let (item, name) = (self.steps.item(&place), self.ledger.step_ref(&place));
+        let (thread, works) = channel();
+        let mut work = Work { place, name, attempt, item, token, on_disk, thread };
+        if let Some(idle) = self.idle.pop() {
+            let thread = std::mem::replace(&mut work.thread, idle.clone());
+            match idle.send(work) {
+                Ok(()) => return,
+                // Cannot be: it waits for work.
+                Err(unsent) => work = Work { thread, ..unsent.0 },
+            }
+        }
+        let (report, steps, place) = (sender.clone(), self.steps, work.place.clone());
+        if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, move || {
+            let mut next = Some(work);
+            while let Some(work) = next {
+                if report.send(perform(steps, work)).is_err() {
+                    return;
+                }
+                next = works.recv().ok();
+            }
+        }) {
             let message = format!("cannot start a thread for the step: {error}");
             let did = Box::new(Did::failed(FailureKind::Crash, message));
-            drop(sender.send(Message::Did { place, did }));
+            drop(sender.send(Message::Did { place, did, thread: None }));
         }
     }
 
@@ -335,6 +371,15 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
         }
         Ok(())
     }
+}
+
+fn perform(steps: &Steps<'_>, work: Work) -> Message {
+    let Work { place, name, attempt, item, token, on_disk, thread } = work;
+    let during = During { attempt, cancel: &token, on_disk: &on_disk };
+    let did = catch_unwind(AssertUnwindSafe(|| steps.execute(&place, &name, item.as_ref(), &during)));
+    let did = did
+        .unwrap_or_else(|_| Did::failed(FailureKind::Invalid, "the step ended in a bug of marsh (a panic)"));
+    Message::Did { place, did: Box::new(did), thread: Some(thread) }
 }
 
 fn in_words(limit: Duration) -> String {

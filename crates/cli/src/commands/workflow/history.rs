@@ -33,7 +33,7 @@ pub fn history(
             let path = shown(models, &stored.log_path);
             let text = std::fs::read_to_string(&stored.log_path)
                 .map_err(|source| CliError::Read { what: path.clone(), source })?;
-            show_log(ui, &path, &text, *tail, &json!({ "runId": stored.record.id }));
+            show_log(ui, Some(&path), &text, *tail, &json!({ "runId": stored.record.id }));
             done()
         }
     }
