@@ -148,7 +148,6 @@ fn checks_can_be_skipped_by_name_label_or_all() {
     ----- stdout -----
     m change succeeded in [duration]
       record  [uuid]
-      log     .swamp/outputs/@me/x/change/[uuid]-[time].log
     ----- stderr -----
     checks passed: name
     ");
