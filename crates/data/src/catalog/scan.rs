@@ -52,7 +52,7 @@ impl Stamp {
     #[cfg(unix)]
     pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Stamp {
         // The types differ between systems.
-        let seconds = i64::try_from(stat.st_ctime).unwrap_or(i64::MAX);
+        let seconds = stat.st_ctime;
         let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or(0);
         Stamp {
             inode: stat.st_ino.cast_signed(),
