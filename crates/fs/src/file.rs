@@ -174,7 +174,7 @@ impl LogFile {
             let open = || OpenOptions::new().append(true).create(true).open(path);
             let file = match (open(), path.parent()) {
                 (Err(error), Some(dir)) if error.kind() == io::ErrorKind::NotFound => {
-                    dir::create_dir_all(dir).map_err(io::Error::other)?;
+                    dir::create_dir_all(dir).map_err(|error| io::Error::new(error.kind(), error))?;
                     open()?
                 }
                 (other, _) => other?,

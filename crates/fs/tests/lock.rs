@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use marsh_fs::{
-    LockError, lock_exclusive, lock_existing_shared, lock_shared, try_lock_exclusive,
+    LockError, lock_exclusive, lock_existing_shared, lock_latch, lock_shared, try_lock_exclusive,
     try_lock_existing_exclusive,
 };
 
@@ -116,6 +116,27 @@ fn a_dead_process_is_not_named_as_the_holder() {
     let _reader = lock_shared(&path, LONG, &mut |_| {}).unwrap();
     let error = lock_exclusive(&path, Duration::ZERO, "test", &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("is held by another process; gave up"), "{error}");
+}
+
+#[test]
+fn a_latch_is_signed_once_by_whoever_takes_it_again_and_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("latch");
+    let mut child = spawn_holder(&path);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let latch = lock_latch(&path, LONG, "data write").unwrap();
+    let error = lock_latch(&path, Duration::ZERO, "data write").unwrap_err();
+    let holder = format!("is held by process {} (data write); gave up", std::process::id());
+    assert!(error.to_string().contains(&holder), "{error}");
+    drop(latch);
+    let signed = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+    assert!(signed.0.ends_with(b"}\n"), "the signature stays");
+    drop(lock_latch(&path, LONG, "data write").unwrap());
+    assert_eq!((fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap()), signed);
+    drop(lock_latch(&path, LONG, "gc").unwrap());
+    assert_ne!(fs::read(&path).unwrap(), signed.0, "another purpose signs anew");
+    assert!(try_lock_exclusive(&path, "test").unwrap().is_some(), "whoever signed, it is free");
 }
 
 #[cfg(unix)]

@@ -51,8 +51,8 @@ impl Stamp {
     /// As [`Stamp::of`], of a directory.
     #[cfg(unix)]
     pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Stamp {
-        // The types differ between systems.
         let seconds = stat.st_ctime;
+        // Its type differs between systems.
         let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or(0);
         Stamp {
             inode: stat.st_ino.cast_signed(),
