@@ -176,3 +176,40 @@ fn a_second_ctrl_c_kills() {
     running.wait().exits(130);
     repo.assert_no_processes();
 }
+
+/// The record of so many steps is written beside the run. What is there in the end is the end.
+#[test]
+fn the_record_of_a_large_run_is_the_last_word() {
+    let repo = repo();
+    let items: Vec<String> = (0..200).map(|item| item.to_string()).collect();
+    repo.write(
+        "workflows/workflow-large.yaml",
+        format!(
+            "id: 5f0c8b7e-1111-4222-8333-0000000000aa
+name: large
+jobs:
+- name: main
+  steps:
+  - name: each
+    forEach: {{item: x, in: '${{{{ [{}] }}}}'}}
+    task: {{type: assert, expr: 'self.x >= 0', message: no}}
+",
+            items.join(", ")
+        ),
+    );
+    for _ in 0..3 {
+        repo.marsh(&["workflow", "run", "large", "--quiet"]).ok();
+    }
+    let dir = repo.path(".swamp/workflow-runs/5f0c8b7e-1111-4222-8333-0000000000aa");
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let records: Vec<String> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    assert_eq!(records.len(), 3);
+    for record in records {
+        // The run, its job and its steps.
+        assert_eq!(record.matches("status: succeeded").count(), 202, "{record}");
+        assert!(!record.contains("status: running") && !record.contains("status: pending"), "{record}");
+    }
+}
