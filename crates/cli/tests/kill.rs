@@ -406,3 +406,28 @@ fn when_the_journal_cannot_be_synced_no_later_step_runs() {
     }
     panic!("never got through");
 }
+
+/// The record of many steps is written beside the run; however late one of its writes is, the last one is the run's end.
+#[test]
+fn a_late_write_of_the_record_does_not_come_after_its_last() {
+    let items: Vec<String> = (0..200).map(|item| item.to_string()).collect();
+    let workflow = format!(
+        "id: 5f0c8b7e-1111-4222-8333-0000000000aa\nname: large\njobs:\n- name: main\n  steps:\n  - name: each\n    \
+         forEach: {{item: x, in: '${{{{ [{}] }}}}'}}\n    task: {{type: assert, expr: 'self.x >= 0', message: no}}\n",
+        items.join(", ")
+    );
+    for point in 1..8 {
+        let scratch = Scratch::repo(env!("CARGO_BIN_EXE_marsh"));
+        scratch.write("workflows/workflow-large.yaml", workflow.as_str());
+        let failpoint = format!("fs.atomic_write.rename=sleep:700@{point}");
+        let command = ["workflow", "run", "large", "--quiet"];
+        let output = scratch.command(&command).env("MARSH_FAILPOINT", &failpoint).output().unwrap();
+        Run::from_output(output, scratch.filters()).ok();
+        let dir = scratch.path(".swamp/workflow-runs/5f0c8b7e-1111-4222-8333-0000000000aa");
+        let mut files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        let path = files.find(|path| path.extension().is_some_and(|extension| extension == "yaml")).unwrap();
+        let record = std::fs::read_to_string(path).unwrap();
+        // The run, its job and its steps.
+        assert_eq!(record.matches("status: succeeded").count(), 202, "{failpoint}");
+    }
+}
