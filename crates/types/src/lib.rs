@@ -6,6 +6,7 @@
 
 pub mod calver;
 pub mod channel;
+pub mod code;
 pub mod digest;
 pub mod explain;
 pub mod kind;
@@ -20,6 +21,7 @@ pub mod yaml;
 
 pub use calver::CalVer;
 pub use channel::Channel;
+pub use code::{ErrorClass, ErrorCode};
 pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
 pub use kind::{Kind, Origin};
