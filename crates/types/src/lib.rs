@@ -17,6 +17,7 @@ pub mod names;
 pub mod near;
 pub mod rel_path;
 pub mod requirement;
+pub mod retry;
 pub mod time;
 pub mod yaml;
 
@@ -32,3 +33,4 @@ pub use manifest::{Manifest, ManifestError};
 pub use names::{DefinitionName, ExtensionName, NameError, TypeName, WorkflowName};
 pub use rel_path::RelPath;
 pub use requirement::{ExtensionRef, Requirement};
+pub use retry::RetryClass;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use marsh_fs::FsError;
 use marsh_types::yaml::{YamlError, YamlWriteError};
-use marsh_types::{ErrorCode, Explain};
+use marsh_types::{ErrorCode, Explain, RetryClass};
 
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -36,7 +36,7 @@ pub enum VaultError {
     #[error("cannot encrypt a secret of vault `{vault}`")]
     Encrypt { vault: String },
     #[error("vault `{vault}`: {message}")]
-    Provider { vault: String, message: String, details: Option<serde_json::Value> },
+    Provider { vault: String, message: String, details: Option<serde_json::Value>, retry: RetryClass },
     #[error("{}: {}", path.display(), source.message)]
     Config { path: PathBuf, source: YamlError },
     #[error("cannot read {}: {source}", path.display())]
