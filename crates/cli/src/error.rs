@@ -15,7 +15,6 @@ use marsh_vault::VaultError;
 use marsh_workflow::WorkflowError;
 use serde_json::{Map, Value, json};
 
-
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error(transparent)]
