@@ -1,4 +1,4 @@
-//! The exit codes, a published table (`docs/exit-codes.md`).
+//! The exit codes, a published table (`docs/reference/exit-codes.md`).
 
 /// The command did what it was asked to.
 pub const DONE: u8 = 0;

@@ -73,7 +73,7 @@ pub const REPORTS_DIR: Variable =
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table; `docs/environment.md` lists the same (held by `the_document_lists_the_table`).
+/// The whole table; `docs/reference/environment.md` lists the same (held by `the_document_lists_the_table`).
 pub const VARIABLES: [Variable; 18] = [
     REPO_DIR,
     HOME,
@@ -199,11 +199,11 @@ mod tests {
 
     #[test]
     fn the_document_lists_the_table() {
-        let document = include_str!("../../../docs/environment.md");
+        let document = include_str!("../../../docs/reference/environment.md");
         for variable in VARIABLES {
             let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));
             let row = format!("| `{}` | {fallback} | {} |", variable.name, variable.meaning);
-            assert!(document.contains(&row), "docs/environment.md lacks: {row}");
+            assert!(document.contains(&row), "docs/reference/environment.md lacks: {row}");
         }
     }
 }
