@@ -10,7 +10,7 @@ use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("unknown {} `{name}`", noun(*kind))]
+    #[error("unknown {} `{name}`", kind.spec().noun)]
     UnknownType {
         kind: Kind,
         name: TypeName,
@@ -29,14 +29,14 @@ pub enum LoadError {
         "the {thing} `{name}` of `{type_name}` is declared twice: in {first} and in {second}",
         thing = group.trim_end_matches('s'), first = first.display(), second = second.display()
     )]
-    GraftConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
+    MethodConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
     #[error("{path} cannot be read as a source", path = path.display())]
     BrokenSource { path: PathBuf, diagnostic: Box<Diagnostic> },
     #[error("{path} is gone", path = path.display())]
     Vanished { path: PathBuf },
     /// What failed before and has not changed since.
     #[error("{}", failure.message)]
-    StillFailing { failure: Box<crate::loader::Failure> },
+    StillFailing { failure: Box<crate::loader::LoadFailure> },
     #[error("no bundle of the fingerprint {fingerprint} is stored")]
     NoBundle { fingerprint: String },
     #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
@@ -63,29 +63,15 @@ pub enum LoadError {
     NoCacheDir,
 }
 
-fn noun(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Model | Kind::Extension => "model type",
-        Kind::Vault => "vault type",
-        Kind::Driver => "driver",
-        Kind::Datastore => "datastore type",
-        Kind::Report => "report",
-    }
-}
-
 impl Explain for LoadError {
     fn code(&self) -> &'static str {
         match self {
-            LoadError::UnknownType { kind: Kind::Vault, .. } => "unknown_vault_type",
-            LoadError::UnknownType { kind: Kind::Driver, .. } => "unknown_driver_type",
-            LoadError::UnknownType { kind: Kind::Datastore, .. } => "unknown_datastore_type",
-            LoadError::UnknownType { kind: Kind::Report, .. } => "unknown_report",
-            LoadError::UnknownType { .. } => "unknown_model_type",
+            LoadError::UnknownType { kind, .. } => kind.spec().unknown_code,
             LoadError::NotRestored { .. } => "not_restored",
             LoadError::PinGone { .. } => "pinned_code_gone",
             LoadError::Store(error) => error.code(),
             LoadError::DuplicateType { .. } => "duplicate_type",
-            LoadError::GraftConflict { .. } => "graft_conflict",
+            LoadError::MethodConflict { .. } => "graft_conflict",
             LoadError::NoBundle { .. } => "not_built",
             LoadError::Name { .. } => "invalid_name",
             LoadError::BrokenSource { .. } => "broken_source",
@@ -128,7 +114,7 @@ impl Explain for LoadError {
                     _ => Some(format!("known: {}", known.join(", "))),
                 })
             }
-            LoadError::DuplicateType { .. } | LoadError::GraftConflict { .. } => {
+            LoadError::DuplicateType { .. } | LoadError::MethodConflict { .. } => {
                 Some("rename or delete one of the two".into())
             }
             LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),

@@ -6,6 +6,7 @@
 
 pub mod calver;
 pub mod channel;
+pub mod diagnostic;
 pub mod digest;
 pub mod explain;
 pub mod kind;
@@ -20,9 +21,10 @@ pub mod yaml;
 
 pub use calver::CalVer;
 pub use channel::Channel;
+pub use diagnostic::Diagnostic;
 pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
-pub use kind::{Kind, Origin};
+pub use kind::{KINDS, Kind, KindSpec, Origin};
 pub use lockfile::{LockEntry, Lockfile};
 pub use manifest::{Manifest, ManifestError};
 pub use names::{DefinitionName, ExtensionName, NameError, TypeName, WorkflowName};
