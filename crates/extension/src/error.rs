@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use marsh_bundle::{BundleError, Diagnostic};
 use marsh_host::{ErrorKind, HostError};
 use marsh_types::yaml::YamlError;
-use marsh_types::{Explain, ExtensionName, Kind, TypeName, near};
+use marsh_types::{ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
@@ -64,25 +64,25 @@ pub enum LoadError {
 }
 
 impl Explain for LoadError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
             LoadError::UnknownType { kind, .. } => kind.spec().unknown_code,
-            LoadError::NotRestored { .. } => "not_restored",
-            LoadError::PinGone { .. } => "pinned_code_gone",
+            LoadError::NotRestored { .. } => ErrorCode::NotRestored,
+            LoadError::PinGone { .. } => ErrorCode::PinnedCodeGone,
             LoadError::Store(error) => error.code(),
-            LoadError::DuplicateType { .. } => "duplicate_type",
-            LoadError::MethodConflict { .. } => "graft_conflict",
-            LoadError::NoBundle { .. } => "not_built",
-            LoadError::Name { .. } => "invalid_name",
-            LoadError::BrokenSource { .. } => "broken_source",
-            LoadError::Vanished { .. } => "source_vanished",
-            LoadError::StillFailing { .. } => "not_loaded",
-            LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
-            LoadError::Bundle { .. } => "bundle_failed",
-            LoadError::Mount { .. } => "invalid_source",
-            LoadError::Host { source, .. } => call_code(source, "load_failed"),
-            LoadError::Yaml { .. } => "invalid_yaml",
-            LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => "io",
+            LoadError::DuplicateType { .. } => ErrorCode::DuplicateType,
+            LoadError::MethodConflict { .. } => ErrorCode::GraftConflict,
+            LoadError::NoBundle { .. } => ErrorCode::NotBuilt,
+            LoadError::Name { .. } => ErrorCode::InvalidName,
+            LoadError::BrokenSource { .. } => ErrorCode::BrokenSource,
+            LoadError::Vanished { .. } => ErrorCode::SourceVanished,
+            LoadError::StillFailing { .. } => ErrorCode::NotLoaded,
+            LoadError::TypeChanged { .. } | LoadError::Description { .. } => ErrorCode::InvalidExtension,
+            LoadError::Bundle { .. } => ErrorCode::BundleFailed,
+            LoadError::Mount { .. } => ErrorCode::InvalidSource,
+            LoadError::Host { source, .. } => call_code(source, ErrorCode::LoadFailed),
+            LoadError::Yaml { .. } => ErrorCode::InvalidYaml,
+            LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => ErrorCode::Io,
         }
     }
 
@@ -150,14 +150,14 @@ impl Explain for LoadError {
 }
 
 /// The stable code of a call that failed; `fallback` for what the code threw by itself.
-pub(crate) fn call_code(error: &HostError, fallback: &'static str) -> &'static str {
-    let HostError::Call(error) = error else { return "host_failed" };
+pub(crate) fn call_code(error: &HostError, fallback: ErrorCode) -> ErrorCode {
+    let HostError::Call(error) = error else { return ErrorCode::HostFailed };
     match (error.kind, error.code.as_deref()) {
-        (ErrorKind::Threw, Some("contract_violation")) => "contract_violation",
-        (ErrorKind::Threw, Some("validation_failed")) => "validation_failed",
-        (ErrorKind::Threw, Some("unsupported")) | (ErrorKind::Unsupported, _) => "unsupported",
-        (ErrorKind::Cancelled, _) => "cancelled",
-        (ErrorKind::Deadline, _) => "deadline_exceeded",
+        (ErrorKind::Threw, Some("contract_violation")) => ErrorCode::ContractViolation,
+        (ErrorKind::Threw, Some("validation_failed")) => ErrorCode::ValidationFailed,
+        (ErrorKind::Threw, Some("unsupported")) | (ErrorKind::Unsupported, _) => ErrorCode::Unsupported,
+        (ErrorKind::Cancelled, _) => ErrorCode::Cancelled,
+        (ErrorKind::Deadline, _) => ErrorCode::DeadlineExceeded,
         _ => fallback,
     }
 }

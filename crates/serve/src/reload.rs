@@ -125,7 +125,7 @@ impl Service {
 /// A recorded failure as clients see it.
 pub fn of_load(failure: &marsh_extension::LoadFailure) -> Failure {
     Failure {
-        code: failure.code.clone(),
+        code: failure.code,
         message: failure.message.clone(),
         hint: failure.hint.clone(),
         details: serde_json::to_value(failure).ok(),

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::ErrorCode;
+
 /// One row of the table of kinds: everything about a kind that is not code.
 #[derive(Debug)]
 pub struct KindSpec {
@@ -30,7 +32,7 @@ pub struct KindSpec {
     /// The key of the type's name in a registry's list.
     pub registry_name_field: &'static str,
     /// The error code of a type that no source declares.
-    pub unknown_code: &'static str,
+    pub unknown_code: ErrorCode,
     /// How a user moves the source directory.
     pub source_dir: SourceDirSetting,
     /// The file of the shim that holds the contract and the operations (`crates/host/src/driver`).
@@ -83,7 +85,7 @@ kinds! {
         name_field: "type",
         registry_key: "models",
         registry_name_field: "type",
-        unknown_code: "unknown_model_type",
+        unknown_code: ErrorCode::UnknownModelType,
         source_dir: SourceDirSetting {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
@@ -103,7 +105,7 @@ kinds! {
         name_field: "type",
         registry_key: "extensions",
         registry_name_field: "extendsType",
-        unknown_code: "unknown_model_type",
+        unknown_code: ErrorCode::UnknownModelType,
         source_dir: SourceDirSetting {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
@@ -123,7 +125,7 @@ kinds! {
         name_field: "type",
         registry_key: "vaults",
         registry_name_field: "type",
-        unknown_code: "unknown_vault_type",
+        unknown_code: ErrorCode::UnknownVaultType,
         source_dir: SourceDirSetting {
             variable: "MARSH_VAULTS_DIR",
             fallback: "SWAMP_VAULTS_DIR",
@@ -146,7 +148,7 @@ kinds! {
         name_field: "type",
         registry_key: "drivers",
         registry_name_field: "type",
-        unknown_code: "unknown_driver_type",
+        unknown_code: ErrorCode::UnknownDriverType,
         source_dir: SourceDirSetting {
             variable: "MARSH_DRIVERS_DIR",
             fallback: "SWAMP_DRIVERS_DIR",
@@ -166,7 +168,7 @@ kinds! {
         name_field: "type",
         registry_key: "datastores",
         registry_name_field: "type",
-        unknown_code: "unknown_datastore_type",
+        unknown_code: ErrorCode::UnknownDatastoreType,
         source_dir: SourceDirSetting {
             variable: "MARSH_DATASTORES_DIR",
             fallback: "SWAMP_DATASTORES_DIR",
@@ -189,7 +191,7 @@ kinds! {
         name_field: "name",
         registry_key: "reports",
         registry_name_field: "name",
-        unknown_code: "unknown_report",
+        unknown_code: ErrorCode::UnknownReport,
         source_dir: SourceDirSetting {
             variable: "MARSH_REPORTS_DIR",
             fallback: "SWAMP_REPORTS_DIR",

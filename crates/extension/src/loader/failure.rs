@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use marsh_bundle::{BundleError, Diagnostic};
 use marsh_host::{ErrorKind, HostError};
 use marsh_types::time::iso_millis;
-use marsh_types::{Explain as _, Kind, TypeName};
+use marsh_types::{ErrorCode, Explain as _, Kind, TypeName};
 use serde::{Deserialize, Serialize};
 
 use super::unit::Part;
@@ -26,7 +26,7 @@ pub struct LoadFailure {
     /// `BundleBuildFailed`, `ValidationFailed`, `EntryPointUnreadable` or `SourceVanished`.
     pub state: String,
     /// The error's stable code.
-    pub code: String,
+    pub code: ErrorCode,
     /// The error's words.
     pub message: String,
     /// The source that it is about.
@@ -86,7 +86,7 @@ impl LoadFailure {
             kind,
             type_name: type_name.clone(),
             state: state(error).to_owned(),
-            code: error.code().to_owned(),
+            code: error.code(),
             message: match diagnostic {
                 Some(diagnostic) => format!("{error}: {diagnostic}"),
                 None => error.to_string(),

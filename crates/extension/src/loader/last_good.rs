@@ -19,7 +19,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use marsh_types::time::iso_millis;
-use marsh_types::{Digest, Explain as _, Kind, Origin, TypeName};
+use marsh_types::{Digest, ErrorCode, Explain as _, Kind, Origin, TypeName};
 use serde::{Deserialize, Serialize};
 
 use super::Loader;
@@ -134,7 +134,7 @@ impl Loader {
                 records.succeeded(self, good.as_ref(), &unit);
                 return Ok(Some((opened, None)));
             }
-            Err(error) if error.code() == "cancelled" => return Err(error),
+            Err(error) if error.code() == ErrorCode::Cancelled => return Err(error),
             Err(error) => error,
         };
         let failure = match &error {
@@ -374,9 +374,9 @@ impl LoadFailure {
                         part.entry.exists() && marsh_bundle::fingerprint(&graph) == part.fingerprint
                     })
             }
-            Reason::Index => catalog.is_none_or(|catalog| match self.code.as_str() {
-                "duplicate_type" => catalog.find(self.kind, &self.type_name).len() > 1,
-                "not_restored" => !catalog.unrestored.is_empty(),
+            Reason::Index => catalog.is_none_or(|catalog| match self.code {
+                ErrorCode::DuplicateType => catalog.find(self.kind, &self.type_name).len() > 1,
+                ErrorCode::NotRestored => !catalog.unrestored.is_empty(),
                 _ => false,
             }),
         }
