@@ -169,7 +169,9 @@ impl<'a> Index<'a> {
 /// Whether text between backticks names a file of the workspace.
 fn is_path(text: &str) -> bool {
     let plain = text.chars().all(|c| c.is_alphanumeric() || "/._-:*…".contains(c));
-    plain && (ROOTS.iter().any(|root| text.starts_with(root)) || (text.ends_with(".rs") && !text.starts_with('.')))
+    plain
+        && (ROOTS.iter().any(|root| text.starts_with(root))
+            || (text.ends_with(".rs") && !text.starts_with('.')))
 }
 
 fn join(dir: &Path, target: &str) -> String {
@@ -200,9 +202,16 @@ mod tests {
 
     fn messages(line: &str) -> Vec<String> {
         let index = Index {
-            paths: BTreeSet::from(["crates/fs/tests/crash.rs", "docs/guides/data.md", "crates/fs/src/lib.rs"]),
+            paths: BTreeSet::from([
+                "crates/fs/tests/crash.rs",
+                "docs/guides/data.md",
+                "crates/fs/src/lib.rs",
+            ]),
             functions: BTreeSet::from(["killed_at_every_point".to_owned()]),
-            words: BTreeSet::from(["killed_at_every_point".to_owned(), "archive_too_many_entries".to_owned()]),
+            words: BTreeSet::from([
+                "killed_at_every_point".to_owned(),
+                "archive_too_many_entries".to_owned(),
+            ]),
         };
         index.look("docs/a.md", line).unwrap().into_iter().map(|finding| finding.message).collect()
     }

@@ -40,13 +40,17 @@ fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
     let outcome = match arguments.first().map(String::as_str) {
         Some("ci") => run(Command::new("bash").arg(".ci/run").args(&arguments[1..]).current_dir(root)),
-        Some("lint-language") => findings("banned phrases", Tree::open(root).and_then(|tree| language::check(&tree))),
+        Some("lint-language") => {
+            findings("banned phrases", Tree::open(root).and_then(|tree| language::check(&tree)))
+        }
         Some("spell") => Tree::open(root).and_then(|tree| {
             let ours = spell::check(&tree);
             Ok(findings("misspelled words", ours)? & spell::typos(root)?)
         }),
         Some("cite") => findings("missing citations", Tree::open(root).and_then(|tree| cite::check(&tree))),
-        Some("platform") => findings("lone cfg branches", Tree::open(root).and_then(|tree| platform::check(&tree))),
+        Some("platform") => {
+            findings("lone cfg branches", Tree::open(root).and_then(|tree| platform::check(&tree)))
+        }
         Some("schemas") => schemas(root, arguments.iter().any(|argument| argument == "--check")),
         Some("check-macos") => run(Command::new("bash").arg(".ci/check-macos").current_dir(root)),
         Some("help" | "--help" | "-h") => {

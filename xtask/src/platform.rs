@@ -48,7 +48,8 @@ fn look(path: &str, text: &str) -> Result<Vec<Finding>, String> {
             continue;
         }
         let reason = lines[..index].iter().rev().take_while(|line| line.trim_start().starts_with("//"));
-        let has_reason = line.contains("// cfg: ") || reason.into_iter().any(|line| line.contains("// cfg: "));
+        let has_reason =
+            line.contains("// cfg: ") || reason.into_iter().any(|line| line.contains("// cfg: "));
         branches.push((index, predicate.replace(' ', ""), has_reason));
     }
     for (index, predicate, has_reason) in &branches {
@@ -60,7 +61,9 @@ fn look(path: &str, text: &str) -> Result<Vec<Finding>, String> {
             found.push(Finding {
                 path: path.to_owned(),
                 line: index + 1,
-                message: format!("cfg({predicate}) has no counterpart cfg({counterpart}) and no `// cfg: reason`"),
+                message: format!(
+                    "cfg({predicate}) has no counterpart cfg({counterpart}) and no `// cfg: reason`"
+                ),
             });
         }
     }
@@ -95,8 +98,10 @@ mod tests {
     #[test]
     fn a_branch_with_its_counterpart_is_accepted() {
         assert!(
-            messages("#[cfg(target_os = \"linux\")]\nfn a() {}\n#[cfg(not(target_os = \"linux\"))]\nfn a() {}")
-                .is_empty()
+            messages(
+                "#[cfg(target_os = \"linux\")]\nfn a() {}\n#[cfg(not(target_os = \"linux\"))]\nfn a() {}"
+            )
+            .is_empty()
         );
     }
 

@@ -58,9 +58,12 @@ pub fn check(tree: &Tree) -> Result<Vec<Finding>, String> {
 
 /// Runs `typos` with `typos.toml`. `true`: it found nothing, or it is not installed, which is said.
 pub fn typos(root: &Path) -> Result<bool, String> {
-    let installed = Command::new("typos").arg("--version").output().is_ok_and(|output| output.status.success());
+    let installed =
+        Command::new("typos").arg("--version").output().is_ok_and(|output| output.status.success());
     if !installed {
-        crate::print("typos is not installed; only the built-in list was checked (`python3 -m pip install typos`)\n");
+        crate::print(
+            "typos is not installed; only the built-in list was checked (`python3 -m pip install typos`)\n",
+        );
         return Ok(true);
     }
     crate::run(Command::new("typos").args(["--format", "brief"]).current_dir(root))
