@@ -84,8 +84,7 @@ impl ErrorReport {
     pub fn with_details(mut self, details: Option<Value>) -> ErrorReport {
         // Details that are not an object have no field names to depend on.
         self.details = details.filter(Value::is_object);
-        self.location =
-            self.details.as_ref().and_then(Value::as_object).and_then(SourceLocation::of_details);
+        self.location = self.details.as_ref().and_then(Value::as_object).and_then(SourceLocation::of_details);
         self
     }
 
@@ -101,10 +100,9 @@ impl ErrorReport {
             Value::String(text) => text,
             other => other.to_string(),
         };
-        let location = self.location.map(|location| SourceLocation {
-            source_line: location.source_line.map(text),
-            ..location
-        });
+        let location = self
+            .location
+            .map(|location| SourceLocation { source_line: location.source_line.map(text), ..location });
         ErrorReport {
             message: text(self.message),
             hint: self.hint.map(text),

@@ -615,11 +615,26 @@ impl LogLines {
         let all: Vec<&str> = text.lines().collect();
         let from = all.len().saturating_sub(tail.unwrap_or(all.len()));
         let lines: Vec<String> = all.iter().skip(from).map(|line| (*line).to_owned()).collect();
-        LogLines {
-            path: path.map(str::to_owned),
-            total_lines: all.len(),
-            showing_lines: lines.len(),
-            lines,
-        }
+        LogLines { path: path.map(str::to_owned), total_lines: all.len(), showing_lines: lines.len(), lines }
+    }
+}
+
+/// A word for the type that a JSON Schema describes: `string`, `number[]`, `a | b`, `any`.
+pub fn type_word(schema: &Value) -> String {
+    match (schema.get("type"), schema.get("enum")) {
+        (_, Some(Value::Array(values))) => values
+            .iter()
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" | "),
+        (Some(Value::String(word)), _) if word == "array" => match schema.get("items") {
+            Some(items) => format!("{}[]", type_word(items)),
+            None => word.clone(),
+        },
+        (Some(Value::String(word)), _) => word.clone(),
+        _ => match schema.get("anyOf").and_then(Value::as_array) {
+            Some(options) => options.iter().map(type_word).collect::<Vec<_>>().join(" | "),
+            None => "any".to_owned(),
+        },
     }
 }

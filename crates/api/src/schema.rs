@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn document_names_and_commands_are_unique() {
         let mut names: Vec<&str> = DOCUMENTS.iter().map(|document| document.name).collect();
-        let mut commands: Vec<&str> = DOCUMENTS.iter().flat_map(|document| document.commands).copied().collect();
+        let mut commands: Vec<&str> =
+            DOCUMENTS.iter().flat_map(|document| document.commands).copied().collect();
         for list in [&mut names, &mut commands] {
             let all = list.len();
             list.sort_unstable();

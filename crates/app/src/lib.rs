@@ -12,17 +12,7 @@
 #![warn(missing_docs)]
 
 mod error;
-mod input;
-mod method;
-mod model;
-mod output;
-mod report;
 mod session;
-mod types;
 
 pub use error::AppError;
-pub use input::{InputItems, RunOptions};
-pub use method::{MethodRunRequest, MethodTarget};
-pub use model::{DeleteModel, ModelEdit};
-pub use report::ReportFilter;
 pub use session::{App, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};

@@ -112,9 +112,7 @@ impl App {
             None => Ok(session),
             Some(store) => Err(AppError::Refused {
                 message: format!("the data of this repository are in the datastore `{}`", store.type_name()),
-                hint: Some(
-                    "`marsh serve` works on data in a directory; run single commands instead".into(),
-                ),
+                hint: Some("`marsh serve` works on data in a directory; run single commands instead".into()),
             }),
         }
     }
@@ -269,6 +267,11 @@ impl Session {
             store.remember()?;
         }
         Ok(work(&Write { read: self.read() }))
+    }
+
+    /// The models of the repository, for commands that have not moved to this crate yet.
+    pub fn models(&self) -> &Models {
+        &self.models
     }
 
     /// The datastore of an extension that holds the data, if one does.

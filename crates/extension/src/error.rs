@@ -10,7 +10,7 @@ use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("unknown {} `{name}`", noun(*kind))]
+    #[error("unknown {} `{name}`", kind.spec().noun)]
     UnknownType {
         kind: Kind,
         name: TypeName,
@@ -29,14 +29,14 @@ pub enum LoadError {
         "the {thing} `{name}` of `{type_name}` is declared twice: in {first} and in {second}",
         thing = group.trim_end_matches('s'), first = first.display(), second = second.display()
     )]
-    GraftConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
+    MethodConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
     #[error("{path} cannot be read as a source", path = path.display())]
     BrokenSource { path: PathBuf, diagnostic: Box<Diagnostic> },
     #[error("{path} is gone", path = path.display())]
     Vanished { path: PathBuf },
     /// What failed before and has not changed since.
     #[error("{}", failure.message)]
-    StillFailing { failure: Box<crate::loader::Failure> },
+    StillFailing { failure: Box<crate::loader::LoadFailure> },
     #[error("no bundle of the fingerprint {fingerprint} is stored")]
     NoBundle { fingerprint: String },
     #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
@@ -63,29 +63,15 @@ pub enum LoadError {
     NoCacheDir,
 }
 
-fn noun(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Model | Kind::Extension => "model type",
-        Kind::Vault => "vault type",
-        Kind::Driver => "driver",
-        Kind::Datastore => "datastore type",
-        Kind::Report => "report",
-    }
-}
-
 impl Explain for LoadError {
     fn code(&self) -> ErrorCode {
         match self {
-            LoadError::UnknownType { kind: Kind::Vault, .. } => ErrorCode::UnknownVaultType,
-            LoadError::UnknownType { kind: Kind::Driver, .. } => ErrorCode::UnknownDriverType,
-            LoadError::UnknownType { kind: Kind::Datastore, .. } => ErrorCode::UnknownDatastoreType,
-            LoadError::UnknownType { kind: Kind::Report, .. } => ErrorCode::UnknownReport,
-            LoadError::UnknownType { .. } => ErrorCode::UnknownModelType,
+            LoadError::UnknownType { kind, .. } => kind.spec().unknown_code,
             LoadError::NotRestored { .. } => ErrorCode::NotRestored,
             LoadError::PinGone { .. } => ErrorCode::PinnedCodeGone,
             LoadError::Store(error) => error.code(),
             LoadError::DuplicateType { .. } => ErrorCode::DuplicateType,
-            LoadError::GraftConflict { .. } => ErrorCode::GraftConflict,
+            LoadError::MethodConflict { .. } => ErrorCode::GraftConflict,
             LoadError::NoBundle { .. } => ErrorCode::NotBuilt,
             LoadError::Name { .. } => ErrorCode::InvalidName,
             LoadError::BrokenSource { .. } => ErrorCode::BrokenSource,
@@ -128,7 +114,7 @@ impl Explain for LoadError {
                     _ => Some(format!("known: {}", known.join(", "))),
                 })
             }
-            LoadError::DuplicateType { .. } | LoadError::GraftConflict { .. } => {
+            LoadError::DuplicateType { .. } | LoadError::MethodConflict { .. } => {
                 Some("rename or delete one of the two".into())
             }
             LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),

@@ -79,9 +79,8 @@ impl Repo {
         let mut repo = Repo::locate(explicit, env, cwd)?;
         // The environment moves source directories for this process only; the marker on disk stays as it is.
         for kind in Kind::ALL {
-            let (variable, key) = variables::source_dir(kind);
-            if let Some(dir) = env.get(variable) {
-                repo.marker.set(key, serde_json::json!(dir));
+            if let Some(dir) = env.get(variables::source_dir(kind)) {
+                repo.marker.set(kind.spec().source_dir.marker_key, serde_json::json!(dir));
             }
         }
         Ok(repo)
