@@ -12,7 +12,7 @@ use crate::error::AppError;
 use crate::session::Read;
 
 /// A method that names no timeout may run this long.
-pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Inputs as texts, before they are read.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,12 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    pub(crate) fn tags(&self) -> Result<Vec<(String, String)>, AppError> {
+    /// The tags, as pairs.
+    ///
+    /// # Errors
+    ///
+    /// When a text is not `key=value`.
+    pub fn tags(&self) -> Result<Vec<(String, String)>, AppError> {
         self.tags
             .iter()
             .map(|tag| match tag.split_once('=') {
@@ -55,7 +60,8 @@ impl RunOptions {
             .collect()
     }
 
-    pub(crate) fn checks(&self) -> CheckSelection {
+    /// The pre-flight checks that run.
+    pub fn checks(&self) -> CheckSelection {
         CheckSelection {
             skip_all: self.skip_checks,
             skip_names: self.skip_check_names.clone(),
@@ -63,11 +69,17 @@ impl RunOptions {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Duration {
+    /// How long one method may take.
+    pub fn deadline(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
     }
 
-    pub(crate) fn driver(&self) -> Result<Driver, AppError> {
+    /// Where methods run.
+    ///
+    /// # Errors
+    ///
+    /// When the name or the configuration of the driver is invalid.
+    pub fn driver(&self) -> Result<Driver, AppError> {
         let config = match self.driver_config.as_deref().map(serde_json::from_str::<Value>) {
             None => Map::new(),
             Some(Ok(Value::Object(config))) => config,
@@ -105,7 +117,11 @@ impl Read<'_> {
     }
 
     /// One map of inputs for each run.
-    pub(crate) fn inputs(&self, items: &InputItems) -> Result<Vec<Map<String, Value>>, AppError> {
+    ///
+    /// # Errors
+    ///
+    /// When a text or a file cannot be read as inputs.
+    pub fn inputs(&self, items: &InputItems) -> Result<Vec<Map<String, Value>>, AppError> {
         let given = self.parse_inputs(&items.given)?;
         let bases = match &items.text {
             None => vec![Map::new()],

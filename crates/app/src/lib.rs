@@ -21,7 +21,7 @@ mod session;
 mod types;
 
 pub use error::AppError;
-pub use input::{InputItems, RunOptions};
+pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions};
 pub use marsh_model::run::reports::ReportSelection;
 pub use method::{MethodRunRequest, MethodTarget, data_artifact, method_event, method_run};
 pub use model::{DeleteModel, ModelEdit};

@@ -45,7 +45,10 @@ impl Read<'_> {
     /// When no record matches, or several do.
     pub fn output(&self, wanted: &str) -> Result<OutputDocument, AppError> {
         let StoredOutput { record, type_path, .. } = self.find_output(wanted)?;
-        let encode = |error: serde_json::Error| AppError::Read { what: "the run's record".into(), source: error.into() };
+        let encode = |error: serde_json::Error| AppError::Read {
+            what: "the run's record".into(),
+            source: error.into(),
+        };
         let model = self.models().definitions.find(&record.definition_id);
         Ok(OutputDocument {
             model_name: model.ok().map(|stored| stored.definition.name),

@@ -312,6 +312,11 @@ pub struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
+    /// For commands that have not moved to sessions yet.
+    pub fn of_models(models: &'a Models) -> Read<'a> {
+        Read { models, datastore: None }
+    }
+
     pub(crate) fn models(&self) -> &'a Models {
         self.models
     }
@@ -323,6 +328,11 @@ impl<'a> Read<'a> {
     /// A path as documents show it: relative to the repository where it is inside.
     pub fn display(&self, path: &std::path::Path) -> String {
         self.models.repo.layout.display(path).display().to_string()
+    }
+
+    /// A directory for files of this process, inside the repository's derived state. Not created.
+    pub fn scratch_dir(&self, name: &str) -> PathBuf {
+        self.models.repo.layout.derived().join(name)
     }
 
     /// The editor that the user prefers.
