@@ -77,7 +77,7 @@ pub enum DataCommand {
         #[command(flatten)]
         removal: Removal,
     },
-    /// Remove what has outlived its lifetime, and versions that no policy keeps
+    /// Delete expired results and surplus versions
     Gc {
         #[command(flatten)]
         removal: Removal,

@@ -32,10 +32,10 @@ pub enum ExtensionCommand {
         /// The channel to take the newest version from: beta, rc or stable
         #[arg(long)]
         channel: Option<Channel>,
-        /// Mend whatever is found, edits included, after saying what is overwritten
+        /// Reinstall damaged files, listing local edits before overwriting them
         #[arg(short, long)]
         force: bool,
-        /// Install what the registry states no checksum of: nobody can tell then whether it is what was published
+        /// Install versions without a checksum in the registry, unverified
         #[arg(long)]
         allow_missing_checksum: bool,
         /// Do not ask
@@ -73,7 +73,7 @@ pub enum ExtensionCommand {
         /// Fail when anything would have to change
         #[arg(long)]
         frozen: bool,
-        /// Look at every byte of what is there
+        /// Verify every byte of the installed trees
         #[arg(long)]
         verify: bool,
         #[command(flatten)]
@@ -85,7 +85,7 @@ pub enum ExtensionCommand {
         /// Ask the registry for newer versions
         #[arg(long, overrides_with = "no_check_updates")]
         check_updates: bool,
-        /// Ask nobody (the default)
+        /// Do not ask the registry (the default)
         #[arg(long)]
         no_check_updates: bool,
         #[command(flatten)]

@@ -381,7 +381,7 @@ pub enum HistoryCommand {
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration; try 30s, 5m or 1h"))?;
+    let number: u64 = number.parse().map_err(|_| format!("invalid duration `{text}`; try 30s, 5m or 1h"))?;
     let millis = match unit {
         "ms" => 1,
         "" | "s" => 1_000,
@@ -391,7 +391,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "w" => 7 * 86_400_000,
         "mo" => 30 * 86_400_000,
         "y" => 365 * 86_400_000,
-        _ => return Err(format!("`{unit}` is no unit; use ms, s, m, h, d, w, mo or y")),
+        _ => return Err(format!("unknown unit `{unit}`; use ms, s, m, h, d, w, mo or y")),
     };
     match number.checked_mul(millis) {
         Some(0) | None => Err(format!("`{text}` is out of range")),

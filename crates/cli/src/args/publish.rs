@@ -23,7 +23,7 @@ pub struct PushArgs {
     /// `epoch`: replace the version's last part by the Unix time
     #[arg(long, value_name = "SUFFIX", value_parser = ["epoch"])]
     pub version_suffix: Option<String>,
-    /// Publish the sources alone; whoever installs them builds the bundles
+    /// Publish the sources alone; bundles are built at install
     #[arg(long)]
     pub no_bundles: bool,
     /// Do not ask
@@ -63,7 +63,7 @@ pub struct YankArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum CurateCommand {
-    /// Withdraw a version, or all of them: nobody gets it any more
+    /// Withdraw a version, or all of them
     Yank {
         #[command(flatten)]
         what: YankArgs,

@@ -57,7 +57,7 @@ pub struct WorkflowRunArgs {
     pub reports: ReportSelectionArgs,
 }
 
-/// How a run is told.
+/// How a run is shown.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// Print what happens as one JSON object a line
