@@ -131,7 +131,9 @@ impl Client {
             return;
         }
         let client = Arc::clone(client);
+        let server = tracing::Span::current();
         std::thread::spawn(move || {
+            let _request = tracing::info_span!(parent: &server, "request", method, id).entered();
             let hub = Arc::clone(&client.hub);
             let key = hub.register(&token);
             let outcome = client.perform(id, &method, &params, &token);

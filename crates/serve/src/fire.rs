@@ -322,6 +322,7 @@ fn hook(hub: &Hub, webhook: &Webhook) -> Result<Hook, Failure> {
 
 /// Runs what fired, as a request is run.
 fn run(hub: &Hub, fire: &Fire) {
+    tracing::info!(workflow = fire.workflow, source = fire.source, "trigger fired");
     let at = Timestamp::now();
     let in_flight = hub.service.entered();
     let token = CancelToken::new();

@@ -69,6 +69,15 @@ impl Service {
         }
         self.loader().sweep(&catalog);
         reloaded.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if reloaded.changed.len() + reloaded.removed.len() + reloaded.failed.len() > 0 {
+            tracing::info!(
+                changed = reloaded.changed.len(),
+                removed = reloaded.removed.len(),
+                failed = reloaded.failed.len(),
+                duration_ms = reloaded.duration_ms,
+                "reloaded"
+            );
+        }
         self.reloads.fetch_add(1, Ordering::Relaxed);
         Ok(reloaded)
     }

@@ -53,5 +53,5 @@ fn an_invalid_filter_is_a_usage_error() {
 fn pretty_lines_are_chosen_by_their_variable() {
     let repo = traced(repo(), "info").env("MARSH_LOG_FORMAT", "pretty");
     let run = repo.marsh(&["model", "type", "search"]).ok();
-    assert!(run.stderr.contains("command{name=\"model type search\""), "{}", run.stderr);
+    assert!(run.stderr.contains("command{command=\"model type search\""), "{}", run.stderr);
 }
