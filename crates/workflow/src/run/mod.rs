@@ -8,16 +8,16 @@
 
 mod approve;
 mod call;
-mod drive;
-mod ledger;
+mod scheduler;
+mod state;
 mod log;
-mod mail;
+mod owner_request;
 mod method;
 mod nested;
 mod permits;
 mod reports;
 mod resume;
-mod scribe;
+mod record_writer;
 mod start;
 mod step;
 
