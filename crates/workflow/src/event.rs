@@ -26,11 +26,9 @@ pub(crate) fn of_method(step: StepRef, event: &RunEvent) -> WorkflowEvent {
             model_type: type_name.to_string(),
             method_name: method.clone(),
         },
-        RunEvent::DefinitionCreated { name, path } => WorkflowEvent::DefinitionCreated {
-            step,
-            name: name.clone(),
-            path: path.display().to_string(),
-        },
+        RunEvent::DefinitionCreated { name, path } => {
+            WorkflowEvent::DefinitionCreated { step, name: name.clone(), path: path.display().to_string() }
+        }
         RunEvent::GlobalArgumentsUpdated { name } => {
             WorkflowEvent::GlobalArgumentsUpdated { step, name: name.clone() }
         }
@@ -250,10 +248,7 @@ mod tests {
                 RunEvent::Extension(json!({"a": 1.5, "b": [null]})),
                 r#"{"kind":"method_event","jobId":"main","stepId":"greet","event":{"a":1.5,"b":[null]}}"#,
             ),
-            (
-                RunEvent::Extension(Value::Null),
-                r#"{"kind":"method_event","jobId":"main","stepId":"greet"}"#,
-            ),
+            (RunEvent::Extension(Value::Null), r#"{"kind":"method_event","jobId":"main","stepId":"greet"}"#),
             (
                 RunEvent::Warning { code: "env_var_usage", message: "m".into() },
                 r#"{"kind":"warning","jobId":"main","stepId":"greet","code":"env_var_usage","message":"m"}"#,

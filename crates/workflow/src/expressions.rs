@@ -8,7 +8,7 @@ use marsh_model::inputs::InputSchema;
 use marsh_types::Explain as _;
 use serde_json::Value;
 
-use crate::schema::{ModelMethod, ModelTarget, Parsed, Problem, Step, Task, Workflow, ExpressionText};
+use crate::schema::{ExpressionText, ModelMethod, ModelTarget, Parsed, Problem, Step, Task, Workflow};
 
 /// One expression that is wrong.
 #[derive(Debug)]
@@ -125,7 +125,9 @@ fn context(step: &Step, rest: &str, text: &str) -> Option<ExpressionContext> {
     match (rest.split('.').next()?, &step.task) {
         ("guard", _) => Some(ExpressionContext { is_raw: is_bare, has_methods: true, ..plain(item()) }),
         ("forEach", _) => (rest == "forEach.in").then(|| plain(Own::None)),
-        ("name", _) => step.for_each.as_ref().map(|_| ExpressionContext { is_lenient: true, ..plain(Own::Item) }),
+        ("name", _) => {
+            step.for_each.as_ref().map(|_| ExpressionContext { is_lenient: true, ..plain(Own::Item) })
+        }
         ("dataOutputOverrides", _) => Some(plain(item())),
         // One in `${{ }}` is a mistake that is told apart.
         ("task", Task::Assert { .. }) if rest == "task.expr" => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marsh_data::Tags;
 use serde_json::{Map, Value, json};
 
-use crate::journal::{Fact, JobOutline, Line, Output, StepKey, StepEnd};
+use crate::journal::{Fact, JobOutline, Line, Output, StepEnd, StepKey};
 use crate::machine::{Plan, PlanJob, PlanStep};
 use crate::record::{DataArtifact, JobRecord, NodeStatus, RunRecord, RunStatus, StepRecord};
 use crate::schema::FailureKind;

@@ -49,7 +49,9 @@ fn suite(record: &RunRecord, job: &JobRecord, asserts: &[&StepRecord]) -> Suite 
             }
             // A failure that was allowed is one that nobody is to be alarmed by.
             (None, false) if step.allowed_failure == Some(true) => {
-                cases.push_str(&format!(">\n      <system-out>allowed: {text}</system-out>\n    </testcase>\n"));
+                cases.push_str(&format!(
+                    ">\n      <system-out>allowed: {text}</system-out>\n    </testcase>\n"
+                ));
             }
             (None, false) => {
                 failures += 1;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportOutcome;
 
-use crate::journal::{AssertResult, StepKey, SkipReason};
+use crate::journal::{AssertResult, SkipReason, StepKey};
 use crate::record::{DataArtifact, NodeStatus, RunRecord, RunStatus, StepRecord};
 
 #[derive(Debug)]

@@ -49,7 +49,12 @@ impl ValidationReport {
     }
 
     fn warn(&mut self, name: impl Into<String>, warning: impl Into<String>) {
-        self.checks.push(ValidationCheck { name: name.into(), error: None, warning: Some(warning.into()), at: None });
+        self.checks.push(ValidationCheck {
+            name: name.into(),
+            error: None,
+            warning: Some(warning.into()),
+            at: None,
+        });
     }
 }
 
@@ -111,7 +116,12 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> ValidationRe
     report.passed_check("schema");
     for warning in &parsed.warnings {
         let (message, at) = (warning.message.clone(), Some(warning.clone()));
-        report.checks.push(ValidationCheck { name: "schema".into(), error: None, warning: Some(message), at });
+        report.checks.push(ValidationCheck {
+            name: "schema".into(),
+            error: None,
+            warning: Some(message),
+            at,
+        });
     }
     for check in graph::check(parsed) {
         let messages: Vec<String> = check.problems.iter().map(ToString::to_string).collect();
@@ -150,7 +160,12 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> ValidationRe
                 Task::Assert { expr, .. } if expr.trim_start().starts_with("${{") => {
                     let error = "`expr` is an expression by itself; write it without `${{ }}`".to_owned();
                     let at = Some(parsed.problem(&format!("{path}.expr"), &error));
-                    report.checks.push(ValidationCheck { name: place, error: Some(error), warning: None, at });
+                    report.checks.push(ValidationCheck {
+                        name: place,
+                        error: Some(error),
+                        warning: None,
+                        at,
+                    });
                 }
                 Task::Workflow { workflow_id_or_name, .. } if !is_dynamic(workflow_id_or_name) => {
                     let store = crate::store::WorkflowStore::new(models.repo.layout.clone());

@@ -2,7 +2,7 @@
 
 use super::plan::Dependency;
 use super::state::{Job, Machine, Phase, Step};
-use crate::journal::{Fact, StepKey, SkipReason};
+use crate::journal::{Fact, SkipReason, StepKey};
 use crate::schema::Decided;
 
 impl Machine<'_> {
@@ -72,7 +72,9 @@ impl Machine<'_> {
         if state.for_each.is_some() {
             while may_start && self.has_room(job, step) {
                 let for_each = self.jobs[job].steps[step].for_each.as_ref();
-                let Some(item) = for_each.and_then(|for_each| for_each.waiting.front().copied()) else { return };
+                let Some(item) = for_each.and_then(|for_each| for_each.waiting.front().copied()) else {
+                    return;
+                };
                 let key = self.plan.key(job, step, Some(item));
                 let attempt = self.attempt(&key);
                 self.found(Fact::StepStarted { key, attempt }, decided);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::plan::Plan;
-use crate::journal::{Fact, StepKey, StepEnd};
+use crate::journal::{Fact, StepEnd, StepKey};
 use crate::record::RunStatus;
 use crate::schema::{Decided, FailureKind};
 
@@ -78,7 +78,14 @@ pub(crate) struct Machine<'p> {
 }
 
 fn fresh() -> Step {
-    Step { phase: Phase::Waiting, for_each: None, running: 0, spoiled: false, tries: BTreeMap::new(), before: 0 }
+    Step {
+        phase: Phase::Waiting,
+        for_each: None,
+        running: 0,
+        spoiled: false,
+        tries: BTreeMap::new(),
+        before: 0,
+    }
 }
 
 impl<'p> Machine<'p> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Dependency, Machine, Phase, Plan, PlanJob, PlanStep};
-use crate::journal::{ApprovalDecision, Fact, Item, StepKey, SkipReason, StepEnd};
+use crate::journal::{ApprovalDecision, Fact, Item, SkipReason, StepEnd, StepKey};
 use crate::record::RunStatus;
 use crate::schema::{Condition, FailureKind};
 
@@ -258,9 +258,8 @@ fn a_fan_out_is_one_step_to_others() {
     }
     let fan = plan("fan5");
     let started = |facts: &[Fact]| {
-        let items = facts
-            .iter()
-            .filter(|fact| matches!(fact, Fact::StepStarted { key, .. } if key.item.is_some()));
+        let items =
+            facts.iter().filter(|fact| matches!(fact, Fact::StepStarted { key, .. } if key.item.is_some()));
         items.count()
     };
     assert_eq!(started(&run_all(&fan).0), 5);
@@ -485,9 +484,9 @@ fn a_run_that_stopped_anywhere_goes_on_and_repeats_nothing_finished() {
                 ended.collect()
             };
             for key in ended(&facts[..cut]) {
-                let repeats = more.iter().any(
-                    |fact| matches!(fact, Fact::StepStarted { key: started, .. } if *started == key),
-                );
+                let repeats = more
+                    .iter()
+                    .any(|fact| matches!(fact, Fact::StepStarted { key: started, .. } if *started == key));
                 assert!(!repeats, "seed {seed}, cut {cut}: {key} ran again");
             }
         }
@@ -516,8 +515,7 @@ fn facts_about_what_is_gone_change_nothing() {
     machine.apply(&Fact::StepStarted { key: gone.clone(), attempt: 1 });
     machine.apply(&outcome(&gone, 1));
     machine.apply(&Fact::JobEnded { job: "gone".into(), succeeded: true });
-    machine
-        .apply(&Fact::StepStarted { key: StepKey { item: Some(4), ..plan.key(0, 0, None) }, attempt: 1 });
+    machine.apply(&Fact::StepStarted { key: StepKey { item: Some(4), ..plan.key(0, 0, None) }, attempt: 1 });
     assert!(machine == Machine::new(&plan));
 }
 

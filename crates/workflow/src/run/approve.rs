@@ -151,10 +151,7 @@ impl Workflows<'_> {
                 }
                 let asked = find(&lines)?;
                 refuse_expired(&asked)?;
-                owned.append(Fact::ApprovalDecided {
-                    key: asked.key.clone(),
-                    decision: decision.clone(),
-                })?;
+                owned.append(Fact::ApprovalDecided { key: asked.key.clone(), decision: decision.clone() })?;
                 let status = self.settle_quietly(&stored, &mut owned)?;
                 return Ok(Approved {
                     run_id,

@@ -30,7 +30,12 @@ impl WorkflowLog {
     /// A run that is resumed goes on in its log.
     pub fn open(path: &Path, workflow: &str, secrets: Secrets) -> Result<WorkflowLog, WorkflowError> {
         let file = if path.exists() { LogFile::append(path)? } else { LogFile::create(path)? };
-        Ok(WorkflowLog { file, category: format!("workflow·run·{workflow}"), secrets, failure: Mutex::default() })
+        Ok(WorkflowLog {
+            file,
+            category: format!("workflow·run·{workflow}"),
+            secrets,
+            failure: Mutex::default(),
+        })
     }
 
     pub fn line(&self, level: &str, message: &str) {

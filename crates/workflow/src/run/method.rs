@@ -9,10 +9,10 @@ use marsh_model::{
     ModelError, Observer, OutputOverride, Pins, RunEvent, RunOutcome, RunRequest, Target, Trigger,
     WorkflowTrigger,
 };
-use marsh_types::{Explain, TypeName};
+use marsh_types::{ErrorCode, Explain, TypeName};
 use serde_json::{Map, Value};
 
-use super::step::{StepResult, During, Steps};
+use super::step::{During, StepResult, Steps};
 use crate::event;
 use crate::journal::{Output, StepCode, StepEnd};
 use crate::record::DataArtifact;
@@ -52,20 +52,22 @@ fn kind_of(error: &ModelError) -> FailureKind {
         return FailureKind::Cancelled;
     }
     match error.code() {
-        "deadline_exceeded" => FailureKind::Timeout,
-        "host_failed" | "out_of_memory" | "stack_overflow" | "exit_called" => FailureKind::Crash,
-        "model_not_found"
-        | "unknown_method"
-        | "unknown_model_type"
-        | "validation_failed"
-        | "invalid_yaml"
-        | "invalid_definition"
-        | "type_mismatch"
-        | "literal_sensitive_global_arg"
-        | "expression_failed"
-        | "invalid_name"
-        | "contract_violation"
-        | "pinned_code_gone" => FailureKind::Invalid,
+        ErrorCode::DeadlineExceeded => FailureKind::Timeout,
+        ErrorCode::HostFailed | ErrorCode::OutOfMemory | ErrorCode::StackOverflow | ErrorCode::ExitCalled => {
+            FailureKind::Crash
+        }
+        ErrorCode::ModelNotFound
+        | ErrorCode::UnknownMethod
+        | ErrorCode::UnknownModelType
+        | ErrorCode::ValidationFailed
+        | ErrorCode::InvalidYaml
+        | ErrorCode::InvalidDefinition
+        | ErrorCode::TypeMismatch
+        | ErrorCode::LiteralSensitiveGlobalArg
+        | ErrorCode::ExpressionFailed
+        | ErrorCode::InvalidName
+        | ErrorCode::ContractViolation
+        | ErrorCode::PinnedCodeGone => FailureKind::Invalid,
         _ => FailureKind::Error,
     }
 }
@@ -135,7 +137,9 @@ impl Steps<'_> {
     /// an expression is known when its step starts. What cannot be pinned now is reported, and pinned by its step.
     pub(super) fn pin_all(&self) {
         let mut reported = HashSet::new();
-        for (job, step) in self.workflow.jobs.iter().flat_map(|job| job.steps.iter().map(move |step| (job, step))) {
+        for (job, step) in
+            self.workflow.jobs.iter().flat_map(|job| job.steps.iter().map(move |step| (job, step)))
+        {
             let (Task::ModelMethod(task), Some(pins)) = (&step.task, self.pins_of(step)) else { continue };
             let Err(error) = self.pin(task, pins) else { continue };
             let message = format!(

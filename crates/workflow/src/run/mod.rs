@@ -8,17 +8,17 @@
 
 mod approve;
 mod call;
-mod scheduler;
-mod state;
 mod log;
-mod owner_request;
 mod method;
 mod nested;
+mod owner_request;
 mod permits;
+mod record_writer;
 mod reports;
 mod resume;
-mod record_writer;
+mod scheduler;
 mod start;
+mod state;
 mod step;
 
 use std::sync::Arc;

@@ -9,11 +9,11 @@ use marsh_model::Gate as _;
 use marsh_types::{Digest, Explain as _};
 use serde_json::Value;
 
-use super::step::{StepResult, During, Steps};
+use super::step::{During, StepResult, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::error::WorkflowError;
 use crate::event::WorkflowObserver;
-use crate::journal::{Output, StepKey, StepEnd};
+use crate::journal::{Output, StepEnd, StepKey};
 use crate::record::RunStatus;
 use crate::schema::FailureKind;
 use crate::scope::StepScope;
@@ -146,11 +146,9 @@ mod tests {
         let id = child_id("r", &key(None), 1);
         assert!(uuid::Uuid::parse_str(&id).is_ok());
         assert_eq!(id, child_id("r", &key(None), 1));
-        for other in [
-            child_id("r", &key(Some(0)), 1),
-            child_id("r", &key(None), 2),
-            child_id("q", &key(None), 1),
-        ] {
+        for other in
+            [child_id("r", &key(Some(0)), 1), child_id("r", &key(None), 2), child_id("q", &key(None), 1)]
+        {
             assert_ne!(id, other);
         }
     }

@@ -81,7 +81,7 @@ impl OwnerInbox {
 
 #[cfg(test)]
 mod tests {
-    use super::{OwnerRequest, OwnerInbox, send};
+    use super::{OwnerInbox, OwnerRequest, send};
 
     #[test]
     fn an_owner_hears_what_was_written_since_it_came() {

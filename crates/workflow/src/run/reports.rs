@@ -51,7 +51,9 @@ impl Steps<'_> {
         if !outcome.has_reports || outcome.status == marsh_model::RunStatus::Cancelled {
             return;
         }
-        let warn = |message: String| observer.event(&RunEvent::Warning { code: WarningCode::ReportFailed.as_str(), message });
+        let warn = |message: String| {
+            observer.event(&RunEvent::Warning { code: WarningCode::ReportFailed.as_str(), message })
+        };
         let options = CallOptions { cancel: self.models.loader.cancel().clone(), ..CallOptions::default() };
         match self.models.report_on(outcome, self.reports, &options, observer) {
             Ok(reports) => {
@@ -77,7 +79,10 @@ impl Steps<'_> {
             Ok(reports) => {
                 for report in &reports {
                     if let Err(error) = &report.result {
-                        told.warn(WarningCode::ReportFailed, format!("the report `{}` failed: {error}", report.name));
+                        told.warn(
+                            WarningCode::ReportFailed,
+                            format!("the report `{}` failed: {error}", report.name),
+                        );
                     }
                 }
                 reports

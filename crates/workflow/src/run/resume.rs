@@ -18,7 +18,7 @@ use crate::Workflows;
 use crate::error::WorkflowError;
 use crate::event::WorkflowObserver;
 use crate::fold::Recorder;
-use crate::journal::{Fact, Line, StepKey, Started};
+use crate::journal::{Fact, Line, Started, StepKey};
 use crate::machine::{Machine, Phase, Plan};
 use crate::outcome::WorkflowOutcome;
 use crate::record::{NodeStatus, RunStatus};
@@ -138,7 +138,11 @@ impl Workflows<'_> {
                 "the file of `{}` was edited since the run started; what was done stays, the rest runs as the file says now",
                 workflow.name
             );
-            observer.event(&WorkflowEvent::Warning { step: None, code: WarningCode::WorkflowEdited, message });
+            observer.event(&WorkflowEvent::Warning {
+                step: None,
+                code: WarningCode::WorkflowEdited,
+                message,
+            });
         }
         let first = Fact::Resumed {
             pid: std::process::id(),

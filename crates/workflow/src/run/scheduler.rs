@@ -21,11 +21,11 @@ use marsh_api::event::StepRef;
 use marsh_host::CancelToken;
 use marsh_model::run::ArtifactView;
 
+use super::owner_request::{OwnerInbox, OwnerRequest};
 use super::state::RunState;
-use super::owner_request::{OwnerRequest, OwnerInbox};
-use super::step::{StepResult, During, Steps};
+use super::step::{During, StepResult, Steps};
 use crate::error::WorkflowError;
-use crate::journal::{Fact, Item, OnDisk, StepKey, StepEnd};
+use crate::journal::{Fact, Item, OnDisk, StepEnd, StepKey};
 use crate::machine::Phase;
 use crate::schema::FailureKind;
 
@@ -381,8 +381,9 @@ fn perform(steps: &Steps<'_>, work: Work) -> Message {
     let Work { key, name, attempt, item, token, on_disk, thread } = work;
     let during = During { attempt, cancel: &token, on_disk: &on_disk };
     let did = catch_unwind(AssertUnwindSafe(|| steps.execute(&key, &name, item.as_ref(), &during)));
-    let did = did
-        .unwrap_or_else(|_| StepResult::failed(FailureKind::Invalid, "the step ended in a bug of marsh (a panic)"));
+    let did = did.unwrap_or_else(|_| {
+        StepResult::failed(FailureKind::Invalid, "the step ended in a bug of marsh (a panic)")
+    });
     Message::StepResult { key, did: Box::new(did), thread: Some(thread) }
 }
 

@@ -11,12 +11,12 @@ use marsh_repo::env::MAX_CONCURRENT_STEPS;
 use marsh_types::Digest;
 use serde_json::{Map, Value, json};
 
-use super::scheduler::{Rest, Scheduler};
-use super::state::RunState;
 use super::log::WorkflowLog;
 use super::owner_request::OwnerInbox;
 use super::permits::Permits;
 use super::reports::CalledWith;
+use super::scheduler::{Rest, Scheduler};
+use super::state::RunState;
 use super::step::{Items, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
@@ -224,10 +224,8 @@ impl Workflows<'_> {
             Ok(0) => None,
             Ok(max) => Some(max),
             Err(_) => {
-                let message = format!(
-                    "{} is ignored: expected a number, found `{text}`",
-                    MAX_CONCURRENT_STEPS.name
-                );
+                let message =
+                    format!("{} is ignored: expected a number, found `{text}`", MAX_CONCURRENT_STEPS.name);
                 let code = WarningCode::MaxConcurrentSteps;
                 observer.event(&WorkflowEvent::Warning { step: None, code, message });
                 None

@@ -13,7 +13,7 @@ use super::record_writer::RecordWriter;
 use crate::error::WorkflowError;
 use crate::event::WorkflowObserver;
 use crate::fold::Recorder;
-use crate::journal::{Fact, Journal, Line, OnDisk, Output, StepKey, StepEnd};
+use crate::journal::{Fact, Journal, Line, OnDisk, Output, StepEnd, StepKey};
 use crate::machine::{Machine, Plan};
 use crate::record::{RunRecord, RunStatus};
 use crate::runs::RunStore;
@@ -221,8 +221,7 @@ impl<'a> RunState<'a> {
 
     /// The step as events and the log call it.
     pub fn step_ref(&self, key: &StepKey) -> StepRef {
-        let name =
-            self.recorder.step(key).map_or_else(|| key.step.clone(), |step| step.step_name.clone());
+        let name = self.recorder.step(key).map_or_else(|| key.step.clone(), |step| step.step_name.clone());
         StepRef {
             job_id: key.job.clone(),
             step_id: name,
@@ -309,10 +308,7 @@ impl<'a> RunState<'a> {
                 let data_handles = match &end.output {
                     Some(Output::ModelMethod { artifacts, .. }) => artifacts
                         .iter()
-                        .map(|artifact| DataHandle {
-                            name: artifact.name.clone(),
-                            version: artifact.version,
-                        })
+                        .map(|artifact| DataHandle { name: artifact.name.clone(), version: artifact.version })
                         .collect(),
                     _ => Vec::new(),
                 };

@@ -19,7 +19,7 @@ use super::reports::CalledWith;
 use crate::Workflows;
 use crate::error::WorkflowError;
 use crate::event::WorkflowObserver;
-use crate::journal::{AssertResult, Fact, Item, OnDisk, StepKey, StepEnd};
+use crate::journal::{AssertResult, Fact, Item, OnDisk, StepEnd, StepKey};
 use crate::machine::Plan;
 use crate::schema::{FailureKind, ForEach, Severity, Step, Task, Workflow};
 use crate::scope::{Expander, StepScope};
@@ -141,7 +141,13 @@ impl<'a> Steps<'a> {
         self.pins.take_new().iter().map(|pin| pin_fact(pin.type_name.to_string(), pin)).collect()
     }
 
-    pub fn execute(&self, key: &StepKey, at: &StepRef, item: Option<&Item>, during: &During<'_>) -> StepResult {
+    pub fn execute(
+        &self,
+        key: &StepKey,
+        at: &StepRef,
+        item: Option<&Item>,
+        during: &During<'_>,
+    ) -> StepResult {
         let cancel = during.cancel;
         let Some(step) = self.step(key) else {
             return StepResult::failed(FailureKind::Invalid, "the workflow has no such step");
@@ -291,6 +297,9 @@ mod tests {
         let map = std::collections::BTreeMap::from([(vec![1], 2)]);
         let error = pin_fact("@me/greeter".into(), &map).unwrap_err();
         assert!(matches!(&error, WorkflowError::Pin { type_name, .. } if type_name == "@me/greeter"));
-        assert!(error.to_string().starts_with("cannot record the pinned version of `@me/greeter`: "), "{error}");
+        assert!(
+            error.to_string().starts_with("cannot record the pinned version of `@me/greeter`: "),
+            "{error}"
+        );
     }
 }

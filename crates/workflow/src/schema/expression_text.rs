@@ -51,7 +51,13 @@ impl ExpressionTexts {
         Some((u64::try_from(line).ok()?, u64::try_from(column).ok()?))
     }
 
-    pub fn problem(&self, text: &ExpressionText, expression: &str, offset: usize, message: String) -> Problem {
+    pub fn problem(
+        &self,
+        text: &ExpressionText,
+        expression: &str,
+        offset: usize,
+        message: String,
+    ) -> Problem {
         let at = self.position(text, expression, offset);
         let at = at.map_or(text.at, |(line, column)| At { line, column });
         let lines: Vec<&str> = self.document.lines().collect();

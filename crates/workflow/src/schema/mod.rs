@@ -1,13 +1,13 @@
 //! The workflow file as types. Invalid files do not become values of these types: see `read`.
 
 mod condition;
+mod expression_text;
 mod fields;
 mod json;
-mod retry;
 mod read;
 mod read_retry;
+mod retry;
 mod task;
-mod expression_text;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use condition::{Condition, Decided};
+pub use expression_text::{ExpressionText, ExpressionTexts};
 pub use json::json_schemas;
-pub use retry::{Backoff, CodePolicy, FailureKind, Retry};
 pub use marsh_types::yaml::At;
 pub use read::{Parsed, parse};
+pub use retry::{Backoff, CodePolicy, FailureKind, Retry};
 pub use task::{ModelMethod, ModelTarget, Severity, Task};
-pub use expression_text::{ExpressionTexts, ExpressionText};
 
 /// A workflow, in the key order in which it is shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use marsh_types::DefinitionName;
 use serde_json::Value;
 
-use super::fields::{Fields, NEEDS, Reader, Unknown, join, problem};
 use super::expression_text::ExpressionTexts;
+use super::fields::{Fields, NEEDS, Reader, Unknown, join, problem};
 use super::{
     Condition, DataOutputOverride, ForEach, Job, JobDependency, ModelMethod, ModelTarget, Placement, Problem,
     Severity, Step, StepDependency, Task, Trigger, Workflow,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::fields::{Fields, Reader, Unknown, join};
-use super::retry::{Backoff, CODE_POLICIES, CodePolicy, FailureKind, Retry, parse_duration};
 use super::read::unknown_word;
+use super::retry::{Backoff, CODE_POLICIES, CodePolicy, FailureKind, Retry, parse_duration};
 use marsh_types::yaml::{Node, NodeKind};
 
 /// A duration: a number of seconds, or text such as `30s`.

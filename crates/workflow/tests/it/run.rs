@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::common::{ID, On, Scratch, job, step};
+use marsh_api::event::JobEnd;
 use marsh_host::CancelToken;
 use marsh_types::Explain;
-use marsh_api::event::JobEnd;
 use marsh_workflow::{NodeStatus, RunStatus, SkipReason, WorkflowEvent};
 use serde_json::{Map, Value, json};
 
@@ -369,11 +369,11 @@ fn events_come_in_order() {
                     WorkflowEvent::JobStarted { job_id } => format!("job {job_id}"),
                     WorkflowEvent::JobCompleted { job_id, status, .. } => {
                         format!("job {job_id} {}", *status == JobEnd::Succeeded)
-                    },
+                    }
                     WorkflowEvent::StepStarted { step, .. } => format!("step {}", step.step_id),
                     WorkflowEvent::MethodOutput { step, stream, line } => {
                         format!("{} {stream} {line}", step.step_id)
-                    },
+                    }
                     WorkflowEvent::StepCompleted { step, data_handles, .. } => {
                         format!("{} done {}", step.step_id, data_handles.len())
                     }
@@ -501,7 +501,7 @@ fn runs_are_found_by_prefix() {
         assert_eq!(found.record, outcome.record);
         assert!(found.log_path.is_file());
     }
-    assert_eq!(workflows.run_record(&id[..2]).unwrap_err().code(), "prefix_too_short");
+    assert_eq!(workflows.run_record(&id[..2]).unwrap_err().code().as_str(), "prefix_too_short");
     for name in ["not-hex", "../../x", ""] {
         assert!(workflows.run_record(name).is_err(), "{name}");
     }
@@ -509,7 +509,7 @@ fn runs_are_found_by_prefix() {
     let twin = format!("{}-0000-4000-8000-000000000000", &id[..8]);
     let path = scratch.dir.path().join(format!(".swamp/workflow-runs/{ID}/workflow-run-{twin}.yaml"));
     scratch.file(&path, "half a rec: [");
-    assert_eq!(workflows.run_record(&id[..8]).unwrap_err().code(), "ambiguous_id");
-    assert_eq!(workflows.run_record(&twin).unwrap_err().code(), "damaged");
+    assert_eq!(workflows.run_record(&id[..8]).unwrap_err().code().as_str(), "ambiguous_id");
+    assert_eq!(workflows.run_record(&twin).unwrap_err().code().as_str(), "damaged");
     assert_eq!(workflows.runs(None).unwrap().len(), 1);
 }

@@ -258,7 +258,10 @@ impl Tree {
             WorkflowEvent::Nested { step: at, event } => {
                 if let Some(inner) = event.step() {
                     let row = self.row(at);
-                    row.bar.set_message(format!("{} {DIM}> {}/{}{DIM:#}", row.name, inner.job_id, inner.step_id));
+                    row.bar.set_message(format!(
+                        "{} {DIM}> {}/{}{DIM:#}",
+                        row.name, inner.job_id, inner.step_id
+                    ));
                 }
             }
             _ => {}
