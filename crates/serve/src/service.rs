@@ -238,7 +238,7 @@ impl Service {
         let outcome = run(&Workflows::new(&models), &observer)
             .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
         let mut document = serde_json::to_value(outcome.document())
-            .map_err(|error| Failure::new("internal", format!("the run has no JSON form: {error}")))?;
+            .map_err(|error| Failure::new(ErrorCode::Internal, format!("the run has no JSON form: {error}")))?;
         if !outcome.reports.is_empty() {
             document["reports"] = (self.options.reports_json)(&outcome.reports);
         }

@@ -9,7 +9,7 @@ use marsh_model::{
     ModelError, Observer, OutputOverride, Pins, RunEvent, RunOutcome, RunRequest, Target, Trigger,
     WorkflowTrigger,
 };
-use marsh_types::{ErrorCode, Explain, TypeName};
+use marsh_types::{Explain, RetryClass, TypeName};
 use serde_json::{Map, Value};
 
 use super::step::{During, StepResult, Steps};
@@ -48,27 +48,13 @@ fn with_hint(error: &impl Explain) -> String {
 
 /// What a model error is to `retry.on`.
 fn kind_of(error: &ModelError) -> FailureKind {
-    if error.is_cancelled() {
-        return FailureKind::Cancelled;
-    }
-    match error.code() {
-        ErrorCode::DeadlineExceeded => FailureKind::Timeout,
-        ErrorCode::HostFailed | ErrorCode::OutOfMemory | ErrorCode::StackOverflow | ErrorCode::ExitCalled => {
-            FailureKind::Crash
-        }
-        ErrorCode::ModelNotFound
-        | ErrorCode::UnknownMethod
-        | ErrorCode::UnknownModelType
-        | ErrorCode::ValidationFailed
-        | ErrorCode::InvalidYaml
-        | ErrorCode::InvalidDefinition
-        | ErrorCode::TypeMismatch
-        | ErrorCode::LiteralSensitiveGlobalArg
-        | ErrorCode::ExpressionFailed
-        | ErrorCode::InvalidName
-        | ErrorCode::ContractViolation
-        | ErrorCode::PinnedCodeGone => FailureKind::Invalid,
-        _ => FailureKind::Error,
+    match error.retry_class() {
+        RetryClass::Transient => FailureKind::Error,
+        RetryClass::Timeout => FailureKind::Timeout,
+        RetryClass::Crash => FailureKind::Crash,
+        // Another attempt needs as much memory, so it fails the same way.
+        RetryClass::OutOfMemory | RetryClass::Permanent => FailureKind::Invalid,
+        RetryClass::Cancelled => FailureKind::Cancelled,
     }
 }
 
@@ -365,9 +351,44 @@ impl Observer for StepObserver<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use marsh_model::ModelError;
+    use marsh_types::RetryClass;
+    use marsh_vault::VaultError;
     use serde_json::json;
 
-    use super::variant;
+    use super::{kind_of, variant};
+    use crate::schema::{Backoff, FailureKind, Retry};
+
+    /// `retry: 3`, which retries after every kind of failure that can be retried.
+    fn retries(class: RetryClass) -> bool {
+        let on = vec![FailureKind::Error, FailureKind::Timeout, FailureKind::Crash];
+        let pause = Duration::from_secs(1);
+        let backoff = Backoff { initial: pause, factor: 1.0, max: pause };
+        let retry = Retry { attempts: 3, backoff, jitter: 0.0, on };
+        let error = VaultError::Provider {
+            vault: "main".into(),
+            message: "failed".into(),
+            details: None,
+            retry: class,
+        };
+        retry.wants(1, kind_of(&ModelError::from(error)))
+    }
+
+    #[test]
+    fn vault_call_that_runs_out_of_memory_is_not_retried() {
+        assert!(!retries(RetryClass::OutOfMemory));
+        assert!(!retries(RetryClass::Permanent));
+        assert!(!retries(RetryClass::Cancelled));
+    }
+
+    #[test]
+    fn vault_call_that_fails_for_a_passing_reason_is_retried() {
+        for class in [RetryClass::Transient, RetryClass::Timeout, RetryClass::Crash] {
+            assert!(retries(class), "{class:?}");
+        }
+    }
 
     #[test]
     fn values_become_parts_of_names() {
