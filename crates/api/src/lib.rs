@@ -1,4 +1,5 @@
-//! Every public document of marsh. No I/O.
+//! Every public document of marsh: what commands print with `--json`, what `--events` streams, what the server answers.
+
 #![warn(missing_docs)]
-pub mod event;
+
 pub mod workflow;

@@ -237,8 +237,9 @@ impl Service {
             Counting { tally: &self.tally, tell: tell.as_ref().map(|tell| -> Events<'_> { tell }) };
         let outcome = run(&Workflows::new(&models), &observer)
             .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
-        let mut document = serde_json::to_value(outcome.document())
-            .map_err(|error| Failure::new(ErrorCode::Internal, format!("the run has no JSON form: {error}")))?;
+        let mut document = serde_json::to_value(outcome.document()).map_err(|error| {
+            Failure::new(ErrorCode::Internal, format!("the run has no JSON form: {error}"))
+        })?;
         if !outcome.reports.is_empty() {
             document["reports"] = (self.options.reports_json)(&outcome.reports);
         }

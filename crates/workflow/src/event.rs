@@ -1,6 +1,6 @@
 //! Events of a run: the types of `marsh-api`, the observer that receives them, and the way from what a method run tells.
 
-use marsh_api::event::{StepRef, WarningCode, WorkflowEvent};
+use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_model::RunEvent;
 
 /// Receives events as they happen, from several threads. It must not wait for the run.
@@ -55,7 +55,7 @@ pub(crate) fn of_method(step: StepRef, event: &RunEvent) -> WorkflowEvent {
 
 #[cfg(test)]
 mod tests {
-    use marsh_api::event::{DataHandle, JobEnd, StartedJob, StepRef, WarningCode, WorkflowEvent};
+    use marsh_api::workflow::event::{DataHandle, JobEnd, StartedJob, StepRef, WarningCode, WorkflowEvent};
     use marsh_model::RunEvent;
     use marsh_types::TypeName;
     use serde_json::{Value, json};

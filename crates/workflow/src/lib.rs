@@ -42,7 +42,7 @@ pub use event::{Silent, WorkflowObserver};
 pub use index::IndexEntry;
 pub use journal::SkipReason;
 pub use junit::junit;
-pub use marsh_api::event::{StepRef, WorkflowEvent};
+pub use marsh_api::workflow::event::{StepRef, WorkflowEvent};
 pub use outcome::{JobOutcome, StepOutcome, WorkflowOutcome};
 pub use record::{NodeStatus, RunRecord, RunStatus};
 pub use run::{Approved, PendingApproval, ResumeRequest, WorkflowRunRequest};

@@ -1,6 +1,6 @@
 //! `model.method(model, method[, inputs])` in guards and asserts: a method run of its own, under the name of its step.
 
-use marsh_api::event::StepRef;
+use marsh_api::workflow::event::StepRef;
 use marsh_expr::{Looked, LookupError, MethodSource, Value as Term};
 use marsh_model::{ModelError, Target};
 use marsh_types::{Explain as _, TypeName};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use marsh_api::event::{StepRef, WarningCode, WorkflowEvent};
+use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_model::direct::{self, Routed};
 use marsh_model::{
     ModelError, Observer, OutputOverride, Pins, RunEvent, RunOutcome, RunRequest, Target, Trigger,

@@ -4,7 +4,7 @@
 //! belongs to, so that a parent which was killed finds the same nested run again and resumes it
 //! (`a_nested_run_is_resumed_with_its_parent`).
 
-use marsh_api::event::{StepRef, WorkflowEvent};
+use marsh_api::workflow::event::{StepRef, WorkflowEvent};
 use marsh_model::Gate as _;
 use marsh_types::{Digest, Explain as _};
 use serde_json::Value;

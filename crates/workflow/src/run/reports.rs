@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use marsh_api::event::{StepRef, WarningCode, WorkflowEvent};
+use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_extension::kinds::CallOptions;
 use marsh_model::run::reports::{ReportOutcome, WorkflowSubject};
 use marsh_model::{Observer, RunEvent, RunOutcome};

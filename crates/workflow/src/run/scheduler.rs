@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use marsh_api::event::StepRef;
+use marsh_api::workflow::event::StepRef;
 use marsh_host::CancelToken;
 use marsh_model::run::ArtifactView;
 

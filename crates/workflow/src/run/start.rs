@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use marsh_api::event::{StartedJob, WarningCode, WorkflowEvent};
+use marsh_api::workflow::event::{StartedJob, WarningCode, WorkflowEvent};
 use marsh_extension::Pin;
 use marsh_model::inputs::InputSchema;
 use marsh_model::{Pins, RunInputs};

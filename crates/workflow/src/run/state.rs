@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use marsh_api::event::{DataHandle, JobEnd, StepRef, WarningCode, WorkflowEvent};
+use marsh_api::workflow::event::{DataHandle, JobEnd, StepRef, WarningCode, WorkflowEvent};
 use marsh_fs::{Durability, LockFile};
 use marsh_types::time::iso_millis;
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::common::{ID, On, Scratch, job, step};
-use marsh_api::event::JobEnd;
+use marsh_api::workflow::event::JobEnd;
 use marsh_host::CancelToken;
 use marsh_types::Explain;
 use marsh_workflow::{NodeStatus, RunStatus, SkipReason, WorkflowEvent};

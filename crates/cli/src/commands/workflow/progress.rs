@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use marsh_api::event::{JobEnd, StepRef, WorkflowEvent};
+use marsh_api::workflow::event::{JobEnd, StepRef, WorkflowEvent};
 use marsh_workflow::WorkflowObserver;
 
 use super::text::{millis, reason_text};

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::workflow::{AssertResult, RunStatus, SkipReason};
+use super::{AssertResult, RunStatus, SkipReason};
 
 /// A step of a run, or one item of a step with `forEach`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,6 +3,8 @@
 //!
 //! The functions that make these documents are in `crates/workflow/src/document.rs`; its tests hold the exact form.
 
+pub mod event;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
