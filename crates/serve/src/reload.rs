@@ -29,7 +29,7 @@ pub struct Reloader {
 /// Who asks for a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody who has said so: files that vanished were removed.
+    /// A request, which also confirms that vanished files were removed.
     Asked,
     /// Files that changed. Sources that appeared since the last look are built and described, so that their first call
     /// finds them ready. A file that vanished may be about to come back.
@@ -102,7 +102,7 @@ impl Service {
                         reloaded.changed.push(type_name.to_string());
                     }
                     Some(_) => {}
-                    // Built in, and without grafts now.
+                    // Built in, and without method extensions now.
                     None => self.loader().close_line(kind, type_name),
                 }
             }
