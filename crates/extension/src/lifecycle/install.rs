@@ -14,6 +14,7 @@ use super::check::{Waive, check};
 use super::error::LifecycleError;
 use super::report::{Event, ItemReport, ItemStatus, Outcome, Reporter};
 use super::resolve::{Pick, Resolver, Wanted};
+use crate::installed::{RULES, read_facts};
 
 /// How often a change is resolved again because somebody else changed the set in between.
 const ATTEMPTS: usize = 5;
@@ -313,11 +314,7 @@ impl Lifecycle {
         let digests: Vec<Digest> =
             leases.iter().map(Lease::digest).filter(|digest| !facts.contains_key(digest)).collect();
         let trees = self.installation.trees();
-        facts.extend(
-            self.installation
-                .catalog()
-                .facts(&digests, super::RULES, |digest| super::read_facts(trees, digest)),
-        );
+        facts.extend(self.installation.catalog().facts(&digests, RULES, |digest| read_facts(trees, digest)));
     }
 
     /// What the lockfile shall say of each pick.
