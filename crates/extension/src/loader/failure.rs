@@ -68,9 +68,21 @@ pub enum LoadFailureState {
     SourceVanished,
 }
 
+impl LoadFailureState {
+    /// The name of the state, as JSON has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LoadFailureState::BundleBuildFailed => "BundleBuildFailed",
+            LoadFailureState::ValidationFailed => "ValidationFailed",
+            LoadFailureState::EntryPointUnreadable => "EntryPointUnreadable",
+            LoadFailureState::SourceVanished => "SourceVanished",
+        }
+    }
+}
+
 impl fmt::Display for LoadFailureState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        f.write_str(self.as_str())
     }
 }
 
