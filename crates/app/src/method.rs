@@ -130,9 +130,6 @@ impl Write<'_> {
     ) -> Result<MethodRun, AppError> {
         let models = self.models();
         let cancel = models.loader.cancel();
-        if let Some(timeout) = request.options.timeout {
-            models.loader.limit_loading(timeout);
-        }
         let run = RunRequest {
             target: target(&request.target)?,
             method: request.method.clone(),

@@ -28,6 +28,7 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
             host_arguments: vec![marsh_host::SUBCOMMAND.to_owned()],
             bundle_arguments: vec![crate::BUNDLE_SUBCOMMAND.to_owned()],
         },
+        load_timeout: cli.command.load_timeout(),
         installs: Arc::new(InstallNotes),
         version: env!("CARGO_PKG_VERSION"),
     }))

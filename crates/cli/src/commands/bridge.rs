@@ -18,10 +18,7 @@ pub fn read(models: &Models, arguments: &InputArgs) -> Result<Vec<Map<String, Va
     Ok(Read::of_models(models).inputs(&input::items(arguments)?)?)
 }
 
-pub fn deadline(models: &Models, arguments: &RunArgs) -> Duration {
-    if let Some(timeout) = arguments.timeout {
-        models.loader.limit_loading(timeout);
-    }
+pub fn deadline(arguments: &RunArgs) -> Duration {
     input::options(arguments).deadline()
 }
 

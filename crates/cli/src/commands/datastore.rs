@@ -116,7 +116,7 @@ fn lock(ui: &Ui, opened: &Session, command: &DatastoreLockCommand) -> Result<Exi
     let key = if is_status { "held" } else { "released" };
     let document = json!({ key: holder.is_some(), "info": holder, "datastoreType": store.type_name() });
     ui.result(&document, || match &holder {
-        None => "nobody holds the lock".to_owned(),
+        None => "the lock is free".to_owned(),
         Some(holder) => {
             let said = if is_status { "held by" } else { "taken from" };
             format!("{said} {}", crate::ui::inline(holder))

@@ -28,9 +28,6 @@ fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError
     marsh_host::allocator::share_heaps(2);
     let session = app::open_for_server(cli)?;
     let models = session.models();
-    if let Some(limit) = arguments.load_timeout {
-        models.loader.limit_loading(limit);
-    }
     let interrupt = app::cancel_on_signal(models);
     let layout = models.repo.layout.clone();
     let service = Service::new(options(cli, models));
