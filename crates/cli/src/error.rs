@@ -161,6 +161,16 @@ pub fn location_excerpt(location: &SourceLocation) -> String {
     text
 }
 
+/// The same for the parts of a location.
+pub fn source_excerpt(file: &str, line: u64, column: Option<u64>, source_line: Option<&str>) -> String {
+    location_excerpt(&SourceLocation {
+        file: Some(file.to_owned()),
+        line,
+        column,
+        source_line: source_line.map(str::to_owned),
+    })
+}
+
 /// The same for a value with `file`, `line`, `column` and `sourceLine`.
 pub fn excerpt(place: &Value) -> Option<String> {
     place.as_object().and_then(SourceLocation::of_details).as_ref().map(location_excerpt)
