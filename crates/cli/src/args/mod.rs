@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod datastore;
+pub mod examples;
 pub mod extension;
 pub mod publish;
 pub mod registry;
