@@ -173,7 +173,10 @@ impl Observer for Silent {
 impl Models {
     /// Runs a method. `Err`: it never started. A run that started has an outcome, whatever it ended with.
     pub fn run(&self, request: &RunRequest<'_>, observer: &dyn Observer) -> Result<RunOutcome, ModelError> {
+        let span = tracing::info_span!("method_run", model = tracing::field::Empty, method = request.method);
+        let _span = span.enter();
         let (stored, code, inputs) = self.target(request, observer)?;
+        span.record("model", stored.definition.name.as_str());
         let method = code.method(&request.method)?;
         elsewhere::refuse_driver(&code, request)?;
         observer.event(&RunEvent::Resolved {
