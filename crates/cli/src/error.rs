@@ -171,11 +171,6 @@ pub fn source_excerpt(file: &str, line: u64, column: Option<u64>, source_line: O
     })
 }
 
-/// The same for a value with `file`, `line`, `column` and `sourceLine`.
-pub fn excerpt(place: &Value) -> Option<String> {
-    place.as_object().and_then(SourceLocation::of_details).as_ref().map(location_excerpt)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
