@@ -53,11 +53,18 @@ impl Models {
         let (definitions, broken) = self.definitions.list();
         let mut living: HashSet<String> =
             definitions.into_iter().map(|stored| stored.definition.id.to_ascii_lowercase()).collect();
-        // A definition that does not parse is one all the same, and its id is most likely still legible.
+        // A definition that does not parse still owns its data, and its id is most likely still legible. Where it is not,
+        // nothing may be called an orphan: it could be deleted.
         for broken in &broken {
-            let text = std::fs::read_to_string(&broken.path).unwrap_or_default();
+            let text = std::fs::read_to_string(&broken.path)
+                .map_err(|source| ModelError::Io { path: broken.path.clone(), source })?;
             let ids = text.lines().filter_map(|line| line.trim().strip_prefix("id:"));
+            let before = living.len();
             living.extend(ids.map(|id| id.trim().trim_matches(['"', '\'']).to_ascii_lowercase()));
+            if living.len() == before {
+                let reason = format!("its data cannot be told from orphans, as it names no `id`: {}", broken.message);
+                return Err(ModelError::InvalidDefinition { path: broken.path.clone(), reason });
+            }
         }
         let store = self.data.store();
         let mut orphans = Vec::new();

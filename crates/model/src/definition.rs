@@ -129,14 +129,19 @@ impl Definition {
     }
 
     /// SHA-256 of the definition's JSON without its type, keys sorted at every level.
-    pub fn hash(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
+    ///
+    /// # Errors
+    ///
+    /// A value of the definition has no JSON form; `path` is where it was read.
+    pub fn hash(&self, path: &Path) -> Result<String, ModelError> {
+        let mut value = serde_json::to_value(self)
+            .map_err(|error| ModelError::InvalidDefinition { path: path.to_owned(), reason: error.to_string() })?;
         if let Some(map) = value.as_object_mut() {
             map.remove("type");
             map.remove("typeVersion");
         }
         let text = sorted(&value).to_string();
-        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        Ok(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// `tags` as text; other scalars are written as JSON writes them.
@@ -192,7 +197,7 @@ impl DefinitionStore {
     /// The definition of this name, else of this id.
     pub fn find(&self, name_or_id: &str) -> Result<Stored, ModelError> {
         // The file that is named after it is the likely one; looking there first spares reading all the others.
-        let files = self.files();
+        let (files, unreadable) = self.files();
         let wanted = format!("{}.yaml", name_or_id.rsplit('/').next().unwrap_or(name_or_id));
         let mut broken = None;
         let (likely, others): (Vec<_>, Vec<_>) =
@@ -222,7 +227,7 @@ impl DefinitionStore {
         if let Some(stored) = by_id {
             return Ok(stored);
         }
-        Err(match broken {
+        Err(match broken.or(unreadable) {
             Some(error) => error,
             None => ModelError::ModelNotFound {
                 name: name_or_id.to_owned(),
@@ -235,7 +240,11 @@ impl DefinitionStore {
     pub fn list(&self) -> (Vec<Stored>, Vec<Broken>) {
         let mut found = Vec::new();
         let mut broken = Vec::new();
-        for (path, auto) in self.files() {
+        let (files, unreadable) = self.files();
+        if let Some(ModelError::Io { path, source }) = unreadable {
+            broken.push(Broken { message: format!("cannot read {}: {source}", path.display()), path, error: None });
+        }
+        for (path, auto) in files {
             match self.read(&path, auto) {
                 Ok(Some(stored)) => found.push(stored),
                 Ok(None) => {}
@@ -337,29 +346,44 @@ impl DefinitionStore {
         })
     }
 
-    /// Every `*.yaml` below the definition roots, own before automatic, each sorted by path.
-    fn files(&self) -> Vec<(PathBuf, bool)> {
+    /// Every `*.yaml` below the definition roots, own before automatic, each sorted by path, and why a directory could
+    /// not be read. A directory that is gone holds no definition.
+    fn files(&self) -> (Vec<(PathBuf, bool)>, Option<ModelError>) {
         let mut files = Vec::new();
+        let mut unreadable = None;
         for (root, auto) in [(self.layout.definitions(), false), (self.layout.auto_definitions(), true)] {
             let mut found = Vec::new();
             let mut pending = vec![root];
             while let Some(dir) = pending.pop() {
-                let Ok(entries) = std::fs::read_dir(&dir) else { continue };
-                for entry in entries.flatten() {
-                    let Ok(kind) = entry.file_type() else { continue };
-                    let path = entry.path();
-                    if kind.is_dir() {
-                        pending.push(path);
-                    } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                        found.push(path);
-                    }
+                if let Err(source) = yaml_files(&dir, &mut pending, &mut found)
+                    && source.kind() != std::io::ErrorKind::NotFound
+                {
+                    unreadable.get_or_insert(ModelError::Io { path: dir, source });
                 }
             }
             found.sort();
             files.extend(found.into_iter().map(|path| (path, auto)));
         }
-        files
+        (files, unreadable)
     }
+}
+
+/// The `*.yaml` files of a directory, and the directories in it.
+fn yaml_files(dir: &Path, dirs: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        let kind = match entry.file_type() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        if kind.is_dir() {
+            dirs.push(path);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 fn file_in(root: &Path, definition: &Definition, type_name: &TypeName) -> PathBuf {
@@ -398,7 +422,7 @@ mod tests {
                 .replace("tags: {}\nglobalArguments: {}", "globalArguments: {}\ntags: {}"),
         )
         .unwrap();
-        assert_eq!(one.hash(), two.hash());
+        assert_eq!(one.hash(Path::new("x.yaml")).unwrap(), two.hash(Path::new("x.yaml")).unwrap());
     }
 
     #[test]

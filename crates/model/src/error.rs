@@ -69,7 +69,11 @@ pub enum ModelError {
     Data(#[from] DataError),
     #[error("cannot read the {what}: {source}")]
     Query { what: &'static str, source: marsh_expr::ExprError },
-    #[error("the {what} mentions `{name}`, which is no field of a record")]
+    #[error("version {version} of `{name}` ({type_name}, model {model_id}) is damaged: {reason}")]
+    DamagedData { type_name: String, model_id: String, name: String, version: u32, reason: String },
+    #[error("the report `{name}` returned invalid JSON: {source}")]
+    InvalidReport { name: String, source: serde_json::Error },
+    #[error("the {what} names `{name}`, an unknown field of a record")]
     UnknownField { what: &'static str, name: String },
     #[error(transparent)]
     Catalog(#[from] marsh_data::CatalogError),
@@ -176,6 +180,8 @@ impl Explain for ModelError {
             ModelError::NoVault { .. } => "vault_not_found",
             ModelError::Vault(error) => error.code(),
             ModelError::Catalog(error) => error.code(),
+            ModelError::DamagedData { .. } => "file_damaged",
+            ModelError::InvalidReport { .. } => "contract_violation",
             ModelError::Query { source, .. } => source.code(),
             ModelError::UnknownField { .. } => "unknown_field",
             ModelError::SecretExposed { .. } => "secret_exposed",
@@ -228,6 +234,10 @@ impl Explain for ModelError {
             ModelError::Query { source, .. } => source.hint(),
             ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
                 .or_else(|| Some(format!("there are {}", crate::query::FIELDS.join(", ")))),
+            ModelError::DamagedData { type_name, model_id, name, .. } => Some(format!(
+                "restore the file `raw` in `.swamp/data/{type_name}/{model_id}/{name}`, or delete the data: \
+                 `marsh data delete <model> {name}`"
+            )),
             ModelError::DriverProgram { .. } => Some(
                 "install it, or name another that takes the same options: --driver-config '{\"program\": …}'"
                     .into(),

@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use marsh_data::{DataStore, EphemeralStore, OutputStore, RunData};
 use marsh_extension::Loader;
+use marsh_process::{Executor, LocalExecutor};
 use marsh_repo::{Environment, Repo};
 use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
@@ -64,6 +65,8 @@ pub struct Models {
     pub vaults: Arc<Vaults>,
     /// The secrets that entered the runs of this command.
     pub secrets: Secrets,
+    /// Runs the command lines of `command/shell`.
+    pub executor: Arc<dyn Executor>,
 }
 
 impl Models {
@@ -83,6 +86,7 @@ impl Models {
             outputs,
             vaults: Arc::new(open_vaults(&repo, &env, provider)),
             secrets: Secrets::new(),
+            executor: Arc::new(LocalExecutor),
             repo,
             env,
             loader,

@@ -90,11 +90,17 @@ impl StoredData {
         }
         let type_name = TypeName::parse(&row.type_normalized)?;
         let bytes = self.data.content(&type_name, &row.model_id, &row.name, Some(row.version))?;
-        Ok(match bytes {
-            None => Value::Null,
-            Some(bytes) if is_json => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Some(bytes) => json!(String::from_utf8_lossy(&bytes)),
-        })
+        match bytes {
+            None => Ok(Value::Null),
+            Some(bytes) if is_json => serde_json::from_slice(&bytes).map_err(|error| ModelError::DamagedData {
+                type_name: row.type_normalized.clone(),
+                model_id: row.model_id.clone(),
+                name: row.name.clone(),
+                version: row.version,
+                reason: format!("invalid JSON: {error}"),
+            }),
+            Some(bytes) => Ok(json!(String::from_utf8_lossy(&bytes))),
+        }
     }
 
     /// A definition's type and id; `None` if there is none of that name.

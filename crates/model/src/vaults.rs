@@ -25,9 +25,9 @@ impl ExtensionVaults {
 }
 
 impl VaultProvider for ExtensionVaults {
-    fn types(&self) -> Vec<VaultType> {
-        let Ok(catalog) = self.loader.catalog() else { return Vec::new() };
-        catalog
+    fn types(&self) -> Result<Vec<VaultType>, VaultError> {
+        let catalog = self.loader.catalog().map_err(|error| VaultError::Types { reason: error.to_string() })?;
+        Ok(catalog
             .of_kind(Kind::Vault)
             .into_iter()
             .map(|indexed| VaultType {
@@ -36,7 +36,7 @@ impl VaultProvider for ExtensionVaults {
                 description: format!("declared in {}", indexed.path.display()),
                 config_schema: None,
             })
-            .collect()
+            .collect())
     }
 
     fn open(&self, config: &VaultConfig) -> Option<Result<Arc<dyn Vault>, VaultError>> {

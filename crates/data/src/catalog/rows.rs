@@ -106,7 +106,7 @@ impl Row {
             owner_type: row.get(12)?,
             size: size.unsigned_abs(),
             created_at: row.get(14)?,
-            tags: serde_json::from_str(&tags).unwrap_or_default(),
+            tags: serde_json::from_str(&tags).map_err(damaged_tags)?,
             streaming: row.get(16)?,
             owner_ref: row.get(17)?,
             workflow_run_id: row.get(18)?,
@@ -118,6 +118,11 @@ impl Row {
             renamed_to: row.get(24)?,
         })
     }
+}
+
+/// The query begins anew from the files.
+fn damaged_tags(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(15, rusqlite::types::Type::Text, Box::new(error))
 }
 
 pub(super) const COLUMNS: &str = "namespace, type_normalized, model_id, data_name, version, is_latest, id, model_name, \

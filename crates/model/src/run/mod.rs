@@ -234,7 +234,7 @@ impl Models {
         let context = RunContext::new(self, stored, code, request, &log, observer);
         // It is written once, at the end: meanwhile a workflow's own record shows what is running, and a single run is its
         // own witness.
-        let mut record = self.new_record(stored, code, request, &started_at);
+        let mut record = self.new_record(stored, code, request, &started_at)?;
         if let Some(gate) = request.gate {
             gate.pass().map_err(|reason| ModelError::Held { method: request.method.clone(), reason })?;
         }
@@ -275,6 +275,9 @@ impl Models {
         if let Some(error) = &record.error {
             log.line("ERR", &error.message);
         }
+        if let Some(message) = log.missing() {
+            observer.event(&RunEvent::Warning { code: "log_incomplete", message });
+        }
         record.log_file = log.written().map(|path| self.repo.layout.display(path).display().to_string());
         let record_path = self.outputs.write(&code.type_name, &record)?;
         self.collect_after_run(&code.type_name, &definition.id, &artifacts)?;
@@ -285,7 +288,9 @@ impl Models {
         {
             marsh_fs::sync_dir(dir)?;
         }
-        Ok(RunOutcome::new(self, stored, code, request, evaluated, record, artifacts, result.err()))
+        let error = result.err();
+        let ended = outcome::EndedRun { stored, code, request, evaluated, record, artifacts, error };
+        Ok(ended.outcome(self, observer))
     }
 
     fn new_record(
@@ -294,12 +299,12 @@ impl Models {
         code: &TypeCode,
         request: &RunRequest<'_>,
         started_at: &str,
-    ) -> OutputRecord {
+    ) -> Result<OutputRecord, ModelError> {
         let workflow = match &request.trigger {
             Trigger::Workflow(workflow) => Some(workflow),
             Trigger::Manual => None,
         };
-        OutputRecord {
+        Ok(OutputRecord {
             id: uuid::Uuid::new_v4().to_string(),
             definition_id: stored.definition.id.clone(),
             method_name: request.method.clone(),
@@ -310,7 +315,7 @@ impl Models {
             error: None,
             retry_count: 0,
             provenance: Provenance {
-                definition_hash: stored.definition.hash(),
+                definition_hash: stored.definition.hash(&stored.path)?,
                 model_version: code.description.version.clone(),
                 triggered_by: if workflow.is_some() { TriggeredBy::Workflow } else { TriggeredBy::Manual },
                 workflow_id: workflow.map(|workflow| workflow.workflow_id.clone()),
@@ -324,7 +329,7 @@ impl Models {
             artifacts: None,
             log_file: None,
             pid: Some(std::process::id()),
-        }
+        })
     }
 
     fn call_params(

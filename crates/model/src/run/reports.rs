@@ -240,7 +240,13 @@ impl Models {
         match report.execute(params, options, &callbacks) {
             Ok(ReportResult { markdown, json }) => {
                 let markdown = self.secrets.redact(&markdown).into_owned();
-                let mut json = serde_json::from_str(&json).unwrap_or(Value::Null);
+                let mut json: Value = match serde_json::from_str(&json) {
+                    Ok(json) => json,
+                    Err(source) => {
+                        let error = ModelError::InvalidReport { name: name.to_owned(), source };
+                        return self.failed_report(shelf, name, scope, error);
+                    }
+                };
                 self.secrets.redact_value(&mut json);
                 let stored = self.store_report(shelf, name, scope, &markdown, &json)?;
                 Ok(ReportOutcome {
@@ -323,7 +329,8 @@ impl Models {
             tags.set("workflow", workflow);
         }
         let json_name = format!("{data_name}-json");
-        let text = serde_json::to_string_pretty(json).unwrap_or_default();
+        let text = serde_json::to_string_pretty(json)
+            .map_err(|source| ModelError::InvalidReport { name: name.to_owned(), source })?;
         let contents =
             [(&data_name, "text/markdown", markdown), (&json_name, "application/json", text.as_str())];
         let mut stored = Vec::new();

@@ -18,9 +18,13 @@ impl Models {
         if resources.is_empty() || !resources.iter().all(Metadata::is_deleted) {
             return Ok(());
         }
-        let at = resources.first().and_then(|metadata| {
-            let bytes =
-                self.data.content(&code.type_name, &stored.definition.id, &metadata.name, None).ok()??;
+        let first = resources.first().map(|metadata| &metadata.name);
+        let content = match first {
+            Some(name) => self.data.content(&code.type_name, &stored.definition.id, name, None)?,
+            None => None,
+        };
+        let at = content.and_then(|bytes| {
+            // The time completes the message. Other implementations may write tombstones without one.
             let content: Value = serde_json::from_slice(&bytes).ok()?;
             content.get("deletedAt").and_then(Value::as_str).map(str::to_owned)
         });
@@ -39,6 +43,23 @@ impl Models {
 }
 
 impl RunContext<'_> {
+    /// The fields of a resource. Content that is no map has none to keep, and damaged content is reported: a model that
+    /// holds some can still be deleted.
+    fn last_fields(&self, metadata: &Metadata, content: Option<&[u8]>) -> Map<String, Value> {
+        match content.map(serde_json::from_slice::<Value>) {
+            Some(Ok(Value::Object(fields))) => fields,
+            None | Some(Ok(_)) => Map::new(),
+            Some(Err(error)) => {
+                let (name, version) = (&metadata.name, metadata.version);
+                self.warn(
+                    "file_damaged",
+                    &format!("the tombstone of `{name}` does not keep version {version}, which is damaged: {error}"),
+                );
+                Map::new()
+            }
+        }
+    }
+
     /// Adds a tombstone to every living resource of the model: the last content, when it was deleted, and by what.
     pub(super) fn bury(&self) -> Result<(), ModelError> {
         for metadata in self.models.resources_of(self.stored, self.code)? {
@@ -47,8 +68,7 @@ impl RunContext<'_> {
             }
             let model_id = &self.stored.definition.id;
             let content = self.models.data.content(&self.code.type_name, model_id, &metadata.name, None)?;
-            let mut fields: Map<String, Value> =
-                content.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            let mut fields = self.last_fields(&metadata, content.as_deref());
             fields.insert("deletedAt".into(), json!(iso_millis(jiff::Timestamp::now())));
             fields.insert("deletedByMethod".into(), json!(self.request.method));
             let new = NewVersion {
