@@ -1,4 +1,4 @@
-//! Stored data as a whole: what is collected, what belongs to nobody, and the catalog.
+//! Stored data of all models: collection, orphans, and the catalog.
 
 use std::collections::HashSet;
 
@@ -9,35 +9,48 @@ use serde_json::{Value, json};
 use crate::Models;
 use crate::error::ModelError;
 
-/// Data of a model that has no definition any more.
+/// Data of a model whose definition is gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Orphan {
+    /// The model's type.
     pub type_name: String,
+    /// The model's id.
     pub model_id: String,
+    /// The names of its data.
     pub names: Vec<String>,
+    /// How many versions there are.
     pub versions: usize,
+    /// The size of their content.
     pub bytes: u64,
 }
 
 impl Models {
-    /// The store, for changes that must survive a power failure when the command says that they are done.
+    /// The store, for changes that must survive a power failure as soon as they are reported.
     pub fn durable_data(&self) -> DataStore {
         DataStore::new(self.repo.layout.data())
     }
 
-    /// The catalog, up to date.
+    /// The catalog, brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
     pub fn catalog(&self) -> Result<Catalog, ModelError> {
         self.stored_data().catalog()
     }
 
-    /// Whether the record of a workflow run is there.
+    /// Whether the record of a workflow run exists.
     pub fn run_exists(&self, workflow_id: &str, run_id: &str) -> bool {
         let is_plain = |text: &str| !text.is_empty() && !text.contains(['/', '\\']) && !text.contains("..");
         let dir = self.repo.layout.workflow_runs().join(workflow_id);
         is_plain(workflow_id) && is_plain(run_id) && dir.join(format!("workflow-run-{run_id}.yaml")).is_file()
     }
 
-    /// Removes data that outlived their lifetime and versions that no policy keeps: of one model, or of all.
+    /// Deletes expired data and surplus versions, of one model or of all.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read or removed.
     pub fn collect(&self, model: Option<(&TypeName, &str)>, dry_run: bool) -> Result<Collected, ModelError> {
         let request = CollectRequest {
             now: jiff::Timestamp::now(),
@@ -48,7 +61,11 @@ impl Models {
         Ok(self.data.store().collect(&request)?)
     }
 
-    /// Data whose model has no definition, of whatever origin.
+    /// Data whose model has no definition.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or the id of some definition is illegible, so that its data look like orphans.
     pub fn orphans(&self) -> Result<Vec<Orphan>, ModelError> {
         let (definitions, broken) = self.definitions.list();
         let mut living: HashSet<String> =
@@ -69,7 +86,7 @@ impl Models {
         let store = self.data.store();
         let mut orphans = Vec::new();
         for (type_name, model_id) in store.list_models()? {
-            // What belongs to the server or to a workflow has no definition and never had.
+            // Data of the server and of workflows never have a definition.
             let internal = type_name.as_str().starts_with("swamp/") || type_name.as_str() == "workflow";
             if internal || living.contains(&model_id.to_ascii_lowercase()) {
                 continue;
@@ -87,7 +104,11 @@ impl Models {
         Ok(orphans)
     }
 
-    /// Removes what [`orphans`](Self::orphans) found, unless a definition has come to it meanwhile.
+    /// Deletes the data that [`orphans`](Self::orphans) found, unless they have a definition by now. Returns what was deleted.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read or removed.
     pub fn remove_orphans(&self, found: &[Orphan]) -> Result<Vec<Orphan>, ModelError> {
         let still = self.orphans()?;
         let mut removed = Vec::new();
@@ -106,7 +127,7 @@ impl Models {
         Ok(removed)
     }
 
-    /// After a method run: what the marker's `autoGc` asks for.
+    /// Collects after a method run, if the marker's `autoGc` is set.
     pub(crate) fn collect_after_run(
         &self,
         type_name: &TypeName,
@@ -124,7 +145,7 @@ impl Models {
     }
 }
 
-/// A record, as queries and expressions see it. Without content both `attributes` and `content` are empty.
+/// A record of queries and expressions. Without content, `attributes` and `content` are empty.
 pub fn record_json(row: &Row, content: Option<&Value>) -> Value {
     let attributes = content.filter(|content| content.is_object()).cloned().unwrap_or_else(|| json!({}));
     json!({

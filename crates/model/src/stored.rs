@@ -1,6 +1,7 @@
-//! Stored data as expressions see them: `data.latest(…)` and its kin; `named` has the models that it belongs to.
+//! Stored data in expressions: `data.latest(…)` and the like. `named` has the models to which they belong.
 //!
-//! Secrets in them are sentinels, like those of `vault.get`, so an expression can hand them on and not look into them.
+//! Secrets in them are sentinels, like those of `vault.get`: an expression can pass them on, but not look into them. Content
+//! that is damaged is an error (`damaged_json_is_an_error`).
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -20,7 +21,7 @@ use crate::definition::DefinitionStore;
 use crate::error::ModelError;
 use crate::{Models, SecretAccess, named};
 
-/// What expressions may ask of stored data. Cheap to clone.
+/// Access to stored data for expressions. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StoredData {
     definitions: DefinitionStore,
@@ -30,6 +31,7 @@ pub struct StoredData {
 }
 
 impl Models {
+    /// Access to the data of this command.
     pub fn stored_data(&self) -> StoredData {
         let catalog_dir = self.repo.layout.derived();
         StoredData::new(self.definitions.clone(), self.data.clone(), catalog_dir, self.secret_access())
@@ -37,6 +39,7 @@ impl Models {
 }
 
 impl StoredData {
+    /// Access to these data; the catalog is in `catalog_dir`.
     pub fn new(
         definitions: DefinitionStore,
         data: RunData,
@@ -46,6 +49,7 @@ impl StoredData {
         StoredData { definitions, data, catalog_dir, access }
     }
 
+    /// The store, without ephemeral data.
     pub fn store(&self) -> &DataStore {
         self.data.store()
     }
@@ -59,7 +63,7 @@ impl StoredData {
         Ok(self.data.list_model(type_name, id)?)
     }
 
-    /// Where the newest version is; what lives for one run only is nowhere.
+    /// The path of the newest version; `None` for ephemeral data.
     pub(crate) fn path(&self, ty: &TypeName, id: &str, name: &str) -> Result<Option<PathBuf>, ModelError> {
         Ok(self.data.content_path(ty, id, name, None)?)
     }
@@ -68,7 +72,11 @@ impl StoredData {
         Ok(self.data.content(ty, id, name, None)?)
     }
 
-    /// What a version holds, for an expression.
+    /// The content of a version, for an expression.
+    ///
+    /// # Errors
+    ///
+    /// The content cannot be read, or is damaged.
     pub fn content_term(&self, ty: &TypeName, id: &str, metadata: &Metadata) -> Looked<Term> {
         let row = Row::of(ty, id, metadata, true);
         let mut content = self.content_of(&row).map_err(|error| failed(&error))?;
@@ -76,13 +84,21 @@ impl StoredData {
         term(&content)
     }
 
-    /// The catalog, up to date.
+    /// The catalog, brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
     pub fn catalog(&self) -> Result<Catalog, ModelError> {
         Ok(Catalog::open(self.store(), &self.catalog_dir)?)
     }
 
-    /// The content of a version as records carry it: JSON as JSON, text as text, other bytes not at all. Secrets are
+    /// The content of a version for a record: JSON as JSON, text as text, other content as an empty text. Secrets are
     /// references, as they are stored.
+    ///
+    /// # Errors
+    ///
+    /// The content cannot be read, or is damaged.
     pub fn content_of(&self, row: &Row) -> Result<Value, ModelError> {
         let is_json = row.content_type == "application/json";
         if !is_json && !row.content_type.starts_with("text/") {
@@ -103,7 +119,7 @@ impl StoredData {
         }
     }
 
-    /// A definition's type and id; `None` if there is none of that name.
+    /// The type and the id of the definition with this name; `None`: there is none.
     pub(crate) fn model(&self, name: &str) -> Result<Option<(TypeName, String)>, ModelError> {
         match self.definitions.find(name) {
             Ok(stored) => Ok(Some((stored.type_name, stored.definition.id))),
@@ -112,7 +128,7 @@ impl StoredData {
         }
     }
 
-    /// The record of a version with its content, secrets held.
+    /// The record of a version with its content. Sentinels stand for secrets.
     pub(crate) fn record(&self, row: &Row) -> Result<Term, LookupError> {
         let mut content = self.content_of(row).map_err(|error| failed(&error))?;
         self.hold_references(&mut content)?;
@@ -140,7 +156,7 @@ impl StoredData {
         }
     }
 
-    /// The latest versions that fulfil the conditions: the newest of each name.
+    /// The latest version of each name that meets the conditions.
     fn latest_where(&self, conditions: Vec<Option<Condition>>) -> Looked<Vec<Term>> {
         let mut conditions: Vec<Condition> = conditions.into_iter().flatten().collect();
         conditions.extend(condition("isLatest", Operator::Equal, json!(true)));
@@ -156,6 +172,7 @@ impl StoredData {
         rows.values().map(|row| self.record(row)).collect()
     }
 
+    /// The secrets of the run.
     pub fn secrets(&self) -> &Secrets {
         &self.access.secrets
     }
@@ -184,7 +201,7 @@ impl DataSource for StoredData {
                 let latest = self.data.latest(&ty, &id, name).map_err(|error| failed(&error.into()))?;
                 self.found(&ty, &id, latest, true)
             }
-            // Data outlive their definition.
+            // Data can outlive their definition.
             None => {
                 let of_model = condition("modelName", Operator::Equal, json!(model));
                 let of_name = condition("name", Operator::Equal, json!(name));
@@ -226,7 +243,7 @@ impl DataSource for StoredData {
         match Condition::new(&path, Operator::Equal, &json!(value)) {
             Some(condition) => self.latest_where(vec![Some(condition)]),
             None => {
-                Err(LookupError::failed("invalid_argument", format!("{key:?} cannot be asked for as a tag")))
+                Err(LookupError::failed("invalid_argument", format!("invalid tag {key:?}")))
             }
         }
     }
@@ -239,9 +256,11 @@ impl DataSource for StoredData {
     }
 }
 
-/// A scope with `model`, `data.…`, `file.…` and `workers.…` in it.
+/// A scope that adds `model`, `data.…`, `file.…` and `workers.…` to another one.
 pub struct WithData<'a> {
+    /// The other scope.
     pub inner: &'a dyn Scope,
+    /// The data.
     pub data: &'a StoredData,
 }
 

@@ -1,7 +1,7 @@
-//! Where an expression of a definition stands in its file.
+//! The location of an expression in the file of a definition.
 //!
-//! A definition is read without places, as few of them ever matter; when an error needs one the file is read again. Should
-//! it be another one by then, the expression is not found and the error does without a place.
+//! A definition is read without locations, as few are ever needed. An error that needs one reads the file again. If the file
+//! has changed or is gone by then, the expression is not found, and the error has no location.
 
 use std::sync::Arc;
 
@@ -11,23 +11,24 @@ use serde_json::Value;
 
 use crate::definition::Stored;
 
-/// The text of a definition, with the places of its parts.
-pub(crate) struct Written {
-    /// As shown.
+/// The text of a definition, with the locations of its parts.
+pub(crate) struct DefinitionText {
+    /// The path for messages.
     file: String,
     document: Arc<str>,
     node: Node,
 }
 
-impl Written {
-    pub fn of(stored: &Stored, file: String) -> Option<Written> {
+impl DefinitionText {
+    /// `None`: the file is gone or not YAML any more.
+    pub fn of(stored: &Stored, file: String) -> Option<DefinitionText> {
         let document = std::fs::read_to_string(&stored.path).ok()?;
         let node = Node::parse(&document).ok()?;
-        Some(Written { file, document: document.into(), node })
+        Some(DefinitionText { file, document: document.into(), node })
     }
 
-    /// `file:line:column` of what is wrong in an expression, which is in the text that a JSON pointer leads to.
-    pub fn place(&self, pointer: &str, expression: &str, error: &ExprError) -> Option<String> {
+    /// `file:line:column` of an error in an expression. The JSON pointer leads to the text with the expression.
+    pub fn location(&self, pointer: &str, expression: &str, error: &ExprError) -> Option<String> {
         let node = self.node.find(pointer)?;
         let NodeKind::Scalar(Value::String(text)) = &node.kind else { return None };
         if !text.contains(expression) {
