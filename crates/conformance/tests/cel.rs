@@ -1,7 +1,7 @@
 //! Random expressions against a second implementation of marsh's expression language: the npm package that `PACKAGE` names,
 //! under Deno.
 //!
-//! Where the two differ, the difference is listed here with its reason, and in `docs/expressions.md`. Deno and the package
+//! Where the two differ, the difference is listed here with its reason, and in `docs/reference/expressions.md`. Deno and the package
 //! are installed by npm, which knows the registry; without them the test fails and says so. `CEL_SEED` and `CEL_COUNT` in
 //! the environment choose other expressions and how many.
 
@@ -112,8 +112,8 @@ fn random_expressions_give_what_they_give_elsewhere() {
     for (expression, theirs) in expressions.iter().zip(&theirs) {
         let ours = match Cel::default().evaluate(expression, &scope).and_then(|value| Evaluated::of(&value)) {
             Ok(evaluated) => Outcome::Value(evaluated.value),
-            Err(error) if error.code() == "expression_not_finite" => Outcome::NotFinite,
-            Err(error) => Outcome::Error(format!("{}: {error}", error.code())),
+            Err(error) if error.code().as_str() == "expression_not_finite" => Outcome::NotFinite,
+            Err(error) => Outcome::Error(format!("{}: {error}", error.code().as_str())),
         };
         let same = match (&ours, theirs) {
             (Outcome::Error(_), Outcome::Error(_)) => true,
@@ -202,7 +202,7 @@ fn package() -> PathBuf {
     }
     marsh_fs::create_dir_all(&cache).unwrap();
     let package = format!("{PACKAGE}@{VERSION}");
-    let output = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
+    let output = Command::new("npm")
         .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
         .arg(&cache)
         .arg(&package)

@@ -1,7 +1,7 @@
 //! Errors of datastores.
 
 use marsh_extension::kinds::KindError;
-use marsh_types::Explain;
+use marsh_types::{ErrorCode, Explain};
 use serde_json::Value;
 
 /// Why a datastore could not be used.
@@ -37,17 +37,17 @@ impl From<KindError> for DatastoreError {
 }
 
 impl Explain for DatastoreError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            DatastoreError::Choice { .. } => "invalid_datastore",
+            DatastoreError::Choice { .. } => ErrorCode::InvalidDatastore,
             DatastoreError::Kind(error) => error.code(),
-            DatastoreError::NotPushed { .. } => "not_pushed",
-            DatastoreError::LockTimeout { .. } => "lock_timeout",
+            DatastoreError::NotPushed { .. } => ErrorCode::NotPushed,
+            DatastoreError::LockTimeout { .. } => ErrorCode::LockTimeout,
             DatastoreError::Lock { .. }
             | DatastoreError::LockLost { .. }
-            | DatastoreError::NoNonce { .. } => "datastore_lock_failed",
-            DatastoreError::NothingToSync { .. } => "unsupported",
-            DatastoreError::NoHome | DatastoreError::Fs(_) => "io",
+            | DatastoreError::NoNonce { .. } => ErrorCode::DatastoreLockFailed,
+            DatastoreError::NothingToSync { .. } => ErrorCode::Unsupported,
+            DatastoreError::NoHome | DatastoreError::Fs(_) => ErrorCode::Io,
         }
     }
 

@@ -79,7 +79,8 @@ impl Models {
             let before = living.len();
             living.extend(ids.map(|id| id.trim().trim_matches(['"', '\'']).to_ascii_lowercase()));
             if living.len() == before {
-                let reason = format!("its data cannot be told from orphans, as it names no `id`: {}", broken.message);
+                let reason =
+                    format!("its data cannot be told from orphans, as it names no `id`: {}", broken.message);
                 return Err(ModelError::InvalidDefinition { path: broken.path.clone(), reason });
             }
         }

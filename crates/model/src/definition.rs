@@ -159,8 +159,10 @@ impl Definition {
     ///
     /// A value of the definition has no JSON form; `path` is where it was read.
     pub fn hash(&self, path: &Path) -> Result<String, ModelError> {
-        let mut value = serde_json::to_value(self)
-            .map_err(|error| ModelError::InvalidDefinition { path: path.to_owned(), reason: error.to_string() })?;
+        let mut value = serde_json::to_value(self).map_err(|error| ModelError::InvalidDefinition {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
         if let Some(map) = value.as_object_mut() {
             map.remove("type");
             map.remove("typeVersion");
@@ -279,7 +281,11 @@ impl DefinitionStore {
         let mut broken = Vec::new();
         let (files, unreadable) = self.files();
         if let Some(ModelError::Io { path, source }) = unreadable {
-            broken.push(Broken { message: format!("cannot read {}: {source}", path.display()), path, error: None });
+            broken.push(Broken {
+                message: format!("cannot read {}: {source}", path.display()),
+                path,
+                error: None,
+            });
         }
         for (path, auto) in files {
             match self.read(&path, auto) {

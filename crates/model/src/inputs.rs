@@ -171,9 +171,8 @@ impl<'a> InputSchema<'a> {
                         issues.push(Issue::new(format!("{key}{below}"), error.to_string()));
                     }
                 }
-                Err(error) => {
-                    issues.push(Issue::new(key.clone(), format!("invalid schema in its declaration: {error}")))
-                }
+                Err(error) => issues
+                    .push(Issue::new(key.clone(), format!("invalid schema in its declaration: {error}"))),
             }
         }
         issues

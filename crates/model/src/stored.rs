@@ -108,13 +108,15 @@ impl StoredData {
         let bytes = self.data.content(&type_name, &row.model_id, &row.name, Some(row.version))?;
         match bytes {
             None => Ok(Value::Null),
-            Some(bytes) if is_json => serde_json::from_slice(&bytes).map_err(|error| ModelError::DamagedData {
-                type_name: row.type_normalized.clone(),
-                model_id: row.model_id.clone(),
-                name: row.name.clone(),
-                version: row.version,
-                reason: format!("invalid JSON: {error}"),
-            }),
+            Some(bytes) if is_json => {
+                serde_json::from_slice(&bytes).map_err(|error| ModelError::DamagedData {
+                    type_name: row.type_normalized.clone(),
+                    model_id: row.model_id.clone(),
+                    name: row.name.clone(),
+                    version: row.version,
+                    reason: format!("invalid JSON: {error}"),
+                })
+            }
             Some(bytes) => Ok(json!(String::from_utf8_lossy(&bytes))),
         }
     }
@@ -191,7 +193,8 @@ pub(crate) fn failed(error: &ModelError) -> LookupError {
 }
 
 pub(crate) fn term(value: &Value) -> Looked<Term> {
-    Term::from_json(value).map_err(|error| LookupError::failed("expression_too_large", error.to_string()))
+    Term::from_json(value)
+        .map_err(|error| LookupError::failed(marsh_types::ErrorCode::ExpressionTooLarge, error.to_string()))
 }
 
 impl DataSource for StoredData {
@@ -242,9 +245,10 @@ impl DataSource for StoredData {
         let path = ["tags".to_owned(), key.to_owned()];
         match Condition::new(&path, Operator::Equal, &json!(value)) {
             Some(condition) => self.latest_where(vec![Some(condition)]),
-            None => {
-                Err(LookupError::failed("invalid_argument", format!("invalid tag {key:?}")))
-            }
+            None => Err(LookupError::failed(
+                marsh_types::ErrorCode::InvalidArgument,
+                format!("invalid tag {key:?}"),
+            )),
         }
     }
 

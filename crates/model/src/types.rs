@@ -42,10 +42,10 @@ impl TypeCode {
     }
 
     /// The method extensions of the type: sources that add methods to it.
-    pub fn method_extensions(&self) -> &[marsh_extension::Grafted] {
+    pub fn method_extensions(&self) -> &[marsh_extension::MethodExtension] {
         match (&self.code, &self.extensions) {
-            (Code::Module(loaded), _) => &loaded.grafts,
-            (Code::Shell, Some(added)) => &added.grafts,
+            (Code::Module(loaded), _) => &loaded.method_extensions,
+            (Code::Shell, Some(added)) => &added.method_extensions,
             (Code::Shell, None) => &[],
         }
     }
@@ -112,7 +112,7 @@ impl Models {
         let type_name = TypeName::parse(shell::TYPE)?;
         let scoped = TypeName::parse(&format!("@{}", shell::TYPE))?;
         let own = shell::description();
-        let extensions = self.loader.resolve_grafts(&own, &[&type_name, &scoped])?;
+        let extensions = self.loader.resolve_method_extensions(&own, &[&type_name, &scoped])?;
         let description = match &extensions {
             None => own,
             Some(extensions) => {
@@ -146,7 +146,7 @@ impl Models {
     pub fn list_types(
         &self,
         query: &str,
-    ) -> Result<(Vec<ListedType>, Vec<marsh_extension::Problem>), ModelError> {
+    ) -> Result<(Vec<ListedType>, Vec<marsh_extension::SourceProblem>), ModelError> {
         let catalog = self.loader.catalog()?;
         let mut types: Vec<ListedType> = catalog
             .models()
@@ -157,14 +157,20 @@ impl Models {
                 version: indexed.version.clone(),
                 origin: indexed.root.origin,
                 path: Some(indexed.path.clone()),
-                method_extensions: catalog.grafts(&indexed.type_name).map(|graft| graft.path.clone()).collect(),
+                method_extensions: catalog
+                    .method_extensions(&indexed.type_name)
+                    .map(|source| source.path.clone())
+                    .collect(),
             })
             .collect();
         for type_name in builtin::types() {
             types.push(ListedType {
                 raw: type_name.to_string(),
                 version: Some(shell::VERSION.to_owned()),
-                method_extensions: catalog.grafts(&type_name).map(|graft| graft.path.clone()).collect(),
+                method_extensions: catalog
+                    .method_extensions(&type_name)
+                    .map(|source| source.path.clone())
+                    .collect(),
                 type_name,
                 origin: Origin::Builtin,
                 path: None,

@@ -26,7 +26,8 @@ impl ExtensionVaults {
 
 impl VaultProvider for ExtensionVaults {
     fn types(&self) -> Result<Vec<VaultType>, VaultError> {
-        let catalog = self.loader.catalog().map_err(|error| VaultError::Types { reason: error.to_string() })?;
+        let catalog =
+            self.loader.catalog().map_err(|error| VaultError::Types { reason: error.to_string() })?;
         Ok(catalog
             .of_kind(Kind::Vault)
             .into_iter()

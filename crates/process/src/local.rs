@@ -122,7 +122,9 @@ impl Executor for LocalExecutor {
         let began = Instant::now();
         let (events, receiver) = sync_channel(QUEUE);
         let wake = events.clone();
-        stop.on_request(move || ignore(wake.try_send(Event::Woken), "a full queue wakes the receiver as well"));
+        stop.on_request(move || {
+            ignore(wake.try_send(Event::Woken), "a full queue wakes the receiver as well")
+        });
         let started = start(command, events)?;
         let deadline = began.checked_add(limits.deadline).unwrap_or_else(|| began + FAR);
         let mut watch = Watch {
@@ -247,11 +249,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Follows the command to its end. `None`: it ended by itself.
-    fn run(
-        &mut self,
-        events: &Receiver<Event>,
-        output: &mut dyn FnMut(OutputStream, &[u8]),
-    ) -> Option<Exit> {
+    fn run(&mut self, events: &Receiver<Event>, output: &mut dyn FnMut(OutputStream, &[u8])) -> Option<Exit> {
         let mut stopped = None;
         let mut phase = Phase::Running;
         let mut until = self.deadline;

@@ -17,7 +17,8 @@ fn kill_all_ends_commands_at_once_and_lets_none_start() {
                   echo $$ >> \"$F\"; while :; do sleep 1; done";
     let mut line = CommandLine { script: script.to_owned(), ..CommandLine::default() };
     line.env.insert("F".into(), file.display().to_string());
-    let running = std::thread::spawn(move || LocalExecutor.execute(&line, &LIMITS, &Stop::new(), &mut |_, _| {}));
+    let running =
+        std::thread::spawn(move || LocalExecutor.execute(&line, &LIMITS, &Stop::new(), &mut |_, _| {}));
     let until = Instant::now() + Duration::from_secs(60);
     let pids = loop {
         let text = std::fs::read_to_string(&file).unwrap_or_default();

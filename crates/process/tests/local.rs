@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use marsh_process::{CommandLimits, CommandLine, Ended, Executor as _, Exit, LocalExecutor, OutputStream, Stop};
+use marsh_process::{
+    CommandLimits, CommandLine, Ended, Executor as _, Exit, LocalExecutor, OutputStream, Stop,
+};
 
 /// Longer than any test takes, shorter than forever.
 const LONG: Duration = Duration::from_secs(60);

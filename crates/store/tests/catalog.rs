@@ -26,7 +26,7 @@ fn facts_of(digest: &Digest) -> Facts {
         line: 3,
     };
     let problem =
-        (RelPath::parse("models/b.ts").unwrap(), serde_json::json!({ "message": "odd", "line": 1 }));
+        (RelPath::parse("models/b.ts").unwrap(), marsh_types::Diagnostic::new("syntax_error", "odd"));
     Facts {
         provided: vec![provided],
         dependencies: vec!["@a/b@>=2026.01.01.1".parse().unwrap()],
@@ -197,6 +197,7 @@ fn a_place_that_cannot_be_written_costs_time_only() {
 
 /// A file that the file system itself keeps from changing, root or not; where it has such a flag.
 #[test]
+// cfg: `chattr +i` is of Linux
 #[cfg(target_os = "linux")]
 fn a_catalog_that_cannot_change_still_answers() {
     let chattr = |flag: &str, path: &std::path::Path| {

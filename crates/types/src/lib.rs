@@ -6,6 +6,8 @@
 
 pub mod calver;
 pub mod channel;
+pub mod code;
+pub mod diagnostic;
 pub mod digest;
 pub mod explain;
 mod ignore;
@@ -22,10 +24,12 @@ pub mod yaml;
 
 pub use calver::CalVer;
 pub use channel::Channel;
+pub use code::{ErrorClass, ErrorCode};
+pub use diagnostic::Diagnostic;
 pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
 pub use ignore::ignore;
-pub use kind::{Kind, Origin};
+pub use kind::{KINDS, Kind, KindSpec, Origin};
 pub use lockfile::{LockEntry, Lockfile};
 pub use manifest::{Manifest, ManifestError};
 pub use names::{DefinitionName, ExtensionName, NameError, TypeName, WorkflowName};

@@ -112,7 +112,9 @@ impl Audit {
                 match serde_json::from_str::<AuditEntry>(line) {
                     Ok(entry) if query.fits(&entry) => found.push(entry),
                     Ok(_) => {}
-                    Err(error) => tracing::debug!(%error, path = %path.display(), "skipped a line of the audit trail"),
+                    Err(error) => {
+                        tracing::debug!(%error, path = %path.display(), "skipped a line of the audit trail")
+                    }
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use marsh_fs::FsError;
 use marsh_types::yaml::{YamlError, YamlWriteError};
-use marsh_types::{Explain, RetryClass};
+use marsh_types::{ErrorCode, Explain, RetryClass};
 
 /// Why an operation on vaults failed. Messages and fields hold no secrets.
 #[derive(Debug, thiserror::Error)]
@@ -64,26 +64,26 @@ impl VaultError {
 }
 
 impl Explain for VaultError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            VaultError::NoSuchVault { .. } | VaultError::NoVaults => "vault_not_found",
-            VaultError::Exists { .. } => "already_exists",
-            VaultError::UnknownType { .. } => "unknown_vault_type",
-            VaultError::NoSuchSecret { .. } => "secret_not_found",
-            VaultError::InvalidName { .. } => "invalid_name",
-            VaultError::InvalidConfig { .. } => "invalid_vault_config",
-            VaultError::Unsupported { .. } => "vault_unsupported",
-            VaultError::WrongKey { .. } => "vault_wrong_key",
-            VaultError::DamagedSecret { .. } => "file_damaged",
-            VaultError::UnusableKey { .. } | VaultError::NoKey { .. } => "vault_key_unusable",
-            VaultError::Provider { .. } => "vault_failed",
-            VaultError::Config { .. } => "invalid_yaml",
-            VaultError::Age { .. } => "invalid_duration",
-            VaultError::Read { .. } | VaultError::Types { .. } | VaultError::Fs(_) => "file_access",
+            VaultError::NoSuchVault { .. } | VaultError::NoVaults => ErrorCode::VaultNotFound,
+            VaultError::Exists { .. } => ErrorCode::AlreadyExists,
+            VaultError::UnknownType { .. } => ErrorCode::UnknownVaultType,
+            VaultError::NoSuchSecret { .. } => ErrorCode::SecretNotFound,
+            VaultError::InvalidName { .. } => ErrorCode::InvalidName,
+            VaultError::InvalidConfig { .. } => ErrorCode::InvalidVaultConfig,
+            VaultError::Unsupported { .. } => ErrorCode::VaultUnsupported,
+            VaultError::WrongKey { .. } => ErrorCode::VaultWrongKey,
+            VaultError::DamagedSecret { .. } => ErrorCode::FileDamaged,
+            VaultError::UnusableKey { .. } | VaultError::NoKey { .. } => ErrorCode::VaultKeyUnusable,
+            VaultError::Provider { .. } => ErrorCode::VaultFailed,
+            VaultError::Config { .. } => ErrorCode::InvalidYaml,
+            VaultError::Age { .. } => ErrorCode::InvalidDuration,
+            VaultError::Read { .. } | VaultError::Types { .. } | VaultError::Fs(_) => ErrorCode::Io,
             VaultError::Encrypt { .. }
             | VaultError::Random(_)
             | VaultError::Audit { .. }
-            | VaultError::Encode(_) => "internal",
+            | VaultError::Encode(_) => ErrorCode::Internal,
         }
     }
 
@@ -104,9 +104,9 @@ impl Explain for VaultError {
             VaultError::NoSuchSecret { vault, .. } => {
                 Some(format!("`marsh vault list-keys {vault}` lists its secrets"))
             }
-            VaultError::NoKey { vault } => {
-                Some(format!("the first secret that is stored generates the key: `marsh vault put {vault} <key>`"))
-            }
+            VaultError::NoKey { vault } => Some(format!(
+                "the first secret that is stored generates the key: `marsh vault put {vault} <key>`"
+            )),
             _ => None,
         }
     }

@@ -83,6 +83,9 @@ mod tests {
 
     #[test]
     fn a_refresh_command_gives_its_trimmed_output() {
-        assert_eq!(RefreshHook::new("echo ' new '; echo no >&2", "1h").unwrap().run().unwrap().expose(), "new");
+        assert_eq!(
+            RefreshHook::new("echo ' new '; echo no >&2", "1h").unwrap().run().unwrap().expose(),
+            "new"
+        );
     }
 }

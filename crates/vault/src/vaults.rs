@@ -202,7 +202,9 @@ impl Vaults {
             }
             Err(reason) => {
                 let vault = vault.name();
-                warn(format!("`{key}` of vault `{vault}` was not refreshed: {reason}; the old value is used"));
+                warn(format!(
+                    "`{key}` of vault `{vault}` was not refreshed: {reason}; the old value is used"
+                ));
                 Ok(None)
             }
         }

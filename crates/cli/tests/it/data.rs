@@ -202,7 +202,7 @@ fn what_is_not_there_has_near_names() {
     ----- stdout -----
 
     ----- stderr -----
-    error: there is no model `databse`
+    error: unknown model `databse`
 
     hint: did you mean `database`?
     ");

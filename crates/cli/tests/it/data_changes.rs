@@ -200,29 +200,32 @@ fn an_answer_does_not_depend_on_the_catalog() {
     assert_eq!(ask(), expected);
 }
 
-/// The only file `raw` of these data.
-fn content_file(repo: &Scratch, name: &str) -> std::path::PathBuf {
+/// The content of the first version, relative to the repository.
+fn content_file(repo: &Scratch, name: &str) -> String {
     let model = std::fs::read_dir(repo.path(".swamp/data/@me/x")).unwrap().next().unwrap().unwrap();
-    model.path().join(name).join("1/raw")
+    format!(".swamp/data/@me/x/{}/{name}/1/raw", model.file_name().display())
 }
 
 #[test]
 fn damaged_json_fails_a_query_that_needs_it() {
     let repo = scene(&[("a", 1), ("b", 1)]);
-    std::fs::write(content_file(&repo, "a"), "{\"n\": ").unwrap();
+    repo.write(content_file(&repo, "a"), "{\"n\": ");
     let error = repo.marsh(&["--json", "data", "query", "modelName == 'm'"]).exits(1).error();
     assert_eq!(error["code"], "file_damaged");
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("version 1 of `a`") && message.contains("invalid JSON"), "{message}");
     // What a predicate excludes is not read.
-    assert_eq!(json(&repo, &["query", "modelName == 'm' && name == 'b'"])["results"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        json(&repo, &["query", "modelName == 'm' && name == 'b'"])["results"].as_array().unwrap().len(),
+        1
+    );
 }
 
 #[test]
 fn data_of_an_illegible_definition_are_no_orphans() {
     let repo = scene(&[("a", 1)]);
     repo.write("models/@me/x/m.yaml", "name: [\n");
-    let error = repo.marsh(&["--json", "data", "prune", "--force"]).exits(1).error();
+    let error = repo.marsh(&["--json", "data", "prune", "--yes"]).exits(1).error();
     assert_eq!(error["code"], "invalid_definition");
-    assert!(content_file(&repo, "a").is_file());
+    assert!(repo.path(content_file(&repo, "a")).is_file());
 }

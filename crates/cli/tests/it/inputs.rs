@@ -190,7 +190,7 @@ fn an_unknown_input_names_near_ones() {
     ----- stdout -----
 
     ----- stderr -----
-    error: inputs of `run`: `txt`: is no argument of `run`; did you mean `text`?
+    error: inputs of `run`: `txt`: unknown argument of `run`; did you mean `text`?
     ");
     assert_snapshot!(repo.marsh(&["model", "method", "run", "@me/x", "run", "m", "--input", "lisst=a"]).snapshot(), @r"
     success: false
@@ -198,7 +198,7 @@ fn an_unknown_input_names_near_ones() {
     ----- stdout -----
 
     ----- stderr -----
-    error: inputs of `run`: `lisst`: is no argument of `run` or of the type; did you mean `list`?
+    error: inputs of `run`: `lisst`: unknown argument of `run` and of the type; did you mean `list`?
     ");
 }
 

@@ -176,7 +176,7 @@ fn arguments_are_checked() {
     ----- stdout -----
 
     ----- stderr -----
-    error: inputs of `execute`: `rum`: is no argument of `execute` or of the type; did you mean `run`?
+    error: inputs of `execute`: `rum`: unknown argument of `execute` and of the type; did you mean `run`?
     ");
     let unknown =
         repo.marsh(&["model", "@command/shell", "method", "run", "exec", "s", "--input", "run=true"]);

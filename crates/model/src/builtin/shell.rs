@@ -174,7 +174,9 @@ fn parse_env(value: Option<&Value>, issues: &mut Vec<Issue>) -> BTreeMap<String,
             Value::String(text) if !key.is_empty() && !key.contains(['=', '\0']) && !text.contains('\0') => {
                 env.insert(key.clone(), text.clone());
             }
-            Value::String(_) => issues.push(Issue::new(format!("env.{key}"), "invalid variable name or value")),
+            Value::String(_) => {
+                issues.push(Issue::new(format!("env.{key}"), "invalid variable name or value"))
+            }
             other => issues.push(Issue::new(
                 format!("env.{key}"),
                 format!("expected a string, received {}", type_word(other)),
@@ -261,8 +263,7 @@ pub fn execute(
     let request = Arc::clone(&stop);
     let subscription = cancel.on_cancel(move |reason| request.request(reason));
     let mut output = CommandOutput::new(secrets, line);
-    let ended =
-        executor.execute(&command, &limits, &stop, &mut |stream, bytes| output.push(stream, bytes));
+    let ended = executor.execute(&command, &limits, &stop, &mut |stream, bytes| output.push(stream, bytes));
     drop(subscription);
     let ended = match ended {
         Ok(ended) => ended,
@@ -340,8 +341,7 @@ mod tests {
     #[test]
     fn the_shorter_of_timeout_and_deadline_ends_the_command() {
         for (timeout, deadline) in [(100, LONG), (60_000, Duration::from_millis(100))] {
-            let result =
-                run(json!({"run": "sleep 60", "timeout": timeout}), deadline, &CancelToken::new());
+            let result = run(json!({"run": "sleep 60", "timeout": timeout}), deadline, &CancelToken::new());
             assert_eq!(result.exit, Exit::TimedOut);
         }
     }

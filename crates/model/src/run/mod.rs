@@ -325,7 +325,7 @@ impl Models {
         let executed = executed.map_err(|error| error.redacted(&self.secrets));
         let result = executed.and_then(|value| {
             if code.method(&request.method)?.kind.as_deref() == Some("delete") {
-                context.bury()?;
+                context.add_tombstones()?;
             }
             Ok(value)
         });

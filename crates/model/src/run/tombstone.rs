@@ -1,5 +1,5 @@
-//! Deletion as data: methods of kind `delete` leave tombstones, and `read` and `update` refuse a model that has only
-//! those.
+//! Tombstones: methods of kind `delete` add them, and methods of kind `read` and `update` refuse a model that has nothing
+//! else.
 
 use marsh_data::{DataError, Metadata, NewVersion};
 use marsh_types::time::iso_millis;
@@ -12,7 +12,7 @@ use crate::error::ModelError;
 use crate::types::TypeCode;
 
 impl Models {
-    /// Refuses when every declared resource of the model is a tombstone. A model without data is not deleted.
+    /// Refuses a model if each of its declared resources is a tombstone. A model without data is not deleted.
     pub(super) fn refuse_deleted(&self, stored: &Stored, code: &TypeCode) -> Result<(), ModelError> {
         let resources = self.resources_of(stored, code)?;
         if resources.is_empty() || !resources.iter().all(Metadata::is_deleted) {
@@ -53,15 +53,18 @@ impl RunContext<'_> {
                 let (name, version) = (&metadata.name, metadata.version);
                 self.warn(
                     "file_damaged",
-                    &format!("the tombstone of `{name}` does not keep version {version}, which is damaged: {error}"),
+                    &format!(
+                        "the tombstone of `{name}` does not keep version {version}, which is damaged: {error}"
+                    ),
                 );
                 Map::new()
             }
         }
     }
 
-    /// Adds a tombstone to every living resource of the model: the last content, when it was deleted, and by what.
-    pub(super) fn bury(&self) -> Result<(), ModelError> {
+    /// Adds a tombstone to each resource of the model that has none: its last content, when it was deleted, and by which
+    /// method.
+    pub(super) fn add_tombstones(&self) -> Result<(), ModelError> {
         for metadata in self.models.resources_of(self.stored, self.code)? {
             if metadata.is_deleted() {
                 continue;
