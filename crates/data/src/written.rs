@@ -20,7 +20,7 @@ const MOST: usize = 4096;
 
 /// Shared by the clones of a store.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Written {
+pub(crate) struct WrittenVersions {
     names: Arc<Mutex<HashMap<PathBuf, Entry>>>,
 }
 
@@ -48,7 +48,7 @@ struct Stamp {
     inode: u64,
 }
 
-impl Written {
+impl WrittenVersions {
     /// What this process wrote last, if nobody came after.
     pub fn last(&self, name_dir: &Path) -> Result<Option<Last>, DataError> {
         let Some(entry) = self.entry(name_dir, Clone::clone) else { return Ok(None) };

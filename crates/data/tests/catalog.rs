@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use marsh_data::{
-    Catalog, Condition, DataStore, GarbageCollection, Lifetime, NewVersion, Operator, Owner, Tags,
+    Condition, DataCatalog, DataStore, GarbageCollection, Lifetime, NewVersion, Operator, Owner, Tags,
 };
 use marsh_types::TypeName;
 use serde_json::{Value, json};
@@ -57,12 +57,12 @@ impl Scratch {
         self.write_as(MODEL, name, &[], None)
     }
 
-    fn open(&self) -> Catalog {
-        Catalog::open(&self.store, self.dir.path()).unwrap()
+    fn open(&self) -> DataCatalog {
+        DataCatalog::open(&self.store, self.dir.path()).unwrap()
     }
 
     fn file(&self) -> PathBuf {
-        Catalog::path(self.dir.path())
+        DataCatalog::path(self.dir.path())
     }
 
     fn name_dir(&self, name: &str) -> PathBuf {
@@ -71,7 +71,7 @@ impl Scratch {
 }
 
 /// What a catalog has, in its order: `name@version`, with `!` for the latest.
-fn listed(catalog: &Catalog, conditions: &[Condition]) -> Vec<String> {
+fn listed(catalog: &DataCatalog, conditions: &[Condition]) -> Vec<String> {
     let mut found = Vec::new();
     catalog
         .select(conditions, None, &mut |row| {

@@ -158,7 +158,7 @@ fn an_existing_name_keeps_its_owner() {
     assert_eq!(
         error.to_string(),
         format!(
-            "data \"result\" belongs to model-method {MODEL}, so model-method someone-else must not write it"
+            "data \"result\" belong to model-method {MODEL}: model-method someone-else cannot write them"
         )
     );
     assert_eq!((scratch.versions("result"), scratch.leftovers()), (vec![1], 0));

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use marsh_data::{Catalog, CollectRequest, Collected, DataStore, Row};
+use marsh_data::{CollectRequest, Collected, DataCatalog, DataStore, Row};
 use marsh_types::TypeName;
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ impl Models {
     /// # Errors
     ///
     /// The data cannot be read, or SQLite fails.
-    pub fn catalog(&self) -> Result<Catalog, ModelError> {
+    pub fn catalog(&self) -> Result<DataCatalog, ModelError> {
         self.stored_data().catalog()
     }
 

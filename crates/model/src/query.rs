@@ -8,7 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use marsh_data::{Condition, Operator, Row};
-use marsh_expr::{Comparison, Conjunct, Limits, Looked, LookupError, Program, Scope, Value as Term};
+use marsh_expr::{
+    Comparison, Conjunct, EvaluationLimits, Looked, LookupError, Program, Scope, Value as Term,
+};
 use serde_json::{Value, json};
 
 use crate::Models;
@@ -112,7 +114,7 @@ impl StoredData {
         match self.answer(&catalog, &question, limit) {
             // A damaged catalog: the files decide.
             Err(ModelError::Catalog(marsh_data::CatalogError::Sqlite(_))) => {
-                self.answer(&marsh_data::Catalog::in_memory(self.store())?, &question, limit)
+                self.answer(&marsh_data::DataCatalog::in_memory(self.store())?, &question, limit)
             }
             other => other,
         }
@@ -120,7 +122,7 @@ impl StoredData {
 
     fn answer(
         &self,
-        catalog: &marsh_data::Catalog,
+        catalog: &marsh_data::DataCatalog,
         question: &Question,
         limit: Option<usize>,
     ) -> Result<Answer, ModelError> {
@@ -153,7 +155,7 @@ impl StoredData {
     /// The record and its selection; `None`: the row does not match.
     fn judged(&self, question: &Question, row: &Row) -> Result<Option<(Value, Option<Value>)>, ModelError> {
         let scope = RowScope { data: self, row, content: OnceLock::new() };
-        let limits = Limits::default();
+        let limits = EvaluationLimits::default();
         if let Some(rest) = &question.rest {
             let truth = rest.evaluate(&scope, &limits);
             if !truth.is_ok_and(|truth| truth.as_bool() == Some(true)) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use marsh_expr::{ExprError, Place};
+use marsh_expr::{ExprError, SourceLocation};
 use marsh_types::yaml::{Node, NodeKind};
 use serde_json::Value;
 
@@ -35,9 +35,9 @@ impl DefinitionText {
             return None;
         }
         let start = |number: u64| usize::try_from(number).ok().filter(|number| *number > 0);
-        let place = Place::new(self.file.clone(), start(node.at.line)?, start(node.at.column)?)
+        let location = SourceLocation::new(self.file.clone(), start(node.at.line)?, start(node.at.column)?)
             .in_document(Arc::clone(&self.document));
-        let (line, column) = place.position(expression, error.span().map_or(0, |span| span.start));
+        let (line, column) = location.position(expression, error.span().map_or(0, |span| span.start));
         Some(format!("{}:{line}:{column}", self.file))
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use marsh_data::{Catalog, Condition, DataStore, Metadata, Operator, Row, RunData};
+use marsh_data::{Condition, DataCatalog, DataStore, Metadata, Operator, Row, RunData};
 use marsh_expr::{
     DataSource, FileSource, Looked, LookupError, MethodSource, Scope, Value as Term, VaultSource,
     WorkerSource,
@@ -89,8 +89,8 @@ impl StoredData {
     /// # Errors
     ///
     /// The data cannot be read, or SQLite fails.
-    pub fn catalog(&self) -> Result<Catalog, ModelError> {
-        Ok(Catalog::open(self.store(), &self.catalog_dir)?)
+    pub fn catalog(&self) -> Result<DataCatalog, ModelError> {
+        Ok(DataCatalog::open(self.store(), &self.catalog_dir)?)
     }
 
     /// The content of a version for a record: JSON as JSON, text as text, other content as an empty text. Secrets are

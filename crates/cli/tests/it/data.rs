@@ -212,7 +212,7 @@ fn what_is_not_there_has_near_names() {
     ----- stdout -----
 
     ----- stderr -----
-    error: "../../x" cannot be a data name: it contains ".."
+    error: invalid data name "../../x": it contains ".."
     "#);
 }
 

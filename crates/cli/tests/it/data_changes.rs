@@ -209,7 +209,7 @@ fn content_file(repo: &Scratch, name: &str) -> String {
 #[test]
 fn damaged_json_fails_a_query_that_needs_it() {
     let repo = scene(&[("a", 1), ("b", 1)]);
-    repo.write(content_file(&repo, "a"), "{\"n\": ");
+    repo.write(&content_file(&repo, "a"), "{\"n\": ");
     let error = repo.marsh(&["--json", "data", "query", "modelName == 'm'"]).exits(1).error();
     assert_eq!(error["code"], "file_damaged");
     let message = error["message"].as_str().unwrap();
@@ -227,5 +227,5 @@ fn data_of_an_illegible_definition_are_no_orphans() {
     repo.write("models/@me/x/m.yaml", "name: [\n");
     let error = repo.marsh(&["--json", "data", "prune", "--yes"]).exits(1).error();
     assert_eq!(error["code"], "invalid_definition");
-    assert!(repo.path(content_file(&repo, "a")).is_file());
+    assert!(repo.path(&content_file(&repo, "a")).is_file());
 }
