@@ -193,7 +193,7 @@ pub struct Damaged {
 pub struct OutputListing {
     /// Newest first.
     pub outputs: Vec<StoredOutput>,
-    /// Files that are no records.
+    /// Damaged files.
     pub damaged: Vec<Damaged>,
 }
 

@@ -49,7 +49,7 @@ struct Stamp {
 }
 
 impl WrittenVersions {
-    /// What this process wrote last, if nobody came after.
+    /// The version that this process wrote last, if no other process wrote since.
     pub fn last(&self, name_dir: &Path) -> Result<Option<Last>, DataError> {
         let Some(entry) = self.entry(name_dir, Clone::clone) else { return Ok(None) };
         if pointed_at(name_dir)? != Some(entry.number) {
@@ -59,7 +59,7 @@ impl WrittenVersions {
         Ok(Some(Last { number: entry.number, owner: is_same.then_some(entry.owner) }))
     }
 
-    /// The number that this process wrote last, whoever came after.
+    /// The number that this process wrote last. Other processes may have written since.
     pub fn guess(&self, name_dir: &Path) -> Option<u32> {
         self.entry(name_dir, |entry| entry.number)
     }

@@ -1,4 +1,4 @@
-//! Commands of this machine: limits, and what is left of a command that was stopped.
+//! Commands of this machine: their limits, and the processes of a command that was stopped.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ fn a_missing_directory_is_an_error() {
 }
 
 #[test]
-fn a_deadline_beyond_the_clock_is_no_error() {
+fn a_deadline_beyond_the_clock_is_accepted() {
     assert_eq!(run("true", Duration::MAX).ended.exit, Exit::Code(0));
 }
 
@@ -179,7 +179,7 @@ fn a_daemon_whose_parent_has_ended_is_killed() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_process_left_behind_on_purpose_lives_on() {
+fn a_process_left_behind_on_purpose_keeps_running() {
     let run = run("sleep 300 > /dev/null 2>&1 & echo $!", LONG);
     assert_eq!(run.ended.exit, Exit::Code(0));
     let pid = String::from_utf8(run.stdout).unwrap().trim().to_owned();

@@ -85,7 +85,7 @@ fn annotations_are_in_the_same_envelope() {
 }
 
 #[test]
-fn what_is_written_opens_elsewhere() {
+fn another_implementation_opens_written_secrets() {
     let repo = repo(KEY, &[]);
     let vault = open(repo.path(), json!({"auto_generate": true}));
     let value = "a value\nof two lines ☃";

@@ -145,12 +145,12 @@ fn inputs_of_the_wrong_type_name_the_field() {
     {
       "error": {
         "code": "validation_failed",
-        "message": "inputs: `n`: not valid JSON: EOF while parsing an object at line 1 column 1",
+        "message": "inputs: `n`: invalid JSON: EOF while parsing an object at line 1 column 1",
         "details": {
           "issues": [
             {
               "field": "n",
-              "message": "not valid JSON: EOF while parsing an object at line 1 column 1"
+              "message": "invalid JSON: EOF while parsing an object at line 1 column 1"
             }
           ]
         }

@@ -88,6 +88,11 @@ impl Value {
         Ok(Value::new(Kind::List(Arc::new(List { items, depth, holds_secret }))))
     }
 
+    /// A map.
+    ///
+    /// # Errors
+    ///
+    /// A value nests too deeply.
     pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Value)>) -> Result<Value, TooDeep> {
         let entries: IndexMap<Arc<str>, Value> =
             entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
@@ -148,6 +153,7 @@ impl Value {
         Ok(Value::new(Kind::Optional(value.map(Arc::new))))
     }
 
+    /// The truth value, if it is one.
     pub fn as_bool(&self) -> Option<bool> {
         match self.kind {
             Kind::Bool(truth) => Some(truth),
@@ -155,6 +161,7 @@ impl Value {
         }
     }
 
+    /// The text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
             Kind::String(text) => Some(text),
@@ -170,11 +177,12 @@ impl Value {
         }
     }
 
+    /// Whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null)
     }
 
-    /// The number as a double. `None` for what is no number.
+    /// The number as a double. `None`: it is not a number.
     pub fn as_f64(&self) -> Option<f64> {
         match &self.kind {
             Kind::Int(number) => Some(*number as f64),
@@ -198,7 +206,7 @@ impl Value {
         }
     }
 
-    /// The entry of a map, looked up if need be; `None` if there is none, or if it is no map.
+    /// The entry of a map, looked up if necessary. `None`: there is no such entry, or the value is not a map.
     pub fn get(&self, key: &str) -> Result<Option<Value>, LookupError> {
         let found = match &self.kind {
             Kind::Map(map) => map.entries.get(key).cloned(),

@@ -1,4 +1,4 @@
-//! No text and no value makes evaluation panic, overflow the stack, or run for ever.
+//! Evaluation does not panic, overflow the stack or run forever, whatever the text and the values are.
 
 use marsh_expr::{Cel, Declared, EvaluationLimits, Evaluator, Value, Variables, references};
 use marsh_types::Explain;

@@ -210,7 +210,7 @@ pub struct ShellResult {
     pub stdout: String,
     /// The same for standard error.
     pub stderr: String,
-    /// What is missing in `stdout`, `stderr` and the log.
+    /// The parts of the output that are not in `stdout`, `stderr` and the log.
     pub cut: Cut,
 }
 
@@ -226,7 +226,7 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// What is missing, in words; `None`: nothing.
+    /// The missing parts, in words; `None`: none are missing.
     pub fn message(&self) -> Option<String> {
         let mut parts = Vec::new();
         for (bytes, stream) in [(self.stdout_bytes, "stdout"), (self.stderr_bytes, "stderr")] {

@@ -63,7 +63,7 @@ impl RunLog {
         self.file.get().and_then(Option::as_ref).map(LogFile::path)
     }
 
-    /// What is missing in the log, in words; `None`: nothing.
+    /// The missing lines, in words; `None`: none are missing.
     pub fn missing(&self) -> Option<String> {
         let failure = self.failure.get()?;
         let lost = self.lost.load(Ordering::Relaxed);

@@ -43,8 +43,8 @@ impl Models {
 }
 
 impl RunContext<'_> {
-    /// The fields of a resource. Content that is no map has none to keep, and damaged content is reported: a model that
-    /// holds some can still be deleted.
+    /// The fields of a resource. Content that is not a map has none, and damaged content is reported: a model that holds
+    /// some can still be deleted.
     fn last_fields(&self, metadata: &Metadata, content: Option<&[u8]>) -> Map<String, Value> {
         match content.map(serde_json::from_slice::<Value>) {
             Some(Ok(Value::Object(fields))) => fields,
