@@ -1,4 +1,4 @@
-//! The functions of the table. Arguments of other types are refused here, for all callers.
+//! The functions of the table. A call with a type that a function does not take ends here.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ fn global(name: &str, value: &Value, meter: &mut Meter) -> Result<Option<Value>,
         ("bool", Kind::String(text)) => match &**text {
             "1" | "t" | "true" | "TRUE" | "True" => Value::from(true),
             "0" | "f" | "false" | "FALSE" | "False" => Value::from(false),
-            _ => return Err(argument(format!("invalid bool {}", shown(value)))),
+            _ => return Err(argument(format!("{} is not a bool", shown(value)))),
         },
         ("bytes", Kind::String(text)) => Value::new(Kind::Bytes(text.as_bytes().into())),
         ("double", Kind::Int(_) | Kind::Uint(_)) => Value::from(value.as_f64().unwrap_or(f64::NAN)),
@@ -175,7 +175,9 @@ fn uint(number: u64) -> Value {
 }
 
 fn not_a(what: &str, value: &Value) -> ExprErrorKind {
-    argument(format!("invalid {} {}", what.trim_start_matches("a "), shown(value)))
+    let what = what.trim_start_matches("a ");
+    let article = if what.starts_with("int") { "an" } else { "a" };
+    argument(format!("{} is not {article} {what}", shown(value)))
 }
 
 fn double_to_int(value: &Value) -> Result<i64, ExprErrorKind> {

@@ -212,7 +212,7 @@ impl<'t> Lexer<'t> {
             Some(_) => unescape(inner, from, true).map(Token::Bytes),
             None => {
                 let text = String::from_utf8(unescape(inner, from, false)?);
-                text.map(Token::Text).map_err(|_| syntax("the text is not Unicode", start..self.at))
+                text.map(Token::Text).map_err(|_| syntax("the text is not valid Unicode", start..self.at))
             }
         }
     }

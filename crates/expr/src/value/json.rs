@@ -94,7 +94,7 @@ impl Writer<'_> {
                 Json::Object(object)
             }
             Kind::Lazy(lookup) => {
-                // Lookups may return lookups forever.
+                // Lookups may return lookups without end.
                 if depth >= MAX_DEPTH {
                     return Err(ExprErrorKind::TooDeep(TooDeep).into());
                 }

@@ -182,7 +182,7 @@ impl Value {
         matches!(self.kind, Kind::Null)
     }
 
-    /// The number as a double. `None`: it is not a number.
+    /// The number as a double. `None` for other values.
     pub fn as_f64(&self) -> Option<f64> {
         match &self.kind {
             Kind::Int(number) => Some(*number as f64),
@@ -206,7 +206,7 @@ impl Value {
         }
     }
 
-    /// The entry of a map, looked up if necessary. `None`: there is no such entry, or the value is not a map.
+    /// The entry of a map, looked up if need be; `None` if it is missing, or if the value is not a map.
     pub fn get(&self, key: &str) -> Result<Option<Value>, LookupError> {
         let found = match &self.kind {
             Kind::Map(map) => map.entries.get(key).cloned(),
