@@ -247,7 +247,10 @@ impl Models {
     ///
     /// The run did not start, or its record cannot be written.
     pub fn run(&self, request: &RunRequest<'_>, observer: &dyn Observer) -> Result<RunOutcome, ModelError> {
+        let span = tracing::info_span!("method_run", model = tracing::field::Empty, method = request.method);
+        let _span = span.enter();
         let (stored, code, inputs) = self.target(request, observer)?;
+        span.record("model", stored.definition.name.as_str());
         let method = code.method(&request.method)?;
         elsewhere::refuse_driver(&code, request)?;
         observer.event(&RunEvent::Resolved {
