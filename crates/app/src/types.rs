@@ -45,7 +45,7 @@ impl Read<'_> {
                 version: listed.version,
                 origin: listed.origin,
                 path: listed.path.as_deref().map(text),
-                grafts: listed.grafts.iter().map(|path| text(path)).collect(),
+                grafts: listed.method_extensions.iter().map(|path| text(path)).collect(),
             })
             .collect();
         Ok((TypeSearch { query: query.to_owned(), results }, problems))
@@ -117,7 +117,7 @@ pub(crate) fn methods(code: &TypeCode) -> Vec<MethodDescription> {
         .iter()
         .map(|(name, method)| {
             let extension = method.method_extension.and_then(|index| index.checked_sub(1));
-            let extension = extension.and_then(|index| code.grafts().get(index));
+            let extension = extension.and_then(|index| code.method_extensions().get(index));
             MethodDescription {
                 name: name.clone(),
                 description: method.description.clone(),
