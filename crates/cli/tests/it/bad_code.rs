@@ -26,13 +26,13 @@ fn recovers(repo: &Scratch) {
 
 #[test]
 fn an_endless_loop() {
-    assert_snapshot!(fails("for (;;) {}", &["--timeout", "1s"]).snapshot(), @r"
+    assert_snapshot!(fails("for (;;) {}", &["--timeout", "1s"]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: the call did not end within 1 s
 
     hint: `--timeout` sets how long a method may run
@@ -48,13 +48,13 @@ fn an_endless_loop_of_microtasks() {
 
 #[test]
 fn a_promise_that_never_resolves() {
-    assert_snapshot!(fails("await new Promise(() => {});", &["--timeout", "1s"]).snapshot(), @r"
+    assert_snapshot!(fails("await new Promise(() => {});", &["--timeout", "1s"]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: the call did not end within 1 s
 
     hint: `--timeout` sets how long a method may run
@@ -75,13 +75,13 @@ fn a_method_that_catches_everything_still_ends() {
 
 #[test]
 fn exit_is_refused() {
-    assert_snapshot!(fails("Deno.exit(3);", &[]).snapshot(), @r"
+    assert_snapshot!(fails("Deno.exit(3);", &[]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: extension called Deno.exit(3)
     ");
 }
@@ -90,13 +90,13 @@ fn exit_is_refused() {
 fn an_unhandled_rejection() {
     let body =
         "Promise.reject(new Error('nobody listens')); await new Promise((done) => setTimeout(done, 50));";
-    assert_snapshot!(fails(body, &[]).snapshot(), @r"
+    assert_snapshot!(fails(body, &[]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: a promise was rejected and nothing handled it: nobody listens
      --> extensions/models/x.ts:8:20
       |
@@ -108,13 +108,13 @@ fn an_unhandled_rejection() {
 #[test]
 fn two_gigabytes_of_bytes() {
     let body = "const all = []; for (let i = 0; i < 2048; i++) all.push(new Uint8Array(1 << 20).fill(1)); console.log(all.length);";
-    assert_snapshot!(fails(body, &[]).snapshot(), @r"
+    assert_snapshot!(fails(body, &[]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: InternalError: out of memory
      --> extensions/models/x.ts:8:77
       |
@@ -132,13 +132,13 @@ fn two_gigabytes_of_text() {
 
 #[test]
 fn deep_recursion() {
-    assert_snapshot!(fails("const down = (n) => down(n + 1) + 1; down(0);", &[]).snapshot(), @r"
+    assert_snapshot!(fails("const down = (n) => down(n + 1) + 1; down(0);", &[]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: RangeError: Maximum call stack size exceeded
      --> extensions/models/x.ts:8:30
       |
@@ -149,13 +149,13 @@ fn deep_recursion() {
 
 #[test]
 fn a_throw_shows_its_message() {
-    assert_snapshot!(fails("throw new TypeError('the server said no');", &[]).snapshot(), @r"
+    assert_snapshot!(fails("throw new TypeError('the server said no');", &[]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: TypeError: the server said no
      --> extensions/models/x.ts:8:11
       |

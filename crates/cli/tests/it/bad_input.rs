@@ -66,6 +66,7 @@ fn a_syntax_error_in_a_helper() {
     {
       "error": {
         "code": "bundle_failed",
+        "class": "invalid",
         "message": "cannot bundle [repo]/extensions/models/x.ts",
         "details": {
           "diagnostics": [
@@ -333,6 +334,7 @@ fn an_unknown_method() {
     {
       "error": {
         "code": "unknown_method",
+        "class": "not_found",
         "message": "`@me/x` has no method `destroy`",
         "hint": "available: run",
         "details": {
@@ -382,6 +384,7 @@ fn an_unknown_model() {
     {
       "error": {
         "code": "model_not_found",
+        "class": "not_found",
         "message": "unknown model `zzz`",
         "hint": "`marsh model search` lists the models",
         "details": {
@@ -419,8 +422,15 @@ fn a_definition_that_is_not_yaml() {
     {
       "error": {
         "code": "invalid_yaml",
+        "class": "invalid",
         "message": "[repo]/models/@me/x/bad.yaml: illegal placement of ':' indicator",
         "details": {
+          "file": "[repo]/models/@me/x/bad.yaml",
+          "line": 5,
+          "column": 4,
+          "sourceLine": "  b: 3"
+        },
+        "location": {
           "file": "[repo]/models/@me/x/bad.yaml",
           "line": 5,
           "column": 4,

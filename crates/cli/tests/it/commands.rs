@@ -113,6 +113,7 @@ fn without_a_repository_the_error_says_what_to_do() {
     {
       "error": {
         "code": "not_found",
+        "class": "not_found",
         "message": "[repo]/nowhere does not exist"
       }
     }
@@ -341,6 +342,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
+        "class": "usage",
         "message": "unrecognized subcommand 'modle'",
         "hint": "a similar subcommand exists: 'model'"
       }

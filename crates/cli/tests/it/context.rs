@@ -61,7 +61,7 @@ fn data_that_does_not_match_its_schema_is_a_warning() {
           await context.writeResource("s", "odd", { n: "seven" });
         } } },"#,
     );
-    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @"
     success: true
     exit_code: 0
     ----- stdout -----
@@ -69,7 +69,7 @@ fn data_that_does_not_match_its_schema_is_a_warning() {
       odd v1
         n  seven
     ----- stderr -----
-    made the definition m
+    created the definition m
     warning: `odd` does not match its schema: resource `s`: `n`: Invalid input: expected number, received string
     ");
     let stored = repo.marsh(&["--json", "data", "get", "m", "odd"]).ok().json();
@@ -229,7 +229,7 @@ fn loggers_fill_placeholders_and_know_levels() {
         "#,
     );
     assert_snapshot!(repo.marsh(&run_args(&[])).told(), @r#"
-    made the definition m
+    created the definition m
     │ info n {missing} {"name":"n"}
     │ warned 7
     │ failed
@@ -290,13 +290,13 @@ fn members_that_are_not_there_yet_say_so() {
         assert_eq!(seen[name], format!("context.{name} is not available in this version of marsh"));
     }
     let repo = repo_running("context.runModel({});");
-    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: context.runModel is not available in this version of marsh
      --> extensions/models/x.ts:8:1
       |

@@ -21,7 +21,7 @@ const TYPE: &str = r#"
 fn inputs_are_routed_to_arguments_and_global_arguments() {
     let repo = repo_with(TYPE);
     let first = ["model", "@me/x", "method", "run", "run", "m", "--input", "n=1", "--input", "region=eu"];
-    assert_snapshot!(repo.marsh(&first).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&first).snapshot(), @"
     success: true
     exit_code: 0
     ----- stdout -----
@@ -32,7 +32,7 @@ fn inputs_are_routed_to_arguments_and_global_arguments() {
         globals
           region  eu
     ----- stderr -----
-    made the definition m
+    created the definition m
     ");
     assert_snapshot!(repo.filters().apply(&repo.read(".swamp/auto-definitions/@me/x/m.yaml")), @r#"
     type: "@me/x"
@@ -84,13 +84,13 @@ fn a_definition_in_models_is_used_too() {
 #[test]
 fn a_type_without_a_name_and_a_name_without_a_type() {
     let repo = repo_with(TYPE);
-    assert_snapshot!(repo.marsh(&["model", "method", "run", "@me/x", "run"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["model", "method", "run", "@me/x", "run"]).snapshot(), @"
     success: false
     exit_code: 2
     ----- stdout -----
 
     ----- stderr -----
-    error: `@me/x` is a type: give the name of a definition too
+    error: `@me/x` is a type: name a definition too
 
     hint: marsh model method run @me/x run <name>
     ");

@@ -71,6 +71,7 @@ fn inputs_from_a_file_are_below_those_of_the_command_line() {
     {
       "error": {
         "code": "usage",
+        "class": "usage",
         "message": "bad.yaml:2:4: unclosed bracket '['"
       }
     }
@@ -126,13 +127,13 @@ fn of_many_items_those_before_a_failure_are_reported() {
 #[test]
 fn inputs_of_the_wrong_type_name_the_field() {
     let repo = echo();
-    assert_snapshot!(repo.marsh(&["model", "method", "run", "@me/x", "run", "m", "--input", "n=lots"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["model", "method", "run", "@me/x", "run", "m", "--input", "n=lots"]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: arguments of `run`: `n`: Invalid input: expected number, received string
     ");
     let wrong = run(&repo, &["--input", "o:json={\"b\":\"x\"}", "--input", "yes=maybe"]).exits(1);
@@ -227,6 +228,7 @@ fn a_definition_declares_inputs() {
     {
       "error": {
         "code": "validation_failed",
+        "class": "invalid",
         "message": "inputs of `a`: `who`: is required",
         "details": {
           "issues": [

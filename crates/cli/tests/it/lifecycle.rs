@@ -111,13 +111,13 @@ fn checked(repo: &Scratch, method: &str, more: &[&str]) -> Run {
 #[test]
 fn checks_run_before_what_changes_something() {
     let repo = repo_with(CHECKED);
-    assert_snapshot!(checked(&repo, "create", &[]).snapshot(), @r"
+    assert_snapshot!(checked(&repo, "create", &[]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m create failed in [duration]
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: pre-flight checks failed
       quota: 0 of 5 left; ask for more
       login: not logged in
@@ -142,14 +142,13 @@ fn checks_can_be_skipped_by_name_label_or_all() {
     checked(&repo, "create", &["--skip-check-label", "live"]).ok();
     let one = checked(&repo, "create", &["--skip-check", "quota"]).exits(1);
     assert!(one.stderr.contains("not logged in") && !one.stderr.contains("quota"), "{}", one.stderr);
-    assert_snapshot!(checked(&repo, "change", &["--skip-check-label", "live", "--verbose"]).snapshot(), @r"
+    assert_snapshot!(checked(&repo, "change", &["--skip-check-label", "live", "--verbose"]).snapshot(), @"
     success: true
     exit_code: 0
     ----- stdout -----
     m change succeeded in [duration]
       record  [uuid]
     ----- stderr -----
-    checks passed: name
     ");
 }
 
@@ -304,7 +303,7 @@ fn two_returned_handles_of_one_name_are_an_error() {
         return { dataHandles: [first, second] };
         "#,
     );
-    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
@@ -314,7 +313,7 @@ fn two_returned_handles_of_one_name_are_an_error() {
       same v2
         n  2
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: the method returned two results named `same`
     ");
 }

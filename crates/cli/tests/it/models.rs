@@ -198,7 +198,7 @@ fn get_works_without_the_type() {
       "path": "models/@you/gone/a.yaml"
     }
     ----- stderr -----
-    warning: the type `@you/gone` cannot be described: unknown model type `@you/gone`
+    warning: cannot describe the type `@you/gone`: unknown model type `@you/gone`
     "#);
 }
 
@@ -432,7 +432,7 @@ fn delete_refuses_what_a_workflow_uses() {
         "id: 31111111-2222-4333-8444-555555555555\nname: nightly\njobs:\n  - name: j\n    steps:\n      \
          - name: s\n        task: { type: model_method, modelIdOrName: a, methodName: greet }\n",
     );
-    assert_snapshot!(repo.marsh(&["model", "delete", "a", "--yes"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["model", "delete", "a", "--yes"]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
@@ -440,7 +440,7 @@ fn delete_refuses_what_a_workflow_uses() {
     ----- stderr -----
     error: the workflow `nightly` uses `a`
 
-    hint: take it out first: `marsh workflow edit nightly`
+    hint: remove it from the workflow first: `marsh workflow edit nightly`
     ");
 }
 

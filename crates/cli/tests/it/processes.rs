@@ -56,14 +56,14 @@ fn ctrl_c_ends_the_run_and_its_children() {
     let run = running.wait().exits(130);
     // The promise is two seconds; the machine may be busy with other tests.
     assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());
-    assert_snapshot!(run.snapshot(), @r"
+    assert_snapshot!(run.snapshot(), @"
     success: false
     exit_code: 130
     ----- stdout -----
     m run cancelled in [duration]
       started v1
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: interrupted
     ");
     repo.assert_no_processes();
@@ -170,13 +170,13 @@ fn ctrl_c_ends_a_shell_command() {
     ]);
     wait_for("the command to sleep", || sleepers(&repo).first().copied());
     running.interrupt();
-    assert_snapshot!(running.wait().exits(130).snapshot(), @r"
+    assert_snapshot!(running.wait().exits(130).snapshot(), @"
     success: false
     exit_code: 130
     ----- stdout -----
     s execute cancelled in [duration]
     ----- stderr -----
-    made the definition s
+    created the definition s
     error: interrupted
     ");
     repo.assert_no_processes();

@@ -49,13 +49,13 @@ fn a_command_line_runs_and_its_output_is_stored() {
 #[test]
 fn a_failed_command_stores_nothing() {
     let repo = repo();
-    assert_snapshot!(shell(&repo, &["--input", "run=echo lost; exit 7"]).snapshot(), @r"
+    assert_snapshot!(shell(&repo, &["--input", "run=echo lost; exit 7"]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     s execute failed in [duration]
     ----- stderr -----
-    made the definition s
+    created the definition s
     │ lost
     error: command exited with code 7
     ");
@@ -85,13 +85,13 @@ fn environment_and_working_directory() {
 fn its_own_timeout_ends_the_command() {
     let repo = repo();
     let run = shell(&repo, &["--input", "run=sleep 60", "--input", "timeout=200"]).exits(1);
-    assert_snapshot!(run.snapshot(), @r"
+    assert_snapshot!(run.snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     s execute failed in [duration]
     ----- stderr -----
-    made the definition s
+    created the definition s
     error: the command did not end within [duration]
     ");
     repo.assert_no_processes();
@@ -100,13 +100,13 @@ fn its_own_timeout_ends_the_command() {
 #[test]
 fn the_timeout_of_the_run_ends_the_command() {
     let repo = repo();
-    assert_snapshot!(shell(&repo, &["--input", "run=sleep 60", "--timeout", "200ms"]).snapshot(), @r"
+    assert_snapshot!(shell(&repo, &["--input", "run=sleep 60", "--timeout", "200ms"]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     s execute failed in [duration]
     ----- stderr -----
-    made the definition s
+    created the definition s
     error: the command did not end within [duration]
     ");
     repo.assert_no_processes();
@@ -153,13 +153,13 @@ fn tail(text: &str) -> &str {
 #[test]
 fn arguments_are_checked() {
     let repo = repo();
-    assert_snapshot!(shell(&repo, &[]).snapshot(), @r"
+    assert_snapshot!(shell(&repo, &[]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     s execute failed in [duration]
     ----- stderr -----
-    made the definition s
+    created the definition s
     error: arguments of `execute`: `run`: expected a command line
     ");
     assert_snapshot!(shell(&repo, &["--input", "run=true", "--input", "timeout=soon"]).snapshot(), @r"

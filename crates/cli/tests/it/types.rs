@@ -93,15 +93,15 @@ fn describe_reads_as_text() {
       log     file, 7d
     ----- stderr -----
     "#);
-    assert_snapshot!(repo.marsh(&["model", "type", "describe", "@me/x", "--compact"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["model", "type", "describe", "@me/x", "--compact"]).snapshot(), @"
     success: true
     exit_code: 0
     ----- stdout -----
     @me/x 2026.01.01.1
 
     global arguments
-      region  string   required       where
-      dry     boolean  default false
+      region  string
+      dry     boolean
 
     methods
       create name size tags disk
@@ -314,6 +314,7 @@ fn an_unknown_type_names_near_ones() {
     {
       "error": {
         "code": "unknown_model_type",
+        "class": "not_found",
         "message": "unknown model type `@nobody/nothing`",
         "hint": "`marsh model type search` lists the types there are",
         "details": {
