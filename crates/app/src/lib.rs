@@ -11,8 +11,12 @@
 
 #![warn(missing_docs)]
 
+mod data;
+mod datastore;
 mod error;
 mod session;
+mod vault;
 
 pub use error::AppError;
 pub use session::{App, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
+pub use vault::{PreparedSecret, VaultSource};

@@ -78,7 +78,7 @@ fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<O
     Ok(Opened { models, datastore })
 }
 
-fn program() -> Result<PathBuf, CliError> {
+pub fn program() -> Result<PathBuf, CliError> {
     std::env::current_exe()
         .map_err(|source| CliError::Read { what: "the path of this program".into(), source })
 }
@@ -92,7 +92,7 @@ pub fn builder(set: &SetArgs) -> Result<Builder, CliError> {
 }
 
 /// Says on standard error what is installed without having been asked for.
-struct Told;
+pub struct Told;
 
 impl Reporter for Told {
     fn event(&self, event: Event<'_>) {

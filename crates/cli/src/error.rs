@@ -18,6 +18,8 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error(transparent)]
+    App(#[from] marsh_app::AppError),
+    #[error(transparent)]
     Repo(#[from] RepoError),
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -69,6 +71,7 @@ impl CliError {
 
     fn explain(&self) -> Option<&dyn Explain> {
         match self {
+            CliError::App(error) => Some(error),
             CliError::Repo(error) => Some(error),
             CliError::Model(error) => Some(error),
             CliError::Workflow(error) => Some(error),

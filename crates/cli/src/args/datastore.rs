@@ -6,35 +6,45 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreCommand {
-    /// Say where the data are, and ask there whether all is well
+    /// Show where data are, and whether the datastore works
+    #[command(after_help = "Examples:\n  \
+        marsh datastore status\n  \
+        marsh --json datastore status")]
     Status,
-    /// Bring what changed in the datastore, and take there what changed here
+    /// Pull remote changes, push local ones
+    #[command(after_help = "Examples:\n  \
+        marsh datastore sync\n  \
+        marsh datastore sync --pull --timeout 10m")]
     Sync {
-        /// Only bring
+        /// Pull only
         #[arg(long, conflicts_with = "push")]
         pull: bool,
-        /// Only take
+        /// Push only
         #[arg(long)]
         push: bool,
-        /// How long each way may take: 30, 30s, 5m (default: 5m)
+        /// Time limit of each direction: 30, 30s, 5m (default: 5m)
         #[arg(long, value_name = "DURATION", value_parser = super::parse_duration)]
         timeout: Option<Duration>,
     },
-    /// The datastore's lock
+    /// Show or release the datastore's lock
     #[command(subcommand)]
     Lock(DatastoreLockCommand),
-    /// The datastores that sources and installed extensions declare
+    /// Datastore types of sources and installed extensions
     #[command(subcommand)]
     Type(DatastoreTypeCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreLockCommand {
-    /// Say who holds it
+    /// Show who holds the lock
+    #[command(after_help = "Examples:\n  \
+        marsh datastore lock status")]
     Status,
-    /// Take it from a holder that is gone
+    /// Release the lock of a process that died
+    #[command(after_help = "Examples:\n  \
+        marsh datastore lock release --force")]
     Release {
-        /// A holder that is alive loses it, too
+        /// Release it even if its holder is alive
         #[arg(long, required = true)]
         force: bool,
     },
@@ -42,10 +52,12 @@ pub enum DatastoreLockCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreTypeCommand {
-    /// List them
-    #[command(visible_alias = "list")]
+    /// List datastore types
+    #[command(visible_alias = "list", after_help = "Examples:\n  \
+        marsh datastore type search\n  \
+        marsh datastore type search s3")]
     Search {
-        /// Part of a type's name
+        /// Text that the type's name contains
         query: Option<String>,
     },
 }

@@ -83,13 +83,13 @@ pub enum Command {
     /// What reports say about runs and models
     #[command(subcommand)]
     Report(report::ReportCommand),
-    /// Results that methods wrote
+    /// Read, search and delete the results of methods
     #[command(subcommand)]
     Data(DataCommand),
-    /// Where data are, when that is a store of an extension
+    /// Manage external datastores
     #[command(subcommand)]
     Datastore(datastore::DatastoreCommand),
-    /// Vaults, and the secrets in them
+    /// Manage vaults and the secrets in them
     #[command(subcommand)]
     Vault(vault::VaultCommand),
     /// Workflows
@@ -396,6 +396,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     match number.checked_mul(millis) {
         Some(0) | None => Err(format!("`{text}` is out of range")),
         Some(millis) => Ok(Duration::from_millis(millis)),
+    }
+}
+
+/// `key=value`, for tags and labels.
+pub fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
     }
 }
 

@@ -13,6 +13,7 @@ mod publish;
 mod registry;
 mod report;
 mod serve;
+mod sessions;
 mod source;
 mod trust;
 mod types;
@@ -25,7 +26,7 @@ use clap::CommandFactory as _;
 use serde_json::json;
 
 use crate::args::report::ReportCommand;
-use crate::args::{Cli, Command, DataCommand, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
+use crate::args::{Cli, Command, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
@@ -71,19 +72,9 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
                 command => report::run(ui, &opened.models, command),
             }
         }
-        Command::Data(command) => {
-            let opened = app::open_to_change(cli)?;
-            match command {
-                DataCommand::Get { .. }
-                | DataCommand::List { .. }
-                | DataCommand::Versions { .. }
-                | DataCommand::Search(_)
-                | DataCommand::Query { .. } => data::run(ui, &opened.models, command),
-                command => changing(ui, &opened, |models| data::run(ui, models, command)),
-            }
-        }
+        Command::Data(command) => data::run(cli, ui, command),
         Command::Datastore(command) => datastore::run(cli, ui, command),
-        Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
+        Command::Vault(command) => vault::run(cli, ui, command),
         Command::Workflow(command) => {
             let opened = app::open_to_change(cli)?;
             match command {
