@@ -21,6 +21,7 @@ pub mod model;
 pub mod report;
 pub mod schema;
 pub mod vault;
+pub mod workflow;
 
 pub use error::{ErrorDocument, ErrorReport, SourceLocation};
 pub use marsh_types::{ErrorClass, ErrorCode};
