@@ -368,8 +368,9 @@ impl Write<'_> {
         let after: VaultConfig = text.parse().map_err(|source| VaultError::Config { path, source })?;
         if after.id != before.id || after.vault_type != before.vault_type || after.name != before.name {
             return Err(AppError::Refused {
-                message: "`id`, `name` and `type` of a vault cannot be edited: its secrets are stored under them"
-                    .into(),
+                message:
+                    "`id`, `name` and `type` of a vault cannot be edited: its secrets are stored under them"
+                        .into(),
                 hint: Some("`marsh vault migrate` changes the type".into()),
             });
         }

@@ -53,9 +53,12 @@ pub enum DatastoreLockCommand {
 #[derive(Debug, Subcommand)]
 pub enum DatastoreTypeCommand {
     /// List datastore types
-    #[command(visible_alias = "list", after_help = "Examples:\n  \
+    #[command(
+        visible_alias = "list",
+        after_help = "Examples:\n  \
         marsh datastore type search\n  \
-        marsh datastore type search s3")]
+        marsh datastore type search s3"
+    )]
     Search {
         /// Text that the type's name contains
         query: Option<String>,

@@ -27,16 +27,22 @@ pub enum VaultCommand {
     #[command(subcommand)]
     Type(VaultTypeCommand),
     /// List vaults
-    #[command(visible_alias = "list", after_help = "Examples:\n  \
+    #[command(
+        visible_alias = "list",
+        after_help = "Examples:\n  \
         marsh vault list\n  \
-        marsh vault search prod")]
+        marsh vault search prod"
+    )]
     Search {
         /// Text that name or type contain
         query: Option<String>,
     },
     /// Show the configuration of a vault
-    #[command(visible_alias = "describe", after_help = "Examples:\n  \
-        marsh vault get main")]
+    #[command(
+        visible_alias = "describe",
+        after_help = "Examples:\n  \
+        marsh vault get main"
+    )]
     Get {
         /// Name or id of the vault
         vault: String,
@@ -58,10 +64,13 @@ pub enum VaultCommand {
         vault_type: Option<String>,
     },
     /// Store a secret: typed on a terminal, or from standard input
-    #[command(visible_alias = "write-secret", after_help = "Examples:\n  \
+    #[command(
+        visible_alias = "write-secret",
+        after_help = "Examples:\n  \
         marsh vault put main api-key\n  \
         marsh vault put main api-key < key.txt\n  \
-        marsh vault put main token --refresh-from 'gcloud auth print-access-token' --refresh-ttl 30m")]
+        marsh vault put main token --refresh-from 'gcloud auth print-access-token' --refresh-ttl 30m"
+    )]
     Put(PutArgs),
     /// Print a secret
     #[command(after_help = "Examples:\n  \
@@ -209,9 +218,12 @@ pub struct MigrateArgs {
 #[derive(Debug, Subcommand)]
 pub enum VaultTypeCommand {
     /// List vault types
-    #[command(visible_alias = "list", after_help = "Examples:\n  \
+    #[command(
+        visible_alias = "list",
+        after_help = "Examples:\n  \
         marsh vault type search\n  \
-        marsh vault type search kv")]
+        marsh vault type search kv"
+    )]
     Search {
         /// Text that the type's name contains
         query: Option<String>,

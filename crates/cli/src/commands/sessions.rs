@@ -46,7 +46,8 @@ pub fn write(
     let done = session.write(work)?;
     let Err(error) = done.pushed else { return done.value };
     ui.problem(&error.to_string(), error.hint().as_deref());
-    done.value.map(|code| if code == ExitCode::from(exit::DONE) { ExitCode::from(exit::FAILED) } else { code })
+    done.value
+        .map(|code| if code == ExitCode::from(exit::DONE) { ExitCode::from(exit::FAILED) } else { code })
 }
 
 /// The command's document, or its text.

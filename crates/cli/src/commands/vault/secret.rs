@@ -3,9 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
-use marsh_api::vault::{
-    AuditTrailRequest, RefreshRequest, SecretAnnotateRequest, SecretPutRequest,
-};
+use marsh_api::vault::{AuditTrailRequest, RefreshRequest, SecretAnnotateRequest, SecretPutRequest};
 use marsh_app::{Read, Session};
 use marsh_vault::Secret;
 use zeroize::Zeroizing;
