@@ -91,10 +91,14 @@ impl Session {
 
 impl<'a> Read<'a> {
     /// The vault types whose names contain the text; when there is none, those with the nearest names.
-    pub fn search_vault_types(&self, query: Option<&str>) -> VaultTypeSearch {
+    ///
+    /// # Errors
+    ///
+    /// When the sources of extensions cannot be listed.
+    pub fn search_vault_types(&self, query: Option<&str>) -> Result<VaultTypeSearch, AppError> {
         let query = query.unwrap_or_default();
         let wanted = query.to_lowercase();
-        let all = self.models().vaults.types();
+        let all = self.models().vaults.types()?;
         let mut found: Vec<_> =
             all.iter().filter(|known| known.name.to_lowercase().contains(&wanted)).collect();
         if found.is_empty() {
@@ -107,7 +111,7 @@ impl<'a> Read<'a> {
             description: known.description.clone(),
             config_schema: known.config_schema.clone(),
         });
-        VaultTypeSearch { query: query.to_owned(), results: results.collect() }
+        Ok(VaultTypeSearch { query: query.to_owned(), results: results.collect() })
     }
 
     /// The vaults whose name or type contain the text.
@@ -291,7 +295,8 @@ impl<'a> Read<'a> {
     }
 
     fn type_title(&self, vault_type: &str) -> String {
-        let types = self.models().vaults.types();
+        // The title decorates a document; without it the name of the type serves.
+        let types = self.models().vaults.types().unwrap_or_default();
         let found = types.into_iter().find(|known| known.name == vault_type);
         found.map_or_else(|| vault_type.to_owned(), |known| known.title)
     }

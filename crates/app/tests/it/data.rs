@@ -287,6 +287,27 @@ fn invalid_predicates_fail() {
 }
 
 #[test]
+fn damaged_json_fails_a_query_that_needs_it() {
+    let (repository, session) = scene(&[("a", 1), ("b", 1)]);
+    repository.write(&format!(".swamp/data/@me/x/{ID}/a/1/raw"), "{\"n\": ");
+    let query = |predicate: &str| session.read().query_data(predicate, None, None);
+    let error = query("modelName == 'm'").unwrap_err();
+    assert_eq!(error.code(), ErrorCode::FileDamaged);
+    let message = error.to_string();
+    assert!(message.contains("version 1 of `a`") && message.contains("invalid JSON"), "{message}");
+    // Content that the predicate excludes is not read.
+    assert_eq!(query("modelName == 'm' && name == 'b'").unwrap().total, 1);
+}
+
+#[test]
+fn data_of_an_illegible_definition_are_no_orphans() {
+    let (repository, session) = scene(&[("a", 1)]);
+    repository.write(MODEL, "name: [\n");
+    assert_eq!(code(session.read().preview_prune_data()), ErrorCode::InvalidDefinition);
+    assert!(repository.path(&format!(".swamp/data/@me/x/{ID}/a/1/raw")).is_file());
+}
+
+#[test]
 fn answers_do_not_depend_on_the_catalog_file() {
     let (repository, session) = scene(&[("a", 3), ("b", 1)]);
     let ask = || session.read().query_data("version > 0", None, None).unwrap();

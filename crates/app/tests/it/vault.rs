@@ -171,7 +171,7 @@ fn vault_is_created_once_and_with_a_valid_type_and_configuration() {
     let names: Vec<&str> = found.results.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names, ["local-encryption", "main"], "refused vaults leave no file");
     assert_eq!(session.read().search_vaults(Some("mai")).results.len(), 1);
-    let types = session.read().search_vault_types(Some("local_encription"));
+    let types = session.read().search_vault_types(Some("local_encription")).unwrap();
     assert_eq!(types.results[0].vault_type, "local_encryption", "the nearest name");
     repository.write("vaults/local_encryption/broken.yaml", "id: [");
     assert_eq!(session.read().search_vaults(None).problems.len(), 1);

@@ -9,9 +9,6 @@ use super::{parse_duration, parse_pair};
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Show a result: metadata and content
-    #[command(after_help = "Examples:\n  \
-        marsh data get disk usage\n  \
-        marsh --json data get disk usage --version 3")]
     Get {
         /// Name or id of the model
         model: String,
@@ -25,9 +22,6 @@ pub enum DataCommand {
         no_content: bool,
     },
     /// List the results of a model
-    #[command(after_help = "Examples:\n  \
-        marsh data list disk\n  \
-        marsh data list disk --type file")]
     List {
         /// Name or id of the model
         model: String,
@@ -36,8 +30,6 @@ pub enum DataCommand {
         kind: Option<String>,
     },
     /// List the versions of a result
-    #[command(after_help = "Examples:\n  \
-        marsh data versions disk usage")]
     Versions {
         /// Name or id of the model
         model: String,
@@ -45,10 +37,6 @@ pub enum DataCommand {
         name: String,
     },
     /// Search the results of all models
-    #[command(after_help = "Examples:\n  \
-        marsh data search usage\n  \
-        marsh data search --model disk --since 7d\n  \
-        marsh data search --tag team=storage --type resource")]
     Search(DataSearchArgs),
     /// Query the results of all models with a predicate
     #[command(after_help = "Examples:\n  \
@@ -65,8 +53,6 @@ pub enum DataCommand {
         limit: Option<usize>,
     },
     /// Rename a result; the old name leads to the new one
-    #[command(after_help = "Examples:\n  \
-        marsh data rename disk usage disk-usage")]
     Rename {
         /// Name or id of the model
         model: String,
@@ -80,23 +66,13 @@ pub enum DataCommand {
         new_name: Option<String>,
     },
     /// Delete results of a model, or one version
-    #[command(after_help = "Examples:\n  \
-        marsh data delete disk usage\n  \
-        marsh data delete disk usage --version 3\n  \
-        marsh data delete disk --prefix tmp- --dry-run")]
     Delete(DataDeleteArgs),
     /// Delete expired results and surplus versions
-    #[command(after_help = "Examples:\n  \
-        marsh data gc --dry-run\n  \
-        marsh data gc --yes")]
     Gc {
         #[command(flatten)]
         removal: Removal,
     },
     /// Delete results of models without a definition
-    #[command(after_help = "Examples:\n  \
-        marsh data prune --dry-run\n  \
-        marsh data prune --yes")]
     Prune {
         #[command(flatten)]
         removal: Removal,

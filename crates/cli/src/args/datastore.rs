@@ -7,14 +7,8 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub enum DatastoreCommand {
     /// Show where data are, and whether the datastore works
-    #[command(after_help = "Examples:\n  \
-        marsh datastore status\n  \
-        marsh --json datastore status")]
     Status,
     /// Pull remote changes, push local ones
-    #[command(after_help = "Examples:\n  \
-        marsh datastore sync\n  \
-        marsh datastore sync --pull --timeout 10m")]
     Sync {
         /// Pull only
         #[arg(long, conflicts_with = "push")]
@@ -37,12 +31,8 @@ pub enum DatastoreCommand {
 #[derive(Debug, Subcommand)]
 pub enum DatastoreLockCommand {
     /// Show who holds the lock
-    #[command(after_help = "Examples:\n  \
-        marsh datastore lock status")]
     Status,
     /// Release the lock of a process that died
-    #[command(after_help = "Examples:\n  \
-        marsh datastore lock release --force")]
     Release {
         /// Release it even if its holder is alive
         #[arg(long, required = true)]
@@ -53,12 +43,7 @@ pub enum DatastoreLockCommand {
 #[derive(Debug, Subcommand)]
 pub enum DatastoreTypeCommand {
     /// List datastore types
-    #[command(
-        visible_alias = "list",
-        after_help = "Examples:\n  \
-        marsh datastore type search\n  \
-        marsh datastore type search s3"
-    )]
+    #[command(visible_alias = "list")]
     Search {
         /// Text that the type's name contains
         query: Option<String>,

@@ -7,9 +7,6 @@ use super::parse_pair;
 #[derive(Debug, Subcommand)]
 pub enum VaultCommand {
     /// Create a vault
-    #[command(after_help = "Examples:\n  \
-        marsh vault create local_encryption main\n  \
-        marsh vault create @acme/kv prod --config '{\"url\": \"https://kv.example\"}'")]
     Create {
         /// Type of the vault, for example local_encryption
         #[arg(value_name = "TYPE")]
@@ -27,22 +24,13 @@ pub enum VaultCommand {
     #[command(subcommand)]
     Type(VaultTypeCommand),
     /// List vaults
-    #[command(
-        visible_alias = "list",
-        after_help = "Examples:\n  \
-        marsh vault list\n  \
-        marsh vault search prod"
-    )]
+    #[command(visible_alias = "list")]
     Search {
         /// Text that name or type contain
         query: Option<String>,
     },
     /// Show the configuration of a vault
-    #[command(
-        visible_alias = "describe",
-        after_help = "Examples:\n  \
-        marsh vault get main"
-    )]
+    #[command(visible_alias = "describe")]
     Get {
         /// Name or id of the vault
         vault: String,
@@ -53,9 +41,6 @@ pub enum VaultCommand {
     /// Edit the configuration of a vault
     ///
     /// Opens the file in $EDITOR; when standard input is not a terminal, its YAML replaces the file.
-    #[command(after_help = "Examples:\n  \
-        marsh vault edit main\n  \
-        marsh vault edit main < main.yaml")]
     Edit {
         /// Name or id of the vault
         vault: String,
@@ -64,18 +49,9 @@ pub enum VaultCommand {
         vault_type: Option<String>,
     },
     /// Store a secret: typed on a terminal, or from standard input
-    #[command(
-        visible_alias = "write-secret",
-        after_help = "Examples:\n  \
-        marsh vault put main api-key\n  \
-        marsh vault put main api-key < key.txt\n  \
-        marsh vault put main token --refresh-from 'gcloud auth print-access-token' --refresh-ttl 30m"
-    )]
+    #[command(visible_alias = "write-secret")]
     Put(PutArgs),
     /// Print a secret
-    #[command(after_help = "Examples:\n  \
-        marsh vault read-secret main api-key\n  \
-        curl -H \"Authorization: $(marsh vault read-secret main api-key)\" https://api.example")]
     ReadSecret {
         /// Name or id of the vault
         vault: String,
@@ -83,15 +59,11 @@ pub enum VaultCommand {
         key: String,
     },
     /// List the keys of the secrets in a vault
-    #[command(after_help = "Examples:\n  \
-        marsh vault list-keys main")]
     ListKeys {
         /// Name or id of the vault
         vault: String,
     },
     /// Describe a secret without printing it
-    #[command(after_help = "Examples:\n  \
-        marsh vault inspect main api-key")]
     Inspect {
         /// Name or id of the vault
         vault: String,
@@ -99,9 +71,6 @@ pub enum VaultCommand {
         key: String,
     },
     /// Delete a secret
-    #[command(after_help = "Examples:\n  \
-        marsh vault delete main api-key\n  \
-        marsh vault delete main api-key --force")]
     Delete {
         /// Name or id of the vault
         vault: String,
@@ -115,18 +84,10 @@ pub enum VaultCommand {
         force: bool,
     },
     /// Annotate a secret: address, notes, labels
-    #[command(after_help = "Examples:\n  \
-        marsh vault annotate main api-key --url https://console.example --label team=storage\n  \
-        marsh vault annotate main api-key --clear")]
     Annotate(AnnotateArgs),
     /// Move all secrets of a vault to another type
-    #[command(after_help = "Examples:\n  \
-        marsh vault migrate main --to-type @acme/kv --config '{\"url\": \"https://kv.example\"}' --dry-run")]
     Migrate(MigrateArgs),
     /// Show what was done to secrets, the newest first
-    #[command(after_help = "Examples:\n  \
-        marsh vault audit-trail --vault main --action get\n  \
-        marsh vault audit-trail --since 2026-08-22")]
     AuditTrail {
         /// Name of the vault
         #[arg(long)]
@@ -218,12 +179,7 @@ pub struct MigrateArgs {
 #[derive(Debug, Subcommand)]
 pub enum VaultTypeCommand {
     /// List vault types
-    #[command(
-        visible_alias = "list",
-        after_help = "Examples:\n  \
-        marsh vault type search\n  \
-        marsh vault type search kv"
-    )]
+    #[command(visible_alias = "list")]
     Search {
         /// Text that the type's name contains
         query: Option<String>,

@@ -56,7 +56,7 @@ fn create(ui: &Ui, session: &Session, request: &VaultCreateRequest) -> Result<Ex
 }
 
 fn types(ui: &Ui, read: Read<'_>, query: Option<&str>) -> Result<ExitCode, CliError> {
-    let found = read.search_vault_types(query);
+    let found = read.search_vault_types(query)?;
     show(ui, &found, || {
         let rows: Vec<Vec<String>> = found
             .results
