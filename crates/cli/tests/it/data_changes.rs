@@ -4,7 +4,7 @@
 use marsh_testkit::Scratch;
 use serde_json::{Value, json};
 
-use crate::support::{OUTPUTS, definition, method, repo, repo_with};
+use crate::support::{OUTPUTS, definition, method, repo_with};
 
 /// A repository whose model `m` of type `@me/x` has these results, by name, each written this many times.
 fn scene(results: &[(&str, usize)]) -> Scratch {
