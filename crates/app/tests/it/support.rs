@@ -76,6 +76,7 @@ impl Repository {
             current_dir: self.root(),
             environment: Environment::from_pairs(pairs),
             program: Program { path: program, host_arguments: Vec::new(), bundle_arguments: Vec::new() },
+            load_timeout: None,
             installs: Arc::new(Silent),
             version: "0.0.0",
         })

@@ -8,7 +8,6 @@ use marsh_app::Write;
 use super::done;
 use crate::args::data::{DataDeleteArgs, Removal};
 use crate::commands::failed;
-use crate::commands::sessions::show;
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns};
 
@@ -46,7 +45,7 @@ pub fn delete(ui: &Ui, write: &Write<'_>, arguments: &DataDeleteArgs) -> Result<
         confirm(ui, removal, &format!("Delete {}?", described(&preview)))?;
         write.delete_data(&request)?
     };
-    show(ui, &deleted, || format!("{} {}", verb(removal.dry_run), described(&deleted)))?;
+    ui.result(&deleted, || format!("{} {}", verb(removal.dry_run), described(&deleted)));
     let DataDeleted::Several(several) = &deleted else { return done() };
     for failure in &several.failed {
         ui.warn(format_args!("`{}` was not deleted: {}", failure.name, failure.error));
@@ -77,9 +76,9 @@ fn described(deleted: &DataDeleted) -> String {
 
 pub fn rename(ui: &Ui, write: &Write<'_>, model: &str, old: &str, new: &str) -> Result<ExitCode, CliError> {
     let renamed = write.rename_data(model, old, new)?;
-    show(ui, &renamed, || {
+    ui.result(&renamed, || {
         format!("renamed {NAME}{old}{NAME:#} to {NAME}{new}{NAME:#} v{}", renamed.new_version)
-    })?;
+    });
     done()
 }
 
@@ -93,7 +92,7 @@ pub fn gc(ui: &Ui, write: &Write<'_>, removal: &Removal) -> Result<ExitCode, Cli
         }
         collected = write.collect_data()?;
     }
-    show(ui, &collected, || {
+    ui.result(&collected, || {
         let mut text = format!(
             "{} {} and {}, {} bytes\n",
             verb(removal.dry_run),
@@ -114,7 +113,7 @@ pub fn gc(ui: &Ui, write: &Write<'_>, removal: &Removal) -> Result<ExitCode, Cli
             .collect();
         text.push_str(&columns(&rows));
         text
-    })?;
+    });
     done()
 }
 
@@ -127,7 +126,7 @@ pub fn prune(ui: &Ui, write: &Write<'_>, removal: &Removal) -> Result<ExitCode, 
         }
         pruned = write.prune_data(&pruned)?;
     }
-    show(ui, &pruned, || {
+    ui.result(&pruned, || {
         format!(
             "{} {} ({}, {} bytes) of {} without a definition",
             verb(removal.dry_run),
@@ -136,6 +135,6 @@ pub fn prune(ui: &Ui, write: &Write<'_>, removal: &Removal) -> Result<ExitCode, 
             pruned.bytes_reclaimed,
             count(pruned.models_reclaimed, "model")
         )
-    })?;
+    });
     done()
 }

@@ -8,13 +8,12 @@ use serde_json::Value;
 
 use super::done;
 use crate::args::data::DataSearchArgs;
-use crate::commands::sessions::show;
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns};
 
 pub fn search(ui: &Ui, read: Read<'_>, arguments: &DataSearchArgs) -> Result<ExitCode, CliError> {
     let found = read.search_data(&request(arguments))?;
-    show(ui, &found, || {
+    ui.result(&found, || {
         if found.total == 0 {
             return "no results match".to_owned();
         }
@@ -38,7 +37,7 @@ pub fn search(ui: &Ui, read: Read<'_>, arguments: &DataSearchArgs) -> Result<Exi
             text.push_str(&format!("{DIM}… {more} more; raise `--limit` to see them{DIM:#}\n"));
         }
         text
-    })?;
+    });
     done()
 }
 
@@ -68,7 +67,7 @@ pub fn query(
     limit: Option<usize>,
 ) -> Result<ExitCode, CliError> {
     let found = read.query_data(predicate, select, limit)?;
-    show(ui, &found, || {
+    ui.result(&found, || {
         if let Some(projected) = &found.projected {
             let lines = projected.values.iter().map(|value| match value {
                 Value::String(text) => text.clone(),
@@ -94,6 +93,6 @@ pub fn query(
             })
             .collect();
         columns(&rows)
-    })?;
+    });
     done()
 }

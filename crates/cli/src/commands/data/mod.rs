@@ -6,17 +6,16 @@ mod find;
 use std::process::ExitCode;
 
 use marsh_api::data::DataItem;
-use marsh_app::Read;
+use marsh_app::{Read, Session};
 use serde_json::Value;
 
 use super::done;
-use super::sessions::{self, show};
-use crate::args::{Cli, DataCommand};
+use crate::app;
+use crate::args::DataCommand;
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns, value_lines};
 
-pub fn run(cli: &Cli, ui: &Ui, command: &DataCommand) -> Result<ExitCode, CliError> {
-    let session = sessions::open(cli)?;
+pub fn run(ui: &Ui, session: &Session, command: &DataCommand) -> Result<ExitCode, CliError> {
     let read = session.read();
     match command {
         DataCommand::Get { model, name, version, no_content } => {
@@ -30,15 +29,13 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DataCommand) -> Result<ExitCode, CliErr
         }
         DataCommand::Rename { model, old, new, new_name } => {
             let new = new.as_ref().or(new_name.as_ref()).map_or("", String::as_str);
-            sessions::write(ui, &session, |write| change::rename(ui, write, model, old, new))
+            app::change(ui, session, |write| change::rename(ui, write, model, old, new))
         }
         DataCommand::Delete(arguments) => {
-            sessions::write(ui, &session, |write| change::delete(ui, write, arguments))
+            app::change(ui, session, |write| change::delete(ui, write, arguments))
         }
-        DataCommand::Gc { removal } => sessions::write(ui, &session, |write| change::gc(ui, write, removal)),
-        DataCommand::Prune { removal } => {
-            sessions::write(ui, &session, |write| change::prune(ui, write, removal))
-        }
+        DataCommand::Gc { removal } => app::change(ui, session, |write| change::gc(ui, write, removal)),
+        DataCommand::Prune { removal } => app::change(ui, session, |write| change::prune(ui, write, removal)),
     }
 }
 
@@ -51,7 +48,7 @@ fn get(
     with_content: bool,
 ) -> Result<ExitCode, CliError> {
     let data = read.get_data(model, name, version, with_content)?;
-    show(ui, &data, || {
+    ui.result(&data, || {
         let mut text = format!(
             "{NAME}{}{NAME:#} {DIM}v{} of {}, {}, {}{DIM:#}\n",
             data.name, data.version, data.model_name, data.content_type, data.created_at
@@ -62,13 +59,13 @@ fn get(
             None => {}
         }
         text
-    })?;
+    });
     done()
 }
 
 fn list(ui: &Ui, read: Read<'_>, model: &str, kind: Option<&str>) -> Result<ExitCode, CliError> {
     let list = read.list_data(model, kind)?;
-    show(ui, &list, || {
+    ui.result(&list, || {
         if list.total == 0 {
             return format!("`{}` has no results yet", list.model_name);
         }
@@ -88,13 +85,13 @@ fn list(ui: &Ui, read: Read<'_>, model: &str, kind: Option<&str>) -> Result<Exit
             })
             .collect();
         columns(&rows)
-    })?;
+    });
     done()
 }
 
 fn versions(ui: &Ui, read: Read<'_>, model: &str, name: &str) -> Result<ExitCode, CliError> {
     let versions = read.data_versions(model, name)?;
-    show(ui, &versions, || {
+    ui.result(&versions, || {
         let rows: Vec<Vec<String>> = versions
             .versions
             .iter()
@@ -108,6 +105,6 @@ fn versions(ui: &Ui, read: Read<'_>, model: &str, name: &str) -> Result<ExitCode
             })
             .collect();
         columns(&rows)
-    })?;
+    });
     done()
 }

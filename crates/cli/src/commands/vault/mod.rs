@@ -8,15 +8,12 @@ use marsh_api::vault::{VaultCreateRequest, VaultMigrateRequest};
 use marsh_app::{Read, Session};
 use serde_json::{Map, Value};
 
-use super::done;
-use super::sessions::{self, show};
-use crate::args::Cli;
+use super::{done, lines_of};
 use crate::args::vault::{MigrateArgs, VaultCommand, VaultTypeCommand};
 use crate::error::CliError;
-use crate::ui::{DIM, NAME, Ui, columns, value_lines};
+use crate::ui::{DIM, NAME, Ui, columns};
 
-pub fn run(cli: &Cli, ui: &Ui, command: &VaultCommand) -> Result<ExitCode, CliError> {
-    let session = sessions::open(cli)?;
+pub fn run(ui: &Ui, session: &Session, command: &VaultCommand) -> Result<ExitCode, CliError> {
     match command {
         VaultCommand::Create { vault_type, name, config, audit_reads } => {
             let request = VaultCreateRequest {
@@ -25,14 +22,14 @@ pub fn run(cli: &Cli, ui: &Ui, command: &VaultCommand) -> Result<ExitCode, CliEr
                 config: parse_config(config.as_deref())?,
                 audit_reads: *audit_reads,
             };
-            create(ui, &session, &request)
+            create(ui, session, &request)
         }
         VaultCommand::Type(VaultTypeCommand::Search { query }) => types(ui, session.read(), query.as_deref()),
         VaultCommand::Search { query } => search(ui, session.read(), query.as_deref()),
         VaultCommand::Get { vault, vault_type } => get(ui, session.read(), vault, vault_type.as_deref()),
-        VaultCommand::Edit { vault, vault_type } => edit(ui, &session, vault, vault_type.as_deref()),
-        VaultCommand::Migrate(arguments) => migrate(ui, &session, arguments),
-        command => secret::run(ui, &session, command),
+        VaultCommand::Edit { vault, vault_type } => edit(ui, session, vault, vault_type.as_deref()),
+        VaultCommand::Migrate(arguments) => migrate(ui, session, arguments),
+        command => secret::run(ui, session, command),
     }
 }
 
@@ -45,26 +42,26 @@ fn parse_config(text: Option<&str>) -> Result<Option<Map<String, Value>>, CliErr
 
 fn create(ui: &Ui, session: &Session, request: &VaultCreateRequest) -> Result<ExitCode, CliError> {
     let vault = session.write_beside_owner(|write| write.create_vault(request))??;
-    show(ui, &vault, || {
+    ui.result(&vault, || {
         format!(
             "created vault {NAME}{name}{NAME:#} {DIM}{}{DIM:#}\n\nnext: marsh vault put {name} <key>",
             vault.path,
             name = vault.name
         )
-    })?;
+    });
     done()
 }
 
 fn types(ui: &Ui, read: Read<'_>, query: Option<&str>) -> Result<ExitCode, CliError> {
     let found = read.search_vault_types(query)?;
-    show(ui, &found, || {
+    ui.result(&found, || {
         let rows: Vec<Vec<String>> = found
             .results
             .iter()
             .map(|row| vec![format!("{NAME}{}{NAME:#}", row.vault_type), row.description.clone()])
             .collect();
         columns(&rows)
-    })?;
+    });
     done()
 }
 
@@ -73,7 +70,7 @@ fn search(ui: &Ui, read: Read<'_>, query: Option<&str>) -> Result<ExitCode, CliE
     for problem in &found.problems {
         ui.warn(problem);
     }
-    show(ui, &found, || {
+    ui.result(&found, || {
         if found.results.is_empty() {
             return "no vaults; `marsh vault create local_encryption main` creates one".to_owned();
         }
@@ -89,27 +86,22 @@ fn search(ui: &Ui, read: Read<'_>, query: Option<&str>) -> Result<ExitCode, CliE
             })
             .collect();
         columns(&rows)
-    })?;
+    });
     done()
 }
 
 fn get(ui: &Ui, read: Read<'_>, vault: &str, vault_type: Option<&str>) -> Result<ExitCode, CliError> {
     let vault = read.get_vault(vault, vault_type)?;
-    show(ui, &vault, || fields(&vault))?;
+    ui.result(&vault, || lines_of(&vault));
     done()
-}
-
-/// A document as lines of `key  value`.
-fn fields(document: &impl serde::Serialize) -> String {
-    serde_json::to_value(document).map_or_else(|error| error.to_string(), |value| value_lines(&value, 0))
 }
 
 fn edit(ui: &Ui, session: &Session, name: &str, vault_type: Option<&str>) -> Result<ExitCode, CliError> {
     let source = session.read().vault_source(name, vault_type)?;
-    let (text, editor) = super::model::edited_text(session.models(), &source.text, &source.name)?;
+    let (text, editor) = super::model::edited(&session.read(), &source.text, &source.name)?;
     let mut vault = session.write_beside_owner(|write| write.edit_vault(name, vault_type, &text))??;
     vault.editor = editor;
-    show(ui, &vault, || format!("updated {NAME}{}{NAME:#}", vault.name))?;
+    ui.result(&vault, || format!("updated {NAME}{}{NAME:#}", vault.name));
     done()
 }
 
@@ -133,12 +125,12 @@ fn migrate(ui: &Ui, session: &Session, arguments: &MigrateArgs) -> Result<ExitCo
         }
         migrated = session.write_beside_owner(|write| write.migrate_vault(&request))??;
     }
-    show(ui, &migrated, || {
+    ui.result(&migrated, || {
         let verb = if migrated.dry_run { "would move" } else { "moved" };
         format!(
             "{verb} {} secrets of {NAME}{}{NAME:#} to {}",
             migrated.secrets_migrated, migrated.vault_name, migrated.new_type
         )
-    })?;
+    });
     done()
 }

@@ -8,10 +8,8 @@ use marsh_app::{Read, Session};
 use marsh_vault::Secret;
 use zeroize::Zeroizing;
 
-use super::fields;
 use crate::args::vault::{AnnotateArgs, AuditAction, PutArgs, VaultCommand};
-use crate::commands::done;
-use crate::commands::sessions::show;
+use crate::commands::{done, lines_of};
 use crate::error::CliError;
 use crate::prompt;
 use crate::ui::{DIM, NAME, Ui, columns};
@@ -23,7 +21,7 @@ pub fn run(ui: &Ui, session: &Session, command: &VaultCommand) -> Result<ExitCod
         VaultCommand::ListKeys { vault } => list_keys(ui, session.read(), vault),
         VaultCommand::Inspect { vault, key } => {
             let secret = session.read().inspect_secret(vault, key)?;
-            show(ui, &secret, || fields(&secret))?;
+            ui.result(&secret, || lines_of(&secret));
             done()
         }
         VaultCommand::Delete { vault, key, yes, force } => delete(ui, session, vault, key, *yes, *force),
@@ -90,17 +88,17 @@ fn put(ui: &Ui, session: &Session, arguments: &PutArgs) -> Result<ExitCode, CliE
         false => None,
     };
     let stored = session.write_beside_owner(|write| write.put_secret(prepared, secret.as_ref()))??;
-    show(ui, &stored, || {
+    ui.result(&stored, || {
         let verb = if stored.overwritten { "replaced" } else { "stored" };
         format!("{verb} {NAME}{key}{NAME:#} in {}", stored.vault_name)
-    })?;
+    });
     done()
 }
 
 fn read(ui: &Ui, session: &Session, vault: &str, key: &str) -> Result<ExitCode, CliError> {
     let secret = session.read_secret(vault, key)?;
     if ui.is_json() {
-        show(ui, &secret, String::new)?;
+        ui.result(&secret, String::new);
     } else {
         // The bytes of the value; a line break follows only on a terminal.
         let end: &[u8] = if std::io::stdout().is_terminal() { b"\n" } else { b"" };
@@ -111,10 +109,10 @@ fn read(ui: &Ui, session: &Session, vault: &str, key: &str) -> Result<ExitCode, 
 
 fn list_keys(ui: &Ui, read: Read<'_>, vault: &str) -> Result<ExitCode, CliError> {
     let keys = read.list_secrets(vault)?;
-    show(ui, &keys, || match keys.secret_keys.is_empty() {
+    ui.result(&keys, || match keys.secret_keys.is_empty() {
         true => format!("`{}` is empty", keys.vault_name),
         false => keys.secret_keys.join("\n"),
-    })?;
+    });
     done()
 }
 
@@ -133,10 +131,10 @@ fn delete(
         }
     }
     let deleted = session.write_beside_owner(|write| write.delete_secret(vault, key, force))??;
-    show(ui, &deleted, || match deleted.no_op {
+    ui.result(&deleted, || match deleted.no_op {
         false => format!("deleted {NAME}{key}{NAME:#} of {}", deleted.vault_name),
         true => format!("{} has no secret {key}", deleted.vault_name),
-    })?;
+    });
     done()
 }
 
@@ -151,10 +149,10 @@ fn annotate(ui: &Ui, session: &Session, arguments: &AnnotateArgs) -> Result<Exit
         clear: arguments.clear,
     };
     let annotated = session.write_beside_owner(|write| write.annotate_secret(&request))??;
-    show(ui, &annotated, || match annotated.annotation {
+    ui.result(&annotated, || match annotated.annotation {
         Some(_) => format!("annotated {NAME}{}{NAME:#}", annotated.secret_key),
         None => format!("{NAME}{}{NAME:#} has no annotation", annotated.secret_key),
-    })?;
+    });
     done()
 }
 
@@ -169,7 +167,7 @@ fn action_of(action: AuditAction) -> marsh_api::vault::AuditAction {
 
 fn audit_trail(ui: &Ui, read: Read<'_>, request: &AuditTrailRequest) -> Result<ExitCode, CliError> {
     let trail = read.audit_trail(request)?;
-    show(ui, &trail, || {
+    ui.result(&trail, || {
         let rows: Vec<Vec<String>> = trail
             .entries
             .iter()
@@ -184,6 +182,6 @@ fn audit_trail(ui: &Ui, read: Read<'_>, request: &AuditTrailRequest) -> Result<E
             })
             .collect();
         columns(&rows)
-    })?;
+    });
     done()
 }
