@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use marsh_bundle::{BundleError, BundleRequest, Declaration, Worker};
-use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{Call, CancelToken, External, HostError, Hosts, Limits, ModuleRef};
+use marsh_host_client::NoCallbacks;
+use marsh_host_client::{Call, CancelToken, External, HostError, Hosts, Limits, ModuleRef};
 use marsh_types::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

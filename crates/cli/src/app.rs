@@ -8,7 +8,7 @@ use marsh_datastore::{Choice, Datastore};
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
 use marsh_extension::{Loader, LoaderOptions, OnFailure};
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
+use marsh_host_client::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
 use marsh_repo::{Environment, Repo, env};
@@ -58,7 +58,7 @@ fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<O
     let program = program()?;
     let hosts = Hosts::new(HostCommand {
         program: program.clone(),
-        args: vec![marsh_host::SUBCOMMAND.to_owned()],
+        args: vec![marsh_host_client::SUBCOMMAND.to_owned()],
         bytecode_cache: Some(cache_dir.join("bytecode")),
         cwd: None,
     })

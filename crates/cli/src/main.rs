@@ -25,7 +25,7 @@ pub const BUNDLE_SUBCOMMAND: &str = "__bundle";
 fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     match arguments.get(1).and_then(|argument| argument.to_str()) {
-        Some(marsh_host::SUBCOMMAND) => return marsh_host::server::main(),
+        Some(marsh_host_client::SUBCOMMAND) => return marsh_host_server::main(),
         Some(BUNDLE_SUBCOMMAND) => return marsh_bundle::worker_main(),
         _ => {}
     }

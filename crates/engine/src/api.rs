@@ -52,13 +52,29 @@ pub struct Options {
     pub cwd: Option<PathBuf>,
 }
 
-/// The other side of the host protocol, as JavaScript sees it.
+/// The other side of the host protocol, as JavaScript sees it. Call ids come from the runtime, never from JavaScript.
 pub trait Bridge: Send + Sync + 'static {
     /// Ask. `reply` is called exactly once, from any thread, with JSON text or an error.
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply);
-    /// Tell: `output` `{stream, line}`, `log` `{level, message}`, `process/started` and `process/ended` `{pgid}`, and what
-    /// the driver sends. The call id is empty for what no call in flight can be blamed for (loading, leftovers).
+    /// Tell, on behalf of a call in flight: what the driver sends.
     fn notify(&self, call_id: &str, method: &str, params: String);
+    /// A line that a call wrote. The call id is empty for what no call in flight can be blamed for (loading, leftovers).
+    fn output(&self, _call_id: &str, _stream: Stream, _line: &str) {}
+    /// An error that no code handled, of a call or of none.
+    fn uncaught(&self, _call_id: &str, _message: &str) {}
+    /// A call started a process group.
+    fn process_started(&self, _call_id: &str, _pgid: i32) {}
+    /// A process group has ended.
+    fn process_ended(&self, _call_id: &str, _pgid: i32) {}
+}
+
+/// A standard stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 pub type Reply = Box<dyn FnOnce(Result<String, BridgeError>) + Send>;

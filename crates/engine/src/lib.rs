@@ -53,7 +53,6 @@
 //! network hold plain data and no JavaScript, and are dropped where they wait when their runtime goes (`host/net.rs`).
 //! TLS trusts Mozilla's roots, the system's, and what `DENO_CERT`, `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` name.
 
-pub mod allocator;
 mod api;
 mod bytecode;
 mod errors;
@@ -73,7 +72,7 @@ mod timers;
 
 pub use api::{
     Bridge, BridgeError, Driver, EngineError, EngineErrorKind, External, Limits, Location, Options, Reply,
-    Source, Stats,
+    Source, Stats, Stream,
 };
 pub use runtime::{ModuleRuntime, Probe};
 pub use surface::engine_version;

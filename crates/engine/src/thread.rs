@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rquickjs::{Context, Ctx, Function, Object, Runtime, Value};
 
-use crate::allocator;
+use marsh_allocator as allocator;
 use crate::api::{EngineError, EngineErrorKind, External, Options, Source};
 use crate::bytecode::Cache;
 use crate::errors;
@@ -303,8 +303,10 @@ impl Engine {
                     self.parked.push_back(Event::Call { id, op, params });
                     return true;
                 }
+                let env = self.env.clone();
                 self.slice(Owner::Call(id.clone()), |ctx| {
-                    gate::invoke(ctx, Room::Module, "start", (&*id, op.as_str(), params.as_str()))
+                    let own = gate::bind(ctx, &env, &id)?;
+                    gate::invoke(ctx, Room::Module, "start", (&*id, op.as_str(), params.as_str(), own))
                 })
             }
             Event::Cancel { id, reason } => {
@@ -373,7 +375,7 @@ fn settle(shared: &Shared, ctx: &Ctx<'_>, owner: &Owner, error: rquickjs::Error)
         out_of_memory(shared, owner);
     } else if !stopped {
         match owner {
-            Owner::Nobody => shared.log(owner, "error", &format!("uncaught: {thrown}")),
+            Owner::Nobody => shared.uncaught(owner, &format!("uncaught: {thrown}")),
             Owner::Call(_) | Owner::Load => shared.fail(owner, thrown),
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use marsh_data::DataError;
 use marsh_extension::LoadError;
 use marsh_extension::kinds::KindError;
-use marsh_host::{CallError, ErrorKind, HostError};
+use marsh_host_client::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::{YamlError, YamlWriteError};
 use marsh_types::{Explain, NameError, TypeName, near};
 use marsh_vault::{Secrets, VaultError};

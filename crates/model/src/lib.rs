@@ -88,7 +88,7 @@ impl Models {
         }
     }
 
-    pub fn hosts(&self) -> &Arc<marsh_host::Hosts> {
+    pub fn hosts(&self) -> &Arc<marsh_host_client::Hosts> {
         self.loader.hosts()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use marsh_fs::{FsError, LockError};
-use marsh_host::protocol::RpcError;
+use marsh_host_client::protocol::RpcError;
 use marsh_types::Explain;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

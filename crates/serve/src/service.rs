@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use marsh_extension::Loader;
 use marsh_extension::kinds::CallOptions;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::reports::{ReportOutcome, ReportSelection};
 use marsh_model::{
     CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,

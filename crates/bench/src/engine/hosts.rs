@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use marsh_host::{Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, Hosts, ModuleRef};
+use marsh_host_client::{Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, Hosts, ModuleRef};
 use serde_json::{Value, json};
 
 use crate::error::BenchError;
@@ -40,7 +40,7 @@ impl OneHost {
     pub fn start(fixture: &Fixture) -> Result<OneHost, BenchError> {
         let hosts = Hosts::new(HostCommand {
             program: fixture.marsh().to_owned(),
-            args: vec![marsh_host::SUBCOMMAND.to_owned()],
+            args: vec![marsh_host_client::SUBCOMMAND.to_owned()],
             bytecode_cache: Some(bytecode(fixture)),
             cwd: None,
         });
@@ -100,6 +100,6 @@ fn bytecode(fixture: &Fixture) -> PathBuf {
     fixture.top().join("cache").join("bench-bytecode")
 }
 
-fn failed(error: marsh_host::HostError) -> BenchError {
+fn failed(error: marsh_host_client::HostError) -> BenchError {
     BenchError::Command { what: "a call into a host".to_owned(), said: error.to_string() }
 }

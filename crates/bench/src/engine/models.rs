@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use marsh_host::{External, Limits, ModuleRef};
+use marsh_host_client::{External, Limits, ModuleRef};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

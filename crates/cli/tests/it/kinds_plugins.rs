@@ -5,7 +5,7 @@ use std::path::Path;
 use marsh_extension::Loader;
 use marsh_extension::kinds::datastore::Trees;
 use marsh_extension::kinds::{CallOptions, DatastoreExtension, DriverExtension, KindError};
-use marsh_host::supervisor::NoCallbacks;
+use marsh_host_client::NoCallbacks;
 use marsh_testkit::Scratch;
 use marsh_types::{Explain as _, Kind, TypeName};
 use serde_json::{Map, Value, json};

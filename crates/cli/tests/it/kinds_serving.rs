@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use marsh_bundle::Worker;
 use marsh_extension::{LoadError, LoadedModel, Loader, LoaderOptions, OnFailure};
-use marsh_host::{Call, CallbackError, Callbacks, CancelToken, HostCommand, Hosts, Limits, SUBCOMMAND};
+use marsh_host_client::{Call, CallbackError, Callbacks, CancelToken, HostCommand, Hosts, Limits, SUBCOMMAND};
 use marsh_repo::Repo;
 use marsh_testkit::Scratch;
 use marsh_types::TypeName;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::allocator;
+use marsh_allocator as allocator;
 use crate::gate::{Completer, Env, HostError, HostResult};
 
 /// Held by [`Env`]: dropping it ends every task of [`run`].

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use marsh_engine::{
-    Bridge, BridgeError, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source,
+    Bridge, BridgeError, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source, Stream,
 };
 use serde_json::{Value, json};
 
@@ -47,7 +47,30 @@ impl Bridge for TestBridge {
 
     fn notify(&self, call_id: &str, method: &str, params: String) {
         let params = serde_json::from_str(&params).unwrap();
-        self.notes.lock().unwrap().push((call_id.to_owned(), method.to_owned(), params));
+        self.note(call_id, method, params);
+    }
+
+    fn output(&self, call_id: &str, stream: Stream, line: &str) {
+        let stream = if stream == Stream::Stdout { "stdout" } else { "stderr" };
+        self.note(call_id, "output", json!({ "stream": stream, "line": line }));
+    }
+
+    fn uncaught(&self, call_id: &str, message: &str) {
+        self.note(call_id, "log", json!({ "level": "error", "message": message }));
+    }
+
+    fn process_started(&self, call_id: &str, pgid: i32) {
+        self.note(call_id, "process/started", json!({ "pgid": pgid }));
+    }
+
+    fn process_ended(&self, call_id: &str, pgid: i32) {
+        self.note(call_id, "process/ended", json!({ "pgid": pgid }));
+    }
+}
+
+impl TestBridge {
+    fn note(&self, call_id: &str, what: &str, params: Value) {
+        self.notes.lock().unwrap().push((call_id.to_owned(), what.to_owned(), params));
     }
 }
 

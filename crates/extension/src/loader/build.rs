@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use marsh_bundle::{BundleMeta, BundleRequest};
 use marsh_fs::{Published, StagedDir};
-use marsh_host::{External, ModuleRef};
+use marsh_host_client::{External, ModuleRef};
 use marsh_types::Digest;
 
 use super::Loader;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{Call, HostError};
+use marsh_host_client::protocol::Describe;
+use marsh_host_client::{Call, HostError, NoCallbacks};
 use marsh_types::{Kind, TypeName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -93,18 +93,18 @@ impl Loader {
             .get(&self.host_of(unit))
             .map_err(|source| LoadError::Host { entry: unit.main_entry(), source })?;
         let call = Call {
-            op: "describe",
-            params: serde_json::json!({ "kind": unit.kind }),
+            operation: Describe { kind: unit.kind }.into(),
             deadline: self.loading_limit(),
             cancel: &self.options.cancel,
             grace: Duration::ZERO,
+            trace_parent: None,
         };
-        let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
-            // What its heap holds serves nobody.
+        let description = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
+            // Its heap is of no more use.
             host.evict(&built.module.url);
             failed(unit, trace::in_sources(source, &built.module))
         })?;
-        serde_json::from_value(value)
+        serde_json::from_str(description.get())
             .map_err(|source| LoadError::Description { entry: unit.main_entry(), source })
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use marsh_bundle::{BundleError, Diagnostic};
-use marsh_host::{ErrorKind, HostError};
+use marsh_host_client::{ErrorKind, HostError};
 use marsh_types::time::iso_millis;
 use marsh_types::{Explain as _, Kind, TypeName};
 use serde::{Deserialize, Serialize};

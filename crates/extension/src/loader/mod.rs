@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use marsh_bundle::Worker;
-use marsh_host::{CancelToken, Hosts, Limits, ModuleRef};
+use marsh_host_client::{CancelToken, Hosts, Limits, ModuleRef};
 use marsh_repo::Repo;
 use marsh_store::Lease;
 use marsh_types::{Digest, Kind, Origin, TypeName};

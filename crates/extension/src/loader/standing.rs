@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{Call, Line, ModuleRef, Ticket};
+use marsh_host_client::protocol::Load;
+use marsh_host_client::{Call, Line, ModuleRef, NoCallbacks, Ticket};
 use marsh_types::{Kind, TypeName};
 
 use super::Loader;
@@ -39,11 +39,11 @@ impl Loader {
             return Ok(());
         }
         let call = Call {
-            op: "load",
-            params: serde_json::Value::Null,
+            operation: Load {}.into(),
             deadline: self.loading_limit(),
             cancel: &self.options.cancel,
             grace: Duration::ZERO,
+            trace_parent: None,
         };
         host.call(module, &call, &NoCallbacks).map(drop).map_err(host_error)
     }

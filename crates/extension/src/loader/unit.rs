@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use marsh_bundle::BundleMeta;
 use marsh_fs::{Durability, StagedDir};
-use marsh_host::{External, ModuleRef};
+use marsh_host_client::{External, ModuleRef};
 use marsh_types::{Digest, Kind, TypeName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

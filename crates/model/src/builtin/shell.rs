@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use marsh_extension::ModelDescription;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Issue, ModelError};
@@ -401,7 +401,7 @@ fn signal_group(group: u32, signal: rustix::process::Signal) {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use marsh_host::CancelToken;
+    use marsh_host_client::CancelToken;
     use serde_json::json;
 
     use super::{ShellArguments, description, execute};

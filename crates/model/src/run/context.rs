@@ -8,7 +8,7 @@ use std::path::Path;
 
 use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::OutputDescription;
-use marsh_host::{CallbackError, Callbacks};
+use marsh_host_client::{CallbackError, Callbacks};
 use marsh_types::{CalVer, Explain as _, TypeName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_extension::LoadedModel;
 use marsh_extension::kinds::{CallOptions, DriverExtension, DriverOutput};
-use marsh_host::{Call, HostCommand, HostError, Hosts, Place};
+use marsh_host_client::{Call, HostCommand, HostError, Hosts, HostLocation};
 use serde_json::{Map, Value, json};
 
 use super::RunRequest;
@@ -70,12 +70,12 @@ impl Models {
             bytecode_cache: None,
             cwd: None,
         };
-        let place = Place {
+        let place = HostLocation {
             program: container.program.clone().into_os_string(),
             end: ["rm", "--force", &name].map(OsString::from).to_vec(),
             grace: CONTAINER_GRACE,
         };
-        let hosts = Hosts::new(command).in_place(place);
+        let hosts = Hosts::new(command).at(place);
         match call(&hosts, "run", loaded, params, request, context) {
             Err(ModelError::Host(HostError::Spawn { program, source })) => {
                 Err(ModelError::DriverProgram { program, source })

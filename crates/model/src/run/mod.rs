@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use marsh_data::{OutputError, OutputRecord, OutputStatus, Provenance, TriggeredBy};
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
 use serde_json::{Map, Value, json};

@@ -10,7 +10,7 @@ use std::path::Path;
 use marsh_data::{GarbageCollection, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::LoadError;
 use marsh_extension::kinds::{CallOptions, KindError, ReportExtension, ReportResult};
-use marsh_host::{CallbackError, Callbacks};
+use marsh_host_client::{CallbackError, Callbacks};
 use marsh_types::TypeName;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_data::Metadata;
-use marsh_host::CallbackError;
+use marsh_host_client::CallbackError;
 use marsh_types::TypeName;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use marsh_data::{DataError, RunPending};
 use marsh_extension::{OutputDescription, SensitiveField};
-use marsh_host::CallbackError;
+use marsh_host_client::CallbackError;
 use marsh_types::Explain as _;
 use marsh_vault::RedactedStream;
 use serde_json::{Map, Value, json};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use serde_json::{Map, Value, json};
 
 use super::RunEvent;

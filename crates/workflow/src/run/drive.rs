@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
 
 use super::ledger::Ledger;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::reports::ReportSelection;
 use marsh_model::{CheckSelection, Driver};
 use marsh_types::Digest;

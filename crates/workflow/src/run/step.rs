@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportSelection;
 use marsh_model::{CheckSelection, Driver, Models, Pins, RunInputs};

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::common::{ID, On, Scratch, job, step};
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_types::Explain;
 use marsh_workflow::{NodeStatus, RunStatus, SkipReason, WorkflowEvent};
 use serde_json::{Map, Value, json};

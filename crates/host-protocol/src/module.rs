@@ -1,0 +1,96 @@
+//! Module versions: how a host is told which code to load, and what it says about the code that it holds.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A package that the bundle leaves to the host, e.g. zod in the pinned version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct External {
+    /// The specifier that the bundle imports, such as `npm:zod@4.3.6`.
+    pub specifier: String,
+    /// The file that holds the package as one module.
+    pub path: PathBuf,
+}
+
+/// What one module version may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Bytes of JavaScript heap, array buffers included.
+    pub memory_bytes: u64,
+    /// Bytes of native stack for JavaScript.
+    pub stack_bytes: u64,
+    /// Bytes of output, log messages, events and result of one call.
+    pub output_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { memory_bytes: 512 << 20, stack_bytes: 1 << 20, output_bytes: 8 << 20 }
+    }
+}
+
+/// A module version. The URL is its identity everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleRef {
+    /// `file:///…/bundle.js?fp=<fingerprint>`
+    pub url: String,
+    /// The file that holds the module.
+    pub path: PathBuf,
+    /// Packages that the module imports from the host.
+    #[serde(default)]
+    pub externals: Vec<External>,
+    /// What its runtime may use.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The answer to `stats`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostStats {
+    /// Name and version of the engine.
+    pub engine: String,
+    /// The host's process id, in its own name space.
+    pub pid: u32,
+    /// Bytes of memory that are resident, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_bytes: Option<u64>,
+    /// Runtimes since the host's start.
+    pub runtimes_started: u64,
+    /// Runtimes whose threads have ended.
+    pub runtimes_ended: u64,
+    /// Bytes that ended engines had not freed.
+    pub leaked_bytes: u64,
+    /// Every living runtime, draining ones included.
+    pub modules: Vec<ModuleStats>,
+}
+
+/// One living runtime.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleStats {
+    /// The URL of its module version.
+    pub url: String,
+    /// The runtime's number in this host. Equal numbers are the very same module version.
+    pub instance: u64,
+    /// Whether it takes new calls.
+    pub state: ModuleState,
+    /// Bytes of JavaScript heap.
+    pub heap_bytes: u64,
+    /// Calls since its start.
+    pub calls: u64,
+    /// Calls without an answer yet.
+    pub in_flight: u64,
+}
+
+/// Whether a runtime takes new calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModuleState {
+    /// It takes the new calls of its URL.
+    Serving,
+    /// It takes no new calls and ends with its last one.
+    Draining,
+}
