@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use flate2::{Compression, GzBuilder};
-use marsh_types::{Digest, DigestWriter, RelPath};
+use marsh_types::{Digest, DigestWriter, Kind, RelPath};
 
 use crate::TOP;
 use crate::error::ArchiveError;
@@ -33,22 +33,11 @@ pub struct Packed {
     pub bytes: u64,
 }
 
-/// Present in every archive, even when empty.
-const DIRECTORIES: [&str; 13] = [
-    "models",
-    "bundles",
-    "workflows",
-    "vaults",
-    "vault-bundles",
-    "drivers",
-    "driver-bundles",
-    "datastores",
-    "datastore-bundles",
-    "reports",
-    "report-bundles",
-    "skills",
-    "files",
-];
+/// Directories that are present in every archive, even when empty.
+fn directories() -> impl Iterator<Item = &'static str> {
+    let of_kinds = Kind::with_directory().flat_map(|kind| [kind.spec().directory, kind.spec().bundles]);
+    of_kinds.chain(["workflows", "skills", "files"])
+}
 
 /// Writes the archive of these files, in any order. What [`unpack`](crate::unpack()) would refuse by its name is refused
 /// here, and what it passes over is left out.
@@ -57,7 +46,7 @@ pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveE
     let mut seen = Seen::new(limits.entries);
     let mut nodes: BTreeMap<String, Option<PackEntry>> = BTreeMap::new();
     nodes.insert(format!("{TOP}/"), None);
-    for directory in DIRECTORIES {
+    for directory in directories() {
         nodes.insert(format!("{TOP}/{directory}/"), None);
         if let Some(path) = names::inside(format!("{TOP}/{directory}").as_bytes(), limits.depth)? {
             seen.add(&path, true)?;

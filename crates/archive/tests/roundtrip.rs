@@ -83,7 +83,7 @@ fn what_could_not_be_unpacked_is_not_packed() {
         (vec![deep.as_str()], "archive_bad_name"),
     ] {
         let entries = paths.iter().map(|path| entry(path, "x")).collect();
-        assert_eq!(pack(entries, Vec::new()).unwrap_err().code(), code, "{paths:?}");
+        assert_eq!(pack(entries, Vec::new()).unwrap_err().code().as_str(), code, "{paths:?}");
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use marsh_types::Kind;
+
 /// One variable: marsh's own name, the name that existing set-ups use, and what it does.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
@@ -57,54 +59,33 @@ pub const DATASTORE_SYNC_TIMEOUT_MS: Variable = variable(
     Some("SWAMP_DATASTORE_SYNC_TIMEOUT_MS"),
     "how long bringing data from a datastore, or taking them there, may take, in milliseconds",
 );
-pub const MODELS_DIR: Variable =
-    variable("MARSH_MODELS_DIR", Some("SWAMP_MODELS_DIR"), "directory of model extension sources");
-pub const VAULTS_DIR: Variable =
-    variable("MARSH_VAULTS_DIR", Some("SWAMP_VAULTS_DIR"), "directory of vault extension sources");
-pub const DRIVERS_DIR: Variable =
-    variable("MARSH_DRIVERS_DIR", Some("SWAMP_DRIVERS_DIR"), "directory of driver extension sources");
-pub const DATASTORES_DIR: Variable = variable(
-    "MARSH_DATASTORES_DIR",
-    Some("SWAMP_DATASTORES_DIR"),
-    "directory of datastore extension sources",
-);
-pub const REPORTS_DIR: Variable =
-    variable("MARSH_REPORTS_DIR", Some("SWAMP_REPORTS_DIR"), "directory of report extension sources");
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table; `docs/environment.md` lists the same (held by `the_document_lists_the_table`).
-pub const VARIABLES: [Variable; 18] = [
-    REPO_DIR,
-    HOME,
-    CACHE_DIR,
-    REGISTRY,
-    API_KEY,
-    OFFLINE,
-    MAX_CONCURRENT_STEPS,
-    EPHEMERAL_BUDGET,
-    LOCK_TIMEOUT_MS,
-    DATASTORE,
-    DATASTORE_SYNC_TIMEOUT_MS,
-    MODELS_DIR,
-    VAULTS_DIR,
-    DRIVERS_DIR,
-    DATASTORES_DIR,
-    REPORTS_DIR,
-    EDITOR,
-    NO_COLOR,
-];
+/// The whole table, in the order of `docs/environment.md` (held by `document_lists_the_table`).
+pub fn variables() -> Vec<Variable> {
+    let mut all = vec![
+        REPO_DIR,
+        HOME,
+        CACHE_DIR,
+        REGISTRY,
+        API_KEY,
+        OFFLINE,
+        MAX_CONCURRENT_STEPS,
+        EPHEMERAL_BUDGET,
+        LOCK_TIMEOUT_MS,
+        DATASTORE,
+        DATASTORE_SYNC_TIMEOUT_MS,
+    ];
+    all.extend(Kind::with_directory().map(source_dir));
+    all.extend([EDITOR, NO_COLOR]);
+    all
+}
 
-/// The variable that moves the extension sources of a kind, and the marker key that does the same.
-pub fn source_dir(kind: marsh_types::Kind) -> (Variable, &'static str) {
-    use marsh_types::Kind;
-    match kind {
-        Kind::Model | Kind::Extension => (MODELS_DIR, "modelsDir"),
-        Kind::Vault => (VAULTS_DIR, "vaultsDir"),
-        Kind::Driver => (DRIVERS_DIR, "driversDir"),
-        Kind::Datastore => (DATASTORES_DIR, "datastoresDir"),
-        Kind::Report => (REPORTS_DIR, "reportsDir"),
-    }
+/// The variable that moves the extension sources of a kind.
+pub fn source_dir(kind: Kind) -> Variable {
+    let setting = &kind.spec().source_dir;
+    variable(setting.variable, Some(setting.fallback), setting.meaning)
 }
 
 /// A snapshot of the process environment.
@@ -185,7 +166,7 @@ impl Environment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Environment, OFFLINE, REPO_DIR, VARIABLES};
+    use super::{Environment, OFFLINE, REPO_DIR, variables};
 
     #[test]
     fn marsh_names_win_over_fallbacks_and_empty_is_unset() {
@@ -198,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn the_document_lists_the_table() {
+    fn document_lists_the_table() {
         let document = include_str!("../../../docs/environment.md");
-        for variable in VARIABLES {
+        for variable in variables() {
             let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));
             let row = format!("| `{}` | {fallback} | {} |", variable.name, variable.meaning);
             assert!(document.contains(&row), "docs/environment.md lacks: {row}");

@@ -101,7 +101,6 @@ impl Marker {
 
     /// The directory of extension sources of a kind, when the marker moves it.
     pub fn source_dir(&self, kind: Kind) -> Option<&str> {
-        let (_, key) = crate::env::source_dir(kind);
-        self.text(key).filter(|dir| !dir.is_empty())
+        self.text(kind.spec().source_dir.marker_key).filter(|dir| !dir.is_empty())
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use marsh_types::{Digest, ExtensionRef, Kind, RelPath};
+use marsh_types::{Diagnostic, Digest, ExtensionRef, Kind, RelPath};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +33,8 @@ pub struct Facts {
     pub provided: Vec<Provided>,
     /// What the manifest says it needs.
     pub dependencies: Vec<ExtensionRef>,
-    /// Entry points that could not be read, with the diagnostic as JSON.
-    pub problems: Vec<(RelPath, serde_json::Value)>,
+    /// Entry points whose declarations could not be read, and why.
+    pub problems: Vec<(RelPath, Diagnostic)>,
 }
 
 /// The catalog of a `.swamp` directory.

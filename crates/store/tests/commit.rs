@@ -82,7 +82,10 @@ fn what_is_not_leased_cannot_be_committed() {
     };
     let error = add(&[]).unwrap_err();
     let StoreError::NotHeld { name: refused, digest } = &error else { panic!("{error}") };
-    assert_eq!((refused, *digest, error.code()), (&name("@s/a"), digest_of("@s/a", 1), "not_in_store"));
+    assert_eq!(
+        (refused, *digest, error.code().as_str()),
+        (&name("@s/a"), digest_of("@s/a", 1), "not_in_store")
+    );
     let other = lease(&installation, "@s/b", 1).unwrap();
     assert!(matches!(add(&[other]).unwrap_err(), StoreError::NotHeld { .. }));
     assert!(!repo.lockfile().exists() && installation.history().unwrap().is_empty());
@@ -132,7 +135,7 @@ fn a_lockfile_that_is_none_is_a_clean_error_and_stays_as_it_is() {
         ];
         for error in errors {
             let StoreError::Lockfile { path, source } = &error else { panic!("{error}") };
-            assert_eq!((path, error.code()), (&repo.lockfile(), "invalid_lockfile"));
+            assert_eq!((path, error.code().as_str()), (&repo.lockfile(), "invalid_lockfile"));
             let found = match source {
                 LockfileError::Json { line, .. } => Some(*line),
                 LockfileError::NotAnObject => None,
@@ -238,7 +241,7 @@ fn a_commit_waits_no_longer_than_it_is_told() {
     };
     let error = installation.commit::<Infallible>(request, |before| Ok(before.lockfile.clone())).unwrap_err();
     let error = store_error(error);
-    assert_eq!(error.code(), "lock_timeout");
+    assert_eq!(error.code().as_str(), "lock_timeout");
     assert_eq!(error.details().unwrap()["holder"]["pid"], holder.id());
     assert!(holder.ended());
 }

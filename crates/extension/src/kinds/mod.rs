@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marsh_host_client::{Ask, Call, Callbacks, CancelToken, HostError, Hosts};
-use marsh_types::{Explain, Kind};
+use marsh_types::{ErrorCode, Explain, Kind};
 use serde_json::Value;
 
 use crate::error::{LoadError, call_code};
@@ -54,11 +54,11 @@ pub enum KindError {
 }
 
 impl Explain for KindError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
             KindError::Load(error) => error.code(),
-            KindError::Call { source, .. } => call_code(source, "extension_call_failed"),
-            KindError::Answer { .. } => "contract_violation",
+            KindError::Call { source, .. } => call_code(source, ErrorCode::ExtensionCallFailed),
+            KindError::Answer { .. } => ErrorCode::ContractViolation,
         }
     }
 

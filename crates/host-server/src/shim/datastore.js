@@ -16,7 +16,7 @@ const syncOptions = (params, call) => ({ ...(params.options ?? {}), signal: call
 
 const syncCall = async (params, call, member) => {
   const result = await callMember(await syncService(params), "the datastore's sync service", member, syncOptions(params, call));
-  return typeof result === "number" ? result : result ?? null;
+  return typeof result === "number" ? result : null;
 };
 
 const DATASTORE_OPERATIONS = {

@@ -91,7 +91,7 @@ fn a_registry_that_names_other_bytes_than_expected_is_refused() {
         &expected,
         &|_, _| {},
     );
-    assert_eq!(result.unwrap_err().code(), "checksum_mismatch");
+    assert_eq!(result.unwrap_err().code().as_str(), "checksum_mismatch");
     assert_eq!(scene.cache().get(&expected), None);
 }
 
