@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use marsh_bundle::{BundleError, BundleRequest, Declaration, Worker};
 use marsh_host_client::NoCallbacks;
-use marsh_host_client::{Call, CancelToken, External, HostError, Hosts, Limits, ModuleRef};
+use marsh_host_client::{
+    Call, CallError, CancelToken, ErrorKind, External, HostError, Hosts, Limits, ModuleRef, Operation,
+};
 use marsh_types::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -240,8 +242,12 @@ impl Census<'_> {
 
     fn call(&self, module: &ModuleRef, op: &str, params: Value) -> Result<Value, HostError> {
         let cancel = CancelToken::new();
-        let call = Call { op, params, deadline: DEADLINE, cancel: &cancel, grace: Duration::ZERO };
-        self.hosts.get("census")?.call(module, &call, &NoCallbacks)
+        let operation = Operation::parse(op, &params.to_string())
+            .map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))?;
+        let (deadline, grace) = (DEADLINE, Duration::ZERO);
+        let call = Call { operation, deadline, cancel: &cancel, grace, trace_parent: None };
+        let answer = self.hosts.get("census")?.call(module, &call, &NoCallbacks)?;
+        serde_json::from_str(answer.get()).map_err(|source| HostError::Answer { operation: "census", source })
     }
 
     fn heap(&self) -> u64 {

@@ -26,6 +26,8 @@ mod output;
 mod quickjs;
 mod server;
 mod shim;
+#[cfg(test)]
+mod shim_tests;
 mod watchdog;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -9,7 +9,7 @@ pub const SHIM: Shim = Shim {
         include_str!("shim/names.js"),
         include_str!("shim/zod.js"),
         include_str!("shim/contract.js"),
-        include_str!("shim/extend.js"),
+        include_str!("shim/method_extension.js"),
         include_str!("shim/describe.js"),
         include_str!("shim/kinds.js"),
         include_str!("shim/data.js"),

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use marsh_host_client::NoCallbacks;
+use marsh_host_client::protocol::WriteResource;
 use marsh_host_client::{
-    Call, CallError, CallbackError, Callbacks, CancelToken, ErrorKind, Host, HostCommand, HostError, Hosts,
-    Limits, ModuleRef,
+    Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, ErrorKind,
+    Host, HostCommand, HostError, HostLocation, Hosts, Limits, ModuleRef, NoCallbacks, Operation, Retention,
 };
 use serde_json::{Value, json};
 
@@ -82,9 +82,9 @@ fn run(
     cancel: &CancelToken,
     callbacks: &dyn Callbacks,
 ) -> Result<Value, HostError> {
-    let call =
-        Call { op: "run", params: params(method), deadline, cancel, grace: Duration::from_millis(200) };
-    host.call(module, &call, callbacks)
+    let operation = Operation::parse("run", &params(method).to_string()).unwrap();
+    let call = Call { operation, deadline, cancel, grace: Duration::from_millis(200), trace_parent: None };
+    host.call(module, &call, callbacks).map(|answer| serde_json::from_str(answer.get()).unwrap())
 }
 
 fn run_simply(host: &Host, module: &ModuleRef, method: &str) -> Result<Value, HostError> {
@@ -98,25 +98,28 @@ fn call_error(result: Result<Value, HostError>) -> CallError {
     }
 }
 
-/// Answers `writeResource`, keeps what it was told.
+/// Answers `writeResource`, and keeps what it was asked and told.
 #[derive(Default)]
 struct Recorder {
-    written: Mutex<Vec<Value>>,
-    notes: Mutex<Vec<(String, Value)>>,
+    written: Mutex<Vec<WriteResource>>,
+    logged: Mutex<Vec<String>>,
 }
 
 impl Callbacks for Recorder {
-    fn request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        if method != "context/writeResource" {
-            return Err(CallbackError::new("refused", format!("no {method} here")));
-        }
+    fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        let ContextRequest::WriteResource(write) = request else {
+            return Err(CallbackError::new("refused", format!("no {} here", request.name())));
+        };
         let mut written = self.written.lock().unwrap();
-        written.push(params);
-        Ok(json!({ "name": "r", "dataId": format!("id-{}", written.len()) }))
+        written.push(write);
+        let handle = json!({ "name": "r", "dataId": format!("id-{}", written.len()) });
+        Ok(ContextAnswer::Document(handle))
     }
 
-    fn notify(&self, method: &str, params: Value) {
-        self.notes.lock().unwrap().push((method.to_owned(), params));
+    fn notice(&self, notice: ContextNotice) {
+        if let ContextNotice::Log(log) = notice {
+            self.logged.lock().unwrap().push(log.message);
+        }
     }
 }
 
@@ -127,13 +130,14 @@ fn a_module_is_described_without_a_context() {
         scratch.module("m", "1", "const m = model({ a: () => {}, b: () => {} }); export { m as model };");
     let cancel = CancelToken::new();
     let call = Call {
-        op: "describe",
-        params: json!({}),
+        operation: Operation::parse("describe", r#"{"kind":"model"}"#).unwrap(),
         deadline: Duration::from_secs(20),
         cancel: &cancel,
         grace: Duration::ZERO,
+        trace_parent: None,
     };
     let described = scratch.host().call(&module, &call, &NoCallbacks).unwrap();
+    let described: Value = serde_json::from_str(described.get()).unwrap();
     assert_eq!(described["type"], "@test/m");
     assert_eq!(described["methods"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a", "b"]);
 }
@@ -149,9 +153,8 @@ fn what_a_method_writes_arrives_as_the_text_it_made() {
         run(&scratch.host(), &module, "go", Duration::from_secs(20), &CancelToken::new(), &recorder).unwrap();
     assert_eq!(result["handles"][0]["dataId"], "id-1");
     let written = recorder.written.lock().unwrap();
-    assert_eq!(written[0]["content"], r#"{"big":1e+21,"small":1.5,"text":"ü"}"#);
-    let notes = recorder.notes.lock().unwrap();
-    assert!(notes.iter().any(|(method, params)| method == "context/log" && params["message"] == "saw 1"));
+    assert_eq!(written[0].content, r#"{"big":1e+21,"small":1.5,"text":"ü"}"#);
+    assert_eq!(*recorder.logged.lock().unwrap(), ["saw 1"]);
 }
 
 #[test]
@@ -300,13 +303,13 @@ impl Started {
 }
 
 impl Callbacks for Started {
-    fn request(&self, method: &str, _params: Value) -> Result<Value, CallbackError> {
-        Err(CallbackError::new("refused", method.to_owned()))
+    fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        Err(CallbackError::new("refused", request.name().as_str()))
     }
 
-    fn notify(&self, method: &str, params: Value) {
-        if method == "process/started" {
-            *self.group.lock().unwrap() = params["pgid"].as_i64().and_then(|pgid| i32::try_from(pgid).ok());
+    fn notice(&self, notice: ContextNotice) {
+        if let ContextNotice::ProcessStarted(group) = notice {
+            *self.group.lock().unwrap() = Some(group.pgid);
             self.known.notify_all();
         }
     }
@@ -346,7 +349,7 @@ fn a_program_that_is_no_host_is_told_apart() {
 #[test]
 fn a_host_of_another_protocol_is_refused() {
     let answer = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":99,"engine":"other","pid":1}}"#;
-    let script = format!("read request; printf '%s\\n' '{answer}'; while read request; do :; done");
+    let script = format!("read request; printf '%s\\n' '{answer}' >&0; while read request; do :; done");
     let hosts = Hosts::new(HostCommand {
         program: "sh".into(),
         args: vec!["-c".into(), script],
@@ -367,7 +370,7 @@ fn a_host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
         bytecode_cache: None,
         cwd: None,
     };
-    let host = Host::start(&command, marsh_host_client::Retention::default(), None).unwrap();
+    let host = Host::start(&command, Retention::default(), &HostLocation::Local).unwrap();
     let pid = host.pid();
     drop(host);
     // Waited for as well: nothing of the process is left.
@@ -383,7 +386,7 @@ fn a_host_that_cannot_tell_versions_apart_runs_nothing() {
         r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"two module URLs gave one module"}}"#;
     let hosts = Hosts::new(HostCommand {
         program: "sh".into(),
-        args: vec!["-c".into(), format!("read request; printf '%s\\n' '{answer}'")],
+        args: vec!["-c".into(), format!("read request; printf '%s\\n' '{answer}' >&0")],
         bytecode_cache: None,
         cwd: None,
     });

@@ -8,10 +8,10 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use marsh_host_client::{
-    Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, HostError, HostStats, Hosts, Limits,
-    ModuleRef, ModuleState, Retention,
+    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host, HostCommand,
+    HostError, HostStats, Hosts, Limits, ModuleRef, ModuleState, Operation, Retention,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 const LINE: &str = "m.js";
 
@@ -92,7 +92,8 @@ fn say(host: &Host, module: &ModuleRef, callbacks: &dyn Callbacks) -> String {
     });
     let cancel = CancelToken::new();
     let deadline = Duration::from_secs(60);
-    let call = Call { op: "run", params, deadline, cancel: &cancel, grace: Duration::ZERO };
+    let operation = Operation::parse("run", &params.to_string()).unwrap();
+    let call = Call { operation, deadline, cancel: &cancel, grace: Duration::ZERO, trace_parent: None };
     match host.call(module, &call, callbacks) {
         Err(HostError::Call(error)) => error.message,
         other => panic!("{other:?}"),
@@ -102,11 +103,11 @@ fn say(host: &Host, module: &ModuleRef, callbacks: &dyn Callbacks) -> String {
 struct AtOnce;
 
 impl Callbacks for AtOnce {
-    fn request(&self, _method: &str, _params: Value) -> Result<Value, CallbackError> {
-        Ok(Value::Null)
+    fn request(&self, _request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        Ok(ContextAnswer::Nothing)
     }
 
-    fn notify(&self, _method: &str, _params: Value) {}
+    fn notice(&self, _notice: ContextNotice) {}
 }
 
 /// Stops a call in its middle.
@@ -116,13 +117,13 @@ struct Gate {
 }
 
 impl Callbacks for Gate {
-    fn request(&self, _method: &str, _params: Value) -> Result<Value, CallbackError> {
+    fn request(&self, _request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
         self.reached.send(()).unwrap();
         self.leave.lock().unwrap().recv().unwrap();
-        Ok(Value::Null)
+        Ok(ContextAnswer::Nothing)
     }
 
-    fn notify(&self, _method: &str, _params: Value) {}
+    fn notice(&self, _notice: ContextNotice) {}
 }
 
 /// Threads end a moment after they were told to.

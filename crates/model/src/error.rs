@@ -83,6 +83,8 @@ pub enum ModelError {
     Lock(#[from] marsh_fs::LockError),
     #[error(transparent)]
     YamlWrite(#[from] YamlWriteError),
+    #[error("the content of `{name}` version {version} is not valid JSON: {reason}")]
+    CorruptData { name: String, version: u32, reason: String },
     #[error("cannot read {path}: {source}", path = path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -195,6 +197,7 @@ impl Explain for ModelError {
             ModelError::Host(HostError::Call(error)) => call_code(error),
             ModelError::Host(_) => ErrorCode::HostFailed,
             ModelError::Data(error) => error.code(),
+            ModelError::CorruptData { .. } => ErrorCode::FileDamaged,
             ModelError::Name(_) => ErrorCode::InvalidName,
             ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
             ModelError::Held { .. }

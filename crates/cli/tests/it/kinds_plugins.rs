@@ -266,7 +266,7 @@ export const driver = {
     let driver = DriverExtension::open(&loader, &named("@me/echo"), &config).unwrap();
     let request = json!({ "protocolVersion": 1, "methodName": "go", "bundle": "AAEC" });
     let result = driver.execute(request, &CallOptions::default(), &NoCallbacks).unwrap();
-    assert_eq!((result.status.as_str(), result.logs.as_slice()), ("success", &["working".to_owned()][..]));
+    assert_eq!((result.status, result.logs.as_slice()), (DriverStatus::Success, &["working".to_owned()][..]));
     // {"method":"go","at":"here","size":3}
     assert_eq!(result.outputs[0].base64, "eyJtZXRob2QiOiJnbyIsImF0IjoiaGVyZSIsInNpemUiOjN9");
 }

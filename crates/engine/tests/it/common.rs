@@ -29,11 +29,15 @@ pub type Notes = Arc<Mutex<Vec<(String, String, Value)>>>;
 #[derive(Default)]
 pub struct TestBridge {
     pub notes: Notes,
+    /// Requests: call id, method, parameters.
+    pub asked: Mutex<Vec<(String, String, Value)>>,
     pub held: Mutex<Vec<Reply>>,
 }
 
 impl Bridge for TestBridge {
-    fn request(&self, _call_id: &str, method: &str, params: String, reply: Reply) {
+    fn request(&self, call_id: &str, method: &str, params: String, reply: Reply) {
+        let given = serde_json::from_str(&params).unwrap();
+        self.asked.lock().unwrap().push((call_id.to_owned(), method.to_owned(), given));
         match method {
             "echo" => reply(Ok(params)),
             "hang" => self.held.lock().unwrap().push(reply),

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use marsh_host_client::{
-    Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, HostError, Hosts, ModuleRef,
+    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host, HostCommand,
+    HostError, Hosts, ModuleRef, Operation,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cases::{Case, Ending, LIMITS};
 
@@ -142,7 +143,7 @@ impl Runner {
     }
 }
 
-fn check(case: &Case, outcome: &Result<Value, HostError>) {
+fn check(case: &Case, outcome: &Result<(), HostError>) {
     match (case.ends, outcome) {
         (Ending::Ok, Ok(_)) => {}
         (Ending::Error(kind), Err(HostError::Call(error))) if error.kind == kind => {
@@ -159,18 +160,17 @@ fn call(
     method: &str,
     deadline: Duration,
     callbacks: &dyn Callbacks,
-) -> Result<Value, HostError> {
+) -> Result<(), HostError> {
     let params = json!({
         "method": method, "type": "@limits/m",
         "definition": { "id": "d", "name": "n", "version": 1, "tags": {}, "typeVersion": "2026.01.01.1" },
         "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "checks": {}, "repoDir": "/",
     });
     let cancel = CancelToken::new();
-    host.call(
-        module,
-        &Call { op: "run", params, deadline, cancel: &cancel, grace: Duration::from_millis(100) },
-        callbacks,
-    )
+    let operation = Operation::parse("run", &params.to_string()).expect("the parameters are those of `run`");
+    let grace = Duration::from_millis(100);
+    let call = Call { operation, deadline, cancel: &cancel, grace, trace_parent: None };
+    host.call(module, &call, callbacks).map(drop)
 }
 
 /// Counts what a call says, and remembers what it starts.
@@ -181,22 +181,21 @@ struct Counter {
 }
 
 impl Callbacks for Counter {
-    fn request(&self, method: &str, _params: Value) -> Result<Value, CallbackError> {
-        Err(CallbackError::new("refused", method.to_owned()))
+    fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        Err(CallbackError::new("refused", request.name().as_str()))
     }
 
-    fn notify(&self, method: &str, params: Value) {
-        match method {
-            "output" | "context/log" => {
-                let text = params["line"].as_str().or_else(|| params["message"].as_str()).unwrap_or_default();
-                self.bytes.fetch_add(text.len(), Ordering::Relaxed);
+    fn notice(&self, notice: ContextNotice) {
+        let bytes = match notice {
+            ContextNotice::Output(output) => output.line.len(),
+            ContextNotice::Log(log) => log.message.len(),
+            ContextNotice::ProcessStarted(group) => {
+                self.groups.lock().expect("no panic before").push(group.pgid);
+                0
             }
-            "process/started" => {
-                let group = params["pgid"].as_i64().and_then(|pgid| i32::try_from(pgid).ok());
-                self.groups.lock().expect("no panic before").extend(group);
-            }
-            _ => {}
-        }
+            _ => 0,
+        };
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use marsh_fs::LogFile;
+use marsh_fs::{FsError, LogFile};
 use marsh_types::time::iso_millis;
 use marsh_vault::Secrets;
 
-/// One line per record: `<time> [LVL] <category>: <message>`. A run that says nothing leaves no file.
+/// One line per record: `<time> [LVL] <category>: <message>`. A run without messages leaves no file.
 #[derive(Debug)]
 pub struct RunLog {
     path: PathBuf,
-    /// `None` inside: it could not be created.
-    file: OnceLock<Option<LogFile>>,
+    /// The file, or why it cannot be created.
+    file: OnceLock<Result<LogFile, String>>,
     category: String,
     secrets: Secrets,
 }
@@ -23,17 +23,29 @@ impl RunLog {
         RunLog { path, file: OnceLock::new(), category, secrets }
     }
 
-    /// A log that cannot be written must not fail the work it describes.
-    pub fn line(&self, level: &str, message: &str) {
-        let Some(file) = self.file.get_or_init(|| LogFile::create(&self.path).ok()) else { return };
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// Why the message is lost. A log that cannot be written must not fail the work that it describes: the caller
+    /// reports the loss and goes on.
+    pub fn line(&self, level: &str, message: &str) -> Result<(), String> {
+        let create = || LogFile::create(&self.path).map_err(|error: FsError| error.to_string());
+        let file = self.file.get_or_init(create).as_ref().map_err(Clone::clone)?;
         let time = iso_millis(jiff::Timestamp::now());
         for line in self.secrets.redact(message).lines() {
-            drop(file.write_line(&format!("{time} [{level}] {}: {line}", self.category)));
+            file.write_line(&format!("{time} [{level}] {}: {line}", self.category))
+                .map_err(|error| error.to_string())?;
         }
+        Ok(())
+    }
+
+    /// Where the log is written.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The file, if there is one.
     pub fn written(&self) -> Option<&Path> {
-        self.file.get().and_then(Option::as_ref).map(LogFile::path)
+        self.file.get().and_then(|file| file.as_ref().ok()).map(LogFile::path)
     }
 }

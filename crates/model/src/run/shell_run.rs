@@ -17,7 +17,7 @@ impl RunContext<'_> {
         arguments: &Map<String, Value>,
         deadline: Duration,
         cancel: &CancelToken,
-    ) -> Result<Value, ModelError> {
+    ) -> Result<Vec<String>, ModelError> {
         let mut arguments = ShellArguments::parse(arguments)?;
         let shown = self.redact(&arguments.run).into_owned();
         self.refer_to_secrets(&mut arguments);
@@ -41,7 +41,7 @@ impl RunContext<'_> {
         self.write_resource("result", "result", content.to_string().as_bytes(), None)?;
         let log = format!("[stdout]\n{}\n[stderr]\n{}", result.stdout, result.stderr);
         self.write_file("log", "log", self.redact(&log).as_bytes(), None)?;
-        Ok(Value::Null)
+        Ok(Vec::new())
     }
 
     /// Secrets in the command line become variables of its environment: the command line is for all to see.
