@@ -4,6 +4,7 @@ use std::path::Path;
 
 use marsh_extension::Loader;
 use marsh_extension::kinds::datastore::Trees;
+use marsh_extension::kinds::driver::DriverStatus;
 use marsh_extension::kinds::{CallOptions, DatastoreExtension, DriverExtension, KindError};
 use marsh_host_client::NoCallbacks;
 use marsh_testkit::Scratch;
