@@ -136,7 +136,6 @@ mod active {
         Some(Rule { name: name.to_owned(), action, nth, passed: AtomicU64::new(0) })
     }
 
-    #[cfg(unix)]
     fn code(action: &str) -> Option<i32> {
         use rustix::io::Errno;
         let errno = match action {
@@ -147,11 +146,6 @@ mod active {
             _ => return None,
         };
         Some(errno.raw_os_error())
-    }
-
-    #[cfg(not(unix))]
-    fn code(_action: &str) -> Option<i32> {
-        None
     }
 
     /// Says what is to happen to the bytes that are written here, if any are.
@@ -177,8 +171,5 @@ mod active {
 /// As of a disk without space.
 #[cfg(feature = "failpoints")]
 fn full() -> io::Error {
-    #[cfg(unix)]
     return io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
-    #[cfg(not(unix))]
-    io::Error::from(io::ErrorKind::StorageFull)
 }

@@ -185,7 +185,6 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_in_its_place_is_refused() {
         let dir = tempfile::tempdir().unwrap();

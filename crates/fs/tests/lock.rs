@@ -139,7 +139,6 @@ fn a_latch_is_signed_once_by_whoever_takes_it_again_and_again() {
     assert!(try_lock_exclusive(&path, "test").unwrap().is_some(), "whoever signed, it is free");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_lock_file_that_may_only_be_read_can_be_shared() {
     let dir = tempfile::tempdir().unwrap();

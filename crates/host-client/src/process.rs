@@ -213,6 +213,7 @@ fn is_group_of(group: i32, session: Pid) -> bool {
 
 /// Kills the members of a session but its leader. One of them may be starting another, so the search goes on until it
 /// finds none.
+// cfg: pidfds and /proc
 #[cfg(target_os = "linux")]
 fn kill_session(session: Pid, _groups: &[i32]) {
     use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -234,6 +235,7 @@ fn kill_session(session: Pid, _groups: &[i32]) {
 }
 
 /// On other systems, kills the reported groups whose leaders live in the session.
+// cfg: pidfds and /proc
 #[cfg(not(target_os = "linux"))]
 fn kill_session(session: Pid, groups: &[i32]) {
     use rustix::process::{Signal, kill_process_group};
@@ -247,6 +249,7 @@ fn kill_session(session: Pid, groups: &[i32]) {
 }
 
 /// Whether a process belongs to a session and is more than a zombie, which cannot be killed again.
+// cfg: /proc
 #[cfg(target_os = "linux")]
 fn lives_in_session(pid: Pid, session: Pid) -> bool {
     let path = format!("/proc/{}/stat", pid.as_raw_nonzero());

@@ -63,11 +63,9 @@ impl LineWriter for PipeWriter {
 }
 
 /// A socket pair, whose other end is the standard input of the process.
-#[cfg(unix)]
 #[derive(Debug, Clone, Copy)]
 pub struct SocketPair;
 
-#[cfg(unix)]
 impl Transport for SocketPair {
     fn start(&self, command: &mut Command) -> io::Result<(Child, Channel)> {
         use std::os::fd::OwnedFd;
@@ -84,10 +82,8 @@ impl Transport for SocketPair {
     }
 }
 
-#[cfg(unix)]
 struct SocketWriter(std::os::unix::net::UnixStream);
 
-#[cfg(unix)]
 impl LineWriter for SocketWriter {
     fn write_line(&mut self, mut line: &[u8], until: Instant) -> io::Result<()> {
         let mut progress: Option<Instant> = None;
@@ -113,7 +109,6 @@ impl LineWriter for SocketWriter {
     }
 }
 
-#[cfg(unix)]
 impl Drop for SocketWriter {
     fn drop(&mut self) {
         // The reader holds the same socket, so the host sees the end of its input only by this. A host that is gone has

@@ -1,5 +1,6 @@
 //! The channel of the protocol: what extension code can do to it, and what garbage on it does.
 
+// cfg: the tests use pidfds, signals and /proc
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 

@@ -1,5 +1,6 @@
 //! Hosts that do not answer.
 
+// cfg: the tests use pidfds, signals and /proc
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 

@@ -62,7 +62,7 @@ pub const DATASTORE_SYNC_TIMEOUT_MS: Variable = variable(
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table, in the order of `docs/environment.md` (held by `document_lists_the_table`).
+/// The whole table, in the order of `docs/reference/environment.md` (held by `document_lists_the_table`).
 pub fn variables() -> Vec<Variable> {
     let mut all = vec![
         REPO_DIR,
@@ -180,11 +180,11 @@ mod tests {
 
     #[test]
     fn document_lists_the_table() {
-        let document = include_str!("../../../docs/environment.md");
+        let document = include_str!("../../../docs/reference/environment.md");
         for variable in variables() {
             let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));
             let row = format!("| `{}` | {fallback} | {} |", variable.name, variable.meaning);
-            assert!(document.contains(&row), "docs/environment.md lacks: {row}");
+            assert!(document.contains(&row), "docs/reference/environment.md lacks: {row}");
         }
     }
 }

@@ -197,6 +197,7 @@ fn a_place_that_cannot_be_written_costs_time_only() {
 
 /// A file that the file system itself keeps from changing, root or not; where it has such a flag.
 #[test]
+// cfg: `chattr +i` is of Linux
 #[cfg(target_os = "linux")]
 fn a_catalog_that_cannot_change_still_answers() {
     let chattr = |flag: &str, path: &std::path::Path| {

@@ -95,7 +95,6 @@ fn a_registry_that_names_other_bytes_than_expected_is_refused() {
     assert_eq!(scene.cache().get(&expected), None);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_link_left_in_the_place_of_a_partial_download_is_not_written_through() {
     let scene = Scene::new();
