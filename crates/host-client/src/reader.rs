@@ -144,6 +144,8 @@ impl Shared {
 
     /// Ends the process and everything that its extensions started, now.
     pub(crate) fn kill(&self) {
+        // The next caller gets a new host, even while the reader has not seen the end of this one.
+        self.alive.store(false, Ordering::Release);
         if let Err(error) = self.process.kill() {
             locked(&self.log).bytes.extend_from_slice(error.as_bytes());
         }
