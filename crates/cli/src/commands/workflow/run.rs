@@ -126,7 +126,7 @@ impl Runner<'_> {
                 _ => exit::FAILED,
             });
             if ui.is_json() {
-                let mut document = outcome.to_json();
+                let mut document = serde_json::to_value(outcome.document()).unwrap_or_default();
                 if !outcome.reports.is_empty() {
                     document["reports"] = report::reports_json(&outcome.reports);
                 }
