@@ -49,3 +49,20 @@ impl RunLog {
         self.file.get().and_then(|file| file.as_ref().ok()).map(LogFile::path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RunLog;
+
+    #[test]
+    fn line_of_a_log_that_cannot_be_created_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        // The directory of the log is a file.
+        let blocked = dir.path().join("blocked");
+        marsh_fs::atomic_write(&blocked, b"", marsh_fs::Durability::Atomic).unwrap();
+        let log = RunLog::new(blocked.join("run.log"), "m", "run", marsh_vault::Secrets::default());
+        assert!(log.line("INF", "hello").is_err());
+        assert!(log.line("INF", "again").is_err());
+        assert_eq!(log.written(), None);
+    }
+}
