@@ -199,12 +199,14 @@ impl Census<'_> {
         row.capabilities = capabilities(&std::fs::read_to_string(&path).unwrap_or_default());
         let module = ModuleRef {
             url: format!("file://{}?fp={}", path.display(), meta.code_sha256),
+            sha256: meta.code_sha256.clone(),
             path,
             externals: meta
                 .externals
                 .iter()
                 .map(|external| External {
                     specifier: external.specifier.clone(),
+                    sha256: external.sha256.clone(),
                     path: external.path.clone(),
                 })
                 .collect(),

@@ -6,14 +6,41 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub struct Source {
     pub url: String,
-    pub path: PathBuf,
+    pub code: Code,
+}
+
+/// Where the text of a module comes from.
+#[derive(Clone, Default)]
+pub struct Code {
+    /// A file that should hold it.
+    pub path: Option<PathBuf>,
+    /// The SHA-256 that the text must have; `None` takes any text.
+    pub sha256: Option<[u8; 32]>,
+    /// Asked, on a thread of its own, when no file holds a text with that digest.
+    pub fetch: Option<Fetch>,
+}
+
+/// Gets the text of a module from elsewhere, or says why not.
+pub type Fetch = std::sync::Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>;
+
+impl Code {
+    /// Whatever text this file holds.
+    pub fn file(path: impl Into<PathBuf>) -> Code {
+        Code { path: Some(path.into()), ..Code::default() }
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Code").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// An ES module provided by the host under a bare specifier, such as `npm:zod@4.3.6`.
 #[derive(Clone, Debug)]
 pub struct External {
     pub specifier: String,
-    pub path: PathBuf,
+    pub code: Code,
 }
 
 /// Bounds of one runtime.

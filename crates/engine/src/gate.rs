@@ -276,7 +276,8 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, env: &Arc<Env>) -> rquickjs::Result<O
         Function::new(
             ctx.clone(),
             move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
-                let result = find(&ctx, &name).and_then(|op| begin(&at, op, read(&ctx, args)?, at.shared.slice()));
+                let result =
+                    find(&ctx, &name).and_then(|op| begin(&at, op, read(&ctx, args)?, at.shared.slice()));
                 answer(&ctx, result.map(|op| Val::Num(op as f64)))
             },
         )?,
@@ -295,8 +296,8 @@ pub(crate) fn bind<'js>(ctx: &Ctx<'js>, env: &Arc<Env>, id: &Arc<str>) -> rquick
         Function::new(
             ctx.clone(),
             move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
-                let result = find_own(&ctx, &name)
-                    .and_then(|op| call(&at, op, read(&ctx, args)?.of_call(&call_id)));
+                let result =
+                    find_own(&ctx, &name).and_then(|op| call(&at, op, read(&ctx, args)?.of_call(&call_id)));
                 answer(&ctx, result)
             },
         )?,

@@ -71,8 +71,8 @@ mod thread;
 mod timers;
 
 pub use api::{
-    Bridge, BridgeError, Driver, EngineError, EngineErrorKind, External, Limits, Location, Options, Reply,
-    Source, Stats, Stream,
+    Bridge, BridgeError, Code, Driver, EngineError, EngineErrorKind, External, Fetch, Limits, Location,
+    Options, Reply, Source, Stats, Stream,
 };
 pub use runtime::{ModuleRuntime, Probe};
 pub use surface::engine_version;

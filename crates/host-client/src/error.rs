@@ -39,4 +39,3 @@ fn tail(stderr: &str) -> String {
     let text = stderr.trim();
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
-

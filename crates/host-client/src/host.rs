@@ -1,23 +1,26 @@
 //! One running host and the calls into it.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_host_protocol::{
-    Ask, CallError, CallParams, CallbackError, CancelParams, ContextNotice, ContextRequest, ErrorKind, HostRequest,
-    HostStats, Initialize, Initialized, LOAD_LIMIT, Message, MethodError, ModuleRef, Nothing, PROTOCOL_VERSION,
-    Unload, to_raw,
+    Ask, CallError, CallParams, CallbackError, CancelParams, ContextNotice, ContextRequest, ErrorKind,
+    HostRequest, HostStats, Initialize, Initialized, LOAD_LIMIT, Message, MethodError, ModuleBytes,
+    ModuleRef, Nothing, PROTOCOL_VERSION, ParentRequest, Unload, to_raw,
 };
 use serde_json::value::RawValue;
 
 use crate::error::HostError;
 use crate::location::HostLocation;
 use crate::process::{ChildProcess, ProcessControl};
-use crate::reader::{Shared, ToCall, locked};
+use crate::reader::{ParentHandler, Shared, ToCall, locked};
 use crate::transport::{Channel, LineWriter, Pipes, SocketPair, Transport};
 use crate::versions::{InUse, Retention, Versions};
 use crate::{Call, Callbacks, HostCommand};
@@ -37,6 +40,8 @@ pub struct Host {
     writer: Mutex<Option<Box<dyn LineWriter>>>,
     next_id: AtomicU64,
     versions: Versions,
+    /// The modules that the host may ask for, by URL.
+    modules: Mutex<HashMap<String, ModuleRef>>,
     retention: Retention,
     grace: Duration,
     /// The loads there had been when the heap was last weighed.
@@ -66,10 +71,12 @@ pub trait SendLine: Send + Sync {
 
 impl SendLine for Host {
     fn send_load(&self, module: &ModuleRef) -> Result<(), HostError> {
+        locked(&self.modules).insert(module.url.clone(), module.clone());
         self.notify(&HostRequest::Load(module.clone()))
     }
 
     fn send_unload(&self, url: &str) -> Result<(), HostError> {
+        locked(&self.modules).remove(url);
         self.notify(&HostRequest::Unload(Unload { url: url.to_owned() }))
     }
 }
@@ -98,7 +105,9 @@ impl Patience {
         if !self.is_cancelled {
             let now = Instant::now();
             // A deadline beyond the end of the clock is none.
-            self.kill_at = now.checked_add(time.saturating_add(KILL_AFTER)).unwrap_or(now + Duration::from_secs(1 << 32));
+            self.kill_at = now
+                .checked_add(time.saturating_add(KILL_AFTER))
+                .unwrap_or(now + Duration::from_secs(1 << 32));
         }
     }
 
@@ -176,10 +185,23 @@ impl Host {
             writer: Mutex::new(Some(channel.writer)),
             next_id: AtomicU64::new(1),
             versions: Versions::default(),
+            modules: Mutex::default(),
             retention,
             grace,
             weighed_at: AtomicU64::new(0),
         });
+        let weak = Arc::downgrade(&host);
+        let parent = ParentHandler(Box::new(move |id, request| {
+            let weak = weak.clone();
+            std::thread::spawn(move || {
+                if let Some(host) = weak.upgrade() {
+                    host.answer_host(id, &request);
+                }
+            });
+        }));
+        if host.shared.parent.set(parent).is_err() {
+            // This is the only place that sets it.
+        }
         // The reader takes the answer with id 0 as the host's own.
         host.request(0, &HostRequest::Initialize(initialize), far())?;
         Ok(host)
@@ -319,7 +341,9 @@ impl Host {
                         CancelParams { call_id: call_id.to_owned(), reason, grace_ms: millis(call.grace) };
                     self.notify(&HostRequest::Cancel(params))?;
                 }
-                Ok(ToCall::HostGone) | Err(RecvTimeoutError::Disconnected) => return Err(self.shared.death()),
+                Ok(ToCall::HostGone) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.shared.death());
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     let operation = call.operation.name();
                     self.shared.kill_for(&format!("it did not answer `{operation}` in time"));
@@ -352,7 +376,9 @@ impl Host {
                         .map_err(|source| HostError::Answer { operation: "stats", source });
                 }
                 Ok(ToCall::Answer(Err(error))) => return Err(CallError::from_rpc(error).into()),
-                Ok(ToCall::HostGone) | Err(RecvTimeoutError::Disconnected) => return Err(self.shared.death()),
+                Ok(ToCall::HostGone) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.shared.death());
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(HostError::Unresponsive {
                         request: "stats".to_owned(),
@@ -388,6 +414,29 @@ impl Host {
         })
     }
 
+    /// Answers a request of the host itself. A host that is gone needs no answer.
+    fn answer_host(&self, id: u64, request: &ParentRequest) {
+        let ParentRequest::ModuleGet(wanted) = request;
+        let answer = self.module_bytes(&wanted.sha256).map_err(|error| error.to_rpc());
+        if self.send(&Message::answer(id, answer), far()).is_err() {
+            // The calls of the host fail with the reason.
+        }
+    }
+
+    /// Code that the host lacks: only what a loaded module version names.
+    fn module_bytes(&self, sha256: &str) -> Result<Box<RawValue>, CallbackError> {
+        let path =
+            locked(&self.modules).values().find_map(|module| module.path_of(sha256).map(Path::to_path_buf));
+        let path = path
+            .ok_or_else(|| CallbackError::new("not_found", format!("no module has the digest {sha256}")))?;
+        let unreadable = |error: std::io::Error| {
+            CallbackError::new("io", format!("cannot read {}: {error}", path.display()))
+        };
+        let bytes = std::fs::read(&path).map_err(unreadable)?;
+        to_raw(&ModuleBytes { base64: BASE64.encode(bytes) })
+            .map_err(|error| CallbackError::new("internal", error.to_string()))
+    }
+
     /// Ends the host, and everything that its extensions started, now.
     pub fn kill(&self) {
         self.shared.kill();
@@ -420,8 +469,9 @@ fn answer(
         MethodError::Params { .. } => CallbackError::new("invalid_arguments", error.to_string()),
     })?;
     let answer = callbacks.request(request)?;
-    to_raw(&answer)
-        .map_err(|error| CallbackError::new("internal", format!("cannot encode the answer to `{method}`: {error}")))
+    to_raw(&answer).map_err(|error| {
+        CallbackError::new("internal", format!("cannot encode the answer to `{method}`: {error}"))
+    })
 }
 
 impl Drop for Host {

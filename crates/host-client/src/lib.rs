@@ -34,8 +34,8 @@ use std::time::Duration;
 
 pub use marsh_host_protocol as protocol;
 pub use marsh_host_protocol::{
-    Ask, CallError, CallbackError, ContextAnswer, ContextNotice, ContextRequest, ErrorKind, External, HostStats,
-    Limits, ModuleRef, ModuleState, ModuleStats, Operation, SourceLocation,
+    Ask, CallError, CallbackError, ContextAnswer, ContextNotice, ContextRequest, ErrorKind, External,
+    HostStats, Limits, ModuleRef, ModuleState, ModuleStats, Operation, SourceLocation,
 };
 
 pub use cancel::CancelToken;

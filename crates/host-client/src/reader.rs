@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io::{BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use marsh_host_protocol::{
     CallError, ContextNotice, ContextNoticeName, FromCall, Initialized, LineRead, MAX_LINE_BYTES, MessageRef,
-    PROTOCOL_VERSION, RpcError, read_line,
+    PROTOCOL_VERSION, ParentRequest, ParentRequestName, RpcError, read_line,
 };
 use serde_json::value::RawValue;
 
@@ -29,11 +29,17 @@ const SHOWN_GARBAGE: usize = 200;
 #[derive(Debug)]
 pub(crate) enum ToCall {
     Answer(Result<Box<RawValue>, RpcError>),
-    Request { id: u64, method: String, payload: Box<RawValue> },
+    Request {
+        id: u64,
+        method: String,
+        payload: Box<RawValue>,
+    },
     Notice(ContextNotice),
     /// The host is ready for calls.
     Initialized,
-    Cancel { reason: String },
+    Cancel {
+        reason: String,
+    },
     HostGone,
 }
 
@@ -50,6 +56,15 @@ enum Verdict {
     Killed(String),
 }
 
+/// Answers requests of the host itself.
+pub(crate) struct ParentHandler(pub(crate) Box<dyn Fn(u64, ParentRequest) + Send + Sync>);
+
+impl std::fmt::Debug for ParentHandler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ParentHandler")
+    }
+}
+
 /// What the threads of one host share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -62,6 +77,8 @@ pub(crate) struct Shared {
     log_end: Condvar,
     initialized: Mutex<Option<Initialized>>,
     verdict: Mutex<Option<Verdict>>,
+    /// Answers a request of the host itself, on another thread: the reader never writes.
+    pub(crate) parent: OnceLock<ParentHandler>,
     /// The exit status, once the process has ended.
     ended: Mutex<Option<String>>,
     end: Condvar,
@@ -102,6 +119,7 @@ impl Shared {
             log_end: Condvar::new(),
             initialized: Mutex::default(),
             verdict: Mutex::default(),
+            parent: OnceLock::new(),
             ended: Mutex::default(),
             end: Condvar::new(),
         }
@@ -121,7 +139,12 @@ impl Shared {
 
     // ---- calls that wait ----
 
-    pub(crate) fn register(&self, id: u64, call_id: Option<&str>, sender: Sender<ToCall>) -> Registration<'_> {
+    pub(crate) fn register(
+        &self,
+        id: u64,
+        call_id: Option<&str>,
+        sender: Sender<ToCall>,
+    ) -> Registration<'_> {
         let mut waiting = locked(&self.waiting);
         if let Some(call_id) = call_id {
             waiting.by_call.insert(call_id.to_owned(), sender.clone());
@@ -238,6 +261,14 @@ impl Shared {
                 };
                 if let Some(sender) = locked(&self.waiting).by_request.get(&id) {
                     tell(sender, ToCall::Answer(answer));
+                }
+                Ok(())
+            }
+            (Some(id), Some(method)) if ParentRequestName::parse(method).is_some() => {
+                let params = message.params.unwrap_or(RawValue::NULL).get();
+                let request = ParentRequest::parse(method, params).map_err(|_| garbage(params.as_bytes()))?;
+                if let Some(parent) = self.parent.get() {
+                    (parent.0)(id, request);
                 }
                 Ok(())
             }

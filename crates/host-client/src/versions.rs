@@ -242,7 +242,13 @@ mod tests {
     }
 
     fn module(url: &str) -> ModuleRef {
-        ModuleRef { url: url.into(), path: "/m".into(), externals: Vec::new(), limits: Limits::default() }
+        ModuleRef {
+            url: url.into(),
+            sha256: String::new(),
+            path: "/m".into(),
+            externals: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 
     #[test]

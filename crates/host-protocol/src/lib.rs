@@ -33,8 +33,8 @@ pub use methods::MethodError;
 pub use module::{External, HostStats, Limits, ModuleRef, ModuleState, ModuleStats};
 pub use operation::*;
 pub use requests::{
-    CallParams, CancelParams, FromCall, HostRequest, HostRequestName, Initialize, Initialized, PROTOCOL_VERSION,
-    Unload,
+    CallParams, CancelParams, FromCall, HostRequest, HostRequestName, Initialize, Initialized, ModuleBytes,
+    ModuleGet, PROTOCOL_VERSION, ParentRequest, ParentRequestName, Unload,
 };
 pub use shape::{MAX_DEPTH, MAX_VALUES, ShapeError, check_shape};
 pub use wire::{Message, MessageRef, RpcError, Version, raw, to_raw};

@@ -1,6 +1,6 @@
 //! Module versions: how a host is told which code to load, and what it says about the code that it holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct External {
     /// The specifier that the bundle imports, such as `npm:zod@4.3.6`.
     pub specifier: String,
-    /// The file that holds the package as one module.
+    /// The SHA-256 of the module's text, in hexadecimal digits.
+    pub sha256: String,
+    /// A file that should hold the package as one module: a hint, which the host verifies by the digest.
     pub path: PathBuf,
 }
 
@@ -31,12 +33,15 @@ impl Default for Limits {
     }
 }
 
-/// A module version. The URL is its identity everywhere.
+/// A module version. The URL is its identity everywhere; its code is named by digest. A host that finds no file with that
+/// digest asks for the bytes (`module/get`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleRef {
     /// `file:///…/bundle.js?fp=<fingerprint>`
     pub url: String,
-    /// The file that holds the module.
+    /// The SHA-256 of the module's text, in hexadecimal digits.
+    pub sha256: String,
+    /// A file that should hold the module: a hint, which the host verifies by the digest.
     pub path: PathBuf,
     /// Packages that the module imports from the host.
     #[serde(default)]
@@ -44,6 +49,19 @@ pub struct ModuleRef {
     /// What its runtime may use.
     #[serde(default)]
     pub limits: Limits,
+}
+
+impl ModuleRef {
+    /// The file that should hold the code of this digest, if it is part of the module version.
+    pub fn path_of(&self, sha256: &str) -> Option<&Path> {
+        if self.sha256 == sha256 {
+            return Some(&self.path);
+        }
+        self.externals
+            .iter()
+            .find(|external| external.sha256 == sha256)
+            .map(|external| external.path.as_path())
+    }
 }
 
 /// The answer to `stats`.

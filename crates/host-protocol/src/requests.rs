@@ -35,6 +35,30 @@ methods! {
     }
 }
 
+methods! {
+    /// A request of the host itself.
+    ParentRequest,
+    /// The name of a request of the host itself.
+    ParentRequestName {
+        /// Asks for code by its digest. Answer: [`ModuleBytes`].
+        ModuleGet(ModuleGet) = "module/get",
+    }
+}
+
+/// The parameters of `module/get`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModuleGet {
+    /// The SHA-256 of the text, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The answer to `module/get`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModuleBytes {
+    /// The text as base64.
+    pub base64: String,
+}
+
 /// The parameters of `initialize`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -26,6 +26,8 @@ pub trait Bridge: Send + Sync + 'static {
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply);
     /// A report of the shim.
     fn notify(&self, call_id: &str, method: &str, params: String);
+    /// Code that this machine lacks, by its digest in hexadecimal digits. Waits for the answer.
+    fn module(&self, sha256: &str) -> Result<Vec<u8>, String>;
     /// A report of the engine itself. The call id is empty for what belongs to no call in flight.
     fn notice(&self, call_id: &str, notice: &ContextNotice);
 }

@@ -88,8 +88,10 @@ pub fn check_once(
         let code = format!("export const text = '{text}'; export const evaluation = Math.random();\n");
         marsh_fs::atomic_write(&path, code.as_bytes(), Durability::Atomic).map_err(|error| not_run(&error))
     };
-    let mut engine =
-        Production { modules: Modules::new(Arc::clone(js), Arc::clone(bridge), None, WITNESS), path: path.clone() };
+    let mut engine = Production {
+        modules: Modules::new(Arc::clone(js), Arc::clone(bridge), None, WITNESS),
+        path: path.clone(),
+    };
     let outcome = check("file:///identity/module.js", write, &mut engine);
     marsh_fs::remove_tree(&scratch).map_err(|error| not_run(&error))?;
     outcome?;
@@ -120,8 +122,11 @@ struct Production {
 
 impl Look for Production {
     fn look(&mut self, url: &str) -> Result<Seen, IdentityError> {
+        let not_run = |error: &dyn std::fmt::Display| IdentityError::NotRun(error.to_string());
+        let text = std::fs::read(&self.path).map_err(|error| not_run(&error))?;
         let module = ModuleRef {
             url: url.to_owned(),
+            sha256: Digest::of(&text).to_hex(),
             path: self.path.clone(),
             externals: Vec::new(),
             limits: Limits::default(),
@@ -133,8 +138,9 @@ impl Look for Production {
                 // The check has given up on it.
             }
         };
-        let not_run = |error: &dyn std::fmt::Display| IdentityError::NotRun(error.to_string());
-        self.modules.call(url, "identity", OpName::Other("look"), "{}", done).map_err(|error| not_run(&error))?;
+        self.modules
+            .call(url, "identity", OpName::Other("look"), "{}", done)
+            .map_err(|error| not_run(&error))?;
         let answer = receiver.recv_timeout(PATIENCE).map_err(|error| not_run(&error))?;
         serde_json::from_str(&answer.map_err(|error| not_run(&error))?).map_err(|error| not_run(&error))
     }

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_host_protocol::{
-    CallError, CallbackError, ContextNotice, ErrorKind, FromCall, MAX_PAYLOAD_BYTES, Message, RpcError, ShapeError,
-    check_shape, to_raw,
+    CallError, CallbackError, ContextNotice, ErrorKind, FromCall, LOAD_LIMIT, MAX_PAYLOAD_BYTES, Message,
+    ModuleBytes, ModuleGet, ParentRequest, RpcError, ShapeError, check_shape, to_raw,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -52,7 +55,8 @@ impl Outbox {
 
     /// Answers a request with plain data.
     pub fn answer_with<T: Serialize>(&self, id: u64, value: &T) {
-        let internal = |error: serde_json::Error| CallError::new(ErrorKind::Internal, error.to_string()).to_rpc();
+        let internal =
+            |error: serde_json::Error| CallError::new(ErrorKind::Internal, error.to_string()).to_rpc();
         self.answer(id, to_raw(value).map_err(internal));
     }
 
@@ -107,15 +111,15 @@ pub fn finished(
 
 /// The parameters of a request or notification about a call.
 fn about_call(call_id: &str, payload: String) -> Result<Box<RawValue>, CallbackError> {
-    let internal = |error: serde_json::Error| CallbackError::new("internal", format!("invalid JSON: {error}"));
+    let internal =
+        |error: serde_json::Error| CallbackError::new("internal", format!("invalid JSON: {error}"));
     let payload = RawValue::from_string(payload).map_err(internal)?;
     to_raw(&FromCall { call_id, payload: &payload }).map_err(internal)
 }
 
 fn checked(method: &str, params: &str) -> Result<(), CallbackError> {
     if params.len() > MAX_PAYLOAD_BYTES {
-        let message =
-            format!("`{method}` is given {} bytes; the limit is {MAX_PAYLOAD_BYTES}", params.len());
+        let message = format!("`{method}` is given {} bytes; the limit is {MAX_PAYLOAD_BYTES}", params.len());
         return Err(CallbackError::new(TOO_LARGE, message));
     }
     check_shape(params).map_err(|error: ShapeError| {
@@ -123,7 +127,29 @@ fn checked(method: &str, params: &str) -> Result<(), CallbackError> {
     })
 }
 
+/// The text that the parent sent.
+fn module_text(answer: &str) -> Result<Vec<u8>, String> {
+    let bytes: ModuleBytes = serde_json::from_str(answer).map_err(|error| error.to_string())?;
+    BASE64.decode(bytes.base64).map_err(|error| error.to_string())
+}
+
 impl Bridge for Outbox {
+    fn module(&self, sha256: &str) -> Result<Vec<u8>, String> {
+        let request = ParentRequest::ModuleGet(ModuleGet { sha256: sha256.to_owned() });
+        let params = request.params().map_err(|error| error.to_string())?;
+        let (sender, receiver) = channel();
+        let reply: Reply = Box::new(move |answer| {
+            if sender.send(answer).is_err() {
+                // The module has given up on it.
+            }
+        });
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        locked(&self.waiting).insert(id, reply);
+        self.send(&Message::request(id, request.name().as_str(), params));
+        let answer = receiver.recv_timeout(LOAD_LIMIT).map_err(|error| format!("no answer: {error}"))?;
+        module_text(&answer.map_err(|error| error.message)?)
+    }
+
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply) {
         match checked(method, &params).and_then(|()| about_call(call_id, params)) {
             Ok(params) => {

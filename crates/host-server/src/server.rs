@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marsh_host_protocol::{
-    CallParams, ContextNotice, HostRequest, Initialize, Initialized, LineRead, MAX_LINE_BYTES, MAX_PAYLOAD_BYTES,
-    MODULE_IDENTITY, MessageRef, MethodError, Nothing, OperationName, PROTOCOL_VERSION, RpcError, read_line,
+    CallParams, ContextNotice, HostRequest, Initialize, Initialized, LineRead, MAX_LINE_BYTES,
+    MAX_PAYLOAD_BYTES, MODULE_IDENTITY, MessageRef, MethodError, Nothing, OperationName, PROTOCOL_VERSION,
+    RpcError, read_line,
 };
 use serde_json::value::RawValue;
 
@@ -137,7 +138,9 @@ impl Server {
             MethodError::Params { .. } => -32602,
         };
         match id {
-            Some(id) => self.outbox.answer(id, Err(RpcError { code, message: error.to_string(), data: None })),
+            Some(id) => {
+                self.outbox.answer(id, Err(RpcError { code, message: error.to_string(), data: None }))
+            }
             None => output::log(&error.to_string()),
         }
     }

@@ -21,6 +21,10 @@ impl Bridge for Deaf {
 
     fn notify(&self, _call_id: &str, _method: &str, _params: String) {}
 
+    fn module(&self, sha256: &str) -> Result<Vec<u8>, String> {
+        Err(format!("no module {sha256} here"))
+    }
+
     fn notice(&self, _call_id: &str, _notice: &ContextNotice) {}
 }
 
@@ -34,10 +38,14 @@ fn names() -> [Vec<String>; 3] {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("module.js");
     marsh_fs::atomic_write(&path, b"export {};", marsh_fs::Durability::Atomic).unwrap();
-    let module =
-        ModuleRef { url: "file:///module.js".into(), path, externals: Vec::new(), limits: Limits::default() };
-    let runtime =
-        QuickJs.start(&module, Shim { name: "marsh:told", code }, None, Arc::new(Deaf)).unwrap();
+    let module = ModuleRef {
+        url: "file:///module.js".into(),
+        sha256: marsh_types::Digest::of(b"export {};").to_hex(),
+        path,
+        externals: Vec::new(),
+        limits: Limits::default(),
+    };
+    let runtime = QuickJs.start(&module, Shim { name: "marsh:told", code }, None, Arc::new(Deaf)).unwrap();
     let (sender, receiver) = channel();
     runtime.call("c", OpName::Other("names"), "{}", Box::new(move |outcome| sender.send(outcome).unwrap()));
     let names = receiver.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();

@@ -30,8 +30,12 @@ fn method_that_writes_to_the_hosts_standard_streams_gets_an_error_and_its_neighb
     std::thread::scope(|scope| {
         let neighbour = scope.spawn(|| run(&host, &module, "wait", LONG, &Recorder::default()));
         let written = run(&host, &module, "write", LONG, &Recorder::default()).unwrap();
-        let names: Vec<&str> =
-            written["handles"].as_array().unwrap().iter().filter_map(|handle| handle["name"].as_str()).collect();
+        let names: Vec<&str> = written["handles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|handle| handle["name"].as_str())
+            .collect();
         assert_eq!(names, ["/dev/stdout", "/proc/self/fd/0", "/proc/self/fd/1"]);
         neighbour.join().unwrap().unwrap();
     });

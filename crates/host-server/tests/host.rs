@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use marsh_host_client::protocol::WriteResource;
 use marsh_host_client::{
-    Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, ErrorKind,
-    Host, HostCommand, HostError, HostLocation, Hosts, Limits, ModuleRef, NoCallbacks, Operation, Retention,
+    Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest,
+    ErrorKind, Host, HostCommand, HostError, HostLocation, Hosts, Limits, ModuleRef, NoCallbacks, Operation,
+    Retention,
 };
+use marsh_types::Digest;
 use serde_json::{Value, json};
 
 /// Modules need no zod to satisfy the contract: a schema is what behaves like one.
@@ -48,9 +50,11 @@ impl Scratch {
     /// A module version: its URL carries a fingerprint, as those of real bundles do.
     fn module(&self, name: &str, fingerprint: &str, code: &str) -> ModuleRef {
         let path = self.dir.path().join(format!("{name}.js"));
-        write(&path, &format!("{PREAMBLE}{code}"));
+        let code = format!("{PREAMBLE}{code}");
+        write(&path, &code);
+        let sha256 = Digest::of(code.as_bytes()).to_hex();
         let url = format!("file://{}?fp={fingerprint}", path.display());
-        ModuleRef { url, path, externals: Vec::new(), limits: Limits::default() }
+        ModuleRef { url, sha256, path, externals: Vec::new(), limits: Limits::default() }
     }
 }
 

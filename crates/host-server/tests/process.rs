@@ -48,6 +48,13 @@ fn forged_process_group_of_another_session_survives_the_death_of_the_host() {
     let error = run(&hosts.get("x").unwrap(), &module, "ok", Duration::from_secs(20), &recorder).unwrap_err();
     assert!(error.to_string().contains("exit status: 3"), "{error}");
     drop(hosts);
-    assert!(recorder.notices.lock().unwrap().iter().any(|notice| format!("{notice:?}").contains("ProcessStarted")));
+    assert!(
+        recorder
+            .notices
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|notice| format!("{notice:?}").contains("ProcessStarted"))
+    );
     assert!(bystander.is_alive(), "a number that a host reported was trusted");
 }

@@ -8,9 +8,10 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use marsh_host_client::{
-    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host, HostCommand,
-    HostError, HostStats, Hosts, Limits, ModuleRef, ModuleState, Operation, Retention,
+    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
+    HostCommand, HostError, HostStats, Hosts, Limits, ModuleRef, ModuleState, Operation, Retention,
 };
+use marsh_types::Digest;
 use serde_json::json;
 
 const LINE: &str = "m.js";
@@ -55,6 +56,7 @@ impl Scratch {
         std::fs::write(&path, code).unwrap();
         ModuleRef {
             url: format!("file://{}/m.js?fp={text}", self.dir.path().display()),
+            sha256: Digest::of(code.as_bytes()).to_hex(),
             path,
             externals: Vec::new(),
             limits: Limits::default(),
@@ -64,7 +66,7 @@ impl Scratch {
     /// The same with functions up to half a megabyte.
     #[expect(clippy::disallowed_methods, reason = "a test writes its fixture")]
     fn large_version(&self, text: &str) -> ModuleRef {
-        let version = self.version(text, 1000);
+        let mut version = self.version(text, 1000);
         let mut code = std::fs::read_to_string(&version.path).unwrap();
         let mut count = 0;
         while code.len() < 500 << 10 {
@@ -74,7 +76,8 @@ impl Scratch {
             ));
             count += 1;
         }
-        std::fs::write(&version.path, code).unwrap();
+        std::fs::write(&version.path, &code).unwrap();
+        version.sha256 = Digest::of(code.as_bytes()).to_hex();
         version
     }
 
@@ -141,8 +144,9 @@ fn eventually(host: &Host, what: &str, holds: impl Fn(&HostStats) -> bool) -> Ho
 
 fn instance(host: &Host, module: &ModuleRef) -> Option<u64> {
     let stats = host.stats().unwrap();
-    let serving =
-        |found: &&marsh_host_client::ModuleStats| found.url == module.url && found.state == ModuleState::Serving;
+    let serving = |found: &&marsh_host_client::ModuleStats| {
+        found.url == module.url && found.state == ModuleState::Serving
+    };
     stats.modules.iter().find(serving).map(|found| found.instance)
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use marsh_host_client::{
-    Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, ErrorKind,
-    Host, HostCommand, Hosts, ModuleRef, Operation,
+    Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest,
+    ErrorKind, Host, HostCommand, Hosts, ModuleRef, Operation,
 };
 use serde_json::{Value, json};
 

@@ -138,6 +138,7 @@ impl<'a> Models<'a> {
         let path = out_dir.join("bundle.js");
         let module = ModuleRef {
             url: format!("file://{}?fp={}", path.display(), meta.code_sha256),
+            sha256: meta.code_sha256,
             path,
             externals: meta.externals,
             limits: Limits::default(),

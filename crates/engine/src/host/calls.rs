@@ -20,11 +20,8 @@ pub(crate) const OPS: &[Op] = &[
 ];
 
 /// The operations of one call. Their first argument is the call's id, which the gate puts there (`gate::bind`).
-pub(crate) const OWN: &[Op] = &[
-    plain("call.done", call_done),
-    start("bridge.request", request),
-    plain("bridge.notify", notify),
-];
+pub(crate) const OWN: &[Op] =
+    &[plain("call.done", call_done), start("bridge.request", request), plain("bridge.notify", notify)];
 
 fn load_done(env: &Env, args: &Args) -> HostResult {
     let result = match args.opt_str(0) {
@@ -77,7 +74,10 @@ fn call_done(env: &Env, args: &Args) -> HostResult {
 fn request(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> {
     let (id, method, params) = (args.str(0)?, args.str(1)?, args.str(2)?.to_owned());
     if !env.shared.is_live(&Owner::Call(id.into())) {
-        return Err(HostError::new("Interrupted", format!("{method} was asked for by a call that has ended")));
+        return Err(HostError::new(
+            "Interrupted",
+            format!("{method} was asked for by a call that has ended"),
+        ));
     }
     let reply = Box::new(move |result: Result<String, crate::BridgeError>| {
         done.done(match result {

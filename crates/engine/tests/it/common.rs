@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use marsh_engine::{
-    Bridge, BridgeError, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source, Stream,
+    Bridge, BridgeError, Code, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source,
+    Stream,
 };
 use serde_json::{Value, json};
 
@@ -104,7 +105,7 @@ impl Fixture {
     pub fn external(&mut self, specifier: &str, code: &str) {
         let path = self.path(&format!("external{}.js", self.externals.len()));
         std::fs::write(&path, code).unwrap();
-        self.externals.push(External { specifier: specifier.to_owned(), path });
+        self.externals.push(External { specifier: specifier.to_owned(), code: Code::file(path) });
     }
 
     /// Start a runtime over `code`, without waiting for the load.
@@ -119,8 +120,13 @@ impl Fixture {
             args: vec!["one".to_owned()],
             cwd: Some(self.dir.path().to_owned()),
         };
-        ModuleRuntime::spawn(Source { url, path }, self.externals.clone(), options, self.bridge.clone())
-            .unwrap()
+        ModuleRuntime::spawn(
+            Source { url, code: Code::file(path) },
+            self.externals.clone(),
+            options,
+            self.bridge.clone(),
+        )
+        .unwrap()
     }
 
     pub fn load(&self, code: &str) -> ModuleRuntime {

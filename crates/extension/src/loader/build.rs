@@ -93,12 +93,14 @@ impl Loader {
         let path = dir.join("bundle.js");
         ModuleRef {
             url: module_url(&path, fingerprint),
+            sha256: meta.code_sha256.clone(),
             path,
             externals: meta
                 .externals
                 .iter()
                 .map(|external| External {
                     specifier: external.specifier.clone(),
+                    sha256: external.sha256.clone(),
                     path: external.path.clone(),
                 })
                 .collect(),

@@ -257,11 +257,13 @@ impl Loader {
         let mut externals: Vec<External> = Vec::new();
         for (index, (part, meta)) in unit.parts().zip(metas).enumerate() {
             let path = bundles.join(&part.fingerprint).join("bundle.js");
-            externals.push(External { specifier: part_specifier(index), path });
+            let sha256 = meta.code_sha256.clone();
+            externals.push(External { specifier: part_specifier(index), sha256, path });
             for external in &meta.externals {
                 if !externals.iter().any(|known| known.specifier == external.specifier) {
                     externals.push(External {
                         specifier: external.specifier.clone(),
+                        sha256: external.sha256.clone(),
                         path: external.path.clone(),
                     });
                 }
@@ -272,6 +274,7 @@ impl Loader {
             code_sha256: Digest::of(format!("{text}{}", hashes.join("\n")).as_bytes()).to_hex(),
             module: ModuleRef {
                 url: module_url(&path, &fingerprint),
+                sha256: Digest::of(text.as_bytes()).to_hex(),
                 path,
                 externals,
                 limits: self.options.limits,

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use marsh_host_client::{
-    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host, HostCommand,
-    HostError, Hosts, ModuleRef, Operation,
+    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
+    HostCommand, HostError, Hosts, ModuleRef, Operation,
 };
+use marsh_types::Digest;
 use serde_json::json;
 
 use crate::cases::{Case, Ending, LIMITS};
@@ -76,7 +77,13 @@ impl Runner {
         let path = self.dir.join(format!("{name}.js"));
         write(&path, &code);
         let url = format!("file://{}?fp=1", path.display());
-        ModuleRef { url, path, externals: Vec::new(), limits: LIMITS }
+        ModuleRef {
+            url,
+            sha256: Digest::of(code.as_bytes()).to_hex(),
+            path,
+            externals: Vec::new(),
+            limits: LIMITS,
+        }
     }
 
     /// Runs a case `repetitions` times, each on whatever runtime the one before it has left.

@@ -1,15 +1,22 @@
 //! What the tests of a real host process share.
 
-#![allow(dead_code, clippy::allow_attributes, clippy::unwrap_used, clippy::disallowed_methods, reason = "each test uses a part, a failure here is a failure of the test, and its files are fixtures")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "each test uses a part, a failure here is a failure of the test, and its files are fixtures"
+)]
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use marsh_host_client::{
-    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host, HostCommand,
-    HostError, Hosts, Limits, ModuleRef, Operation,
+    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
+    HostCommand, HostError, Hosts, Limits, ModuleRef, Operation,
 };
+use marsh_types::Digest;
 use serde_json::{Value, json};
 
 /// Modules need no zod to satisfy the contract: a schema is what behaves like one.
@@ -46,7 +53,8 @@ pub fn forger(script: &str) -> Hosts {
 }
 
 /// What a host answers first.
-pub const INITIALIZED: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":2,"engine":"none","pid":1}}"#;
+pub const INITIALIZED: &str =
+    r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":2,"engine":"none","pid":1}}"#;
 
 impl Scratch {
     pub fn new() -> Scratch {
@@ -67,10 +75,11 @@ impl Scratch {
     /// A module version with these methods.
     pub fn module(&self, name: &str, methods: &str) -> ModuleRef {
         let path = self.dir.path().join(format!("{name}.js"));
-        std::fs::write(&path, format!("{PREAMBLE} const m = model({{ {methods} }}); export {{ m as model }};"))
-            .unwrap();
+        let code = format!("{PREAMBLE} const m = model({{ {methods} }}); export {{ m as model }};");
+        std::fs::write(&path, &code).unwrap();
+        let sha256 = Digest::of(code.as_bytes()).to_hex();
         let url = format!("file://{}?fp=1", path.display());
-        ModuleRef { url, path, externals: Vec::new(), limits: Limits::default() }
+        ModuleRef { url, sha256, path, externals: Vec::new(), limits: Limits::default() }
     }
 }
 
@@ -106,7 +115,9 @@ pub struct Recorder {
 impl Callbacks for Recorder {
     fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
         let answer = match &request {
-            ContextRequest::WriteResource(_) => ContextAnswer::Document(json!({ "name": "r", "dataId": "id" })),
+            ContextRequest::WriteResource(_) => {
+                ContextAnswer::Document(json!({ "name": "r", "dataId": "id" }))
+            }
             _ => ContextAnswer::Nothing,
         };
         self.requests.lock().unwrap().push(request);

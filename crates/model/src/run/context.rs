@@ -11,7 +11,9 @@ use marsh_extension::OutputDescription;
 use marsh_host_client::protocol::{
     FindDefinition, Log, LogLevel, OutputStream, Overrides, ReadResource, Upgraded, WriteResource,
 };
-use marsh_host_client::{CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest, unavailable};
+use marsh_host_client::{
+    CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest, unavailable,
+};
 use marsh_types::{CalVer, Explain as _, TypeName};
 use marsh_vault::Secret;
 use serde_json::{Value, json};
@@ -294,8 +296,9 @@ impl<'a> RunContext<'a> {
         self.check_name_holds_no_secret(instance)?;
         let (content, replaced) =
             self.protected(spec, instance, content, sensitive, overrides.as_ref()).map_err(callback_error)?;
-        let mut handle =
-            self.write_resource(spec, instance, content.as_bytes(), overrides.as_ref()).map_err(data_error)?;
+        let mut handle = self
+            .write_resource(spec, instance, content.as_bytes(), overrides.as_ref())
+            .map_err(data_error)?;
         handle["replaced"] = Value::Array(replaced);
         Ok(handle)
     }
@@ -303,8 +306,9 @@ impl<'a> RunContext<'a> {
     /// The text itself: the engine that wrote it parses it back, whatever other parsers think of it.
     fn read_requested(&self, wanted: &ReadResource) -> Result<Option<String>, CallbackError> {
         let (model_id, data) = (&self.stored.definition.id, &self.models.data);
-        let content =
-            data.content(&self.code.type_name, model_id, &wanted.instance, wanted.version).map_err(data_error)?;
+        let content = data
+            .content(&self.code.type_name, model_id, &wanted.instance, wanted.version)
+            .map_err(data_error)?;
         content.map(|bytes| self.with_secrets(bytes)).transpose()
     }
 
@@ -349,23 +353,25 @@ impl Callbacks for RunContext<'_> {
                 .map_err(callback_error),
             Ask::ExtensionFile(wanted) => self.extension_file(&wanted.path),
             Ask::RepoDir(_) => Ok(ContextAnswer::Path(Some(self.models.repo.layout.root().to_owned()))),
-            Ask::Upgraded(upgraded) => self.upgraded(upgraded).map(|()| ContextAnswer::Nothing).map_err(|error| {
-                let answer = CallbackError::new(error.code().as_str(), error.to_string());
-                *self.failure.borrow_mut() = Some(error);
-                answer
-            }),
+            Ask::Upgraded(upgraded) => {
+                self.upgraded(upgraded).map(|()| ContextAnswer::Nothing).map_err(|error| {
+                    let answer = CallbackError::new(error.code().as_str(), error.to_string());
+                    *self.failure.borrow_mut() = Some(error);
+                    answer
+                })
+            }
             Ask::BeginFile(begin) => self.begin_file(begin).map(ContextAnswer::File),
             Ask::AppendFile(append) => self.append_file(append).map(|()| ContextAnswer::Nothing),
-            Ask::FinalizeFile(finalize) => {
-                self.finalize_file(finalize.writer).map(ContextAnswer::Document)
-            }
+            Ask::FinalizeFile(finalize) => self.finalize_file(finalize.writer).map(ContextAnswer::Document),
             Ask::Redact(wanted) => Ok(ContextAnswer::Text(Some(self.redact(&wanted.text).into_owned()))),
             Ask::AddSecret(secret) => {
                 self.models.secrets.track(&Secret::new(secret.value));
                 Ok(ContextAnswer::Nothing)
             }
             Ask::HasSecrets(_) => Ok(ContextAnswer::Flag(!self.models.secrets.is_empty())),
-            Ask::FindDefinitionByName(_) | Ask::FindDefinitionById(_) => self.models.query_definition(request),
+            Ask::FindDefinitionByName(_) | Ask::FindDefinitionById(_) => {
+                self.models.query_definition(request)
+            }
             Ask::DatastoreLocked(_) => Err(unavailable(&request)),
             other => self.models.query_data(Some(&self.code.type_name), other),
         }

@@ -63,7 +63,9 @@ impl Models {
                 CallbackError::new("invalid_arguments", "missing the type whose data are asked for")
             }),
         };
-        let one = |found: Option<Metadata>| ContextAnswer::Document(found.map_or(Value::Null, |found| json!(found)));
+        let one = |found: Option<Metadata>| {
+            ContextAnswer::Document(found.map_or(Value::Null, |found| json!(found)))
+        };
         match &request {
             Ask::DataGetContent(query) => {
                 let content = data.content(&ty(query)?, &query.model_id, &query.name, query.version);
@@ -92,9 +94,9 @@ impl Models {
             }
             Ask::DataFindAllGlobal(_) => {
                 let all = self.data_of_all_models(|_| true)?;
-                let all = all.into_iter().map(
-                    |(data, ty, id)| json!({ "data": data, "modelType": ty, "modelId": id }),
-                );
+                let all = all
+                    .into_iter()
+                    .map(|(data, ty, id)| json!({ "data": data, "modelType": ty, "modelId": id }));
                 Ok(ContextAnswer::Document(all.collect()))
             }
             Ask::DataListVersions(query) => {
