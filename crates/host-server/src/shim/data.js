@@ -116,7 +116,11 @@ class DataWriter {
   }
 
   async getFilePath() {
-    return (await this.#begin()).path;
+    const { path } = await this.#begin();
+    if (path === null) {
+      throw coded("unsupported", `the file of \`${this.name}\` is on another machine; write it with writeAll or writeStream`);
+    }
+    return path;
   }
 
   async finalize() {

@@ -352,6 +352,15 @@ impl Callbacks for RunContext<'_> {
                 .map(|records| ContextAnswer::Document(Value::Array(records)))
                 .map_err(callback_error),
             Ask::ExtensionFile(wanted) => self.extension_file(&wanted.path),
+            Ask::RepoDir(_) | Ask::DataGetPath(_) | Ask::DataGetContentPath(_)
+                if !self.request.driver.sees_repository() =>
+            {
+                let message = format!(
+                    "`{}` is a path on another machine: the repository is not mounted where the method runs",
+                    request.name()
+                );
+                Err(CallbackError::new("unsupported", message))
+            }
             Ask::RepoDir(_) => Ok(ContextAnswer::Path(Some(self.models.repo.layout.root().to_owned()))),
             Ask::Upgraded(upgraded) => {
                 self.upgraded(upgraded).map(|()| ContextAnswer::Nothing).map_err(|error| {

@@ -359,7 +359,7 @@ impl Models {
                 skip_names: request.checks.skip_names.clone(),
                 skip_labels: request.checks.skip_labels.clone(),
             },
-            repo_dir: Some(self.repo.layout.root().to_owned()),
+            repo_dir: request.driver.sees_repository().then(|| self.repo.layout.root().to_owned()),
         }
     }
 }

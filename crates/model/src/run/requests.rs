@@ -26,6 +26,8 @@ impl RunContext<'_> {
         let mut opened = self.writer(pending);
         let (data_id, path) =
             (opened.pending.id().to_owned(), opened.pending.path().map(|path| path.to_owned()));
+        // Code elsewhere writes through requests only.
+        let path = path.filter(|_| self.request.driver.sees_repository());
         self.writers.borrow_mut().insert(writer, opened);
         Ok(OpenedFile { writer, data_id, path })
     }
