@@ -27,7 +27,7 @@ pub fn grow_in_steps(bytes: u32) {
     let _ = bytes;
 }
 
-/// Returns pages that are free to the kernel: what was needed once would else be held for ever.
+/// Returns free pages to the kernel, which the process would otherwise hold forever.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

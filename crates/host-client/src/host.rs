@@ -277,7 +277,7 @@ impl Host {
         outcome
     }
 
-    /// Unloads what is kept beyond the limits.
+    /// Unloads idle versions beyond the limits.
     fn retain(&self) {
         self.versions.keep_idle(self.retention.idle_versions, self);
         // Heaps are weighed when a version came since they last were: their sum hardly changes otherwise.
@@ -482,7 +482,7 @@ impl Drop for Host {
         drop(locked(&self.writer).take());
         if !self.shared.await_end(self.grace) {
             self.shared.kill();
-            // What is left then is reaped by the reader when it ends.
+            // The reader reaps the process when that ends.
             self.shared.await_end(REAP_LIMIT);
         }
     }

@@ -37,7 +37,7 @@ impl Lines {
         Ticket(self.clock.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The line now stands at this version. `superseded` hears of the one before and `newest` of this one, under the
+    /// The line now stands at this version. `superseded` is called with the one before and `newest` for this one, under the
     /// lock, so that two that advance one line cannot end up each with the other's half.
     pub fn advance(
         &self,

@@ -50,7 +50,7 @@ pub struct ContainerControl {
 }
 
 impl ContainerControl {
-    /// Ends the container. One that has ended already is no error.
+    /// Ends the container. One that has ended already counts as ended.
     ///
     /// # Errors
     /// The program cannot be started, or takes too long.

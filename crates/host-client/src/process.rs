@@ -188,7 +188,7 @@ impl ProcessControl for ChildProcess {
     }
 }
 
-/// A child that has ended already is no error.
+/// A child that has ended already counts as killed.
 fn kill_child(child: &mut Child) -> Result<(), String> {
     match child.kill() {
         Err(error) if error.kind() != std::io::ErrorKind::InvalidInput => {

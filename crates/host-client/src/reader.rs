@@ -69,7 +69,7 @@ impl std::fmt::Debug for ParentHandler {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) process: Box<dyn ProcessControl>,
-    /// The host was asked to end, so its end is no death.
+    /// The host was asked to end, so its end is expected.
     pub(crate) closing: AtomicBool,
     alive: AtomicBool,
     waiting: Mutex<Waiting>,

@@ -1,4 +1,4 @@
-//! Module versions: how a host is told which code to load, and what it says about the code that it holds.
+//! Module versions: the code that a host loads, and its report about the code that it holds.
 
 use std::path::{Path, PathBuf};
 

@@ -66,7 +66,7 @@ impl Watchdog {
 
 impl Handle {
     /// Watches a call that was just started; it may have ended already. Its own time starts when its module is loaded.
-    /// `announce` runs then, if the caller wants to hear of it or has to wait for it.
+    /// `announce` runs at that moment.
     pub fn watch(
         &self,
         call_id: &str,

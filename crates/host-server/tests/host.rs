@@ -128,7 +128,7 @@ impl Callbacks for Recorder {
 }
 
 #[test]
-fn a_module_is_described_without_a_context() {
+fn module_without_a_context_is_described() {
     let scratch = Scratch::new();
     let module =
         scratch.module("m", "1", "const m = model({ a: () => {}, b: () => {} }); export { m as model };");
@@ -147,7 +147,7 @@ fn a_module_is_described_without_a_context() {
 }
 
 #[test]
-fn what_a_method_writes_arrives_as_the_text_it_made() {
+fn resource_that_a_method_writes_arrives_as_its_json_text() {
     let scratch = Scratch::new();
     let code = "const m = model({ go: async (_, ctx) => { ctx.logger.info('saw {n}', { n: 1 }); \
         await ctx.writeResource('out', 'r', { big: 1e21, small: 1.50, text: 'ü' }); } }); export { m as model };";
@@ -162,7 +162,7 @@ fn what_a_method_writes_arrives_as_the_text_it_made() {
 }
 
 #[test]
-fn one_url_is_one_module_version_and_another_fingerprint_is_another() {
+fn url_with_another_fingerprint_is_another_module_version() {
     let scratch = Scratch::new();
     let code = "let calls = 0; const m = model({ go: () => { calls += 1; return { dataHandles: [{ name: String(calls) }] }; } }); export { m as model };";
     let first = scratch.module("m", "1", code);
@@ -185,7 +185,7 @@ fn one_url_is_one_module_version_and_another_fingerprint_is_another() {
 }
 
 #[test]
-fn calls_on_one_module_interleave() {
+fn calls_of_one_module_interleave() {
     let scratch = Scratch::new();
     let code = "let release; const gate = new Promise((resolve) => { release = resolve; }); \
         const m = model({ wait: () => gate, open: () => release() }); export { m as model };";
@@ -200,7 +200,7 @@ fn calls_on_one_module_interleave() {
 }
 
 #[test]
-fn a_refused_callback_is_an_error_with_a_code_in_the_extension() {
+fn refused_request_is_an_error_with_a_code_in_the_extension() {
     let scratch = Scratch::new();
     let code = "const m = model({ go: async (_, ctx) => { try { await ctx.readResource('x'); } \
         catch (error) { throw new Error(`${error.code}: ${error.message}`); } } }); export { m as model };";
@@ -211,7 +211,7 @@ fn a_refused_callback_is_an_error_with_a_code_in_the_extension() {
 }
 
 #[test]
-fn a_deadline_ends_a_busy_loop_and_the_next_call_gets_a_fresh_runtime() {
+fn busy_loop_at_its_deadline_ends_and_the_next_call_gets_a_new_runtime() {
     let scratch = Scratch::new();
     let code = "const m = model({ loop: () => { for (;;) {} }, ok: () => {} }); export { m as model };";
     let module = scratch.module("m", "1", code);
@@ -235,7 +235,7 @@ fn a_deadline_ends_a_busy_loop_and_the_next_call_gets_a_fresh_runtime() {
 }
 
 #[test]
-fn cancellation_is_cooperative_first() {
+fn cancelled_call_that_reacts_to_its_signal_ends_cancelled() {
     let scratch = Scratch::new();
     let code = "const m = model({ go: (_, ctx) => new Promise((_, reject) => \
         ctx.signal.addEventListener('abort', () => reject(new Error('cleaned up')))) }); export { m as model };";
@@ -253,7 +253,7 @@ fn cancellation_is_cooperative_first() {
 }
 
 #[test]
-fn a_load_failure_is_the_calls_own_failure() {
+fn module_that_fails_to_load_fails_its_first_call() {
     let scratch = Scratch::new();
     let module = scratch.module("m", "1", "throw new TypeError('top level');");
     let error = call_error(run_simply(&scratch.host(), &module, "go"));
@@ -265,7 +265,7 @@ fn a_load_failure_is_the_calls_own_failure() {
 }
 
 #[test]
-fn children_of_a_killed_host_die() {
+fn children_of_a_killed_host_are_killed() {
     let scratch = Scratch::new();
     let code = "const m = model({ go: async () => { await new Deno.Command('sleep', { args: ['600'] }).output(); } }); export { m as model };";
     let module = scratch.module("m", "1", code);
@@ -324,7 +324,7 @@ fn group_exists(group: i32) -> bool {
 }
 
 #[test]
-fn a_program_that_is_no_host_is_told_apart() {
+fn program_that_does_not_speak_the_protocol_is_an_error() {
     let hosts = Hosts::new(HostCommand {
         program: "echo".into(),
         args: vec!["hello".into()],
@@ -348,7 +348,7 @@ fn a_program_that_is_no_host_is_told_apart() {
 }
 
 #[test]
-fn a_host_of_another_protocol_is_refused() {
+fn host_of_another_protocol_version_is_refused() {
     let answer = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":99,"engine":"other","pid":1}}"#;
     let script = format!("read request; printf '%s\\n' '{answer}' >&0; while read request; do :; done");
     let hosts = Hosts::new(HostCommand {
@@ -364,7 +364,7 @@ fn a_host_of_another_protocol_is_refused() {
 }
 
 #[test]
-fn a_host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
+fn host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
     let command = HostCommand {
         program: "sleep".into(),
         args: vec!["1000".to_owned()],
@@ -381,7 +381,7 @@ fn a_host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
 
 /// As a host answers that has found that its engine gives old code for new module URLs.
 #[test]
-fn a_host_that_cannot_tell_versions_apart_runs_nothing() {
+fn host_that_cannot_tell_versions_apart_runs_nothing() {
     let answer =
         r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"two module URLs gave one module"}}"#;
     let hosts = Hosts::new(HostCommand {

@@ -1,4 +1,4 @@
-//! Whatever an extension does wrong ends its own call, by name and in time, and leaves nothing behind in its host.
+//! A call that exceeds a limit ends with the limit's name, in time, alone, and leaves nothing behind in its host.
 //!
 //! `cargo run -p marsh-host-server --example limits -- --repeat 400` does the same many times over, and measures.
 
@@ -7,7 +7,7 @@
 #![expect(
     clippy::expect_used,
     clippy::disallowed_methods,
-    reason = "a failure here is a failure of the test, and its files are nobody's state"
+    reason = "a failure here is a failure of the test, and its files hold no state"
 )]
 
 #[expect(dead_code, reason = "the command prints more than the test asks for")]
@@ -22,7 +22,7 @@ use runner::Runner;
 const REPETITIONS: usize = 2;
 
 #[test]
-fn every_limit_ends_its_own_call_and_leaves_nothing_behind() {
+fn call_that_exceeds_a_limit_ends_alone_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let test = std::env::current_exe().unwrap();
     // `cargo test` builds examples beside the tests.

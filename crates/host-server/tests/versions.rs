@@ -151,7 +151,7 @@ fn instance(host: &Host, module: &ModuleRef) -> Option<u64> {
 }
 
 #[test]
-fn the_same_fingerprint_is_the_very_same_module_version() {
+fn module_with_the_same_fingerprint_is_the_very_same_version() {
     let scratch = Scratch::new(Retention::default());
     let host = scratch.host();
     let one = scratch.version("one", 1);
@@ -197,9 +197,9 @@ fn calls_in_flight_finish_on_the_old_version_and_then_nothing_of_it_stays() {
     assert_eq!((stats.runtimes_ended, stats.leaked_bytes), (1, 0), "{stats:#?}");
 }
 
-/// Whoever resolved a version a moment before the edit still gets it, and it does not stay.
+/// A call that resolved a version a moment before the edit still gets it, and it does not stay.
 #[test]
-fn a_latecomer_of_an_old_version_is_served_by_it() {
+fn late_call_of_an_old_version_is_served_by_it() {
     let scratch = Scratch::new(Retention::default());
     let host = scratch.host();
     let (one, two) = (scratch.version("one", 1), scratch.version("two", 1));
@@ -214,7 +214,7 @@ fn a_latecomer_of_an_old_version_is_served_by_it() {
 }
 
 #[test]
-fn an_older_look_does_not_undo_a_newer_one() {
+fn older_look_does_not_undo_a_newer_one() {
     let scratch = Scratch::new(Retention::default());
     let (one, two) = (scratch.version("one", 1), scratch.version("two", 1));
     let earlier = scratch.hosts.ticket();
@@ -225,7 +225,7 @@ fn an_older_look_does_not_undo_a_newer_one() {
 
 /// Two equal files are one version, which stays as long as one of them does.
 #[test]
-fn lines_share_a_version() {
+fn version_of_two_lines_stays_until_both_are_closed() {
     let scratch = Scratch::new(Retention::default());
     let host = scratch.host();
     let (one, two) = (scratch.version("one", 1), scratch.version("two", 1));
@@ -275,7 +275,7 @@ fn idle_versions_go_when_all_heaps_together_are_too_large() {
 }
 
 #[test]
-fn a_host_without_versions_ends() {
+fn host_without_versions_ends() {
     let scratch = Scratch::new(Retention::default());
     let host = scratch.host();
     let one = scratch.version("one", 1);
@@ -292,7 +292,7 @@ fn a_host_without_versions_ends() {
 }
 
 #[test]
-fn a_hundred_reloads_leave_one_runtime_and_no_heap() {
+fn hundred_reloads_leave_one_runtime_and_no_heap() {
     let scratch = Scratch::new(Retention::default());
     let host = scratch.host();
     for i in 0..100 {

@@ -129,7 +129,7 @@ pub const CASES: &[Case] = &[
         "setTimeout(() => { throw new Error('in a callback'); }, 0); await new Promise(() => {});",
     ),
     fails(
-        "rejection that nobody handles",
+        "rejection without a handler",
         ErrorKind::UnhandledRejection,
         "nobody",
         "Promise.reject(new Error('nobody')); await new Promise(() => {});",

@@ -12,7 +12,7 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a program for people who test; its scratch files are nobody's state"
+    reason = "a program for people who test; its scratch files hold no state"
 )]
 
 mod cases;

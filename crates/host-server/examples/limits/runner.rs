@@ -1,4 +1,4 @@
-//! Runs the cases against one host and looks at what is left of them.
+//! Runs the cases against one host and checks that nothing of them stays.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

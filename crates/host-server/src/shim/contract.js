@@ -107,7 +107,7 @@ const wantModel = (namespace) => {
 };
 
 const theModel = () => {
-  // A module version with grafts has parts: the base first, then the grafts.
+  // A module version with method extensions has parts: the base first, then the method extensions.
   checkedModel ??= loadedNamespace?.marshParts
     ? joinParts(loadedNamespace.marshParts)
     : checkModel(wantModel(loadedNamespace));

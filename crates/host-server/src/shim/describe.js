@@ -34,7 +34,7 @@ const describeModel = () => {
       description: method.description,
       kind: methodKind(name, method),
       rollbackOnFailure: method.rollbackOnFailure === true,
-      graft: graftOf.methods[name],
+      graft: partOf.methods[name],
       arguments: describeSchema(method.arguments),
     })),
     resources: mapValues(model.resources, (spec) => ({

@@ -60,15 +60,15 @@ const describeReport = (report) => ({
   labels: report.labels ?? [],
 });
 
-const describeGraft = (graft) => ({
+const describeExtension = (added) => ({
   kind: "extension",
-  type: graft.type,
-  methods: graftEntries(graft.methods).map(([name]) => name),
+  type: added.type,
+  methods: addedEntries(added.methods).map(([name]) => name),
 });
 
 const KINDS = {
   model: { check: checkModel, describe: () => describeModel() },
-  extension: { check: checkGraft, describe: describeGraft },
+  extension: { check: checkExtension, describe: describeExtension },
   vault: { check: checkProvided("vault"), describe: describePlugin("vault") },
   datastore: { check: checkProvided("datastore"), describe: describePlugin("datastore") },
   driver: { check: checkDriver, describe: describePlugin("driver") },

@@ -1,8 +1,8 @@
-// Grafts: methods, checks and resources that other modules add to a model type. What is attached follows from the module
-// version alone: its parts are the base and every graft, and they are joined once, when the version is loaded.
+// Method extensions: methods, checks and resources that other modules add to a model type. What is attached follows from the module
+// version alone: its parts are the base and every method extension, and they are joined once, when the version is loaded.
 
-/** The entries of a graft's records, in order; `methods` may be an array of records or one record. */
-const graftEntries = (records) => (Array.isArray(records) ? records : [records ?? {}]).flatMap((record) => Object.entries(record ?? {}));
+/** The entries of a method extension's records, in order; `methods` may be an array of records or one record. */
+const addedEntries = (records) => (Array.isArray(records) ? records : [records ?? {}]).flatMap((record) => Object.entries(record ?? {}));
 
 const wantRecords = (value, path) => {
   const records = Array.isArray(value) ? value : [value];
@@ -17,26 +17,26 @@ const wantOnce = (entries, path) => {
   }
 };
 
-const checkGraft = (graft) => {
-  wantObject(graft, "extension");
-  wantText(graft.type, "extension.type");
-  if (graft.methods === undefined) complain("extension.methods", "must be an array of objects");
-  wantRecords(graft.methods, "extension.methods");
-  const methods = graftEntries(graft.methods);
+const checkExtension = (added) => {
+  wantObject(added, "extension");
+  wantText(added.type, "extension.type");
+  if (added.methods === undefined) complain("extension.methods", "must be an array of objects");
+  wantRecords(added.methods, "extension.methods");
+  const methods = addedEntries(added.methods);
   wantOnce(methods, "extension.methods");
   for (const [name, method] of methods) checkMethod(method, `extension.methods.${name}`);
-  if (graft.checks !== undefined) wantRecords(graft.checks, "extension.checks");
-  const checks = graftEntries(graft.checks);
+  if (added.checks !== undefined) wantRecords(added.checks, "extension.checks");
+  const checks = addedEntries(added.checks);
   wantOnce(checks, "extension.checks");
   checkChecks(Object.fromEntries(checks), "extension.checks");
-  checkOutputs(graft.resources, "extension.resources", (spec, path) => wantZod(spec.schema, `${path}.schema`));
-  return graft;
+  checkOutputs(added.resources, "extension.resources", (spec, path) => wantZod(spec.schema, `${path}.schema`));
+  return added;
 };
 
 /** A schema that takes anything: what marsh's own types declare is checked by marsh. */
 const anySchema = { _def: { type: "any" }, parse: (value) => value, safeParse: (data) => ({ success: true, data }) };
 
-/** A built-in type as grafts see it; its own methods run elsewhere. */
+/** A built-in type as method extensions see it; its own methods run elsewhere. */
 const builtinModel = ({ type, version, methods, resources, files }) => ({
   type,
   version,
@@ -46,7 +46,7 @@ const builtinModel = ({ type, version, methods, resources, files }) => ({
   files,
 });
 
-let graftOf = { methods: {}, checks: {}, resources: {} };
+let addedOf = { methods: {}, checks: {}, resources: {} };
 
 /** The model that all parts make together. */
 const joinParts = (parts) => {
@@ -63,18 +63,18 @@ const joinParts = (parts) => {
   };
   parts.slice(1).forEach((namespace, index) => {
     const part = index + 1;
-    let graft;
+    let added;
     try {
       if (namespace.extension === undefined) complain("extension", "is not exported");
-      graft = checkGraft(namespace.extension);
+      added = checkExtension(namespace.extension);
     } catch (error) {
       if (error?.data) error.data.part = part;
       throw error;
     }
-    for (const [name, method] of graftEntries(graft.methods)) add("methods", name, method, part);
-    for (const [name, check] of graftEntries(graft.checks)) add("checks", name, check, part);
-    for (const [name, spec] of Object.entries(graft.resources ?? {})) add("resources", name, spec, part);
+    for (const [name, method] of addedEntries(added.methods)) add("methods", name, method, part);
+    for (const [name, check] of addedEntries(added.checks)) add("checks", name, check, part);
+    for (const [name, spec] of Object.entries(added.resources ?? {})) add("resources", name, spec, part);
   });
-  graftOf = owner;
+  partOf = owner;
   return joined;
 };

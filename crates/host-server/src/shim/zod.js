@@ -50,7 +50,7 @@ const isRecord = (schema) => isZod(schema) && zodType(leafOf(schema)) === "recor
 
 /**
  * Strings from a command line become what a field's schema wants: booleans, numbers, arrays, objects. Only top-level
- * strings, only where the leaf type is plain; an empty string is no number.
+ * strings, only where the leaf type is plain; an empty string is not a number.
  */
 const coerceStrings = (schema, values) => {
   const shape = shapeOf(schema);
