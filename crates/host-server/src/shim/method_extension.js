@@ -46,7 +46,7 @@ const builtinModel = ({ type, version, methods, resources, files }) => ({
   files,
 });
 
-let addedOf = { methods: {}, checks: {}, resources: {} };
+let partOf = { methods: {}, checks: {}, resources: {} };
 
 /** The model that all parts make together. */
 const joinParts = (parts) => {
