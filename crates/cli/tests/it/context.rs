@@ -364,7 +364,7 @@ fn redactor_of_a_method_masks_the_secrets_that_the_code_adds() {
 fn definition_of_an_invalid_type_is_an_error_and_not_null() {
     let (_repo, seen) = seen(
         r#"
-        try { await context.definitionRepository.findById("../x", context.modelId); }
+        try { await context.definitionRepository.findById("a\\b", context.modelId); }
         catch (error) { seen.code = error.code; }
         "#,
     );
