@@ -53,7 +53,7 @@ impl Scratch {
                  throw new Error('{text} ' + ballast.length);\n\
                }} }} }} }};\n"
         );
-        std::fs::write(&path, code).unwrap();
+        std::fs::write(&path, &code).unwrap();
         ModuleRef {
             url: format!("file://{}/m.js?fp={text}", self.dir.path().display()),
             sha256: Digest::of(code.as_bytes()).to_hex(),
