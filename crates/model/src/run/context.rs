@@ -31,15 +31,13 @@ pub struct RunContext<'a> {
     pub(super) stored: &'a Stored,
     pub(super) code: &'a TypeCode,
     pub(super) request: &'a RunRequest<'a>,
-    log: &'a RunLog,
+    pub(super) log: &'a RunLog,
     observer: &'a dyn Observer,
     /// Everything written, in order; requests of one call are answered on one thread.
     written: RefCell<Vec<Metadata>>,
     pub(super) writers: RefCell<BTreeMap<u64, Writer>>,
     pub(super) next_writer: Cell<u64>,
     failure: RefCell<Option<ModelError>>,
-    /// A lost log line was reported already.
-    log_is_lost: Cell<bool>,
 }
 
 impl<'a> RunContext<'a> {
@@ -62,7 +60,6 @@ impl<'a> RunContext<'a> {
             writers: RefCell::default(),
             next_writer: Cell::new(1),
             failure: RefCell::default(),
-            log_is_lost: Cell::new(false),
         }
     }
 
@@ -82,15 +79,9 @@ impl<'a> RunContext<'a> {
         self.observe(RunEvent::Output { stream: stream.to_owned(), line: line.to_owned() });
     }
 
-    /// Writes to the run's log. The first line that is lost is reported; the run goes on without its log.
+    /// Writes to the run's log, which counts the lines that it loses.
     pub(super) fn log_line(&self, level: &str, message: &str) {
-        if let Err(error) = self.log.line(level, message)
-            && !self.log_is_lost.replace(true)
-        {
-            let path = self.log.path().display();
-            let message = format!("lines of the run's log {path} are lost: {error}");
-            self.observe(RunEvent::Warning { code: "log_incomplete", message });
-        }
+        self.log.line(level, message);
     }
 
     /// A callback that must not fail quietly (the stored upgrade) fails the run even if the code caught its error.

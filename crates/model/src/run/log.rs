@@ -1,18 +1,24 @@
 //! The log of one run.
+//!
+//! A log that cannot be written does not fail the work that it describes. The run says so once with a warning, and the
+//! lines that are missing are counted (`lines_that_cannot_be_written_are_counted_with_the_reason`).
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use marsh_fs::{FsError, LogFile};
+use marsh_fs::LogFile;
 use marsh_types::time::iso_millis;
 use marsh_vault::Secrets;
 
-/// One line per record: `<time> [LVL] <category>: <message>`. A run without messages leaves no file.
+/// One line per record: `<time> [LVL] <category>: <message>`. A run that logs nothing leaves no file.
 #[derive(Debug)]
 pub struct RunLog {
     path: PathBuf,
-    /// The file, or why it cannot be created.
-    file: OnceLock<Result<LogFile, String>>,
+    file: OnceLock<Option<LogFile>>,
+    /// Why lines are missing: the first failure.
+    failure: OnceLock<String>,
+    lost: AtomicU64,
     category: String,
     secrets: Secrets,
 }
@@ -20,49 +26,68 @@ pub struct RunLog {
 impl RunLog {
     pub fn new(path: PathBuf, definition: &str, method: &str, secrets: Secrets) -> RunLog {
         let category = format!("model·method·run·{definition}·{method}");
-        RunLog { path, file: OnceLock::new(), category, secrets }
+        RunLog {
+            path,
+            file: OnceLock::new(),
+            failure: OnceLock::new(),
+            lost: AtomicU64::new(0),
+            category,
+            secrets,
+        }
     }
 
-    /// Writes a message.
-    ///
-    /// # Errors
-    /// Why the message is lost. A log that cannot be written must not fail the work that it describes: the caller
-    /// reports the loss and goes on.
-    pub fn line(&self, level: &str, message: &str) -> Result<(), String> {
-        let create = || LogFile::create(&self.path).map_err(|error: FsError| error.to_string());
-        let file = self.file.get_or_init(create).as_ref().map_err(Clone::clone)?;
+    /// Appends the lines of a message.
+    pub fn line(&self, level: &str, message: &str) {
+        let file = self.file.get_or_init(|| match LogFile::create(&self.path) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                self.failure.get_or_init(|| error.to_string());
+                None
+            }
+        });
         let time = iso_millis(jiff::Timestamp::now());
         for line in self.secrets.redact(message).lines() {
-            file.write_line(&format!("{time} [{level}] {}: {line}", self.category))
-                .map_err(|error| error.to_string())?;
+            let Some(file) = file else {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            if let Err(error) = file.write_line(&format!("{time} [{level}] {}: {line}", self.category)) {
+                self.failure.get_or_init(|| error.to_string());
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
         }
-        Ok(())
-    }
-
-    /// Where the log is written.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The file, if there is one.
     pub fn written(&self) -> Option<&Path> {
-        self.file.get().and_then(|file| file.as_ref().ok()).map(LogFile::path)
+        self.file.get().and_then(Option::as_ref).map(LogFile::path)
+    }
+
+    /// The missing lines, in words; `None`: none are missing.
+    pub fn missing(&self) -> Option<String> {
+        let failure = self.failure.get()?;
+        let lost = self.lost.load(Ordering::Relaxed);
+        Some(format!("{lost} lines of the log of this run are lost: {failure}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use marsh_vault::Secrets;
+
     use super::RunLog;
 
     #[test]
-    fn line_of_a_log_that_cannot_be_created_is_an_error() {
+    fn lines_that_cannot_be_written_are_counted_with_the_reason() {
         let dir = tempfile::tempdir().unwrap();
-        // The directory of the log is a file.
-        let blocked = dir.path().join("blocked");
-        marsh_fs::atomic_write(&blocked, b"", marsh_fs::Durability::Atomic).unwrap();
-        let log = RunLog::new(blocked.join("run.log"), "m", "run", marsh_vault::Secrets::default());
-        assert!(log.line("INF", "hello").is_err());
-        assert!(log.line("INF", "again").is_err());
+        // A file is where the directory of the log should be.
+        marsh_fs::atomic_write(&dir.path().join("outputs"), b"", marsh_fs::Durability::Atomic).unwrap();
+        let log = RunLog::new(dir.path().join("outputs/run.log"), "d", "m", Secrets::new());
+        assert_eq!(log.missing(), None);
+        log.line("INF", "one\ntwo");
+        log.line("INF", "three");
+        let missing = log.missing().unwrap();
+        assert!(missing.starts_with("3 lines of the log of this run are lost: "), "{missing}");
         assert_eq!(log.written(), None);
     }
 }
