@@ -16,7 +16,9 @@ fn module_that_the_host_cannot_read_is_asked_of_the_parent() {
     let mut scratch = Scratch::new();
     // A relative path: it exists in the parent's working directory, and not in the host's.
     scratch.dir = tempfile::tempdir_in(".").unwrap();
-    let module = scratch.module("m", "ok: () => ({ dataHandles: [{ name: 'fetched' }] })");
+    let mut module = scratch.module("m", "ok: () => ({ dataHandles: [{ name: 'fetched' }] })");
+    let own = std::env::current_dir().unwrap().canonicalize().unwrap();
+    module.path = module.path.canonicalize().unwrap().strip_prefix(own).unwrap().to_path_buf();
     assert!(module.path.is_relative() && module.path.exists());
     let elsewhere = tempfile::tempdir().unwrap();
     let hosts = Hosts::new(HostCommand {
