@@ -10,7 +10,7 @@ use marsh_datastore::{Choice, Datastore, DatastoreError};
 use marsh_extension::lifecycle::{AutoInstall, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
 use marsh_extension::{LoadError, LoadOptions, Loader, LoaderOptions, OnFailure};
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
+use marsh_host_client::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
 use marsh_repo::{Environment, Repo, env};
@@ -262,7 +262,8 @@ impl Session {
         Ok(Pushed { value: changed.value, pushed: changed.pushed.map(|_| ()) })
     }
 
-    /// Changes a run whose owner may hold the lock, as an approval does. The owner pushes the change.
+    /// Changes what needs no lock, or must not wait for it: a run whose owner may hold the lock (an approval), and
+    /// secrets with their audit trail. The holder of the lock, or the next one, pushes the change.
     ///
     /// # Errors
     ///
