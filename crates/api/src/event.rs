@@ -21,6 +21,9 @@ pub enum MethodEvent {
     MethodExecuting {
         /// The method.
         method_name: String,
+        /// The pre-flight checks that passed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        checks: Vec<String>,
     },
     /// The code wrote a line.
     MethodOutput {

@@ -1,8 +1,10 @@
 //! The table of all public documents, and their JSON Schemas.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 
 use crate::{data, datastore, error, model, report, vault};
 
@@ -42,6 +44,8 @@ fn schema_of<T: JsonSchema>() -> Schema {
 /// Every public document.
 pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<error::ErrorDocument>("error", &[]),
+    DocumentSpec::new::<Version>("version", &["version"]),
+    DocumentSpec::new::<DocumentList>("document-list", &["schema"]),
     DocumentSpec::new::<model::TypeSearch>("type-search", &["model type search"]),
     DocumentSpec::new::<model::TypeDescription>("type-description", &["model type describe"]),
     DocumentSpec::new::<model::ModelCreated>("model-created", &["model create"]),
@@ -94,6 +98,51 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<vault::SecretAnnotated>("secret-annotated", &["vault annotate"]),
     DocumentSpec::new::<vault::AuditTrail>("audit-trail", &["vault audit-trail"]),
 ];
+
+/// What `version` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Version {
+    /// The version of marsh.
+    pub version: String,
+}
+
+/// What `schema` lists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DocumentList {
+    /// Every public document.
+    pub documents: Vec<DocumentRow>,
+}
+
+/// A document in a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DocumentRow {
+    /// The name; `schema NAME` prints the schema.
+    pub name: String,
+    /// The commands that print the document with `--json`.
+    pub commands: Vec<String>,
+}
+
+impl DocumentList {
+    /// All documents, in the order of the table.
+    pub fn new() -> DocumentList {
+        let rows = DOCUMENTS.iter().map(|document| DocumentRow {
+            name: document.name.to_owned(),
+            commands: document.commands.iter().map(|command| (*command).to_owned()).collect(),
+        });
+        DocumentList { documents: rows.collect() }
+    }
+}
+
+impl Default for DocumentList {
+    fn default() -> DocumentList {
+        DocumentList::new()
+    }
+}
+
+/// All schemas, by the names of their documents.
+pub fn all_schemas() -> BTreeMap<&'static str, Schema> {
+    DOCUMENTS.iter().map(|document| (document.name, document.schema())).collect()
+}
 
 /// The document with this name.
 pub fn find(name: &str) -> Option<&'static DocumentSpec> {

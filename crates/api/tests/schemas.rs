@@ -1,44 +1,36 @@
-//! The JSON Schemas in `docs/reference/schemas` are those of the types. `cargo xtask schemas` writes them.
-
-#![expect(clippy::disallowed_methods, reason = "the test writes documentation, not data of marsh")]
+//! The schemas in `docs/reference/schemas` are those of the types. `cargo xtask schemas` writes them.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use marsh_api::schema::DOCUMENTS;
 
-fn dir() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/schemas")
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/schemas")
+}
+
+fn text(document: &marsh_api::schema::DocumentSpec) -> String {
+    format!("{}\n", serde_json::to_string_pretty(&document.schema()).unwrap())
 }
 
 #[test]
-fn written_schemas_are_those_of_the_types() {
+fn schema_files_equal_the_schemas_of_the_types() {
     let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
-    if update {
-        std::fs::create_dir_all(dir()).unwrap();
-    }
-    let mut stale = Vec::new();
-    let mut files = BTreeSet::new();
+    let mut differing = Vec::new();
     for document in DOCUMENTS {
-        let file = format!("{}.json", document.name);
-        let text = serde_json::to_string_pretty(&document.schema()).unwrap() + "\n";
-        let path = dir().join(&file);
+        let path = directory().join(format!("{}.json", document.name));
+        let wanted = text(document);
         if update {
-            std::fs::write(&path, text).unwrap();
-        } else if std::fs::read_to_string(&path).ok().as_ref() != Some(&text) {
-            stale.push(file.clone());
-        }
-        files.insert(file);
-    }
-    for entry in std::fs::read_dir(dir()).unwrap() {
-        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        if !files.contains(&name) {
-            if update {
-                std::fs::remove_file(dir().join(&name)).unwrap();
-            } else {
-                stale.push(name);
-            }
+            marsh_fs::atomic_write(&path, wanted.as_bytes(), marsh_fs::Durability::Atomic).unwrap();
+        } else if std::fs::read_to_string(&path).ok().as_deref() != Some(&wanted) {
+            differing.push(document.name);
         }
     }
-    assert_eq!(stale, Vec::<String>::new(), "run `cargo xtask schemas`");
+    assert!(differing.is_empty(), "run `cargo xtask schemas`: {differing:?}");
+    let known: BTreeSet<String> =
+        DOCUMENTS.iter().map(|document| format!("{}.json", document.name)).collect();
+    let files = std::fs::read_dir(directory()).unwrap();
+    let found: BTreeSet<String> =
+        files.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    assert_eq!(found, known, "a schema file belongs to no document");
 }

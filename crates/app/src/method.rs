@@ -69,7 +69,9 @@ pub fn method_event(event: &RunEvent) -> MethodEvent {
             model_type: type_name.to_string(),
             method_name: method.clone(),
         },
-        RunEvent::Executing { method, .. } => MethodEvent::MethodExecuting { method_name: method.clone() },
+        RunEvent::Executing { method, checks } => {
+            MethodEvent::MethodExecuting { method_name: method.clone(), checks: checks.clone() }
+        }
         RunEvent::Output { stream, line } => {
             MethodEvent::MethodOutput { stream: stream.clone(), line: line.clone() }
         }

@@ -111,6 +111,14 @@ impl Ui {
         }
     }
 
+    /// A document that is JSON with and without `--json`.
+    pub fn json(&self, document: &impl Serialize) {
+        match document_text(document) {
+            Ok(text) => self.print(&text),
+            Err(error) => written(Err(error.into())),
+        }
+    }
+
     fn print(&self, text: &str) {
         if text.is_empty() {
             return;

@@ -32,6 +32,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("model output get", "model output get root"),
     ("model output search", "model output search root"),
     ("model output logs", "model output logs root"),
+    ("schema", "schema method-run\nschema --all"),
     ("report", "report search\nreport run @ops/summary root"),
     ("report search", "report search"),
     ("report get", "report get @ops/summary"),

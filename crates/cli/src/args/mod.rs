@@ -123,6 +123,14 @@ pub enum Command {
     Doctor(DoctorCommand),
     /// Run a server: schedules, webhooks, hot reload
     Serve(serve::ServeArgs),
+    /// Print the JSON Schemas of all documents
+    Schema {
+        /// The document, e.g. method-run; default: list all
+        name: Option<String>,
+        /// Print all schemas, as one object by document
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+    },
     /// Print the version
     Version,
     /// Print a completion script for a shell

@@ -116,6 +116,9 @@ impl EventSink<MethodEvent> for ConsoleObserver<'_> {
             MethodEvent::DefinitionUpgraded { name, to_version } => {
                 ui.say(format_args!("upgraded {NAME}{name}{NAME:#} to {to_version}"));
             }
+            MethodEvent::MethodExecuting { checks, .. } if !checks.is_empty() && ui.is_verbose() => {
+                ui.say(format_args!("checks passed: {}", checks.join(", ")));
+            }
             _ => {}
         }
     }

@@ -13,6 +13,7 @@ mod output;
 mod publish;
 mod registry;
 mod report;
+mod schema;
 mod serve;
 mod source;
 mod trust;
@@ -23,7 +24,7 @@ mod workflow;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
-use serde_json::json;
+use marsh_api::schema::Version;
 
 use crate::args::{Cli, Command, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
 use crate::error::CliError;
@@ -35,9 +36,11 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
     match &cli.command {
         Command::Version => {
             let version = env!("CARGO_PKG_VERSION");
-            ui.result(&json!({ "version": version }), || format!("marsh {version}"));
+            let document = Version { version: version.to_owned() };
+            ui.result(&document, || format!("marsh {version}"));
             done()
         }
+        Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "marsh", &mut script);
