@@ -1,4 +1,4 @@
-//! What can keep the comparison from being made. A difference between the engines is no error but a result.
+//! Why a comparison could not be made. A difference between the engines is a result, not an error.
 
 use std::path::PathBuf;
 

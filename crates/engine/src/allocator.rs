@@ -1,7 +1,7 @@
-//! What the C library's allocator keeps for itself. Elsewhere than on glibc these do nothing.
+//! Settings of glibc's allocator. With other C libraries these functions do nothing.
 
-/// Lets threads share heaps: by default glibc makes one for each of the first many threads, and what one thread has freed
-/// no other one uses. A server whose requests run on threads of their own would hold the sum of their peaks. To be called
+/// Lets threads share heaps. By default glibc makes a heap for each of the first many threads, and no other thread uses
+/// what one has freed; a server whose requests run on threads of their own would hold the sum of their peaks. Call it
 /// before the process has other threads.
 pub fn share_heaps(heaps: u16) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -25,7 +25,7 @@ pub fn grow_in_steps(bytes: u32) {
     let _ = bytes;
 }
 
-/// Returns pages that are free to the kernel: what was needed once would else be held for ever.
+/// Returns free pages to the kernel; glibc would keep them forever.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

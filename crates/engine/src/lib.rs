@@ -53,6 +53,8 @@
 //! network hold plain data and no JavaScript, and are dropped where they wait when their runtime goes (`host/net.rs`).
 //! TLS trusts Mozilla's roots, the system's, and what `DENO_CERT`, `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` name.
 
+#![warn(missing_docs)]
+
 pub mod allocator;
 mod api;
 mod bytecode;
@@ -74,6 +76,10 @@ mod timers;
 pub use api::{
     Bridge, BridgeError, Driver, EngineError, EngineErrorKind, External, Limits, Location, Options, Reply,
     Source, Stats,
+};
+pub use gate::{
+    Arg, Args, Capability, Cost, Determinism, ErrorClass, HostError, HostResult, Operation, OperationCall,
+    Val, Wrapper, operations,
 };
 pub use runtime::{ModuleRuntime, Probe};
 pub use surface::engine_version;

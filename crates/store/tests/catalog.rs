@@ -25,8 +25,10 @@ fn facts_of(digest: &Digest) -> Facts {
         path: RelPath::parse("models/a.ts").unwrap(),
         line: 3,
     };
-    let problem =
-        (RelPath::parse("models/b.ts").unwrap(), marsh_types::Diagnostic::new("syntax_error", "odd"));
+    let problem = (
+        RelPath::parse("models/b.ts").unwrap(),
+        marsh_types::Diagnostic::new(marsh_types::DiagnosticCode::SyntaxError, "odd"),
+    );
     Facts {
         provided: vec![provided],
         dependencies: vec!["@a/b@>=2026.01.01.1".parse().unwrap()],

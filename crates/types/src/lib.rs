@@ -25,7 +25,7 @@ pub mod yaml;
 pub use calver::CalVer;
 pub use channel::Channel;
 pub use code::{ErrorClass, ErrorCode};
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, DiagnosticCode};
 pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
 pub use ignore::ignore;

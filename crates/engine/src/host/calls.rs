@@ -5,22 +5,26 @@ use std::time::{Duration, Instant};
 
 use crate::api::{EngineError, EngineErrorKind};
 use crate::errors;
-use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, lock, plain, start};
+use crate::gate::{
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock,
+    plain, start,
+};
+use crate::output::Stream;
 use crate::shared::Owner;
 
-pub(crate) const OPS: &[Op] = &[
-    plain("load.done", load_done),
-    plain("load.externals", load_externals),
-    plain("call.done", call_done),
-    start("bridge.request", request),
-    plain("bridge.notify", notify),
-    plain("output", output),
-    plain("timer.set", timer_set),
-    plain("timer.clear", timer_clear),
-    plain("exit", exit),
-    plain("current", current),
-    plain("log", log),
-    plain("uncaught", uncaught),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("load.done", NONE, Determinism::ChangesWorld, Cost::Instant, load_done),
+    plain("load.externals", NONE, Determinism::Pure, Cost::Instant, load_externals),
+    plain("call.done", NONE, Determinism::ChangesWorld, Cost::Instant, call_done),
+    start("bridge.request", NONE, Determinism::ChangesWorld, Cost::Wait, request),
+    plain("bridge.notify", NONE, Determinism::ChangesWorld, Cost::Instant, notify),
+    plain("output", NONE, Determinism::ChangesWorld, Cost::Instant, output),
+    plain("timer.set", NONE, Determinism::ReadsWorld, Cost::Instant, timer_set),
+    plain("timer.clear", NONE, Determinism::Pure, Cost::Instant, timer_clear),
+    plain("exit", NONE, Determinism::ChangesWorld, Cost::Instant, exit),
+    plain("current", NONE, Determinism::Pure, Cost::Instant, current),
+    plain("log", NONE, Determinism::ChangesWorld, Cost::Instant, log),
+    plain("uncaught", NONE, Determinism::ChangesWorld, Cost::Instant, uncaught),
 ];
 
 fn load_done(env: &Env, args: &Args) -> HostResult {
@@ -77,7 +81,7 @@ fn request(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError>
         done.done(match result {
             Ok(json) => Ok(Val::Json(json)),
             Err(error) => Err(HostError {
-                class: "Error",
+                class: ErrorClass::Error,
                 message: error.message,
                 code: Some(error.code),
                 data: error.data.map(|data| data.to_string()),
@@ -94,7 +98,7 @@ fn notify(env: &Env, args: &Args) -> HostResult {
 }
 
 fn output(env: &Env, args: &Args) -> HostResult {
-    let stream = if args.str(0)? == "stderr" { "stderr" } else { "stdout" };
+    let stream = if args.str(0)? == Stream::Stderr.as_str() { Stream::Stderr } else { Stream::Stdout };
     let text = String::from_utf8_lossy(args.bytes(1)?);
     env.shared.output(&env.shared.slice(), stream, &text);
     Ok(Val::Undefined)
@@ -117,7 +121,7 @@ fn exit(env: &Env, args: &Args) -> HostResult {
     let error = EngineError::new(EngineErrorKind::Exit, text.clone());
     env.shared.set_loaded(Err(error.clone()));
     env.shared.fail_all(&error);
-    Err(HostError::new("Uncatchable", text))
+    Err(HostError::new(ErrorClass::Uncatchable, text))
 }
 
 fn current(env: &Env, _args: &Args) -> HostResult {
@@ -134,7 +138,7 @@ fn uncaught(env: &Env, args: &Args) -> HostResult {
     let error = errors::described(args.str(0)?);
     let owner = env.shared.slice();
     match owner {
-        Owner::Nobody => env.shared.log(&owner, "error", &format!("uncaught: {error}")),
+        Owner::None => env.shared.log(&owner, "error", &format!("uncaught: {error}")),
         Owner::Call(_) | Owner::Load => env.shared.fail(&owner, error),
     }
     Ok(Val::Undefined)
