@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod prompt;
 mod rewrite;
+mod trace;
 mod ui;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ pub const BUNDLE_SUBCOMMAND: &str = "__bundle";
 
 fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    // A host or a worker whose filter is invalid has a parent that reports it.
+    let traced = trace::start();
     match arguments.get(1).and_then(|argument| argument.to_str()) {
         Some(marsh_host::SUBCOMMAND) => return marsh_host::server::main(),
         Some(BUNDLE_SUBCOMMAND) => return marsh_bundle::worker_main(),
@@ -32,13 +35,26 @@ fn main() -> ExitCode {
     let arguments = rewrite::rewrite(arguments);
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &arguments),
+        Err(error) => return usage(&with_examples(error, &arguments), &arguments),
     };
     let ui = Ui::new(&cli.global);
+    if let Err(message) = traced {
+        return ui.fail(&error::CliError::Usage { message, hint: None });
+    }
+    let _command = trace::command(&arguments);
     match commands::run(&cli, &ui) {
         Ok(code) => code,
         Err(error) => ui.fail(&error),
     }
+}
+
+/// Help pages end with examples, which nothing else needs.
+fn with_examples(error: clap::Error, arguments: &[std::ffi::OsString]) -> clap::Error {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand};
+    if !matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand) {
+        return error;
+    }
+    args::examples::command().try_get_matches_from(arguments).err().unwrap_or(error)
 }
 
 /// Help and version go to standard output; a usage error is an error like any other, also as JSON.

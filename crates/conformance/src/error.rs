@@ -1,4 +1,4 @@
-//! Why a comparison could not be made. A difference between the engines is a result, not an error.
+//! Why the comparison cannot be made. A difference between the engines is a result, not an error.
 
 use std::path::PathBuf;
 

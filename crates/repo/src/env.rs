@@ -59,6 +59,16 @@ pub const DATASTORE_SYNC_TIMEOUT_MS: Variable = variable(
     Some("SWAMP_DATASTORE_SYNC_TIMEOUT_MS"),
     "how long bringing data from a datastore, or taking them there, may take, in milliseconds",
 );
+pub const LOG: Variable = variable(
+    "MARSH_LOG",
+    None,
+    "trace to standard error: a level (`info`, `debug`), or targets (`warn,marsh_workflow=debug`)",
+);
+pub const LOG_FORMAT: Variable = variable(
+    "MARSH_LOG_FORMAT",
+    None,
+    "`json` or `pretty`; without it, pretty on a terminal and JSON lines otherwise",
+);
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
@@ -78,7 +88,7 @@ pub fn variables() -> Vec<Variable> {
         DATASTORE_SYNC_TIMEOUT_MS,
     ];
     all.extend(Kind::with_directory().map(source_dir));
-    all.extend([EDITOR, NO_COLOR]);
+    all.extend([LOG, LOG_FORMAT, EDITOR, NO_COLOR]);
     all
 }
 
