@@ -55,7 +55,6 @@
 
 #![warn(missing_docs)]
 
-pub mod allocator;
 mod api;
 mod bytecode;
 mod errors;
@@ -74,8 +73,8 @@ mod thread;
 mod timers;
 
 pub use api::{
-    Bridge, BridgeError, Driver, EngineError, EngineErrorKind, External, Limits, Location, Options, Reply,
-    Source, Stats,
+    Bridge, BridgeError, Code, Driver, EngineError, EngineErrorKind, External, Fetch, Limits, Location,
+    Options, Reply, Source, Stats, Stream,
 };
 pub use gate::{
     Arg, Args, Capability, Cost, Determinism, ErrorClass, HostError, HostResult, Operation, OperationCall,

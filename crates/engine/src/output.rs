@@ -1,22 +1,5 @@
 //! Text that code writes: cut into lines, and cut off at a limit.
 
-/// The standard stream that code writes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
-    Stdout,
-    Stderr,
-}
-
-impl Stream {
-    /// As the surface and the protocol name it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-        }
-    }
-}
-
 /// The part of a stream that has no end of line yet.
 #[derive(Default)]
 pub(crate) struct Lines {

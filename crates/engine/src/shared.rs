@@ -14,10 +14,10 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::api::{Bridge, EngineError, EngineErrorKind, Stats};
+use crate::api::{Bridge, EngineError, EngineErrorKind, Stats, Stream};
 use crate::gate::HostResult;
 use crate::heap::Heap;
-use crate::output::{Allowance, Lines, Said, Stream};
+use crate::output::{Allowance, Lines, Said};
 
 pub(crate) type Done = Box<dyn FnOnce(Result<String, EngineError>) + Send>;
 pub(crate) type LoadDone = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
@@ -478,13 +478,12 @@ impl Shared {
     }
 
     fn send_line(&self, id: &str, stream: Stream, line: &str) {
-        let params = serde_json::json!({ "stream": stream.as_str(), "line": line });
-        self.bridge.notify(id, "output", params.to_string());
+        self.bridge.output(id, stream, line);
     }
 
-    pub(crate) fn log(&self, owner: &Owner, level: &str, message: &str) {
-        let params = serde_json::json!({ "level": level, "message": message });
-        self.bridge.notify(owner.id(), "log", params.to_string());
+    /// An error that no code handled.
+    pub(crate) fn uncaught(&self, owner: &Owner, message: &str) {
+        self.bridge.uncaught(owner.id(), message);
     }
 
     // ---- process groups ----
@@ -504,8 +503,7 @@ impl Shared {
             accepted
         };
         if accepted {
-            let params = serde_json::json!({ "pgid": pgid });
-            self.bridge.notify(owner.id(), "process/started", params.to_string());
+            self.bridge.process_started(owner.id(), pgid);
         } else {
             signal_group(pgid, rustix::process::Signal::KILL);
         }
@@ -535,8 +533,7 @@ impl Shared {
     }
 
     fn group_ended(&self, pgid: i32, owner: &Owner) {
-        let params = serde_json::json!({ "pgid": pgid });
-        self.bridge.notify(owner.id(), "process/ended", params.to_string());
+        self.bridge.process_ended(owner.id(), pgid);
     }
 
     fn kill_groups(&self, groups: Vec<(i32, Owner)>) {

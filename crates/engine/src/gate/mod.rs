@@ -2,7 +2,8 @@
 //!
 //! Everything that the surface can do to the outside is an [`Operation`]: a row of a table under `host/`, which states its
 //! name, capabilities, determinism and cost (`table.rs`). JavaScript finds operations by name through the two native
-//! functions that [`install`] makes; a third one (`thread.rs`) evaluates parts of the surface and reaches nothing else.
+//! functions that [`install`] makes, and the operations of a call through the two that [`bind`] makes for it; another
+//! one (`thread.rs`) evaluates parts of the surface and reaches nothing else.
 //! What the language itself has stays outside of the table: `Date`, `Math.random` and the memory that code takes.
 //!
 //! Permissions, recording, replay and metrics stand around the table, not in operations: a [`Wrapper`] sees the row and
@@ -186,7 +187,8 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, env: &Arc<Env>) -> rquickjs::Result<O
         Function::new(
             ctx.clone(),
             move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
-                let result = find(&ctx, &name).and_then(|op| call(&at, op, read(&ctx, args)?));
+                let result =
+                    find(&ctx, &name).and_then(|op| call(&at, op, read(&ctx, args)?, at.shared.slice().id()));
                 answer(&ctx, result)
             },
         )?,
@@ -197,12 +199,54 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, env: &Arc<Env>) -> rquickjs::Result<O
         Function::new(
             ctx.clone(),
             move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
-                let result = find(&ctx, &name).and_then(|op| begin(&at, op, read(&ctx, args)?));
+                let result =
+                    find(&ctx, &name).and_then(|op| begin(&at, op, read(&ctx, args)?, at.shared.slice()));
                 answer(&ctx, result.map(|op| Val::Num(op as f64)))
             },
         )?,
     )?;
     Ok(native)
+}
+
+/// The functions of one call, by which its requests, its reports and its result go out (`host::calls::OWN`). They hold
+/// the call's id here, so that no code can speak for another call, whatever it has patched: a continuation may run in
+/// another call's slice, and still speaks for the call that it belongs to.
+pub(crate) fn bind<'js>(ctx: &Ctx<'js>, env: &Arc<Env>, id: &Arc<str>) -> rquickjs::Result<Object<'js>> {
+    let own = Object::new(ctx.clone())?;
+    let (at, call_id) = (env.clone(), id.clone());
+    own.set(
+        "call",
+        Function::new(
+            ctx.clone(),
+            move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
+                let result = find_own(&ctx, &name)
+                    .and_then(|op| call(&at, op, read(&ctx, args)?.of_call(&call_id), &call_id));
+                answer(&ctx, result)
+            },
+        )?,
+    )?;
+    let (at, call_id) = (env.clone(), id.clone());
+    own.set(
+        "start",
+        Function::new(
+            ctx.clone(),
+            move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
+                let owner = Owner::Call(call_id.clone());
+                let result = find_own(&ctx, &name)
+                    .and_then(|op| begin(&at, op, read(&ctx, args)?.of_call(&call_id), owner));
+                answer(&ctx, result.map(|op| Val::Num(op as f64)))
+            },
+        )?,
+    )?;
+    Ok(own)
+}
+
+fn find_own<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Operation, HostError> {
+    let name = text(ctx, name)?;
+    host::calls::OWN
+        .iter()
+        .find(|operation| operation.name() == name)
+        .ok_or_else(|| HostError::new(ErrorClass::Unsupported, format!("no operation '{name}' of a call")))
 }
 
 fn find<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Operation, HostError> {
@@ -213,8 +257,8 @@ fn find<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Op
 
 /// Runs an operation to its end, blocking the JavaScript thread. The wait for one that completes later ends when its code
 /// has to stop.
-fn call(env: &Arc<Env>, operation: &'static Operation, args: Args) -> HostResult {
-    let watched = match wrap::enter(env, operation, &args) {
+fn call(env: &Arc<Env>, operation: &'static Operation, args: Args, call_id: &str) -> HostResult {
+    let watched = match wrap::enter(env, operation, &args, call_id) {
         Entered::Runs(watched) => watched,
         Entered::Answered(outcome) => return outcome,
     };
@@ -240,10 +284,10 @@ fn wait(env: &Arc<Env>, operation: &Operation, args: Args, run: table::StartFn) 
 }
 
 /// Starts an operation and returns the number under which its completion will arrive.
-fn begin(env: &Arc<Env>, operation: &'static Operation, args: Args) -> Result<u64, HostError> {
-    let entered = wrap::enter(env, operation, &args);
+fn begin(env: &Arc<Env>, operation: &'static Operation, args: Args, owner: Owner) -> Result<u64, HostError> {
+    let entered = wrap::enter(env, operation, &args, owner.id());
     let id = env.next_id();
-    let target = Some(Target::Event { op: id, owner: env.shared.slice() });
+    let target = Some(Target::Event { op: id, owner });
     let mut completer = Completer { shared: env.shared.clone(), target, watched: None };
     let watched = match entered {
         Entered::Runs(watched) => watched,

@@ -189,6 +189,12 @@ impl Args {
         Args(args)
     }
 
+    /// The arguments of an operation of a call: its id comes first.
+    pub(crate) fn of_call(mut self, id: &str) -> Args {
+        self.0.insert(0, Arg::Str(id.to_owned()));
+        self
+    }
+
     /// All of them, in order.
     pub fn all(&self) -> &[Arg] {
         &self.0

@@ -38,11 +38,10 @@ pub(crate) enum Entered {
     Answered(HostResult),
 }
 
-pub(crate) fn enter(env: &Env, operation: &'static Operation, arguments: &Args) -> Entered {
+pub(crate) fn enter(env: &Env, operation: &'static Operation, arguments: &Args, call_id: &str) -> Entered {
     let Some(wrapper) = &env.wrapper else { return Entered::Runs(None) };
     let number = env.next_id();
-    let owner = env.shared.slice();
-    match wrapper.before(&OperationCall { number, operation, arguments, call_id: owner.id() }) {
+    match wrapper.before(&OperationCall { number, operation, arguments, call_id }) {
         Some(outcome) => Entered::Answered(outcome),
         None => Entered::Runs(Some(Arc::new(Watched {
             wrapper: Arc::clone(wrapper),

@@ -3,28 +3,30 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::api::{EngineError, EngineErrorKind};
+use crate::api::{EngineError, EngineErrorKind, Stream};
 use crate::errors;
 use crate::gate::{
     Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock,
     plain, start,
 };
-use crate::output::Stream;
 use crate::shared::Owner;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     plain("load.done", NONE, Determinism::ChangesWorld, Cost::Instant, load_done),
     plain("load.externals", NONE, Determinism::Pure, Cost::Instant, load_externals),
-    plain("call.done", NONE, Determinism::ChangesWorld, Cost::Instant, call_done),
-    start("bridge.request", NONE, Determinism::ChangesWorld, Cost::Wait, request),
-    plain("bridge.notify", NONE, Determinism::ChangesWorld, Cost::Instant, notify),
     plain("output", NONE, Determinism::ChangesWorld, Cost::Instant, output),
     plain("timer.set", NONE, Determinism::ReadsWorld, Cost::Instant, timer_set),
     plain("timer.clear", NONE, Determinism::Pure, Cost::Instant, timer_clear),
     plain("exit", NONE, Determinism::ChangesWorld, Cost::Instant, exit),
     plain("current", NONE, Determinism::Pure, Cost::Instant, current),
-    plain("log", NONE, Determinism::ChangesWorld, Cost::Instant, log),
     plain("uncaught", NONE, Determinism::ChangesWorld, Cost::Instant, uncaught),
+];
+
+/// The operations of one call. Their first argument is the call's id, which the gate puts there (`gate::bind`).
+pub(crate) const OWN: &[Operation] = &[
+    plain("call.done", NONE, Determinism::ChangesWorld, Cost::Instant, call_done),
+    start("bridge.request", NONE, Determinism::ChangesWorld, Cost::Wait, request),
+    plain("bridge.notify", NONE, Determinism::ChangesWorld, Cost::Instant, notify),
 ];
 
 fn load_done(env: &Env, args: &Args) -> HostResult {
@@ -77,6 +79,12 @@ fn call_done(env: &Env, args: &Args) -> HostResult {
 
 fn request(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> {
     let (id, method, params) = (args.str(0)?, args.str(1)?, args.str(2)?.to_owned());
+    if !env.shared.is_live(&Owner::Call(id.into())) {
+        return Err(HostError::new(
+            ErrorClass::Interrupted,
+            format!("{method} was asked for by a call that has ended"),
+        ));
+    }
     let reply = Box::new(move |result: Result<String, crate::BridgeError>| {
         done.done(match result {
             Ok(json) => Ok(Val::Json(json)),
@@ -98,7 +106,7 @@ fn notify(env: &Env, args: &Args) -> HostResult {
 }
 
 fn output(env: &Env, args: &Args) -> HostResult {
-    let stream = if args.str(0)? == Stream::Stderr.as_str() { Stream::Stderr } else { Stream::Stdout };
+    let stream = if args.str(0)? == "stderr" { Stream::Stderr } else { Stream::Stdout };
     let text = String::from_utf8_lossy(args.bytes(1)?);
     env.shared.output(&env.shared.slice(), stream, &text);
     Ok(Val::Undefined)
@@ -128,17 +136,12 @@ fn current(env: &Env, _args: &Args) -> HostResult {
     Ok(Val::Str(env.shared.slice().id().to_owned()))
 }
 
-fn log(env: &Env, args: &Args) -> HostResult {
-    env.shared.log(&env.shared.slice(), args.str(0)?, args.str(1)?);
-    Ok(Val::Undefined)
-}
-
 /// A timer's or listener's callback threw: the call it ran for fails.
 fn uncaught(env: &Env, args: &Args) -> HostResult {
     let error = errors::described(args.str(0)?);
     let owner = env.shared.slice();
     match owner {
-        Owner::None => env.shared.log(&owner, "error", &format!("uncaught: {error}")),
+        Owner::None => env.shared.uncaught(&owner, &format!("uncaught: {error}")),
         Owner::Call(_) | Owner::Load => env.shared.fail(&owner, error),
     }
     Ok(Val::Undefined)

@@ -17,12 +17,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
+use crate::api::Stream;
 use crate::errors;
 use crate::gate::{
     Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, Operation, RUN, Val, lock,
     plain, start,
 };
-use crate::output::Stream;
 use crate::shared::Owner;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
