@@ -8,15 +8,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use marsh_archive::Limits;
+use marsh_archive::ArchiveLimits;
 use marsh_types::Explain;
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 /// Small, so that both sides of every limit are met.
-const LIMITS: Limits =
-    Limits { archive_bytes: 64 << 10, unpacked_bytes: 16 << 10, file_bytes: 8 << 10, entries: 24, depth: 12 };
+const LIMITS: ArchiveLimits = ArchiveLimits {
+    archive_bytes: 64 << 10,
+    unpacked_bytes: 16 << 10,
+    file_bytes: 8 << 10,
+    entries: 24,
+    depth: 12,
+};
 
 /// xorshift64*: the same seed, the same run.
 struct Random(u64);

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use marsh_archive::{ArchiveError, Limits, Unpacked, unpack};
+use marsh_archive::{ArchiveError, ArchiveLimits, Unpacked, unpack};
 
 pub const MANIFEST: &str =
     "manifestVersion: 1\nname: \"@acme/net\"\nversion: 2026.01.02.1\nmodels: [m.ts]\nbinaries: [tool]\n";
@@ -234,7 +234,11 @@ impl Sandbox {
     }
 
     /// Unpacks, looks whether anything around has changed, and what the target holds; empties it again.
-    pub fn unpack(&self, archive: &[u8], limits: &Limits) -> std::io::Result<Result<Unpacked, ArchiveError>> {
+    pub fn unpack(
+        &self,
+        archive: &[u8],
+        limits: &ArchiveLimits,
+    ) -> std::io::Result<Result<Unpacked, ArchiveError>> {
         let target = self.root.path().join("a/b/target");
         marsh_fs::create_dir_all(&target).map_err(std::io::Error::other)?;
         let before = tree(self.root.path(), &target)?;
