@@ -131,7 +131,7 @@ fn main() -> ExitCode {
         let outcome = catch_unwind(AssertUnwindSafe(|| sandbox.unpack(&archive, &LIMITS)));
         let code = match outcome {
             Ok(Ok(Ok(_))) => "unpacked",
-            Ok(Ok(Err(error))) => error.code(),
+            Ok(Ok(Err(error))) => error.code().as_str(),
             Ok(Err(error)) => {
                 eprintln!("iteration {iterations}: the place to unpack in cannot be read: {error}");
                 return ExitCode::FAILURE;

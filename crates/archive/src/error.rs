@@ -1,6 +1,6 @@
 //! The errors of packing and unpacking.
 
-use marsh_types::{Explain, ManifestError};
+use marsh_types::{ErrorCode, Explain, ManifestError};
 
 /// An archive cannot be packed or unpacked. In each variant, `path` is the entry's path in the archive, shortened if it is
 /// long.
@@ -67,25 +67,25 @@ pub enum ArchiveError {
 }
 
 impl Explain for ArchiveError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            ArchiveError::Traversal { .. } => "archive_traversal",
-            ArchiveError::AbsolutePath { .. } => "archive_absolute_path",
-            ArchiveError::Link { .. } => "archive_link",
-            ArchiveError::Device { .. } => "archive_device",
-            ArchiveError::Duplicate { .. } => "archive_duplicate_entry",
-            ArchiveError::CaseCollision { .. } => "archive_case_collision",
-            ArchiveError::FileAndDirectory { .. } => "archive_file_and_directory",
-            ArchiveError::BadName { .. } => "archive_bad_name",
-            ArchiveError::OutsideTop { .. } => "archive_outside_top",
-            ArchiveError::TooLarge { .. } => "archive_too_large",
-            ArchiveError::Bomb { .. } => "archive_bomb",
-            ArchiveError::TooManyEntries { .. } => "archive_too_many_entries",
-            ArchiveError::NoManifest => "archive_no_manifest",
-            ArchiveError::BadManifest(_) => "archive_bad_manifest",
-            ArchiveError::BundleMismatch { .. } => "bundle_mismatch",
-            ArchiveError::Corrupt { .. } => "archive_corrupt",
-            ArchiveError::Fs(_) | ArchiveError::Read { .. } | ArchiveError::Write(_) => "io",
+            ArchiveError::Traversal { .. } => ErrorCode::ArchiveTraversal,
+            ArchiveError::AbsolutePath { .. } => ErrorCode::ArchiveAbsolutePath,
+            ArchiveError::Link { .. } => ErrorCode::ArchiveLink,
+            ArchiveError::Device { .. } => ErrorCode::ArchiveDevice,
+            ArchiveError::Duplicate { .. } => ErrorCode::ArchiveDuplicateEntry,
+            ArchiveError::CaseCollision { .. } => ErrorCode::ArchiveCaseCollision,
+            ArchiveError::FileAndDirectory { .. } => ErrorCode::ArchiveFileAndDirectory,
+            ArchiveError::BadName { .. } => ErrorCode::ArchiveBadName,
+            ArchiveError::OutsideTop { .. } => ErrorCode::ArchiveOutsideTop,
+            ArchiveError::TooLarge { .. } => ErrorCode::ArchiveTooLarge,
+            ArchiveError::Bomb { .. } => ErrorCode::ArchiveBomb,
+            ArchiveError::TooManyEntries { .. } => ErrorCode::ArchiveTooManyEntries,
+            ArchiveError::NoManifest => ErrorCode::ArchiveNoManifest,
+            ArchiveError::BadManifest(_) => ErrorCode::ArchiveBadManifest,
+            ArchiveError::BundleMismatch { .. } => ErrorCode::BundleMismatch,
+            ArchiveError::Corrupt { .. } => ErrorCode::ArchiveCorrupt,
+            ArchiveError::Fs(_) | ArchiveError::Read { .. } | ArchiveError::Write(_) => ErrorCode::Io,
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use flate2::{Compression, GzBuilder};
-use marsh_types::{Digest, DigestWriter, RelPath};
+use marsh_types::{Digest, DigestWriter, Kind, RelPath};
 
 use crate::TOP;
 use crate::error::ArchiveError;
@@ -42,21 +42,10 @@ pub struct Packed {
 }
 
 /// The directories that every archive has, even when they are empty.
-const DIRECTORIES: [&str; 13] = [
-    "models",
-    "bundles",
-    "workflows",
-    "vaults",
-    "vault-bundles",
-    "drivers",
-    "driver-bundles",
-    "datastores",
-    "datastore-bundles",
-    "reports",
-    "report-bundles",
-    "skills",
-    "files",
-];
+fn directories() -> impl Iterator<Item = &'static str> {
+    let of_kinds = Kind::with_directory().flat_map(|kind| [kind.spec().directory, kind.spec().bundles]);
+    of_kinds.chain(["workflows", "skills", "files"])
+}
 
 /// Writes an archive of these files to `out`. Their order does not matter. Files that [`unpack`](crate::unpack()) ignores
 /// are left out.
@@ -68,7 +57,7 @@ pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveE
     let mut seen = Seen::new(limits.entries);
     let mut nodes: BTreeMap<String, Option<PackEntry>> = BTreeMap::new();
     nodes.insert(format!("{TOP}/"), None);
-    for directory in DIRECTORIES {
+    for directory in directories() {
         nodes.insert(format!("{TOP}/{directory}/"), None);
         if let Some(path) = names::inside(format!("{TOP}/{directory}").as_bytes(), limits.depth)? {
             seen.add(&path, true)?;

@@ -11,7 +11,7 @@ mod support;
 use support::{Sandbox, good, gzip, hostile};
 
 fn code<T>(outcome: &Result<T, ArchiveError>) -> &'static str {
-    outcome.as_ref().err().map_or("unpacked", ArchiveError::code)
+    outcome.as_ref().err().map_or("unpacked", |error| error.code().as_str())
 }
 
 #[test]

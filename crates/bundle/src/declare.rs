@@ -179,7 +179,7 @@ impl<'p, 'a> File<'p, 'a> {
         };
         let Some(object) = value.and_then(|value| self.object(value)) else { return opaque };
         let fields = Fields::of(object);
-        let name_field = if kind == Kind::Report { "name" } else { "type" };
+        let name_field = kind.spec().name_field;
         let text = |key| fields.get(key).and_then(|value| self.string(value));
         let name = text(name_field);
         let version = text("version");

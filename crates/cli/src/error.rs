@@ -10,12 +10,10 @@ use marsh_registry::RegistryError;
 use marsh_registry_server::{ServeError, TokenError};
 use marsh_repo::RepoError;
 use marsh_store::StoreError;
-use marsh_types::Explain;
+use marsh_types::{ErrorCode, Explain};
 use marsh_vault::VaultError;
 use marsh_workflow::WorkflowError;
 use serde_json::{Map, Value, json};
-
-use crate::exit;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -91,14 +89,14 @@ impl CliError {
     }
 
     /// Part of the public contract of `--json`.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            CliError::Usage { .. } => "usage",
-            CliError::NotFound { .. } => "not_found",
-            CliError::Refused { .. } => "refused",
-            CliError::Fs(_) | CliError::Read { .. } => "io",
-            CliError::Editor { .. } => "editor_failed",
-            _ => self.explain().map_or("internal", Explain::code),
+            CliError::Usage { .. } => ErrorCode::Usage,
+            CliError::NotFound { .. } => ErrorCode::NotFound,
+            CliError::Refused { .. } => ErrorCode::Refused,
+            CliError::Fs(_) | CliError::Read { .. } => ErrorCode::Io,
+            CliError::Editor { .. } => ErrorCode::EditorFailed,
+            _ => self.explain().map_or(ErrorCode::Internal, Explain::code),
         }
     }
 
@@ -112,12 +110,7 @@ impl CliError {
     }
 
     pub fn exit_code(&self) -> u8 {
-        match self.code() {
-            "usage" => exit::USAGE,
-            "lock_timeout" => exit::BUSY,
-            "cancelled" => exit::INTERRUPTED,
-            _ => exit::FAILED,
-        }
+        self.code().class().exit_code()
     }
 
     /// An error of a part of a command, in the shape that [`CliError::to_json`] gives the whole.

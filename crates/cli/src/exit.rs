@@ -1,4 +1,4 @@
-//! The exit codes, a published table (`docs/exit-codes.md`).
+//! The exit codes of results; the class of an error decides that of a failure (`docs/exit-codes.md`).
 
 /// The command did what it was asked to.
 pub const DONE: u8 = 0;
@@ -6,7 +6,5 @@ pub const DONE: u8 = 0;
 pub const FAILED: u8 = 1;
 /// The command line was wrong.
 pub const USAGE: u8 = 2;
-/// Somebody else holds a lock, and the wait ended.
-pub const BUSY: u8 = 75;
 /// Stopped by Ctrl-C or a termination signal.
 pub const INTERRUPTED: u8 = 130;

@@ -112,8 +112,8 @@ fn random_expressions_give_what_they_give_elsewhere() {
     for (expression, theirs) in expressions.iter().zip(&theirs) {
         let ours = match Cel::default().evaluate(expression, &scope).and_then(|value| Evaluated::of(&value)) {
             Ok(evaluated) => Outcome::Value(evaluated.value),
-            Err(error) if error.code() == "expression_not_finite" => Outcome::NotFinite,
-            Err(error) => Outcome::Error(format!("{}: {error}", error.code())),
+            Err(error) if error.code().as_str() == "expression_not_finite" => Outcome::NotFinite,
+            Err(error) => Outcome::Error(format!("{}: {error}", error.code().as_str())),
         };
         let same = match (&ours, theirs) {
             (Outcome::Error(_), Outcome::Error(_)) => true,

@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use marsh_fs::{FsError, LockError};
-use marsh_types::Explain;
 use marsh_types::yaml::{YamlError, YamlWriteError};
+use marsh_types::{ErrorCode, Explain};
 
 use crate::policy::PolicyError;
 
@@ -48,23 +48,23 @@ impl DataError {
 }
 
 impl Explain for DataError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            DataError::InvalidName { .. } => "invalid_data_name",
-            DataError::Policy(_) => "invalid_data_policy",
-            DataError::OwnerMismatch { .. } => "data_owner_mismatch",
-            DataError::NoSuchData { .. } => "data_not_found",
-            DataError::TargetExists { .. } => "data_exists",
-            DataError::NoFreeVersion { .. } => "data_version_exhausted",
-            DataError::EphemeralBudget { .. } => "ephemeral_budget_exceeded",
-            DataError::Damaged { .. } => "file_damaged",
-            DataError::Read { .. } | DataError::Fs(_) => "file_access",
-            DataError::Encode(_) => "internal",
-            DataError::Lock(LockError::Timeout { .. }) => "lock_timeout",
-            DataError::Lock(LockError::Unsupported { .. }) => "lock_unsupported",
-            DataError::Lock(LockError::Fs(_)) => "file_access",
-            DataError::PrefixTooShort { .. } => "id_too_short",
-            DataError::AmbiguousId { .. } => "id_ambiguous",
+            DataError::InvalidName { .. } => ErrorCode::InvalidDataName,
+            DataError::Policy(_) => ErrorCode::InvalidDataPolicy,
+            DataError::OwnerMismatch { .. } => ErrorCode::DataOwnerMismatch,
+            DataError::NoSuchData { .. } => ErrorCode::DataNotFound,
+            DataError::TargetExists { .. } => ErrorCode::DataExists,
+            DataError::NoFreeVersion { .. } => ErrorCode::DataVersionExhausted,
+            DataError::EphemeralBudget { .. } => ErrorCode::EphemeralBudgetExceeded,
+            DataError::Damaged { .. } => ErrorCode::FileDamaged,
+            DataError::Read { .. } | DataError::Fs(_) => ErrorCode::FileAccess,
+            DataError::Encode(_) => ErrorCode::Internal,
+            DataError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            DataError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
+            DataError::Lock(LockError::Fs(_)) => ErrorCode::FileAccess,
+            DataError::PrefixTooShort { .. } => ErrorCode::IdTooShort,
+            DataError::AmbiguousId { .. } => ErrorCode::IdAmbiguous,
         }
     }
 

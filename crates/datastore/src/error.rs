@@ -1,7 +1,7 @@
 //! Why a datastore could not be used.
 
 use marsh_extension::kinds::KindError;
-use marsh_types::Explain;
+use marsh_types::{ErrorCode, Explain};
 use serde_json::Value;
 
 #[derive(Debug, thiserror::Error)]
@@ -33,15 +33,15 @@ impl From<KindError> for DatastoreError {
 }
 
 impl Explain for DatastoreError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            DatastoreError::Choice { .. } => "invalid_datastore",
+            DatastoreError::Choice { .. } => ErrorCode::InvalidDatastore,
             DatastoreError::Kind(error) => error.code(),
-            DatastoreError::NotPushed { .. } => "not_pushed",
-            DatastoreError::LockTimeout { .. } => "lock_timeout",
-            DatastoreError::Lock { .. } | DatastoreError::LockLost { .. } => "datastore_lock_failed",
-            DatastoreError::NothingToSync { .. } => "unsupported",
-            DatastoreError::NoHome | DatastoreError::Fs(_) => "io",
+            DatastoreError::NotPushed { .. } => ErrorCode::NotPushed,
+            DatastoreError::LockTimeout { .. } => ErrorCode::LockTimeout,
+            DatastoreError::Lock { .. } | DatastoreError::LockLost { .. } => ErrorCode::DatastoreLockFailed,
+            DatastoreError::NothingToSync { .. } => ErrorCode::Unsupported,
+            DatastoreError::NoHome | DatastoreError::Fs(_) => ErrorCode::Io,
         }
     }
 

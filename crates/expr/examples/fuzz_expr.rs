@@ -143,7 +143,7 @@ fn run(expression: &str, scope: &Variables) -> Result<&'static str, String> {
             if said.contains(SECRET) && !expression.contains(SECRET) {
                 return Err(format!("an error says a secret: {said}"));
             }
-            Ok(error.code())
+            Ok(error.code().as_str())
         }
     }
 }

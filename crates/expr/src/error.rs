@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use marsh_types::Explain;
+use marsh_types::{ErrorCode, Explain};
 
 use crate::place::Place;
 use crate::scope::LookupError;
@@ -122,20 +122,22 @@ fn list(known: &[String]) -> String {
 }
 
 impl Explain for ExprError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match &*self.kind {
-            ExprErrorKind::Syntax { .. } => "expression_syntax",
-            ExprErrorKind::Limit { .. } | ExprErrorKind::TooDeep(_) => "expression_too_large",
-            ExprErrorKind::UnknownVariable { .. } => "expression_unknown_variable",
-            ExprErrorKind::UnknownFunction { .. } => "expression_unknown_function",
-            ExprErrorKind::Types { .. } => "expression_type",
-            ExprErrorKind::NoSuchKey { .. } | ExprErrorKind::NotAContainer { .. } => "expression_no_such_key",
-            ExprErrorKind::OutOfBounds { .. } => "expression_out_of_bounds",
-            ExprErrorKind::Arithmetic { .. } => "expression_arithmetic",
-            ExprErrorKind::Argument { .. } => "expression_argument",
-            ExprErrorKind::NotFinite { .. } => "expression_not_finite",
+            ExprErrorKind::Syntax { .. } => ErrorCode::ExpressionSyntax,
+            ExprErrorKind::Limit { .. } | ExprErrorKind::TooDeep(_) => ErrorCode::ExpressionTooLarge,
+            ExprErrorKind::UnknownVariable { .. } => ErrorCode::ExpressionUnknownVariable,
+            ExprErrorKind::UnknownFunction { .. } => ErrorCode::ExpressionUnknownFunction,
+            ExprErrorKind::Types { .. } => ErrorCode::ExpressionType,
+            ExprErrorKind::NoSuchKey { .. } | ExprErrorKind::NotAContainer { .. } => {
+                ErrorCode::ExpressionNoSuchKey
+            }
+            ExprErrorKind::OutOfBounds { .. } => ErrorCode::ExpressionOutOfBounds,
+            ExprErrorKind::Arithmetic { .. } => ErrorCode::ExpressionArithmetic,
+            ExprErrorKind::Argument { .. } => ErrorCode::ExpressionArgument,
+            ExprErrorKind::NotFinite { .. } => ErrorCode::ExpressionNotFinite,
             ExprErrorKind::Lookup(error) => error.code(),
-            ExprErrorKind::Failed { .. } => "expression_failed",
+            ExprErrorKind::Failed { .. } => ErrorCode::ExpressionFailed,
         }
     }
 
@@ -181,7 +183,7 @@ impl ExprErrorAt {
 }
 
 impl Explain for ExprErrorAt {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         self.source.code()
     }
 

@@ -3,6 +3,7 @@
 //! Callers implement [`Scope`], or fill [`Variables`] when they have values only. Nothing is looked up before an
 //! expression asks for it, and a lookup that fails is a [`LookupError`] with a code of the caller.
 
+use marsh_types::ErrorCode;
 use std::fmt::Debug;
 
 use indexmap::IndexMap;
@@ -18,11 +19,11 @@ pub enum LookupError {
     NotAvailable { name: String },
     /// It should have been there. Messages must not hold secrets.
     #[error("{message}")]
-    Failed { code: &'static str, message: String, hint: Option<String> },
+    Failed { code: ErrorCode, message: String, hint: Option<String> },
 }
 
 impl LookupError {
-    pub fn failed(code: &'static str, message: impl Into<String>) -> LookupError {
+    pub fn failed(code: ErrorCode, message: impl Into<String>) -> LookupError {
         LookupError::Failed { code, message: message.into(), hint: None }
     }
 
@@ -36,10 +37,10 @@ impl LookupError {
         }
     }
 
-    pub(crate) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> ErrorCode {
         match self {
-            LookupError::NotAvailable { .. } => "expression_not_available",
-            LookupError::Failed { code, .. } => code,
+            LookupError::NotAvailable { .. } => ErrorCode::ExpressionNotAvailable,
+            LookupError::Failed { code, .. } => *code,
         }
     }
 
@@ -177,7 +178,7 @@ impl Variables {
 
     /// A value that was made elsewhere; if that failed, looking it up says so.
     pub fn set_made(&mut self, name: impl Into<String>, value: Result<Value, TooDeep>) {
-        let failed = |error: TooDeep| LookupError::failed("expression_too_large", error.to_string());
+        let failed = |error: TooDeep| LookupError::failed(ErrorCode::ExpressionTooLarge, error.to_string());
         self.0.insert(name.into(), value.map_err(failed));
     }
 

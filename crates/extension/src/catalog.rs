@@ -5,11 +5,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use marsh_bundle::{Declaration, Diagnostic};
+use marsh_bundle::Declaration;
 use marsh_fs::Durability;
 use marsh_repo::{Layout, Repo};
 use marsh_store::Facts;
-use marsh_types::{Digest, ExtensionName, Kind, Origin, TypeName};
+use marsh_types::{Diagnostic, Digest, ExtensionName, Kind, Origin, TypeName};
 use serde::{Deserialize, Serialize};
 
 use crate::discover::{SourceRoot, SourcesFile, candidates, source_roots_with};
@@ -35,7 +35,7 @@ pub struct IndexedType {
 
 /// An entry point whose type is computed.
 #[derive(Debug, Clone)]
-pub struct Computed {
+pub struct ComputedType {
     pub kind: Kind,
     pub path: PathBuf,
     pub root: SourceRoot,
@@ -43,18 +43,18 @@ pub struct Computed {
 
 /// A source that declares something but cannot be indexed.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct SourceProblem {
     pub path: PathBuf,
     pub diagnostic: Diagnostic,
 }
 
 /// Everything that the sources of a repository declare.
 #[derive(Debug, Clone, Default)]
-pub struct Catalog {
+pub struct TypeCatalog {
     pub types: Vec<IndexedType>,
     /// Entry points whose type is computed; only running them tells it.
-    pub computed: Vec<Computed>,
-    pub problems: Vec<Problem>,
+    pub computed: Vec<ComputedType>,
+    pub problems: Vec<SourceProblem>,
     /// Locked extensions whose trees are not here.
     pub unrestored: Vec<ExtensionName>,
 }
@@ -81,10 +81,10 @@ struct IndexedFile {
     problem: Option<Diagnostic>,
 }
 
-impl Catalog {
+impl TypeCatalog {
     /// What the repository's own sources, mounted ones and installed extensions declare.
-    pub fn load(repo: &Repo) -> Result<Catalog, LoadError> {
-        Ok(Catalog::load_with(repo, &SourceIndex::read(&repo.layout))?.0)
+    pub fn load(repo: &Repo) -> Result<TypeCatalog, LoadError> {
+        Ok(TypeCatalog::load_with(repo, &SourceIndex::read(&repo.layout))?.0)
     }
 
     /// The facts of every locked extension: from the catalog of stored trees by digest; from the files, where another
@@ -120,7 +120,7 @@ impl Catalog {
             };
             let path = provided.path.below(tree);
             let Some(raw) = &provided.raw else {
-                self.computed.push(Computed { kind: provided.kind, path, root });
+                self.computed.push(ComputedType { kind: provided.kind, path, root });
                 continue;
             };
             let Ok(type_name) = TypeName::parse(raw) else { continue };
@@ -135,15 +135,13 @@ impl Catalog {
                 line: provided.line,
             });
         }
-        for (path, value) in &facts.problems {
-            if let Ok(diagnostic) = serde_json::from_value(value.clone()) {
-                self.problems.push(Problem { path: path.below(tree), diagnostic });
-            }
+        for (path, diagnostic) in &facts.problems {
+            self.problems.push(SourceProblem { path: path.below(tree), diagnostic: diagnostic.clone() });
         }
     }
 
     fn add_foreign(&mut self, name: &ExtensionName, dir: &Path) {
-        for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
+        for kind in Kind::with_directory() {
             let root = SourceRoot {
                 origin: Origin::Pulled,
                 dir: dir.join(kind.directory()),
@@ -165,25 +163,28 @@ impl Catalog {
     pub(crate) fn load_with(
         repo: &Repo,
         known: &SourceIndex,
-    ) -> Result<(Catalog, Option<SourceIndex>), LoadError> {
-        let (mut catalog, index) = Catalog::read_sources(repo, known)?;
+    ) -> Result<(TypeCatalog, Option<SourceIndex>), LoadError> {
+        let (mut catalog, index) = TypeCatalog::read_sources(repo, known)?;
         catalog.add_installed(repo)?;
         Ok((catalog, index))
     }
 
     /// Without installed extensions. Files that have not changed since the last reading are not opened.
-    pub(crate) fn load_unpulled(repo: &Repo) -> Result<Catalog, LoadError> {
-        Ok(Catalog::read_sources(repo, &SourceIndex::read(&repo.layout))?.0)
+    pub(crate) fn load_unpulled(repo: &Repo) -> Result<TypeCatalog, LoadError> {
+        Ok(TypeCatalog::read_sources(repo, &SourceIndex::read(&repo.layout))?.0)
     }
 
     /// The index is `None` when it is the known one. It is written when what changed in it can be trusted later; of a
     /// file that changed a moment ago, everybody reads the declarations anew anyway.
-    fn read_sources(repo: &Repo, known: &SourceIndex) -> Result<(Catalog, Option<SourceIndex>), LoadError> {
+    fn read_sources(
+        repo: &Repo,
+        known: &SourceIndex,
+    ) -> Result<(TypeCatalog, Option<SourceIndex>), LoadError> {
         let mut changed = Changed::default();
         let mut seen: HashMap<OsString, Arc<IndexedFile>> = HashMap::with_capacity(known.files.len());
-        let mut catalog = Catalog::default();
+        let mut catalog = TypeCatalog::default();
         let sources = SourcesFile::read(repo)?;
-        for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
+        for kind in Kind::with_directory() {
             for root in source_roots_with(repo, kind, &sources)? {
                 for path in candidates(&root) {
                     let name = path.as_os_str();
@@ -212,14 +213,14 @@ impl Catalog {
         if let Some(diagnostic) = &file.problem
             && !self.problems.iter().any(|problem| problem.path == path)
         {
-            self.problems.push(Problem { path: path.to_owned(), diagnostic: diagnostic.clone() });
+            self.problems.push(SourceProblem { path: path.to_owned(), diagnostic: diagnostic.clone() });
         }
-        // A directory provides its own kind only; grafts stand beside the models that they extend.
-        let belongs = |kind: Kind| kind == root.kind || (kind == Kind::Extension && root.kind == Kind::Model);
-        for declaration in file.declarations.iter().filter(|declaration| belongs(declaration.kind)) {
+        // A directory provides its own kind, and the kinds that extend it.
+        let of_root = |declaration: &&Declaration| declaration.kind.home() == root.kind;
+        for declaration in file.declarations.iter().filter(of_root) {
             let Some(raw) = &declaration.name else {
                 let (path, root) = (path.to_owned(), root.clone());
-                self.computed.push(Computed { kind: declaration.kind, path, root });
+                self.computed.push(ComputedType { kind: declaration.kind, path, root });
                 continue;
             };
             let Ok(type_name) = TypeName::parse(raw) else { continue };
@@ -264,8 +265,8 @@ impl Catalog {
         types.into_values().collect()
     }
 
-    /// The sources that add to a model type.
-    pub fn grafts<'a>(&'a self, type_name: &'a TypeName) -> impl Iterator<Item = &'a IndexedType> {
+    /// The sources that add methods to a model type.
+    pub fn method_extensions<'a>(&'a self, type_name: &'a TypeName) -> impl Iterator<Item = &'a IndexedType> {
         self.types
             .iter()
             .filter(move |indexed| indexed.kind == Kind::Extension && indexed.type_name == *type_name)
@@ -273,8 +274,8 @@ impl Catalog {
 }
 
 /// The repository's own and mounted sources that cannot be read.
-pub fn local_problems(repo: &Repo) -> Result<Vec<Problem>, LoadError> {
-    Ok(Catalog::load_unpulled(repo)?.problems)
+pub fn local_problems(repo: &Repo) -> Result<Vec<SourceProblem>, LoadError> {
+    Ok(TypeCatalog::load_unpulled(repo)?.problems)
 }
 
 /// What a look at the sources found new.
@@ -308,15 +309,7 @@ fn index_file(
             }
         },
         Err(error) => {
-            let problem = Diagnostic {
-                code: "unreadable".into(),
-                message: error.to_string(),
-                file: Some(path.display().to_string()),
-                line: None,
-                column: None,
-                source_line: None,
-                hint: None,
-            };
+            let problem = Diagnostic::unreadable(path, error.to_string());
             // Not remembered as read: a file that becomes readable again must be looked at.
             IndexedFile { stat, read_at_ns: 0, declarations: Vec::new(), problem: Some(problem) }
         }

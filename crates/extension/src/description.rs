@@ -25,9 +25,9 @@ pub struct ModelDescription {
     pub checks: Ordered<CheckDescription>,
     #[serde(default)]
     pub reports: Vec<String>,
-    /// What each graft names as its target, in the order of the unit's grafts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub graft_types: Vec<String>,
+    /// The type that each method extension names as its target, in the order of the version's parts.
+    #[serde(rename = "graftTypes", default, skip_serializing_if = "Vec::is_empty")]
+    pub method_extension_types: Vec<String>,
 }
 
 /// What an export of another kind than `model` says of itself.
@@ -52,7 +52,7 @@ pub struct KindDescription {
     pub scope: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// Of a graft: the methods that it adds.
+    /// Of a method extension: the methods that it adds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
 }
@@ -102,9 +102,9 @@ pub struct MethodDescription {
     #[serde(default)]
     pub rollback_on_failure: bool,
     pub arguments: ArgumentsDescription,
-    /// Which graft adds the method, from 1; `None`: the type's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub graft: Option<usize>,
+    /// Which method extension adds the method, from 1; `None`: the type's own.
+    #[serde(rename = "graft", default, skip_serializing_if = "Option::is_none")]
+    pub method_extension: Option<usize>,
 }
 
 impl MethodDescription {

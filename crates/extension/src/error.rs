@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use marsh_bundle::{BundleError, Diagnostic};
 use marsh_host::{ErrorKind, HostError};
 use marsh_types::yaml::YamlError;
-use marsh_types::{Explain, ExtensionName, Kind, TypeName, near};
+use marsh_types::{ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("unknown {} `{name}`", noun(*kind))]
+    #[error("unknown {} `{name}`", kind.spec().noun)]
     UnknownType {
         kind: Kind,
         name: TypeName,
@@ -29,14 +29,14 @@ pub enum LoadError {
         "the {thing} `{name}` of `{type_name}` is declared twice: in {first} and in {second}",
         thing = group.trim_end_matches('s'), first = first.display(), second = second.display()
     )]
-    GraftConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
+    MethodConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
     #[error("{path} cannot be read as a source", path = path.display())]
     BrokenSource { path: PathBuf, diagnostic: Box<Diagnostic> },
     #[error("{path} is gone", path = path.display())]
     Vanished { path: PathBuf },
     /// What failed before and has not changed since.
     #[error("{}", failure.message)]
-    StillFailing { failure: Box<crate::loader::Failure> },
+    StillFailing { failure: Box<crate::loader::LoadFailure> },
     #[error("no bundle of the fingerprint {fingerprint} is stored")]
     NoBundle { fingerprint: String },
     #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
@@ -63,40 +63,26 @@ pub enum LoadError {
     NoCacheDir,
 }
 
-fn noun(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Model | Kind::Extension => "model type",
-        Kind::Vault => "vault type",
-        Kind::Driver => "driver",
-        Kind::Datastore => "datastore type",
-        Kind::Report => "report",
-    }
-}
-
 impl Explain for LoadError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            LoadError::UnknownType { kind: Kind::Vault, .. } => "unknown_vault_type",
-            LoadError::UnknownType { kind: Kind::Driver, .. } => "unknown_driver_type",
-            LoadError::UnknownType { kind: Kind::Datastore, .. } => "unknown_datastore_type",
-            LoadError::UnknownType { kind: Kind::Report, .. } => "unknown_report",
-            LoadError::UnknownType { .. } => "unknown_model_type",
-            LoadError::NotRestored { .. } => "not_restored",
-            LoadError::PinGone { .. } => "pinned_code_gone",
+            LoadError::UnknownType { kind, .. } => kind.spec().unknown_code,
+            LoadError::NotRestored { .. } => ErrorCode::NotRestored,
+            LoadError::PinGone { .. } => ErrorCode::PinnedCodeGone,
             LoadError::Store(error) => error.code(),
-            LoadError::DuplicateType { .. } => "duplicate_type",
-            LoadError::GraftConflict { .. } => "graft_conflict",
-            LoadError::NoBundle { .. } => "not_built",
-            LoadError::Name { .. } => "invalid_name",
-            LoadError::BrokenSource { .. } => "broken_source",
-            LoadError::Vanished { .. } => "source_vanished",
-            LoadError::StillFailing { .. } => "not_loaded",
-            LoadError::TypeChanged { .. } | LoadError::Description { .. } => "invalid_extension",
-            LoadError::Bundle { .. } => "bundle_failed",
-            LoadError::Mount { .. } => "invalid_source",
-            LoadError::Host { source, .. } => call_code(source, "load_failed"),
-            LoadError::Yaml { .. } => "invalid_yaml",
-            LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => "io",
+            LoadError::DuplicateType { .. } => ErrorCode::DuplicateType,
+            LoadError::MethodConflict { .. } => ErrorCode::GraftConflict,
+            LoadError::NoBundle { .. } => ErrorCode::NotBuilt,
+            LoadError::Name { .. } => ErrorCode::InvalidName,
+            LoadError::BrokenSource { .. } => ErrorCode::BrokenSource,
+            LoadError::Vanished { .. } => ErrorCode::SourceVanished,
+            LoadError::StillFailing { .. } => ErrorCode::NotLoaded,
+            LoadError::TypeChanged { .. } | LoadError::Description { .. } => ErrorCode::InvalidExtension,
+            LoadError::Bundle { .. } => ErrorCode::BundleFailed,
+            LoadError::Mount { .. } => ErrorCode::InvalidSource,
+            LoadError::Host { source, .. } => call_code(source, ErrorCode::LoadFailed),
+            LoadError::Yaml { .. } => ErrorCode::InvalidYaml,
+            LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => ErrorCode::Io,
         }
     }
 
@@ -128,7 +114,7 @@ impl Explain for LoadError {
                     _ => Some(format!("known: {}", known.join(", "))),
                 })
             }
-            LoadError::DuplicateType { .. } | LoadError::GraftConflict { .. } => {
+            LoadError::DuplicateType { .. } | LoadError::MethodConflict { .. } => {
                 Some("rename or delete one of the two".into())
             }
             LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),
@@ -164,14 +150,14 @@ impl Explain for LoadError {
 }
 
 /// The stable code of a call that failed; `fallback` for what the code threw by itself.
-pub(crate) fn call_code(error: &HostError, fallback: &'static str) -> &'static str {
-    let HostError::Call(error) = error else { return "host_failed" };
+pub(crate) fn call_code(error: &HostError, fallback: ErrorCode) -> ErrorCode {
+    let HostError::Call(error) = error else { return ErrorCode::HostFailed };
     match (error.kind, error.code.as_deref()) {
-        (ErrorKind::Threw, Some("contract_violation")) => "contract_violation",
-        (ErrorKind::Threw, Some("validation_failed")) => "validation_failed",
-        (ErrorKind::Threw, Some("unsupported")) | (ErrorKind::Unsupported, _) => "unsupported",
-        (ErrorKind::Cancelled, _) => "cancelled",
-        (ErrorKind::Deadline, _) => "deadline_exceeded",
+        (ErrorKind::Threw, Some("contract_violation")) => ErrorCode::ContractViolation,
+        (ErrorKind::Threw, Some("validation_failed")) => ErrorCode::ValidationFailed,
+        (ErrorKind::Threw, Some("unsupported")) | (ErrorKind::Unsupported, _) => ErrorCode::Unsupported,
+        (ErrorKind::Cancelled, _) => ErrorCode::Cancelled,
+        (ErrorKind::Deadline, _) => ErrorCode::DeadlineExceeded,
         _ => fallback,
     }
 }

@@ -21,7 +21,7 @@ mod pin;
 pub mod publish;
 mod stat;
 
-pub use catalog::{Catalog, Computed, IndexedType, Problem, local_problems};
+pub use catalog::{ComputedType, IndexedType, SourceProblem, TypeCatalog, local_problems};
 pub use description::{
     ArgumentsDescription, CheckDescription, KindDescription, MethodDescription, ModelDescription,
     OutputDescription, SensitiveField,
@@ -29,7 +29,7 @@ pub use description::{
 pub use discover::{SourceRoot, source_roots};
 pub use error::LoadError;
 pub use loader::{
-    Failure, Grafted, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, OnFailure, in_sources,
-    load_states,
+    LoadFailure, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, MethodExtension, OnFailure,
+    in_sources, load_states,
 };
 pub use pin::Pin;

@@ -94,10 +94,7 @@ pub fn mounted_dirs(repo: &Repo, path: &str) -> Result<Vec<PathBuf>, LoadError> 
 pub fn kinds_in(base: &Path) -> Vec<Kind> {
     if base.join("extensions").is_dir() {
         let standard = |kind: &Kind| base.join("extensions").join(kind.directory()).is_dir();
-        return [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report]
-            .into_iter()
-            .filter(standard)
-            .collect();
+        return Kind::with_directory().filter(standard).collect();
     }
     let root = SourceRoot {
         origin: Origin::Source,

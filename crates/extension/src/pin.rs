@@ -1,7 +1,7 @@
 //! A module version, written down so that it can be loaded again whatever became of its sources.
 //!
 //! Bundles are kept under their fingerprints, and nothing changes them: a pin names the parts that a version was made of, base
-//! and grafts. Loading a pin reads no source and bundles nothing.
+//! and method_extensions. Loading a pin reads no source and bundles nothing.
 
 use marsh_types::TypeName;
 use serde::{Deserialize, Serialize};

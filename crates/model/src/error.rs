@@ -7,7 +7,7 @@ use marsh_extension::LoadError;
 use marsh_extension::kinds::KindError;
 use marsh_host::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::{YamlError, YamlWriteError};
-use marsh_types::{Explain, NameError, TypeName, near};
+use marsh_types::{ErrorCode, Explain, NameError, TypeName, near};
 use marsh_vault::{Secrets, VaultError};
 use serde_json::{Value, json};
 
@@ -163,45 +163,45 @@ impl ModelError {
 }
 
 impl Explain for ModelError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            ModelError::ModelNotFound { .. } => "model_not_found",
-            ModelError::AlreadyExists { .. } => "already_exists",
-            ModelError::UnknownMethod { .. } => "unknown_method",
-            ModelError::DefinitionYaml { .. } => "invalid_yaml",
-            ModelError::InvalidDefinition { .. } => "invalid_definition",
-            ModelError::Validation { .. } => "validation_failed",
-            ModelError::TypeMismatch { .. } => "type_mismatch",
-            ModelError::LiteralSensitive { .. } => "literal_sensitive_global_arg",
-            ModelError::NoVault { .. } => "vault_not_found",
+            ModelError::ModelNotFound { .. } => ErrorCode::ModelNotFound,
+            ModelError::AlreadyExists { .. } => ErrorCode::AlreadyExists,
+            ModelError::UnknownMethod { .. } => ErrorCode::UnknownMethod,
+            ModelError::DefinitionYaml { .. } => ErrorCode::InvalidYaml,
+            ModelError::InvalidDefinition { .. } => ErrorCode::InvalidDefinition,
+            ModelError::Validation { .. } => ErrorCode::ValidationFailed,
+            ModelError::TypeMismatch { .. } => ErrorCode::TypeMismatch,
+            ModelError::LiteralSensitive { .. } => ErrorCode::LiteralSensitiveGlobalArg,
+            ModelError::NoVault { .. } => ErrorCode::VaultNotFound,
             ModelError::Vault(error) => error.code(),
             ModelError::Catalog(error) => error.code(),
             ModelError::Query { source, .. } => source.code(),
-            ModelError::UnknownField { .. } => "unknown_field",
-            ModelError::SecretExposed { .. } => "secret_exposed",
-            ModelError::Expression { .. } => "expression_failed",
-            ModelError::NotEvaluated { .. } => "no_evaluated_definition",
-            ModelError::Deleted { .. } => "resource_deleted",
-            ModelError::Cancelled(_) => "cancelled",
-            ModelError::Deadline(_) => "deadline_exceeded",
-            ModelError::CommandFailed { .. } => "method_execution_failed",
+            ModelError::UnknownField { .. } => ErrorCode::UnknownField,
+            ModelError::SecretExposed { .. } => ErrorCode::SecretExposed,
+            ModelError::Expression { .. } => ErrorCode::ExpressionFailed,
+            ModelError::NotEvaluated { .. } => ErrorCode::NoEvaluatedDefinition,
+            ModelError::Deleted { .. } => ErrorCode::ResourceDeleted,
+            ModelError::Cancelled(_) => ErrorCode::Cancelled,
+            ModelError::Deadline(_) => ErrorCode::DeadlineExceeded,
+            ModelError::CommandFailed { .. } => ErrorCode::MethodExecutionFailed,
             ModelError::Load(error) => error.code(),
             ModelError::Kind(error) => error.code(),
-            ModelError::InvalidReports { .. } => "invalid_definition",
-            ModelError::ReportScope { .. } => "wrong_scope",
-            ModelError::InvalidDriver { .. } => "invalid_driver",
-            ModelError::DriverProgram { .. } => "driver_program_missing",
-            ModelError::DriverFailed { .. } => "driver_failed",
+            ModelError::InvalidReports { .. } => ErrorCode::InvalidDefinition,
+            ModelError::ReportScope { .. } => ErrorCode::WrongScope,
+            ModelError::InvalidDriver { .. } => ErrorCode::InvalidDriver,
+            ModelError::DriverProgram { .. } => ErrorCode::DriverProgramMissing,
+            ModelError::DriverFailed { .. } => ErrorCode::DriverFailed,
             ModelError::Host(HostError::Call(error)) => call_code(error),
-            ModelError::Host(_) => "host_failed",
+            ModelError::Host(_) => ErrorCode::HostFailed,
             ModelError::Data(error) => error.code(),
-            ModelError::Name(_) => "invalid_name",
-            ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => "lock_timeout",
+            ModelError::Name(_) => ErrorCode::InvalidName,
+            ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
             ModelError::Held { .. }
             | ModelError::Lock(_)
             | ModelError::Fs(_)
             | ModelError::YamlWrite(_)
-            | ModelError::Io { .. } => "io",
+            | ModelError::Io { .. } => ErrorCode::Io,
         }
     }
 
@@ -268,27 +268,27 @@ impl Explain for ModelError {
 }
 
 /// The stable code of an error that extension code ended with.
-fn call_code(error: &CallError) -> &'static str {
+fn call_code(error: &CallError) -> ErrorCode {
     match error.kind {
-        ErrorKind::Deadline => "deadline_exceeded",
-        ErrorKind::Cancelled => "cancelled",
-        ErrorKind::OutOfMemory => "out_of_memory",
-        ErrorKind::StackOverflow => "stack_overflow",
-        ErrorKind::Exit => "exit_called",
-        ErrorKind::UnhandledRejection => "unhandled_rejection",
-        ErrorKind::Unsupported => "unsupported",
-        ErrorKind::Syntax | ErrorKind::Load => "load_failed",
-        ErrorKind::Internal => "internal",
+        ErrorKind::Deadline => ErrorCode::DeadlineExceeded,
+        ErrorKind::Cancelled => ErrorCode::Cancelled,
+        ErrorKind::OutOfMemory => ErrorCode::OutOfMemory,
+        ErrorKind::StackOverflow => ErrorCode::StackOverflow,
+        ErrorKind::Exit => ErrorCode::ExitCalled,
+        ErrorKind::UnhandledRejection => ErrorCode::UnhandledRejection,
+        ErrorKind::Unsupported => ErrorCode::Unsupported,
+        ErrorKind::Syntax | ErrorKind::Load => ErrorCode::LoadFailed,
+        ErrorKind::Internal => ErrorCode::Internal,
         ErrorKind::Threw => match error.code.as_deref() {
-            Some("validation_failed") => "validation_failed",
-            Some("check_failed") => "check_failed",
-            Some("contract_violation") => "contract_violation",
-            Some("unknown_method") => "unknown_method",
-            Some("upgrade_failed") => "upgrade_failed",
-            Some("unresolved_expression") => "expression_failed",
-            Some("vault_not_found") => "vault_not_found",
-            Some("unsupported") => "unsupported",
-            _ => "method_execution_failed",
+            Some("validation_failed") => ErrorCode::ValidationFailed,
+            Some("check_failed") => ErrorCode::CheckFailed,
+            Some("contract_violation") => ErrorCode::ContractViolation,
+            Some("unknown_method") => ErrorCode::UnknownMethod,
+            Some("upgrade_failed") => ErrorCode::UpgradeFailed,
+            Some("unresolved_expression") => ErrorCode::ExpressionFailed,
+            Some("vault_not_found") => ErrorCode::VaultNotFound,
+            Some("unsupported") => ErrorCode::Unsupported,
+            _ => ErrorCode::MethodExecutionFailed,
         },
     }
 }

@@ -22,6 +22,7 @@ mod named;
 mod pins;
 mod place;
 pub mod query;
+mod retry;
 pub mod run;
 pub mod secrets;
 pub mod stored;

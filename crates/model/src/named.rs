@@ -172,7 +172,10 @@ impl FileSource for StoredData {
         let bytes = self.bytes(&type_name, &id, first).map_err(|error| failed(&error))?;
         let text = bytes.map(String::from_utf8).transpose();
         text.map_err(|_| {
-            LookupError::failed("not_text", format!("the file `{first}` of `{model}` is no text (UTF-8)"))
+            LookupError::failed(
+                marsh_types::ErrorCode::NotText,
+                format!("the file `{first}` of `{model}` is no text (UTF-8)"),
+            )
         })
     }
 }

@@ -260,7 +260,9 @@ impl Scope for RowScope<'_> {
             "source" => json!(row.source),
             "ns" | "namespace" => json!(row.namespace),
             "attributes" | "content" => {
-                let failed = |error: ModelError| LookupError::failed("data_unreadable", error.to_string());
+                let failed = |error: ModelError| {
+                    LookupError::failed(marsh_types::ErrorCode::DataUnreadable, error.to_string())
+                };
                 let content = self.content().map_err(failed)?;
                 match name {
                     "attributes" if !content.is_object() => json!({}),
@@ -270,7 +272,9 @@ impl Scope for RowScope<'_> {
             _ => return Ok(None),
         };
         let value = Term::from_json(&json);
-        value.map(Some).map_err(|error| LookupError::failed("expression_too_large", error.to_string()))
+        value.map(Some).map_err(|error| {
+            LookupError::failed(marsh_types::ErrorCode::ExpressionTooLarge, error.to_string())
+        })
     }
 
     fn names(&self) -> Vec<String> {

@@ -168,7 +168,8 @@ pub(crate) fn failed(error: &ModelError) -> LookupError {
 }
 
 pub(crate) fn term(value: &Value) -> Looked<Term> {
-    Term::from_json(value).map_err(|error| LookupError::failed("expression_too_large", error.to_string()))
+    Term::from_json(value)
+        .map_err(|error| LookupError::failed(marsh_types::ErrorCode::ExpressionTooLarge, error.to_string()))
 }
 
 impl DataSource for StoredData {
@@ -219,9 +220,10 @@ impl DataSource for StoredData {
         let path = ["tags".to_owned(), key.to_owned()];
         match Condition::new(&path, Operator::Equal, &json!(value)) {
             Some(condition) => self.latest_where(vec![Some(condition)]),
-            None => {
-                Err(LookupError::failed("invalid_argument", format!("{key:?} cannot be asked for as a tag")))
-            }
+            None => Err(LookupError::failed(
+                marsh_types::ErrorCode::InvalidArgument,
+                format!("{key:?} cannot be asked for as a tag"),
+            )),
         }
     }
 

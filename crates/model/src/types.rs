@@ -36,10 +36,10 @@ impl TypeCode {
     }
 
     /// The sources that add methods to the type.
-    pub fn grafts(&self) -> &[marsh_extension::Grafted] {
+    pub fn grafts(&self) -> &[marsh_extension::MethodExtension] {
         match (&self.code, &self.grafts) {
-            (Code::Module(loaded), _) => &loaded.grafts,
-            (Code::Shell, Some(grafts)) => &grafts.grafts,
+            (Code::Module(loaded), _) => &loaded.method_extensions,
+            (Code::Shell, Some(grafts)) => &grafts.method_extensions,
             (Code::Shell, None) => &[],
         }
     }
@@ -92,7 +92,7 @@ impl Models {
         let type_name = TypeName::parse(shell::TYPE)?;
         let scoped = TypeName::parse(&format!("@{}", shell::TYPE))?;
         let own = shell::description();
-        let grafts = self.loader.resolve_grafts(&own, &[&type_name, &scoped])?;
+        let grafts = self.loader.resolve_method_extensions(&own, &[&type_name, &scoped])?;
         let description = match &grafts {
             None => own,
             Some(grafts) => {
@@ -122,7 +122,7 @@ impl Models {
     pub fn list_types(
         &self,
         query: &str,
-    ) -> Result<(Vec<ListedType>, Vec<marsh_extension::Problem>), ModelError> {
+    ) -> Result<(Vec<ListedType>, Vec<marsh_extension::SourceProblem>), ModelError> {
         let catalog = self.loader.catalog()?;
         let mut types: Vec<ListedType> = catalog
             .models()
@@ -133,14 +133,17 @@ impl Models {
                 version: indexed.version.clone(),
                 origin: indexed.root.origin,
                 path: Some(indexed.path.clone()),
-                grafts: catalog.grafts(&indexed.type_name).map(|graft| graft.path.clone()).collect(),
+                grafts: catalog
+                    .method_extensions(&indexed.type_name)
+                    .map(|graft| graft.path.clone())
+                    .collect(),
             })
             .collect();
         for type_name in builtin::types() {
             types.push(ListedType {
                 raw: type_name.to_string(),
                 version: Some(shell::VERSION.to_owned()),
-                grafts: catalog.grafts(&type_name).map(|graft| graft.path.clone()).collect(),
+                grafts: catalog.method_extensions(&type_name).map(|graft| graft.path.clone()).collect(),
                 type_name,
                 origin: Origin::Builtin,
                 path: None,

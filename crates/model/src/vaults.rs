@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use marsh_extension::kinds::{KindError, VaultExtension};
 use marsh_extension::{LoadError, Loader};
-use marsh_types::{Explain as _, Kind, TypeName};
+use marsh_types::{Explain as _, Kind, RetryClass, TypeName};
 use marsh_vault::{Annotation, Secret, Support, Vault, VaultConfig, VaultError, VaultProvider, VaultType};
 use serde_json::{Map, Value};
+
+use crate::retry;
 
 /// The vault types that the loader finds.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl VaultProvider for ExtensionVaults {
 }
 
 /// The error with what the bundler says of it: this is all that the reader of a vault's error sees.
-fn provider_error(vault: &str, error: &dyn std::error::Error) -> VaultError {
+fn provider_error(vault: &str, error: &dyn std::error::Error, retry: RetryClass) -> VaultError {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -65,13 +67,13 @@ fn provider_error(vault: &str, error: &dyn std::error::Error) -> VaultError {
         }
         source = cause.source();
     }
-    VaultError::Provider { vault: vault.to_owned(), message, details: None }
+    VaultError::Provider { vault: vault.to_owned(), message, details: None, retry }
 }
 
 /// The error of the vault's code, with its place in the sources. What the code attached to it stays behind: nobody
 /// masks the errors of vaults, and it may hold what the vault keeps.
-fn extension_error(vault: &str, error: &KindError) -> VaultError {
-    let mut told = provider_error(vault, error);
+pub(crate) fn extension_error(vault: &str, error: &KindError) -> VaultError {
+    let mut told = provider_error(vault, error, retry::of_kind(error));
     if let VaultError::Provider { details, .. } = &mut told {
         *details = error.details();
         if let Some(Value::Object(details)) = details {
@@ -95,6 +97,11 @@ impl ExtensionVault {
         VaultExtension::open(&self.loader, &self.type_name, &self.name, &self.config)
             .and_then(|vault| work(&vault))
             .map_err(|error| extension_error(&self.name, &error))
+    }
+
+    /// An annotation that does not have the shape of one.
+    fn malformed(&self, error: &serde_json::Error) -> VaultError {
+        provider_error(&self.name, error, RetryClass::Permanent)
     }
 }
 
@@ -158,7 +165,7 @@ impl Vault for ExtensionVault {
             return Ok(None);
         }
         let found = self.with(|vault| vault.annotation(key))?;
-        found.map(serde_json::from_value).transpose().map_err(|error| provider_error(&self.name, &error))
+        found.map(serde_json::from_value).transpose().map_err(|error| self.malformed(&error))
     }
 
     fn set_annotation(&self, key: &str, annotation: Option<&Annotation>) -> Result<(), VaultError> {
@@ -167,8 +174,7 @@ impl Vault for ExtensionVault {
         }
         match annotation {
             Some(annotation) => {
-                let value =
-                    serde_json::to_value(annotation).map_err(|error| provider_error(&self.name, &error))?;
+                let value = serde_json::to_value(annotation).map_err(|error| self.malformed(&error))?;
                 self.with(|vault| vault.put_annotation(key, &value))
             }
             None => self.with(|vault| vault.delete_annotation(key)),

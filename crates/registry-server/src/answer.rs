@@ -91,7 +91,7 @@ impl State {
             }
             _ => return self.fault(&error.to_string()),
         };
-        Refusal::new(status, error.code(), error.to_string())
+        Refusal::new(status, error.code().as_str(), error.to_string())
     }
 
     pub(crate) fn fault(&self, message: &str) -> Refusal {

@@ -30,7 +30,7 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use marsh_registry::directory::Directory;
 use marsh_registry::{PushMetadata, RegistryError};
-use marsh_types::Explain;
+use marsh_types::{ErrorCode, Explain};
 
 pub use tokens::{SCOPES, Token, TokenError, add_token, list_tokens, remove_token};
 
@@ -88,11 +88,11 @@ pub enum ServeError {
 }
 
 impl Explain for ServeError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
             ServeError::Registry(error) => error.code(),
-            ServeError::Listen { .. } => "cannot_listen",
-            ServeError::Stopped(_) => "io",
+            ServeError::Listen { .. } => ErrorCode::CannotListen,
+            ServeError::Stopped(_) => ErrorCode::Io,
         }
     }
 

@@ -9,14 +9,16 @@ use marsh_registry::directory::layout::{ExtensionRecord, VersionRecord, archive_
 use marsh_registry::directory::search::MAX_PER_PAGE;
 use marsh_registry::protocol::{Checksum, PageMeta, VersionsPage};
 use marsh_registry::{RegistryError, SearchQuery, SearchSort};
-use marsh_types::{CalVer, Channel, ExtensionName};
+use marsh_types::{CalVer, Channel, ExtensionName, KINDS};
 use serde_json::{Value, json};
 
 use crate::State;
 use crate::answer::{Answer, Refusal, unknown_path, ok, reference};
 
-const KINDS: [&str; 8] =
-    ["models", "extensions", "workflows", "vaults", "drivers", "datastores", "reports", "skills"];
+/// The keys below which a version lists what it contains.
+fn content_keys() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|row| row.registry_key).chain(["workflows", "skills"])
+}
 
 /// The parameters of a query, decoded.
 struct Query(Vec<(String, String)>);
@@ -87,9 +89,9 @@ async fn latest(state: &Arc<State>, name: ExtensionName, query: &Query) -> Answe
 
 fn detail(record: &ExtensionRecord, version: &VersionRecord) -> Value {
     let mut detail = json!(record.version_info(version));
-    for kind in KINDS {
-        detail[kind] =
-            version.content_metadata.get(kind).filter(|items| items.is_array()).cloned().unwrap_or(json!([]));
+    for key in content_keys() {
+        detail[key] =
+            version.content_metadata.get(key).filter(|items| items.is_array()).cloned().unwrap_or(json!([]));
     }
     detail
 }

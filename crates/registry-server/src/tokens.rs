@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use marsh_fs::{Durability, FsError, LockError};
-use marsh_types::{Digest, Explain, ExtensionName};
+use marsh_types::{Digest, ErrorCode, Explain, ExtensionName};
 use serde::{Deserialize, Serialize};
 
 /// The scopes. `publish` allows new versions; `manage` allows to yank, deprecate and promote, and to take that back.
@@ -71,13 +71,13 @@ pub enum TokenError {
 }
 
 impl Explain for TokenError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            TokenError::Invalid { .. } => "validation_failed",
-            TokenError::Unknown { .. } => "not_found",
-            TokenError::Damaged { .. } => "bad_tokens_file",
-            TokenError::Lock(LockError::Timeout { .. }) => "lock_timeout",
-            TokenError::Lock(_) | TokenError::Io(_) => "io",
+            TokenError::Invalid { .. } => ErrorCode::ValidationFailed,
+            TokenError::Unknown { .. } => ErrorCode::NotFound,
+            TokenError::Damaged { .. } => ErrorCode::BadTokensFile,
+            TokenError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            TokenError::Lock(_) | TokenError::Io(_) => ErrorCode::Io,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use marsh_fs::{FsError, LockError};
-use marsh_types::{CalVer, Digest, Explain, ExtensionName};
+use marsh_types::{CalVer, Digest, ErrorCode, Explain, ExtensionName};
 use serde_json::{Value, json};
 
 /// A request to a registry failed. In each variant, `registry` is the registry's location, and `what` is an extension or
@@ -87,25 +87,25 @@ impl RegistryError {
 }
 
 impl Explain for RegistryError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            RegistryError::Unreachable { .. } => "registry_unreachable",
-            RegistryError::NotFound { .. } => "not_found",
-            RegistryError::Yanked { .. } => "extension_yanked",
-            RegistryError::RateLimited { .. } => "rate_limited",
-            RegistryError::Unauthorized { .. } => "unauthorized",
-            RegistryError::Forbidden { .. } => "forbidden",
-            RegistryError::AlreadyExists { .. } => "already_exists",
-            RegistryError::ValidationFailed { .. } => "validation_failed",
-            RegistryError::Answered { .. } => "registry_error",
-            RegistryError::BadResponse { .. } => "bad_response",
-            RegistryError::TooLarge { .. } => "download_too_large",
-            RegistryError::UnsafeRedirect { .. } => "unsafe_redirect",
-            RegistryError::MissingChecksum { .. } => "missing_checksum",
-            RegistryError::ChecksumMismatch { .. } => "checksum_mismatch",
-            RegistryError::Offline { .. } => "offline",
-            RegistryError::Lock(LockError::Timeout { .. }) => "lock_timeout",
-            RegistryError::Lock(_) | RegistryError::Io(_) => "io",
+            RegistryError::Unreachable { .. } => ErrorCode::RegistryUnreachable,
+            RegistryError::NotFound { .. } => ErrorCode::NotFound,
+            RegistryError::Yanked { .. } => ErrorCode::ExtensionYanked,
+            RegistryError::RateLimited { .. } => ErrorCode::RateLimited,
+            RegistryError::Unauthorized { .. } => ErrorCode::Unauthorized,
+            RegistryError::Forbidden { .. } => ErrorCode::Forbidden,
+            RegistryError::AlreadyExists { .. } => ErrorCode::AlreadyExists,
+            RegistryError::ValidationFailed { .. } => ErrorCode::ValidationFailed,
+            RegistryError::Answered { .. } => ErrorCode::RegistryError,
+            RegistryError::BadResponse { .. } => ErrorCode::BadResponse,
+            RegistryError::TooLarge { .. } => ErrorCode::DownloadTooLarge,
+            RegistryError::UnsafeRedirect { .. } => ErrorCode::UnsafeRedirect,
+            RegistryError::MissingChecksum { .. } => ErrorCode::MissingChecksum,
+            RegistryError::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
+            RegistryError::Offline { .. } => ErrorCode::Offline,
+            RegistryError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            RegistryError::Lock(_) | RegistryError::Io(_) => ErrorCode::Io,
         }
     }
 

@@ -97,7 +97,7 @@ fn publisher_killed_at_any_failpoint_leaves_nothing_or_the_whole_version() {
                     true
                 }
                 Err(error) => {
-                    assert_eq!(error.code(), "not_found", "{error}");
+                    assert_eq!(error.code().as_str(), "not_found", "{error}");
                     false
                 }
             };
@@ -116,7 +116,7 @@ fn publisher_killed_at_any_failpoint_leaves_nothing_or_the_whole_version() {
             let again = registry.publish(&push("2026.01.01.2"), &json!({}), &dir.join("second"));
             match again {
                 Ok(_) => assert!(!published),
-                Err(error) => assert!(published && error.code() == "already_exists", "{error}"),
+                Err(error) => assert!(published && error.code().as_str() == "already_exists", "{error}"),
             }
             registry.publish(&push("2026.01.01.3"), &json!({}), &dir.join("first")).unwrap();
             let index = std::fs::read_to_string(dir.join("registry/index.json")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use marsh_types::{Explain, Kind};
+use marsh_types::{ErrorCode, Explain, Kind};
 
 use crate::env::{self as variables, Environment, REPO_DIR};
 use crate::layout::{Layout, MARKER};
@@ -67,13 +67,13 @@ pub enum RepoError {
 }
 
 impl Explain for RepoError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            RepoError::NotFound { .. } | RepoError::NoMarker { .. } => "not_a_repository",
-            RepoError::NoSuchDirectory { .. } => "not_found",
-            RepoError::AlreadyThere { .. } => "already_exists",
-            RepoError::Marker(_) => "invalid_marker",
-            RepoError::Read { .. } | RepoError::Fs(_) | RepoError::Yaml(_) => "io",
+            RepoError::NotFound { .. } | RepoError::NoMarker { .. } => ErrorCode::NotARepository,
+            RepoError::NoSuchDirectory { .. } => ErrorCode::NotFound,
+            RepoError::AlreadyThere { .. } => ErrorCode::AlreadyExists,
+            RepoError::Marker(_) => ErrorCode::InvalidMarker,
+            RepoError::Read { .. } | RepoError::Fs(_) | RepoError::Yaml(_) => ErrorCode::Io,
         }
     }
 
@@ -113,9 +113,8 @@ impl Repo {
         let mut repo = Repo::locate(explicit, env, cwd)?;
         // The environment moves source directories for this process only. The marker on disk does not change.
         for kind in Kind::ALL {
-            let (variable, key) = variables::source_dir(kind);
-            if let Some(dir) = env.get(variable) {
-                repo.marker.set(key, serde_json::json!(dir));
+            if let Some(dir) = env.get(variables::source_dir(kind)) {
+                repo.marker.set(kind.spec().source_dir.marker_key, serde_json::json!(dir));
             }
         }
         Ok(repo)

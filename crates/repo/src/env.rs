@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use marsh_types::Kind;
+
 /// One environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
@@ -70,61 +72,36 @@ pub const DATASTORE_SYNC_TIMEOUT_MS: Variable = variable(
     Some("SWAMP_DATASTORE_SYNC_TIMEOUT_MS"),
     "the longest time that a pull from the datastore, or a push to it, may take, in milliseconds",
 );
-/// See [`source_dir`].
-pub const MODELS_DIR: Variable =
-    variable("MARSH_MODELS_DIR", Some("SWAMP_MODELS_DIR"), "directory of model extension sources");
-/// See [`source_dir`].
-pub const VAULTS_DIR: Variable =
-    variable("MARSH_VAULTS_DIR", Some("SWAMP_VAULTS_DIR"), "directory of vault extension sources");
-/// See [`source_dir`].
-pub const DRIVERS_DIR: Variable =
-    variable("MARSH_DRIVERS_DIR", Some("SWAMP_DRIVERS_DIR"), "directory of driver extension sources");
-/// See [`source_dir`].
-pub const DATASTORES_DIR: Variable = variable(
-    "MARSH_DATASTORES_DIR",
-    Some("SWAMP_DATASTORES_DIR"),
-    "directory of datastore extension sources",
-);
-/// See [`source_dir`].
-pub const REPORTS_DIR: Variable =
-    variable("MARSH_REPORTS_DIR", Some("SWAMP_REPORTS_DIR"), "directory of report extension sources");
 /// Any value turns colours off (<https://no-color.org>).
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 /// A command line.
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table. `docs/environment.md` lists the same variables (`environment_page_lists_every_variable`).
-pub const VARIABLES: [Variable; 18] = [
-    REPO_DIR,
-    HOME,
-    CACHE_DIR,
-    REGISTRY,
-    API_KEY,
-    OFFLINE,
-    MAX_CONCURRENT_STEPS,
-    EPHEMERAL_BUDGET,
-    LOCK_TIMEOUT_MS,
-    DATASTORE,
-    DATASTORE_SYNC_TIMEOUT_MS,
-    MODELS_DIR,
-    VAULTS_DIR,
-    DRIVERS_DIR,
-    DATASTORES_DIR,
-    REPORTS_DIR,
-    EDITOR,
-    NO_COLOR,
-];
+/// The whole table. `docs/environment.md` lists the same variables in the same order
+/// (`environment_page_lists_every_variable`).
+pub fn variables() -> Vec<Variable> {
+    let mut all = vec![
+        REPO_DIR,
+        HOME,
+        CACHE_DIR,
+        REGISTRY,
+        API_KEY,
+        OFFLINE,
+        MAX_CONCURRENT_STEPS,
+        EPHEMERAL_BUDGET,
+        LOCK_TIMEOUT_MS,
+        DATASTORE,
+        DATASTORE_SYNC_TIMEOUT_MS,
+    ];
+    all.extend(Kind::with_directory().map(source_dir));
+    all.extend([EDITOR, NO_COLOR]);
+    all
+}
 
-/// The variable that moves the extension sources of a kind, and the marker key that does the same.
-pub fn source_dir(kind: marsh_types::Kind) -> (Variable, &'static str) {
-    use marsh_types::Kind;
-    match kind {
-        Kind::Model | Kind::Extension => (MODELS_DIR, "modelsDir"),
-        Kind::Vault => (VAULTS_DIR, "vaultsDir"),
-        Kind::Driver => (DRIVERS_DIR, "driversDir"),
-        Kind::Datastore => (DATASTORES_DIR, "datastoresDir"),
-        Kind::Report => (REPORTS_DIR, "reportsDir"),
-    }
+/// The variable that moves the extension sources of a kind.
+pub fn source_dir(kind: Kind) -> Variable {
+    let setting = &kind.spec().source_dir;
+    variable(setting.variable, Some(setting.fallback), setting.meaning)
 }
 
 /// The environment variables of the process at one moment.
@@ -212,7 +189,7 @@ impl Environment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Environment, OFFLINE, REPO_DIR, VARIABLES};
+    use super::{Environment, OFFLINE, REPO_DIR, variables};
 
     #[test]
     fn variable_set_under_both_names_has_the_value_of_the_first() {
@@ -227,7 +204,7 @@ mod tests {
     #[test]
     fn environment_page_lists_every_variable() {
         let document = include_str!("../../../docs/environment.md");
-        for variable in VARIABLES {
+        for variable in variables() {
             let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));
             let row = format!("| `{}` | {fallback} | {} |", variable.name, variable.meaning);
             assert!(document.contains(&row), "docs/environment.md lacks: {row}");

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! * The process environment is read in one place (`Environment::from_process`), by the names of one table
-//!   (`env::VARIABLES`). Code below the command line gets values, never the names of variables.
+//!   (`env::variables`). Code below the command line gets values, never the names of variables.
 //! * Only `Layout` spells paths inside a repository.
 //! * `init` never changes a file that it did not create, except the marker (only with `force`) and the managed block
 //!   of `.gitignore` (`tests/init.rs`).

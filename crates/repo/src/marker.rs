@@ -131,7 +131,6 @@ impl Marker {
 
     /// The directory of extension sources of a kind, if the marker names one.
     pub fn source_dir(&self, kind: Kind) -> Option<&str> {
-        let (_, key) = crate::env::source_dir(kind);
-        self.text(key).filter(|dir| !dir.is_empty())
+        self.text(kind.spec().source_dir.marker_key).filter(|dir| !dir.is_empty())
     }
 }

@@ -8,6 +8,8 @@ use marsh_repo::Layout;
 use serde::Serialize;
 use serde_json::Value;
 
+use marsh_types::ErrorCode;
+
 use crate::error::{Failure, ServeError};
 use crate::protocol::{Message, raw};
 use crate::socket;
@@ -76,7 +78,7 @@ impl Client {
                 (None, Some("event"), _) => events(value(message.params)),
                 (None, Some("error"), _) => {
                     let failure = serde_json::from_value(value(message.params));
-                    let failure = failure.unwrap_or_else(|_| Failure::new("bad_request", "refused"));
+                    let failure = failure.unwrap_or_else(|_| Failure::new(ErrorCode::BadRequest, "refused"));
                     return Err(ServeError::Refused(failure));
                 }
                 _ => {}

@@ -13,6 +13,8 @@ use marsh_host::CancelToken;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use marsh_types::ErrorCode;
+
 use crate::error::Failure;
 use crate::fire::Triggers;
 use crate::protocol::{CancelParams, MAX_LINE, Message, raw};
@@ -96,7 +98,8 @@ pub fn serve(hub: &Arc<Hub>, mut reader: impl BufRead, writer: Box<dyn Write + S
         match serde_json::from_slice::<Message>(&line) {
             Ok(message) => Client::take(&client, message),
             Err(error) => {
-                let failure = Failure::new("bad_request", format!("a line that is no request: {error}"));
+                let failure =
+                    Failure::new(ErrorCode::BadRequest, format!("a line that is no request: {error}"));
                 client.send(&Message::notification("error", raw(&failure)));
                 break;
             }
@@ -116,13 +119,14 @@ impl Client {
         // said that the server ends, which is seen here.
         let in_flight = client.hub.service.entered();
         if client.hub.ending.load(Ordering::SeqCst) && method != "status" {
-            let failure = Failure::new("shutting_down", "the server is ending and takes no more requests");
+            let failure =
+                Failure::new(ErrorCode::ShuttingDown, "the server is ending and takes no more requests");
             client.send(&Message::answer(id, Err(failure.to_rpc())));
             return;
         }
         let token = CancelToken::new();
         if locked(&client.tokens).insert(id, token.clone()).is_some() {
-            let failure = Failure::new("bad_request", format!("the id {id} is in use"));
+            let failure = Failure::new(ErrorCode::BadRequest, format!("the id {id} is in use"));
             client.send(&Message::answer(id, Err(failure.to_rpc())));
             return;
         }
@@ -171,7 +175,7 @@ impl Client {
                 Ok(json!({ "cancelled": other.is_some() }))
             }
             "shutdown" => Ok(json!({})),
-            other => Err(Failure::new("unknown_method", format!("there is no request `{other}`"))),
+            other => Err(Failure::new(ErrorCode::UnknownMethod, format!("there is no request `{other}`"))),
         }
     }
 
@@ -185,7 +189,7 @@ impl Client {
 
 fn parse<T: DeserializeOwned>(params: &str) -> Result<T, Failure> {
     serde_json::from_str(params)
-        .map_err(|error| Failure::new("bad_request", format!("bad parameters: {error}")))
+        .map_err(|error| Failure::new(ErrorCode::BadRequest, format!("bad parameters: {error}")))
 }
 
 fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

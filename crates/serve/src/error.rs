@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use marsh_fs::{FsError, LockError};
 use marsh_host::protocol::RpcError;
-use marsh_types::Explain;
+use marsh_types::{ErrorCode, Explain};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -33,16 +33,16 @@ pub enum ServeError {
 }
 
 impl Explain for ServeError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            ServeError::AlreadyServed { .. } => "already_served",
-            ServeError::NotServed => "not_served",
-            ServeError::PathTooLong { .. } => "path_too_long",
-            ServeError::Listen { .. } => "cannot_listen",
-            ServeError::Watch { .. } => "cannot_watch",
-            ServeError::Connection(_) | ServeError::Ended => "connection_lost",
-            ServeError::Refused(_) => "request_failed",
-            ServeError::Lock(_) | ServeError::Fs(_) => "io",
+            ServeError::AlreadyServed { .. } => ErrorCode::AlreadyServed,
+            ServeError::NotServed => ErrorCode::NotServed,
+            ServeError::PathTooLong { .. } => ErrorCode::PathTooLong,
+            ServeError::Listen { .. } => ErrorCode::CannotListen,
+            ServeError::Watch { .. } => ErrorCode::CannotWatch,
+            ServeError::Connection(_) | ServeError::Ended => ErrorCode::ConnectionLost,
+            ServeError::Refused(_) => ErrorCode::RequestFailed,
+            ServeError::Lock(_) | ServeError::Fs(_) => ErrorCode::Io,
         }
     }
 
@@ -69,7 +69,7 @@ impl Explain for ServeError {
 /// Why a request failed, as clients see it: the same code, message and hint that a command would show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    pub code: String,
+    pub code: ErrorCode,
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -78,13 +78,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(code: &str, message: impl Into<String>) -> Failure {
-        Failure { code: code.to_owned(), message: message.into(), hint: None, details: None }
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Failure {
+        Failure { code, message: message.into(), hint: None, details: None }
     }
 
     pub fn of(error: &dyn Explain) -> Failure {
         Failure {
-            code: error.code().to_owned(),
+            code: error.code(),
             message: error.to_string(),
             hint: error.hint(),
             details: error.details(),
@@ -111,6 +111,6 @@ impl Failure {
 
     pub(crate) fn from_rpc(error: RpcError) -> Failure {
         let whole = error.data.and_then(|data| serde_json::from_value(data).ok());
-        whole.unwrap_or_else(|| Failure::new("internal", error.message))
+        whole.unwrap_or_else(|| Failure::new(ErrorCode::Internal, error.message))
     }
 }

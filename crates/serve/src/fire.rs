@@ -16,8 +16,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use marsh_host::CancelToken;
 use marsh_trigger::{Called, Config, Full, Hook, Listener, Pattern, Scheduler, SecretSource, Webhook};
-use marsh_types::Explain as _;
 use marsh_types::time::iso_millis;
+use marsh_types::{ErrorCode, Explain as _};
 use marsh_vault::{Reference, Secret};
 use marsh_workflow::{Stamp, WorkflowStore, Workflows};
 use serde_json::Value;
@@ -283,14 +283,17 @@ fn config(hub: &Hub) -> Result<Config, Failure> {
     match std::fs::read_to_string(opened.repo.layout.state().join(CONFIG)) {
         Ok(text) => Config::parse(&text).map_err(|error| Failure::of(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-        Err(error) => Err(Failure::new("io", format!("cannot read .swamp/serve.yaml: {error}"))),
+        Err(error) => Err(Failure::new(ErrorCode::Io, format!("cannot read .swamp/serve.yaml: {error}"))),
     }
 }
 
 /// The webhook with its secret.
 fn hook(hub: &Hub, webhook: &Webhook) -> Result<Hook, Failure> {
     let refused = |message: String| {
-        Failure::new("webhook_secret", format!("the secret of webhook `{}`: {message}", webhook.route))
+        Failure::new(
+            ErrorCode::WebhookSecret,
+            format!("the secret of webhook `{}`: {message}", webhook.route),
+        )
     };
     let models = hub.service.models()?;
     let secret = match &webhook.secret {
@@ -324,7 +327,7 @@ fn run(hub: &Hub, fire: &Fire) {
     let token = CancelToken::new();
     let key = hub.register(&token);
     let result = if hub.ending.load(Ordering::SeqCst) {
-        Err(Failure::new("shutting_down", "the server is ending"))
+        Err(Failure::new(ErrorCode::ShuttingDown, "the server is ending"))
     } else {
         fired(hub, fire, &token)
     };

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use marsh_extension::{Catalog, LoadError};
+use marsh_extension::{LoadError, TypeCatalog};
 use marsh_model::{Code, ModelError, Models};
 use marsh_types::{Kind, TypeName};
 
@@ -123,9 +123,9 @@ impl Service {
 }
 
 /// A recorded failure as clients see it.
-pub fn of_load(failure: &marsh_extension::Failure) -> Failure {
+pub fn of_load(failure: &marsh_extension::LoadFailure) -> Failure {
     Failure {
-        code: failure.code.clone(),
+        code: failure.code,
         message: failure.message.clone(),
         hint: failure.hint.clone(),
         details: serde_json::to_value(failure).ok(),
@@ -134,7 +134,7 @@ pub fn of_load(failure: &marsh_extension::Failure) -> Failure {
 
 impl Reloader {
     /// The entry points that appeared since the last look. At the first look, none.
-    fn look(&self, catalog: &Catalog) -> HashSet<PathBuf> {
+    fn look(&self, catalog: &TypeCatalog) -> HashSet<PathBuf> {
         let now: HashSet<PathBuf> = catalog.types.iter().map(|indexed| indexed.path.clone()).collect();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let appeared = match &*known {

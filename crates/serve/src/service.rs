@@ -12,8 +12,8 @@ use marsh_model::{
     CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
 };
 use marsh_repo::{Environment, Repo};
-use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
+use marsh_types::{ErrorCode, TypeName};
 use marsh_workflow::{
     ResumeRequest, WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest,
     Workflows,
@@ -143,7 +143,7 @@ impl Service {
                 None => Ok(document),
                 Some(report) => Err(Failure {
                     details: Some(json!({ "run": document })),
-                    ..Failure::new("report_failed", format!("the report `{}` failed", report.name))
+                    ..Failure::new(ErrorCode::ReportFailed, format!("the report `{}` failed", report.name))
                 }),
             };
         }
@@ -154,7 +154,7 @@ impl Service {
             Some(error) => Failure { details: Some(json!({ "run": document })), ..Failure::of(error) },
             None => Failure {
                 details: Some(json!({ "run": document })),
-                ..Failure::new("failed", "the run failed")
+                ..Failure::new(ErrorCode::Failed, "the run failed")
             },
         })
     }
@@ -309,7 +309,7 @@ impl Drop for InFlight {
 }
 
 pub(crate) fn type_name(text: &str) -> Result<TypeName, Failure> {
-    TypeName::parse(text).map_err(|error| Failure::new("invalid_type_name", error.to_string()))
+    TypeName::parse(text).map_err(|error| Failure::new(ErrorCode::InvalidTypeName, error.to_string()))
 }
 
 /// Counts calls by type and passes on what happens.

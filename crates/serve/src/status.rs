@@ -67,7 +67,7 @@ impl Service {
         kind: Kind,
         type_name: &TypeName,
         indexed: Option<&IndexedType>,
-        failure: Option<&marsh_extension::Failure>,
+        failure: Option<&marsh_extension::LoadFailure>,
         runtimes: &HashMap<&str, Vec<&ModuleStats>>,
     ) -> TypeRow {
         let line = self.loader().line(kind, type_name);

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use marsh_types::{Digest, ExtensionRef, Kind, RelPath, ignore};
+use marsh_types::{Diagnostic, Digest, ExtensionRef, Kind, RelPath, ignore};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +37,8 @@ pub struct Facts {
     pub provided: Vec<Provided>,
     /// The dependencies in the manifest.
     pub dependencies: Vec<ExtensionRef>,
-    /// Entry points that cannot be read, with the diagnostic as JSON.
-    pub problems: Vec<(RelPath, serde_json::Value)>,
+    /// Entry points whose declarations cannot be read, and why.
+    pub problems: Vec<(RelPath, Diagnostic)>,
 }
 
 /// The catalog of a `.swamp` directory.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use marsh_types::lockfile::LockfileError;
-use marsh_types::{Digest, Explain, ExtensionName};
+use marsh_types::{Digest, ErrorCode, Explain, ExtensionName};
 
 /// An operation on the installed set failed.
 #[derive(Debug, thiserror::Error)]
@@ -75,16 +75,18 @@ impl From<marsh_fs::LockError> for StoreError {
 }
 
 impl Explain for StoreError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            StoreError::Lockfile { .. } => "invalid_lockfile",
-            StoreError::Lock(marsh_fs::LockError::Unsupported { .. }) => "locks_unsupported",
-            StoreError::Lock(_) => "lock_timeout",
-            StoreError::NotHeld { .. } => "not_in_store",
-            StoreError::NoGeneration { .. } | StoreError::GenerationLost { .. } => "no_such_generation",
-            StoreError::NothingToRollBack => "nothing_to_roll_back",
-            StoreError::Record { .. } => "damaged_store",
-            StoreError::Read { .. } | StoreError::Fs(_) => "io",
+            StoreError::Lockfile { .. } => ErrorCode::InvalidLockfile,
+            StoreError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LocksUnsupported,
+            StoreError::Lock(_) => ErrorCode::LockTimeout,
+            StoreError::NotHeld { .. } => ErrorCode::NotInStore,
+            StoreError::NoGeneration { .. } | StoreError::GenerationLost { .. } => {
+                ErrorCode::NoSuchGeneration
+            }
+            StoreError::NothingToRollBack => ErrorCode::NothingToRollBack,
+            StoreError::Record { .. } => ErrorCode::DamagedStore,
+            StoreError::Read { .. } | StoreError::Fs(_) => ErrorCode::Io,
         }
     }
 

@@ -26,7 +26,7 @@ fn facts_of(digest: &Digest) -> Facts {
         line: 3,
     };
     let problem =
-        (RelPath::parse("models/b.ts").unwrap(), serde_json::json!({ "message": "odd", "line": 1 }));
+        (RelPath::parse("models/b.ts").unwrap(), marsh_types::Diagnostic::new("syntax_error", "odd"));
     Facts {
         provided: vec![provided],
         dependencies: vec!["@a/b@>=2026.01.01.1".parse().unwrap()],

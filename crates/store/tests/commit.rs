@@ -82,7 +82,10 @@ fn commit_of_a_digest_without_a_lease_fails() {
     };
     let error = add(&[]).unwrap_err();
     let StoreError::NotHeld { name: refused, digest } = &error else { panic!("{error}") };
-    assert_eq!((refused, *digest, error.code()), (&name("@s/a"), digest_of("@s/a", 1), "not_in_store"));
+    assert_eq!(
+        (refused, *digest, error.code().as_str()),
+        (&name("@s/a"), digest_of("@s/a", 1), "not_in_store")
+    );
     let other = lease(&installation, "@s/b", 1).unwrap();
     assert!(matches!(add(&[other]).unwrap_err(), StoreError::NotHeld { .. }));
     assert!(!repo.lockfile().exists() && installation.history().unwrap().is_empty());
@@ -132,7 +135,7 @@ fn commit_over_an_invalid_lockfile_fails_and_keeps_it() {
         ];
         for error in errors {
             let StoreError::Lockfile { path, source } = &error else { panic!("{error}") };
-            assert_eq!((path, error.code()), (&repo.lockfile(), "invalid_lockfile"));
+            assert_eq!((path, error.code().as_str()), (&repo.lockfile(), "invalid_lockfile"));
             let found = match source {
                 LockfileError::Json { line, .. } => Some(*line),
                 LockfileError::NotAnObject => None,
@@ -238,7 +241,7 @@ fn commit_with_a_short_timeout_fails_as_busy() {
     };
     let error = installation.commit::<Infallible>(request, |before| Ok(before.lockfile.clone())).unwrap_err();
     let error = store_error(error);
-    assert_eq!(error.code(), "lock_timeout");
+    assert_eq!(error.code().as_str(), "lock_timeout");
     assert_eq!(error.details().unwrap()["holder"]["pid"], holder.id());
     assert!(holder.ended());
 }

@@ -23,7 +23,7 @@ fn rollback_repeated_goes_back_step_by_step() {
     }
     assert_eq!(restores(&installation), [None, None, None, Some(2), Some(1), Some(0)]);
     let error = rollback(&installation, None).unwrap_err();
-    assert_eq!(error.code(), "nothing_to_roll_back");
+    assert_eq!(error.code().as_str(), "nothing_to_roll_back");
     assert_eq!(installation.history().unwrap().len(), 6);
     // A new change starts from that state.
     pull(&installation, "@s/d", 1).unwrap();

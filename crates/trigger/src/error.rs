@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use marsh_types::Explain;
+use marsh_types::{ErrorCode, Explain};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
@@ -19,12 +19,12 @@ pub enum TriggerError {
 }
 
 impl Explain for TriggerError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            TriggerError::Pattern { .. } => "invalid_schedule",
-            TriggerError::Config { .. } => "invalid_serve_config",
-            TriggerError::Webhook { .. } | TriggerError::SameRoute { .. } => "invalid_webhook",
-            TriggerError::Listen { .. } => "cannot_listen",
+            TriggerError::Pattern { .. } => ErrorCode::InvalidSchedule,
+            TriggerError::Config { .. } => ErrorCode::InvalidServeConfig,
+            TriggerError::Webhook { .. } | TriggerError::SameRoute { .. } => ErrorCode::InvalidWebhook,
+            TriggerError::Listen { .. } => ErrorCode::CannotListen,
         }
     }
 

@@ -7,6 +7,8 @@
 
 pub mod calver;
 pub mod channel;
+pub mod code;
+pub mod diagnostic;
 pub mod digest;
 pub mod explain;
 mod ignore;
@@ -17,17 +19,21 @@ pub mod names;
 pub mod near;
 pub mod rel_path;
 pub mod requirement;
+pub mod retry;
 pub mod time;
 pub mod yaml;
 
 pub use calver::CalVer;
 pub use channel::Channel;
+pub use code::{ErrorClass, ErrorCode};
+pub use diagnostic::Diagnostic;
 pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
 pub use ignore::ignore;
-pub use kind::{Kind, Origin};
+pub use kind::{KINDS, Kind, KindSpec, Origin};
 pub use lockfile::{LockEntry, Lockfile};
 pub use manifest::{Manifest, ManifestError};
 pub use names::{DefinitionName, ExtensionName, NameError, TypeName, WorkflowName};
 pub use rel_path::RelPath;
 pub use requirement::{ExtensionRef, Requirement};
+pub use retry::RetryClass;

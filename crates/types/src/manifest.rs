@@ -1,4 +1,4 @@
-//! `manifest.yaml`: what an extension is and what it contains (extension formats, "Manifest").
+//! `manifest.yaml`: the name, version and contents of an extension.
 
 use std::collections::BTreeMap;
 
@@ -27,39 +27,52 @@ pub enum PathsBase {
 /// A checked manifest: every name, version and path in it is safe to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
+    /// The extension's name.
     pub name: ExtensionName,
+    /// The extension's version.
     pub version: CalVer,
+    /// One line or more about the extension.
     pub description: Option<String>,
+    /// The URL of the source repository.
     pub repository: Option<String>,
+    /// What the paths of entry points start from.
     pub base: PathsBase,
-    pub models: Vec<RelPath>,
-    pub vaults: Vec<RelPath>,
-    pub drivers: Vec<RelPath>,
-    pub datastores: Vec<RelPath>,
-    pub reports: Vec<RelPath>,
+    /// The entry points of each kind that has a manifest key, as listed.
+    code: BTreeMap<Kind, Vec<RelPath>>,
+    /// Workflow files.
     pub workflows: Vec<RelPath>,
+    /// Directories of skills.
     pub skills: Vec<RelPath>,
+    /// Further files beside the models.
     pub include: Vec<RelPath>,
+    /// Files that methods read.
     pub additional_files: Vec<RelPath>,
+    /// Executable files.
     pub binaries: Vec<RelPath>,
+    /// Platforms that the binaries run on.
     pub platforms: Vec<String>,
+    /// Search terms for registries; at most 20.
     pub labels: Vec<String>,
+    /// What changed; at most 5000 characters. Archives leave it out.
     pub release_notes: Option<String>,
+    /// Extensions that this one needs.
     pub dependencies: Vec<ExtensionRef>,
 }
 
+/// Why a manifest is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant explains it")]
 pub enum ManifestError {
-    #[error("the manifest is not YAML: {0}")]
+    #[error("invalid YAML in the manifest: {0}")]
     Yaml(#[from] YamlError),
-    #[error("the manifest must be a map")]
+    #[error("invalid manifest: expected a map")]
     NotAMap,
-    #[error("the manifest has no `manifestVersion`; write `manifestVersion: 1`")]
+    #[error("missing `manifestVersion` in the manifest; write `manifestVersion: 1`")]
     NoVersion,
-    #[error("`manifestVersion: {found}` is not supported; this marsh reads version 1")]
+    #[error("unsupported `manifestVersion: {found}`: this marsh reads version 1")]
     UnknownVersion { found: String },
     /// Every problem, each naming its key.
-    #[error("the manifest is not valid: {}", problems.join("; "))]
+    #[error("invalid manifest: {}", problems.join("; "))]
     Invalid { problems: Vec<String> },
 }
 
@@ -67,6 +80,11 @@ const MAX_LABELS: usize = 20;
 const MAX_NOTES: usize = 5000;
 
 impl Manifest {
+    /// Parses and checks a manifest.
+    ///
+    /// # Errors
+    ///
+    /// Invalid YAML, an unknown `manifestVersion`, or all problems with keys at once.
     pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
         let value: Value = yaml::from_str(text)?;
         let Value::Object(map) = value else { return Err(ManifestError::NotAMap) };
@@ -83,25 +101,21 @@ impl Manifest {
         }
     }
 
-    /// The entry points of a kind, as listed. Grafts stand among the models.
+    /// The entry points of a kind, as listed. Method extensions stand among the models.
     pub fn entries(&self, kind: Kind) -> &[RelPath] {
-        match kind {
-            Kind::Model | Kind::Extension => &self.models,
-            Kind::Vault => &self.vaults,
-            Kind::Driver => &self.drivers,
-            Kind::Datastore => &self.datastores,
-            Kind::Report => &self.reports,
-        }
+        self.code.get(&kind.home()).map_or(&[], Vec::as_slice)
     }
 
-    /// The kinds of code with the entry points listed for them.
+    /// The kinds that have a manifest key, with the entry points listed for each.
     pub fn code(&self) -> impl Iterator<Item = (Kind, &[RelPath])> {
-        [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report]
-            .into_iter()
-            .map(|kind| (kind, self.entries(kind)))
+        Kind::with_directory().map(|kind| (kind, self.entries(kind)))
     }
 
-    /// The manifest as an archive carries it: `releaseNotes` stays behind, optional keys appear when they say something.
+    /// The manifest as an archive carries it: without `releaseNotes`, and with optional keys only where they have a value.
+    ///
+    /// # Errors
+    ///
+    /// The YAML writer's.
     pub fn to_archive_yaml(&self) -> Result<String, yaml::YamlWriteError> {
         let mut map = Map::new();
         map.insert("manifestVersion".into(), json!(1));
@@ -114,18 +128,14 @@ impl Manifest {
         if self.base != PathsBase::default() {
             map.insert("paths".into(), json!({ "base": self.base }));
         }
-        let always: [(&str, &Vec<RelPath>); 7] = [
-            ("models", &self.models),
-            ("workflows", &self.workflows),
-            ("vaults", &self.vaults),
-            ("drivers", &self.drivers),
-            ("datastores", &self.datastores),
-            ("reports", &self.reports),
-            ("additionalFiles", &self.additional_files),
-        ];
-        for (key, list) in always {
-            map.insert(key.into(), json!(list));
+        // These keys are always written, workflows after the first kind, so that archives of one manifest stay equal.
+        for (index, (kind, list)) in self.code().enumerate() {
+            map.insert(kind.directory().into(), json!(list));
+            if index == 0 {
+                map.insert("workflows".into(), json!(self.workflows));
+            }
         }
+        map.insert("additionalFiles".into(), json!(self.additional_files));
         map.insert("dependencies".into(), json!(self.dependencies));
         let paths: [(&str, &Vec<RelPath>); 3] =
             [("skills", &self.skills), ("include", &self.include), ("binaries", &self.binaries)];
@@ -141,7 +151,7 @@ impl Manifest {
     }
 }
 
-/// Collects all problems, so that an author mends them in one go.
+/// Collects all problems, so that an author sees them at once.
 struct Reader<'a> {
     map: &'a Map<String, Value>,
     problems: Vec<String>,
@@ -156,54 +166,41 @@ impl Reader<'_> {
         if let Some(url) = &repository
             && !is_url(url)
         {
-            self.problem("repository", "it is not a URL");
+            self.problem("repository", "invalid URL");
         }
         let base = self.base();
-        let mut paths = BTreeMap::new();
-        for key in [
-            "models",
-            "vaults",
-            "drivers",
-            "datastores",
-            "reports",
-            "workflows",
-            "skills",
-            "include",
-            "additionalFiles",
-            "binaries",
-        ] {
-            paths.insert(key, self.paths(key));
-        }
+        let code: BTreeMap<Kind, Vec<RelPath>> =
+            Kind::with_directory().map(|kind| (kind, self.paths(kind.directory()))).collect();
+        let workflows = self.paths("workflows");
+        let skills = self.paths("skills");
+        let include = self.paths("include");
+        let additional_files = self.paths("additionalFiles");
+        let binaries = self.paths("binaries");
         let platforms = self.texts("platforms");
         let labels = self.texts("labels");
         if labels.len() > MAX_LABELS {
-            self.problem("labels", "there are more than 20");
+            self.problem("labels", "more than 20 labels");
         }
         let release_notes = self.text("releaseNotes");
         if release_notes.as_ref().is_some_and(|notes| notes.chars().count() > MAX_NOTES) {
-            self.problem("releaseNotes", "they are longer than 5000 characters");
+            self.problem("releaseNotes", "longer than 5000 characters");
         }
         let dependencies = self.dependencies();
-        let contents = ["models", "workflows", "vaults", "drivers", "datastores", "reports", "skills"];
-        if contents.iter().all(|key| paths.get(key).is_none_or(Vec::is_empty)) {
-            self.problems.push(
-                "it lists nothing: one of `models`, `workflows`, `vaults`, `drivers`, `datastores`, `reports` or \
-                 `skills` must name something"
-                    .into(),
-            );
+        if code.values().all(Vec::is_empty) && workflows.is_empty() && skills.is_empty() {
+            let keys: Vec<String> =
+                Kind::with_directory().map(|kind| format!("`{}`", kind.directory())).collect();
+            self.problems.push(format!(
+                "it lists nothing: add an entry to {}, `workflows` or `skills`",
+                keys.join(", ")
+            ));
         }
-        let mut take = |key: &str| paths.remove(key).unwrap_or_default();
         Some(Manifest {
-            models: take("models"),
-            vaults: take("vaults"),
-            drivers: take("drivers"),
-            datastores: take("datastores"),
-            reports: take("reports"),
-            workflows: take("workflows"),
-            skills: take("skills"),
-            include: take("include"),
-            additional_files: take("additionalFiles"),
-            binaries: take("binaries"),
+            code,
+            workflows,
+            skills,
+            include,
+            additional_files,
+            binaries,
             name: name?,
             version: version?,
             description,
@@ -228,7 +225,7 @@ impl Reader<'_> {
         match self.present(key)? {
             Value::String(text) => Some(text.clone()),
             _ => {
-                self.problem(key, "it must be a text");
+                self.problem(key, "expected a string");
                 None
             }
         }
@@ -241,7 +238,7 @@ impl Reader<'_> {
     {
         if self.present(key).is_none() {
             if required {
-                self.problem(key, "it is required");
+                self.problem(key, "missing");
             }
             return None;
         }
@@ -258,7 +255,7 @@ impl Reader<'_> {
     fn base(&mut self) -> PathsBase {
         let Some(paths) = self.present("paths").cloned() else { return PathsBase::default() };
         let Value::Object(paths) = paths else {
-            self.problem("paths", "it must be a map");
+            self.problem("paths", "expected a map");
             return PathsBase::default();
         };
         let mut base = PathsBase::default();
@@ -266,8 +263,8 @@ impl Reader<'_> {
             match (key.as_str(), value.as_str()) {
                 ("base", Some("typedDir")) => base = PathsBase::TypedDir,
                 ("base", Some("manifest")) => base = PathsBase::Manifest,
-                ("base", _) => self.problem("paths.base", "it must be `typedDir` or `manifest`"),
-                _ => self.problem("paths", format!("`{key}` is unknown; only `base` is allowed")),
+                ("base", _) => self.problem("paths.base", "expected `typedDir` or `manifest`"),
+                _ => self.problem("paths", format!("unknown key `{key}`: only `base` is allowed")),
             }
         }
         base
@@ -276,14 +273,14 @@ impl Reader<'_> {
     fn texts(&mut self, key: &str) -> Vec<String> {
         let Some(value) = self.present(key).cloned() else { return Vec::new() };
         let Value::Array(items) = value else {
-            self.problem(key, "it must be a list");
+            self.problem(key, "expected a list");
             return Vec::new();
         };
         let mut texts = Vec::new();
         for item in items {
             match item {
                 Value::String(text) if !text.is_empty() => texts.push(text),
-                other => self.problem(key, format!("{other} is not a text")),
+                other => self.problem(key, format!("expected a non-empty string, found {other}")),
             }
         }
         texts
@@ -312,7 +309,7 @@ impl Reader<'_> {
     }
 }
 
-/// Any scheme will do, as long as it is one.
+/// Accepts any scheme.
 fn is_url(text: &str) -> bool {
     text.split_once(':').is_some_and(|(scheme, rest)| {
         !rest.is_empty()
@@ -330,15 +327,15 @@ mod tests {
         releaseNotes: better\nunknown: fine\n";
 
     #[test]
-    fn a_manifest_round_trips_through_an_archive() {
+    fn manifest_of_an_archive_parses_to_the_same() {
         let manifest = Manifest::parse(GOOD).unwrap();
-        assert_eq!(manifest.models[1].as_str(), "sub/other.ts");
+        assert_eq!(manifest.entries(crate::Kind::Model)[1].as_str(), "sub/other.ts");
         let archived = Manifest::parse(&manifest.to_archive_yaml().unwrap()).unwrap();
         assert_eq!(archived, Manifest { release_notes: None, ..manifest });
     }
 
     #[test]
-    fn the_base_is_strict_and_the_rest_is_not() {
+    fn paths_base_of_an_unknown_value_fails() {
         let with = |paths: &str| Manifest::parse(&format!("{GOOD}paths: {paths}\n"));
         assert_eq!(with("{ base: manifest }").unwrap().base, PathsBase::Manifest);
         assert!(with("{ root: x }").is_err());
@@ -346,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_are_told_at_once() {
+    fn manifest_with_several_problems_reports_each() {
         let error = Manifest::parse(
             "manifestVersion: 1\nname: evil\nversion: 1.0\nmodels: [../x.ts]\ndependencies: [\"@a/../../x\"]\n",
         )
@@ -358,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_version_comes_first() {
+    fn manifest_without_a_known_version_fails_before_anything_else() {
         assert_eq!(Manifest::parse("name: x\n").unwrap_err(), ManifestError::NoVersion);
         let error = Manifest::parse("manifestVersion: 2\n").unwrap_err();
         assert_eq!(error, ManifestError::UnknownVersion { found: "2".into() });

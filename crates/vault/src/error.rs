@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use marsh_fs::FsError;
-use marsh_types::Explain;
 use marsh_types::yaml::{YamlError, YamlWriteError};
+use marsh_types::{ErrorCode, Explain, RetryClass};
 
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -36,7 +36,7 @@ pub enum VaultError {
     #[error("cannot encrypt a secret of vault `{vault}`")]
     Encrypt { vault: String },
     #[error("vault `{vault}`: {message}")]
-    Provider { vault: String, message: String, details: Option<serde_json::Value> },
+    Provider { vault: String, message: String, details: Option<serde_json::Value>, retry: RetryClass },
     #[error("{}: {}", path.display(), source.message)]
     Config { path: PathBuf, source: YamlError },
     #[error("cannot read {}: {source}", path.display())]
@@ -58,23 +58,23 @@ impl VaultError {
 }
 
 impl Explain for VaultError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            VaultError::NoSuchVault { .. } | VaultError::NoVaults => "vault_not_found",
-            VaultError::Exists { .. } => "already_exists",
-            VaultError::UnknownType { .. } => "unknown_vault_type",
-            VaultError::NoSuchSecret { .. } => "secret_not_found",
-            VaultError::InvalidName { .. } => "invalid_name",
-            VaultError::InvalidConfig { .. } => "invalid_vault_config",
-            VaultError::Unsupported { .. } => "vault_unsupported",
-            VaultError::WrongKey { .. } => "vault_wrong_key",
-            VaultError::DamagedSecret { .. } => "file_damaged",
-            VaultError::UnusableKey { .. } | VaultError::NoKey { .. } => "vault_key_unusable",
-            VaultError::Provider { .. } => "vault_failed",
-            VaultError::Config { .. } => "invalid_yaml",
-            VaultError::Age { .. } => "invalid_duration",
-            VaultError::Read { .. } | VaultError::Fs(_) => "file_access",
-            VaultError::Encrypt { .. } | VaultError::Random(_) | VaultError::Encode(_) => "internal",
+            VaultError::NoSuchVault { .. } | VaultError::NoVaults => ErrorCode::VaultNotFound,
+            VaultError::Exists { .. } => ErrorCode::AlreadyExists,
+            VaultError::UnknownType { .. } => ErrorCode::UnknownVaultType,
+            VaultError::NoSuchSecret { .. } => ErrorCode::SecretNotFound,
+            VaultError::InvalidName { .. } => ErrorCode::InvalidName,
+            VaultError::InvalidConfig { .. } => ErrorCode::InvalidVaultConfig,
+            VaultError::Unsupported { .. } => ErrorCode::VaultUnsupported,
+            VaultError::WrongKey { .. } => ErrorCode::VaultWrongKey,
+            VaultError::DamagedSecret { .. } => ErrorCode::FileDamaged,
+            VaultError::UnusableKey { .. } | VaultError::NoKey { .. } => ErrorCode::VaultKeyUnusable,
+            VaultError::Provider { .. } => ErrorCode::VaultFailed,
+            VaultError::Config { .. } => ErrorCode::InvalidYaml,
+            VaultError::Age { .. } => ErrorCode::InvalidDuration,
+            VaultError::Read { .. } | VaultError::Fs(_) => ErrorCode::FileAccess,
+            VaultError::Encrypt { .. } | VaultError::Random(_) | VaultError::Encode(_) => ErrorCode::Internal,
         }
     }
 

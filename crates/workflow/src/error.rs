@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use marsh_model::{Issue, ModelError};
 use marsh_types::yaml::YamlWriteError;
-use marsh_types::{Explain, NameError, near};
+use marsh_types::{ErrorCode, Explain, NameError, near};
 use serde_json::{Value, json};
 
 use crate::record::RunStatus;
@@ -139,42 +139,42 @@ impl WorkflowError {
 }
 
 impl Explain for WorkflowError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            WorkflowError::NotFound { .. } => "workflow_not_found",
-            WorkflowError::Load { .. } => "workflow_load_failed",
-            WorkflowError::Invalid { .. } | WorkflowError::IdChanged { .. } => "validation_failed",
-            WorkflowError::AlreadyExists { .. } => "already_exists",
-            WorkflowError::ReadOnly { .. } => "read_only",
-            WorkflowError::Inputs { .. } => "input_validation_failed",
-            WorkflowError::Trigger { .. } => "trigger_failed",
-            WorkflowError::Unsupported { .. } => "unsupported",
-            WorkflowError::RunNotFound { .. } => "not_found",
-            WorkflowError::PrefixTooShort { .. } => "prefix_too_short",
-            WorkflowError::AmbiguousRun { .. } => "ambiguous_id",
-            WorkflowError::DamagedRun { .. } => "damaged",
-            WorkflowError::NestedCycle { .. } => "nested_cycle",
-            WorkflowError::Owned { .. } => "run_owned",
-            WorkflowError::OwnerSilent { .. } => "owner_silent",
+            WorkflowError::NotFound { .. } => ErrorCode::WorkflowNotFound,
+            WorkflowError::Load { .. } => ErrorCode::WorkflowLoadFailed,
+            WorkflowError::Invalid { .. } | WorkflowError::IdChanged { .. } => ErrorCode::ValidationFailed,
+            WorkflowError::AlreadyExists { .. } => ErrorCode::AlreadyExists,
+            WorkflowError::ReadOnly { .. } => ErrorCode::ReadOnly,
+            WorkflowError::Inputs { .. } => ErrorCode::InputValidationFailed,
+            WorkflowError::Trigger { .. } => ErrorCode::TriggerFailed,
+            WorkflowError::Unsupported { .. } => ErrorCode::Unsupported,
+            WorkflowError::RunNotFound { .. } => ErrorCode::NotFound,
+            WorkflowError::PrefixTooShort { .. } => ErrorCode::PrefixTooShort,
+            WorkflowError::AmbiguousRun { .. } => ErrorCode::AmbiguousId,
+            WorkflowError::DamagedRun { .. } => ErrorCode::Damaged,
+            WorkflowError::NestedCycle { .. } => ErrorCode::NestedCycle,
+            WorkflowError::Owned { .. } => ErrorCode::RunOwned,
+            WorkflowError::OwnerSilent { .. } => ErrorCode::OwnerSilent,
             WorkflowError::NoJournal { .. }
             | WorkflowError::NotResumable { .. }
             | WorkflowError::NotFailed { .. }
-            | WorkflowError::NothingToResume { .. } => "workflow_resume_failed",
-            WorkflowError::NotRunning { .. } => "not_running",
-            WorkflowError::NothingWaits { .. } | WorkflowError::NotWaiting { .. } => "not_waiting",
-            WorkflowError::SeveralRuns { .. } => "several_runs",
-            WorkflowError::ApprovalExpired { .. } => "approval_expired",
-            WorkflowError::NoSuchStep { .. } => "step_not_found",
-            WorkflowError::AmbiguousStep { .. } => "ambiguous_step",
-            WorkflowError::Name(_) => "invalid_name",
+            | WorkflowError::NothingToResume { .. } => ErrorCode::WorkflowResumeFailed,
+            WorkflowError::NotRunning { .. } => ErrorCode::NotRunning,
+            WorkflowError::NothingWaits { .. } | WorkflowError::NotWaiting { .. } => ErrorCode::NotWaiting,
+            WorkflowError::SeveralRuns { .. } => ErrorCode::SeveralRuns,
+            WorkflowError::ApprovalExpired { .. } => ErrorCode::ApprovalExpired,
+            WorkflowError::NoSuchStep { .. } => ErrorCode::StepNotFound,
+            WorkflowError::AmbiguousStep { .. } => ErrorCode::AmbiguousStep,
+            WorkflowError::Name(_) => ErrorCode::InvalidName,
             WorkflowError::Model(error) => error.code(),
-            WorkflowError::NeverRun { .. } => "run_not_found",
-            WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => "lock_timeout",
+            WorkflowError::NeverRun { .. } => ErrorCode::RunNotFound,
+            WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
             WorkflowError::Fs(_)
             | WorkflowError::Lock(_)
             | WorkflowError::YamlWrite(_)
             | WorkflowError::Mask(_)
-            | WorkflowError::Io { .. } => "io",
+            | WorkflowError::Io { .. } => ErrorCode::Io,
         }
     }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use marsh_extension::lifecycle::{Inspection, ItemStatus, Repaired, Standing};
-use marsh_types::Kind;
+use marsh_extension::lifecycle::{Inspection, InstallState, ItemStatus, Repaired};
+use marsh_types::{Diagnostic, Kind};
 use serde_json::{Map, Value, json};
 
 use super::extension::Progress;
@@ -81,7 +81,7 @@ fn repair_line(repaired: &Repaired) -> String {
 }
 
 /// The sources of installed extensions that cannot be read: extension, path, diagnostic.
-fn problems(inspection: &Inspection) -> Vec<(String, String, Value)> {
+fn problems(inspection: &Inspection) -> Vec<(String, String, Diagnostic)> {
     let mut found = Vec::new();
     for one in &inspection.extensions {
         let Some(facts) = one.entry.checksum.and_then(|digest| inspection.facts.get(&digest)) else {
@@ -94,10 +94,10 @@ fn problems(inspection: &Inspection) -> Vec<(String, String, Value)> {
     found
 }
 
-fn report(inspection: &Inspection, local: &[marsh_extension::Problem], pass: bool) -> Value {
+fn report(inspection: &Inspection, local: &[marsh_extension::SourceProblem], pass: bool) -> Value {
     let problems = problems(inspection);
     let mut registries = Map::new();
-    for kind in [Kind::Model, Kind::Vault, Kind::Driver, Kind::Datastore, Kind::Report] {
+    for kind in Kind::with_directory() {
         let bad = inspection.duplicates.iter().any(|duplicate| duplicate.kind == kind)
             || problems.iter().any(|(_, path, _)| path.starts_with(kind.directory()));
         let status = if bad { "fail" } else { "pass" };
@@ -125,7 +125,7 @@ fn report(inspection: &Inspection, local: &[marsh_extension::Problem], pass: boo
         states.insert("Indexed", sources.len());
         states.insert("ValidationFailed", facts.map_or(0, |facts| facts.problems.len()));
         aggregates.push(json!({
-            "name": one.name, "version": one.entry.version, "origin": "pulled", "state": one.standing,
+            "name": one.name, "version": one.entry.version, "origin": "pulled", "state": one.state,
             "sourceCount": sources.len(), "stateDistribution": states, "path": one.tree,
         }));
         details.extend(sources);
@@ -164,7 +164,7 @@ fn report(inspection: &Inspection, local: &[marsh_extension::Problem], pass: boo
 
 fn text(
     inspection: &Inspection,
-    local: &[marsh_extension::Problem],
+    local: &[marsh_extension::SourceProblem],
     loads: &[marsh_extension::LoadState],
     pass: bool,
 ) -> String {
@@ -174,13 +174,13 @@ fn text(
         bad(format!("the lockfile's entry `{}` is not used: {}", refused.key, refused.reason));
     }
     for one in &inspection.extensions {
-        match &one.standing {
-            Standing::Stored | Standing::Foreign => {}
-            Standing::Missing => bad(format!(
+        match &one.state {
+            InstallState::Stored | InstallState::Foreign => {}
+            InstallState::Missing => bad(format!(
                 "{} {} is not restored; `marsh extension install` brings it",
                 one.name, one.entry.version
             )),
-            Standing::Damaged { files } => bad(format!(
+            InstallState::Damaged { files } => bad(format!(
                 "{} {} was changed in the store ({}); `marsh extension install` mends it",
                 one.name,
                 one.entry.version,
@@ -207,8 +207,7 @@ fn text(
         bad(format!("{name} ({}): {}; {serving}", failure.state, failure.message));
     }
     for (name, path, diagnostic) in problems(inspection) {
-        let message = diagnostic.get("message").and_then(Value::as_str).unwrap_or_default();
-        bad(format!("{name}: {path}: {message}"));
+        bad(format!("{name}: {path}: {}", diagnostic.message));
     }
     let mut note = |line: String| lines.push(format!("{WARN}!{WARN:#} {line}"));
     for shadowed in &inspection.shadowed {

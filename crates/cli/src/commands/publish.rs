@@ -63,14 +63,13 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
     let channel = arguments.channel.unwrap_or(Channel::Stable);
     let fields = json!({
         "extensionId": published.extension_id, "archiveSize": packed.bytes, "checksum": packed.sha256,
-        "modelCount": count(Kind::Model), "workflowCount": prepared.files.workflows.len(),
-        "bundleCount": shipped.bundles, "vaultCount": count(Kind::Vault), "driverCount": count(Kind::Driver),
-        "datastoreCount": count(Kind::Datastore), "reportCount": count(Kind::Report),
+        "workflowCount": prepared.files.workflows.len(), "bundleCount": shipped.bundles,
         "skillCount": prepared.files.skills.len(), "channel": channel, "status": "published",
     });
     if let Value::Object(fields) = fields {
         document.extend(fields);
     }
+    document.extend(Kind::with_directory().map(|kind| (format!("{kind}Count"), json!(count(kind)))));
     ui.result(&Value::Object(document), || {
         format!("{GOOD}published{GOOD:#} {label} on {channel}, {} bytes", packed.bytes)
     });
@@ -102,10 +101,7 @@ fn resolved(prepared: &Prepared, notes: Option<&str>) -> Map<String, Value> {
         "name": manifest.name, "version": manifest.version, "description": manifest.description,
         "repository": manifest.repository,
         "releaseNotes": notes.map(str::to_owned).or_else(|| manifest.release_notes.clone()),
-        "models": prepared.content["models"],
         "workflowFiles": prepared.files.workflows,
-        "vaults": prepared.content["vaults"], "drivers": prepared.content["drivers"],
-        "datastores": prepared.content["datastores"], "reports": prepared.content["reports"],
         "skills": prepared.files.skills.iter()
             .map(|(name, count)| json!({ "name": name, "fileCount": count })).collect::<Vec<_>>(),
         "additionalFiles": manifest.additional_files, "platforms": manifest.platforms,

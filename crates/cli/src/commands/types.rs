@@ -112,7 +112,7 @@ fn describe(ui: &Ui, models: &Models, type_name: &str, compact: bool) -> Result<
 
 /// The source of a method that a graft adds.
 fn grafted_by<'a>(code: &'a TypeCode, method: &MethodDescription) -> Option<&'a Path> {
-    let index = method.graft?.checked_sub(1)?;
+    let index = method.method_extension?.checked_sub(1)?;
     code.grafts().get(index).map(|graft| graft.entry.as_path())
 }
 

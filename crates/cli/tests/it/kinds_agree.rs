@@ -73,7 +73,7 @@ fn the_index_and_the_host_say_the_same() {
                 let description = &loaded.description;
                 assert_eq!(description.raw_type, indexed.raw);
                 assert_eq!(Some(&description.version), indexed.version.as_ref());
-                let own = description.methods.iter().filter(|(_, method)| method.graft.is_none());
+                let own = description.methods.iter().filter(|(_, method)| method.method_extension.is_none());
                 let own: Vec<String> = own.map(|(name, _)| name.clone()).collect();
                 // A spread leaves the names to the host.
                 if let Some(methods) = &indexed.methods {
@@ -82,7 +82,8 @@ fn the_index_and_the_host_say_the_same() {
             }
             Kind::Extension => {
                 let loaded = loader.resolve(&indexed.type_name).unwrap();
-                let added = loaded.description.methods.iter().filter(|(_, method)| method.graft.is_some());
+                let added =
+                    loaded.description.methods.iter().filter(|(_, method)| method.method_extension.is_some());
                 let added: Vec<String> = added.map(|(name, _)| name.clone()).collect();
                 assert_eq!(Some(added), indexed.methods);
             }

@@ -206,7 +206,10 @@ fn every_kind_keeps_its_last_good_version() {
         };
         let described = |loader: &Loader| {
             let loaded = loader.resolve_kind(kind, &TypeName::parse("@me/k").unwrap()).unwrap();
-            (loaded.description.description.clone().unwrap(), loaded.failure.map(|failure| failure.code))
+            (
+                loaded.description.description.clone().unwrap(),
+                loaded.failure.map(|failure| failure.code.to_string()),
+            )
         };
         write("one", member);
         assert_eq!(described(&loader), ("one".into(), None));

@@ -231,7 +231,7 @@ fn a_datastore_of_an_extension_locks_verifies_and_synchronizes() {
                     store.inspect_lock("a", &free).unwrap()?["beats"].as_str()?.parse::<u32>().ok()?;
                 (beats >= 2).then_some(())
             });
-            store.with_lock("a", &free, || ()).unwrap_err().code()
+            store.with_lock("a", &free, || ()).unwrap_err().code().as_str()
         })
         .unwrap();
     assert_eq!(inside, Some("extension_call_failed"));
@@ -274,7 +274,7 @@ export const driver = {
 fn complaint(loader: &Loader, repo: &Scratch, kind: Kind, source: &str) -> String {
     repo.write(&format!("extensions/{}/bad.ts", kind.directory()), source);
     let error = loader.resolve_kind(kind, &named("@me/bad")).unwrap_err();
-    assert_eq!(error.code(), "contract_violation", "{error}");
+    assert_eq!(error.code().as_str(), "contract_violation", "{error}");
     KindError::from(error).to_string()
 }
 

@@ -22,6 +22,7 @@ mod rows;
 mod scan;
 mod schema;
 
+use marsh_types::ErrorCode;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,11 +48,11 @@ pub enum CatalogError {
 }
 
 impl marsh_types::Explain for CatalogError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
             CatalogError::Data(error) => error.code(),
-            CatalogError::Sqlite(_) => "internal",
-            CatalogError::Fs(_) => "file_access",
+            CatalogError::Sqlite(_) => ErrorCode::Internal,
+            CatalogError::Fs(_) => ErrorCode::FileAccess,
         }
     }
 }

@@ -16,7 +16,7 @@ fn check(rows: &[(&str, Expected)]) {
     for (expression, expected) in rows {
         let got = match json_of(expression) {
             Ok(evaluated) => evaluated.value.to_string(),
-            Err(error) => format!("{}: {error}", error.code()),
+            Err(error) => format!("{}: {error}", error.code().as_str()),
         };
         let right = match expected {
             Gives(value) => {

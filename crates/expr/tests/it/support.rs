@@ -4,6 +4,7 @@ use marsh_expr::{
     Cel, DataSource, Evaluated, Evaluator, ExprError, FileSource, Looked, Lookup, LookupError, MethodSource,
     Scope, Value, Variables, VaultSource, WorkerSource,
 };
+use marsh_types::ErrorCode;
 use serde_json::{Value as Json, json};
 
 #[derive(Debug)]
@@ -45,10 +46,13 @@ impl Lookup for Models {
     fn get(&self, key: &str) -> Looked<Option<Value>> {
         match key {
             "nobody" => Ok(None),
-            "broken" => Err(LookupError::failed("model_broken", "the definition of `broken` cannot be read")),
+            "broken" => Err(LookupError::failed(
+                ErrorCode::InvalidDefinition,
+                "the definition of `broken` cannot be read",
+            )),
             _ => Value::from_json(&json!({"input": {"name": key}}))
                 .map(Some)
-                .map_err(|error| LookupError::failed("too_deep", error.to_string())),
+                .map_err(|error| LookupError::failed(ErrorCode::ExpressionTooLarge, error.to_string())),
         }
     }
 
@@ -89,20 +93,20 @@ impl Scope for World {
 
 fn record(attributes: Json) -> Looked<Value> {
     let record = json!({"attributes": attributes, "version": 2});
-    Value::from_json(&record).map_err(|error| LookupError::failed("too_deep", error.to_string()))
+    Value::from_json(&record)
+        .map_err(|error| LookupError::failed(ErrorCode::ExpressionTooLarge, error.to_string()))
 }
 
 impl DataSource for World {
     fn latest(&self, model: &str, name: &str) -> Looked<Value> {
         match model {
             "nobody" => Ok(Value::NULL),
-            "broken" => {
-                Err(LookupError::failed("data_unreadable", "`broken` cannot be read").with_hint("mend it"))
-            }
+            "broken" => Err(LookupError::failed(ErrorCode::DataUnreadable, "`broken` cannot be read")
+                .with_hint("mend it")),
             "safe" => {
                 let json = json!({"attributes": {"user": "ada", "pass": "s3cret-data"}});
                 Value::from_json_with_secrets(&json, &|pointer| pointer == "/attributes/pass")
-                    .map_err(|error| LookupError::failed("too_deep", error.to_string()))
+                    .map_err(|error| LookupError::failed(ErrorCode::ExpressionTooLarge, error.to_string()))
             }
             _ => record(json!({"v": 41, "name": format!("{model}/{name}")})),
         }
@@ -138,7 +142,7 @@ impl FileSource for World {
 impl VaultSource for World {
     fn secret(&self, vault: &str, key: &str) -> Looked<String> {
         match vault {
-            "missing" => Err(LookupError::failed("vault_not_found", "there is no vault `missing`")),
+            "missing" => Err(LookupError::failed(ErrorCode::VaultNotFound, "there is no vault `missing`")),
             _ => Ok(format!("s3cret-{vault}-{key}")),
         }
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marsh_host::{Call, Callbacks, CancelToken, HostError, Hosts};
-use marsh_types::{Explain, Kind};
+use marsh_types::{ErrorCode, Explain, Kind};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -55,11 +55,11 @@ pub enum KindError {
 }
 
 impl Explain for KindError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
             KindError::Load(error) => error.code(),
-            KindError::Call { source, .. } => call_code(source, "extension_call_failed"),
-            KindError::Answer { .. } => "contract_violation",
+            KindError::Call { source, .. } => call_code(source, ErrorCode::ExtensionCallFailed),
+            KindError::Answer { .. } => ErrorCode::ContractViolation,
         }
     }
 

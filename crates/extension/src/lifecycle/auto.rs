@@ -11,7 +11,7 @@ use marsh_types::{ExtensionName, ExtensionRef, TypeName};
 
 use super::Lifecycle;
 use super::error::LifecycleError;
-use super::inspect::Standing;
+use super::inspect::InstallState;
 use super::install::Mode;
 use super::remove::locked_pick;
 use super::report::{Event, Reporter};
@@ -58,7 +58,7 @@ impl AutoInstall {
             if let Some(entry) = snapshot.lockfile.get(&name) {
                 // Installed and here, and the type is still unknown: it is not in it.
                 let Some(checksum) = entry.checksum else { return Ok(false) };
-                if lifecycle.standing(&name, entry)? != Standing::Missing {
+                if lifecycle.install_state(&name, entry)? != InstallState::Missing {
                     return Ok(false);
                 }
                 let picks = [locked_pick(&name, entry, checksum)];

@@ -116,7 +116,7 @@ fn check_types(
     entries.sort_by_key(|(new, name, _)| (*new && before.get(name).is_none(), *new));
     for (new, name, entry) in entries {
         let Some(facts) = entry.checksum.and_then(|digest| facts.get(&digest)) else { continue };
-        for provided in facts.provided.iter().filter(|provided| provided.kind != Kind::Extension) {
+        for provided in facts.provided.iter().filter(|provided| provided.kind.declares_types()) {
             let Some(type_name) = provided.raw.as_deref().and_then(|raw| TypeName::parse(raw).ok()) else {
                 continue;
             };
@@ -196,7 +196,7 @@ pub(crate) fn problems(
                 unsatisfied.push(Unsatisfied { by: name.clone(), dependency: dependency.clone(), found });
             }
         }
-        for provided in facts.provided.iter().filter(|provided| provided.kind != Kind::Extension) {
+        for provided in facts.provided.iter().filter(|provided| provided.kind.declares_types()) {
             let Some(type_name) = provided.raw.as_deref().and_then(|raw| TypeName::parse(raw).ok()) else {
                 continue;
             };

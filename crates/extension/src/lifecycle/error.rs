@@ -3,7 +3,7 @@
 use marsh_archive::ArchiveError;
 use marsh_registry::RegistryError;
 use marsh_store::StoreError;
-use marsh_types::{CalVer, Digest, Explain, ExtensionName, ExtensionRef};
+use marsh_types::{CalVer, Digest, ErrorCode, Explain, ExtensionName, ExtensionRef};
 use serde_json::json;
 
 use super::check::{DuplicateType, Unsatisfied};
@@ -60,30 +60,30 @@ pub enum LifecycleError {
 }
 
 impl Explain for LifecycleError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
             LifecycleError::Store(error) => error.code(),
             LifecycleError::Registry { source, .. } => source.code(),
             LifecycleError::Archive { source, .. } => source.code(),
-            LifecycleError::OtherManifest { .. } => "manifest_mismatch",
-            LifecycleError::MissingChecksum { .. } => "missing_checksum",
-            LifecycleError::ContentChanged { .. } => "checksum_mismatch",
-            LifecycleError::NotInstalled { .. } => "not_installed",
-            LifecycleError::NoVersion { .. } => "no_version",
-            LifecycleError::NoneSatisfies { .. } => "unsatisfiable",
+            LifecycleError::OtherManifest { .. } => ErrorCode::ManifestMismatch,
+            LifecycleError::MissingChecksum { .. } => ErrorCode::MissingChecksum,
+            LifecycleError::ContentChanged { .. } => ErrorCode::ChecksumMismatch,
+            LifecycleError::NotInstalled { .. } => ErrorCode::NotInstalled,
+            LifecycleError::NoVersion { .. } => ErrorCode::NoVersion,
+            LifecycleError::NoneSatisfies { .. } => ErrorCode::Unsatisfiable,
             LifecycleError::Dependency { source, .. } => source.code(),
-            LifecycleError::TooDeep { .. } => "dependencies_too_deep",
-            LifecycleError::Unsettled { .. } => "unsatisfiable",
-            LifecycleError::DuplicateType(_) => "duplicate_type",
-            LifecycleError::ForeignType { .. } => "foreign_type",
-            LifecycleError::Unsatisfied { .. } => "dependency_unsatisfied",
-            LifecycleError::Edited { .. } => "edited",
-            LifecycleError::Frozen { .. } => "frozen",
-            LifecycleError::NoLockedChecksum { .. } => "missing_checksum",
-            LifecycleError::NotProvided { .. } => "type_not_provided",
-            LifecycleError::RefusedEntry { .. } => "invalid_lock_entry",
+            LifecycleError::TooDeep { .. } => ErrorCode::DependenciesTooDeep,
+            LifecycleError::Unsettled { .. } => ErrorCode::Unsatisfiable,
+            LifecycleError::DuplicateType(_) => ErrorCode::DuplicateType,
+            LifecycleError::ForeignType { .. } => ErrorCode::ForeignType,
+            LifecycleError::Unsatisfied { .. } => ErrorCode::DependencyUnsatisfied,
+            LifecycleError::Edited { .. } => ErrorCode::Edited,
+            LifecycleError::Frozen { .. } => ErrorCode::Frozen,
+            LifecycleError::NoLockedChecksum { .. } => ErrorCode::MissingChecksum,
+            LifecycleError::NotProvided { .. } => ErrorCode::TypeNotProvided,
+            LifecycleError::RefusedEntry { .. } => ErrorCode::InvalidLockEntry,
             LifecycleError::Load(error) => error.code(),
-            LifecycleError::Fs(_) | LifecycleError::Read { .. } => "io",
+            LifecycleError::Fs(_) | LifecycleError::Read { .. } => ErrorCode::Io,
         }
     }
 

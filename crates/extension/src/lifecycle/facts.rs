@@ -1,12 +1,17 @@
-//! What a stored tree means, read off its manifest and the syntax of its entry points. Runs nothing.
+//! What a stored tree declares, read from its manifest and the syntax of its entry points. Runs no code.
+//!
+//! An entry point whose declarations cannot be read is recorded with its [`Diagnostic`]; the store keeps that type as it
+//! is, and the type catalog shows it (`crates/extension/tests/it/broken_sources.rs`).
+
+use std::path::Path;
 
 use marsh_store::{Facts, Provided, Trees};
-use marsh_types::{Digest, Kind, Manifest};
+use marsh_types::{Diagnostic, Digest, Manifest, RelPath};
 
-/// Raise with every change of what is read here.
-pub(crate) const RULES: u32 = 1;
+/// The version of these reading rules: raise it with every change of what is read here.
+pub(crate) const RULES: u32 = 2;
 
-/// `None`: the store does not hold the tree, or its manifest is damaged.
+/// Reads a stored tree. `None`: the store does not hold the tree, or its manifest is damaged.
 pub(crate) fn read_facts(trees: &Trees, digest: &Digest) -> Option<Facts> {
     let tree = trees.tree(digest);
     let text = std::fs::read_to_string(tree.join("manifest.yaml")).ok()?;
@@ -14,45 +19,33 @@ pub(crate) fn read_facts(trees: &Trees, digest: &Digest) -> Option<Facts> {
     Some(facts_of(&tree, &manifest))
 }
 
-/// The facts of an unpacked tree.
-pub(crate) fn facts_of(tree: &std::path::Path, manifest: &Manifest) -> Facts {
+/// Reads an unpacked tree.
+fn facts_of(tree: &Path, manifest: &Manifest) -> Facts {
     let mut facts = Facts { dependencies: manifest.dependencies.clone(), ..Facts::default() };
     for (kind, entries) in manifest.code() {
+        let Ok(dir) = RelPath::parse(kind.directory()) else { continue };
         for entry in entries {
-            let Ok(dir) = marsh_types::RelPath::parse(kind.directory()) else { continue };
-            // Entries may be listed with or without their directory.
+            // A manifest lists an entry with or without its directory.
             let listed = dir.join(entry);
-            let path = match listed.below(tree) {
-                path if path.is_file() => path,
-                _ => entry.below(tree),
-            };
-            let rel = if path == listed.below(tree) { listed } else { entry.clone() };
-            let source = match std::fs::read_to_string(&path) {
-                Ok(source) => source,
-                Err(error) => {
-                    facts.problems.push((rel, serde_json::json!({ "message": error.to_string() })));
-                    continue;
-                }
-            };
-            match marsh_bundle::declarations(&source, &path) {
-                Ok(declarations) => {
-                    let of_kind = declarations.into_iter().filter(|declaration| {
-                        declaration.kind == kind
-                            || (kind == Kind::Model && declaration.kind == Kind::Extension)
-                    });
-                    facts.provided.extend(of_kind.map(|declaration| Provided {
-                        kind: declaration.kind,
-                        raw: declaration.name,
-                        version: declaration.version,
-                        methods: declaration.methods,
-                        path: rel.clone(),
-                        line: declaration.line,
-                    }));
-                }
-                Err(diagnostic) => {
-                    let value = serde_json::to_value(&diagnostic).unwrap_or_default();
-                    facts.problems.push((rel, value));
-                }
+            let rel = if listed.below(tree).is_file() { listed } else { entry.clone() };
+            let path = rel.below(tree);
+            let declarations = std::fs::read_to_string(&path)
+                .map_err(|error| Diagnostic::unreadable(&path, error.to_string()))
+                .and_then(|source| marsh_bundle::declarations(&source, &path));
+            match declarations {
+                Ok(declarations) => facts.provided.extend(
+                    declarations.into_iter().filter(|declaration| declaration.kind.home() == kind).map(
+                        |declaration| Provided {
+                            kind: declaration.kind,
+                            raw: declaration.name,
+                            version: declaration.version,
+                            methods: declaration.methods,
+                            path: rel.clone(),
+                            line: declaration.line,
+                        },
+                    ),
+                ),
+                Err(diagnostic) => facts.problems.push((rel, diagnostic)),
             }
         }
     }

@@ -11,12 +11,12 @@ use serde::Serialize;
 use super::Lifecycle;
 use super::error::LifecycleError;
 use super::resolve::Pick;
-use crate::catalog::Catalog;
+use crate::catalog::TypeCatalog;
 
 /// How the tree of a locked extension stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum InstallState {
     /// In the store, whole as far as names and sizes tell.
     Stored,
     /// Unpacked by another implementation, below `.swamp/pulled-extensions`.
@@ -31,7 +31,7 @@ pub enum Standing {
 pub struct InstalledExtension {
     pub name: ExtensionName,
     pub entry: LockEntry,
-    pub standing: Standing,
+    pub state: InstallState,
     /// Where the tree is, when it is.
     pub tree: Option<PathBuf>,
 }
@@ -70,24 +70,24 @@ impl Lifecycle {
         let snapshot = self.installation.snapshot()?;
         let mut extensions = Vec::new();
         for (name, entry) in &snapshot.lockfile.entries {
-            let standing = match entry.checksum {
+            let state = match entry.checksum {
                 Some(digest) => match self.installation.trees().check(&digest, contents)? {
-                    TreeState::Whole => Standing::Stored,
+                    TreeState::Whole => InstallState::Stored,
                     TreeState::Damaged { files } => {
-                        Standing::Damaged { files: files.iter().map(ToString::to_string).collect() }
+                        InstallState::Damaged { files: files.iter().map(ToString::to_string).collect() }
                     }
-                    TreeState::Missing => self.standing(name, entry)?,
+                    TreeState::Missing => self.install_state(name, entry)?,
                 },
-                None => self.standing(name, entry)?,
+                None => self.install_state(name, entry)?,
             };
-            let tree = match &standing {
-                Standing::Stored | Standing::Damaged { .. } => {
+            let tree = match &state {
+                InstallState::Stored | InstallState::Damaged { .. } => {
                     entry.checksum.map(|digest| self.installation.trees().tree(&digest))
                 }
-                Standing::Foreign => crate::discover::foreign_tree(&self.repo, name),
-                Standing::Missing => None,
+                InstallState::Foreign => crate::discover::foreign_tree(&self.repo, name),
+                InstallState::Missing => None,
             };
-            extensions.push(InstalledExtension { name: name.clone(), entry: entry.clone(), standing, tree });
+            extensions.push(InstalledExtension { name: name.clone(), entry: entry.clone(), state, tree });
         }
         let facts = self.facts_of(&snapshot.lockfile);
         let names: Vec<&ExtensionName> = snapshot.lockfile.entries.keys().collect();
@@ -110,13 +110,17 @@ impl Lifecycle {
     }
 
     /// How a locked extension stands, without looking into its tree.
-    pub fn standing(&self, name: &ExtensionName, entry: &LockEntry) -> Result<Standing, LifecycleError> {
+    pub fn install_state(
+        &self,
+        name: &ExtensionName,
+        entry: &LockEntry,
+    ) -> Result<InstallState, LifecycleError> {
         if entry.checksum.is_some_and(|digest| self.installation.trees().contains(&digest)) {
-            return Ok(Standing::Stored);
+            return Ok(InstallState::Stored);
         }
         Ok(match crate::discover::foreign_tree(&self.repo, name) {
-            Some(_) => Standing::Foreign,
-            None => Standing::Missing,
+            Some(_) => InstallState::Foreign,
+            None => InstallState::Missing,
         })
     }
 
@@ -127,14 +131,14 @@ impl Lifecycle {
         facts: &HashMap<Digest, Facts>,
         lockfile: &Lockfile,
     ) -> Result<Vec<Shadowed>, LifecycleError> {
-        let local = Catalog::load_unpulled(&self.repo)?;
+        let local = TypeCatalog::load_unpulled(&self.repo)?;
         let mut shadowed = Vec::new();
         for name in names {
             let Some(facts) = lockfile.get(name).and_then(|entry| entry.checksum).and_then(|d| facts.get(&d))
             else {
                 continue;
             };
-            for provided in facts.provided.iter().filter(|provided| provided.kind != Kind::Extension) {
+            for provided in facts.provided.iter().filter(|provided| provided.kind.declares_types()) {
                 let Some(type_name) = provided.raw.as_deref().and_then(|raw| TypeName::parse(raw).ok())
                 else {
                     continue;
@@ -169,7 +173,7 @@ impl Lifecycle {
                 source,
             })?;
             if found.is_some_and(|found| found != recorded)
-                && self.standing(&pick.name, entry)? == Standing::Foreign
+                && self.install_state(&pick.name, entry)? == InstallState::Foreign
             {
                 return Err(LifecycleError::Edited {
                     name: pick.name.clone(),

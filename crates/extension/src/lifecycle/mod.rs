@@ -40,7 +40,7 @@ pub use auto::AutoInstall;
 pub use check::{DuplicateType, Occupant, Unsatisfied};
 pub use error::LifecycleError;
 pub(crate) use facts::{RULES, read_facts};
-pub use inspect::{Inspection, InstalledExtension, Shadowed, Standing};
+pub use inspect::{Inspection, InstallState, InstalledExtension, Shadowed};
 pub use install::PullRequest;
 pub use remove::Removed;
 pub use repair::Repaired;

@@ -75,7 +75,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Looks up many extensions at once. What fails is asked again when it is needed, and fails there.
-    fn look_ahead(&mut self, names: &[ExtensionName]) {
+    fn prefetch(&mut self, names: &[ExtensionName]) {
         let jobs = self.lifecycle.options.jobs.max(1);
         if names.len() < 2 {
             return;
@@ -102,7 +102,7 @@ impl<'a> Resolver<'a> {
     /// The closure of what is wanted. Each part is new or kept as it is.
     pub(crate) fn resolve(mut self, wanted: &[Wanted]) -> Result<Vec<Pick>, LifecycleError> {
         let names: Vec<ExtensionName> = wanted.iter().map(|one| one.reference.name.clone()).collect();
-        self.look_ahead(&names);
+        self.prefetch(&names);
         let mut work: VecDeque<(ExtensionName, Vec<ExtensionName>)> =
             names.iter().map(|name| (name.clone(), Vec::new())).collect();
         while let Some((name, chain)) = work.pop_front() {

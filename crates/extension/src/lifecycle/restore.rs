@@ -6,7 +6,7 @@ use marsh_types::{ExtensionName, ExtensionRef, LockEntry};
 
 use super::Lifecycle;
 use super::error::LifecycleError;
-use super::inspect::Standing;
+use super::inspect::InstallState;
 use super::install::failed;
 use super::remove::locked_pick;
 use super::report::{ItemReport, ItemStatus, Outcome, Reporter};
@@ -70,7 +70,7 @@ impl Lifecycle {
                         picks.push(locked_pick(name, entry, checksum));
                     }
                 }
-                None if self.standing(name, entry)? == Standing::Foreign => {
+                None if self.install_state(name, entry)? == InstallState::Foreign => {
                     outcome.items.push(self.restored(name, entry, ItemStatus::UpToDate));
                 }
                 None => {
@@ -90,7 +90,7 @@ impl Lifecycle {
             let item = match lease {
                 Ok(_) => self.restored(&pick.name, entry, ItemStatus::Restored),
                 // What another implementation unpacked serves as long as the archive cannot be had.
-                Err(_) if self.standing(&pick.name, entry)? == Standing::Foreign => {
+                Err(_) if self.install_state(&pick.name, entry)? == InstallState::Foreign => {
                     let mut item = self.restored(&pick.name, entry, ItemStatus::UpToDate);
                     item.warnings.push(
                         "its archive cannot be had; the tree in .swamp/pulled-extensions is used".into(),

@@ -28,7 +28,7 @@ impl Loader {
         built: &Built,
     ) -> Result<Arc<ModelDescription>, LoadError> {
         let description = self.described(&self.models, unit, built)?;
-        for (index, raw) in description.graft_types.iter().enumerate() {
+        for (index, raw) in description.method_extension_types.iter().enumerate() {
             // Read off the syntax, and then something else when it runs. Built-in types go by both spellings.
             let raw = if unit.builtin.is_some() { raw.strip_prefix('@').unwrap_or(raw) } else { raw };
             expect_type(raw, &unit.type_name, unit.entry(index + 1))?;
@@ -126,7 +126,7 @@ fn failed(unit: &Unit, source: HostError) -> LoadError {
             && let (Some(first), Some(second)) = (index(&data["parts"][0]), index(&data["parts"][1]))
         {
             let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
-            return LoadError::GraftConflict {
+            return LoadError::MethodConflict {
                 type_name: unit.type_name.clone(),
                 group: text("group"),
                 name: text("name"),

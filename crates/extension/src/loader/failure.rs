@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use marsh_bundle::{BundleError, Diagnostic};
 use marsh_host::{ErrorKind, HostError};
 use marsh_types::time::iso_millis;
-use marsh_types::{Explain as _, Kind, TypeName};
+use marsh_types::{ErrorCode, Explain as _, Kind, TypeName};
 use serde::{Deserialize, Serialize};
 
 use super::unit::Part;
@@ -19,14 +19,14 @@ const LONGEST_WAIT_MS: u64 = 60_000;
 /// Why a version could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Failure {
+pub struct LoadFailure {
     pub kind: Kind,
     #[serde(rename = "type")]
     pub type_name: TypeName,
     /// `BundleBuildFailed`, `ValidationFailed`, `EntryPointUnreadable` or `SourceVanished`.
     pub state: String,
     /// The error's stable code.
-    pub code: String,
+    pub code: ErrorCode,
     /// The error's words.
     pub message: String,
     /// The source that it is about.
@@ -66,14 +66,14 @@ pub(super) enum Reason {
     Index,
 }
 
-impl Failure {
+impl LoadFailure {
     pub(super) fn new(
         kind: Kind,
         type_name: &TypeName,
         error: &LoadError,
         fingerprint: Option<String>,
         parts: Vec<Part>,
-    ) -> Failure {
+    ) -> LoadFailure {
         let diagnostic = diagnostic(error);
         let reason = match error {
             LoadError::Vanished { .. } => Reason::Vanished,
@@ -82,11 +82,11 @@ impl Failure {
             _ => Reason::Index,
         };
         let entry = entry(error).or_else(|| parts.first().map(|part| part.entry.clone()));
-        Failure {
+        LoadFailure {
             kind,
             type_name: type_name.clone(),
             state: state(error).to_owned(),
-            code: error.code().to_owned(),
+            code: error.code(),
             message: match diagnostic {
                 Some(diagnostic) => format!("{error}: {diagnostic}"),
                 None => error.to_string(),
@@ -115,7 +115,7 @@ impl Failure {
         self.fingerprint.as_deref() != Some(fingerprint) || self.retry_at_ms.is_some_and(|at| at <= now_ms())
     }
 
-    pub(super) fn is_same_cause(&self, other: &Failure) -> bool {
+    pub(super) fn is_same_cause(&self, other: &LoadFailure) -> bool {
         (&self.fingerprint, &self.code, &self.message) == (&other.fingerprint, &other.code, &other.message)
     }
 
@@ -150,7 +150,7 @@ fn entry(error: &LoadError) -> Option<PathBuf> {
         | LoadError::TypeChanged { path, .. }
         | LoadError::Yaml { path, .. }
         | LoadError::Read { path, .. } => Some(path.clone()),
-        LoadError::DuplicateType { second, .. } | LoadError::GraftConflict { second, .. } => {
+        LoadError::DuplicateType { second, .. } | LoadError::MethodConflict { second, .. } => {
             Some(second.clone())
         }
         _ => None,
@@ -160,14 +160,12 @@ fn entry(error: &LoadError) -> Option<PathBuf> {
 fn state(error: &LoadError) -> &'static str {
     match error {
         LoadError::Vanished { .. } => "SourceVanished",
-        LoadError::BrokenSource { diagnostic, .. } if diagnostic.code == "unreadable" => {
-            "EntryPointUnreadable"
-        }
+        LoadError::BrokenSource { diagnostic, .. } if diagnostic.is_unreadable() => "EntryPointUnreadable",
         LoadError::NotRestored { .. } | LoadError::Read { .. } => "EntryPointUnreadable",
         LoadError::Host { .. }
         | LoadError::Description { .. }
         | LoadError::TypeChanged { .. }
-        | LoadError::GraftConflict { .. }
+        | LoadError::MethodConflict { .. }
         | LoadError::DuplicateType { .. } => "ValidationFailed",
         _ => "BundleBuildFailed",
     }
@@ -176,9 +174,9 @@ fn state(error: &LoadError) -> &'static str {
 /// Whether a cause may go without an edit: the network, the disk, the machine; never what the code itself does.
 fn is_transient(error: &LoadError) -> bool {
     match error {
-        LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => list
-            .iter()
-            .any(|diagnostic| ["network", "offline", "cache_error"].contains(&diagnostic.code.as_str())),
+        LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
+            list.iter().any(Diagnostic::is_transient)
+        }
         LoadError::Bundle { .. } => true,
         LoadError::Host { source: HostError::Call(error), .. } => error.kind == ErrorKind::Internal,
         LoadError::Host { .. } | LoadError::Fs(_) | LoadError::Read { .. } | LoadError::Store(_) => true,

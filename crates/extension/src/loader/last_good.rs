@@ -19,14 +19,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use marsh_types::time::iso_millis;
-use marsh_types::{Digest, Explain as _, Kind, Origin, TypeName};
+use marsh_types::{Digest, ErrorCode, Explain as _, Kind, Origin, TypeName};
 use serde::{Deserialize, Serialize};
 
 use super::Loader;
-use super::failure::{Failure, Reason};
+use super::failure::{LoadFailure, Reason};
 use super::files::{read_json, write_json};
 use super::unit::{Part, Unit};
-use crate::catalog::{Catalog, Problem};
+use crate::catalog::{SourceProblem, TypeCatalog};
 use crate::error::LoadError;
 use crate::stat::Stat;
 
@@ -51,7 +51,7 @@ struct GoodRecord {
 #[derive(Debug, Serialize, Deserialize)]
 struct FailureRecord {
     version: u32,
-    failure: Failure,
+    failure: LoadFailure,
 }
 
 impl Loader {
@@ -72,9 +72,9 @@ impl Loader {
         &self,
         kind: Kind,
         type_name: &TypeName,
-        find: impl Fn(&Catalog) -> Result<Option<Unit>, LoadError>,
+        find: impl Fn(&TypeCatalog) -> Result<Option<Unit>, LoadError>,
         open: impl Fn(&Unit, bool) -> Result<(Unit, T), LoadError>,
-    ) -> Result<Option<(T, Option<Failure>)>, LoadError> {
+    ) -> Result<Option<(T, Option<LoadFailure>)>, LoadError> {
         let records = Records::of(self, kind, type_name);
         let good = records.good(self);
         let (catalog, unreadable) = match self.catalog() {
@@ -107,7 +107,7 @@ impl Loader {
         };
         let found = match (found, &good) {
             (Ok(unit), Some(good)) if self.serves_last_good() => {
-                match claims.lost_graft(good, unit.as_ref()) {
+                match claims.lost_method_extension(good, unit.as_ref()) {
                     Some(error) => Err(error),
                     None => Ok(unit),
                 }
@@ -134,7 +134,7 @@ impl Loader {
                 records.succeeded(self, good.as_ref(), &unit);
                 return Ok(Some((opened, None)));
             }
-            Err(error) if error.code() == "cancelled" => return Err(error),
+            Err(error) if error.code() == ErrorCode::Cancelled => return Err(error),
             Err(error) => error,
         };
         let failure = match &error {
@@ -186,7 +186,7 @@ fn all_records<T: serde::de::DeserializeOwned>(dir: &Path, what: &str) -> Vec<T>
 #[serde(rename_all = "camelCase")]
 pub struct LoadState {
     #[serde(flatten)]
-    pub failure: Failure,
+    pub failure: LoadFailure,
     /// The version that a long-lived process serves meanwhile.
     pub serving: Option<String>,
 }
@@ -195,8 +195,8 @@ pub struct LoadState {
 pub fn load_states(repo: &marsh_repo::Repo) -> Vec<LoadState> {
     let dir = records_dir(repo);
     let good = all_records::<GoodRecord>(&dir, "good");
-    let catalog = Catalog::load(repo).ok();
-    let serving = |failure: &Failure| {
+    let catalog = TypeCatalog::load(repo).ok();
+    let serving = |failure: &LoadFailure| {
         let of = good
             .iter()
             .find(|good| good.unit.kind == failure.kind && good.unit.type_name == failure.type_name);
@@ -248,7 +248,7 @@ impl Records {
         Some(record.unit)
     }
 
-    fn failure(&self) -> Option<Failure> {
+    fn failure(&self) -> Option<LoadFailure> {
         let record = read_json::<FailureRecord>(&self.failed)?;
         let ours = record.failure.kind == self.kind && record.failure.type_name == self.type_name;
         (record.version == RECORD_VERSION && ours).then_some(record.failure)
@@ -268,11 +268,11 @@ impl Records {
     }
 
     /// Notes a failure; once for the same inputs and the same cause, unless it is due for another try.
-    fn failed(&self, error: &LoadError, unit: Option<Unit>) -> Failure {
+    fn failed(&self, error: &LoadError, unit: Option<Unit>) -> LoadFailure {
         let parts = unit.as_ref().map(|unit| unit.parts().cloned().collect::<Vec<Part>>());
         let fingerprint = unit.map(|unit| unit.fingerprint());
         let mut failure =
-            Failure::new(self.kind, &self.type_name, error, fingerprint, parts.unwrap_or_default());
+            LoadFailure::new(self.kind, &self.type_name, error, fingerprint, parts.unwrap_or_default());
         match self.failure() {
             Some(before) if before.is_same_cause(&failure) => {
                 failure.since.clone_from(&before.since);
@@ -299,7 +299,7 @@ impl Records {
 struct Claims<'a> {
     loader: &'a Loader,
     /// `None`: not even the index can be made, so nothing is known to be removed.
-    catalog: Option<&'a Catalog>,
+    catalog: Option<&'a TypeCatalog>,
 }
 
 impl Claims<'_> {
@@ -309,10 +309,11 @@ impl Claims<'_> {
     }
 
     /// Why a graft that was there is missing from what is there now, unless it was removed on purpose.
-    fn lost_graft(&self, before: &Unit, now: Option<&Unit>) -> Option<LoadError> {
-        let is_there =
-            |part: &&Part| now.is_some_and(|now| now.grafts.iter().any(|one| one.entry == part.entry));
-        before.grafts.iter().filter(|part| !is_there(part)).find_map(|part| self.broken(part))
+    fn lost_method_extension(&self, before: &Unit, now: Option<&Unit>) -> Option<LoadError> {
+        let is_there = |part: &&Part| {
+            now.is_some_and(|now| now.method_extensions.iter().any(|one| one.entry == part.entry))
+        };
+        before.method_extensions.iter().filter(|part| !is_there(part)).find_map(|part| self.broken(part))
     }
 
     fn broken(&self, part: &Part) -> Option<LoadError> {
@@ -333,21 +334,16 @@ impl Claims<'_> {
                 // A directory, or a link that leads nowhere.
                 (!part.entry.is_file()).then(|| LoadError::BrokenSource {
                     path: part.entry.clone(),
-                    diagnostic: Box::new(marsh_bundle::Diagnostic {
-                        code: "unreadable".into(),
-                        message: "there is no file of this name any more, but something else".into(),
-                        file: Some(part.entry.display().to_string()),
-                        line: None,
-                        column: None,
-                        source_line: None,
-                        hint: None,
-                    }),
+                    diagnostic: Box::new(marsh_types::Diagnostic::unreadable(
+                        &part.entry,
+                        "expected a file, found a directory or a broken link",
+                    )),
                 })
             }
         }
     }
 
-    fn broken_pulled(&self, catalog: &Catalog, part: &Part, extension: &str) -> Option<LoadError> {
+    fn broken_pulled(&self, catalog: &TypeCatalog, part: &Part, extension: &str) -> Option<LoadError> {
         if catalog.unrestored.iter().any(|name| name.as_str() == extension) {
             return Some(LoadError::NotRestored { extension: extension.to_owned() });
         }
@@ -359,14 +355,14 @@ impl Claims<'_> {
     }
 }
 
-fn problem_of(catalog: &Catalog, path: &Path) -> Option<LoadError> {
-    let Problem { path, diagnostic } = catalog.problems.iter().find(|problem| problem.path == path)?;
+fn problem_of(catalog: &TypeCatalog, path: &Path) -> Option<LoadError> {
+    let SourceProblem { path, diagnostic } = catalog.problems.iter().find(|problem| problem.path == path)?;
     Some(LoadError::BrokenSource { path: path.clone(), diagnostic: Box::new(diagnostic.clone()) })
 }
 
-impl Failure {
+impl LoadFailure {
     /// Whether the inputs that failed are still the inputs.
-    fn stands(&self, catalog: Option<&Catalog>) -> bool {
+    fn stands(&self, catalog: Option<&TypeCatalog>) -> bool {
         let has_problem = |path: &Path| catalog.is_none_or(|catalog| problem_of(catalog, path).is_some());
         match &self.reason {
             Reason::Vanished => !self.entry.exists(),
@@ -378,9 +374,9 @@ impl Failure {
                         part.entry.exists() && marsh_bundle::fingerprint(&graph) == part.fingerprint
                     })
             }
-            Reason::Index => catalog.is_none_or(|catalog| match self.code.as_str() {
-                "duplicate_type" => catalog.find(self.kind, &self.type_name).len() > 1,
-                "not_restored" => !catalog.unrestored.is_empty(),
+            Reason::Index => catalog.is_none_or(|catalog| match self.code {
+                ErrorCode::DuplicateType => catalog.find(self.kind, &self.type_name).len() > 1,
+                ErrorCode::NotRestored => !catalog.unrestored.is_empty(),
                 _ => false,
             }),
         }

@@ -25,7 +25,7 @@ use marsh_repo::Repo;
 use marsh_store::Lease;
 use marsh_types::{Digest, Kind, Origin, TypeName};
 
-use crate::catalog::{Catalog, IndexedType, SourceIndex};
+use crate::catalog::{IndexedType, SourceIndex, TypeCatalog};
 use crate::description::{KindDescription, ModelDescription};
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
@@ -35,7 +35,7 @@ use unit::Part;
 
 pub(crate) use unit::Unit;
 
-pub use failure::Failure;
+pub use failure::LoadFailure;
 pub use last_good::{LoadState, OnFailure, load_states};
 
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
@@ -90,16 +90,16 @@ pub struct LoadedModel {
     pub description: Arc<ModelDescription>,
     pub warnings: Vec<String>,
     /// Who adds methods to the type; a method's `graft` is its place here, from 1.
-    pub grafts: Vec<Grafted>,
+    pub method_extensions: Vec<MethodExtension>,
     /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
-    pub failure: Option<Failure>,
+    pub failure: Option<LoadFailure>,
     /// What the version is made of.
     pub(crate) unit: Unit,
 }
 
 /// A source that adds to a model type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grafted {
+pub struct MethodExtension {
     pub entry: PathBuf,
     pub base: PathBuf,
     pub origin: Origin,
@@ -108,9 +108,9 @@ pub struct Grafted {
 impl LoadedModel {
     /// The source that a method comes from, and the directory that its `extensionFile` paths start from.
     pub fn source_of(&self, method: &str) -> (&Path, &Path) {
-        let graft = self.description.method(method).and_then(|method| method.graft);
-        match graft.and_then(|index| self.grafts.get(index.checked_sub(1)?)) {
-            Some(graft) => (&graft.entry, &graft.base),
+        let added_by = self.description.method(method).and_then(|method| method.method_extension);
+        match added_by.and_then(|index| self.method_extensions.get(index.checked_sub(1)?)) {
+            Some(extension) => (&extension.entry, &extension.base),
             None => (&self.entry, &self.base),
         }
     }
@@ -133,7 +133,7 @@ pub struct Loaded {
     pub description: Arc<KindDescription>,
     pub warnings: Vec<String>,
     /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
-    pub failure: Option<Failure>,
+    pub failure: Option<LoadFailure>,
 }
 
 impl Loader {
@@ -171,15 +171,15 @@ impl Loader {
         &self.hosts
     }
 
-    pub fn catalog(&self) -> Result<Catalog, LoadError> {
+    pub fn catalog(&self) -> Result<TypeCatalog, LoadError> {
         let known = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = known.unwrap_or_else(|| Arc::new(SourceIndex::read(&self.repo.layout)));
-        let (catalog, now) = Catalog::load_with(&self.repo, &known)?;
+        let (catalog, now) = TypeCatalog::load_with(&self.repo, &known)?;
         *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.map_or(known, Arc::new));
         Ok(catalog)
     }
 
-    /// The newest code of a model type and of all grafts onto it. Every input of the bundles is compared now, not when
+    /// The newest code of a model type and of all method_extensions onto it. Every input of the bundles is compared now, not when
     /// they were last loaded. A type that nothing declares may be installed, where that is allowed.
     pub fn resolve(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
         let ticket = self.hosts.ticket();
@@ -227,9 +227,9 @@ impl Loader {
         Ok(LoadedModel { failure, ..loaded })
     }
 
-    /// The code of the grafts onto a type that is built in; `None` when there are none. `names`: the names that the
+    /// The code of the method_extensions onto a type that is built in; `None` when there are none. `names`: the names that the
     /// type goes by.
-    pub fn resolve_grafts(
+    pub fn resolve_method_extensions(
         &self,
         builtin: &ModelDescription,
         names: &[&TypeName],
@@ -241,14 +241,14 @@ impl Loader {
             Kind::Model,
             first,
             |catalog| {
-                let grafts = self.find_grafts(catalog, names);
-                let unit = Unit::new(Kind::Model, first, Some(base.clone()), None, grafts);
-                Ok((!unit.grafts.is_empty()).then_some(unit))
+                let method_extensions = self.find_method_extensions(catalog, names);
+                let unit = Unit::new(Kind::Model, first, Some(base.clone()), None, method_extensions);
+                Ok((!unit.method_extensions.is_empty()).then_some(unit))
             },
             |unit, anew| self.open_model(unit, anew).map(|loaded| (loaded.unit.clone(), loaded)),
         );
         match found {
-            // Without an index nobody knows of grafts; the type's own methods need none.
+            // Without an index nobody knows of method_extensions; the type's own methods need none.
             Err(LoadError::Yaml { .. } | LoadError::Store(_)) => Ok(None),
             found => {
                 let loaded = found?.map(|(loaded, failure)| LoadedModel { failure, ..loaded });
@@ -263,9 +263,12 @@ impl Loader {
     /// Loads a type that the catalog lists.
     pub fn load_indexed(&self, indexed: &IndexedType) -> Result<LoadedModel, LoadError> {
         let catalog = self.catalog()?;
-        let grafts = self.find_grafts(&catalog, &[&indexed.type_name]);
+        let method_extensions = self.find_method_extensions(&catalog, &[&indexed.type_name]);
         let base = self.part(&indexed.path, &indexed.root);
-        self.open_model(&Unit::new(Kind::Model, &indexed.type_name, None, Some(base), grafts), true)
+        self.open_model(
+            &Unit::new(Kind::Model, &indexed.type_name, None, Some(base), method_extensions),
+            true,
+        )
     }
 
     pub(crate) fn open_model(&self, unit: &Unit, anew: bool) -> Result<LoadedModel, LoadError> {
@@ -277,7 +280,7 @@ impl Loader {
         if unit.base.is_some() {
             expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
         }
-        let grafted = |part: &Part| Grafted {
+        let grafted = |part: &Part| MethodExtension {
             entry: part.entry.clone(),
             base: part.root.base.clone(),
             origin: part.root.origin,
@@ -293,7 +296,7 @@ impl Loader {
             host_key: self.host_of(&unit),
             description,
             warnings: built.warnings,
-            grafts: unit.grafts.iter().map(grafted).collect(),
+            method_extensions: unit.method_extensions.iter().map(grafted).collect(),
             failure: None,
             unit,
         })

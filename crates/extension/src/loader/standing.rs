@@ -1,6 +1,6 @@
 //! What a long-lived process keeps of what it has loaded: the newest version of each type, and nothing else.
 //!
-//! A *line* is the sequence of versions of one type of one kind, grafts included: which parts a version has follows from
+//! A *line* is the sequence of versions of one type of one kind, method_extensions included: which parts a version has follows from
 //! its module URL. Everything here is derived from what was resolved last. A version that is not the newest any more is
 //! named nowhere in this process, so its host drops it with its last call (the binary's `tests/serve`).
 
@@ -13,7 +13,7 @@ use marsh_host::{Call, Line, ModuleRef, Ticket};
 use marsh_types::{Kind, TypeName};
 
 use super::Loader;
-use crate::catalog::Catalog;
+use crate::catalog::TypeCatalog;
 use crate::error::LoadError;
 
 fn name(kind: Kind, type_name: &TypeName) -> String {
@@ -68,7 +68,7 @@ impl Loader {
     }
 
     /// Gives back the trees of extensions that are not installed any more, and ends hosts that hold no version.
-    pub fn sweep(&self, catalog: &Catalog) {
+    pub fn sweep(&self, catalog: &TypeCatalog) {
         let wanted: HashSet<_> = catalog
             .types
             .iter()

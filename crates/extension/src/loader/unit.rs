@@ -1,6 +1,6 @@
 //! What a type's module version is made of: the part that declares the type, and a part for every graft onto it.
 //!
-//! The version's fingerprint is that of its only part or, with grafts, a digest over the fingerprints of all parts. So
+//! The version's fingerprint is that of its only part or, with method_extensions, a digest over the fingerprints of all parts. So
 //! which methods a version has follows from its name alone: a graft that changes, comes or goes makes another version.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::build::module_url;
 use super::files::put_dir;
 use super::{Loader, host_key};
-use crate::catalog::{Catalog, IndexedType};
+use crate::catalog::{IndexedType, TypeCatalog};
 use crate::description::ModelDescription;
 use crate::discover::SourceRoot;
 use crate::error::LoadError;
@@ -38,7 +38,8 @@ pub(crate) struct Unit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) base: Option<Part>,
     /// By fingerprint, so that their order does not depend on where they are.
-    pub(super) grafts: Vec<Part>,
+    #[serde(rename = "grafts")]
+    pub(super) method_extensions: Vec<Part>,
 }
 
 /// A unit whose code is there to be loaded.
@@ -55,22 +56,22 @@ impl Unit {
         type_name: &TypeName,
         builtin: Option<Value>,
         base: Option<Part>,
-        mut grafts: Vec<Part>,
+        mut method_extensions: Vec<Part>,
     ) -> Unit {
-        grafts.sort_by(|a, b| (&a.fingerprint, &a.entry).cmp(&(&b.fingerprint, &b.entry)));
-        Unit { kind, type_name: type_name.clone(), builtin, base, grafts }
+        method_extensions.sort_by(|a, b| (&a.fingerprint, &a.entry).cmp(&(&b.fingerprint, &b.entry)));
+        Unit { kind, type_name: type_name.clone(), builtin, base, method_extensions }
     }
 
-    /// The base, then the grafts.
+    /// The base, then the method_extensions.
     pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.base.iter().chain(&self.grafts)
+        self.base.iter().chain(&self.method_extensions)
     }
 
     /// The part that an index of the driver names: 0 is the base, whatever it is.
     pub(super) fn entry(&self, index: usize) -> PathBuf {
         let part = match index.checked_sub(1) {
             None => self.base.as_ref(),
-            Some(index) => self.grafts.get(index),
+            Some(index) => self.method_extensions.get(index),
         };
         part.map_or_else(|| PathBuf::from("marsh itself"), |part| part.entry.clone())
     }
@@ -81,7 +82,7 @@ impl Unit {
     }
 
     pub(super) fn fingerprint(&self) -> String {
-        if let (Some(base), []) = (&self.base, self.grafts.as_slice()) {
+        if let (Some(base), []) = (&self.base, self.method_extensions.as_slice()) {
             return base.fingerprint.clone();
         }
         let mut text = String::from("marsh parts 1\n");
@@ -117,7 +118,7 @@ fn part_specifier(index: usize) -> String {
     format!("part:{index}")
 }
 
-/// A type that is built in, as the grafts onto it see it.
+/// A type that is built in, as the method_extensions onto it see it.
 pub(super) fn builtin_base(description: &ModelDescription) -> Value {
     let specs = |outputs: &[(String, crate::description::OutputDescription)]| -> Value {
         outputs
@@ -149,16 +150,17 @@ impl Loader {
     /// What a type is made of now. Nothing is built.
     pub(super) fn find_unit(
         &self,
-        catalog: &Catalog,
+        catalog: &TypeCatalog,
         kind: Kind,
         type_name: &TypeName,
     ) -> Result<Unit, LoadError> {
         let base = self.find_base(catalog, kind, type_name)?;
-        let grafts = if kind == Kind::Model { self.find_grafts(catalog, &[type_name]) } else { Vec::new() };
-        Ok(Unit::new(kind, type_name, None, Some(base), grafts))
+        let method_extensions =
+            if kind == Kind::Model { self.find_method_extensions(catalog, &[type_name]) } else { Vec::new() };
+        Ok(Unit::new(kind, type_name, None, Some(base), method_extensions))
     }
 
-    fn find_base(&self, catalog: &Catalog, kind: Kind, type_name: &TypeName) -> Result<Part, LoadError> {
+    fn find_base(&self, catalog: &TypeCatalog, kind: Kind, type_name: &TypeName) -> Result<Part, LoadError> {
         match catalog.find(kind, type_name).as_slice() {
             [one] => Ok(self.part(&one.path, &one.root)),
             [first, second, ..] => Err(LoadError::DuplicateType {
@@ -174,7 +176,7 @@ impl Loader {
         }
     }
 
-    pub(super) fn find_grafts(&self, catalog: &Catalog, names: &[&TypeName]) -> Vec<Part> {
+    pub(super) fn find_method_extensions(&self, catalog: &TypeCatalog, names: &[&TypeName]) -> Vec<Part> {
         let is_wanted =
             |indexed: &&IndexedType| indexed.kind == Kind::Extension && names.contains(&&indexed.type_name);
         let mut parts: Vec<Part> =
@@ -184,7 +186,7 @@ impl Loader {
     }
 
     /// Types that only running the code tells: each such entry point of the kind is described.
-    fn find_computed(&self, catalog: &Catalog, kind: Kind, names: &[&TypeName]) -> Vec<Part> {
+    fn find_computed(&self, catalog: &TypeCatalog, kind: Kind, names: &[&TypeName]) -> Vec<Part> {
         let candidates = catalog.computed.iter().filter(|computed| computed.kind == kind);
         candidates
             .filter_map(|computed| {
@@ -203,7 +205,7 @@ impl Loader {
     pub(super) fn build(&self, unit: &Unit, anew: bool) -> Result<(Unit, Built), LoadError> {
         let mut unit = unit.clone();
         let mut metas = Vec::new();
-        for part in unit.base.iter_mut().chain(&mut unit.grafts) {
+        for part in unit.base.iter_mut().chain(&mut unit.method_extensions) {
             match self.hold(&part.root) {
                 // What was built from a tree serves without it.
                 Err(error) if anew => return Err(error),
@@ -220,9 +222,9 @@ impl Loader {
             };
             metas.push(meta);
         }
-        let unit = Unit::new(unit.kind, &unit.type_name, unit.builtin, unit.base, unit.grafts);
-        // The grafts may be in another order now.
-        let metas = match unit.grafts.as_slice() {
+        let unit = Unit::new(unit.kind, &unit.type_name, unit.builtin, unit.base, unit.method_extensions);
+        // The method_extensions may be in another order now.
+        let metas = match unit.method_extensions.as_slice() {
             [] => metas,
             _ => unit
                 .parts()
@@ -289,7 +291,7 @@ fn missing(fingerprint: &str) -> LoadError {
     LoadError::NoBundle { fingerprint: fingerprint.to_owned() }
 }
 
-fn unknown_type(catalog: &Catalog, kind: Kind, type_name: &TypeName) -> LoadError {
+fn unknown_type(catalog: &TypeCatalog, kind: Kind, type_name: &TypeName) -> LoadError {
     LoadError::UnknownType {
         kind,
         name: type_name.clone(),

@@ -16,7 +16,7 @@ use marsh_archive::{
 use marsh_bundle::{BUNDLER_VERSION, BundleMeta, BundleRequest, SourceMap, Worker};
 use marsh_fs::Durability;
 use marsh_repo::Repo;
-use marsh_types::{Digest, Kind, RelPath};
+use marsh_types::{Digest, RelPath};
 
 use super::error::PublishError;
 use super::files::{Entry, Files, Role, rel};
@@ -77,7 +77,7 @@ pub fn build(repo: &Repo, files: &Files, builder: &Builder, scratch: &Path) -> R
     let mut placed: BTreeMap<RelPath, PathBuf> = BTreeMap::new();
     for (index, entry) in files.entries.iter().enumerate() {
         let source = rel(entry.kind.directory())?.join(&entry.listed);
-        let bundle = rel(bundle_dir(entry.kind))?.join(&named(&entry.listed)?);
+        let bundle = rel(entry.kind.spec().bundles)?.join(&named(&entry.listed)?);
         let out = scratch.join(format!("out-{index}"));
         marsh_fs::create_dir_all(&out)?;
         let staged = source.below(&tree);
@@ -199,14 +199,4 @@ fn named(listed: &RelPath) -> Result<RelPath, PublishError> {
         _ => text,
     };
     rel(&format!("{stem}.js"))
-}
-
-fn bundle_dir(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Model | Kind::Extension => "bundles",
-        Kind::Vault => "vault-bundles",
-        Kind::Driver => "driver-bundles",
-        Kind::Datastore => "datastore-bundles",
-        Kind::Report => "report-bundles",
-    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use marsh_archive::ArchiveError;
 use marsh_bundle::{BundleError, Diagnostic};
 use marsh_registry::RegistryError;
-use marsh_types::{CalVer, Explain, ExtensionName, Kind, ManifestError};
+use marsh_types::{CalVer, ErrorCode, Explain, ExtensionName, Kind, ManifestError};
 use serde::Serialize;
 use serde_json::json;
 
@@ -77,28 +77,28 @@ pub enum PublishError {
 }
 
 impl Explain for PublishError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            PublishError::NotAManifest { .. } => "not_a_manifest",
-            PublishError::Manifest { .. } => "invalid_manifest",
-            PublishError::Missing { .. } => "entry_missing",
-            PublishError::OutsideBase { .. } => "outside_base",
-            PublishError::Symlink { .. } => "symlink_refused",
-            PublishError::Listed { .. } | PublishError::SamePlace { .. } => "duplicate_file",
-            PublishError::Skill { .. } => "invalid_skill",
-            PublishError::Safety { .. } => "safety_refused",
-            PublishError::Syntax { .. } => "syntax_error",
-            PublishError::ForeignTypes { .. } => "foreign_type",
-            PublishError::ComputedType { .. } => "computed_type",
-            PublishError::NothingDeclared { .. } => "nothing_declared",
-            PublishError::UpgradeChain { .. } => "invalid_upgrades",
-            PublishError::Bundle { .. } => "bundle_failed",
-            PublishError::Changed { .. } => "source_changed",
-            PublishError::AlreadyPublished { .. } => "already_published",
-            PublishError::NotOwner { .. } => "collective_not_owned",
+            PublishError::NotAManifest { .. } => ErrorCode::NotAManifest,
+            PublishError::Manifest { .. } => ErrorCode::InvalidManifest,
+            PublishError::Missing { .. } => ErrorCode::EntryMissing,
+            PublishError::OutsideBase { .. } => ErrorCode::OutsideBase,
+            PublishError::Symlink { .. } => ErrorCode::SymlinkRefused,
+            PublishError::Listed { .. } | PublishError::SamePlace { .. } => ErrorCode::DuplicateFile,
+            PublishError::Skill { .. } => ErrorCode::InvalidSkill,
+            PublishError::Safety { .. } => ErrorCode::SafetyRefused,
+            PublishError::Syntax { .. } => ErrorCode::SyntaxError,
+            PublishError::ForeignTypes { .. } => ErrorCode::ForeignType,
+            PublishError::ComputedType { .. } => ErrorCode::ComputedType,
+            PublishError::NothingDeclared { .. } => ErrorCode::NothingDeclared,
+            PublishError::UpgradeChain { .. } => ErrorCode::InvalidUpgrades,
+            PublishError::Bundle { .. } => ErrorCode::BundleFailed,
+            PublishError::Changed { .. } => ErrorCode::SourceChanged,
+            PublishError::AlreadyPublished { .. } => ErrorCode::AlreadyPublished,
+            PublishError::NotOwner { .. } => ErrorCode::CollectiveNotOwned,
             PublishError::Registry(error) => error.code(),
             PublishError::Archive(error) => error.code(),
-            PublishError::Fs(_) | PublishError::Yaml(_) | PublishError::Read { .. } => "io",
+            PublishError::Fs(_) | PublishError::Yaml(_) | PublishError::Read { .. } => ErrorCode::Io,
         }
     }
 

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use marsh_archive::{Packed, rules};
 use marsh_registry::{Published, PushMetadata, Registry};
 use marsh_repo::Repo;
-use marsh_types::{CalVer, Channel, ExtensionName, Kind, Manifest, TypeName};
+use marsh_types::{CalVer, Channel, ExtensionName, KINDS, Kind, Manifest, TypeName};
 use serde_json::{Map, Value, json};
 
 pub use bundles::{Builder, Shipped, build};
@@ -112,8 +112,7 @@ fn check_types(name: &ExtensionName, files: &Files) -> Result<Declared, PublishE
             marsh_bundle::declarations(&read(&entry.source)?, &entry.source).map_err(|diagnostic| {
                 PublishError::Syntax { file: file.clone(), diagnostic: Box::new(diagnostic) }
             })?;
-        let listed =
-            |kind: Kind| kind == entry.kind || (entry.kind == Kind::Model && kind == Kind::Extension);
+        let listed = |kind: Kind| kind.home() == entry.kind;
         let mut any = false;
         for one in declarations.into_iter().filter(|one| listed(one.kind)) {
             any = true;
@@ -122,7 +121,7 @@ fn check_types(name: &ExtensionName, files: &Files) -> Result<Declared, PublishE
             };
             let owned = TypeName::parse(&raw)
                 .is_ok_and(|type_name| type_name.collective() == Some(name.collective()));
-            if !owned && one.kind != Kind::Extension {
+            if !owned && one.kind.declares_types() {
                 mismatches.push(Mismatch {
                     kind: one.kind,
                     identifier: raw.clone(),
@@ -170,12 +169,7 @@ fn content(manifest: &Manifest, files: &Files, types: &Declared) -> Value {
         let shape = |(kind, name, version, file): &(Kind, String, Option<String>, String)| {
             let mut map = Map::new();
             map.insert("fileName".into(), json!(file));
-            let key = match kind {
-                Kind::Report => "name",
-                Kind::Extension => "extendsType",
-                _ => "type",
-            };
-            map.insert(key.into(), json!(name));
+            map.insert(kind.spec().registry_name_field.into(), json!(name));
             if let Some(version) = version {
                 map.insert("version".into(), json!(version));
             }
@@ -183,17 +177,16 @@ fn content(manifest: &Manifest, files: &Files, types: &Declared) -> Value {
         };
         declared.map(shape).collect()
     };
-    json!({
-        "models": of(Kind::Model),
-        "extensions": of(Kind::Extension),
-        "vaults": of(Kind::Vault),
-        "drivers": of(Kind::Driver),
-        "datastores": of(Kind::Datastore),
-        "reports": of(Kind::Report),
-        "workflows": files.workflows.iter().map(|path| json!({ "fileName": path.file_name() })).collect::<Vec<_>>(),
-        "skills": files.skills.iter().map(|(name, count)| json!({ "dirName": name, "fileCount": count })).collect::<Vec<_>>(),
-        "labels": manifest.labels,
-    })
+    let mut content: Map<String, Value> =
+        KINDS.iter().map(|row| (row.registry_key.to_owned(), json!(of(row.kind)))).collect();
+    let workflows: Vec<Value> =
+        files.workflows.iter().map(|path| json!({ "fileName": path.file_name() })).collect();
+    let skills: Vec<Value> =
+        files.skills.iter().map(|(name, count)| json!({ "dirName": name, "fileCount": count })).collect();
+    content.insert("workflows".into(), json!(workflows));
+    content.insert("skills".into(), json!(skills));
+    content.insert("labels".into(), json!(manifest.labels));
+    Value::Object(content)
 }
 
 /// What is asked of the registry before anything is sent: that the collective is the user's, and the version new.

@@ -366,7 +366,7 @@ impl<'a> RunContext<'a> {
                 self.models
                     .data_records(&wanted.model_name, wanted.spec.as_deref())
                     .map(Value::Array)
-                    .map_err(|error| CallbackError::new(error.code(), error.to_string()))
+                    .map_err(|error| CallbackError::new(error.code().as_str(), error.to_string()))
             }
             "definition/findByName" | "definition/findById" => {
                 self.models.query_definition(method.trim_start_matches("definition/"), &params)
@@ -376,7 +376,7 @@ impl<'a> RunContext<'a> {
                 self.extension_file(path)
             }
             "upgraded" => self.upgraded(&params).map_err(|error| {
-                let answer = CallbackError::new(error.code(), error.to_string());
+                let answer = CallbackError::new(error.code().as_str(), error.to_string());
                 *self.failure.borrow_mut() = Some(error);
                 answer
             }),
@@ -469,7 +469,7 @@ impl Models {
                 Ok(json!(found.definition))
             }
             Ok(_) | Err(ModelError::ModelNotFound { .. }) => Ok(Value::Null),
-            Err(error) => Err(CallbackError::new(error.code(), error.to_string())),
+            Err(error) => Err(CallbackError::new(error.code().as_str(), error.to_string())),
         }
     }
 
@@ -537,7 +537,7 @@ pub(super) fn read<T: DeserializeOwned>(params: Value) -> Result<T, CallbackErro
 }
 
 pub(super) fn data_error(error: DataError) -> CallbackError {
-    CallbackError { code: error.code().to_owned(), message: error.to_string(), data: error.details() }
+    CallbackError { code: error.code().to_string(), message: error.to_string(), data: error.details() }
 }
 
 pub(super) fn unknown(method: &str) -> CallbackError {

@@ -214,7 +214,7 @@ impl RunContext<'_> {
         match self.models.vaults.resolve_stored(&mut value, &self.models.secrets, &caller) {
             Ok(true) => Ok(value.to_string()),
             Ok(false) => Ok(text),
-            Err(error) => Err(CallbackError::new(error.code(), error.to_string())),
+            Err(error) => Err(CallbackError::new(error.code().as_str(), error.to_string())),
         }
     }
 
@@ -222,7 +222,7 @@ impl RunContext<'_> {
     pub(super) fn check_name_holds_no_secret(&self, name: &str) -> Result<(), CallbackError> {
         if self.models.secrets.is_surely_in(name) {
             let error = ModelError::SecretExposed { what: self.redact(name).into_owned(), place: "its name" };
-            return Err(CallbackError::new(error.code(), error.to_string()));
+            return Err(CallbackError::new(error.code().as_str(), error.to_string()));
         }
         Ok(())
     }
@@ -241,7 +241,7 @@ pub(super) fn caller(request: &RunRequest<'_>) -> String {
 pub(super) fn callback_error(error: ModelError) -> CallbackError {
     match error {
         ModelError::Data(error) => data_error(error),
-        error => CallbackError::new(error.code(), error.to_string()),
+        error => CallbackError::new(error.code().as_str(), error.to_string()),
     }
 }
 

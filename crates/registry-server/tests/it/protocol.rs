@@ -75,15 +75,15 @@ fn unreachable_registry_is_not_reported_as_not_found() {
     let (path, _) = running.archive(b"one");
     owner.publish(&push("@acme/a", "2026.01.01.1", None), &content(), &path).unwrap();
     let (nobody, a) = (name("@acme/nobody"), name("@acme/a"));
-    assert_eq!(owner.info(&nobody).unwrap_err().code(), "not_found");
-    assert_eq!(owner.versions(&nobody).unwrap_err().code(), "not_found");
-    assert_eq!(owner.latest(&nobody, Channel::Stable).unwrap_err().code(), "not_found");
+    assert_eq!(owner.info(&nobody).unwrap_err().code().as_str(), "not_found");
+    assert_eq!(owner.versions(&nobody).unwrap_err().code().as_str(), "not_found");
+    assert_eq!(owner.latest(&nobody, Channel::Stable).unwrap_err().code().as_str(), "not_found");
     assert_eq!(owner.latest(&a, Channel::Beta).unwrap(), None, "the extension is there");
     let version = "2026.01.01.2".parse().unwrap();
-    assert_eq!(owner.checksum(&a, version, Channel::Stable).unwrap_err().code(), "not_found");
+    assert_eq!(owner.checksum(&a, version, Channel::Stable).unwrap_err().code().as_str(), "not_found");
     running.stop();
-    assert_eq!(owner.info(&nobody).unwrap_err().code(), "registry_unreachable");
-    assert_eq!(owner.info(&a).unwrap_err().code(), "registry_unreachable");
+    assert_eq!(owner.info(&nobody).unwrap_err().code().as_str(), "registry_unreachable");
+    assert_eq!(owner.info(&a).unwrap_err().code().as_str(), "registry_unreachable");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn curation_over_http_changes_the_registry() {
 
     let promoted = owner.promote(&a, version, Channel::Stable).unwrap();
     assert_eq!((promoted.previous_channel, promoted.channel), (Channel::Beta, Channel::Stable));
-    assert_eq!(owner.promote(&a, version, Channel::Rc).unwrap_err().code(), "validation_failed");
+    assert_eq!(owner.promote(&a, version, Channel::Rc).unwrap_err().code().as_str(), "validation_failed");
 
     owner.yank(&a, Some(version), None, "broken").unwrap();
     let fetch = |cache: &str| {
@@ -105,7 +105,7 @@ fn curation_over_http_changes_the_registry() {
         cache.fetch(&owner, &a, version, Channel::Beta, &digest, &|_, _| {}).map(|_| ())
     };
     let error = fetch("one").unwrap_err();
-    assert_eq!(error.code(), "extension_yanked");
+    assert_eq!(error.code().as_str(), "extension_yanked");
     assert!(error.to_string().contains("broken"), "{error}");
     assert!(owner.versions(&a).unwrap()[0].yanked);
     assert_eq!(owner.latest(&a, Channel::Stable).unwrap(), None);

@@ -58,9 +58,9 @@ fn push_of_an_invalid_archive_is_refused_and_leaves_nothing() {
     ] {
         let (path, _) = running.file(&bytes);
         let error = owner.publish(&metadata, &content(), &path).unwrap_err();
-        assert_eq!(error.code(), code, "{error}");
+        assert_eq!(error.code().as_str(), code, "{error}");
     }
-    assert_eq!(owner.info(&name("@acme/a")).unwrap_err().code(), "not_found");
+    assert_eq!(owner.info(&name("@acme/a")).unwrap_err().code().as_str(), "not_found");
     assert_eq!(std::fs::read_dir(running.root().join("private/uploads")).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(running.root().join("archives")).unwrap().count(), 0);
 }
@@ -76,6 +76,6 @@ fn push_that_fails_validation_is_refused() {
     let (path, _) = running.archive(b"one");
     let error =
         running.owner().publish(&push("@acme/a", "2026.01.01.1", None), &content(), &path).unwrap_err();
-    assert_eq!(error.code(), "validation_failed");
+    assert_eq!(error.code().as_str(), "validation_failed");
     assert!(error.to_string().contains("@acme/other"), "{error}");
 }

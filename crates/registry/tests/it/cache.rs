@@ -91,7 +91,7 @@ fn fetch_of_bytes_with_another_digest_fails() {
         &expected,
         &|_, _| {},
     );
-    assert_eq!(result.unwrap_err().code(), "checksum_mismatch");
+    assert_eq!(result.unwrap_err().code().as_str(), "checksum_mismatch");
     assert_eq!(scene.cache().get(&expected), None);
 }
 

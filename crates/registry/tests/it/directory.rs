@@ -42,15 +42,18 @@ fn missing_registry_is_not_reported_as_not_found() {
     let scene = Scene::new();
     let nobody = name("@acme/nobody");
     let error = scene.registry().info(&nobody).unwrap_err();
-    assert_eq!(error.code(), "not_found");
+    assert_eq!(error.code().as_str(), "not_found");
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let error =
         scene.registry().checksum(&name("@acme/a"), version("2026.01.01.2"), Channel::Stable).unwrap_err();
-    assert_eq!(error.code(), "not_found");
+    assert_eq!(error.code().as_str(), "not_found");
     for missing in [scene.dir.path().join("nowhere"), scene.dir.path().to_path_buf()] {
         let registry = Registry::open(Location::Directory(missing), options());
-        assert_eq!(registry.info(&nobody).unwrap_err().code(), "registry_unreachable");
-        assert_eq!(registry.search(&SearchQuery::default()).unwrap_err().code(), "registry_unreachable");
+        assert_eq!(registry.info(&nobody).unwrap_err().code().as_str(), "registry_unreachable");
+        assert_eq!(
+            registry.search(&SearchQuery::default()).unwrap_err().code().as_str(),
+            "registry_unreachable"
+        );
     }
 }
 
@@ -91,7 +94,7 @@ fn yanked_version_is_listed_and_not_served() {
     };
     let error = fetch("2026.01.02.1", &other).unwrap_err();
     assert_eq!(
-        (error.code(), error.to_string()),
+        (error.code().as_str(), error.to_string()),
         ("extension_yanked", "@acme/a@2026.01.02.1 was yanked: broken".to_owned())
     );
     registry.unyank(&a, Some(version("2026.01.02.1")), None, None).unwrap();
@@ -100,10 +103,10 @@ fn yanked_version_is_listed_and_not_served() {
     registry.yank(&a, None, None, "all of it").unwrap();
     assert_eq!(registry.info(&a).unwrap().yank_reason.as_deref(), Some("all of it"));
     assert_eq!(registry.latest(&a, Channel::Stable).unwrap(), None);
-    assert_eq!(fetch("2026.01.01.1", &digest).unwrap_err().code(), "extension_yanked");
+    assert_eq!(fetch("2026.01.01.1", &digest).unwrap_err().code().as_str(), "extension_yanked");
     assert_eq!(registry.search(&SearchQuery::default()).unwrap().meta.total, 0);
     let error = registry.yank(&a, Some(version("2026.01.09.1")), None, "x").unwrap_err();
-    assert_eq!(error.code(), "not_found");
+    assert_eq!(error.code().as_str(), "not_found");
 }
 
 #[test]
@@ -114,11 +117,14 @@ fn promote_to_a_less_finished_channel_fails() {
     let promoted = registry.promote(&a, one, Channel::Rc).unwrap();
     assert_eq!((promoted.previous_channel, promoted.channel), (Channel::Beta, Channel::Rc));
     for to in [Channel::Beta, Channel::Rc] {
-        assert_eq!(registry.promote(&a, one, to).unwrap_err().code(), "validation_failed");
+        assert_eq!(registry.promote(&a, one, to).unwrap_err().code().as_str(), "validation_failed");
     }
     registry.promote(&a, one, Channel::Stable).unwrap();
     assert_eq!(registry.info(&a).unwrap().latest_version, Some(one));
-    assert_eq!(registry.promote(&a, version("2026.01.01.2"), Channel::Rc).unwrap_err().code(), "not_found");
+    assert_eq!(
+        registry.promote(&a, version("2026.01.01.2"), Channel::Rc).unwrap_err().code().as_str(),
+        "not_found"
+    );
 }
 
 #[test]
@@ -131,7 +137,7 @@ fn deprecate_names_a_successor_and_undeprecate_removes_it() {
     assert_eq!(info.superseded_by, Some(name("@acme/b")));
     assert_eq!(info.deprecation_reason.as_deref(), Some("use b"));
     assert!(info.deprecated_at.is_some());
-    assert_eq!(registry.deprecate(&a, "x", Some(&a)).unwrap_err().code(), "validation_failed");
+    assert_eq!(registry.deprecate(&a, "x", Some(&a)).unwrap_err().code().as_str(), "validation_failed");
     registry.undeprecate(&a).unwrap();
     assert_eq!(registry.info(&a).unwrap().deprecated_at, None);
 }
@@ -177,8 +183,8 @@ fn init_of_a_registry_does_nothing_and_of_another_format_fails() {
         assert_eq!(mode & 0o777, 0o700);
     }
     std::fs::write(scene.root().join("marsh-registry.json"), r#"{"format":2}"#).unwrap();
-    assert_eq!(marsh_registry::init(&scene.root()).unwrap_err().code(), "bad_response");
-    assert_eq!(scene.registry().info(&name("@acme/a")).unwrap_err().code(), "bad_response");
+    assert_eq!(marsh_registry::init(&scene.root()).unwrap_err().code().as_str(), "bad_response");
+    assert_eq!(scene.registry().info(&name("@acme/a")).unwrap_err().code().as_str(), "bad_response");
 }
 
 #[test]
@@ -195,6 +201,10 @@ fn record_of_another_extension_is_refused() {
         ("{", ""),
     ] {
         std::fs::write(&path, good.replacen(from, to, 1)).unwrap();
-        assert_eq!(scene.registry().info(&name("@acme/a")).unwrap_err().code(), "bad_response", "{to}");
+        assert_eq!(
+            scene.registry().info(&name("@acme/a")).unwrap_err().code().as_str(),
+            "bad_response",
+            "{to}"
+        );
     }
 }

@@ -38,7 +38,7 @@ fn request_has_encoded_name_credentials_and_channel() {
     let client = server.client_with(|options| options.api_key = Some("key".into()));
     assert_eq!(client.info(&name(A)).unwrap().score.unwrap().percentage, 87.5);
     let error = client.required_checksum(&name(A), version("2026.01.01.1"), Channel::Beta).unwrap_err();
-    assert_eq!(error.code(), "missing_checksum");
+    assert_eq!(error.code().as_str(), "missing_checksum");
     let heard = server.heard();
     assert_eq!(heard[0].path, "/api/v1/extensions/%40acme%2Fnet%2Fdns");
     assert_eq!(heard[1].path, "/api/v1/extensions/%40acme%2Fnet%2Fdns@2026.01.01.1/checksum?channel=beta");
@@ -83,7 +83,7 @@ fn fetch_after_an_interrupted_command_resumes() {
     });
     let scene = Scene::new();
     let hasty = server.client_with(|options| options.retries = 0);
-    assert_eq!(fetch(&scene, &hasty, &digest).unwrap_err().code(), "registry_unreachable");
+    assert_eq!(fetch(&scene, &hasty, &digest).unwrap_err().code().as_str(), "registry_unreachable");
     assert_eq!(scene.cache().get(&digest), None);
     assert!(fetch(&scene, &hasty, &digest).unwrap() == bytes);
     assert!(server.heard()[1].offset() > 50_000);
@@ -123,7 +123,7 @@ fn fetch_of_wrong_bytes_fails_and_keeps_nothing() {
     let scene = Scene::new();
     let expected = Digest::of(b"the archive");
     let error = fetch(&scene, &server.client(), &expected).unwrap_err();
-    assert_eq!(error.code(), "checksum_mismatch");
+    assert_eq!(error.code().as_str(), "checksum_mismatch");
     assert!(error.to_string().contains(&Digest::of(b"something else").to_hex()), "{error}");
     assert_eq!(server.heard().len(), 1, "wrong is wrong");
     assert_eq!(scene.cache().get(&expected), None);
@@ -142,7 +142,7 @@ fn download_above_the_limit_stops() {
         let scene = Scene::new();
         let client = server.client_with(|options| options.max_archive_bytes = 100_000);
         let error = fetch(&scene, &client, &Digest::of(b"x")).unwrap_err();
-        assert_eq!(error.code(), "download_too_large");
+        assert_eq!(error.code().as_str(), "download_too_large");
         assert_eq!(server.heard().len(), 1);
     }
 }
@@ -158,14 +158,14 @@ fn request_to_a_busy_or_broken_server_is_retried() {
         assert_eq!(server.heard().len(), 3);
         let hasty = Rough::new(move |_, _| Reply::new(reply, "<html>busy</html>"));
         let error = hasty.client_with(|options| options.retries = 1).info(&name(A)).unwrap_err();
-        assert_eq!((error.code(), hasty.heard().len()), (code, 2));
+        assert_eq!((error.code().as_str(), hasty.heard().len()), (code, 2));
         assert!(!error.to_string().contains('<'), "{error}");
     }
     // The client does not wait for an hour.
     let server = Rough::new(|_, _| Reply::new(429, "").with("retry-after", "3600"));
     let error = server.client().info(&name(A)).unwrap_err();
     assert_eq!(
-        (error.code(), error.details(), server.heard().len()),
+        (error.code().as_str(), error.details(), server.heard().len()),
         ("rate_limited", Some(json!({ "retryAfter": 3600 })), 1)
     );
 }
@@ -174,7 +174,7 @@ fn request_to_a_busy_or_broken_server_is_retried() {
 fn change_that_may_have_reached_the_server_is_not_retried() {
     let server = Rough::new(|_, _| Reply::new(500, r#"{"error":"oops","message":"other"}"#));
     let error = server.client().yank(&name(A), None, None, "x").unwrap_err();
-    assert_eq!((error.code(), server.heard().len()), ("registry_error", 1));
+    assert_eq!((error.code().as_str(), server.heard().len()), ("registry_error", 1));
     assert!(error.to_string().contains("oops"), "{error}");
 }
 
@@ -183,20 +183,20 @@ fn unreachable_registry_is_not_reported_as_not_found() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let location = Location::parse(&format!("http://{free}"), Path::new("/")).unwrap();
     let client = Registry::open(location, marsh_registry::ClientOptions { retries: 0, ..options() });
-    assert_eq!(client.info(&name(A)).unwrap_err().code(), "registry_unreachable");
-    assert_eq!(client.versions(&name(A)).unwrap_err().code(), "registry_unreachable");
-    assert_eq!(client.latest(&name(A), Channel::Stable).unwrap_err().code(), "registry_unreachable");
+    assert_eq!(client.info(&name(A)).unwrap_err().code().as_str(), "registry_unreachable");
+    assert_eq!(client.versions(&name(A)).unwrap_err().code().as_str(), "registry_unreachable");
+    assert_eq!(client.latest(&name(A), Channel::Stable).unwrap_err().code().as_str(), "registry_unreachable");
 
     let server = Rough::new(|_, _| Reply::new(404, r#"{"error":"no such extension"}"#));
     let client = server.client();
-    assert_eq!(client.info(&name(A)).unwrap_err().code(), "not_found");
-    assert_eq!(client.versions(&name(A)).unwrap_err().code(), "not_found");
+    assert_eq!(client.info(&name(A)).unwrap_err().code().as_str(), "not_found");
+    assert_eq!(client.versions(&name(A)).unwrap_err().code().as_str(), "not_found");
     let marker = server.paths().iter().filter(|path| *path == "/marsh-registry.json").count();
     assert_eq!(marker, 1, "whether this is a static host is asked once");
 
     let gone = Rough::new(|_, _| Reply::new(410, r#"{"error":"broken"}"#));
     let error = fetch(&Scene::new(), &gone.client(), &Digest::of(b"x")).unwrap_err();
-    assert_eq!(error.code(), "extension_yanked");
+    assert_eq!(error.code().as_str(), "extension_yanked");
 }
 
 #[test]
@@ -215,15 +215,19 @@ fn redirects_are_limited_and_drop_credentials() {
     assert_eq!((heard.header("authorization"), heard.header("x-api-key")), (None, None));
 
     let circle = Rough::new(|_, _| Reply::redirect("/again"));
-    assert_eq!(circle.client().info(&name(A)).unwrap_err().code(), "unsafe_redirect");
+    assert_eq!(circle.client().info(&name(A)).unwrap_err().code().as_str(), "unsafe_redirect");
     assert_eq!(circle.heard().len(), 6);
     for target in ["file:///etc/passwd", "ftp://example.org/x", "http://me:secret@127.0.0.1/"] {
         let server = Rough::new(move |_, _| Reply::redirect(target));
-        assert_eq!(server.client().info(&name(A)).unwrap_err().code(), "unsafe_redirect", "{target}");
+        assert_eq!(
+            server.client().info(&name(A)).unwrap_err().code().as_str(),
+            "unsafe_redirect",
+            "{target}"
+        );
     }
     let server = Rough::new(|_, _| Reply::redirect("/elsewhere"));
     let error = server.client().deprecate(&name(A), "x", None).unwrap_err();
-    assert_eq!((error.code(), server.heard().len()), ("unsafe_redirect", 1));
+    assert_eq!((error.code().as_str(), server.heard().len()), ("unsafe_redirect", 1));
 }
 
 /// Defects 38 and 61: a text of a registry becomes a name, a version or a path only after it was checked.
@@ -241,7 +245,7 @@ fn hostile_answers_are_refused() {
     for answer in hostile {
         let shown = answer.to_string();
         let server = Rough::new(move |_, _| Reply::json(&answer));
-        assert_eq!(server.client().info(&name(A)).unwrap_err().code(), "bad_response", "{shown}");
+        assert_eq!(server.client().info(&name(A)).unwrap_err().code().as_str(), "bad_response", "{shown}");
     }
     for versions in [
         json!([{ "version": "../..", "channel": "stable" }]),
@@ -252,18 +256,22 @@ fn hostile_answers_are_refused() {
         let shown = versions.to_string();
         let server =
             Rough::new(move |_, _| Reply::json(&json!({ "versions": versions, "meta": { "total": 1 } })));
-        assert_eq!(server.client().versions(&name(A)).unwrap_err().code(), "bad_response", "{shown}");
+        assert_eq!(
+            server.client().versions(&name(A)).unwrap_err().code().as_str(),
+            "bad_response",
+            "{shown}"
+        );
     }
     for checksum in ["../..", "", "zz"] {
         let server = Rough::new(move |_, _| Reply::json(&json!({ "checksum": checksum })));
         let error = server.client().checksum(&name(A), version("2026.01.01.1"), Channel::Stable).unwrap_err();
-        assert_eq!(error.code(), "bad_response");
+        assert_eq!(error.code().as_str(), "bad_response");
     }
     let server = Rough::new(|_, _| Reply::json(&json!({ "extensions": [{ "name": "@a/../../x" }] })));
-    assert_eq!(server.client().search(&SearchQuery::default()).unwrap_err().code(), "bad_response");
+    assert_eq!(server.client().search(&SearchQuery::default()).unwrap_err().code().as_str(), "bad_response");
     let page = Rough::new(|_, _| Reply::new(200, "<!doctype html><title>Welcome</title>"));
     let error = page.client().info(&name(A)).unwrap_err();
-    assert_eq!(error.code(), "bad_response");
+    assert_eq!(error.code().as_str(), "bad_response");
     assert!(!error.to_string().contains('<'), "{error}");
 }
 
@@ -272,9 +280,9 @@ fn endless_answer_is_refused_at_the_limit() {
     let pages = Rough::new(|_, _| {
         Reply::json(&json!({ "versions": [{ "version": "2026.01.01.1" }], "meta": { "total": 1_000_000 } }))
     });
-    assert_eq!(pages.client().versions(&name(A)).unwrap_err().code(), "bad_response");
+    assert_eq!(pages.client().versions(&name(A)).unwrap_err().code().as_str(), "bad_response");
     let large = Rough::new(|_, _| Reply::new(200, vec![b' '; 17 << 20]));
-    assert_eq!(large.client().info(&name(A)).unwrap_err().code(), "bad_response");
+    assert_eq!(large.client().info(&name(A)).unwrap_err().code().as_str(), "bad_response");
 }
 
 #[test]
@@ -312,7 +320,7 @@ fn static_host_answers_every_request() {
             scene.registry().search(&SearchQuery::default()).unwrap()
         );
         assert_eq!(fetch(&scene, &client, &digest).unwrap(), b"one");
-        assert_eq!(client.info(&name("@acme/nobody")).unwrap_err().code(), "not_found");
+        assert_eq!(client.info(&name("@acme/nobody")).unwrap_err().code().as_str(), "not_found");
         let asked = server.paths().iter().filter(|path| path.starts_with("/api/")).count();
         assert_eq!(asked, 1, "after the first answer the API is not tried again");
         // Each client finds out again that the host is static.
@@ -321,7 +329,7 @@ fn static_host_answers_every_request() {
         assert_eq!(fetch(&scene, &server.client(), &digest).unwrap(), b"one");
         scene.registry().yank(&a, None, None, "gone").unwrap();
         std::fs::remove_file(scene.cache().get(&digest).unwrap()).unwrap();
-        assert_eq!(fetch(&scene, &client, &digest).unwrap_err().code(), "extension_yanked");
+        assert_eq!(fetch(&scene, &client, &digest).unwrap_err().code().as_str(), "extension_yanked");
     }
 }
 
@@ -331,8 +339,8 @@ fn offline_client_uses_cache_and_directories() {
     let digest = scene.publish(A, "2026.01.01.1", None, b"one");
     let server = Rough::files(scene.root(), true);
     let offline = server.client_with(|options| options.offline = true);
-    assert_eq!(offline.info(&name(A)).unwrap_err().code(), "offline");
-    assert_eq!(fetch(&scene, &offline, &digest).unwrap_err().code(), "offline");
+    assert_eq!(offline.info(&name(A)).unwrap_err().code().as_str(), "offline");
+    assert_eq!(fetch(&scene, &offline, &digest).unwrap_err().code().as_str(), "offline");
     let directory = Registry::open(
         Location::Directory(scene.root()),
         marsh_registry::ClientOptions { offline: true, ..options() },
@@ -364,5 +372,5 @@ fn upload_to_the_ticket_url_has_no_credentials() {
     assert_eq!((heard.header("x-api-key"), heard.header("content-length")), (None, Some("3")));
     *target.lock().unwrap() = "file:///tmp/x".into();
     let error = client.publish(&push(A, "2026.01.01.1", None), &content(), &path).unwrap_err();
-    assert_eq!(error.code(), "unsafe_redirect");
+    assert_eq!(error.code().as_str(), "unsafe_redirect");
 }

@@ -17,7 +17,7 @@ fn child_publishes() {
     let registry = Registry::open(Location::Directory(root.into()), options());
     match registry.publish(&push("@acme/a", "2026.01.01.1", None), &content(), &archive) {
         Ok(_) => std::process::exit(10),
-        Err(error) if error.code() == "already_exists" => std::process::exit(11),
+        Err(error) if error.code().as_str() == "already_exists" => std::process::exit(11),
         Err(error) => panic!("{error}"),
     }
 }

@@ -56,7 +56,7 @@ fn what_is_wrong_is_told_without_the_secret() {
         ("a:b:s3cret:slack:X-Sig", "has a header of its own"),
     ] {
         let error = Webhook::parse(text).unwrap_err();
-        assert_eq!(error.code(), "invalid_webhook");
+        assert_eq!(error.code().as_str(), "invalid_webhook");
         assert!(error.to_string().contains(words), "{error}");
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }

@@ -34,7 +34,7 @@ fn patterns_of_five_and_six_fields() {
     }
     for text in ["", "often", "0 3 * *", "61 * * * *", "* * * * * * * *"] {
         let error = Pattern::parse(text).unwrap_err();
-        assert_eq!(error.code(), "invalid_schedule", "{text}");
+        assert_eq!(error.code().as_str(), "invalid_schedule", "{text}");
         assert!(error.hint().unwrap().contains("five fields"), "{error}");
     }
 }

@@ -229,8 +229,8 @@ pub(crate) mod tests {
         let path = dir.path().join("j");
         for text in ["{}\n", "[1]\n{}\n", "{\"at\":\"x\",\"fact\":{\"type\":\"suspended\"}}\n"] {
             marsh_fs::atomic_write(&path, text.as_bytes(), marsh_fs::Durability::Atomic).unwrap();
-            assert_eq!(read(&path).unwrap_err().code(), "damaged", "{text}");
-            assert_eq!(Journal::open(&path).unwrap_err().code(), "damaged");
+            assert_eq!(read(&path).unwrap_err().code().as_str(), "damaged", "{text}");
+            assert_eq!(Journal::open(&path).unwrap_err().code().as_str(), "damaged");
         }
     }
 }

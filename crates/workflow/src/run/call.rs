@@ -48,7 +48,10 @@ impl MethodSource for Calls<'_> {
             Err(error) => return Err(LookupError::failed(error.code(), error.to_string())),
         };
         let Some(_permit) = self.steps.permits.take(self.during.cancel) else {
-            return Err(LookupError::failed("cancelled", self.during.cancel.reason().unwrap_or_default()));
+            return Err(LookupError::failed(
+                marsh_types::ErrorCode::Cancelled,
+                self.during.cancel.reason().unwrap_or_default(),
+            ));
         };
         let asked = Asked {
             target: Target::Definition(model.to_owned()),

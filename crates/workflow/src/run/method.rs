@@ -7,7 +7,7 @@ use marsh_model::{
     ModelError, Observer, OutputOverride, Pins, RunEvent, RunOutcome, RunRequest, Target, Trigger,
     WorkflowTrigger,
 };
-use marsh_types::{Explain, TypeName};
+use marsh_types::{ErrorCode, Explain, TypeName};
 use serde_json::{Map, Value};
 
 use super::step::{Did, During, Steps};
@@ -50,20 +50,22 @@ fn kind_of(error: &ModelError) -> FailureKind {
         return FailureKind::Cancelled;
     }
     match error.code() {
-        "deadline_exceeded" => FailureKind::Timeout,
-        "host_failed" | "out_of_memory" | "stack_overflow" | "exit_called" => FailureKind::Crash,
-        "model_not_found"
-        | "unknown_method"
-        | "unknown_model_type"
-        | "validation_failed"
-        | "invalid_yaml"
-        | "invalid_definition"
-        | "type_mismatch"
-        | "literal_sensitive_global_arg"
-        | "expression_failed"
-        | "invalid_name"
-        | "contract_violation"
-        | "pinned_code_gone" => FailureKind::Invalid,
+        ErrorCode::DeadlineExceeded => FailureKind::Timeout,
+        ErrorCode::HostFailed | ErrorCode::OutOfMemory | ErrorCode::StackOverflow | ErrorCode::ExitCalled => {
+            FailureKind::Crash
+        }
+        ErrorCode::ModelNotFound
+        | ErrorCode::UnknownMethod
+        | ErrorCode::UnknownModelType
+        | ErrorCode::ValidationFailed
+        | ErrorCode::InvalidYaml
+        | ErrorCode::InvalidDefinition
+        | ErrorCode::TypeMismatch
+        | ErrorCode::LiteralSensitiveGlobalArg
+        | ErrorCode::ExpressionFailed
+        | ErrorCode::InvalidName
+        | ErrorCode::ContractViolation
+        | ErrorCode::PinnedCodeGone => FailureKind::Invalid,
         _ => FailureKind::Error,
     }
 }

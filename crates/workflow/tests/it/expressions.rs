@@ -67,7 +67,7 @@ fn an_expression_that_cannot_have_a_value_keeps_everything_from_running() {
             Ok(outcome) => panic!("{lines} ran: {:?}", outcome.record),
             Err(error) => error,
         };
-        assert!(!scratch.exists("ran") && error.code() == "validation_failed", "{error}");
+        assert!(!scratch.exists("ran") && error.code().as_str() == "validation_failed", "{error}");
         assert!(error.to_string().contains(words), "{words:?} not in {error}");
         let details = error.details().unwrap();
         assert_eq!(

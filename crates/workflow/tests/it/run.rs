@@ -493,7 +493,7 @@ fn runs_are_found_by_prefix() {
         assert_eq!(found.record, outcome.record);
         assert!(found.log_path.is_file());
     }
-    assert_eq!(workflows.run_record(&id[..2]).unwrap_err().code(), "prefix_too_short");
+    assert_eq!(workflows.run_record(&id[..2]).unwrap_err().code().as_str(), "prefix_too_short");
     for name in ["not-hex", "../../x", ""] {
         assert!(workflows.run_record(name).is_err(), "{name}");
     }
@@ -501,7 +501,7 @@ fn runs_are_found_by_prefix() {
     let twin = format!("{}-0000-4000-8000-000000000000", &id[..8]);
     let path = scratch.dir.path().join(format!(".swamp/workflow-runs/{ID}/workflow-run-{twin}.yaml"));
     scratch.file(&path, "half a rec: [");
-    assert_eq!(workflows.run_record(&id[..8]).unwrap_err().code(), "ambiguous_id");
-    assert_eq!(workflows.run_record(&twin).unwrap_err().code(), "damaged");
+    assert_eq!(workflows.run_record(&id[..8]).unwrap_err().code().as_str(), "ambiguous_id");
+    assert_eq!(workflows.run_record(&twin).unwrap_err().code().as_str(), "damaged");
     assert_eq!(workflows.runs(None).unwrap().len(), 1);
 }

@@ -32,7 +32,10 @@ fn content_decides_and_name_goes_before_id() {
         assert!(matches!(error, WorkflowError::NotFound { .. }), "{name}: {error}");
     }
     let error = store.find("reel").unwrap_err();
-    assert_eq!((error.code(), error.hint().as_deref()), ("workflow_not_found", Some("did you mean `real`?")));
+    assert_eq!(
+        (error.code().as_str(), error.hint().as_deref()),
+        ("workflow_not_found", Some("did you mean `real`?"))
+    );
 }
 
 #[test]
@@ -42,7 +45,7 @@ fn a_broken_file_is_told_when_it_is_asked_for_and_listed_apart() {
     scratch.file(&scratch.dir.path().join("workflows/workflow-bad.yaml"), "id: ../x\nname: bad\njobz: []\n");
     let workflows = scratch.workflows();
     let error = workflows.store().find("bad").unwrap_err();
-    assert_eq!(error.code(), "workflow_load_failed");
+    assert_eq!(error.code().as_str(), "workflow_load_failed");
     let details = error.details().unwrap();
     assert_eq!(
         (details["file"].as_str(), details["line"].as_u64()),
@@ -66,12 +69,12 @@ fn create_makes_one_and_never_writes_over_another() {
     assert_eq!(shown["steps"][0]["name"], "example");
     assert_eq!(shown["steps"][0]["task"]["modelIdOrName"], "example-model");
     assert_eq!(shown["steps"][0]["task"]["methodName"], "run");
-    assert_eq!(workflows.store().create("nightly").unwrap_err().code(), "already_exists");
+    assert_eq!(workflows.store().create("nightly").unwrap_err().code().as_str(), "already_exists");
     scratch.file(&scratch.dir.path().join("workflows/workflow-broken.yaml"), "nonsense");
-    assert_eq!(workflows.store().create("broken").unwrap_err().code(), "workflow_load_failed");
+    assert_eq!(workflows.store().create("broken").unwrap_err().code().as_str(), "workflow_load_failed");
     assert_eq!(scratch.read("workflows/workflow-broken.yaml"), "nonsense");
     for name in ["", "Nightly", "a_b", "../x"] {
-        assert_eq!(workflows.store().create(name).unwrap_err().code(), "invalid_name", "{name}");
+        assert_eq!(workflows.store().create(name).unwrap_err().code().as_str(), "invalid_name", "{name}");
     }
 }
 
@@ -96,7 +99,7 @@ fn an_edit_keeps_the_text_and_the_id() {
         (format!("id: {ID}\nname: b\n{JOBS}"), "already_exists"),
     ];
     for (edited, code) in cases {
-        assert_eq!(edit(&workflows, "a", &edited).unwrap_err().code(), code, "{edited}");
+        assert_eq!(edit(&workflows, "a", &edited).unwrap_err().code().as_str(), code, "{edited}");
         assert_eq!(scratch.read("workflows/workflow-a.yaml"), text);
     }
     let path = edit(&workflows, "a", &format!("id: {ID}\nname: c\n{JOBS}")).unwrap();
@@ -148,8 +151,8 @@ fn workflows_of_extensions_are_found_and_not_changed() {
     assert_eq!(names, ["mine", "mine", "of-local", "of-pulled"]);
     assert!(store.find("mine").unwrap().workflow().id.ends_with('4'), "the user's own comes first");
     let supplied = store.find("of-pulled").unwrap();
-    assert_eq!(store.save_text(&supplied, &supplied.text).unwrap_err().code(), "read_only");
-    assert_eq!(store.delete(&supplied).unwrap_err().code(), "read_only");
+    assert_eq!(store.save_text(&supplied, &supplied.text).unwrap_err().code().as_str(), "read_only");
+    assert_eq!(store.delete(&supplied).unwrap_err().code().as_str(), "read_only");
     let cancel = marsh_host::CancelToken::new();
     let mut request = crate::common::request(serde_json::Value::Null, &cancel);
     request.name_or_id = "of-pulled";

@@ -48,7 +48,7 @@ fn status_word(status: &ItemStatus) -> &'static str {
         ItemStatus::UpdateAvailable { .. } => "update_available",
         ItemStatus::Deprecated { .. } => "deprecated",
         ItemStatus::Failed { error } => match marsh_types::Explain::code(error) {
-            "not_found" => "not_found",
+            marsh_types::ErrorCode::NotFound => "not_found",
             _ => "failed",
         },
     }

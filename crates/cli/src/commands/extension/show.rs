@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use marsh_extension::lifecycle::{Inspection, ItemStatus, Lifecycle, Standing};
+use marsh_extension::lifecycle::{Inspection, InstallState, ItemStatus, Lifecycle};
 use marsh_registry::{SearchQuery, SearchSort};
 use marsh_store::Change;
 use serde_json::{Map, Value, json};
@@ -37,10 +37,10 @@ fn list(cli: &Cli, ui: &Ui, check_updates: bool, set: &SetArgs) -> Result<ExitCo
     let mut documents = Vec::new();
     let mut rows = Vec::new();
     for (name, entry) in &snapshot.lockfile.entries {
-        let standing = lifecycle.standing(name, entry)?;
+        let state = lifecycle.install_state(name, entry)?;
         let mut document = json!({
             "name": name, "version": entry.version, "pulledAt": entry.pulled_at, "files": entry.files,
-            "state": standing,
+            "state": state,
         });
         if let Value::Object(map) = &mut document {
             if let Some(channel) = entry.channel {
@@ -54,10 +54,10 @@ fn list(cli: &Cli, ui: &Ui, check_updates: bool, set: &SetArgs) -> Result<ExitCo
             }
         }
         documents.push(document);
-        let note = match standing {
-            Standing::Stored => String::new(),
-            Standing::Foreign => format!("{DIM}not in the store yet{DIM:#}"),
-            Standing::Missing | Standing::Damaged { .. } => format!("{WARN}not restored{WARN:#}"),
+        let note = match state {
+            InstallState::Stored => String::new(),
+            InstallState::Foreign => format!("{DIM}not in the store yet{DIM:#}"),
+            InstallState::Missing | InstallState::Damaged { .. } => format!("{WARN}not restored{WARN:#}"),
         };
         let newer = match status_of(name).map(|item| &item.status) {
             Some(ItemStatus::UpdateAvailable { latest }) => format!("{GOOD}{latest}{GOOD:#} is available"),
@@ -125,7 +125,7 @@ fn info(ui: &Ui, lifecycle: &Lifecycle, name: &marsh_types::ExtensionName) -> Re
             json!({
                 "version": entry.version, "pulledAt": entry.pulled_at, "checksum": entry.checksum,
                 "serverUrl": entry.server_url, "channel": entry.channel, "path": tree,
-                "state": lifecycle.standing(name, entry)?,
+                "state": lifecycle.install_state(name, entry)?,
             }),
         );
     }
@@ -225,5 +225,5 @@ pub fn is_sound(inspection: &Inspection) -> bool {
         && inspection
             .extensions
             .iter()
-            .all(|one| matches!(one.standing, Standing::Stored | Standing::Foreign))
+            .all(|one| matches!(one.state, InstallState::Stored | InstallState::Foreign))
 }
