@@ -60,9 +60,8 @@ impl Explain for DataError {
             DataError::Damaged { .. } => ErrorCode::FileDamaged,
             DataError::Read { .. } | DataError::Fs(_) => ErrorCode::FileAccess,
             DataError::Encode(_) => ErrorCode::Internal,
-            DataError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            DataError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             DataError::Lock(LockError::Fs(_)) => ErrorCode::FileAccess,
+            DataError::Lock(error) => error.code(),
             DataError::PrefixTooShort { .. } => ErrorCode::IdTooShort,
             DataError::AmbiguousId { .. } => ErrorCode::IdAmbiguous,
         }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use marsh_types::{ErrorCode, Explain};
+
 /// A file system operation failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {op} {}: {source}", path.display())]
@@ -24,6 +26,12 @@ impl FsError {
     /// The kind of the operating system's error.
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
+    }
+}
+
+impl Explain for FsError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::Io
     }
 }
 

@@ -6,12 +6,17 @@
 //! belongs to the handle, not to the thread: a process that takes it twice waits for itself until the timeout.
 //!
 //! Waiting polls, because a blocking system call can neither be bounded nor interrupted.
+//!
+//! [`LockError`] has the codes of all errors of locks. Errors of other crates that contain one return its code, so that a
+//! lock that another process holds always has class `Busy`, exit code 75 (`tests/lock.rs`:
+//! `lock_error_has_the_code_of_its_cause`).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use marsh_types::{ErrorCode, Explain};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, FsError};
@@ -72,6 +77,38 @@ pub enum LockError {
     /// The lock file cannot be opened, created or written.
     #[error(transparent)]
     Fs(#[from] FsError),
+}
+
+impl Explain for LockError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            LockError::Timeout { .. } => ErrorCode::LockTimeout,
+            LockError::Unsupported { .. } => ErrorCode::LocksUnsupported,
+            LockError::Fs(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            LockError::Timeout { .. } => Some(
+                "wait for that process to end, or set a longer wait with MARSH_LOCK_TIMEOUT_MS".to_owned(),
+            ),
+            LockError::Unsupported { .. } => {
+                Some("move the directory to a file system that supports locks".to_owned())
+            }
+            LockError::Fs(error) => error.hint(),
+        }
+    }
+
+    /// `holder` and `waitedMs` of a timeout.
+    fn details(&self) -> Option<serde_json::Value> {
+        match self {
+            LockError::Timeout { holder, waited, .. } => Some(serde_json::json!({
+                "holder": holder, "waitedMs": u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            })),
+            LockError::Unsupported { .. } | LockError::Fs(_) => None,
+        }
+    }
 }
 
 /// A held lock. Dropping it frees the lock.

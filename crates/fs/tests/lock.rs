@@ -16,6 +16,24 @@ use marsh_fs::{
     LockError, lock_exclusive, lock_existing_shared, lock_latch, lock_shared, try_lock_exclusive,
     try_lock_existing_exclusive,
 };
+use marsh_types::{ErrorCode, Explain as _};
+
+/// A held lock is `Busy`, exit code 75. A lock that fails for another reason is not.
+#[test]
+fn lock_error_has_the_code_of_its_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("repo.lock");
+    let held = lock_exclusive(&path, LONG, "test", &mut |_| {}).unwrap();
+    let error = lock_exclusive(&path, Duration::ZERO, "test", &mut |_| {}).unwrap_err();
+    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::LockTimeout, 75));
+    assert_eq!(error.details().unwrap()["holder"]["pid"], std::process::id());
+    drop(held);
+    let error = lock_exclusive(dir.path(), Duration::ZERO, "test", &mut |_| {}).unwrap_err();
+    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::Io, 1), "{error}");
+    let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
+    let error = LockError::Unsupported { path, source };
+    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::LocksUnsupported, 1));
+}
 
 const LONG: Duration = Duration::from_secs(30);
 

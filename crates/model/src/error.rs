@@ -196,9 +196,8 @@ impl Explain for ModelError {
             ModelError::Host(_) => ErrorCode::HostFailed,
             ModelError::Data(error) => error.code(),
             ModelError::Name(_) => ErrorCode::InvalidName,
-            ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            ModelError::Lock(error) => error.code(),
             ModelError::Held { .. }
-            | ModelError::Lock(_)
             | ModelError::Fs(_)
             | ModelError::YamlWrite(_)
             | ModelError::Io { .. } => ErrorCode::Io,

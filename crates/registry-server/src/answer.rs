@@ -123,8 +123,7 @@ impl State {
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "validation_failed", message)
         })?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(bytes)
-            .map_err(|error| Refusal::invalid(format!("invalid request: {error}")))
+        serde_json::from_slice(bytes).map_err(|error| Refusal::invalid(format!("invalid request: {error}")))
     }
 
     /// The URL of `path` on this server, as this client reaches it.

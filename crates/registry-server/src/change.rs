@@ -10,7 +10,7 @@ use marsh_types::{CalVer, Channel, ExtensionName};
 use serde::Deserialize;
 
 use crate::State;
-use crate::answer::{Answer, Refusal, unknown_path, ok, reference};
+use crate::answer::{Answer, Refusal, ok, reference, unknown_path};
 use crate::tokens::{self, Token};
 
 const MAX_REASON: usize = 2000;

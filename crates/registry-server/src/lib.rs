@@ -99,9 +99,7 @@ impl Explain for ServeError {
     fn hint(&self) -> Option<String> {
         match self {
             ServeError::Registry(error) => error.hint(),
-            ServeError::Listen { .. } => {
-                Some("choose another address, or port 0 for a free port".to_owned())
-            }
+            ServeError::Listen { .. } => Some("choose another address, or port 0 for a free port".to_owned()),
             ServeError::Stopped(_) => None,
         }
     }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::State;
-use crate::answer::{Answer, Refusal, unknown_path, ok};
+use crate::answer::{Answer, Refusal, ok, unknown_path};
 
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 const MAX_PER_USER: usize = 100;
@@ -185,8 +185,10 @@ pub(crate) async fn confirm(Extract(state): Extract<Arc<State>>, headers: Header
         // Another publisher may have confirmed this version; that is the more helpful error.
         let asked = metadata.clone();
         state.blocking(move |state| state.directory.check_push(&asked)).await?;
-        let message =
-            format!("missing upload of {}@{}: upload the archive before the confirmation", metadata.name, metadata.version);
+        let message = format!(
+            "missing upload of {}@{}: upload the archive before the confirmation",
+            metadata.name, metadata.version
+        );
         return Err(Refusal::invalid(message));
     };
     let published = state

@@ -13,7 +13,7 @@ use marsh_types::{CalVer, Channel, ExtensionName, KINDS};
 use serde_json::{Value, json};
 
 use crate::State;
-use crate::answer::{Answer, Refusal, unknown_path, ok, reference};
+use crate::answer::{Answer, Refusal, ok, reference, unknown_path};
 
 /// The keys below which a version lists what it contains.
 fn content_keys() -> impl Iterator<Item = &'static str> {
@@ -44,8 +44,9 @@ impl Query {
     }
 
     fn channels(&self) -> Result<Vec<Channel>, Refusal> {
-        let parse =
-            |text: String| text.parse().map_err(|_| Refusal::invalid("invalid `channel`: expected beta, rc or stable"));
+        let parse = |text: String| {
+            text.parse().map_err(|_| Refusal::invalid("invalid `channel`: expected beta, rc or stable"))
+        };
         self.all("channel").into_iter().map(parse).collect()
     }
 }

@@ -76,8 +76,8 @@ impl Explain for TokenError {
             TokenError::Invalid { .. } => ErrorCode::ValidationFailed,
             TokenError::Unknown { .. } => ErrorCode::NotFound,
             TokenError::Damaged { .. } => ErrorCode::BadTokensFile,
-            TokenError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            TokenError::Lock(_) | TokenError::Io(_) => ErrorCode::Io,
+            TokenError::Lock(error) => error.code(),
+            TokenError::Io(error) => error.code(),
         }
     }
 }

@@ -104,8 +104,8 @@ impl Explain for RegistryError {
             RegistryError::MissingChecksum { .. } => ErrorCode::MissingChecksum,
             RegistryError::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
             RegistryError::Offline { .. } => ErrorCode::Offline,
-            RegistryError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            RegistryError::Lock(_) | RegistryError::Io(_) => ErrorCode::Io,
+            RegistryError::Lock(error) => error.code(),
+            RegistryError::Io(error) => error.code(),
         }
     }
 
@@ -114,17 +114,19 @@ impl Explain for RegistryError {
             RegistryError::Unreachable { .. } => {
                 "check the network and the address of the registry (`--registry`, MARSH_REGISTRY)"
             }
-            RegistryError::NotFound { .. } => "check the spelling, or name another registry with `--registry`",
+            RegistryError::NotFound { .. } => {
+                "check the spelling, or name another registry with `--registry`"
+            }
             RegistryError::Yanked { .. } => "choose another version",
             RegistryError::RateLimited { .. } => "retry later",
             RegistryError::Unauthorized { .. } => "set MARSH_API_KEY to a token of this registry",
-            RegistryError::AlreadyExists { .. } => "published versions are immutable; publish a newer version",
+            RegistryError::AlreadyExists { .. } => {
+                "published versions are immutable; publish a newer version"
+            }
             RegistryError::ChecksumMismatch { .. } => {
                 "nothing was installed; if this happens again, the registry or a proxy sends wrong bytes"
             }
-            RegistryError::Offline { .. } => {
-                "run the command once with network access to fill the cache"
-            }
+            RegistryError::Offline { .. } => "run the command once with network access to fill the cache",
             RegistryError::Lock(LockError::Timeout { .. }) => "retry when the other process has ended",
             _ => return None,
         };

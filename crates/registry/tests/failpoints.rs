@@ -2,7 +2,10 @@
 //! Run with `--features failpoints`.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(clippy::disallowed_methods, reason = "these tests create the files that the registry then works on")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests create the files that the registry then works on"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -78,8 +78,7 @@ impl Explain for StoreError {
     fn code(&self) -> ErrorCode {
         match self {
             StoreError::Lockfile { .. } => ErrorCode::InvalidLockfile,
-            StoreError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LocksUnsupported,
-            StoreError::Lock(_) => ErrorCode::LockTimeout,
+            StoreError::Lock(error) => error.code(),
             StoreError::NotHeld { .. } => ErrorCode::NotInStore,
             StoreError::NoGeneration { .. } | StoreError::GenerationLost { .. } => {
                 ErrorCode::NoSuchGeneration
@@ -99,6 +98,7 @@ impl Explain for StoreError {
             StoreError::Lock(marsh_fs::LockError::Timeout { .. }) => {
                 Some("wait for that process to end, or set a longer wait with `--lock-timeout`".into())
             }
+            StoreError::Lock(error) => error.hint(),
             StoreError::NoGeneration { .. } | StoreError::GenerationLost { .. } => {
                 Some("run `marsh extension history` to list the generations".into())
             }
@@ -111,12 +111,37 @@ impl Explain for StoreError {
             StoreError::Lockfile { path, source: LockfileError::Json { line, column, .. } } => {
                 Some(serde_json::json!({ "file": path, "line": line, "column": column }))
             }
-            StoreError::Lock(marsh_fs::LockError::Timeout { holder, waited, .. }) => {
-                Some(serde_json::json!({
-                    "holder": holder, "waitedMs": u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
-                }))
-            }
+            StoreError::Lock(error) => error.details(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+    use std::path::{Path, PathBuf};
+
+    use marsh_fs::{FsError, Holder, LockError};
+    use marsh_types::{ErrorClass, ErrorCode, Explain as _};
+
+    use super::StoreError;
+
+    /// Only a lock that another process holds is busy; a lock file that cannot be opened is not.
+    #[test]
+    fn lock_error_of_the_store_is_busy_only_after_a_timeout() {
+        let held = LockError::Timeout {
+            path: PathBuf::from("lock"),
+            holder: Holder::default(),
+            waited: std::time::Duration::ZERO,
+        };
+        assert_eq!(StoreError::Lock(held).class(), ErrorClass::Busy);
+        let broken = || FsError::new("open lock file", Path::new("lock"), Error::from(ErrorKind::NotFound));
+        assert_eq!(StoreError::Lock(LockError::Fs(broken())).code(), ErrorCode::Io);
+        let without = LockError::Unsupported {
+            path: PathBuf::from("lock"),
+            source: Error::from(ErrorKind::Unsupported),
+        };
+        assert_eq!(StoreError::Lock(without).code(), ErrorCode::LocksUnsupported);
     }
 }

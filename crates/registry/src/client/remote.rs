@@ -289,8 +289,7 @@ impl Remote {
         let mut body = serde_json::to_value(&metadata).map_err(|error| self.http.bad(error.to_string()))?;
         let url = self.http.url("api/v1/extensions/push")?;
         let ticket: PushTicket = self.http.json(&Request::post(url, Some(body.clone()), &what))?;
-        let upload =
-            self.http.url(&ticket.upload_url).map_err(|_| self.http.bad("invalid upload URL"))?;
+        let upload = self.http.url(&ticket.upload_url).map_err(|_| self.http.bad("invalid upload URL"))?;
         self.http.put_file(&upload, archive, &what)?;
         if let Value::Object(fields) = &mut body {
             fields.insert("contentMetadata".into(), content.clone());

@@ -92,12 +92,12 @@ impl Directory {
         let marker: Option<Marker> = self.read(MARKER)?;
         match marker {
             Some(marker) if marker.format == FORMAT => Ok(()),
-            Some(marker) => {
-                Err(self.bad(format!("expected format {FORMAT}, found {}", marker.format)))
-            }
+            Some(marker) => Err(self.bad(format!("expected format {FORMAT}, found {}", marker.format))),
             None => Err(RegistryError::Unreachable {
                 registry: self.shown(),
-                reason: format!("the directory has no {MARKER}; create a registry with `marsh registry init`"),
+                reason: format!(
+                    "the directory has no {MARKER}; create a registry with `marsh registry init`"
+                ),
             }),
         }
     }

@@ -17,7 +17,8 @@ use crate::protocol::{Author, Published, PushMetadata};
 /// Sweeping holds the lock of the uploads only briefly.
 const UPLOADS_WAIT: Duration = Duration::from_secs(60);
 const MAX_TEXT: usize = 20_000;
-const LEFT_UPLOAD: &str = "a file that is left in the uploads does no harm, and the next publication removes it";
+const LEFT_UPLOAD: &str =
+    "a file that is left in the uploads does no harm, and the next publication removes it";
 
 /// An archive in the registry's private directory, durable and measured. Dropping it removes the file unless it was
 /// published. While a value of this type exists in any process, no process removes the uploads of dead publishers.
