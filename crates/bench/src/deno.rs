@@ -26,7 +26,7 @@ pub fn find(given: Option<PathBuf>) -> Result<PathBuf, BenchError> {
     }
     marsh_fs::create_dir_all(&cache)?;
     eprintln!("installing Deno with npm into {}", cache.display());
-    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    let npm = "npm";
     let output = Command::new(npm)
         .args(["install", "--no-audit", "--no-fund", "--prefix"])
         .arg(&cache)

@@ -1,4 +1,4 @@
-//! The measurements of `docs/performance.md`.
+//! The measurements of `docs/internals/performance.md`.
 //!
 //! ```text
 //! cargo build --release -p marsh
@@ -60,7 +60,7 @@ use crate::measure::{Job, Runner};
 use crate::report::{Row, Rows};
 
 #[derive(Debug, Parser)]
-#[command(name = "marsh-bench", about = "Measure the release binary (docs/performance.md)")]
+#[command(name = "marsh-bench", about = "Measure the release binary (docs/internals/performance.md)")]
 struct Args {
     /// Timed runs of each command; slow cases take a part of that
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
@@ -74,23 +74,23 @@ struct Args {
     /// Only cases whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Print the table of docs/performance.md
+    /// Print the table of docs/internals/performance.md
     #[arg(long)]
     markdown: bool,
-    /// Measure the lifecycle of extensions instead (docs/concurrency.md)
+    /// Measure the lifecycle of extensions instead (docs/internals/concurrency.md)
     #[arg(long)]
     lifecycle: bool,
     /// Measure the engine instead: hosts, bundling, memory, computing kernels
     #[arg(long)]
     engine: bool,
-    /// Measure stored data instead (docs/data.md)
+    /// Measure stored data instead (docs/guides/data.md)
     #[arg(long, conflicts_with = "lifecycle")]
     data: bool,
     /// How many versions `--data` measures with
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     records: usize,
     /// Reload sources of every kind this often in one server, with calls in flight, and import the same bundles as often
-    /// in Deno; print memory and latency (docs/hot-reload.md)
+    /// in Deno; print memory and latency (docs/guides/hot-reload.md)
     #[arg(long, value_name = "N")]
     reloads: Option<usize>,
     /// The size of those sources in KB, and how many zod schemas each has
@@ -102,7 +102,7 @@ struct Args {
     /// Let those sources construct a client of the AWS SDK as well
     #[arg(long)]
     aws: bool,
-    /// Measure the latency and the size of a server instead (docs/hot-reload.md)
+    /// Measure the latency and the size of a server instead (docs/guides/hot-reload.md)
     #[arg(long)]
     serve: bool,
     /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine

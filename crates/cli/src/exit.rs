@@ -1,4 +1,4 @@
-//! The exit codes of results; the class of an error decides that of a failure (`docs/exit-codes.md`).
+//! The exit codes of results; the class of an error decides that of a failure (`docs/reference/exit-codes.md`).
 
 /// The command did what it was asked to.
 pub const DONE: u8 = 0;

@@ -8,7 +8,6 @@ use crate::error::CliError;
 
 /// A line from the terminal that is standard input, not shown while it is typed. The terminal is put back whatever
 /// happens: Ctrl-C is a character here, and ends the command like any other error.
-#[cfg(unix)]
 pub fn hidden(question: &str) -> Result<Zeroizing<String>, CliError> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
@@ -26,16 +25,7 @@ pub fn hidden(question: &str) -> Result<Zeroizing<String>, CliError> {
     answer?.ok_or_else(|| marsh_model::ModelError::Cancelled("interrupted".into()).into())
 }
 
-#[cfg(not(unix))]
-pub fn hidden(_question: &str) -> Result<Zeroizing<String>, CliError> {
-    Err(CliError::Refused {
-        message: "a secret cannot be asked for on this system".into(),
-        hint: Some("give it on standard input".into()),
-    })
-}
-
 /// Reads up to the end of the line. `None`: interrupted.
-#[cfg(unix)]
 fn line(source: &mut dyn std::io::Read) -> std::io::Result<Option<Zeroizing<String>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let mut byte = [0];
@@ -60,7 +50,7 @@ fn line(source: &mut dyn std::io::Read) -> std::io::Result<Option<Zeroizing<Stri
         .map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "the answer is not text"))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::line;
 

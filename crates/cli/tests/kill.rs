@@ -96,7 +96,6 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-#[cfg(unix)]
 fn link(target: &PathBuf, path: &Path) {
     std::os::unix::fs::symlink(target, path).unwrap();
 }

@@ -1,4 +1,4 @@
-// Evaluates the expressions of a file with the second implementation, set up as docs/expressions.md says.
+// Evaluates the expressions of a file with the second implementation, set up as docs/reference/expressions.md says.
 const [library, given, answers] = Deno.args;
 const { Environment } = await import(library);
 const environment = new Environment({

@@ -23,7 +23,7 @@ struct Args {
     /// Compare with what was recorded, without a Deno
     #[arg(long, conflicts_with_all = ["record", "deno"])]
     recorded: bool,
-    /// Print the tables of docs/conformance.md
+    /// Print the tables of docs/internals/conformance.md
     #[arg(long)]
     markdown: bool,
     /// The Deno to compare with; default: one that npm installs into a cache

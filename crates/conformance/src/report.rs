@@ -50,7 +50,7 @@ pub fn text(compared: &[Compared]) -> String {
     out
 }
 
-/// For `docs/conformance.md`.
+/// For `docs/internals/conformance.md`.
 pub fn markdown(compared: &[Compared], version: &str) -> String {
     let (rows, total) = rows(compared);
     let mut out =

@@ -1,7 +1,7 @@
 //! Random expressions against a second implementation of marsh's expression language: the npm package that `PACKAGE` names,
 //! under Deno.
 //!
-//! Where the two differ, the difference is listed here with its reason, and in `docs/expressions.md`. Deno and the package
+//! Where the two differ, the difference is listed here with its reason, and in `docs/reference/expressions.md`. Deno and the package
 //! are installed by npm, which knows the registry; without them the test fails and says so. `CEL_SEED` and `CEL_COUNT` in
 //! the environment choose other expressions and how many.
 
@@ -202,7 +202,7 @@ fn package() -> PathBuf {
     }
     marsh_fs::create_dir_all(&cache).unwrap();
     let package = format!("{PACKAGE}@{VERSION}");
-    let output = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
+    let output = Command::new("npm")
         .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
         .arg(&cache)
         .arg(&package)

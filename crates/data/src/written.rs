@@ -82,9 +82,6 @@ impl Written {
 
 fn stamp(name_dir: &Path, number: u32) -> Option<Stamp> {
     let metadata = std::fs::metadata(name_dir.join(number.to_string()).join("metadata.yaml")).ok()?;
-    #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let inode = 0;
     Some(Stamp { modified: metadata.modified().ok()?, size: metadata.len(), inode })
 }

@@ -82,7 +82,6 @@ checksum: {checksum}
 }
 
 /// As the reference writes it: other quotes, comments, keys we do not know, and the old kind of pointer.
-#[cfg(unix)]
 #[test]
 fn versions_of_other_writers_are_read() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@
 //! * `template` finds expressions in text. It respects quotes and braces of the expression language, so that
 //!   `${{ {"a": {}} }}` is one expression; text that ends an expression for simpler readers, at the first `}}`, ends
 //!   it here too unless it is inside a string or a map. There is no escape form.
-//! * [`Evaluator`] turns an expression into a [`Value`]. [`Cel`] is the one there is; `docs/expressions.md` describes the
+//! * [`Evaluator`] turns an expression into a [`Value`]. [`Cel`] is the one there is; `docs/reference/expressions.md` describes the
 //!   dialect. [`Program`] is an expression that is read once and evaluated often.
 //! * [`Scope`] says what names mean. Callers implement it; [`Variables`] is a scope of values only.
 //! * [`expand()`] walks a value. Keys are never evaluated. A string that is exactly one expression becomes the typed

@@ -35,7 +35,7 @@ impl<E: Evaluator + ?Sized> Evaluator for &E {
     }
 }
 
-/// The dialect of CEL that `docs/expressions.md` describes.
+/// The dialect of CEL that `docs/reference/expressions.md` describes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cel {
     pub limits: Limits,

@@ -32,7 +32,6 @@ impl Stat {
         Some(Stat::from_metadata(&metadata))
     }
 
-    #[cfg(unix)]
     pub fn from_metadata(metadata: &std::fs::Metadata) -> Stat {
         use std::os::unix::fs::MetadataExt as _;
         let ns = |seconds: i64, nanos: i64| {
@@ -44,12 +43,6 @@ impl Stat {
             changed_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
         }
-    }
-
-    #[cfg(not(unix))]
-    pub fn from_metadata(metadata: &std::fs::Metadata) -> Stat {
-        let modified_ns = metadata.modified().map(nanos).unwrap_or(0);
-        Stat { size: metadata.len(), modified_ns, changed_ns: modified_ns, inode: 0 }
     }
 
     /// Whether a reading made at `read_at_ns` saw the last change that this stat can tell apart.

@@ -18,8 +18,6 @@ use crate::trace::{self, Op};
 /// The directory cannot be opened or synced.
 pub fn sync_dir(dir: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.sync_dir").context("sync", dir)?;
-    // Windows cannot sync a directory, and its file systems journal names.
-    #[cfg(unix)]
     fs::File::open(dir).and_then(|handle| handle.sync_all()).context("sync", dir)?;
     trace::done(dir, Op::SyncDir);
     Ok(())
@@ -61,6 +59,7 @@ pub fn sync_trees(dirs: &[&Path]) -> Result<(), FsError> {
     for dir in dirs {
         below(dir, &mut found).context("sync", dir)?;
     }
+    // cfg: macOS has no syncfs; the loop below syncs each file
     #[cfg(target_os = "linux")]
     if found.len() > 64 {
         fs::File::open(first)
@@ -70,10 +69,6 @@ pub fn sync_trees(dirs: &[&Path]) -> Result<(), FsError> {
         return Ok(());
     }
     for path in found {
-        #[cfg(not(unix))]
-        if path.is_dir() {
-            continue;
-        }
         fs::File::open(&path).and_then(|handle| handle.sync_all()).context("sync", &path)?;
         trace::done(&path, if path.is_dir() { Op::SyncDir } else { Op::SyncFile });
     }
@@ -214,14 +209,11 @@ fn make_dirs_writable(dir: &Path) {
     if !metadata.is_dir() {
         return;
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        marsh_types::ignore(
-            fs::set_permissions(dir, fs::Permissions::from_mode(metadata.permissions().mode() | 0o700)),
-            "the removal that follows reports a directory that stays closed",
-        );
-    }
+    use std::os::unix::fs::PermissionsExt;
+    marsh_types::ignore(
+        fs::set_permissions(dir, fs::Permissions::from_mode(metadata.permissions().mode() | 0o700)),
+        "the removal that follows reports a directory that stays closed",
+    );
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         make_dirs_writable(&entry.path());
     }

@@ -155,7 +155,6 @@ mod active {
         Some(Rule { name: name.to_owned(), action, nth, passed: AtomicU64::new(0) })
     }
 
-    #[cfg(unix)]
     fn code(action: &str) -> Option<i32> {
         use rustix::io::Errno;
         let errno = match action {
@@ -166,11 +165,6 @@ mod active {
             _ => return None,
         };
         Some(errno.raw_os_error())
-    }
-
-    #[cfg(not(unix))]
-    fn code(_action: &str) -> Option<i32> {
-        None
     }
 
     /// Passes the point. Returns the fault for the bytes that are written here.
@@ -196,8 +190,5 @@ mod active {
 /// The error of a disk without space.
 #[cfg(feature = "failpoints")]
 fn full() -> io::Error {
-    #[cfg(unix)]
     return io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
-    #[cfg(not(unix))]
-    io::Error::from(io::ErrorKind::StorageFull)
 }

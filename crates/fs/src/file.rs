@@ -144,7 +144,6 @@ pub fn copy_file(from: &Path, to: &Path, durability: Durability) -> Result<u64, 
 ///
 /// # Errors
 /// The link cannot be created, or a directory has its name.
-#[cfg(unix)]
 pub fn symlink_atomic(target: &Path, link: &Path) -> Result<(), FsError> {
     let temp = temp_sibling(link);
     let result = (|| {
@@ -162,19 +161,14 @@ pub fn symlink_atomic(target: &Path, link: &Path) -> Result<(), FsError> {
     result.context("link", link)
 }
 
-/// Sets the permission bits of `path`. Does nothing on systems without permission bits.
+/// Sets the permission bits of `path`.
 ///
 /// # Errors
 /// The mode cannot be changed.
 pub fn set_mode(path: &Path, mode: u32) -> Result<(), FsError> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        failpoint::hit("fs.set_mode").context("change the mode of", path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("change the mode of", path)?;
-    }
-    #[cfg(not(unix))]
-    let (_, _) = (path, mode);
+    use std::os::unix::fs::PermissionsExt;
+    failpoint::hit("fs.set_mode").context("change the mode of", path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("change the mode of", path)?;
     Ok(())
 }
 
@@ -429,34 +423,21 @@ fn temp_sibling(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.tmp", uuid::Uuid::new_v4()))
 }
 
-#[cfg_attr(not(unix), expect(unused_variables, reason = "this system has no permission bits"))]
 fn open_new(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     options.open(path)
 }
 
-#[cfg(unix)]
 fn existing_mode(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = fs::symlink_metadata(path).ok()?;
     metadata.is_file().then(|| metadata.permissions().mode() & 0o777)
 }
 
-#[cfg(not(unix))]
-fn existing_mode(_path: &Path) -> Option<u32> {
-    None
-}
-
 fn set_file_mode(file: &File, mode: u32) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-    }
-    #[cfg(not(unix))]
-    let (_, _) = (file, mode);
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
     Ok(())
 }

@@ -217,7 +217,6 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
     }
 
-    #[cfg(unix)]
     #[test]
     fn open_on_a_symlink_fails_and_does_not_follow_it() {
         let dir = tempfile::tempdir().unwrap();

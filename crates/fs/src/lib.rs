@@ -38,7 +38,6 @@ pub use dir::{
     rename_dir_new, sweep_leftovers, sync_dir, sync_trees, sync_way,
 };
 pub use error::FsError;
-#[cfg(unix)]
 pub use file::symlink_atomic;
 pub use file::{
     Durability, LogFile, NewFile, Settling, append, atomic_write, atomic_write_locked, atomic_write_new,

@@ -128,17 +128,11 @@ impl LockFile {
     /// Whether the locked file is the one that `path` names now. A caller that locks a file that others may rename must
     /// check this after it has the lock.
     pub fn is_at(&self, path: &Path) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            match (self.file.metadata(), std::fs::metadata(path)) {
-                (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
-                _ => false,
-            }
+        use std::os::unix::fs::MetadataExt as _;
+        match (self.file.metadata(), std::fs::metadata(path)) {
+            (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+            _ => false,
         }
-        // On other systems an open file cannot be renamed.
-        #[cfg(not(unix))]
-        path.is_file()
     }
 }
 
@@ -324,14 +318,10 @@ fn try_lock(file: &File, path: &Path, kind: Kind) -> Result<bool, LockError> {
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        let no_locks = [Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOLCK];
-        if error.raw_os_error().is_some_and(|code| no_locks.iter().any(|errno| errno.raw_os_error() == code))
-        {
-            return true;
-        }
+    use rustix::io::Errno;
+    let no_locks = [Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOLCK];
+    if error.raw_os_error().is_some_and(|code| no_locks.iter().any(|errno| errno.raw_os_error() == code)) {
+        return true;
     }
     error.kind() == io::ErrorKind::Unsupported
 }
@@ -379,13 +369,7 @@ fn read_holder(mut file: &File) -> Holder {
     }
 }
 
-#[cfg(unix)]
 fn is_alive(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
-}
-
-#[cfg(not(unix))]
-fn is_alive(_pid: u32) -> bool {
-    true
 }

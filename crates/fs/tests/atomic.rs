@@ -51,7 +51,6 @@ fn atomic_write_that_fails_leaves_no_temporary_file() {
     assert_eq!(names(dir.path()), ["taken"]);
 }
 
-#[cfg(unix)]
 mod unix {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
@@ -180,18 +179,15 @@ fn locked_write_after_a_dead_writer_replaces_its_leftover() {
     fs::write(&left, "half of a longer state").unwrap();
     atomic_write_locked(&file, b"two", Durability::Synced).unwrap();
     assert_eq!((fs::read_to_string(&file).unwrap().as_str(), names(dir.path()).len()), ("two", 1));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{PermissionsExt as _, symlink};
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "the mode is kept");
-        // A link by that name is not followed.
-        let victim = dir.path().join("victim");
-        fs::write(&victim, "untouched").unwrap();
-        symlink(&victim, &left).unwrap();
-        atomic_write_locked(&file, b"three", Durability::Atomic).unwrap();
-        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
-        assert_eq!(fs::read_to_string(&file).unwrap(), "three");
-    }
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "the mode is kept");
+    // A link by that name is not followed.
+    let victim = dir.path().join("victim");
+    fs::write(&victim, "untouched").unwrap();
+    symlink(&victim, &left).unwrap();
+    atomic_write_locked(&file, b"three", Durability::Atomic).unwrap();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "three");
     fs::write(&left, "half").unwrap();
     assert!(remove_leftover(&file).unwrap());
     assert!(!left.exists());
@@ -208,7 +204,6 @@ fn sync_trees_with_links_and_read_only_files_succeeds() {
         for file in 0..files {
             fs::write(tree.join(file.to_string()), "x").unwrap();
         }
-        #[cfg(unix)]
         std::os::unix::fs::symlink("/nowhere", tree.join("dangling")).unwrap();
         marsh_fs::set_mode(&tree.join("0"), 0o444).unwrap();
     }

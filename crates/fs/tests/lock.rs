@@ -157,7 +157,6 @@ fn latch_taken_again_by_one_process_is_signed_once() {
     assert!(try_lock_exclusive(&path, "test").unwrap().is_some(), "the line does not hold the lock");
 }
 
-#[cfg(unix)]
 #[test]
 fn shared_lock_of_a_read_only_file_succeeds() {
     let dir = tempfile::tempdir().unwrap();

@@ -35,7 +35,6 @@ use watchdog::Watchdog;
 pub fn main() -> ExitCode {
     // A session of its own: Ctrl-C on the terminal reaches marsh, which cancels in order, not the host; and everything
     // that extensions start can be told by its session, even when the host dies before it could speak of it.
-    #[cfg(unix)]
     rustix::process::setsid().ok();
     widen_heap_steps();
     let output = Arc::new(Output::default());

@@ -257,7 +257,6 @@ fn a_load_failure_is_the_calls_own_failure() {
     assert_eq!(error.code.as_deref(), Some("contract_violation"));
 }
 
-#[cfg(unix)]
 #[test]
 fn children_of_a_killed_host_die() {
     let scratch = Scratch::new();
@@ -312,7 +311,6 @@ impl Callbacks for Started {
     }
 }
 
-#[cfg(unix)]
 fn group_exists(group: i32) -> bool {
     let pid = rustix::process::Pid::from_raw(group).unwrap();
     rustix::process::test_kill_process_group(pid).is_ok()
@@ -342,7 +340,6 @@ fn a_program_that_is_no_host_is_told_apart() {
     assert!(matches!(missing.get("x"), Err(HostError::Spawn { .. })));
 }
 
-#[cfg(unix)]
 #[test]
 fn a_host_of_another_protocol_is_refused() {
     let answer = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":99,"engine":"other","pid":1}}"#;
@@ -376,7 +373,6 @@ fn a_host_that_does_not_end_by_itself_is_killed_when_it_is_dropped() {
 }
 
 /// As a host answers that has found that its engine gives old code for new module URLs.
-#[cfg(unix)]
 #[test]
 fn a_host_that_cannot_tell_versions_apart_runs_nothing() {
     let answer =

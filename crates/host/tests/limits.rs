@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p marsh-host --example limits -- --repeat 400` does the same many times over, and measures.
 
+// cfg: the tests read /proc to count threads, memory and processes
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::expect_used,

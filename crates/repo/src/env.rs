@@ -13,7 +13,7 @@ pub struct Variable {
     pub name: &'static str,
     /// Another name, which is read if `name` is unset, so that existing environments keep working.
     pub fallback: Option<&'static str>,
-    /// The meaning, for `docs/environment.md`.
+    /// The meaning, for `docs/reference/environment.md`.
     pub meaning: &'static str,
 }
 
@@ -77,7 +77,7 @@ pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours
 /// A command line.
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table. `docs/environment.md` lists the same variables in the same order
+/// The whole table. `docs/reference/environment.md` lists the same variables in the same order
 /// (`environment_page_lists_every_variable`).
 pub fn variables() -> Vec<Variable> {
     let mut all = vec![
@@ -203,11 +203,11 @@ mod tests {
 
     #[test]
     fn environment_page_lists_every_variable() {
-        let document = include_str!("../../../docs/environment.md");
+        let document = include_str!("../../../docs/reference/environment.md");
         for variable in variables() {
             let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));
             let row = format!("| `{}` | {fallback} | {} |", variable.name, variable.meaning);
-            assert!(document.contains(&row), "docs/environment.md lacks: {row}");
+            assert!(document.contains(&row), "docs/reference/environment.md lacks: {row}");
         }
     }
 }

@@ -197,6 +197,7 @@ fn catalog_in_an_unwritable_directory_answers() {
 
 /// The file has a flag of the file system that keeps even root from changing it, where there is such a flag.
 #[test]
+// cfg: `chattr +i` is of Linux
 #[cfg(target_os = "linux")]
 fn read_only_catalog_answers() {
     let chattr = |flag: &str, path: &std::path::Path| {

@@ -240,10 +240,7 @@ impl Disk {
                 };
                 fs::write(at, bytes.map(Vec::as_slice).unwrap_or_default()).unwrap();
             }
-            #[cfg(unix)]
             Node::Link(target) => std::os::unix::fs::symlink(target, at).unwrap(),
-            #[cfg(not(unix))]
-            Node::Link(_) => {}
             Node::Dir { now, synced } => {
                 if id != 0 {
                     fs::create_dir(&at).unwrap();

@@ -34,13 +34,11 @@ impl Running {
     }
 
     /// Ctrl-C.
-    #[cfg(unix)]
     pub fn interrupt(&self) {
         signal(self.pid(), rustix::process::Signal::INT);
     }
 
     /// What `kill` and service managers send first.
-    #[cfg(unix)]
     pub fn terminate(&self) {
         signal(self.pid(), rustix::process::Signal::TERM);
     }
@@ -77,7 +75,6 @@ impl Drop for Running {
     }
 }
 
-#[cfg(unix)]
 fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
     // A process that is gone already needs no signal.
@@ -86,13 +83,7 @@ fn signal(pid: u32, signal: rustix::process::Signal) {
 
 /// Kills any process, e.g. a host.
 pub fn kill(pid: u32) {
-    #[cfg(unix)]
     signal(pid, rustix::process::Signal::KILL);
-    #[cfg(not(unix))]
-    std::process::Command::new("taskkill")
-        .args(["/F", "/PID", &pid.to_string()])
-        .status()
-        .expect("taskkill runs");
 }
 
 /// A living process: its id and its command line.

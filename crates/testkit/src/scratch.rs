@@ -146,14 +146,9 @@ impl Scratch {
     pub fn set_writable(&self, relative: &str, writable: bool) {
         let path = self.path(relative);
         let mut permissions = std::fs::metadata(&path).unwrap().permissions();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = permissions.mode();
-            permissions.set_mode(if writable { mode | 0o200 } else { mode & !0o222 });
-        }
-        #[cfg(not(unix))]
-        permissions.set_readonly(!writable);
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = permissions.mode();
+        permissions.set_mode(if writable { mode | 0o200 } else { mode & !0o222 });
         std::fs::set_permissions(&path, permissions).unwrap();
     }
 

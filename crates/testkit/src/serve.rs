@@ -188,12 +188,10 @@ impl ExtensionProcess {
         }
     }
 
-    #[cfg(unix)]
     pub fn interrupt(&self) {
         self.running.interrupt();
     }
 
-    #[cfg(unix)]
     pub fn terminate(&self) {
         self.running.terminate();
     }

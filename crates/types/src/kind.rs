@@ -50,7 +50,7 @@ pub struct SourceDirSetting {
     pub fallback: &'static str,
     /// The key of the repository's marker.
     pub marker_key: &'static str,
-    /// What `docs/environment.md` says about the variable.
+    /// What `docs/reference/environment.md` says about the variable.
     pub meaning: &'static str,
 }
 

@@ -41,7 +41,6 @@ impl RefreshHook {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(&self.command);
         shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         let mut child = shell.spawn().map_err(|error| format!("it cannot be started: {error}"))?;
         let mut pipe = child.stdout.take();

@@ -12,15 +12,10 @@ use crate::VaultError;
 pub(crate) fn key_material(path: &Path) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let refuse = |reason| VaultError::UnusableKey { path: path.to_path_buf(), reason };
     let metadata = std::fs::metadata(path).map_err(|error| VaultError::read(path, error))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            return Err(refuse("others may read it; `chmod 600` it"));
-        }
+    use std::os::unix::fs::PermissionsExt as _;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(refuse("others may read it; `chmod 600` it"));
     }
-    #[cfg(not(unix))]
-    drop(metadata);
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|error| VaultError::read(path, error))?);
     if text.contains("ENCRYPTED") {
         return Err(refuse("it is protected by a passphrase"));

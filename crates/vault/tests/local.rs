@@ -50,7 +50,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-#[cfg(unix)]
 fn nobody_else_may_read_keys_and_secrets() {
     use std::os::unix::fs::PermissionsExt as _;
     let (repo, vaults) = scene();

@@ -57,7 +57,7 @@ impl<'a> Npm<'a> {
     }
 
     fn job(&self, dir: &std::path::Path, cache: &std::path::Path, args: &[&str]) -> Job {
-        let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
+        let program = "npm";
         let mut job = self.scene.fixture.job(dir, args);
         job.program = program.into();
         job.env.retain(|(name, _)| !name.to_string_lossy().to_ascii_lowercase().starts_with("npm_config_"));

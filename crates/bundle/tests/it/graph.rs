@@ -169,7 +169,6 @@ fn missing_and_unreadable_files_are_states() {
     assert_eq!(print(&scratch), missing);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_pipe_does_not_block_and_a_closed_file_is_unreadable() {
     use std::os::unix::fs::PermissionsExt;

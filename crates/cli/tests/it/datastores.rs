@@ -1,8 +1,6 @@
 //! Data in the store of an extension. The store is a directory that the extension mirrors, with a lock that renews
 //! itself; it goes away, stalls and is left by processes that die.
 
-#![cfg(unix)]
-
 use marsh_testkit::{Running, Scratch, wait_for};
 use serde_json::json;
 use tempfile::TempDir;

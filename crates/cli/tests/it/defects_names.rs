@@ -167,7 +167,6 @@ fn defect_55_deprecation_is_told() {
 }
 
 /// Two ways into one repository are one repository.
-#[cfg(unix)]
 #[test]
 fn defect_27_a_repository_seen_through_a_link_is_the_same() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1), package("@s/b", V1)]);

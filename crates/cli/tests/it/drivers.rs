@@ -4,8 +4,6 @@
 //! and mounts, starts what the image would with an environment of its own, outlives its client, and ends a container by
 //! name.
 
-#![cfg(unix)]
-
 use std::os::unix::fs::PermissionsExt as _;
 
 use marsh_testkit::{Scratch, wait_for};

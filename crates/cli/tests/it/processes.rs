@@ -1,7 +1,5 @@
 //! Processes: hosts that die, runs that are interrupted, parents that are killed. Nothing may be left running.
 
-#![cfg(unix)]
-
 use insta::assert_snapshot;
 use marsh_testkit::{Running, Scratch, kill, wait_for};
 

@@ -183,7 +183,6 @@ fn what_deserves_a_second_look_is_told_and_published() {
     assert_eq!(warnings.len(), 4, "{warnings:#?}");
 }
 
-#[cfg(unix)]
 #[test]
 fn links_are_refused() {
     let publisher = publisher();

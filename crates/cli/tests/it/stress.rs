@@ -1,4 +1,4 @@
-//! Fifty processes at once on one installed set. At full size: `docs/concurrency.md`.
+//! Fifty processes at once on one installed set. At full size: `docs/internals/concurrency.md`.
 
 use marsh_testkit::{DataStress, Stress};
 
@@ -28,7 +28,7 @@ fn defect_13_processes_killed_at_any_moment_leave_a_state_that_the_next_command_
     assert!(report.killed >= 200, "{report}");
 }
 
-/// At full size: `docs/data.md`.
+/// At full size: `docs/guides/data.md`.
 #[test]
 fn fifty_processes_at_once_leave_no_half_version_and_a_catalog_that_equals_the_disk() {
     let report = DataStress { binary: BINARY.into(), rounds: 4, processes: 50, seed: 20_260_101 }.run();

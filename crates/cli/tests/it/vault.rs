@@ -55,7 +55,6 @@ fn a_secret_in_an_argument_works_and_is_warned_of() {
 }
 
 #[test]
-#[cfg(unix)]
 fn on_a_terminal_a_secret_is_asked_for_and_not_shown() {
     use std::io::{Read as _, Write as _};
     use std::os::fd::OwnedFd;

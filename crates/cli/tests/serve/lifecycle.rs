@@ -130,7 +130,6 @@ fn requests_that_make_no_sense_are_refused_and_harm_nobody() {
     process.stop().ok();
 }
 
-#[cfg(unix)]
 #[test]
 fn only_its_owner_reaches_the_socket() {
     use std::os::unix::fs::PermissionsExt as _;

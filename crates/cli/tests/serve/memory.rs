@@ -1,6 +1,6 @@
 //! Memory over many reloads of bundles of realistic size: of the server, of its host, and of the engines by their own
 //! count. `marsh-bench --reloads` measures more of them, of every kind, with calls in flight and beside another engine
-//! (`docs/hot-reload.md`).
+//! (`docs/guides/hot-reload.md`).
 
 use marsh_testkit::{ExtensionProcess, Memory, ballast};
 use serde_json::json;

@@ -9,13 +9,8 @@ use std::path::Path;
 use super::scan::Known;
 
 /// Below so many directories threads cost more than they save.
-#[cfg(unix)]
 const FEW: usize = 1000;
 
-#[cfg(not(unix))]
-pub(super) fn look_ahead(_root: &Path, _known: &mut Known) {}
-
-#[cfg(unix)]
 pub(super) fn look_ahead(root: &Path, known: &mut Known) {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -47,7 +42,6 @@ pub(super) fn look_ahead(root: &Path, known: &mut Known) {
     }
 }
 
-#[cfg(unix)]
 mod unix {
     use std::path::{Path, PathBuf};
 

@@ -34,22 +34,12 @@ impl Stamp {
         if !metadata.is_dir() {
             return Ok(None);
         }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            let changed =
-                metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
-            Ok(Some(Stamp { inode: metadata.ino().cast_signed(), changed }))
-        }
-        #[cfg(not(unix))]
-        {
-            let changed = metadata.modified().unwrap_or(UNIX_EPOCH);
-            Ok(Some(Stamp { inode: 0, changed: nanos(changed) }))
-        }
+        use std::os::unix::fs::MetadataExt as _;
+        let changed = metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
+        Ok(Some(Stamp { inode: metadata.ino().cast_signed(), changed }))
     }
 
     /// As [`Stamp::of`], of a directory.
-    #[cfg(unix)]
     pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Stamp {
         let seconds = stat.st_ctime;
         // Its type differs between systems.

@@ -74,12 +74,8 @@ fn random(_env: &Env, args: &Args) -> HostResult {
         return Err(HostError::new("RangeError", "too many random bytes at once"));
     }
     let mut bytes = vec![0_u8; wanted];
-    let mut filled = 0;
-    while filled < wanted {
-        let rest = &mut bytes[filled..];
-        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| crate::errors::io(&error.into(), "getrandom"))?;
-    }
+    getrandom::fill(&mut bytes)
+        .map_err(|error| crate::errors::io(&std::io::Error::other(error.to_string()), "getrandom"))?;
     Ok(Val::Bytes(bytes))
 }
 

@@ -1,4 +1,4 @@
-// Expressions for extension code, in the dialect of marsh's own (docs/expressions.md): the library that it was made after.
+// Expressions for extension code, in the dialect of marsh's own (docs/reference/expressions.md): the library that it was made after.
 
 import { register } from "marsh:core";
 import { Environment } from "marsh:cel_js";

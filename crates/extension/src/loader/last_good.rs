@@ -12,7 +12,7 @@
 //!   in the lockfile, a mount that is not mounted. A file that vanished is not that, until
 //!   [`Loader::accept_removals`] says so.
 //!
-//! Tests: the binary's `tests/it/kinds_failures.rs`, and `tests/it/last_good.rs` here.
+//! Tests: the binary's `tests/it/kinds_failures.rs`, and the server's `tests/serve/failures.rs`.
 
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;

@@ -502,15 +502,12 @@ impl Shared {
 
     fn kill_groups(&self) {
         let groups: Vec<i32> = locked(&self.groups).drain().collect();
-        #[cfg(unix)]
         for group in groups {
             if let Some(pid) = rustix::process::Pid::from_raw(group) {
                 // The group may be gone already, which is the aim.
                 rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).ok();
             }
         }
-        #[cfg(not(unix))]
-        drop(groups);
     }
 
     /// Kills what a host that died left in its session: a child that it had started but not yet told of, too. Such a

@@ -240,7 +240,6 @@ pub fn execute(
     if let Some(dir) = &arguments.working_dir {
         command.current_dir(dir);
     }
-    #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = match command.spawn() {
         Ok(child) => child,
@@ -379,15 +378,9 @@ fn watch(
     }
 }
 
-#[cfg(unix)]
 fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
-}
-
-#[cfg(not(unix))]
-fn exit_code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or(-1)
 }
 
 fn signal_group(group: u32, signal: rustix::process::Signal) {

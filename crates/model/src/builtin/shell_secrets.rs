@@ -226,7 +226,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(unix)]
     fn a_real_shell_prints_the_value_and_nothing_of_it_is_run() {
         for command in [
             "printf %s @",

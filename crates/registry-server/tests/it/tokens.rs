@@ -54,11 +54,8 @@ fn tokens_are_stored_hashed_and_private() {
     let token = running.token(&["acme"], &["publish"]);
     let path = running.root().join("private/tokens.json");
     assert!(!std::fs::read_to_string(&path).unwrap().contains(&token));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    }
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let bad = |user: &str, collective: &str, scope: &str| {
         add_token(&running.root(), user, &[collective.to_owned()], &[scope.to_owned()]).is_err()
     };

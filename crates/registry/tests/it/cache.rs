@@ -95,7 +95,6 @@ fn fetch_of_bytes_with_another_digest_fails() {
     assert_eq!(scene.cache().get(&expected), None);
 }
 
-#[cfg(unix)]
 #[test]
 fn fetch_over_a_symlink_does_not_follow_it() {
     let scene = Scene::new();

@@ -176,12 +176,9 @@ fn init_of_a_registry_does_nothing_and_of_another_format_fails() {
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     marsh_registry::init(&scene.root()).unwrap();
     assert!(scene.registry().info(&name("@acme/a")).is_ok());
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(scene.root().join("private")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
-    }
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(scene.root().join("private")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
     std::fs::write(scene.root().join("marsh-registry.json"), r#"{"format":2}"#).unwrap();
     assert_eq!(marsh_registry::init(&scene.root()).unwrap_err().code().as_str(), "bad_response");
     assert_eq!(scene.registry().info(&name("@acme/a")).unwrap_err().code().as_str(), "bad_response");

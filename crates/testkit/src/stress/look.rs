@@ -24,10 +24,7 @@ pub(crate) fn sight(path: &Path) -> Sighting {
     let metadata = file.metadata().expect("an open file has metadata");
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).expect("an open file can be read");
-    #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let inode = 0;
     Sighting { bytes, identity: Some((inode, metadata.modified().expect("there are clocks"))) }
 }
 

@@ -10,7 +10,7 @@
 //!   (`sync.rs`, `machine/tests.rs`: `a_run_that_stopped_anywhere_goes_on_and_repeats_nothing_finished`; the binary's
 //!   `tests/it/workflow_kill.rs`).
 //! * One process writes: whoever holds the kernel lock of the run. Nobody else changes what it says, so a status is
-//!   never guessed by an observer (`tests/it/journal.rs`).
+//!   never guessed by an observer (`tests/it/resume.rs`).
 //! * Facts name jobs and steps as the file does. A run resumed with an edited file keeps what was decided about the steps
 //!   that are still there.
 

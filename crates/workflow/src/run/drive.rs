@@ -6,7 +6,7 @@
 //! * No code of a step runs before the facts that it follows from are on disk; what can be prepared is prepared meanwhile
 //!   (`journal/sync.rs`).
 //! * Cancellation reaches every running step at once, by its own token; the run ends when they have (`tests/it/run.rs`,
-//!   `tests/it/workflow_cancel.rs` of the binary). A step that is over its time is stopped in the same way.
+//!   `tests/it/workflow_commands.rs` of the binary). A step that is over its time is stopped in the same way.
 //! * When the journal cannot be written, nothing further starts: what runs is stopped, and the run stays as it was last
 //!   written, to be resumed.
 

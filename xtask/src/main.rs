@@ -1,0 +1,113 @@
+//! The daily commands of marsh's developers: `cargo xtask <command>`.
+//!
+//! Each check reads the files that git tracks and prints one line for each finding, with file and line. A check that finds
+//! something exits 1. `.ci/run` runs the same checks; `CONTRIBUTING.md` says when to run which.
+
+mod cite;
+mod files;
+mod language;
+mod platform;
+mod spell;
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use files::Tree;
+
+const USAGE: &str = "\
+The daily commands of marsh's developers.
+
+Usage: cargo xtask <command>
+
+Commands:
+  ci [STEP…]               Run .ci/run, or only some of its steps
+  lint-language            Report banned phrases (xtask/banned.txt)
+  spell                    Report misspelled words (typos when it is installed, and a built-in list)
+  cite                     Report cited files and tests that do not exist
+  platform                 Report cfg branches without a counterpart
+  schemas [--check]        Write docs/reference/schemas from `marsh schema`, or compare with it
+  check-macos              Type-check the workspace for aarch64-apple-darwin; needs that target, but no Apple SDK
+
+Examples:
+  cargo xtask ci format lints
+  cargo xtask lint-language
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("ci") => run(Command::new("bash").arg(".ci/run").args(&arguments[1..]).current_dir(root)),
+        Some("lint-language") => {
+            findings("banned phrases", Tree::open(root).and_then(|tree| language::check(&tree)))
+        }
+        Some("spell") => Tree::open(root).and_then(|tree| {
+            let ours = spell::check(&tree);
+            Ok(findings("misspelled words", ours)? & spell::typos(root)?)
+        }),
+        Some("cite") => findings("missing citations", Tree::open(root).and_then(|tree| cite::check(&tree))),
+        Some("platform") => {
+            findings("lone cfg branches", Tree::open(root).and_then(|tree| platform::check(&tree)))
+        }
+        Some("schemas") => schemas(root, arguments.iter().any(|argument| argument == "--check")),
+        Some("check-macos") => run(Command::new("bash").arg(".ci/check-macos").current_dir(root)),
+        Some("help" | "--help" | "-h") => {
+            print(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            complain(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            complain(format!("error: {message}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what a check found and a closing line with the count. `true`: nothing.
+fn findings(noun: &str, found: Result<Vec<files::Finding>, String>) -> Result<bool, String> {
+    let found = found?;
+    for finding in &found {
+        print(format!("{finding}\n"));
+    }
+    print(format!("{noun}: {}\n", found.len()));
+    Ok(found.is_empty())
+}
+
+/// Runs a command that talks to the terminal itself. `true`: it succeeded.
+fn run(command: &mut Command) -> Result<bool, String> {
+    let status = command.status().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    Ok(status.success())
+}
+
+/// Writes `docs/reference/schemas`, or fails when it differs from what the binary prints.
+fn schemas(root: &Path, check: bool) -> Result<bool, String> {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["test", "--quiet", "-p", "marsh-api", "--test", "schemas"]).current_dir(root);
+    if !check {
+        command.env("UPDATE_SCHEMAS", "1");
+    }
+    run(&mut command)
+}
+
+/// Writes to standard output; a closed pipe is the reader's choice.
+fn print(text: impl Display) {
+    if write!(std::io::stdout().lock(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Writes to standard error; without one there is nowhere left to report to.
+fn complain(text: impl Display) {
+    if write!(std::io::stderr().lock(), "{text}").is_err() {
+        std::process::exit(1);
+    }
+}
