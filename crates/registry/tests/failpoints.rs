@@ -123,7 +123,7 @@ fn publisher_killed_at_any_failpoint_leaves_nothing_or_the_whole_version() {
             }
             registry.publish(&push("2026.01.01.3"), &json!({}), &dir.join("first")).unwrap();
             let index = std::fs::read_to_string(dir.join("registry/index.json")).unwrap();
-            assert!(index.contains("2026.01.01.3"), "the index for static hosts is mended");
+            assert!(index.contains("2026.01.01.3"), "the index for static hosts is up to date");
             assert_eq!(leftovers(&dir.join("registry")), Vec::<PathBuf>::new(), "point {points}");
             if done {
                 break;

@@ -179,7 +179,7 @@ fn catalog_in_an_unwritable_directory_answers() {
     delete(catalog);
     std::fs::create_dir_all(catalog.path().join("in-the-way")).unwrap();
     assert_eq!((ask(catalog), ask(catalog)), (5, 5), "a directory in its place");
-    assert!(catalog.path().join("in-the-way").is_dir(), "which is nobody's to remove");
+    assert!(catalog.path().join("in-the-way").is_dir(), "which another program created");
     std::fs::remove_dir_all(catalog.path()).unwrap();
     assert_eq!((ask(catalog), ask(catalog)), (5, 0));
     // The log cannot be created.

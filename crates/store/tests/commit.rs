@@ -146,7 +146,7 @@ fn commit_over_an_invalid_lockfile_fails_and_keeps_it() {
     }
     std::fs::remove_file(repo.lockfile()).unwrap();
     pull(&installation, "@s/b", 1).unwrap();
-    assert_settled(&installation, "mended");
+    assert_settled(&installation, "after the correction");
     assert!(installation.trees().contains(&digest_of("@s/a", 1)), "nothing was collected");
     // Bytes that are not UTF-8.
     std::fs::write(repo.lockfile(), [0xff, 0xfe]).unwrap();

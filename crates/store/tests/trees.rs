@@ -155,7 +155,7 @@ fn sweep_removes_leftovers_of_dead_processes_only() {
     dead.killed();
     let count = || std::fs::read_dir(installation.trees().root()).unwrap().count();
     assert_eq!(count(), 2);
-    assert_eq!(installation.trees().sweep().unwrap(), 0, "somebody is unpacking");
+    assert_eq!(installation.trees().sweep().unwrap(), 0, "a process is unpacking");
     assert_eq!(count(), 2);
     assert!(living.ended());
     assert_eq!(count(), 1);

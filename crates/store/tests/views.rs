@@ -241,6 +241,6 @@ fn derive_views_by_many_ends_with_the_last_lockfile() {
     let processes: Vec<_> =
         scripts.iter().chain(&scripts).map(|script| spawn(&repo.root(), script, &[])).collect();
     assert!(processes.into_iter().all(Running::ended));
-    assert_eq!(report(&installation), ViewReport::default(), "nobody has to come after them");
+    assert_eq!(report(&installation), ViewReport::default(), "no later derivation is needed");
     assert_eq!(installed(&installation), "@s/a 2, @s/a/b 1, @s/a/models 1, @s/c 2");
 }

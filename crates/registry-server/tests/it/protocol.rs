@@ -74,15 +74,15 @@ fn unreachable_registry_is_not_reported_as_not_found() {
     let owner = running.owner();
     let (path, _) = running.archive(b"one");
     owner.publish(&push("@acme/a", "2026.01.01.1", None), &content(), &path).unwrap();
-    let (nobody, a) = (name("@acme/nobody"), name("@acme/a"));
-    assert_eq!(owner.info(&nobody).unwrap_err().code().as_str(), "not_found");
-    assert_eq!(owner.versions(&nobody).unwrap_err().code().as_str(), "not_found");
-    assert_eq!(owner.latest(&nobody, Channel::Stable).unwrap_err().code().as_str(), "not_found");
+    let (missing, a) = (name("@acme/missing"), name("@acme/a"));
+    assert_eq!(owner.info(&missing).unwrap_err().code().as_str(), "not_found");
+    assert_eq!(owner.versions(&missing).unwrap_err().code().as_str(), "not_found");
+    assert_eq!(owner.latest(&missing, Channel::Stable).unwrap_err().code().as_str(), "not_found");
     assert_eq!(owner.latest(&a, Channel::Beta).unwrap(), None, "the extension is there");
     let version = "2026.01.01.2".parse().unwrap();
     assert_eq!(owner.checksum(&a, version, Channel::Stable).unwrap_err().code().as_str(), "not_found");
     running.stop();
-    assert_eq!(owner.info(&nobody).unwrap_err().code().as_str(), "registry_unreachable");
+    assert_eq!(owner.info(&missing).unwrap_err().code().as_str(), "registry_unreachable");
     assert_eq!(owner.info(&a).unwrap_err().code().as_str(), "registry_unreachable");
 }
 

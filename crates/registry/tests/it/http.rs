@@ -320,7 +320,7 @@ fn static_host_answers_every_request() {
             scene.registry().search(&SearchQuery::default()).unwrap()
         );
         assert_eq!(fetch(&scene, &client, &digest).unwrap(), b"one");
-        assert_eq!(client.info(&name("@acme/nobody")).unwrap_err().code().as_str(), "not_found");
+        assert_eq!(client.info(&name("@acme/missing")).unwrap_err().code().as_str(), "not_found");
         let asked = server.paths().iter().filter(|path| path.starts_with("/api/")).count();
         assert_eq!(asked, 1, "after the first answer the API is not tried again");
         // Each client finds out again that the host is static.
