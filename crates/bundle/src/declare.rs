@@ -7,16 +7,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use marsh_types::Kind;
-use oxc_allocator::Allocator;
 use oxc_ast::ast::{
     ArrayExpressionElement, BindingPattern, Declaration as Decl, Expression, ObjectExpression,
     ObjectPropertyKind, Program, PropertyKind, Statement, VariableDeclaration,
 };
-use oxc_parser::Parser;
 
 use crate::diagnostic::Diagnostic;
 use crate::memo::Memo;
-use crate::scan::{SyntaxError, source_type};
+use crate::parse::parse;
+use crate::scan::source_type;
 
 /// One export of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -44,14 +43,18 @@ pub fn declarations(source: &str, path: &Path) -> Result<Vec<Declaration>, Diagn
 }
 
 fn read(source: &str, path: &Path) -> Result<Vec<Declaration>, Diagnostic> {
-    let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, source, source_type(path)).parse();
-    if let Some(error) = parsed.diagnostics.errors().next() {
-        return Err(SyntaxError::from(error).diagnostic(path.to_string_lossy().into_owned(), source));
-    }
-    let file = File::of(&parsed.program);
+    parse(source, source_type(path), |program, errors| match errors.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(declared(program, source)),
+    })
+    .flatten()
+    .map_err(|error| error.diagnostic(path.to_string_lossy().into_owned(), source))
+}
+
+pub(crate) fn declared(program: &Program<'_>, source: &str) -> Vec<Declaration> {
+    let file = File::of(program);
     let mut found = Vec::new();
-    for statement in &parsed.program.body {
+    for statement in &program.body {
         match statement {
             Statement::ExportDeclaration(export) => match &export.declaration {
                 Decl::VariableDeclaration(variables) => {
@@ -84,7 +87,7 @@ fn read(source: &str, path: &Path) -> Result<Vec<Declaration>, Diagnostic> {
             _ => {}
         }
     }
-    Ok(found.into_iter().map(|(at, kind, value)| file.declaration(kind, value, line(source, at))).collect())
+    found.into_iter().map(|(at, kind, value)| file.declaration(kind, value, line(source, at))).collect()
 }
 
 fn line(source: &str, offset: u32) -> u32 {

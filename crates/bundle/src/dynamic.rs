@@ -6,41 +6,44 @@
 
 use std::path::Path;
 
-use oxc_allocator::Allocator;
 use oxc_ast::ast::{
     BinaryExpression, BindingPattern, CallExpression, ComputedMemberExpression, Expression,
-    IdentifierReference, ImportExpression, NewExpression, StaticMemberExpression, TSType, TSTypeAnnotation,
-    VariableDeclarator,
+    IdentifierReference, ImportExpression, NewExpression, Program, StaticMemberExpression, TSType,
+    TSTypeAnnotation, VariableDeclarator,
 };
 use oxc_ast_visit::{Visit, walk};
-use oxc_parser::Parser;
 use oxc_syntax::operator::BinaryOperator;
 
 use crate::diagnostic::Diagnostic;
-use crate::scan::{SyntaxError, source_type};
+use crate::parse::parse;
+use crate::scan::source_type;
 
 /// Every use, in source order. Fails on a syntax error only.
 pub fn dynamic_code(source: &str, path: &Path) -> Result<Vec<Diagnostic>, Diagnostic> {
-    let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, source, source_type(path)).parse();
     let file = path.to_string_lossy().into_owned();
-    if let Some(error) = parsed.diagnostics.errors().next() {
-        return Err(SyntaxError::from(error).diagnostic(file, source));
-    }
-    let mut finder = Finder { found: Vec::new() };
-    finder.visit_program(&parsed.program);
-    finder.found.sort_by_key(|(at, _)| *at);
-    finder.found.dedup_by_key(|(at, _)| *at);
+    let found = parse(source, source_type(path), |program, errors| match errors.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(find(program)),
+    });
+    let mut found = found.flatten().map_err(|error| error.diagnostic(file.clone(), source))?;
+    found.sort_by_key(|(at, _)| *at);
+    found.dedup_by_key(|(at, _)| *at);
     let diagnostic = |(at, what): (u32, &str)| {
         Diagnostic::new("dynamic_code", format!("{what} makes code from text while it runs"))
             .with_hint(Some("write the code out; published extensions are read before they are run".into()))
             .at(file.clone(), source, at as usize)
     };
-    Ok(finder.found.into_iter().map(diagnostic).collect())
+    Ok(found.into_iter().map(diagnostic).collect())
 }
 
 const GLOBALS: [&str; 4] = ["globalThis", "self", "window", "global"];
 const TIMERS: [&str; 3] = ["setTimeout", "setInterval", "setImmediate"];
+
+pub(crate) fn find(program: &Program<'_>) -> Vec<(u32, &'static str)> {
+    let mut finder = Finder { found: Vec::new() };
+    finder.visit_program(program);
+    finder.found
+}
 
 struct Finder {
     found: Vec<(u32, &'static str)>,

@@ -8,20 +8,19 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
-use oxc_allocator::Allocator;
 use oxc_ast::ast::{
     BindingPattern, CallExpression, Declaration, ExportAllDeclaration, ExportDeclaration,
     ExportDefaultDeclaration, ExportFromDeclaration, ExportNamedDeclaration, Expression, ImportDeclaration,
-    ImportDeclarationSpecifier, ImportExpression, ImportOrExportKind, TSExternalModuleReference,
+    ImportDeclarationSpecifier, ImportExpression, ImportOrExportKind, Program, TSExternalModuleReference,
     TSImportEqualsDeclaration,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_diagnostics::OxcDiagnostic;
-use oxc_parser::Parser;
 use oxc_span::{GetSpan, SourceType};
 
 use crate::diagnostic::Diagnostic;
 use crate::memo::Memo;
+use crate::parse::parse;
 
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
@@ -45,6 +44,7 @@ pub(crate) struct ImportSite {
 
 #[derive(Debug, Clone)]
 pub(crate) struct SyntaxError {
+    pub code: &'static str,
     pub message: String,
     pub offset: Option<usize>,
     pub help: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) struct SyntaxError {
 
 impl SyntaxError {
     pub(crate) fn diagnostic(&self, file: String, source: &str) -> Diagnostic {
-        let diagnostic = Diagnostic::new("syntax_error", self.message.clone()).with_hint(self.help.clone());
+        let diagnostic = Diagnostic::new(self.code, self.message.clone()).with_hint(self.help.clone());
         match self.offset {
             // "Unexpected end of file" is shown at the end of what was written, not on the empty line after it.
             Some(offset) => diagnostic.at(file, source, offset.min(source.trim_end().len())),
@@ -64,6 +64,7 @@ impl SyntaxError {
 impl From<&OxcDiagnostic> for SyntaxError {
     fn from(error: &OxcDiagnostic) -> Self {
         Self {
+            code: "syntax_error",
             message: error.message.to_string(),
             offset: error.labels.first().map(|label| label.offset() as usize),
             help: error.help.as_ref().map(ToString::to_string),
@@ -86,11 +87,13 @@ pub(crate) fn scan(source: &str, path: &Path) -> Arc<Scan> {
 }
 
 fn read(source: &str, language: SourceType) -> Scan {
-    let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, source, language).parse();
-    let mut scan =
-        Scan { errors: parsed.diagnostics.errors().map(SyntaxError::from).collect(), ..Scan::default() };
-    Collector { scan: &mut scan }.visit_program(&parsed.program);
+    let scanned = parse(source, language, |program, errors| Scan { errors, ..collect(program) });
+    scanned.unwrap_or_else(|error| Scan { errors: vec![error], ..Scan::default() })
+}
+
+pub(crate) fn collect(program: &Program<'_>) -> Scan {
+    let mut scan = Scan::default();
+    Collector { scan: &mut scan }.visit_program(program);
     scan
 }
 

@@ -3,36 +3,39 @@
 
 use std::path::Path;
 
-use oxc_allocator::Allocator;
 use oxc_ast::ast::{
-    BindingPattern, ComputedMemberExpression, Expression, StaticMemberExpression, StringLiteral,
+    BindingPattern, ComputedMemberExpression, Expression, Program, StaticMemberExpression, StringLiteral,
     TemplateElement, VariableDeclarator,
 };
 use oxc_ast_visit::{Visit, walk};
-use oxc_parser::Parser;
 
 use crate::diagnostic::Diagnostic;
-use crate::scan::{SyntaxError, source_type};
+use crate::parse::parse;
+use crate::scan::source_type;
 
 /// The shortest run of Base64 characters that is worth a look.
 const BLOB: usize = 100;
 
 /// Every place, in source order. Fails on a syntax error only.
 pub fn suspicious_code(source: &str, path: &Path) -> Result<Vec<Diagnostic>, Diagnostic> {
-    let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, source, source_type(path)).parse();
     let file = path.to_string_lossy().into_owned();
-    if let Some(error) = parsed.diagnostics.errors().next() {
-        return Err(SyntaxError::from(error).diagnostic(file, source));
-    }
-    let mut finder = Finder { found: Vec::new() };
-    finder.visit_program(&parsed.program);
-    finder.found.sort_by_key(|(at, ..)| *at);
-    finder.found.dedup_by_key(|(at, ..)| *at);
+    let found = parse(source, source_type(path), |program, errors| match errors.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(find(program)),
+    });
+    let mut found = found.flatten().map_err(|error| error.diagnostic(file.clone(), source))?;
+    found.sort_by_key(|(at, ..)| *at);
+    found.dedup_by_key(|(at, ..)| *at);
     let diagnostic = |(at, code, message): (u32, &'static str, &'static str)| {
         Diagnostic::new(code, message).at(file.clone(), source, at as usize)
     };
-    Ok(finder.found.into_iter().map(diagnostic).collect())
+    Ok(found.into_iter().map(diagnostic).collect())
+}
+
+pub(crate) fn find(program: &Program<'_>) -> Vec<(u32, &'static str, &'static str)> {
+    let mut finder = Finder { found: Vec::new() };
+    finder.visit_program(program);
+    finder.found
 }
 
 struct Finder {

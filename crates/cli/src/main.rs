@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod prompt;
 mod rewrite;
+mod trace;
 mod ui;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ pub const BUNDLE_SUBCOMMAND: &str = "__bundle";
 
 fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    // A host or a worker whose filter is invalid has a parent that reports it.
+    let traced = trace::start();
     match arguments.get(1).and_then(|argument| argument.to_str()) {
         Some(marsh_host::SUBCOMMAND) => return marsh_host::server::main(),
         Some(BUNDLE_SUBCOMMAND) => return marsh_bundle::worker_main(),
@@ -35,6 +38,10 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error, &arguments),
     };
     let ui = Ui::new(&cli.global);
+    if let Err(message) = traced {
+        return ui.fail(&error::CliError::Usage { message, hint: None });
+    }
+    let _command = trace::command(&arguments);
     match commands::run(&cli, &ui) {
         Ok(code) => code,
         Err(error) => ui.fail(&error),

@@ -72,6 +72,18 @@ pub const DATASTORE_SYNC_TIMEOUT_MS: Variable = variable(
     Some("SWAMP_DATASTORE_SYNC_TIMEOUT_MS"),
     "the longest time that a pull from the datastore, or a push to it, may take, in milliseconds",
 );
+/// The filter of trace events.
+pub const LOG: Variable = variable(
+    "MARSH_LOG",
+    None,
+    "trace to standard error: a level (`info`, `debug`), or targets (`warn,marsh_workflow=debug`)",
+);
+/// The format of trace events.
+pub const LOG_FORMAT: Variable = variable(
+    "MARSH_LOG_FORMAT",
+    None,
+    "`json` or `pretty`; without it, pretty on a terminal and JSON lines otherwise",
+);
 /// Any value turns colours off (<https://no-color.org>).
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 /// A command line.
@@ -94,7 +106,7 @@ pub fn variables() -> Vec<Variable> {
         DATASTORE_SYNC_TIMEOUT_MS,
     ];
     all.extend(Kind::with_directory().map(source_dir));
-    all.extend([EDITOR, NO_COLOR]);
+    all.extend([LOG, LOG_FORMAT, EDITOR, NO_COLOR]);
     all
 }
 

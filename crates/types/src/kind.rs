@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::code::ErrorCode;
@@ -57,7 +58,7 @@ pub struct SourceDirSetting {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident { $($field:ident: $value:expr,)* })*) => {
         /// What an exported declaration is. Each kind is a row of [`KINDS`].
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "lowercase")]
         pub enum Kind {
             $($(#[$doc])* $kind,)*
@@ -247,7 +248,7 @@ impl fmt::Display for Kind {
 }
 
 /// Where a source comes from. Earlier origins win over later ones that claim the same `(kind, type)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Compiled into marsh.

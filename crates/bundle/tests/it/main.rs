@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
 
 mod bundle;
+#[path = "../../src/parse/constructs.rs"]
+mod constructs;
 mod declarations;
 mod diagnostics;
 mod graph;
 mod jsr;
+mod nesting;
 mod npm;
 mod registry;
 mod scratch;

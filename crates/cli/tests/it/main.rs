@@ -39,6 +39,7 @@ mod source_maps;
 mod sources;
 mod stress;
 mod support;
+mod tracing;
 mod trust;
 mod types;
 mod unverified;

@@ -1,4 +1,4 @@
-// Shared by both models: a file whose name starts with `_`, or that lies in such a directory, is no entry point.
+// Shared by both models: a file whose name starts with `_`, or that is in such a directory, does not declare a type.
 
 /** `3 files`, `1 file`. */
 export function plural(count: number, word: string): string {

@@ -1,0 +1,23 @@
+//! Every public document of marsh: what commands print with `--json`, what `--events` streams, what the server answers.
+//!
+//! The command line, the local socket and every later interface send these types and nothing else. A document is a
+//! struct that derives `Serialize`, `Deserialize` and `JsonSchema`; its schema is made from the type (`marsh schema`).
+//! This crate does no I/O and knows neither terminal nor store.
+//!
+//! Invariants:
+//! * Every document that a command can print is a row of [`schema::DOCUMENTS`]. The binary's `tests/it/schemas.rs` runs
+//!   each command, successful and failing, and validates what it prints against the row's schema.
+//! * A field keeps its name and its meaning for as long as scripts may read it; fields are added, never renamed.
+//!
+//! To add a document: write the struct in the module of its noun, add a row to [`schema::DOCUMENTS`].
+
+#![warn(missing_docs)]
+
+pub mod error;
+pub mod event;
+pub mod model;
+pub mod report;
+pub mod schema;
+
+pub use error::{ErrorDocument, ErrorReport, SourceLocation};
+pub use marsh_types::{ErrorClass, ErrorCode};

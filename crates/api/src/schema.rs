@@ -1,0 +1,101 @@
+//! The table of all public documents, and their JSON Schemas.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::{error, model, report};
+
+/// A public document: its name, where it appears, and how its schema is made.
+#[derive(Clone, Copy)]
+pub struct DocumentSpec {
+    /// The name, in kebab case; `marsh schema NAME` prints the schema.
+    pub name: &'static str,
+    /// The commands that print it with `--json`, without `marsh`.
+    pub commands: &'static [&'static str],
+    schema: fn() -> Schema,
+}
+
+impl fmt::Debug for DocumentSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DocumentSpec").field("name", &self.name).field("commands", &self.commands).finish()
+    }
+}
+
+impl DocumentSpec {
+    const fn new<T: JsonSchema>(name: &'static str, commands: &'static [&'static str]) -> DocumentSpec {
+        DocumentSpec { name, commands, schema: schema_of::<T> }
+    }
+
+    /// The JSON Schema (draft 2020-12).
+    pub fn schema(&self) -> Schema {
+        (self.schema)()
+    }
+}
+
+fn schema_of<T: JsonSchema>() -> Schema {
+    // What is printed: fields that are always written are required.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    SchemaGenerator::new(settings).into_root_schema_for::<T>()
+}
+
+/// Every public document.
+pub const DOCUMENTS: &[DocumentSpec] = &[
+    DocumentSpec::new::<error::ErrorDocument>("error", &[]),
+    DocumentSpec::new::<model::TypeSearch>("type-search", &["model type search"]),
+    DocumentSpec::new::<model::TypeDescription>("type-description", &["model type describe"]),
+    DocumentSpec::new::<model::ModelCreated>("model-created", &["model create"]),
+    DocumentSpec::new::<model::ModelDocument>("model", &["model get"]),
+    DocumentSpec::new::<model::ModelSearch>("model-search", &["model search"]),
+    DocumentSpec::new::<model::ModelEdited>("model-edited", &["model edit"]),
+    DocumentSpec::new::<model::ModelDeleted>("model-deleted", &["model delete"]),
+    DocumentSpec::new::<model::ModelValidationDocument>("model-validation", &["model validate"]),
+    DocumentSpec::new::<model::MethodDescribed>("method-description", &["model method describe"]),
+    DocumentSpec::new::<model::MethodRunDocument>("method-run", &["model method run"]),
+    DocumentSpec::new::<model::OutputDocument>("model-output", &["model output get"]),
+    DocumentSpec::new::<model::OutputSearch>("model-output-search", &["model output search"]),
+    DocumentSpec::new::<model::OutputLog>("model-output-log", &["model output logs"]),
+    DocumentSpec::new::<report::ReportResult>("report-result", &["report run"]),
+    DocumentSpec::new::<report::ReportSearch>("report-search", &["report search"]),
+    DocumentSpec::new::<report::ReportDocument>("report", &["report get"]),
+    DocumentSpec::new::<report::ReportDescription>("report-description", &["report describe"]),
+    DocumentSpec::new::<report::ReportTypeSearch>("report-type-search", &["report type search"]),
+];
+
+/// The document with this name.
+pub fn find(name: &str) -> Option<&'static DocumentSpec> {
+    DOCUMENTS.iter().find(|document| document.name == name)
+}
+
+/// The document that a command prints, by the command's words (`["model", "get"]`).
+pub fn of_command(words: &[&str]) -> Option<&'static DocumentSpec> {
+    let wanted = words.join(" ");
+    DOCUMENTS.iter().find(|document| document.commands.contains(&wanted.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn document_names_and_commands_are_unique() {
+        let mut names: Vec<&str> = DOCUMENTS.iter().map(|document| document.name).collect();
+        let mut commands: Vec<&str> =
+            DOCUMENTS.iter().flat_map(|document| document.commands).copied().collect();
+        for list in [&mut names, &mut commands] {
+            let all = list.len();
+            list.sort_unstable();
+            list.dedup();
+            assert_eq!(list.len(), all);
+        }
+    }
+
+    #[test]
+    fn every_document_has_a_schema_with_descriptions() {
+        for document in DOCUMENTS {
+            let schema = document.schema();
+            let schema = schema.as_object().unwrap();
+            assert!(schema.contains_key("description"), "{}", document.name);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What marsh can do, once: sessions, operations and queries under every interface.
+//!
+//! The command line, the server and every later interface call this crate. An operation takes a request and an event
+//! sink, and returns a document of `marsh-api`. Nothing here writes to a terminal, reads the process's environment or
+//! decides an exit code; the caller passes these in ([`Settings`]) or makes them from the result.
+//!
+//! Invariants:
+//! * Only a [`Write`] can change data, and only [`Session::write`] makes one, which takes the lock of the repository's
+//!   datastore first and pushes the changes afterwards. So no operation can forget the lock (`src/session.rs`).
+//! * Documents carry no secret that entered the session: [`Session::secrets`] masks them where they leave.
+
+#![warn(missing_docs)]
+
+mod error;
+mod session;
+
+pub use error::AppError;
+pub use session::{App, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};

@@ -1,0 +1,346 @@
+//! A repository, opened: to read, or to write under the lock of its datastore.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use marsh_bundle::Worker;
+use marsh_datastore::{Choice, Datastore, DatastoreError};
+use marsh_extension::lifecycle::{AutoInstall, Lifecycle, LifecycleOptions, Reporter};
+use marsh_extension::publish::Builder;
+use marsh_extension::{LoadError, Loader, LoaderOptions, OnFailure};
+use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
+use marsh_model::Models;
+use marsh_registry::{ClientOptions, Location, LocationError};
+use marsh_repo::{Environment, Repo, env};
+use marsh_vault::Secrets;
+
+use crate::error::AppError;
+
+/// The program that runs hosts and bundling workers: marsh itself.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// What makes it a host.
+    pub host_arguments: Vec<String>,
+    /// What makes it a bundling worker.
+    pub bundle_arguments: Vec<String>,
+}
+
+/// What an interface passes in: nothing below reads the process's own environment.
+#[derive(Clone)]
+pub struct Settings {
+    /// The directory that the caller named; `None`: found from `current_dir` and the environment.
+    pub repo_dir: Option<PathBuf>,
+    /// The directory against which relative paths are read.
+    pub current_dir: PathBuf,
+    /// The environment variables.
+    pub environment: Environment,
+    /// The program of hosts and workers.
+    pub program: Program,
+    /// Receives what is installed without a request.
+    pub installs: Arc<dyn Reporter + Send + Sync>,
+    /// The version of marsh, for registries.
+    pub version: &'static str,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("repo_dir", &self.repo_dir).finish_non_exhaustive()
+    }
+}
+
+/// Which registry a request uses, and how.
+#[derive(Debug, Clone, Default)]
+pub struct RegistryChoice {
+    /// A directory or an address; `None`: the environment's, else the marker's, else the user's own directory.
+    pub registry: Option<String>,
+    /// Whether the network is off.
+    pub offline: bool,
+    /// How long to wait for the lock of the installed set; `None`: the environment's.
+    pub lock_timeout: Option<Duration>,
+}
+
+/// The entry to everything: opens sessions and the installed set of one repository.
+#[derive(Debug, Clone)]
+pub struct App {
+    settings: Settings,
+}
+
+impl App {
+    /// An application with these settings. Opens nothing.
+    pub fn new(settings: Settings) -> App {
+        App { settings }
+    }
+
+    /// What the interface passed in.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Finds the repository, without opening its data.
+    ///
+    /// # Errors
+    ///
+    /// When there is no repository, or its marker is invalid.
+    pub fn repo(&self) -> Result<Repo, AppError> {
+        let Settings { repo_dir, environment, current_dir, .. } = &self.settings;
+        Ok(Repo::find(repo_dir.as_deref(), environment, current_dir)?)
+    }
+
+    /// Opens the repository for one command. Starts no host.
+    ///
+    /// # Errors
+    ///
+    /// When there is no repository, or its marker or its datastore's configuration is invalid.
+    pub fn session(&self) -> Result<Session, AppError> {
+        self.open(Retention::default(), OnFailure::Report)
+    }
+
+    /// Opens the repository for a server: idle hosts are bounded, and the version that loaded last serves while its
+    /// sources are broken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`App::session`], and when the data are in the datastore of an extension.
+    pub fn server_session(&self) -> Result<Session, AppError> {
+        let retention = Retention { weigh: true, ..Retention::default() };
+        let session = self.open(retention, OnFailure::LastGood)?;
+        match &session.datastore {
+            None => Ok(session),
+            Some(store) => Err(AppError::Refused {
+                message: format!("the data of this repository are in the datastore `{}`", store.type_name()),
+                hint: Some("`marsh serve` works on data in a directory; run single commands instead".into()),
+            }),
+        }
+    }
+
+    fn open(&self, retention: Retention, on_failure: OnFailure) -> Result<Session, AppError> {
+        let environment = self.settings.environment.clone();
+        let mut repo = self.repo()?;
+        let choice = Choice::of(&repo, &environment)?;
+        let cache_dir = self.cache_dir()?;
+        let Program { path, host_arguments, bundle_arguments } = self.settings.program.clone();
+        let hosts = Hosts::new(HostCommand {
+            program: path.clone(),
+            args: host_arguments,
+            bytecode_cache: Some(cache_dir.join("bytecode")),
+            cwd: None,
+        })
+        .with_retention(retention);
+        let lifecycle = self.lifecycle(&RegistryChoice::default(), "auto-install")?;
+        let options = LoaderOptions {
+            worker: Worker::new(path, bundle_arguments),
+            cache_dir,
+            offline: environment.flag(env::OFFLINE),
+            limits: Limits::default(),
+            cancel: CancelToken::new(),
+            auto: Some(AutoInstall::new(lifecycle, Arc::clone(&self.settings.installs))),
+        };
+        let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+        let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
+        Ok(Session { models: Models::new(repo, environment, loader), datastore })
+    }
+
+    /// The installed set of the repository, and how to change it. `command` names the holder of the lock to others.
+    ///
+    /// # Errors
+    ///
+    /// When there is no repository, or the registry's name is invalid.
+    pub fn lifecycle(&self, choice: &RegistryChoice, command: &str) -> Result<Lifecycle, AppError> {
+        let environment = &self.settings.environment;
+        let repo = self.repo()?;
+        let offline = choice.offline || environment.flag(env::OFFLINE);
+        let options = LifecycleOptions {
+            command: format!("marsh extension {command}"),
+            lock_timeout: choice.lock_timeout.unwrap_or_else(|| environment.lock_timeout()),
+            offline,
+            archive_cache: self.cache_dir()?.join("archives").join("v1"),
+            registry: self.registry_location(choice.registry.as_deref(), &repo)?,
+            client: self.client_options(offline),
+            jobs: 8,
+            allow_missing_checksum: false,
+        };
+        Ok(Lifecycle::new(repo, options))
+    }
+
+    /// What bundles for a publication.
+    ///
+    /// # Errors
+    ///
+    /// When the user has no cache directory.
+    pub fn builder(&self, choice: &RegistryChoice) -> Result<Builder, AppError> {
+        let Program { path, bundle_arguments, .. } = self.settings.program.clone();
+        let offline = choice.offline || self.settings.environment.flag(env::OFFLINE);
+        Ok(Builder { worker: Worker::new(path, bundle_arguments), cache_dir: self.cache_dir()?, offline })
+    }
+
+    /// `given`, else the environment's registry, else the marker's, else the user's own directory registry.
+    ///
+    /// # Errors
+    ///
+    /// When the name of the registry is invalid, or the user has no home directory.
+    pub fn registry_location(&self, given: Option<&str>, repo: &Repo) -> Result<Location, AppError> {
+        let environment = &self.settings.environment;
+        let usage = |error: LocationError| AppError::usage(error.to_string());
+        if let Some(text) = given.or_else(|| environment.get(env::REGISTRY)) {
+            return Location::parse(text, &self.settings.current_dir).map_err(usage);
+        }
+        if let Some(text) = repo.marker.text("registry") {
+            return Location::parse(text, repo.layout.root()).map_err(usage);
+        }
+        let home = environment.home_dir().ok_or(LoadError::NoCacheDir)?;
+        Ok(Location::Directory(home.join("registry")))
+    }
+
+    /// How registries are asked.
+    pub fn client_options(&self, offline: bool) -> ClientOptions {
+        ClientOptions {
+            offline,
+            user_agent: format!("marsh/{}", self.settings.version),
+            api_key: self.settings.environment.get(env::API_KEY).map(str::to_owned),
+            timeout: Duration::from_secs(15),
+            transfer_timeout: Duration::from_secs(120),
+            max_archive_bytes: 64 << 20,
+            retries: 3,
+        }
+    }
+
+    fn cache_dir(&self) -> Result<PathBuf, AppError> {
+        Ok(self.settings.environment.cache_dir().ok_or(LoadError::NoCacheDir)?)
+    }
+
+    /// Who starts runs, for their records.
+    pub fn initiated_by(&self) -> Option<String> {
+        initiated_by(&self.settings.environment)
+    }
+}
+
+pub(crate) fn initiated_by(environment: &Environment) -> Option<String> {
+    environment.raw("USER").or_else(|| environment.raw("LOGNAME")).map(|user| format!("user:{user}"))
+}
+
+/// A repository, opened.
+#[derive(Debug)]
+pub struct Session {
+    models: Models,
+    datastore: Option<Datastore>,
+}
+
+/// What a change returned, and whether the datastore took it.
+#[derive(Debug)]
+pub struct Pushed<T> {
+    /// What the change returned.
+    pub value: T,
+    /// `Err`: the change is on this machine and was not pushed; the next change pushes it first.
+    pub pushed: Result<(), DatastoreError>,
+}
+
+impl Session {
+    /// Everything that changes no data.
+    pub fn read(&self) -> Read<'_> {
+        Read { models: &self.models, datastore: self.datastore.as_ref() }
+    }
+
+    /// Everything that changes data: under the lock of the datastore, on a fresh copy; `work`'s changes are pushed
+    /// before the lock is released.
+    ///
+    /// # Errors
+    ///
+    /// When the lock cannot be taken or the copy cannot be made fresh. `work` did not run then.
+    pub fn write<T>(&self, work: impl FnOnce(&Write<'_>) -> T) -> Result<Pushed<T>, AppError> {
+        let write = Write { read: self.read() };
+        let Some(store) = &self.datastore else { return Ok(Pushed { value: work(&write), pushed: Ok(()) }) };
+        let changed = store.exclusively(|| work(&write))?;
+        Ok(Pushed { value: changed.value, pushed: changed.pushed.map(|_| ()) })
+    }
+
+    /// Changes a run whose owner may hold the lock, as an approval does. The owner pushes the change.
+    ///
+    /// # Errors
+    ///
+    /// When the change cannot be noted for the next push. `work` did not run then.
+    pub fn write_beside_owner<T>(&self, work: impl FnOnce(&Write<'_>) -> T) -> Result<T, AppError> {
+        if let Some(store) = &self.datastore {
+            store.remember()?;
+        }
+        Ok(work(&Write { read: self.read() }))
+    }
+
+    /// The models of the repository, for commands that have not moved to this crate yet.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The datastore of an extension that holds the data, if one does.
+    pub fn datastore(&self) -> Option<&Datastore> {
+        self.datastore.as_ref()
+    }
+
+    /// The same, to change its options.
+    pub fn datastore_mut(&mut self) -> Option<&mut Datastore> {
+        self.datastore.as_mut()
+    }
+
+    /// The secrets that entered the session. Whatever shows documents or messages masks them.
+    pub fn secrets(&self) -> &Secrets {
+        &self.models.secrets
+    }
+
+    /// Cancels what the session does.
+    pub fn cancel(&self) -> &CancelToken {
+        self.models.loader.cancel()
+    }
+
+    /// Kills every host and every child process of the session at once.
+    pub fn kill_all(&self) -> impl Fn() + Send + Sync + 'static {
+        let hosts = Arc::clone(self.models.hosts());
+        move || {
+            hosts.kill_all();
+            marsh_model::builtin::shell::kill_all();
+        }
+    }
+}
+
+/// A session that changes no data.
+#[derive(Debug, Clone, Copy)]
+pub struct Read<'a> {
+    models: &'a Models,
+    datastore: Option<&'a Datastore>,
+}
+
+impl<'a> Read<'a> {
+    pub(crate) fn models(&self) -> &'a Models {
+        self.models
+    }
+
+    pub(crate) fn datastore(&self) -> Option<&'a Datastore> {
+        self.datastore
+    }
+
+    /// A path as documents show it: relative to the repository where it is inside.
+    pub fn display(&self, path: &std::path::Path) -> String {
+        self.models.repo.layout.display(path).display().to_string()
+    }
+
+    /// The editor that the user prefers.
+    pub fn editor(&self) -> &'a str {
+        self.models.env.get(env::EDITOR).unwrap_or("vi")
+    }
+}
+
+/// A session that can change data. Reads everything that a [`Read`] does.
+#[derive(Debug)]
+pub struct Write<'a> {
+    read: Read<'a>,
+}
+
+impl<'a> Deref for Write<'a> {
+    type Target = Read<'a>;
+
+    fn deref(&self) -> &Read<'a> {
+        &self.read
+    }
+}

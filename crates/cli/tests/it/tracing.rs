@@ -1,0 +1,57 @@
+//! What `MARSH_LOG` prints, and where.
+
+use marsh_testkit::{Run, Scratch};
+use serde_json::Value;
+
+use crate::support::repo;
+
+/// The lines of standard error, each a JSON object.
+fn lines(run: &Run) -> Vec<Value> {
+    run.stderr.lines().map(|line| serde_json::from_str(line).expect("a line is one JSON object")).collect()
+}
+
+/// The names of the spans around each line and of the span that a line closes.
+fn spans(lines: &[Value]) -> Vec<String> {
+    let mut names: Vec<String> = lines
+        .iter()
+        .flat_map(|line| line["spans"].as_array().into_iter().flatten().chain([&line["span"]]))
+        .filter_map(|span| span["name"].as_str())
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn traced(repo: Scratch, filter: &str) -> Scratch {
+    repo.env("MARSH_LOG", filter)
+}
+
+#[test]
+fn without_a_filter_nothing_is_traced() {
+    let run = repo().marsh(&["model", "type", "search", "--json"]).ok();
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn standard_output_is_the_same_with_a_filter() {
+    let repo = repo();
+    let plain = repo.marsh(&["model", "type", "search", "--json"]).ok();
+    let traced = traced(repo, "trace").marsh(&["model", "type", "search", "--json"]).ok();
+    assert_eq!(plain.stdout, traced.stdout);
+    assert!(spans(&lines(&traced)).contains(&"command".to_owned()));
+}
+
+#[test]
+fn an_invalid_filter_is_a_usage_error() {
+    let run = traced(repo(), "marsh=loud").marsh(&["model", "type", "search", "--json"]).exits(2);
+    let message = run.error()["message"].as_str().unwrap_or_default().to_owned();
+    assert!(message.starts_with("invalid MARSH_LOG `marsh=loud`: "), "{message}");
+}
+
+#[test]
+fn pretty_lines_are_chosen_by_their_variable() {
+    let repo = traced(repo(), "info").env("MARSH_LOG_FORMAT", "pretty");
+    let run = repo.marsh(&["model", "type", "search"]).ok();
+    assert!(run.stderr.contains("command{name=\"model type search\""), "{}", run.stderr);
+}
