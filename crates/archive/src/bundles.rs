@@ -12,7 +12,6 @@ use marsh_types::{Digest, RelPath};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ArchiveError;
-use crate::unpack::UnpackedFile;
 
 /// The file's name, beside the manifest.
 pub const BUNDLES: &str = "bundles.json";
@@ -105,9 +104,13 @@ impl BundlesRecord {
         serde_json::from_slice(bytes).map(Some).map_err(unreadable)
     }
 
-    /// Checks that every recorded file is in the archive and has the recorded digest.
-    pub(crate) fn verify(&self, files: &[UnpackedFile]) -> Result<(), ArchiveError> {
-        let there: HashMap<&RelPath, &Digest> = files.iter().map(|file| (&file.path, &file.sha256)).collect();
+    /// Checks that every recorded file is in the archive and has the recorded digest. `files` are the archive's files with
+    /// their digests.
+    pub(crate) fn verify<'a>(
+        &self,
+        files: impl Iterator<Item = (&'a RelPath, &'a Digest)>,
+    ) -> Result<(), ArchiveError> {
+        let there: HashMap<&RelPath, &Digest> = files.collect();
         let holds = |path: &RelPath, recorded: &Digest| match there.get(path) {
             Some(found) if *found == recorded => Ok(()),
             Some(found) => {

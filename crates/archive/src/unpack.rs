@@ -129,7 +129,7 @@ fn check_bundles(into: &Path, files: &[UnpackedFile]) -> Result<(), ArchiveError
     let path = file.path.below(into);
     let bytes = std::fs::read(&path).map_err(|source| ArchiveError::Read { path, source })?;
     match BundlesRecord::parse(&bytes)? {
-        Some(record) => record.verify(files),
+        Some(record) => record.verify(files.iter().map(|file| (&file.path, &file.sha256))),
         None => Ok(()),
     }
 }

@@ -154,32 +154,13 @@ pub fn remove_dir_if_empty(dir: &Path) -> Result<bool, FsError> {
     }
 }
 
-/// Removes the files that writers under a lock ([`atomic_write_locked`](crate::atomic_write_locked)) left in `dir` itself
-/// when they died. Returns how many. The caller must hold the lock that all these writers take.
-///
-/// # Errors
-/// The directory cannot be read, or a file in it cannot be removed.
-pub fn sweep_leftovers(dir: &Path) -> Result<usize, FsError> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(FsError::new("read directory", dir, error)),
-    };
-    let mut swept = 0;
-    let is_left = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(crate::file::is_leftover);
-    for entry in entries.flatten().filter(is_left) {
-        swept += usize::from(remove_file_if_exists(&entry.path())?);
-    }
-    Ok(swept)
-}
-
 /// Removes `path` and everything below it. Succeeds if nothing has that name.
 ///
 /// Links are removed, not followed. Directories that their owner made read-only are made writable first. The removal is
 /// not atomic: rename the tree to a private name first where readers must not see a part of it.
 ///
 /// # Errors
-/// A part of the tree cannot be removed. What is left stays.
+/// A part of the tree cannot be removed, and stays.
 pub fn remove_tree(path: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.remove_tree").context("remove", path)?;
     let result = match remove_any(path) {

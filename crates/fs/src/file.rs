@@ -65,6 +65,25 @@ pub fn is_leftover(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(LOCKED_SUFFIX)
 }
 
+/// Removes the files that writers under a lock ([`atomic_write_locked`]) left in `directory` itself
+/// when they died. Returns how many. The caller must hold the lock that all these writers take.
+///
+/// # Errors
+/// The directory cannot be read, or a file in it cannot be removed.
+pub fn sweep_leftovers(directory: &Path) -> Result<usize, FsError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(FsError::new("read directory", directory, error)),
+    };
+    let mut swept = 0;
+    let is_left = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_leftover);
+    for entry in entries.flatten().filter(is_left) {
+        swept += usize::from(dir::remove_file_if_exists(&entry.path())?);
+    }
+    Ok(swept)
+}
+
 const LOCKED_SUFFIX: &str = ".marsh-new";
 
 fn locked_sibling(path: &Path) -> PathBuf {

@@ -35,13 +35,14 @@ mod trace;
 
 pub use dir::{
     create_dir_all, create_dir_new, remove_dir_if_empty, remove_file_if_exists, remove_tree, rename,
-    rename_dir_new, sweep_leftovers, sync_dir, sync_trees, sync_way,
+    rename_dir_new, sync_dir, sync_trees, sync_way,
 };
 pub use error::FsError;
 pub use file::symlink_atomic;
 pub use file::{
     Durability, LogFile, NewFile, Settling, append, atomic_write, atomic_write_locked, atomic_write_new,
     atomic_write_new_private, atomic_write_private, copy_file, is_leftover, remove_leftover, set_mode,
+    sweep_leftovers,
 };
 pub use growing::{GrowingFile, GrowingSync};
 pub use lock::{

@@ -8,7 +8,8 @@ use marsh_types::{Digest, Lockfile};
 
 use crate::error::StoreError;
 use crate::generation::{Generation, changes, content_of_newest};
-use crate::installation::{Installation, Snapshot};
+use crate::installation::Installation;
+use crate::snapshot::Snapshot;
 use crate::trees::Lease;
 
 /// The parameters of a commit.

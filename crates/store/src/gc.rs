@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::generation::{Generation, Generations};
-use crate::installation::{Installation, Snapshot};
+use crate::installation::Installation;
+use crate::snapshot::Snapshot;
 
 /// The generations that a rollback can restore without a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

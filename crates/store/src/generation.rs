@@ -12,9 +12,9 @@ use marsh_fs::Durability;
 use marsh_types::{CalVer, Digest, ExtensionName, Lockfile};
 use serde::{Deserialize, Serialize};
 
+use crate::dirs::{above, names};
 use crate::error::StoreError;
-use crate::installation::Snapshot;
-use crate::trees::names;
+use crate::snapshot::Snapshot;
 
 /// The change of one extension between two states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -297,11 +297,6 @@ impl Generations {
         marsh_fs::sweep_leftovers(&self.dir)?;
         Ok(())
     }
-}
-
-/// The directory that contains the state directory; marsh does not create it.
-pub(crate) fn above(state: &Path) -> PathBuf {
-    state.parent().unwrap_or(state).to_owned()
 }
 
 fn root(state: &Path) -> PathBuf {

@@ -7,6 +7,7 @@ use marsh_types::{Digest, ExtensionName, Lockfile};
 use crate::catalog::StoreCatalog;
 use crate::error::StoreError;
 use crate::generation::Generations;
+use crate::snapshot::Snapshot;
 use crate::trees::Trees;
 
 /// The installed set of one lockfile.
@@ -26,25 +27,6 @@ pub struct Installation {
     pub(crate) owns_state: bool,
     /// The nearest directory above the lockfile that has a marker.
     pub(crate) home: Option<PathBuf>,
-}
-
-/// The installed set at one moment: one reading of the lockfile.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The parsed lockfile.
-    pub lockfile: Lockfile,
-    /// The digest of the file's bytes; of no bytes if the file is missing.
-    pub digest: Digest,
-    /// The file's text.
-    pub text: String,
-}
-
-impl Snapshot {
-    pub(crate) fn of_text(path: &Path, text: String) -> Result<Snapshot, StoreError> {
-        let lockfile = Lockfile::parse(&text)
-            .map_err(|source| StoreError::Lockfile { path: path.to_owned(), source })?;
-        Ok(Snapshot { lockfile, digest: Digest::of(text.as_bytes()), text })
-    }
 }
 
 impl Installation {

@@ -38,10 +38,12 @@
 
 mod catalog;
 mod commit;
+mod dirs;
 mod error;
 mod gc;
 mod generation;
 mod installation;
+mod snapshot;
 mod trees;
 mod views;
 
@@ -50,6 +52,7 @@ pub use commit::{CommitError, CommitRequest, Committed};
 pub use error::StoreError;
 pub use gc::{Collection, Garbage, GenerationRetention};
 pub use generation::{Change, Generation};
-pub use installation::{Installation, Snapshot};
+pub use installation::Installation;
+pub use snapshot::Snapshot;
 pub use trees::{Lease, Staging, StoredFile, TreeRecord, TreeState, Trees};
 pub use views::ViewReport;

@@ -13,8 +13,8 @@ use marsh_fs::{Durability, LockFile, Published, StagedDir};
 use marsh_types::{CalVer, Digest, ExtensionName, RelPath};
 use serde::{Deserialize, Serialize};
 
+use crate::dirs::{above, names};
 use crate::error::StoreError;
-use crate::generation::above;
 
 /// One file of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -410,17 +410,6 @@ impl Trees {
         }
         self.discard(asides)?;
         Ok(removed)
-    }
-}
-
-/// The names in a directory; none if it is missing.
-pub(crate) fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
-    match std::fs::read_dir(dir) {
-        Ok(entries) => {
-            Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(StoreError::Read { path: dir.to_owned(), source }),
     }
 }
 

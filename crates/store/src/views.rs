@@ -18,7 +18,8 @@ use marsh_types::{Digest, ExtensionName};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::installation::{Installation, Snapshot};
+use crate::installation::Installation;
+use crate::snapshot::Snapshot;
 
 /// The differences between the views and the lockfile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -5,6 +5,8 @@
 //! A value of one of its types is valid by construction: a `TypeName`, `ExtensionName`, `CalVer`, `Digest`, `RelPath`,
 //! `DefinitionName` or `WorkflowName` exists only if its parser accepted the text (the unit tests are beside each parser).
 
+#![warn(missing_docs)]
+
 pub mod calver;
 pub mod channel;
 pub mod code;

@@ -40,8 +40,8 @@ fn published_version_is_in_every_answer() {
 #[test]
 fn missing_registry_is_not_reported_as_not_found() {
     let scene = Scene::new();
-    let missing = name("@acme/missing");
-    let error = scene.registry().info(&missing).unwrap_err();
+    let unknown = name("@acme/missing");
+    let error = scene.registry().info(&unknown).unwrap_err();
     assert_eq!(error.code().as_str(), "not_found");
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let error =
@@ -49,7 +49,7 @@ fn missing_registry_is_not_reported_as_not_found() {
     assert_eq!(error.code().as_str(), "not_found");
     for missing in [scene.dir.path().join("nowhere"), scene.dir.path().to_path_buf()] {
         let registry = Registry::open(Location::Directory(missing), options());
-        assert_eq!(registry.info(&missing).unwrap_err().code().as_str(), "registry_unreachable");
+        assert_eq!(registry.info(&unknown).unwrap_err().code().as_str(), "registry_unreachable");
         assert_eq!(
             registry.search(&SearchQuery::default()).unwrap_err().code().as_str(),
             "registry_unreachable"

@@ -308,7 +308,7 @@ impl Stress {
             watch.found(wrong.map(|wrong| format!("round {round}: {wrong}")));
         }
         let took = start.elapsed();
-        // No process works now. After kills the next command repairs what is left.
+        // No process works now. After kills the next command removes leftovers.
         if self.kills > 0 {
             let run = watch.scratch.marsh(&["--json", "extension", "pull", "@stress/c"]);
             watch.found((run.code != Some(0)).then(|| format!("after kills: {}", run.snapshot())));
