@@ -18,6 +18,7 @@ pub mod event;
 pub mod model;
 pub mod report;
 pub mod schema;
+pub mod workflow;
 
 pub use error::{ErrorDocument, ErrorReport, SourceLocation};
 pub use marsh_types::{ErrorClass, ErrorCode};

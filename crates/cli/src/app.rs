@@ -7,7 +7,7 @@ use marsh_bundle::Worker;
 use marsh_datastore::{Choice, Datastore};
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
-use marsh_extension::{Loader, LoaderOptions, OnFailure};
+use marsh_extension::{LoadOptions, Loader, LoaderOptions, OnFailure};
 use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
@@ -71,7 +71,10 @@ fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<O
         cancel: CancelToken::new(),
         auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
-    let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+    let mut loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+    if let Some(timeout) = cli.command.load_timeout() {
+        loader = loader.for_call(LoadOptions { timeout });
+    }
     let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
     let models = Models::new(repo, environment, loader);
     Ui::hide(&models.secrets);

@@ -163,18 +163,24 @@ impl CliError {
 /// `  --> file:line:column` and the source line with a caret.
 pub fn excerpt(place: &Value) -> Option<String> {
     let line = place.get("line").and_then(Value::as_u64)?;
-    let column = place.get("column").and_then(Value::as_u64).unwrap_or(1);
+    let column = place.get("column").and_then(Value::as_u64);
     let file = place.get("file").and_then(Value::as_str).unwrap_or("input");
+    let source_line = place.get("sourceLine").and_then(Value::as_str);
+    Some(source_excerpt(file, line, column, source_line))
+}
+
+/// `  --> file:line:column` and, when it is known, the source line with a caret. Lines and columns count from 1.
+pub fn source_excerpt(file: &str, line: u64, column: Option<u64>, source_line: Option<&str>) -> String {
+    let column = column.unwrap_or(1);
     let width = line.to_string().len();
     let mut text = format!("{:>width$}--> {file}:{line}:{column}", "");
-    let source = place.get("sourceLine").and_then(Value::as_str);
-    if let Some(source) = source {
+    if let Some(source) = source_line {
         let offset = usize::try_from(column.saturating_sub(1)).unwrap_or(0).min(source.chars().count());
         // Tabs keep their width in the line above, so the caret must be moved by the same characters.
         let pad: String = source.chars().take(offset).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         text.push_str(&format!("\n{:>width$} |\n{line} | {source}\n{:>width$} | {pad}^", "", ""));
     }
-    Some(text)
+    text
 }
 
 #[cfg(test)]

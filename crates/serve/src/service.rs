@@ -237,7 +237,9 @@ impl Service {
             Counting { tally: &self.tally, tell: tell.as_ref().map(|tell| -> Events<'_> { tell }) };
         let outcome = run(&Workflows::new(&models), &observer)
             .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
-        let mut document = outcome.to_json();
+        let mut document = serde_json::to_value(outcome.document()).map_err(|error| {
+            Failure::new(ErrorCode::Internal, format!("the run has no JSON form: {error}"))
+        })?;
         if !outcome.reports.is_empty() {
             document["reports"] = (self.options.reports_json)(&outcome.reports);
         }
@@ -341,11 +343,16 @@ impl WorkflowObserver for Counting<'_> {
         while let WorkflowEvent::Nested { event, .. } = inner {
             inner = event;
         }
-        if let WorkflowEvent::Method { event, .. } = inner {
-            self.count(event);
+        if let WorkflowEvent::ModelResolved { model_type, .. } = inner
+            && let Ok(type_name) = TypeName::parse(model_type)
+        {
+            self.tally.called(&type_name);
         }
         if let Some(tell) = self.tell {
-            tell(event.to_json());
+            match serde_json::to_value(event) {
+                Ok(event) => tell(event),
+                Err(error) => tracing::warn!(%error, "an event was not sent: it has no JSON form"),
+            }
         }
     }
 }

@@ -66,8 +66,8 @@ pub enum WorkflowError {
     ApprovalExpired { step: String, at: String },
     #[error("the workflow has no step `{step}`")]
     NoSuchStep { step: String, known: Vec<String> },
-    #[error("several steps are named `{step}`: {list}", list = places.join(", "))]
-    AmbiguousStep { step: String, places: Vec<String> },
+    #[error("several steps are named `{step}`: {list}", list = keys.join(", "))]
+    AmbiguousStep { step: String, keys: Vec<String> },
     #[error(transparent)]
     Name(#[from] NameError),
     #[error(transparent)]
@@ -82,6 +82,8 @@ pub enum WorkflowError {
     YamlWrite(#[from] YamlWriteError),
     #[error("the record of a run cannot be masked: {0}")]
     Mask(#[from] serde_json::Error),
+    #[error("cannot record the pinned version of `{type_name}`: {source}")]
+    Pin { type_name: String, source: serde_json::Error },
     #[error("cannot read {path}: {source}", path = path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -173,6 +175,7 @@ impl Explain for WorkflowError {
             WorkflowError::Fs(_)
             | WorkflowError::YamlWrite(_)
             | WorkflowError::Mask(_)
+            | WorkflowError::Pin { .. }
             | WorkflowError::Io { .. } => ErrorCode::Io,
         }
     }

@@ -8,7 +8,7 @@ use marsh_model::inputs::InputSchema;
 use marsh_types::Explain as _;
 use serde_json::Value;
 
-use crate::schema::{ModelMethod, ModelTarget, Parsed, Problem, Step, Task, Workflow, WrittenText};
+use crate::schema::{ExpressionText, ModelMethod, ModelTarget, Parsed, Problem, Step, Task, Workflow};
 
 /// One expression that is wrong.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Finding {
 }
 
 /// What the text at a place is.
-struct Written {
+struct ExpressionContext {
     /// An expression without `${{ }}`.
     is_raw: bool,
     /// A failure leaves the text as it is.
@@ -41,15 +41,15 @@ enum Own {
 
 pub(crate) fn check(parsed: &Parsed) -> Vec<Finding> {
     let mut found = Vec::new();
-    for text in parsed.written.texts() {
+    for text in parsed.expressions.texts() {
         if text.path.starts_with("trigger.inputs.") {
             check_trigger(parsed, text, &mut found);
             continue;
         }
         let Some((job, step, rest)) = placed(&parsed.workflow, &text.path) else { continue };
-        let Some(written) = written(step, rest, &text.text) else { continue };
-        let declared = declared(&parsed.workflow, step, &written);
-        let expressions: Vec<String> = if written.is_raw {
+        let Some(context) = context(step, rest, &text.text) else { continue };
+        let declared = declared(&parsed.workflow, step, &context);
+        let expressions: Vec<String> = if context.is_raw {
             vec![text.text.trim().to_owned()]
         } else {
             let all = marsh_expr::expressions(&Value::from(text.text.as_str()));
@@ -62,7 +62,7 @@ pub(crate) fn check(parsed: &Parsed) -> Vec<Finding> {
                     matches!(problem.kind(), ExprErrorKind::NoSuchKey { path, .. } if path == "inputs");
                 let field = rest.strip_prefix("task.").unwrap_or(rest);
                 let shown =
-                    if written.is_raw { expression.clone() } else { format!("${{{{ {expression} }}}}") };
+                    if context.is_raw { expression.clone() } else { format!("${{{{ {expression} }}}}") };
                 let hint = problem.hint();
                 let message = if is_input {
                     let hint = hint.unwrap_or_else(|| "declare it under `inputs`".to_owned());
@@ -73,8 +73,8 @@ pub(crate) fn check(parsed: &Parsed) -> Vec<Finding> {
                 };
                 found.push(Finding {
                     place: format!("{job}/{}", step.name),
-                    problem: parsed.written.problem(text, &expression, offset, message),
-                    certain: !is_input && !written.is_lenient,
+                    problem: parsed.expressions.problem(text, &expression, offset, message),
+                    certain: !is_input && !context.is_lenient,
                 });
             }
         }
@@ -83,7 +83,7 @@ pub(crate) fn check(parsed: &Parsed) -> Vec<Finding> {
 }
 
 /// Inputs of a trigger are evaluated when it fires; what is wrong with them keeps nobody from running the workflow by hand.
-fn check_trigger(parsed: &Parsed, text: &WrittenText, found: &mut Vec<Finding>) {
+fn check_trigger(parsed: &Parsed, text: &ExpressionText, found: &mut Vec<Finding>) {
     let declared = everywhere().with("webhook");
     for (_, expression) in marsh_expr::expressions(&Value::from(text.text.as_str())) {
         for problem in marsh_expr::check_expression(&expression, &declared) {
@@ -91,7 +91,7 @@ fn check_trigger(parsed: &Parsed, text: &WrittenText, found: &mut Vec<Finding>) 
             let hint = problem.hint().map_or_else(String::new, |hint| format!("; {hint}"));
             let message =
                 format!("{}: cannot evaluate `${{{{ {expression} }}}}`: {problem}{hint}", text.path);
-            let problem = parsed.written.problem(text, &expression, offset, message);
+            let problem = parsed.expressions.problem(text, &expression, offset, message);
             found.push(Finding { place: "trigger".to_owned(), problem, certain: false });
         }
     }
@@ -118,20 +118,22 @@ fn placed<'w, 'p>(workflow: &'w Workflow, path: &'p str) -> Option<(&'w str, &'w
 }
 
 /// `None`: nobody evaluates it.
-fn written(step: &Step, rest: &str, text: &str) -> Option<Written> {
+fn context(step: &Step, rest: &str, text: &str) -> Option<ExpressionContext> {
     let item = || if step.for_each.is_some() { Own::Item } else { Own::None };
     let is_bare = !marsh_expr::contains_expression(&Value::from(text));
-    let plain = |own| Written { is_raw: false, is_lenient: false, has_methods: false, own };
+    let plain = |own| ExpressionContext { is_raw: false, is_lenient: false, has_methods: false, own };
     match (rest.split('.').next()?, &step.task) {
-        ("guard", _) => Some(Written { is_raw: is_bare, has_methods: true, ..plain(item()) }),
+        ("guard", _) => Some(ExpressionContext { is_raw: is_bare, has_methods: true, ..plain(item()) }),
         ("forEach", _) => (rest == "forEach.in").then(|| plain(Own::None)),
-        ("name", _) => step.for_each.as_ref().map(|_| Written { is_lenient: true, ..plain(Own::Item) }),
+        ("name", _) => {
+            step.for_each.as_ref().map(|_| ExpressionContext { is_lenient: true, ..plain(Own::Item) })
+        }
         ("dataOutputOverrides", _) => Some(plain(item())),
         // One in `${{ }}` is a mistake that is told apart.
         ("task", Task::Assert { .. }) if rest == "task.expr" => {
-            is_bare.then(|| Written { is_raw: true, has_methods: true, ..plain(item()) })
+            is_bare.then(|| ExpressionContext { is_raw: true, has_methods: true, ..plain(item()) })
         }
-        ("task", Task::Assert { .. }) => Some(Written { is_lenient: true, ..plain(item()) }),
+        ("task", Task::Assert { .. }) => Some(ExpressionContext { is_lenient: true, ..plain(item()) }),
         ("task", Task::ModelMethod(ModelMethod { target: ModelTarget::Direct { .. }, .. })) => {
             Some(plain(Own::Open))
         }
@@ -140,17 +142,17 @@ fn written(step: &Step, rest: &str, text: &str) -> Option<Written> {
     }
 }
 
-fn declared(workflow: &Workflow, step: &Step, written: &Written) -> Declared {
+fn declared(workflow: &Workflow, step: &Step, context: &ExpressionContext) -> Declared {
     let inputs = workflow.inputs.as_ref().and_then(InputSchema::of);
     let inputs = inputs.iter().flat_map(|schema| schema.properties.keys().cloned());
     let declared = everywhere()
         .with_keys("inputs", inputs)
         .with_keys("run", ["id", "workflowId", "workflowName", "startedAt", "tags"])
         .with("workflowRunId");
-    let declared = match (&written.own, &step.for_each) {
+    let declared = match (&context.own, &step.for_each) {
         (Own::Open, _) => declared.with("self"),
         (Own::Item, Some(each)) => declared.with_keys("self", [each.item.clone()]),
         _ => declared,
     };
-    if written.has_methods { declared.with_functions_of("model") } else { declared }
+    if context.has_methods { declared.with_functions_of("model") } else { declared }
 }

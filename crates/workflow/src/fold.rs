@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marsh_data::Tags;
 use serde_json::{Map, Value, json};
 
-use crate::journal::{Fact, JobOutline, Line, Output, Place, StepEnd};
+use crate::journal::{Fact, JobOutline, Line, Output, StepEnd, StepKey};
 use crate::machine::{Plan, PlanJob, PlanStep};
 use crate::record::{DataArtifact, JobRecord, NodeStatus, RunRecord, RunStatus, StepRecord};
 use crate::schema::FailureKind;
@@ -75,7 +75,7 @@ impl Recorder {
             let known = self.job(&job.name);
             jobs.push(known.map_or_else(|| new_job(&job.name), |known| self.head.jobs[known].clone()));
             let kept = |step: &String| {
-                let known = self.place(&job.name, step).map(|(job, step)| self.slots[job][step].clone());
+                let known = self.position(&job.name, step).map(|(job, step)| self.slots[job][step].clone());
                 known.unwrap_or_else(|| Slot::new(step))
             };
             slots.push(job.steps.iter().map(kept).collect());
@@ -89,7 +89,7 @@ impl Recorder {
         self.names.get(name).map(|(at, _)| *at)
     }
 
-    fn place(&self, job: &str, step: &str) -> Option<(usize, usize)> {
+    fn position(&self, job: &str, step: &str) -> Option<(usize, usize)> {
         let (job, steps) = self.names.get(job)?;
         Some((*job, *steps.get(step)?))
     }
@@ -138,20 +138,20 @@ impl Recorder {
     }
 
     /// The step as the record has it.
-    pub fn step(&self, place: &Place) -> Option<&StepRecord> {
-        let (job, step) = self.place(&place.job, &place.step)?;
+    pub fn step(&self, key: &StepKey) -> Option<&StepRecord> {
+        let (job, step) = self.position(&key.job, &key.step)?;
         let slot = &self.slots[job][step];
-        match (place.item, &slot.items) {
+        match (key.item, &slot.items) {
             (Some(item), Some(items)) => items.get(item).map(|step| &**step),
             (Some(_), None) => None,
             (None, _) => Some(&slot.template),
         }
     }
 
-    fn step_mut(&mut self, place: &Place) -> Option<&mut StepRecord> {
-        let (job, step) = self.place(&place.job, &place.step)?;
+    fn step_mut(&mut self, key: &StepKey) -> Option<&mut StepRecord> {
+        let (job, step) = self.position(&key.job, &key.step)?;
         let slot = &mut self.slots[job][step];
-        let step = match (place.item, &mut slot.items) {
+        let step = match (key.item, &mut slot.items) {
             (Some(item), Some(items)) => items.get_mut(item)?,
             (Some(_), None) => return None,
             (None, _) => &mut slot.template,
@@ -160,8 +160,8 @@ impl Recorder {
         Some(Arc::make_mut(step))
     }
 
-    fn with_step(&mut self, place: &Place, change: impl FnOnce(&mut StepRecord)) {
-        if let Some(step) = self.step_mut(place) {
+    fn with_step(&mut self, key: &StepKey, change: impl FnOnce(&mut StepRecord)) {
+        if let Some(step) = self.step_mut(key) {
             change(step);
         }
     }
@@ -208,9 +208,9 @@ impl Recorder {
                 job.completed_at = at();
             }),
             Fact::JobSkipped { job, .. } => self.with_job(job, |job| job.status = NodeStatus::Skipped),
-            Fact::StepStarted { place, attempt } => {
+            Fact::StepStarted { key, attempt } => {
                 let attempt = *attempt;
-                self.with_step(place, |step| {
+                self.with_step(key, |step| {
                     step.status = NodeStatus::Running;
                     step.started_at = at();
                     step.error = None;
@@ -218,27 +218,27 @@ impl Recorder {
                 });
             }
             Fact::Expanded { job, step, items } => {
-                if let Some((job, step)) = self.place(job, step) {
+                if let Some((job, step)) = self.position(job, step) {
                     let records = items.iter().map(|item| Arc::new(StepRecord::new(&item.name))).collect();
                     self.slots[job][step].items = Some(records);
                 }
             }
-            Fact::StepRetried { place, error, .. } => self.with_step(place, |step| {
+            Fact::StepRetried { key, error, .. } => self.with_step(key, |step| {
                 step.status = NodeStatus::Pending;
                 step.error = Some(error.clone());
             }),
             Fact::StepDue { .. } => {}
-            Fact::StepEnded { place, end } => self.step_ended(place, end, &line.at),
-            Fact::StepSkipped { place, reason } => self.with_step(place, |step| {
+            Fact::StepEnded { key, end } => self.step_ended(key, end, &line.at),
+            Fact::StepSkipped { key, reason } => self.with_step(key, |step| {
                 step.status = NodeStatus::Skipped;
                 step.skip_reason = Some(*reason);
             }),
-            Fact::ApprovalRequested { place, prompt, .. } => self.with_step(place, |step| {
+            Fact::ApprovalRequested { key, prompt, .. } => self.with_step(key, |step| {
                 step.status = NodeStatus::WaitingApproval;
                 step.approval_prompt = Some(prompt.clone());
             }),
-            Fact::ApprovalDecided { place, decision } => {
-                self.with_step(place, |step| {
+            Fact::ApprovalDecided { key, decision } => {
+                self.with_step(key, |step| {
                     step.status = if decision.approved { NodeStatus::Succeeded } else { NodeStatus::Failed };
                     step.completed_at = at();
                     step.error = (!decision.approved).then(|| match &decision.reason {
@@ -248,11 +248,11 @@ impl Recorder {
                     step.approval_decision = Some(decision.clone());
                 });
                 if !decision.approved {
-                    let error = self.step(place).and_then(|step| step.error.clone());
-                    self.failed(place, error.unwrap_or_default());
+                    let error = self.step(key).and_then(|step| step.error.clone());
+                    self.failed(key, error.unwrap_or_default());
                 }
             }
-            Fact::ChildSuspended { place, run_id } => self.with_step(place, |step| {
+            Fact::ChildSuspended { key, run_id } => self.with_step(key, |step| {
                 step.status = NodeStatus::Suspended;
                 step.output = Some(json!({ "type": "workflow", "runId": run_id, "status": "suspended" }));
             }),
@@ -274,17 +274,17 @@ impl Recorder {
         }
     }
 
-    fn failed(&mut self, place: &Place, error: String) {
+    fn failed(&mut self, key: &StepKey, error: String) {
         // The first one is what went wrong; others may follow from it.
         if self.head.failed_step.is_none() {
-            let name = self.step(place).map_or_else(|| place.step.clone(), |step| step.step_name.clone());
+            let name = self.step(key).map_or_else(|| key.step.clone(), |step| step.step_name.clone());
             self.head.failed_step = Some(name);
             self.head.failure_reason = Some(error);
         }
     }
 
-    fn step_ended(&mut self, place: &Place, end: &StepEnd, at: &str) {
-        self.with_step(place, |step| {
+    fn step_ended(&mut self, key: &StepKey, end: &StepEnd, at: &str) {
+        self.with_step(key, |step| {
             step.completed_at = Some(at.to_owned());
             step.status = if end.error.is_some() { NodeStatus::Failed } else { NodeStatus::Succeeded };
             step.error.clone_from(&end.error);
@@ -304,7 +304,7 @@ impl Recorder {
             && !end.allowed
             && end.kind != Some(FailureKind::Cancelled)
         {
-            self.failed(place, error.clone());
+            self.failed(key, error.clone());
         }
     }
 
@@ -335,10 +335,10 @@ impl Recorder {
         }
     }
 
-    fn reset(&mut self, steps: &[Place], jobs: &[String]) {
-        for place in steps {
-            if let Some((job, step)) = self.place(&place.job, &place.step) {
-                self.slots[job][step] = Slot::new(&place.step);
+    fn reset(&mut self, steps: &[StepKey], jobs: &[String]) {
+        for key in steps {
+            if let Some((job, step)) = self.position(&key.job, &key.step) {
+                self.slots[job][step] = Slot::new(&key.step);
             }
         }
         for name in jobs {

@@ -12,6 +12,7 @@
 //! * Text that came out of an expression is never read as one (`scope.rs`).
 //! * This crate writes to no terminal and reads no environment; both come from the caller.
 
+mod document;
 mod draw;
 mod error;
 mod event;
@@ -37,16 +38,17 @@ use marsh_model::Models;
 
 pub use draw::{GraphFormat, draw};
 pub use error::{Unsupported, WorkflowError};
-pub use event::{SavedArtifact, Silent, StartedJob, StepRef, WorkflowEvent, WorkflowObserver};
+pub use event::{Silent, WorkflowObserver};
 pub use index::IndexEntry;
 pub use journal::SkipReason;
 pub use junit::junit;
+pub use marsh_api::workflow::event::{StepRef, WorkflowEvent};
 pub use outcome::{JobOutcome, StepOutcome, WorkflowOutcome};
 pub use record::{NodeStatus, RunRecord, RunStatus};
 pub use run::{Approved, PendingApproval, ResumeRequest, WorkflowRunRequest};
 pub use runs::{RunStore, RunSummary, StoredRun};
 pub use store::{BrokenWorkflow, Deleted, Stamp, StoredWorkflow, WorkflowListing, WorkflowStore};
-pub use validate::{Check, Report};
+pub use validate::{ValidationCheck, ValidationReport};
 
 /// Everything that commands about workflows work on.
 #[derive(Debug)]
@@ -75,7 +77,7 @@ impl<'a> Workflows<'a> {
     }
 
     /// Form, references, cycles, models, methods and literal inputs.
-    pub fn validate(&self, stored: &StoredWorkflow) -> Report {
+    pub fn validate(&self, stored: &StoredWorkflow) -> ValidationReport {
         validate::validate(self.models, stored)
     }
 

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportOutcome;
-use serde_json::{Map, Value, json};
 
-use crate::journal::{AssertResult, Place, SkipReason};
+use crate::journal::{AssertResult, SkipReason, StepKey};
 use crate::record::{DataArtifact, NodeStatus, RunRecord, RunStatus, StepRecord};
 
 #[derive(Debug)]
@@ -54,7 +53,7 @@ impl WorkflowOutcome {
     pub(crate) fn new(
         record: RunRecord,
         path: PathBuf,
-        mut views: HashMap<Place, (String, Vec<ArtifactView>)>,
+        mut views: HashMap<StepKey, (String, Vec<ArtifactView>)>,
     ) -> WorkflowOutcome {
         let jobs = record.jobs.iter().map(|job| JobOutcome {
             name: job.job_name.clone(),
@@ -64,8 +63,8 @@ impl WorkflowOutcome {
                 .steps
                 .iter()
                 .map(|step| {
-                    let place = Place { job: job.job_name.clone(), step: step.step_name.clone(), item: None };
-                    step_outcome(step, views.remove(&place))
+                    let key = StepKey { job: job.job_name.clone(), step: step.step_name.clone(), item: None };
+                    step_outcome(step, views.remove(&key))
                 })
                 .collect(),
         });
@@ -87,100 +86,6 @@ impl WorkflowOutcome {
     pub fn step(&self, job: &str, step: &str) -> Option<&StepOutcome> {
         let job = self.jobs.iter().find(|outcome| outcome.name == job)?;
         job.steps.iter().find(|outcome| outcome.name == step)
-    }
-
-    /// The first step that waits for somebody.
-    fn approval_required(&self) -> Option<Value> {
-        if self.status != RunStatus::Suspended {
-            return None;
-        }
-        let mut steps = self.jobs.iter().flat_map(|job| job.steps.iter().map(move |step| (job, step)));
-        let (job, step) = steps.find(|(_, step)| step.status == NodeStatus::WaitingApproval)?;
-        Some(json!({ "jobId": job.name, "stepId": step.name, "prompt": step.approval_prompt }))
-    }
-
-    /// The `--json` document of `workflow run`.
-    pub fn to_json(&self) -> Value {
-        let record = &self.record;
-        let mut document = json!({
-            "id": record.id,
-            "workflowId": record.workflow_id,
-            "workflowName": record.workflow_name,
-            "inputs": record.inputs,
-            "status": self.status,
-            "jobs": self.jobs.iter().map(JobOutcome::to_json).collect::<Vec<_>>(),
-            "duration": self.duration_ms,
-            "path": self.path,
-            "initiatedBy": record.initiated_by,
-            "approvalRequired": self.approval_required(),
-            "failedStep": record.failed_step,
-            "failureReason": record.failure_reason,
-            "cancelReason": record.tags.get("cancel_reason"),
-        });
-        drop_nulls(&mut document);
-        document
-    }
-}
-
-impl JobOutcome {
-    fn to_json(&self) -> Value {
-        let mut document = json!({
-            "name": self.name,
-            "status": self.status,
-            "steps": self.steps.iter().map(StepOutcome::to_json).collect::<Vec<_>>(),
-            "duration": self.duration_ms,
-        });
-        drop_nulls(&mut document);
-        document
-    }
-}
-
-impl StepOutcome {
-    fn to_json(&self) -> Value {
-        let mut artifacts: Vec<Value> = self.artifacts.iter().map(artifact).collect();
-        artifacts.extend(
-            self.references
-                .iter()
-                .map(|found| json!({ "id": found.data_id, "name": found.name, "version": found.version })),
-        );
-        let mut document = json!({
-            "name": self.name,
-            "status": self.status,
-            "error": self.error,
-            "duration": self.duration_ms,
-            "outputId": self.output_id,
-            "dataArtifacts": if artifacts.is_empty() { Value::Null } else { Value::from(artifacts) },
-            "allowedFailure": if self.allowed_failure { Value::Bool(true) } else { Value::Null },
-            "reason": self.skip_reason,
-            "assertResult": self.assert,
-            "attempts": self.attempts,
-            "runId": self.nested,
-        });
-        drop_nulls(&mut document);
-        document
-    }
-}
-
-fn artifact(view: &ArtifactView) -> Value {
-    let mut document = json!({
-        "id": view.metadata.id,
-        "name": view.metadata.name,
-        "version": view.metadata.version,
-        "path": view.path,
-    });
-    drop_nulls(&mut document);
-    if let (Some(attributes), Some(map)) = (&view.attributes, document.as_object_mut()) {
-        map.insert("attributes".into(), attributes.clone());
-    }
-    document
-}
-
-/// Absent is absent, not null; the values themselves are not looked into.
-fn drop_nulls(document: &mut Value) {
-    if let Some(map) = document.as_object_mut() {
-        let kept: Map<String, Value> =
-            std::mem::take(map).into_iter().filter(|(_, value)| !value.is_null()).collect();
-        *map = kept;
     }
 }
 

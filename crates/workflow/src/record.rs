@@ -9,67 +9,9 @@ use marsh_data::Tags;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::journal::{ApprovalDecision, AssertResult, OutputCode, SkipReason};
+pub use marsh_api::workflow::{NodeStatus, RunStatus, StepProgress};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    Pending,
-    Running,
-    Suspended,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl RunStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunStatus::Pending => "pending",
-            RunStatus::Running => "running",
-            RunStatus::Suspended => "suspended",
-            RunStatus::Succeeded => "succeeded",
-            RunStatus::Failed => "failed",
-            RunStatus::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// Of a job or a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NodeStatus {
-    Pending,
-    Running,
-    WaitingApproval,
-    Suspended,
-    Succeeded,
-    Failed,
-    Skipped,
-    Cancelled,
-}
-
-impl NodeStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            NodeStatus::Pending => "pending",
-            NodeStatus::Running => "running",
-            NodeStatus::WaitingApproval => "waiting_approval",
-            NodeStatus::Suspended => "suspended",
-            NodeStatus::Succeeded => "succeeded",
-            NodeStatus::Failed => "failed",
-            NodeStatus::Skipped => "skipped",
-            NodeStatus::Cancelled => "cancelled",
-        }
-    }
-
-    pub fn is_decided(self) -> bool {
-        matches!(
-            self,
-            NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped | NodeStatus::Cancelled
-        )
-    }
-}
+use crate::journal::{ApprovalDecision, AssertResult, SkipReason, StepCode};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,12 +51,6 @@ pub struct RunRecord {
     pub failure_reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_progress: Option<StepProgress>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepProgress {
-    pub completed: usize,
-    pub total: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -168,7 +104,7 @@ pub struct StepRecord {
     pub skip_reason: Option<SkipReason>,
     /// The code that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<OutputCode>,
+    pub code: Option<StepCode>,
     /// How often it was tried, when more than once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,

@@ -102,7 +102,7 @@ impl RunStore {
         self.dir(workflow_id).join(format!("workflow-run-{run_id}.journal"))
     }
 
-    pub(crate) fn mail_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
+    pub(crate) fn requests_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
         self.dir(workflow_id).join(format!("workflow-run-{run_id}.mail"))
     }
 
@@ -134,7 +134,7 @@ impl RunStore {
         drop(created);
         let (journal, lines) = Journal::open(&path)?;
         let journal = journal.with_secrets(self.secrets.clone());
-        Ok(Some(OwnedRun { journal, lines, lock }))
+        Ok(Some(OwnedRun { run_id: run_id.to_owned(), journal, lines, lock }))
     }
 
     /// Whether a process runs it.
@@ -267,12 +267,18 @@ impl RunStore {
 /// A run whose lock is held.
 #[derive(Debug)]
 pub(crate) struct OwnedRun {
+    run_id: String,
     journal: Journal,
     lines: Vec<Line>,
     lock: LockFile,
 }
 
 impl OwnedRun {
+    /// The id of the run.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
     /// What happened to it; `None` for one that has not begun.
     pub fn lines(&self) -> Option<Vec<Line>> {
         (!self.lines.is_empty()).then(|| self.lines.clone())
@@ -299,8 +305,12 @@ fn names(dir: &Path) -> Result<Vec<String>, WorkflowError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(WorkflowError::io(dir, error)),
     };
-    let mut names: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| WorkflowError::io(dir, error))?.file_name();
+        // Ids are UTF-8, so a name that is not belongs to somebody else.
+        names.extend(name.into_string().ok());
+    }
     names.sort();
     Ok(names)
 }

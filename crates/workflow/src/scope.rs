@@ -20,7 +20,7 @@ use marsh_model::{RunInputs, SecretAccess, StoredData, WithData};
 use marsh_repo::Environment;
 use serde_json::{Map, Value, json};
 
-use crate::schema::Written;
+use crate::schema::ExpressionTexts;
 
 /// Roots that the definition itself resolves, at each run: their values must not be written into a file.
 const LEFT_TO_DEFINITION: [&str; 3] = ["env", "vault", "self"];
@@ -50,7 +50,7 @@ pub(crate) struct Expander {
 #[derive(Debug)]
 struct Source {
     file: String,
-    written: Arc<Written>,
+    texts: Arc<ExpressionTexts>,
 }
 
 /// What one step can name.
@@ -89,8 +89,8 @@ impl Expander {
 
     /// Errors point into this file.
     #[must_use]
-    pub fn in_file(mut self, file: String, written: Arc<Written>) -> Expander {
-        self.source = Some(Source { file, written });
+    pub fn in_file(mut self, file: String, texts: Arc<ExpressionTexts>) -> Expander {
+        self.source = Some(Source { file, texts });
         self
     }
 
@@ -224,15 +224,15 @@ impl StepScope<'_> {
     }
 
     fn position(&self, place: &str, error: &ExprErrorAt) -> Option<String> {
-        let Source { file, written } = self.expander.source.as_ref()?;
+        let Source { file, texts } = self.expander.source.as_ref()?;
         let place = place.replace('[', ".").replace(']', "");
         let of_step = ["guard", "name", "forEach.", "dataOutputOverrides."];
         let is_of_step =
             of_step.iter().any(|key| place == *key || key.ends_with('.') && place.starts_with(key));
         let task = if is_of_step { "" } else { "task." };
-        let text = written.find(&format!("{}.{task}{place}", self.path))?;
+        let text = texts.find(&format!("{}.{task}{place}", self.path))?;
         let offset = error.source.span().map_or(0, |span| span.start);
-        let (line, column) = written.position(text, &error.expression, offset)?;
+        let (line, column) = texts.position(text, &error.expression, offset)?;
         Some(format!("{file}:{line}:{column}: "))
     }
 }

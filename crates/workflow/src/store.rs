@@ -84,7 +84,7 @@ impl WorkflowStore {
         let mut files = self.files()?;
         files.sort_by_key(|path| path.file_name().is_none_or(|name| *name != *likely));
         // The user's own come first.
-        files.extend(supplied::files(&self.layout));
+        files.extend(supplied::files(&self.layout)?);
         let mut by_id = None;
         let mut broken = None;
         let mut known = Vec::new();
@@ -113,14 +113,14 @@ impl WorkflowStore {
 
     /// What tells whether any file is another one than before: path, length and time of each.
     pub fn stamps(&self) -> Result<Vec<Stamp>, WorkflowError> {
-        let files = self.files()?.into_iter().chain(supplied::files(&self.layout));
+        let files = self.files()?.into_iter().chain(supplied::files(&self.layout)?);
         Ok(files.map(Stamp::of).collect())
     }
 
     pub fn list(&self) -> Result<WorkflowListing, WorkflowError> {
         let mut listing = WorkflowListing::default();
         let own = self.files()?;
-        for path in own.into_iter().chain(supplied::files(&self.layout)) {
+        for path in own.into_iter().chain(supplied::files(&self.layout)?) {
             match self.read(&path) {
                 Ok(Some(stored)) => listing.workflows.push(stored),
                 Ok(None) => {}

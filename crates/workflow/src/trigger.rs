@@ -1,6 +1,6 @@
 //! The inputs of a run that nobody asked for by hand: `trigger.inputs`, evaluated when the trigger fires.
 
-use marsh_expr::{Cel, Mode, Variables, expand};
+use marsh_expr::{Cel, Expanded, Mode, Variables, expand};
 use marsh_model::WithData;
 use marsh_types::Explain as _;
 use serde_json::{Map, Value};
@@ -33,7 +33,11 @@ impl Workflows<'_> {
         let scope = WithData { inner: &variables, data: &data };
         let value = Value::Object(written.clone());
         match expand(&value, &evaluator, &scope, Mode::Strict, |_| false) {
-            Ok(expanded) => Ok(expanded.value.as_object().cloned().unwrap_or_default()),
+            Ok(Expanded { value: Value::Object(inputs), .. }) => Ok(inputs),
+            Ok(other) => Err(WorkflowError::Trigger {
+                workflow: workflow.name.clone(),
+                message: format!("inputs: expected a map, found {}", other.value),
+            }),
             Err(error) => {
                 let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
                 Err(WorkflowError::Trigger {

@@ -17,7 +17,7 @@ use crate::{expressions, graph};
 
 /// One thing that was checked.
 #[derive(Debug, Clone)]
-pub struct Check {
+pub struct ValidationCheck {
     pub name: String,
     /// `None`: passed.
     pub error: Option<String>,
@@ -27,15 +27,15 @@ pub struct Check {
 }
 
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct ValidationReport {
     pub workflow_id: String,
     pub workflow_name: String,
     /// The file that places are in.
     pub path: PathBuf,
-    pub checks: Vec<Check>,
+    pub checks: Vec<ValidationCheck>,
 }
 
-impl Report {
+impl ValidationReport {
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.error.is_none())
     }
@@ -45,11 +45,16 @@ impl Report {
     }
 
     fn passed_check(&mut self, name: impl Into<String>) {
-        self.checks.push(Check { name: name.into(), error: None, warning: None, at: None });
+        self.checks.push(ValidationCheck { name: name.into(), error: None, warning: None, at: None });
     }
 
     fn warn(&mut self, name: impl Into<String>, warning: impl Into<String>) {
-        self.checks.push(Check { name: name.into(), error: None, warning: Some(warning.into()), at: None });
+        self.checks.push(ValidationCheck {
+            name: name.into(),
+            error: None,
+            warning: Some(warning.into()),
+            at: None,
+        });
     }
 }
 
@@ -99,10 +104,10 @@ pub(crate) fn unsupported(parsed: &Parsed) -> Vec<Unsupported> {
 }
 
 /// Everything that can be said of a workflow without running it.
-pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
+pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> ValidationReport {
     let parsed = &stored.parsed;
     let workflow = &parsed.workflow;
-    let mut report = Report {
+    let mut report = ValidationReport {
         workflow_id: workflow.id.clone(),
         workflow_name: workflow.name.clone(),
         path: models.repo.layout.display(&stored.path).to_owned(),
@@ -111,13 +116,18 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
     report.passed_check("schema");
     for warning in &parsed.warnings {
         let (message, at) = (warning.message.clone(), Some(warning.clone()));
-        report.checks.push(Check { name: "schema".into(), error: None, warning: Some(message), at });
+        report.checks.push(ValidationCheck {
+            name: "schema".into(),
+            error: None,
+            warning: Some(message),
+            at,
+        });
     }
     for check in graph::check(parsed) {
         let messages: Vec<String> = check.problems.iter().map(ToString::to_string).collect();
         let error = (!messages.is_empty()).then(|| messages.join("; "));
         let at = check.problems.into_iter().next();
-        report.checks.push(Check { name: check.name, error, warning: None, at });
+        report.checks.push(ValidationCheck { name: check.name, error, warning: None, at });
     }
     for feature in unsupported(parsed) {
         let place = if feature.place.is_empty() { "workflow".to_owned() } else { feature.place };
@@ -127,7 +137,7 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
     for finding in expressions::check(parsed) {
         let (message, at) = (finding.problem.message.clone(), Some(finding.problem));
         let (error, warning) = if finding.certain { (Some(message), None) } else { (None, Some(message)) };
-        report.checks.push(Check { name: finding.place, error, warning, at });
+        report.checks.push(ValidationCheck { name: finding.place, error, warning, at });
     }
     let mut types = Types { models, known: HashMap::new(), definitions: HashMap::new() };
     for (index, job) in workflow.jobs.iter().enumerate() {
@@ -137,8 +147,8 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
             match &step.task {
                 Task::ModelMethod(task) => {
                     let check = match types.check(task) {
-                        Ok(warning) => Check { name: place, error: None, warning, at: None },
-                        Err(error) => Check {
+                        Ok(warning) => ValidationCheck { name: place, error: None, warning, at: None },
+                        Err(error) => ValidationCheck {
                             name: place,
                             at: Some(parsed.problem(&path, &error)),
                             error: Some(error),
@@ -150,13 +160,18 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
                 Task::Assert { expr, .. } if expr.trim_start().starts_with("${{") => {
                     let error = "`expr` is an expression by itself; write it without `${{ }}`".to_owned();
                     let at = Some(parsed.problem(&format!("{path}.expr"), &error));
-                    report.checks.push(Check { name: place, error: Some(error), warning: None, at });
+                    report.checks.push(ValidationCheck {
+                        name: place,
+                        error: Some(error),
+                        warning: None,
+                        at,
+                    });
                 }
                 Task::Workflow { workflow_id_or_name, .. } if !is_dynamic(workflow_id_or_name) => {
                     let store = crate::store::WorkflowStore::new(models.repo.layout.clone());
                     let error = store.find(workflow_id_or_name).err().map(|error| error.to_string());
                     let at = error.as_ref().map(|error| parsed.problem(&path, error));
-                    report.checks.push(Check { name: place, error, warning: None, at });
+                    report.checks.push(ValidationCheck { name: place, error, warning: None, at });
                 }
                 _ => {}
             }
@@ -165,7 +180,7 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> Report {
     report
 }
 
-fn placement_warnings(parsed: &Parsed, report: &mut Report) {
+fn placement_warnings(parsed: &Parsed, report: &mut ValidationReport) {
     let workflow = &parsed.workflow;
     let jobs = workflow.jobs.iter();
     let steps = jobs.clone().flat_map(|job| {

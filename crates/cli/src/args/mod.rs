@@ -70,6 +70,19 @@ pub struct Global {
     pub no_telemetry: bool,
 }
 
+impl Command {
+    /// How long one module may take to load, where the command bounds it.
+    pub fn load_timeout(&self) -> Option<Duration> {
+        match self {
+            Command::Model(ModelCommand::Method(MethodCommand::Run(arguments))) => arguments.run.timeout,
+            Command::Workflow(WorkflowCommand::Run(arguments)) => arguments.run.timeout,
+            Command::Workflow(WorkflowCommand::Resume(arguments)) => arguments.run.timeout,
+            Command::Serve(arguments) => arguments.load_timeout,
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a directory a repository

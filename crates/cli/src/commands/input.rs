@@ -98,11 +98,8 @@ fn items(text: &str) -> Result<Vec<Map<String, Value>>, CliError> {
     }
 }
 
-/// What one method may take, loading its code included.
-pub fn deadline(models: &Models, arguments: &RunArgs) -> Duration {
-    if let Some(timeout) = arguments.timeout {
-        models.loader.limit_loading(timeout);
-    }
+/// How long one method may take. Loading its code is bounded by the same time (`Command::load_timeout`).
+pub fn deadline(arguments: &RunArgs) -> Duration {
     arguments.timeout.unwrap_or(DEFAULT_TIMEOUT)
 }
 

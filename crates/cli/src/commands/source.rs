@@ -76,7 +76,7 @@ fn list(ui: &Ui, repo: &Repo) -> Result<ExitCode, CliError> {
 
 /// What all of these contribute together.
 fn kinds_in(dirs: &[PathBuf]) -> Vec<Kind> {
-    let mut kinds: Vec<Kind> = dirs.iter().flat_map(|dir| mounts::kinds_in(dir)).collect();
+    let mut kinds: Vec<Kind> = dirs.iter().flat_map(|dir| marsh_extension::kinds_in(dir)).collect();
     kinds.sort();
     kinds.dedup();
     kinds

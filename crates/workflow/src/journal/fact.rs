@@ -4,6 +4,8 @@ use marsh_data::Tags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use marsh_api::workflow::{ApprovalDecision, AssertResult, SkipReason, StepCode};
+
 use crate::record::{DataArtifact, RunStatus};
 use crate::schema::{FailureKind, Severity};
 
@@ -16,7 +18,7 @@ pub struct Line {
 
 /// A step of a job, or one item of a step with `forEach`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Place {
+pub struct StepKey {
     pub job: String,
     pub step: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,7 +42,7 @@ pub enum Fact {
     },
     /// These steps and jobs are to be done again, as if nothing had happened to them.
     Reset {
-        steps: Vec<Place>,
+        steps: Vec<StepKey>,
         jobs: Vec<String>,
     },
     /// The module version that a type has in this run.
@@ -64,7 +66,8 @@ pub enum Fact {
         error: String,
     },
     StepStarted {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
         attempt: u32,
     },
     /// What `forEach.in` gave.
@@ -75,7 +78,8 @@ pub enum Fact {
     },
     /// This try failed, and another one follows.
     StepRetried {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
         attempt: u32,
         error: String,
         kind: FailureKind,
@@ -83,29 +87,35 @@ pub enum Fact {
     },
     /// The pause before the next try is over.
     StepDue {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
     },
     StepEnded {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
         end: Box<StepEnd>,
     },
     StepSkipped {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
         reason: SkipReason,
     },
     ApprovalRequested {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
         prompt: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timeout_ms: Option<u64>,
     },
     ApprovalDecided {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
         decision: ApprovalDecision,
     },
     /// A nested workflow waits for somebody.
     ChildSuspended {
-        place: Place,
+        #[serde(rename = "place")]
+        key: StepKey,
         run_id: String,
     },
     /// No further step starts; what runs was told to stop.
@@ -195,7 +205,7 @@ pub enum Output {
         model: String,
         method: String,
         output_id: String,
-        code: OutputCode,
+        code: StepCode,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         artifacts: Vec<DataArtifact>,
     },
@@ -206,67 +216,7 @@ pub enum Output {
     },
 }
 
-/// The module version that a step ran. Built-in code has no fingerprint and no digest of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OutputCode {
-    #[serde(rename = "type")]
-    pub type_name: String,
-    pub type_version: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AssertResult {
-    pub passed: bool,
-    pub expr: String,
-    pub message: String,
-    pub severity: Severity,
-    /// It could not be evaluated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ApprovalDecision {
-    pub approved: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decided_by: Option<String>,
-    pub decided_at: String,
-}
-
-/// Why a step did not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// A condition on what it depends on does not hold.
-    Dependency,
-    /// Its guard held.
-    Guarded,
-    /// The run was cancelled before it could start.
-    Cancelled,
-    /// The time of its job was over before it could start.
-    Timeout,
-}
-
-impl SkipReason {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SkipReason::Dependency => "dependency",
-            SkipReason::Guarded => "guarded",
-            SkipReason::Cancelled => "cancelled",
-            SkipReason::Timeout => "timeout",
-        }
-    }
-}
-
-impl std::fmt::Display for Place {
+impl std::fmt::Display for StepKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.job, self.step)?;
         match self.item {

@@ -19,8 +19,8 @@ mod file;
 mod sync;
 
 pub use fact::{
-    ApprovalDecision, AssertResult, Fact, Item, JobOutline, Line, Output, OutputCode, Place, SkipReason,
-    Started, StepEnd,
+    ApprovalDecision, AssertResult, Fact, Item, JobOutline, Line, Output, SkipReason, Started, StepCode,
+    StepEnd, StepKey,
 };
 pub(crate) use file::{Journal, read};
 pub(crate) use sync::OnDisk;

@@ -2,7 +2,7 @@
 
 use super::plan::Dependency;
 use super::state::{Job, Machine, Phase, Step};
-use crate::journal::{Fact, Place, SkipReason};
+use crate::journal::{Fact, SkipReason, StepKey};
 use crate::schema::Decided;
 
 impl Machine<'_> {
@@ -69,13 +69,15 @@ impl Machine<'_> {
             return;
         }
         let state = &self.jobs[job].steps[step];
-        if state.fan.is_some() {
+        if state.for_each.is_some() {
             while may_start && self.has_room(job, step) {
-                let fan = self.jobs[job].steps[step].fan.as_ref();
-                let Some(item) = fan.and_then(|fan| fan.waiting.front().copied()) else { return };
-                let place = self.plan.place(job, step, Some(item));
-                let attempt = self.attempt(&place);
-                self.found(Fact::StepStarted { place, attempt }, decided);
+                let for_each = self.jobs[job].steps[step].for_each.as_ref();
+                let Some(item) = for_each.and_then(|for_each| for_each.waiting.front().copied()) else {
+                    return;
+                };
+                let key = self.plan.key(job, step, Some(item));
+                let attempt = self.attempt(&key);
+                self.found(Fact::StepStarted { key, attempt }, decided);
             }
             return;
         }
@@ -83,15 +85,15 @@ impl Machine<'_> {
             return;
         }
         let depends = &self.plan.jobs[job].steps[step].depends;
-        let place = self.plan.place(job, step, None);
+        let key = self.plan.key(job, step, None);
         match holds(depends, |on| self.jobs[job].steps[on].phase) {
             None => {}
             Some(false) => {
-                self.found(Fact::StepSkipped { place, reason: SkipReason::Dependency }, decided);
+                self.found(Fact::StepSkipped { key, reason: SkipReason::Dependency }, decided);
             }
             Some(true) if may_start && self.has_room(job, step) => {
-                let attempt = self.attempt(&place);
-                self.found(Fact::StepStarted { place, attempt }, decided);
+                let attempt = self.attempt(&key);
+                self.found(Fact::StepStarted { key, attempt }, decided);
             }
             Some(true) => {}
         }
@@ -107,7 +109,7 @@ impl Machine<'_> {
         let steps = &self.jobs[job].steps;
         if plan[step].for_each
             && plan[step].cap.is_none()
-            && steps[step].fan.is_some()
+            && steps[step].for_each.is_some()
             && steps[step].running >= super::FAN_OUT
         {
             return false;
@@ -137,17 +139,17 @@ impl Machine<'_> {
     fn skip_step(&mut self, job: usize, step: usize, reason: SkipReason, decided: &mut Vec<Fact>) {
         let skips =
             |phase: Phase| matches!(phase, Phase::Waiting | Phase::Paused | Phase::Asked | Phase::Child);
-        let Step { phase, fan, .. } = &self.jobs[job].steps[step];
-        let places: Vec<Place> = match fan {
-            None if skips(*phase) => vec![self.plan.place(job, step, None)],
+        let Step { phase, for_each, .. } = &self.jobs[job].steps[step];
+        let keys: Vec<StepKey> = match for_each {
+            None if skips(*phase) => vec![self.plan.key(job, step, None)],
             None => Vec::new(),
-            Some(fan) => {
-                let items = fan.phases.iter().enumerate().filter(|(_, phase)| skips(**phase));
-                items.map(|(item, _)| self.plan.place(job, step, Some(item))).collect()
+            Some(for_each) => {
+                let items = for_each.phases.iter().enumerate().filter(|(_, phase)| skips(**phase));
+                items.map(|(item, _)| self.plan.key(job, step, Some(item))).collect()
             }
         };
-        for place in places {
-            self.found(Fact::StepSkipped { place, reason }, decided);
+        for key in keys {
+            self.found(Fact::StepSkipped { key, reason }, decided);
         }
     }
 

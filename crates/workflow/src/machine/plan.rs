@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::journal::Place;
+use crate::journal::StepKey;
 use crate::schema::{Condition, Workflow};
 
 /// Items of a `forEach` that run at once when nothing says otherwise.
@@ -105,8 +105,8 @@ impl Plan {
         Some((*job, *steps.get(step)?))
     }
 
-    pub fn place(&self, job: usize, step: usize, item: Option<usize>) -> Place {
+    pub fn key(&self, job: usize, step: usize, item: Option<usize>) -> StepKey {
         let job = &self.jobs[job];
-        Place { job: job.name.clone(), step: job.steps[step].name.clone(), item }
+        StepKey { job: job.name.clone(), step: job.steps[step].name.clone(), item }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::plan::Plan;
-use crate::journal::{Fact, Place, StepEnd};
+use crate::journal::{Fact, StepEnd, StepKey};
 use crate::record::RunStatus;
 use crate::schema::{Decided, FailureKind};
 
@@ -31,7 +31,7 @@ impl Phase {
 
 /// The items of a step with `forEach`: a few bytes for each.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fan {
+pub(super) struct ForEachState {
     pub phases: Vec<Phase>,
     /// Those that wait, in order.
     pub waiting: VecDeque<usize>,
@@ -43,7 +43,7 @@ pub(super) struct Fan {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Step {
     pub phase: Phase,
-    pub fan: Option<Fan>,
+    pub for_each: Option<ForEachState>,
     /// How many of it run: one, or some of its items.
     pub running: usize,
     /// Something of it failed, and was not allowed to.
@@ -78,7 +78,14 @@ pub(crate) struct Machine<'p> {
 }
 
 fn fresh() -> Step {
-    Step { phase: Phase::Waiting, fan: None, running: 0, spoiled: false, tries: BTreeMap::new(), before: 0 }
+    Step {
+        phase: Phase::Waiting,
+        for_each: None,
+        running: 0,
+        spoiled: false,
+        tries: BTreeMap::new(),
+        before: 0,
+    }
 }
 
 impl<'p> Machine<'p> {
@@ -144,41 +151,41 @@ impl<'p> Machine<'p> {
         if self.jobs.iter().all(good) { RunStatus::Succeeded } else { RunStatus::Failed }
     }
 
-    pub fn phase(&self, place: &Place) -> Option<Phase> {
-        let (job, step) = self.plan.step(&place.job, &place.step)?;
+    pub fn phase(&self, key: &StepKey) -> Option<Phase> {
+        let (job, step) = self.plan.step(&key.job, &key.step)?;
         let step = &self.jobs[job].steps[step];
-        match (place.item, &step.fan) {
-            (Some(item), Some(fan)) => fan.phases.get(item).copied(),
+        match (key.item, &step.for_each) {
+            (Some(item), Some(for_each)) => for_each.phases.get(item).copied(),
             (Some(_), None) => None,
             (None, _) => Some(step.phase),
         }
     }
 
     /// The number of the next try of a step, from 1.
-    pub fn attempt(&self, place: &Place) -> u32 {
-        let Some((job, step)) = self.plan.step(&place.job, &place.step) else { return 1 };
+    pub fn attempt(&self, key: &StepKey) -> u32 {
+        let Some((job, step)) = self.plan.step(&key.job, &key.step) else { return 1 };
         let step = &self.jobs[job].steps[step];
-        step.tries.get(&place.item).copied().unwrap_or(step.before) + 1
+        step.tries.get(&key.item).copied().unwrap_or(step.before) + 1
     }
 
     /// The same, counted from the last reset: what `retry.attempts` counts.
-    pub fn attempt_since_reset(&self, place: &Place) -> u32 {
-        let before = self.plan.step(&place.job, &place.step);
+    pub fn attempt_since_reset(&self, key: &StepKey) -> u32 {
+        let before = self.plan.step(&key.job, &key.step);
         let before = before.map_or(0, |(job, step)| self.jobs[job].steps[step].before);
-        self.attempt(place).saturating_sub(before)
+        self.attempt(key).saturating_sub(before)
     }
 
     /// Every step or item in this phase.
-    pub fn places(&self, wanted: Phase) -> Vec<Place> {
+    pub fn keys_in(&self, wanted: Phase) -> Vec<StepKey> {
         let mut found = Vec::new();
         for (job, state) in self.jobs.iter().enumerate() {
             for (at, step) in state.steps.iter().enumerate() {
-                match &step.fan {
-                    None if step.phase == wanted => found.push(self.plan.place(job, at, None)),
+                match &step.for_each {
+                    None if step.phase == wanted => found.push(self.plan.key(job, at, None)),
                     None => {}
-                    Some(fan) => {
-                        let items = fan.phases.iter().enumerate().filter(|(_, phase)| **phase == wanted);
-                        found.extend(items.map(|(item, _)| self.plan.place(job, at, Some(item))));
+                    Some(for_each) => {
+                        let items = for_each.phases.iter().enumerate().filter(|(_, phase)| **phase == wanted);
+                        found.extend(items.map(|(item, _)| self.plan.key(job, at, Some(item))));
                     }
                 }
             }
@@ -203,36 +210,36 @@ impl<'p> Machine<'p> {
                     self.jobs[job].expired = true;
                 }
             }
-            Fact::StepStarted { place, .. } => self.set(place, Phase::Running),
+            Fact::StepStarted { key, .. } => self.set(key, Phase::Running),
             Fact::Expanded { job, step, items } => self.expanded(job, step, items.len()),
-            Fact::StepRetried { place, attempt, .. } => {
-                self.set(place, Phase::Paused);
-                if let Some((job, step)) = self.plan.step(&place.job, &place.step) {
-                    self.jobs[job].steps[step].tries.insert(place.item, *attempt);
+            Fact::StepRetried { key, attempt, .. } => {
+                self.set(key, Phase::Paused);
+                if let Some((job, step)) = self.plan.step(&key.job, &key.step) {
+                    self.jobs[job].steps[step].tries.insert(key.item, *attempt);
                 }
             }
-            Fact::StepDue { place } => self.set(place, Phase::Waiting),
-            Fact::StepEnded { place, end } => self.step_ended(place, end),
-            Fact::StepSkipped { place, reason } => {
+            Fact::StepDue { key } => self.set(key, Phase::Waiting),
+            Fact::StepEnded { key, end } => self.step_ended(key, end),
+            Fact::StepSkipped { key, reason } => {
                 let cut_short = matches!(
                     reason,
                     crate::journal::SkipReason::Cancelled | crate::journal::SkipReason::Timeout
                 );
-                if let Some(job) = self.plan.job(&place.job).filter(|_| cut_short) {
+                if let Some(job) = self.plan.job(&key.job).filter(|_| cut_short) {
                     self.jobs[job].cut_short = true;
                 }
                 self.cut_short |= *reason == crate::journal::SkipReason::Cancelled;
-                self.set(place, Phase::Decided(Decided::Skipped));
+                self.set(key, Phase::Decided(Decided::Skipped));
             }
-            Fact::ApprovalRequested { place, .. } => self.set(place, Phase::Asked),
-            Fact::ApprovalDecided { place, decision } => {
+            Fact::ApprovalRequested { key, .. } => self.set(key, Phase::Asked),
+            Fact::ApprovalDecided { key, decision } => {
                 if !decision.approved {
-                    self.spoil(place);
+                    self.spoil(key);
                 }
                 let decided = if decision.approved { Decided::Succeeded } else { Decided::Failed };
-                self.set(place, Phase::Decided(decided));
+                self.set(key, Phase::Decided(decided));
             }
-            Fact::ChildSuspended { place, .. } => self.set(place, Phase::Child),
+            Fact::ChildSuspended { key, .. } => self.set(key, Phase::Child),
             Fact::Stopping { reason } => self.stopping = Some(reason.clone()),
         }
     }
@@ -243,30 +250,30 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn spoil(&mut self, place: &Place) {
-        if let Some((job, step)) = self.plan.step(&place.job, &place.step) {
+    fn spoil(&mut self, key: &StepKey) {
+        if let Some((job, step)) = self.plan.step(&key.job, &key.step) {
             self.jobs[job].steps[step].spoiled = true;
         }
     }
 
-    fn step_ended(&mut self, place: &Place, end: &StepEnd) {
+    fn step_ended(&mut self, key: &StepKey, end: &StepEnd) {
         if end.error.is_some() {
             self.cut_short |= end.kind == Some(FailureKind::Cancelled);
             if !end.allowed {
-                self.spoil(place);
+                self.spoil(key);
             }
         }
         let decided = if end.error.is_none() { Decided::Succeeded } else { Decided::Failed };
-        self.set(place, Phase::Decided(decided));
+        self.set(key, Phase::Decided(decided));
     }
 
     /// Moves a step or an item to another phase, with everything that is counted.
-    fn set(&mut self, place: &Place, phase: Phase) {
-        let Some((job, at)) = self.plan.step(&place.job, &place.step) else { return };
+    fn set(&mut self, key: &StepKey, phase: Phase) {
+        let Some((job, at)) = self.plan.step(&key.job, &key.step) else { return };
         let step = &mut self.jobs[job].steps[at];
-        let before = match (place.item, &step.fan) {
+        let before = match (key.item, &step.for_each) {
             (None, _) => step.phase,
-            (Some(item), Some(fan)) => match fan.phases.get(item) {
+            (Some(item), Some(for_each)) => match for_each.phases.get(item) {
                 Some(phase) => *phase,
                 None => return,
             },
@@ -275,63 +282,63 @@ impl<'p> Machine<'p> {
         let (was, is) = (usize::from(before == Phase::Running), usize::from(phase == Phase::Running));
         step.running = step.running + is - was.min(step.running + is);
         self.running = self.running + is - was.min(self.running + is);
-        let (Some(item), Some(fan)) = (place.item, &mut step.fan) else {
+        let (Some(item), Some(for_each)) = (key.item, &mut step.for_each) else {
             step.phase = phase;
             return;
         };
-        fan.phases[item] = phase;
+        for_each.phases[item] = phase;
         match (before, phase) {
             (Phase::Waiting, Phase::Waiting) => {}
             (_, Phase::Waiting) => {
-                let at = fan.waiting.partition_point(|other| *other < item);
-                fan.waiting.insert(at, item);
+                let at = for_each.waiting.partition_point(|other| *other < item);
+                for_each.waiting.insert(at, item);
             }
-            (Phase::Waiting, _) => match fan.waiting.front() {
-                Some(front) if *front == item => drop(fan.waiting.pop_front()),
-                _ => fan.waiting.retain(|other| *other != item),
+            (Phase::Waiting, _) => match for_each.waiting.front() {
+                Some(front) if *front == item => drop(for_each.waiting.pop_front()),
+                _ => for_each.waiting.retain(|other| *other != item),
             },
             _ => {}
         }
         if let (None, Some(decided)) = (before.decided(), phase.decided()) {
-            fan.undecided -= 1;
-            fan.failed += usize::from(decided == Decided::Failed);
-            fan.skipped += usize::from(decided == Decided::Skipped);
-            if fan.undecided == 0 {
-                step.phase = Phase::Decided(fan.decided());
+            for_each.undecided -= 1;
+            for_each.failed += usize::from(decided == Decided::Failed);
+            for_each.skipped += usize::from(decided == Decided::Skipped);
+            if for_each.undecided == 0 {
+                step.phase = Phase::Decided(for_each.decided());
             }
         }
     }
 
     fn expanded(&mut self, job: &str, step: &str, items: usize) {
-        let place = Place { job: job.to_owned(), step: step.to_owned(), item: None };
+        let key = StepKey { job: job.to_owned(), step: step.to_owned(), item: None };
         let Some((job, at)) = self.plan.step(job, step) else { return };
         // The expansion itself was what ran.
-        self.set(&place, Phase::Waiting);
+        self.set(&key, Phase::Waiting);
         let step = &mut self.jobs[job].steps[at];
-        let fan = Fan {
+        let for_each = ForEachState {
             phases: vec![Phase::Waiting; items],
             waiting: (0..items).collect(),
             undecided: items,
             failed: 0,
             skipped: 0,
         };
-        step.phase = if items == 0 { Phase::Decided(fan.decided()) } else { Phase::Running };
-        step.fan = Some(fan);
+        step.phase = if items == 0 { Phase::Decided(for_each.decided()) } else { Phase::Running };
+        step.for_each = Some(for_each);
     }
 
     /// What the former owner had started and not ended is to be started again.
     fn resumed(&mut self) {
         for phase in [Phase::Running, Phase::Paused, Phase::Child] {
-            for place in self.places(phase) {
-                self.set(&place, Phase::Waiting);
+            for key in self.keys_in(phase) {
+                self.set(&key, Phase::Waiting);
             }
         }
     }
 
-    fn reset(&mut self, steps: &[Place], jobs: &[String]) {
+    fn reset(&mut self, steps: &[StepKey], jobs: &[String]) {
         self.stopping = None;
-        for place in steps {
-            if let Some((job, step)) = self.plan.step(&place.job, &place.step) {
+        for key in steps {
+            if let Some((job, step)) = self.plan.step(&key.job, &key.step) {
                 let state = &mut self.jobs[job].steps[step];
                 // Tries are counted on, so that nothing that a step did before is taken for what it does now.
                 let before = state.tries.values().max().copied().unwrap_or(state.before) + 1;
@@ -348,7 +355,7 @@ impl<'p> Machine<'p> {
     }
 }
 
-impl Fan {
+impl ForEachState {
     fn decided(&self) -> Decided {
         if self.failed > 0 {
             Decided::Failed

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Dependency, Machine, Phase, Plan, PlanJob, PlanStep};
-use crate::journal::{ApprovalDecision, Fact, Item, Place, SkipReason, StepEnd};
+use crate::journal::{ApprovalDecision, Fact, Item, SkipReason, StepEnd, StepKey};
 use crate::record::RunStatus;
 use crate::schema::{Condition, FailureKind};
 
@@ -78,60 +78,60 @@ fn items_of(step: &str) -> usize {
 
 /// What a step does, by its name: `bad…` fails, `ok!` is allowed to, `twice…` fails at first, `ask…` asks, `guard…` is
 /// skipped, the odd items of a step called `fan…` with `bad` in its name fail.
-fn outcome(place: &Place, attempt: u32) -> Fact {
-    let (name, place) = (place.step.clone(), place.clone());
+fn outcome(key: &StepKey, attempt: u32) -> Fact {
+    let (name, key) = (key.step.clone(), key.clone());
     let fails =
-        name.starts_with("bad") || (name.contains("bad") && place.item.is_some_and(|item| item % 2 == 1));
-    if name.starts_with("fan") && place.item.is_none() {
+        name.starts_with("bad") || (name.contains("bad") && key.item.is_some_and(|item| item % 2 == 1));
+    if name.starts_with("fan") && key.item.is_none() {
         let item = |at: usize| Item { name: format!("{name}-{at}"), value: at.into() };
         let items = (0..items_of(name.trim_end_matches("bad"))).map(item).collect();
-        return Fact::Expanded { job: place.job, step: name, items };
+        return Fact::Expanded { job: key.job, step: name, items };
     }
     if name.starts_with("ask") {
-        return Fact::ApprovalRequested { place, prompt: "?".into(), timeout_ms: None };
+        return Fact::ApprovalRequested { key, prompt: "?".into(), timeout_ms: None };
     }
     if name.starts_with("guard") {
-        return Fact::StepSkipped { place, reason: SkipReason::Guarded };
+        return Fact::StepSkipped { key, reason: SkipReason::Guarded };
     }
     if name.starts_with("twice") && attempt == 1 {
         let error = "once more".to_owned();
-        return Fact::StepRetried { place, attempt, error, kind: FailureKind::Error, pause_ms: 0 };
+        return Fact::StepRetried { key, attempt, error, kind: FailureKind::Error, pause_ms: 0 };
     }
     let mut end = StepEnd::default();
     if fails {
         end = StepEnd::failed(FailureKind::Error, "it is bad");
         end.allowed = name.ends_with('!');
     }
-    Fact::StepEnded { place, end: Box::new(end) }
+    Fact::StepEnded { key, end: Box::new(end) }
 }
 
-fn decision(place: &Place, approved: bool) -> Fact {
+fn decision(key: &StepKey, approved: bool) -> Fact {
     let decision = ApprovalDecision { approved, reason: None, decided_by: None, decided_at: "now".into() };
-    Fact::ApprovalDecided { place: place.clone(), decision }
+    Fact::ApprovalDecided { key: key.clone(), decision }
 }
 
 /// Runs on from what the machine knows; `pick` chooses which of the running steps ends next.
 fn drive(machine: &mut Machine<'_>, facts: &mut Vec<Fact>, random: &mut Random) {
-    let mut running: Vec<(Place, u32)> = Vec::new();
+    let mut running: Vec<(StepKey, u32)> = Vec::new();
     loop {
         for fact in machine.decide(true) {
-            if let Fact::StepStarted { place, attempt } = &fact {
-                running.push((place.clone(), *attempt));
+            if let Fact::StepStarted { key, attempt } = &fact {
+                running.push((key.clone(), *attempt));
             }
             facts.push(fact);
         }
-        let paused = machine.places(Phase::Paused);
-        let next = if let Some(place) = paused.first() {
-            Fact::StepDue { place: place.clone() }
+        let paused = machine.keys_in(Phase::Paused);
+        let next = if let Some(key) = paused.first() {
+            Fact::StepDue { key: key.clone() }
         } else if running.is_empty() {
-            let asked = machine.places(Phase::Asked);
+            let asked = machine.keys_in(Phase::Asked);
             match asked.first() {
-                Some(place) => decision(place, true),
+                Some(key) => decision(key, true),
                 None => return,
             }
         } else {
-            let (place, attempt) = running.swap_remove(random.below(running.len()));
-            outcome(&place, attempt)
+            let (key, attempt) = running.swap_remove(random.below(running.len()));
+            outcome(&key, attempt)
         };
         machine.apply(&next);
         facts.push(next);
@@ -148,16 +148,16 @@ fn ends(facts: &[Fact]) -> BTreeMap<String, &'static str> {
                 put(format!("job {job}"), if *succeeded { "ok" } else { "failed" });
             }
             Fact::JobSkipped { job, reason } => put(format!("job {job}"), reason.as_str()),
-            Fact::StepEnded { place, end } if place.item.is_none() => {
+            Fact::StepEnded { key, end } if key.item.is_none() => {
                 let word = match (&end.error, end.allowed) {
                     (None, _) => "ok",
                     (Some(_), true) => "allowed",
                     (Some(_), false) => "failed",
                 };
-                put(place.step.clone(), word);
+                put(key.step.clone(), word);
             }
-            Fact::StepSkipped { place, reason } if place.item.is_none() => {
-                put(place.step.clone(), reason.as_str());
+            Fact::StepSkipped { key, reason } if key.item.is_none() => {
+                put(key.step.clone(), reason.as_str());
             }
             _ => {}
         }
@@ -258,9 +258,8 @@ fn a_fan_out_is_one_step_to_others() {
     }
     let fan = plan("fan5");
     let started = |facts: &[Fact]| {
-        let items = facts
-            .iter()
-            .filter(|fact| matches!(fact, Fact::StepStarted { place, .. } if place.item.is_some()));
+        let items =
+            facts.iter().filter(|fact| matches!(fact, Fact::StepStarted { key, .. } if key.item.is_some()));
         items.count()
     };
     assert_eq!(started(&run_all(&fan).0), 5);
@@ -274,17 +273,17 @@ fn nothing_waits_for_what_it_does_not_depend_on() {
     let mut ended = Vec::new();
     loop {
         machine.decide(true);
-        let running = machine.places(Phase::Running);
-        let Some(place) = running.into_iter().find(|place| place.step != "slow") else { break };
-        ended.push(place.step.clone());
-        machine.apply(&outcome(&place, 1));
+        let running = machine.keys_in(Phase::Running);
+        let Some(key) = running.into_iter().find(|key| key.step != "slow") else { break };
+        ended.push(key.step.clone());
+        machine.apply(&outcome(&key, 1));
     }
     assert!(["second", "last"].iter().all(|name| ended.iter().any(|step| step == name)), "{ended:?}");
 }
 
 fn started(facts: &[Fact]) -> Vec<&str> {
     let steps = facts.iter().filter_map(|fact| match fact {
-        Fact::StepStarted { place, .. } => Some(place.step.as_str()),
+        Fact::StepStarted { key, .. } => Some(key.step.as_str()),
         _ => None,
     });
     steps.collect()
@@ -351,7 +350,7 @@ fn a_cap_counts_whoever_runs_beside_it() {
     // `a` starts first, so nothing may join it.
     let mut machine = Machine::new(&plan);
     assert_eq!(started(&machine.decide(true)), ["a"]);
-    machine.apply(&outcome(&plan.place(0, 0, None), 1));
+    machine.apply(&outcome(&plan.key(0, 0, None), 1));
     assert_eq!(started(&machine.decide(true)), ["b", "c"]);
 }
 
@@ -361,16 +360,16 @@ fn an_approval_lets_siblings_finish() {
     for approved in [true, false] {
         let mut machine = Machine::new(&plan);
         let mut facts = Vec::new();
-        while let Some(place) = {
+        while let Some(key) = {
             facts.extend(machine.decide(true));
-            machine.places(Phase::Running).into_iter().next()
+            machine.keys_in(Phase::Running).into_iter().next()
         } {
-            let fact = outcome(&place, 1);
+            let fact = outcome(&key, 1);
             machine.apply(&fact);
             facts.push(fact);
         }
         assert_eq!(ends(&facts), BTreeMap::from([("c".into(), "ok"), ("d".into(), "ok")]));
-        let asked = machine.places(Phase::Asked);
+        let asked = machine.keys_in(Phase::Asked);
         assert_eq!((asked.len(), machine.running(), machine.is_done()), (1, 0, false));
         let mut facts = vec![decision(&asked[0], approved)];
         machine.apply(&facts[0]);
@@ -389,7 +388,7 @@ fn cancellation_stops_what_runs_and_starts_nothing() {
     let mut machine = Machine::new(&plan);
     let mut facts = machine.decide(true);
     for step in [2, 3] {
-        let fact = outcome(&plan.place(0, step, None), 1);
+        let fact = outcome(&plan.key(0, step, None), 1);
         machine.apply(&fact);
         facts.push(fact);
     }
@@ -397,7 +396,7 @@ fn cancellation_stops_what_runs_and_starts_nothing() {
     facts.extend(machine.decide(true));
     // It had `allowFailure`, which is not meant for this: whoever ends it says so.
     let end = StepEnd::failed(FailureKind::Cancelled, "interrupted");
-    let fact = Fact::StepEnded { place: plan.place(0, 0, None), end: Box::new(end) };
+    let fact = Fact::StepEnded { key: plan.key(0, 0, None), end: Box::new(end) };
     machine.apply(&fact);
     facts.push(fact);
     facts.extend(machine.decide(true));
@@ -436,7 +435,7 @@ fn the_time_of_a_job_ends_that_job() {
     machine.apply(&Fact::JobTimedOut { job: "a".into(), error: "late".into() });
     facts.extend(machine.decide(true));
     let end = StepEnd::failed(FailureKind::Timeout, "late");
-    machine.apply(&Fact::StepEnded { place: plan.place(0, 0, None), end: Box::new(end) });
+    machine.apply(&Fact::StepEnded { key: plan.key(0, 0, None), end: Box::new(end) });
     drive(&mut machine, &mut facts, &mut Random(1));
     let ends = ends(&facts);
     assert_eq!((ends["y"], ends["job a"], ends["z"]), ("timeout", "failed", "ok"));
@@ -477,18 +476,18 @@ fn a_run_that_stopped_anywhere_goes_on_and_repeats_nothing_finished() {
             let joined: Vec<Fact> = facts[..cut].iter().chain(&more).cloned().collect();
             assert_eq!(ends(&joined), whole, "seed {seed}, cut {cut}");
             assert_eq!(again.status(), machine.status());
-            let ended = |facts: &[Fact]| -> Vec<Place> {
+            let ended = |facts: &[Fact]| -> Vec<StepKey> {
                 let ended = facts.iter().filter_map(|fact| match fact {
-                    Fact::StepEnded { place, .. } | Fact::StepSkipped { place, .. } => Some(place.clone()),
+                    Fact::StepEnded { key, .. } | Fact::StepSkipped { key, .. } => Some(key.clone()),
                     _ => None,
                 });
                 ended.collect()
             };
-            for place in ended(&facts[..cut]) {
-                let repeats = more.iter().any(
-                    |fact| matches!(fact, Fact::StepStarted { place: started, .. } if *started == place),
-                );
-                assert!(!repeats, "seed {seed}, cut {cut}: {place} ran again");
+            for key in ended(&facts[..cut]) {
+                let repeats = more
+                    .iter()
+                    .any(|fact| matches!(fact, Fact::StepStarted { key: started, .. } if *started == key));
+                assert!(!repeats, "seed {seed}, cut {cut}: {key} ran again");
             }
         }
     }
@@ -499,8 +498,8 @@ fn what_was_reset_runs_again_and_counts_its_tries_on() {
     let plan = plan("a\nb: a:succeeded\nbad: b:succeeded\nc: bad:succeeded");
     let (mut machine, mut facts) = (Machine::new(&plan), Vec::new());
     drive(&mut machine, &mut facts, &mut Random(1));
-    let places = [1, 2, 3].map(|step| plan.place(0, step, None));
-    machine.apply(&Fact::Reset { steps: places.to_vec(), jobs: vec!["main".into()] });
+    let keys = [1, 2, 3].map(|step| plan.key(0, step, None));
+    machine.apply(&Fact::Reset { steps: keys.to_vec(), jobs: vec!["main".into()] });
     let mut more = Vec::new();
     drive(&mut machine, &mut more, &mut Random(1));
     assert_eq!(started(&more), ["b", "bad"]);
@@ -512,12 +511,11 @@ fn what_was_reset_runs_again_and_counts_its_tries_on() {
 fn facts_about_what_is_gone_change_nothing() {
     let plan = plan("a");
     let mut machine = Machine::new(&plan);
-    let gone = Place { job: "main".into(), step: "gone".into(), item: None };
-    machine.apply(&Fact::StepStarted { place: gone.clone(), attempt: 1 });
+    let gone = StepKey { job: "main".into(), step: "gone".into(), item: None };
+    machine.apply(&Fact::StepStarted { key: gone.clone(), attempt: 1 });
     machine.apply(&outcome(&gone, 1));
     machine.apply(&Fact::JobEnded { job: "gone".into(), succeeded: true });
-    machine
-        .apply(&Fact::StepStarted { place: Place { item: Some(4), ..plan.place(0, 0, None) }, attempt: 1 });
+    machine.apply(&Fact::StepStarted { key: StepKey { item: Some(4), ..plan.key(0, 0, None) }, attempt: 1 });
     assert!(machine == Machine::new(&plan));
 }
 

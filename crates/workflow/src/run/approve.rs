@@ -1,6 +1,6 @@
 //! Approvals, rejections and cancellations from outside of the process that runs.
 //!
-//! Whoever decides writes to the mailbox of a run that somebody owns, and waits until the owner has noted it; a run that
+//! Whoever decides writes to the inbox of a run that somebody owns, and waits until the owner has noted it; a run that
 //! nobody owns is taken for the moment that it takes to note the decision. Nothing is run here: a run that can go on
 //! stays suspended until it is resumed.
 
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use marsh_types::time::iso_millis;
 
-use super::mail::{self, Mail};
+use super::owner_request::{self, OwnerRequest};
 use super::resume::waits;
 use crate::Workflows;
 use crate::error::WorkflowError;
 use crate::fold::Recorder;
-use crate::journal::{ApprovalDecision, Fact, Line, Place};
+use crate::journal::{ApprovalDecision, Fact, Line, StepKey};
 use crate::machine::{Machine, Phase};
 use crate::record::{NodeStatus, RunRecord, RunStatus};
 use crate::schema::Workflow;
@@ -49,7 +49,7 @@ pub struct Approved {
 
 /// A question that was asked.
 struct Asked {
-    place: Place,
+    key: StepKey,
     name: String,
     prompt: String,
     at: String,
@@ -69,11 +69,11 @@ fn asked(lines: &[Line]) -> Vec<Asked> {
     let Some(recorder) = Recorder::of(lines) else { return Vec::new() };
     let mut open = Vec::new();
     for line in lines {
-        if let Fact::ApprovalRequested { place, prompt, timeout_ms } = &line.fact {
-            open.retain(|known: &Asked| known.place != *place);
-            let Some(step) = recorder.step(place).filter(|step| waits(step.status)) else { continue };
+        if let Fact::ApprovalRequested { key, prompt, timeout_ms } = &line.fact {
+            open.retain(|known: &Asked| known.key != *key);
+            let Some(step) = recorder.step(key).filter(|step| waits(step.status)) else { continue };
             open.push(Asked {
-                place: place.clone(),
+                key: key.clone(),
                 name: step.step_name.clone(),
                 prompt: prompt.clone(),
                 at: line.at.clone(),
@@ -99,7 +99,7 @@ impl Workflows<'_> {
                     workflow_id: summary.entry.workflow_id.clone(),
                     run_id: summary.run_id.clone(),
                     expires: asked.expires().map(iso_millis),
-                    job_name: asked.place.job,
+                    job_name: asked.key.job,
                     step_name: asked.name,
                     prompt: asked.prompt,
                     since: Some(asked.at),
@@ -130,8 +130,8 @@ impl Workflows<'_> {
             let mut open = asked(lines);
             let is_meant = |asked: &Asked| {
                 asked.name == step
-                    || asked.place.step == step
-                    || format!("{}/{}", asked.place.job, asked.name) == step
+                    || asked.key.step == step
+                    || format!("{}/{}", asked.key.job, asked.name) == step
             };
             let known = open.iter().map(|asked| asked.name.clone()).collect();
             match open.iter().position(is_meant) {
@@ -140,21 +140,18 @@ impl Workflows<'_> {
             }
         };
         let begun = Instant::now();
-        let mut sent: Option<Place> = None;
+        let mut sent: Option<StepKey> = None;
         loop {
             if let Some(mut owned) = self.runs.try_own(workflow_id, &run_id)? {
                 let lines = owned.lines().unwrap_or_default();
                 if let Some(done) =
-                    sent.as_ref().and_then(|place| self.decided(&lines, place, &stored.workflow().name))
+                    sent.as_ref().and_then(|key| self.decided(&lines, key, &stored.workflow().name))
                 {
                     return Ok(done);
                 }
                 let asked = find(&lines)?;
                 refuse_expired(&asked)?;
-                owned.append(Fact::ApprovalDecided {
-                    place: asked.place.clone(),
-                    decision: decision.clone(),
-                })?;
+                owned.append(Fact::ApprovalDecided { key: asked.key.clone(), decision: decision.clone() })?;
                 let status = self.settle_quietly(&stored, &mut owned)?;
                 return Ok(Approved {
                     run_id,
@@ -166,17 +163,17 @@ impl Workflows<'_> {
             }
             let lines = self.runs.journal(workflow_id, &run_id)?;
             match &sent {
-                Some(place) => {
-                    if let Some(done) = self.decided(&lines, place, &stored.workflow().name) {
+                Some(key) => {
+                    if let Some(done) = self.decided(&lines, key, &stored.workflow().name) {
                         return Ok(done);
                     }
                 }
                 None => {
                     let asked = find(&lines)?;
                     refuse_expired(&asked)?;
-                    let mail = Mail::Decide { place: asked.place.clone(), decision: decision.clone() };
-                    mail::send(&self.runs.mail_path(workflow_id, &run_id), &mail)?;
-                    sent = Some(asked.place);
+                    let mail = OwnerRequest::Decide { key: asked.key.clone(), decision: decision.clone() };
+                    owner_request::send(&self.runs.requests_path(workflow_id, &run_id), &mail)?;
+                    sent = Some(asked.key);
                 }
             }
             if begun.elapsed() > PATIENCE {
@@ -186,15 +183,15 @@ impl Workflows<'_> {
         }
     }
 
-    /// What was decided about a place, once it is.
-    fn decided(&self, lines: &[Line], place: &Place, workflow: &str) -> Option<Approved> {
+    /// What was decided about a key, once it is.
+    fn decided(&self, lines: &[Line], key: &StepKey, workflow: &str) -> Option<Approved> {
         let found = lines.iter().rev().find_map(|line| match &line.fact {
-            Fact::ApprovalDecided { place: of, decision } if of == place => Some(decision.clone()),
-            Fact::ApprovalRequested { place: of, .. } if of == place => None,
+            Fact::ApprovalDecided { key: of, decision } if of == key => Some(decision.clone()),
+            Fact::ApprovalRequested { key: of, .. } if of == key => None,
             _ => None,
         })?;
         let recorder = Recorder::of(lines)?;
-        let step = recorder.step(place)?;
+        let step = recorder.step(key)?;
         (!waits(step.status)).then(|| Approved {
             run_id: recorder.head().id.clone(),
             workflow_name: workflow.to_owned(),
@@ -247,8 +244,8 @@ impl Workflows<'_> {
                 break;
             }
             if !sent {
-                let mail = Mail::Cancel { reason: reason.to_owned() };
-                mail::send(&self.runs.mail_path(&workflow_id, &run_id), &mail)?;
+                let mail = OwnerRequest::Cancel { reason: reason.to_owned() };
+                owner_request::send(&self.runs.requests_path(&workflow_id, &run_id), &mail)?;
                 sent = true;
             }
             if begun.elapsed() > PATIENCE {
@@ -272,11 +269,11 @@ impl Workflows<'_> {
         lines.iter().for_each(|line| machine.apply(&line.fact));
         let mut facts = Vec::new();
         // What ran when its process died will not be run again.
-        let running = machine.places(Phase::Running);
+        let running = machine.keys_in(Phase::Running);
         facts.push(Fact::Stopping { reason: reason.to_owned() });
-        for place in running {
+        for key in running {
             let end = crate::journal::StepEnd::failed(crate::schema::FailureKind::Cancelled, reason);
-            facts.push(Fact::StepEnded { place, end: Box::new(end) });
+            facts.push(Fact::StepEnded { key, end: Box::new(end) });
         }
         facts.iter().for_each(|fact| machine.apply(fact));
         facts.extend(machine.decide(false));

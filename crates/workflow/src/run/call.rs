@@ -1,5 +1,6 @@
 //! `model.method(model, method[, inputs])` in guards and asserts: a method run of its own, under the name of its step.
 
+use marsh_api::workflow::event::StepRef;
 use marsh_expr::{Looked, LookupError, MethodSource, Value as Term};
 use marsh_model::{ModelError, Target};
 use marsh_types::{Explain as _, TypeName};
@@ -7,7 +8,6 @@ use serde_json::{Map, Value};
 
 use super::method::{Asked, StepObserver};
 use super::step::{During, Steps};
-use crate::event::StepRef;
 use crate::schema::Step;
 
 pub(super) struct Calls<'a> {
@@ -26,7 +26,7 @@ impl<'a> Calls<'a> {
         condition: &str,
         during: &'a During<'a>,
     ) -> Calls<'a> {
-        let at = StepRef { step: format!("__{condition}_{}", at.step), ..at.clone() };
+        let at = StepRef { step_id: format!("__{condition}_{}", at.step_id), ..at.clone() };
         Calls { steps, step, at, during }
     }
 }

@@ -1,18 +1,20 @@
 //! A step that runs a method of a model.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_model::direct::{self, Routed};
 use marsh_model::{
     ModelError, Observer, OutputOverride, Pins, RunEvent, RunOutcome, RunRequest, Target, Trigger,
     WorkflowTrigger,
 };
-use marsh_types::{ErrorCode, Explain, TypeName};
+use marsh_types::{Explain, RetryClass, TypeName};
 use serde_json::{Map, Value};
 
-use super::step::{Did, During, Steps};
-use crate::event::{StepRef, WorkflowEvent};
-use crate::journal::{Output, OutputCode, StepEnd};
+use super::step::{During, StepResult, Steps};
+use crate::event;
+use crate::journal::{Output, StepCode, StepEnd};
 use crate::record::DataArtifact;
 use crate::schema::{CodePolicy, FailureKind, ModelMethod, ModelTarget, Step, Task};
 use crate::scope::StepScope;
@@ -46,36 +48,22 @@ fn with_hint(error: &impl Explain) -> String {
 
 /// What a model error is to `retry.on`.
 fn kind_of(error: &ModelError) -> FailureKind {
-    if error.is_cancelled() {
-        return FailureKind::Cancelled;
-    }
-    match error.code() {
-        ErrorCode::DeadlineExceeded => FailureKind::Timeout,
-        ErrorCode::HostFailed | ErrorCode::OutOfMemory | ErrorCode::StackOverflow | ErrorCode::ExitCalled => {
-            FailureKind::Crash
-        }
-        ErrorCode::ModelNotFound
-        | ErrorCode::UnknownMethod
-        | ErrorCode::UnknownModelType
-        | ErrorCode::ValidationFailed
-        | ErrorCode::InvalidYaml
-        | ErrorCode::InvalidDefinition
-        | ErrorCode::TypeMismatch
-        | ErrorCode::LiteralSensitiveGlobalArg
-        | ErrorCode::ExpressionFailed
-        | ErrorCode::InvalidName
-        | ErrorCode::ContractViolation
-        | ErrorCode::PinnedCodeGone => FailureKind::Invalid,
-        _ => FailureKind::Error,
+    match error.retry_class() {
+        RetryClass::Transient => FailureKind::Error,
+        RetryClass::Timeout => FailureKind::Timeout,
+        RetryClass::Crash => FailureKind::Crash,
+        // Another attempt needs as much memory, so it fails the same way.
+        RetryClass::OutOfMemory | RetryClass::Permanent => FailureKind::Invalid,
+        RetryClass::Cancelled => FailureKind::Cancelled,
     }
 }
 
-fn finished(outcome: RunOutcome) -> Did {
+fn finished(outcome: RunOutcome) -> StepResult {
     let output = Output::ModelMethod {
         model: outcome.model_name,
         method: outcome.method,
         output_id: outcome.output_id.clone(),
-        code: OutputCode {
+        code: StepCode {
             type_name: outcome.model_type,
             type_version: outcome.type_version,
             fingerprint: outcome.fingerprint,
@@ -98,7 +86,7 @@ fn finished(outcome: RunOutcome) -> Did {
         output: Some(output),
         ..StepEnd::default()
     };
-    Did::Ended { end: Box::new(end), views: Some((outcome.output_id, outcome.artifacts)) }
+    StepResult::Ended { end: Box::new(end), views: Some((outcome.output_id, outcome.artifacts)) }
 }
 
 impl Steps<'_> {
@@ -109,7 +97,7 @@ impl Steps<'_> {
         at: &StepRef,
         scope: &StepScope<'_>,
         during: &During<'_>,
-    ) -> Did {
+    ) -> StepResult {
         let outcome = self.request(step, task, at, scope, during).and_then(|request| {
             let observer = StepObserver { run: self, at };
             let outcome = self
@@ -121,7 +109,7 @@ impl Steps<'_> {
         });
         match outcome {
             Ok(outcome) => finished(outcome),
-            Err(refused) => Did::failed(refused.kind, refused.message),
+            Err(refused) => StepResult::failed(refused.kind, refused.message),
         }
     }
 
@@ -131,21 +119,43 @@ impl Steps<'_> {
         (policy == CodePolicy::Pinned).then_some(&self.pins)
     }
 
-    /// Pins what the steps will run as far as the file tells, so that the run stays on what it started with.
+    /// Pins the code of all steps that stay on the code that the run started with, as far as the file names it: a name with
+    /// an expression is known when its step starts. What cannot be pinned now is reported, and pinned by its step.
     pub(super) fn pin_all(&self) {
-        for step in self.workflow.jobs.iter().flat_map(|job| &job.steps) {
+        let mut reported = HashSet::new();
+        for (job, step) in
+            self.workflow.jobs.iter().flat_map(|job| job.steps.iter().map(move |step| (job, step)))
+        {
             let (Task::ModelMethod(task), Some(pins)) = (&step.task, self.pins_of(step)) else { continue };
-            let type_name = match &task.target {
-                ModelTarget::Definition { model_id_or_name } => {
-                    self.models.definitions.find(model_id_or_name).ok().map(|stored| stored.type_name)
-                }
-                ModelTarget::Direct { model_type, .. } => TypeName::parse(model_type).ok(),
-            };
-            // What does not load now fails its step, if that is ever reached.
-            if let Some(type_name) = type_name {
-                drop(self.models.code(&type_name, Some(pins)));
+            let Err(error) = self.pin(task, pins) else { continue };
+            let message = format!(
+                "the code could not be pinned when the run started: {}; the step pins it when it starts",
+                with_hint(&error)
+            );
+            if reported.insert(message.clone()) {
+                self.log.step_line("WRN", &job.name, &step.name, &message);
+                let step = StepRef {
+                    job_id: job.name.clone(),
+                    step_id: step.name.clone(),
+                    for_each_template: None,
+                    for_each_index: None,
+                };
+                let code = WarningCode::PinFailed;
+                self.observer.event(&WorkflowEvent::Warning { step: Some(step), code, message });
             }
         }
+    }
+
+    fn pin(&self, task: &ModelMethod, pins: &Pins) -> Result<(), ModelError> {
+        let name = task.target.type_or_definition();
+        if marsh_expr::contains_expression(&Value::from(name)) {
+            return Ok(());
+        }
+        let type_name = match &task.target {
+            ModelTarget::Definition { .. } => self.models.definitions.find(name)?.type_name,
+            ModelTarget::Direct { .. } => TypeName::parse(name)?,
+        };
+        self.models.code(&type_name, Some(pins)).map(|_| ())
     }
 
     fn request<'r>(
@@ -187,8 +197,8 @@ impl Steps<'_> {
                 workflow_id: self.workflow.id.clone(),
                 workflow_run_id: self.run_id.to_owned(),
                 workflow_name: self.workflow.name.clone(),
-                job: at.job.clone(),
-                step: at.step.clone(),
+                job: at.job_id.clone(),
+                step: at.step_id.clone(),
                 inputs: Arc::clone(&self.inputs),
                 tags,
             })),
@@ -284,8 +294,7 @@ impl Steps<'_> {
                 None => Ok(None),
                 Some(value) => scope.value(value, &format!("{place}.{key}")).map(Some),
             };
-            let tags =
-                text(&written.tags, "tags")?.and_then(|tags| tags.as_object().cloned()).unwrap_or_default();
+            let tags = scope.map(written.tags.as_ref(), &format!("{place}.tags"))?;
             overrides.push(OutputOverride {
                 spec: written.spec_name.clone(),
                 lifetime: text(&written.lifetime, "lifetime")?.map(|value| marsh_expr::to_text(&value)),
@@ -327,29 +336,59 @@ pub(super) struct StepObserver<'a> {
 
 impl Observer for StepObserver<'_> {
     fn event(&self, event: &RunEvent) {
-        let StepRef { job, step, .. } = self.at;
-        let at = self.at.clone();
-        let event = match event {
+        let StepRef { job_id, step_id, .. } = self.at;
+        match event {
             RunEvent::Output { stream, line } => {
                 let level = if stream == "stderr" { "ERR" } else { "INF" };
-                self.run.log.step_line(level, job, step, line);
-                WorkflowEvent::Output { at, stream: stream.clone(), line: line.clone() }
+                self.run.log.step_line(level, job_id, step_id, line);
             }
-            RunEvent::Warning { code, message } => {
-                self.run.log.step_line("WRN", job, step, message);
-                WorkflowEvent::Warning { at: Some(at), code, message: message.clone() }
-            }
-            other => WorkflowEvent::Method { at, event: other.clone() },
-        };
-        self.run.observer.event(&event);
+            RunEvent::Warning { message, .. } => self.run.log.step_line("WRN", job_id, step_id, message),
+            _ => {}
+        }
+        self.run.observer.event(&event::of_method(self.at.clone(), event));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use marsh_model::ModelError;
+    use marsh_types::RetryClass;
+    use marsh_vault::VaultError;
     use serde_json::json;
 
-    use super::variant;
+    use super::{kind_of, variant};
+    use crate::schema::{Backoff, FailureKind, Retry};
+
+    /// `retry: 3`, which retries after every kind of failure that can be retried.
+    fn retries(class: RetryClass) -> bool {
+        let on = vec![FailureKind::Error, FailureKind::Timeout, FailureKind::Crash];
+        let pause = Duration::from_secs(1);
+        let backoff = Backoff { initial: pause, factor: 1.0, max: pause };
+        let retry = Retry { attempts: 3, backoff, jitter: 0.0, on };
+        let error = VaultError::Provider {
+            vault: "main".into(),
+            message: "failed".into(),
+            details: None,
+            retry: class,
+        };
+        retry.wants(1, kind_of(&ModelError::from(error)))
+    }
+
+    #[test]
+    fn vault_call_that_runs_out_of_memory_is_not_retried() {
+        assert!(!retries(RetryClass::OutOfMemory));
+        assert!(!retries(RetryClass::Permanent));
+        assert!(!retries(RetryClass::Cancelled));
+    }
+
+    #[test]
+    fn vault_call_that_fails_for_a_passing_reason_is_retried() {
+        for class in [RetryClass::Transient, RetryClass::Timeout, RetryClass::Crash] {
+            assert!(retries(class), "{class:?}");
+        }
+    }
 
     #[test]
     fn values_become_parts_of_names() {

@@ -8,17 +8,17 @@
 
 mod approve;
 mod call;
-mod drive;
-mod ledger;
 mod log;
-mod mail;
 mod method;
 mod nested;
+mod owner_request;
 mod permits;
+mod record_writer;
 mod reports;
 mod resume;
-mod scribe;
+mod scheduler;
 mod start;
+mod state;
 mod step;
 
 use std::sync::Arc;

@@ -4,15 +4,16 @@
 //! belongs to, so that a parent which was killed finds the same nested run again and resumes it
 //! (`a_nested_run_is_resumed_with_its_parent`).
 
+use marsh_api::workflow::event::{StepRef, WorkflowEvent};
 use marsh_model::Gate as _;
 use marsh_types::{Digest, Explain as _};
 use serde_json::Value;
 
-use super::step::{Did, During, Steps};
+use super::step::{During, StepResult, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::error::WorkflowError;
-use crate::event::{StepRef, WorkflowEvent, WorkflowObserver};
-use crate::journal::{Output, Place, StepEnd};
+use crate::event::WorkflowObserver;
+use crate::journal::{Output, StepEnd, StepKey};
 use crate::record::RunStatus;
 use crate::schema::FailureKind;
 use crate::scope::StepScope;
@@ -29,19 +30,28 @@ struct Inside<'a> {
 impl WorkflowObserver for Inside<'_> {
     fn event(&self, event: &WorkflowEvent) {
         let event = Box::new(event.clone());
-        self.outer.event(&WorkflowEvent::Nested { at: self.at.clone(), event });
+        self.outer.event(&WorkflowEvent::Nested { step: self.at.clone(), event });
     }
 }
 
 /// The same for the same step of the same run.
-fn child_id(run_id: &str, place: &Place, attempt: u32) -> String {
-    let text = format!("{run_id}\n{}\n{}\n{:?}\n{attempt}", place.job, place.step, place.item);
+fn child_id(run_id: &str, key: &StepKey, attempt: u32) -> String {
+    let item = key.item.map_or_else(|| "None".to_owned(), |item| format!("Some({item})"));
+    let text = format!("{run_id}\n{}\n{}\n{item}\n{attempt}", key.job, key.step);
     let hex = Digest::of(text.as_bytes()).to_hex();
     let mut bytes = [0; 16];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap_or_default();
+    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        *byte = pair.iter().fold(0, |value, digit| value << 4 | nibble(*digit));
     }
     uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+/// The value of a hexadecimal digit in lower case.
+fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => digit.wrapping_sub(b'a').wrapping_add(10) & 15,
+    }
 }
 
 impl Steps<'_> {
@@ -49,28 +59,28 @@ impl Steps<'_> {
         &self,
         name: &str,
         inputs: Option<&Value>,
-        place: &Place,
+        key: &StepKey,
         at: &StepRef,
         scope: &StepScope<'_>,
         during: &During<'_>,
-    ) -> Did {
+    ) -> StepResult {
         // It has a journal of its own, and code that waits for that one.
         if let Err(reason) = during.on_disk.pass() {
-            return Did::failed(FailureKind::Error, reason);
+            return StepResult::failed(FailureKind::Error, reason);
         }
         let name = match scope.text(name, "workflowIdOrName") {
             Ok(name) => name,
-            Err(error) => return Did::failed(FailureKind::Invalid, error),
+            Err(error) => return StepResult::failed(FailureKind::Invalid, error),
         };
         let inputs = match scope.map(inputs, "inputs") {
             Ok(inputs) => inputs,
-            Err(error) => return Did::failed(FailureKind::Invalid, error),
+            Err(error) => return StepResult::failed(FailureKind::Invalid, error),
         };
         if self.ancestors.len() >= MAX_DEPTH {
             let error = format!("workflows are nested {MAX_DEPTH} deep: {}", self.ancestors.join(" -> "));
-            return Did::failed(FailureKind::Invalid, error);
+            return StepResult::failed(FailureKind::Invalid, error);
         }
-        let run_id = child_id(self.run_id, place, during.attempt);
+        let run_id = child_id(self.run_id, key, during.attempt);
         let request = WorkflowRunRequest {
             name_or_id: &name,
             inputs,
@@ -91,7 +101,7 @@ impl Steps<'_> {
         };
         let observer = Inside { outer: self.observer, at };
         match self.workflows.run_nested(&request, nesting, &observer) {
-            Ok(outcome) if outcome.status == RunStatus::Suspended => Did::Waits { run_id },
+            Ok(outcome) if outcome.status == RunStatus::Suspended => StepResult::Waits { run_id },
             Ok(outcome) => {
                 let (kind, error) = match outcome.status {
                     RunStatus::Succeeded => (None, None),
@@ -108,7 +118,7 @@ impl Steps<'_> {
                 let error = error.map(|error| format!("workflow `{workflow}` {error}"));
                 {
                     let end = StepEnd { error, kind, output: Some(output), ..StepEnd::default() };
-                    Did::Ended { end: Box::new(end), views: None }
+                    StepResult::Ended { end: Box::new(end), views: None }
                 }
             }
             Err(error) => {
@@ -119,7 +129,7 @@ impl Steps<'_> {
                     _ => FailureKind::Invalid,
                 };
                 let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-                Did::failed(kind, format!("{error}{hint}"))
+                StepResult::failed(kind, format!("{error}{hint}"))
             }
         }
     }
@@ -128,19 +138,17 @@ impl Steps<'_> {
 #[cfg(test)]
 mod tests {
     use super::child_id;
-    use crate::journal::Place;
+    use crate::journal::StepKey;
 
     #[test]
     fn the_id_of_a_nested_run_follows_from_its_step() {
-        let place = |item| Place { job: "a".into(), step: "b".into(), item };
-        let id = child_id("r", &place(None), 1);
+        let key = |item| StepKey { job: "a".into(), step: "b".into(), item };
+        let id = child_id("r", &key(None), 1);
         assert!(uuid::Uuid::parse_str(&id).is_ok());
-        assert_eq!(id, child_id("r", &place(None), 1));
-        for other in [
-            child_id("r", &place(Some(0)), 1),
-            child_id("r", &place(None), 2),
-            child_id("q", &place(None), 1),
-        ] {
+        assert_eq!(id, child_id("r", &key(None), 1));
+        for other in
+            [child_id("r", &key(Some(0)), 1), child_id("r", &key(None), 2), child_id("q", &key(None), 1)]
+        {
             assert_ne!(id, other);
         }
     }

@@ -20,6 +20,11 @@ impl Permits {
         Permits { max, used: Mutex::new(0), freed: Condvar::new() }
     }
 
+    /// How many there are; `None` for any number.
+    pub fn max(&self) -> Option<usize> {
+        self.max
+    }
+
     /// Waits for a free one. `None`: it was cancelled before.
     pub fn take(&self, cancel: &CancelToken) -> Option<Permit<'_>> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_extension::kinds::CallOptions;
 use marsh_model::run::reports::{ReportOutcome, WorkflowSubject};
 use marsh_model::{Observer, RunEvent, RunOutcome};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::step::Steps;
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::{StepRef, WorkflowEvent, WorkflowObserver};
+use crate::event::WorkflowObserver;
 use crate::record::{JobRecord, RunRecord, RunStatus, StepRecord};
 use crate::schema::Workflow;
 
@@ -32,7 +33,7 @@ impl CalledWith {
         let arguments =
             Arguments { global: outcome.global_arguments.clone(), method: outcome.method_arguments.clone() };
         let mut known = self.by_step.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert((at.job.clone(), at.step.clone()), arguments);
+        known.insert((at.job_id.clone(), at.step_id.clone()), arguments);
     }
 
     fn of(&self, job: &str, step: &str) -> Arguments {
@@ -50,7 +51,9 @@ impl Steps<'_> {
         if !outcome.has_reports || outcome.status == marsh_model::RunStatus::Cancelled {
             return;
         }
-        let warn = |message: String| observer.event(&RunEvent::Warning { code: "report_failed", message });
+        let warn = |message: String| {
+            observer.event(&RunEvent::Warning { code: WarningCode::ReportFailed.as_str(), message })
+        };
         let options = CallOptions { cancel: self.models.loader.cancel().clone(), ..CallOptions::default() };
         match self.models.report_on(outcome, self.reports, &options, observer) {
             Ok(reports) => {
@@ -76,14 +79,17 @@ impl Steps<'_> {
             Ok(reports) => {
                 for report in &reports {
                     if let Err(error) = &report.result {
-                        told.warn("report_failed", format!("the report `{}` failed: {error}", report.name));
+                        told.warn(
+                            WarningCode::ReportFailed,
+                            format!("the report `{}` failed: {error}", report.name),
+                        );
                     }
                 }
                 reports
             }
             Err(error) => {
                 told.warn(
-                    "report_failed",
+                    WarningCode::ReportFailed,
                     format!("the reports on `{}` failed: {error}", self.workflow.name),
                 );
                 Vec::new()
@@ -201,15 +207,15 @@ struct ToldWithRun<'a> {
 }
 
 impl ToldWithRun<'_> {
-    fn warn(&self, code: &'static str, message: String) {
-        self.observer.event(&WorkflowEvent::Warning { at: None, code, message });
+    fn warn(&self, code: WarningCode, message: String) {
+        self.observer.event(&WorkflowEvent::Warning { step: None, code, message });
     }
 }
 
 impl Observer for ToldWithRun<'_> {
     fn event(&self, event: &RunEvent) {
         if let RunEvent::Warning { code, message } = event {
-            self.warn(code, message.clone());
+            self.warn(WarningCode::parse(code), message.clone());
         }
     }
 }

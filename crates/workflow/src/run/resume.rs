@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use marsh_api::workflow::event::{WarningCode, WorkflowEvent};
 use marsh_host::CancelToken;
 use marsh_model::run::reports::ReportSelection;
 use marsh_model::{CheckSelection, Driver};
@@ -15,9 +16,9 @@ use super::start::{checked_inputs, outline, refuse_masked};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::{WorkflowEvent, WorkflowObserver};
+use crate::event::WorkflowObserver;
 use crate::fold::Recorder;
-use crate::journal::{Fact, Line, Place, Started};
+use crate::journal::{Fact, Line, Started, StepKey};
 use crate::machine::{Machine, Phase, Plan};
 use crate::outcome::WorkflowOutcome;
 use crate::record::{NodeStatus, RunStatus};
@@ -77,7 +78,7 @@ impl Workflows<'_> {
                 lines
             }
         };
-        let max = self.max_steps().unwrap_or_default();
+        let max = self.step_limit(observer);
         let run = WorkflowRunRequest {
             name_or_id: request.workflow,
             inputs: request.inputs.clone(),
@@ -137,7 +138,11 @@ impl Workflows<'_> {
                 "the file of `{}` was edited since the run started; what was done stays, the rest runs as the file says now",
                 workflow.name
             );
-            observer.event(&WorkflowEvent::Warning { at: None, code: "workflow_edited", message });
+            observer.event(&WorkflowEvent::Warning {
+                step: None,
+                code: WarningCode::WorkflowEdited,
+                message,
+            });
         }
         let first = Fact::Resumed {
             pid: std::process::id(),
@@ -198,8 +203,8 @@ impl Workflows<'_> {
             Some(status) => return Err(WorkflowError::NotFailed { status }),
             None => return Err(WorkflowError::NotFailed { status: RunStatus::Pending }),
         }
-        let places = steps_named(workflow, &lines, from)?;
-        let (steps, jobs) = downstream(workflow, &places);
+        let keys = steps_named(workflow, &lines, from)?;
+        let (steps, jobs) = downstream(workflow, &keys);
         owned.append(Fact::Reset { steps, jobs })?;
         Ok(owned.lines().unwrap_or(lines))
     }
@@ -211,7 +216,8 @@ impl Workflows<'_> {
         stored: &StoredWorkflow,
         owned: &mut OwnedRun,
     ) -> Result<RunStatus, WorkflowError> {
-        let lines = owned.lines().unwrap_or_default();
+        let no_journal = || WorkflowError::NoJournal { run: owned.run_id().to_owned() };
+        let lines = owned.lines().ok_or_else(no_journal)?;
         let plan = Plan::of(stored.workflow(), None);
         let mut machine = Machine::new(&plan);
         lines.iter().for_each(|line| machine.apply(&line.fact));
@@ -221,7 +227,7 @@ impl Workflows<'_> {
         if machine.is_done() {
             let reason = machine.cut_short().map(str::to_owned);
             owned.append(Fact::Ended { status: machine.status(), reason })?;
-        } else if machine.places(Phase::Running).is_empty() {
+        } else if machine.keys_in(Phase::Running).is_empty() {
             owned.append(Fact::Suspended)?;
         }
         let lines = owned.lines().unwrap_or_default();
@@ -235,7 +241,7 @@ impl Workflows<'_> {
 }
 
 /// The steps of this name: in the file, or as an item of a `forEach` is called.
-fn steps_named(workflow: &Workflow, lines: &[Line], name: &str) -> Result<Vec<Place>, WorkflowError> {
+fn steps_named(workflow: &Workflow, lines: &[Line], name: &str) -> Result<Vec<StepKey>, WorkflowError> {
     let (wanted_job, wanted) = match name.split_once('/') {
         Some((job, step)) if workflow.jobs.iter().any(|known| known.name == job) => (Some(job), step),
         _ => (None, name),
@@ -248,7 +254,7 @@ fn steps_named(workflow: &Workflow, lines: &[Line], name: &str) -> Result<Vec<Pl
                     if *of == job.name && *template == step.name && items.iter().any(|item| item.name == wanted))
             });
             if step.name == wanted || is_item {
-                found.push(Place { job: job.name.clone(), step: step.name.clone(), item: None });
+                found.push(StepKey { job: job.name.clone(), step: step.name.clone(), item: None });
             }
         }
     }
@@ -259,30 +265,30 @@ fn steps_named(workflow: &Workflow, lines: &[Line], name: &str) -> Result<Vec<Pl
         }
         [_] => Ok(found),
         _ => {
-            let places = found.iter().map(ToString::to_string).collect();
-            Err(WorkflowError::AmbiguousStep { step: name.to_owned(), places })
+            let keys = found.iter().map(ToString::to_string).collect();
+            Err(WorkflowError::AmbiguousStep { step: name.to_owned(), keys })
         }
     }
 }
 
 /// A step, the steps of its job that depend on it, and the jobs that depend on that job with all of their steps. Jobs
 /// whose steps are done again are open again.
-fn downstream(workflow: &Workflow, from: &[Place]) -> (Vec<Place>, Vec<String>) {
-    let mut steps: BTreeSet<Place> = from.iter().cloned().collect();
-    let mut jobs: BTreeSet<String> = from.iter().map(|place| place.job.clone()).collect();
+fn downstream(workflow: &Workflow, from: &[StepKey]) -> (Vec<StepKey>, Vec<String>) {
+    let mut steps: BTreeSet<StepKey> = from.iter().cloned().collect();
+    let mut jobs: BTreeSet<String> = from.iter().map(|key| key.job.clone()).collect();
     loop {
         let before = (steps.len(), jobs.len());
         for job in &workflow.jobs {
             for step in &job.steps {
-                let place = |step: &str| Place { job: job.name.clone(), step: step.to_owned(), item: None };
-                if step.depends_on.iter().any(|entry| steps.contains(&place(&entry.step))) {
-                    steps.insert(place(&step.name));
+                let key = |step: &str| StepKey { job: job.name.clone(), step: step.to_owned(), item: None };
+                if step.depends_on.iter().any(|entry| steps.contains(&key(&entry.step))) {
+                    steps.insert(key(&step.name));
                 }
             }
             if job.depends_on.iter().any(|entry| jobs.contains(&entry.job)) {
                 jobs.insert(job.name.clone());
                 let all = job.steps.iter();
-                steps.extend(all.map(|step| Place {
+                steps.extend(all.map(|step| StepKey {
                     job: job.name.clone(),
                     step: step.name.clone(),
                     item: None,

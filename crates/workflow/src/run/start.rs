@@ -1,7 +1,9 @@
 //! Starting a run, and driving it to its rest.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use marsh_api::workflow::event::{StartedJob, WarningCode, WorkflowEvent};
 use marsh_extension::Pin;
 use marsh_model::inputs::InputSchema;
 use marsh_model::{Pins, RunInputs};
@@ -9,17 +11,17 @@ use marsh_repo::env::MAX_CONCURRENT_STEPS;
 use marsh_types::Digest;
 use serde_json::{Map, Value, json};
 
-use super::drive::{Driver, Rest};
-use super::ledger::Ledger;
 use super::log::WorkflowLog;
-use super::mail::Mailbox;
+use super::owner_request::OwnerInbox;
 use super::permits::Permits;
 use super::reports::CalledWith;
+use super::scheduler::{Rest, Scheduler};
+use super::state::RunState;
 use super::step::{Items, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::{StartedJob, WorkflowEvent, WorkflowObserver};
+use crate::event::WorkflowObserver;
 use crate::journal::{Fact, JobOutline, Line, Started};
 use crate::machine::{Plan, STEPS_AT_ONCE};
 use crate::outcome::WorkflowOutcome;
@@ -37,17 +39,10 @@ impl Workflows<'_> {
         request: &WorkflowRunRequest<'_>,
         observer: &dyn WorkflowObserver,
     ) -> Result<WorkflowOutcome, WorkflowError> {
-        let (max, warning) = match self.max_steps() {
-            Ok(max) => (max, None),
-            Err(message) => (None, Some(message)),
-        };
-        if let Some(message) = warning {
-            observer.event(&WorkflowEvent::Warning { at: None, code: "max_concurrent_steps", message });
-        }
         let nesting = Nesting {
             run_id: uuid::Uuid::new_v4().to_string(),
             ancestors: Vec::new(),
-            permits: Arc::new(Permits::new(max)),
+            permits: Arc::new(Permits::new(self.step_limit(observer))),
         };
         self.run_nested(request, nesting, observer)
     }
@@ -69,7 +64,8 @@ impl Workflows<'_> {
         }
         if !self.runs.journal(&workflow.id, &nesting.run_id)?.is_empty() {
             let owned = self.runs.own(&workflow.id, &nesting.run_id)?;
-            let lines = owned.lines().unwrap_or_default();
+            let lines =
+                owned.lines().ok_or_else(|| WorkflowError::NoJournal { run: nesting.run_id.clone() })?;
             return self.go_on(&stored, owned, lines, request, nesting, observer);
         }
         self.models.track_sensitive_inputs(workflow.inputs.as_ref(), &request.inputs);
@@ -131,31 +127,30 @@ impl Workflows<'_> {
         let run_id = nesting.run_id.as_str();
         let log_path = self.runs.log_path(&workflow.id, run_id);
         let log = WorkflowLog::open(&log_path, &workflow.name, self.models.secrets.clone())?;
-        let max_steps = self.max_steps().unwrap_or_default().unwrap_or(STEPS_AT_ONCE);
-        let plan = Plan::of(workflow, Some(max_steps));
-        let mailbox = Mailbox::open(self.runs.mail_path(&workflow.id, run_id));
-        let mut ledger = Ledger::new(&plan, lines, owned.into_parts(), &self.runs, &log, observer);
+        let plan = Plan::of(workflow, Some(nesting.permits.max().unwrap_or(STEPS_AT_ONCE)));
+        let inbox = OwnerInbox::open(self.runs.requests_path(&workflow.id, run_id));
+        let mut state = RunState::new(&plan, lines, owned.into_parts(), &self.runs, &log, observer);
         let is_new = matches!(first, Fact::Started(_));
-        ledger.tell(first)?;
-        let head = ledger.recorder.record();
+        state.tell(first)?;
+        let head = state.recorder.record();
         // The index is believed of runs that have ended, so it hears first that one goes on; of a new one when it has a record.
         if !is_new {
-            ledger.update_index(&head);
+            state.update_index(&head);
         }
-        ledger.settle()?;
+        state.settle()?;
         if is_new {
-            ledger.update_index(&head);
+            state.update_index(&head);
         }
         log.line("INF", &format!("run {run_id} {}", if is_new { "started" } else { "resumed" }));
         observer.event(&WorkflowEvent::Started {
             run_id: run_id.to_owned(),
-            workflow: workflow.name.clone(),
+            workflow_name: workflow.name.clone(),
+            log_path: crate::document::path_text(&log_path),
             jobs: workflow.jobs.iter().map(started_job).collect(),
-            log_path,
             resumed: !is_new,
         });
         for message in undeclared_inputs(workflow, &inputs.values) {
-            ledger.warn("undeclared_input", message);
+            state.warn(WarningCode::UndeclaredInput, message);
         }
         let started_at = head.started_at.clone().unwrap_or_default();
         let facts = RunFacts {
@@ -170,7 +165,7 @@ impl Workflows<'_> {
             Expander::new(&facts, &self.models.env, self.models.secret_access(), self.models.stored_data())
                 .in_file(
                     self.models.repo.layout.display(&stored.path).display().to_string(),
-                    Arc::clone(&stored.parsed.written),
+                    Arc::clone(&stored.parsed.expressions),
                 );
         let mut ancestors = nesting.ancestors.clone();
         ancestors.push(workflow.name.clone());
@@ -197,38 +192,43 @@ impl Workflows<'_> {
             expander: &expander,
             log: &log,
             observer,
-            pins: Pins::of(pinned(lines)),
+            pins: Pins::of(pinned(lines, &self.runs.journal_path(&workflow.id, run_id))?),
             permits: Arc::clone(&nesting.permits),
             ancestors,
             items: Mutex::new(items(&plan, lines)),
         };
         steps.pin_all();
-        for pin in steps.new_pins() {
-            ledger.tell(pin)?;
+        for pin in steps.new_pins()? {
+            state.tell(pin)?;
         }
-        let mut driver = Driver::new(&mut ledger, &steps, request.cancel, mailbox);
-        let rest = driver.run()?;
-        let views = std::mem::take(&mut driver.views);
+        let mut scheduler = Scheduler::new(&mut state, &steps, request.cancel, inbox);
+        let rest = scheduler.run()?;
+        let views = std::mem::take(&mut scheduler.views);
         let last = match rest {
             Rest::Suspended => Fact::Suspended,
             Rest::Done => Fact::Ended {
-                status: ledger.machine.status(),
-                reason: ledger.machine.cut_short().map(str::to_owned),
+                status: state.machine.status(),
+                reason: state.machine.cut_short().map(str::to_owned),
             },
         };
-        let (record, path) = ledger.close(last)?;
+        let (record, path) = state.close(last)?;
         let reports = steps.report_on_run(&record);
         Ok(WorkflowOutcome { reports, ..WorkflowOutcome::new(record, path, views) })
     }
 
-    /// How many steps may run at once, as the environment says; 0 and nothing mean any number.
-    pub(crate) fn max_steps(&self) -> Result<Option<usize>, String> {
-        let Some(text) = self.models.env.get(MAX_CONCURRENT_STEPS) else { return Ok(None) };
+    /// The number of steps that may run at once, from the environment; `None` for no limit. An invalid value is reported and
+    /// counts as no limit.
+    pub(crate) fn step_limit(&self, observer: &dyn WorkflowObserver) -> Option<usize> {
+        let text = self.models.env.get(MAX_CONCURRENT_STEPS)?;
         match text.trim().parse::<usize>() {
-            Ok(0) => Ok(None),
-            Ok(max) => Ok(Some(max)),
+            Ok(0) => None,
+            Ok(max) => Some(max),
             Err(_) => {
-                Err(format!("{} is `{text}`, which is no number; it is ignored", MAX_CONCURRENT_STEPS.name))
+                let message =
+                    format!("{} is ignored: expected a number, found `{text}`", MAX_CONCURRENT_STEPS.name);
+                let code = WarningCode::MaxConcurrentSteps;
+                observer.event(&WorkflowEvent::Warning { step: None, code, message });
+                None
             }
         }
     }
@@ -243,13 +243,19 @@ pub(super) fn outline(workflow: &Workflow) -> Vec<JobOutline> {
     workflow.jobs.iter().map(job).collect()
 }
 
-/// The pins that a journal tells. One that does not read is made again.
-fn pinned(lines: &[Line]) -> Vec<Pin> {
-    let pins = lines.iter().filter_map(|line| match &line.fact {
-        Fact::Pinned { code, .. } => serde_json::from_value(code.clone()).ok(),
-        _ => None,
-    });
-    pins.collect()
+/// The pins that a journal holds. A run that is pinned must not continue on other code, so an unreadable pin is an error.
+fn pinned(lines: &[Line], journal: &Path) -> Result<Vec<Pin>, WorkflowError> {
+    let mut pins = Vec::new();
+    for line in lines {
+        if let Fact::Pinned { type_name, code } = &line.fact {
+            let pin = serde_json::from_value(code.clone()).map_err(|error| WorkflowError::DamagedRun {
+                path: journal.to_owned(),
+                message: format!("invalid pin of type `{type_name}`: {error}"),
+            })?;
+            pins.push(pin);
+        }
+    }
+    Ok(pins)
 }
 
 /// The items that a journal tells.
@@ -313,8 +319,8 @@ fn undeclared_inputs(workflow: &Workflow, inputs: &Map<String, Value>) -> Vec<St
 
 fn started_job(job: &crate::schema::Job) -> StartedJob {
     StartedJob {
-        name: job.name.clone(),
-        steps: job.steps.len(),
+        id: job.name.clone(),
+        step_count: job.steps.len(),
         depends_on: job.depends_on.iter().map(|entry| entry.job.clone()).collect(),
     }
 }

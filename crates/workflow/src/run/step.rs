@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use marsh_api::workflow::event::StepRef;
 use marsh_host::CancelToken;
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportSelection;
 use marsh_model::{CheckSelection, Driver, Models, Pins, RunInputs};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::call::Calls;
@@ -15,15 +17,16 @@ use super::log::WorkflowLog;
 use super::permits::Permits;
 use super::reports::CalledWith;
 use crate::Workflows;
-use crate::event::{StepRef, WorkflowObserver};
-use crate::journal::{AssertResult, Fact, Item, OnDisk, Place, StepEnd};
+use crate::error::WorkflowError;
+use crate::event::WorkflowObserver;
+use crate::journal::{AssertResult, Fact, Item, OnDisk, StepEnd, StepKey};
 use crate::machine::Plan;
 use crate::schema::{FailureKind, ForEach, Severity, Step, Task, Workflow};
 use crate::scope::{Expander, StepScope};
 
 /// What came of it.
 #[derive(Debug)]
-pub(super) enum Did {
+pub(super) enum StepResult {
     Ended {
         end: Box<StepEnd>,
         /// The record of the method run, and its results with content.
@@ -50,9 +53,9 @@ pub(super) struct During<'a> {
     pub on_disk: &'a OnDisk,
 }
 
-impl Did {
-    pub fn failed(kind: FailureKind, error: impl Into<String>) -> Did {
-        Did::Ended { end: Box::new(StepEnd::failed(kind, error)), views: None }
+impl StepResult {
+    pub fn failed(kind: FailureKind, error: impl Into<String>) -> StepResult {
+        StepResult::Ended { end: Box::new(StepEnd::failed(kind, error)), views: None }
     }
 }
 
@@ -88,19 +91,19 @@ pub(super) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn step(&self, place: &Place) -> Option<&'a Step> {
-        let (job, step) = self.plan.step(&place.job, &place.step)?;
+    pub(super) fn step(&self, key: &StepKey) -> Option<&'a Step> {
+        let (job, step) = self.plan.step(&key.job, &key.step)?;
         Some(&self.workflow.jobs[job].steps[step])
     }
 
     /// Where the step is in the file.
-    fn path(&self, place: &Place) -> String {
-        let at = self.plan.step(&place.job, &place.step);
+    fn path(&self, key: &StepKey) -> String {
+        let at = self.plan.step(&key.job, &key.step);
         at.map_or_else(String::new, |(job, step)| format!("jobs.{job}.steps.{step}"))
     }
 
-    pub fn timeout(&self, place: &Place) -> Option<Duration> {
-        self.step(place)?.timeout
+    pub fn timeout(&self, key: &StepKey) -> Option<Duration> {
+        self.step(key)?.timeout
     }
 
     pub fn job_timeouts(&self) -> impl Iterator<Item = (String, Duration)> + use<'a> {
@@ -108,45 +111,48 @@ impl<'a> Steps<'a> {
     }
 
     /// The pause before the next try, if there is one.
-    pub fn retry_pause(&self, place: &Place, tried: u32, kind: FailureKind) -> Option<Duration> {
-        let retry = self.step(place)?.retry.as_ref()?;
+    pub fn retry_pause(&self, key: &StepKey, tried: u32, kind: FailureKind) -> Option<Duration> {
+        let retry = self.step(key)?.retry.as_ref()?;
         retry.wants(tried, kind).then(|| retry.pause(tried, random()))
     }
 
     /// Whether a failure of this kind counts as none. What was interrupted did not fail in a way that its author could
     /// have allowed for, and a guard or an assert that cannot be evaluated is a mistake in the workflow.
-    pub fn allows(&self, place: &Place, kind: FailureKind) -> bool {
+    pub fn allows(&self, key: &StepKey, kind: FailureKind) -> bool {
         !matches!(kind, FailureKind::Cancelled | FailureKind::Expression)
-            && self.step(place).is_some_and(|step| step.allow_failure)
+            && self.step(key).is_some_and(|step| step.allow_failure)
     }
 
-    pub fn set_items(&self, place: &Place, items: &[Item]) {
-        if let Some(key) = self.plan.step(&place.job, &place.step) {
+    pub fn set_items(&self, key: &StepKey, items: &[Item]) {
+        if let Some(position) = self.plan.step(&key.job, &key.step) {
             let mut known = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(key, Arc::new(items.to_vec()));
+            known.insert(position, Arc::new(items.to_vec()));
         }
     }
 
-    pub fn item(&self, place: &Place) -> Option<Item> {
-        let key = self.plan.step(&place.job, &place.step)?;
+    pub fn item(&self, key: &StepKey) -> Option<Item> {
+        let position = self.plan.step(&key.job, &key.step)?;
         let known = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&key)?.get(place.item?).cloned()
+        known.get(&position)?.get(key.item?).cloned()
     }
 
-    pub fn new_pins(&self) -> Vec<Fact> {
-        let pinned = self.pins.take_new().into_iter().map(|pin| Fact::Pinned {
-            type_name: pin.type_name.to_string(),
-            code: serde_json::to_value(&pin).unwrap_or(Value::Null),
-        });
-        pinned.collect()
+    /// The facts about types that were pinned since the last call.
+    pub fn new_pins(&self) -> Result<Vec<Fact>, WorkflowError> {
+        self.pins.take_new().iter().map(|pin| pin_fact(pin.type_name.to_string(), pin)).collect()
     }
 
-    pub fn execute(&self, place: &Place, at: &StepRef, item: Option<&Item>, during: &During<'_>) -> Did {
+    pub fn execute(
+        &self,
+        key: &StepKey,
+        at: &StepRef,
+        item: Option<&Item>,
+        during: &During<'_>,
+    ) -> StepResult {
         let cancel = during.cancel;
-        let Some(step) = self.step(place) else {
-            return Did::failed(FailureKind::Invalid, "the workflow has no such step");
+        let Some(step) = self.step(key) else {
+            return StepResult::failed(FailureKind::Invalid, "the workflow has no such step");
         };
-        let path = self.path(place);
+        let path = self.path(key);
         let scope = match (&step.for_each, item) {
             (Some(each), Some(item)) => self.expander.with_item(&path, &each.item, &item.value),
             (Some(each), None) => return self.expand(step, each, &path),
@@ -158,13 +164,13 @@ impl<'a> Steps<'a> {
         });
         match guard {
             None | Some(Ok(false)) => {}
-            Some(Ok(true)) => return Did::Guarded,
-            Some(Err(error)) => return Did::failed(FailureKind::Expression, error),
+            Some(Ok(true)) => return StepResult::Guarded,
+            Some(Err(error)) => return StepResult::failed(FailureKind::Expression, error),
         }
         match &step.task {
             Task::ModelMethod(task) => match self.permits.take(cancel) {
                 Some(_permit) => self.method(step, task, at, &scope, during),
-                None => Did::failed(FailureKind::Cancelled, cancel.reason().unwrap_or_default()),
+                None => StepResult::failed(FailureKind::Cancelled, cancel.reason().unwrap_or_default()),
             },
             Task::Assert { expr, message, severity } => {
                 let outcome = scope.raw(expr, "expr", &Calls::new(self, step, at, "assert", during));
@@ -174,21 +180,21 @@ impl<'a> Steps<'a> {
                 Ok(prompt) => {
                     // A part of a millisecond is one.
                     let timeout_ms = timeout.map(|seconds| (seconds * 1000.0).ceil() as u64);
-                    Did::Asked { prompt, timeout_ms }
+                    StepResult::Asked { prompt, timeout_ms }
                 }
-                Err(error) => Did::failed(FailureKind::Invalid, error),
+                Err(error) => StepResult::failed(FailureKind::Invalid, error),
             },
             Task::Workflow { workflow_id_or_name, inputs } => {
-                self.nested(workflow_id_or_name, inputs.as_ref(), place, at, &scope, during)
+                self.nested(workflow_id_or_name, inputs.as_ref(), key, at, &scope, during)
             }
         }
     }
 
     /// The items of a `forEach`, named.
-    fn expand(&self, step: &Step, each: &ForEach, path: &str) -> Did {
+    fn expand(&self, step: &Step, each: &ForEach, path: &str) -> StepResult {
         let value = match self.expander.step(path).value(&Value::from(each.items.as_str()), "forEach.in") {
             Ok(value) => value,
-            Err(error) => return Did::failed(FailureKind::Invalid, error),
+            Err(error) => return StepResult::failed(FailureKind::Invalid, error),
         };
         let values: Vec<(Value, String)> = match value {
             Value::Array(values) => values
@@ -209,7 +215,7 @@ impl<'a> Steps<'a> {
             other => {
                 let error =
                     format!("forEach.in: `{}` gives {other}, which is no list and no map", each.items);
-                return Did::failed(FailureKind::Invalid, error);
+                return StepResult::failed(FailureKind::Invalid, error);
             }
         };
         let named = marsh_expr::contains_expression(&Value::from(step.name.as_str()));
@@ -228,11 +234,11 @@ impl<'a> Steps<'a> {
                     "forEach: two items are named `{name}`; put something of `self.{}` that differs into the name of the step",
                     each.item
                 );
-                return Did::failed(FailureKind::Invalid, error);
+                return StepResult::failed(FailureKind::Invalid, error);
             }
             items.push(Item { name, value });
         }
-        Did::Expanded(items)
+        StepResult::Expanded(items)
     }
 
     fn assert(
@@ -242,7 +248,7 @@ impl<'a> Steps<'a> {
         expr: &str,
         message: &str,
         severity: Severity,
-    ) -> Did {
+    ) -> StepResult {
         let message = scope.lenient_text(message);
         let (passed, error) = match outcome {
             Ok(passed) => (passed, None),
@@ -263,7 +269,15 @@ impl<'a> Steps<'a> {
         };
         end.allowed = end.kind == Some(FailureKind::Assert) && severity < self.fail_on;
         end.assert = Some(assert);
-        Did::Ended { end: Box::new(end), views: None }
+        StepResult::Ended { end: Box::new(end), views: None }
+    }
+}
+
+/// The fact that a type is pinned. A pin that cannot be written must not be taken for one that was.
+fn pin_fact(type_name: String, pin: &impl Serialize) -> Result<Fact, WorkflowError> {
+    match serde_json::to_value(pin) {
+        Ok(code) => Ok(Fact::Pinned { type_name, code }),
+        Err(source) => Err(WorkflowError::Pin { type_name, source }),
     }
 }
 
@@ -271,4 +285,21 @@ impl<'a> Steps<'a> {
 fn random() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u32;
     f64::from(bits) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pin_fact;
+    use crate::error::WorkflowError;
+
+    #[test]
+    fn pin_that_cannot_be_serialized_is_an_error() {
+        let map = std::collections::BTreeMap::from([(vec![1], 2)]);
+        let error = pin_fact("@me/greeter".into(), &map).unwrap_err();
+        assert!(matches!(&error, WorkflowError::Pin { type_name, .. } if type_name == "@me/greeter"));
+        assert!(
+            error.to_string().starts_with("cannot record the pinned version of `@me/greeter`: "),
+            "{error}"
+        );
+    }
 }

@@ -1,13 +1,13 @@
 //! The workflow file as types. Invalid files do not become values of these types: see `read`.
 
 mod condition;
+mod expression_text;
 mod fields;
 mod json;
-mod limits;
 mod read;
-mod read_limits;
+mod read_retry;
+mod retry;
 mod task;
-mod written;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use condition::{Condition, Decided};
+pub use expression_text::{ExpressionText, ExpressionTexts};
 pub use json::json_schemas;
-pub use limits::{Backoff, CodePolicy, FailureKind, Retry};
 pub use marsh_types::yaml::At;
 pub use read::{Parsed, parse};
+pub use retry::{Backoff, CodePolicy, FailureKind, Retry};
 pub use task::{ModelMethod, ModelTarget, Severity, Task};
-pub use written::{Written, WrittenText};
 
 /// A workflow, in the key order in which it is shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,7 +122,7 @@ pub struct Job {
     pub weight: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
-    #[serde(serialize_with = "limits::as_optional_text", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "retry::as_optional_text", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     #[serde(flatten)]
     pub placement: Placement,
@@ -156,7 +156,7 @@ pub struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// For each try.
-    #[serde(serialize_with = "limits::as_optional_text", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "retry::as_optional_text", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// `None`: as the workflow says.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use marsh_types::DefinitionName;
 use serde_json::Value;
 
+use super::expression_text::ExpressionTexts;
 use super::fields::{Fields, NEEDS, Reader, Unknown, join, problem};
-use super::written::Written;
 use super::{
     Condition, DataOutputOverride, ForEach, Job, JobDependency, ModelMethod, ModelTarget, Placement, Problem,
     Severity, Step, StepDependency, Task, Trigger, Workflow,
@@ -54,7 +54,7 @@ pub struct Parsed {
     /// Keys that mean nothing where they stand.
     pub warnings: Vec<Problem>,
     /// Where expressions stand.
-    pub written: Arc<Written>,
+    pub expressions: Arc<ExpressionTexts>,
     /// Where each path of the file is, such as `jobs[0].steps[1].dependsOn[0].step`.
     places: BTreeMap<String, At>,
     lines: Vec<String>,
@@ -86,7 +86,7 @@ pub fn parse(text: &str) -> Result<Parsed, Vec<Problem>> {
         Some(workflow) if reader.problems.is_empty() => Ok(Parsed {
             workflow,
             warnings: reader.warnings,
-            written: Arc::new(Written::of(text, &node)),
+            expressions: Arc::new(ExpressionTexts::of(text, &node)),
             places: reader.places,
             lines: text.lines().map(str::to_owned).collect(),
         }),

@@ -1,6 +1,7 @@
 //! What a step does.
 
-use serde::{Deserialize, Serialize};
+pub use marsh_api::workflow::Severity;
+use serde::Serialize;
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,18 +66,18 @@ pub enum ModelTarget {
 }
 
 impl ModelTarget {
+    /// What the code is found by: the definition, or the type.
+    pub fn type_or_definition(&self) -> &str {
+        match self {
+            ModelTarget::Definition { model_id_or_name } => model_id_or_name,
+            ModelTarget::Direct { model_type, .. } => model_type,
+        }
+    }
+
     pub fn name(&self) -> &str {
         match self {
             ModelTarget::Definition { model_id_or_name } => model_id_or_name,
             ModelTarget::Direct { model_name, .. } => model_name,
         }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Low,
-    Medium,
-    High,
 }

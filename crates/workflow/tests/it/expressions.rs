@@ -2,7 +2,7 @@
 
 use crate::common::{Scratch, job};
 use marsh_types::Explain as _;
-use marsh_workflow::Report;
+use marsh_workflow::ValidationReport;
 use serde_json::{Value, json};
 
 const INPUTS: &str = "inputs: {region: {type: string}, hosts: {type: array}}\njobs:\n";
@@ -24,7 +24,7 @@ fn input(text: &str) -> String {
     )
 }
 
-fn validated(scratch: &Scratch) -> Report {
+fn validated(scratch: &Scratch) -> ValidationReport {
     let workflows = scratch.workflows();
     workflows.validate(&workflows.store().find("w").unwrap())
 }

@@ -82,7 +82,7 @@ fn cancelling_the_parent_cancels_the_child() {
     let cancel = CancelToken::new();
     let observer = crate::common::On(|event: &WorkflowEvent| {
         if let WorkflowEvent::Nested { event, .. } = event
-            && matches!(&**event, WorkflowEvent::Output { line, .. } if line == "ready")
+            && matches!(&**event, WorkflowEvent::MethodOutput { line, .. } if line == "ready")
         {
             cancel.cancel("stop");
         }

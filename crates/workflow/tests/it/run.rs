@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::common::{ID, On, Scratch, job, step};
+use marsh_api::workflow::event::JobEnd;
 use marsh_host::CancelToken;
 use marsh_types::Explain;
 use marsh_workflow::{NodeStatus, RunStatus, SkipReason, WorkflowEvent};
@@ -118,7 +119,7 @@ fn results_are_references() {
     let id = output["outputId"].as_str().unwrap();
     assert!(scratch.models.outputs.find(id).unwrap().is_some());
     // The document for scripts has the content.
-    let document = outcome.to_json();
+    let document = serde_json::to_value(outcome.document()).unwrap();
     let shown = &document["jobs"][0]["steps"][0]["dataArtifacts"][0];
     assert_eq!(shown["attributes"]["stdout"], "a-long-text-that-the-record-must-not-hold\n");
     assert_eq!(
@@ -294,7 +295,7 @@ fn cancellation_stops_the_run_and_is_recorded() {
             &cancel,
             &On(|event: &WorkflowEvent| {
                 // The command is known to run now.
-                if let WorkflowEvent::Output { line, .. } = event
+                if let WorkflowEvent::MethodOutput { line, .. } = event
                     && line == "ready"
                 {
                     *cancelled_at.lock().unwrap() = Some(Instant::now());
@@ -364,19 +365,26 @@ fn events_come_in_order() {
             &CancelToken::new(),
             &On(|event: &WorkflowEvent| {
                 let text = match event {
-                    WorkflowEvent::Started { jobs, .. } => format!("started {}", jobs[0].steps),
-                    WorkflowEvent::JobStarted { job } => format!("job {job}"),
-                    WorkflowEvent::JobCompleted { job, succeeded, .. } => format!("job {job} {succeeded}"),
-                    WorkflowEvent::StepStarted { at, .. } => format!("step {}", at.step),
-                    WorkflowEvent::Output { at, stream, line } => format!("{} {stream} {line}", at.step),
-                    WorkflowEvent::StepCompleted { at, artifacts, .. } => {
-                        format!("{} done {}", at.step, artifacts.len())
+                    WorkflowEvent::Started { jobs, .. } => format!("started {}", jobs[0].step_count),
+                    WorkflowEvent::JobStarted { job_id } => format!("job {job_id}"),
+                    WorkflowEvent::JobCompleted { job_id, status, .. } => {
+                        format!("job {job_id} {}", *status == JobEnd::Succeeded)
                     }
-                    WorkflowEvent::StepFailed { at, error, allowed, .. } => {
-                        format!("{} {error} {allowed}", at.step)
+                    WorkflowEvent::StepStarted { step, .. } => format!("step {}", step.step_id),
+                    WorkflowEvent::MethodOutput { step, stream, line } => {
+                        format!("{} {stream} {line}", step.step_id)
+                    }
+                    WorkflowEvent::StepCompleted { step, data_handles, .. } => {
+                        format!("{} done {}", step.step_id, data_handles.len())
+                    }
+                    WorkflowEvent::StepFailed { step, error, allowed_failure, .. } => {
+                        format!("{} {error} {allowed_failure}", step.step_id)
                     }
                     WorkflowEvent::Completed { status, .. } => format!("completed {}", status.as_str()),
-                    WorkflowEvent::Method { .. } => return,
+                    WorkflowEvent::ModelResolved { .. }
+                    | WorkflowEvent::MethodExecuting { .. }
+                    | WorkflowEvent::DataArtifactSaved { .. }
+                    | WorkflowEvent::DefinitionCreated { .. } => return,
                     other => format!("{other:?}"),
                 };
                 seen.lock().unwrap().push(text);

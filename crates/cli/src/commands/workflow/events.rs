@@ -10,6 +10,8 @@ impl WorkflowObserver for Lines {
     fn event(&self, event: &WorkflowEvent) {
         let mut out = std::io::stdout().lock();
         // A reader that went away has what it wanted.
-        drop(writeln!(out, "{}", event.to_json()).and_then(|()| out.flush()));
+        drop(
+            writeln!(out, "{}", serde_json::to_string(event).unwrap_or_default()).and_then(|()| out.flush()),
+        );
     }
 }

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use marsh_model::Models;
 use marsh_workflow::schema::{ModelTarget, Task};
 use marsh_workflow::{GraphFormat, StoredWorkflow, Workflows};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::done;
@@ -47,6 +48,21 @@ pub fn run(ui: &Ui, models: &Models, command: &WorkflowCommand) -> Result<ExitCo
         WorkflowCommand::Schema { .. } => schema(ui),
         WorkflowCommand::History(command) => history::history(ui, models, &workflows, command),
     }
+}
+
+/// Prints a document of `marsh-api` with `--json`, and its text otherwise.
+fn show<T: Serialize>(ui: &Ui, document: &T, text: impl FnOnce() -> String) -> Result<(), CliError> {
+    let document = if ui.is_json() { to_value(document)? } else { Value::Null };
+    ui.result(&document, text);
+    Ok(())
+}
+
+/// A document as a JSON value.
+fn to_value<T: Serialize>(document: &T) -> Result<Value, CliError> {
+    serde_json::to_value(document).map_err(|error| CliError::Read {
+        what: "the result as JSON".into(),
+        source: std::io::Error::other(error),
+    })
 }
 
 fn shown(models: &Models, path: &std::path::Path) -> String {

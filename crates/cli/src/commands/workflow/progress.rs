@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use marsh_model::RunEvent;
-use marsh_workflow::{StepRef, WorkflowEvent, WorkflowObserver};
+use marsh_api::workflow::event::{JobEnd, StepRef, WorkflowEvent};
+use marsh_workflow::WorkflowObserver;
 
 use super::text::{millis, reason_text};
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
@@ -70,44 +70,44 @@ impl<'a> Progress<'a> {
 
     fn plain(&self, event: &WorkflowEvent, inside: &str) {
         let ui = self.ui;
-        let name = |at: &StepRef| format!("{inside}{}/{}", at.job, at.step);
+        let name = |at: &StepRef| format!("{inside}{}/{}", at.job_id, at.step_id);
         match event {
-            WorkflowEvent::Started { workflow, run_id, resumed, .. } => {
+            WorkflowEvent::Started { workflow_name, run_id, resumed, .. } => {
                 let word = if *resumed { "resumes run" } else { "run" };
-                ui.say(format_args!("{inside}{NAME}{workflow}{NAME:#} {DIM}{word} {run_id}{DIM:#}"));
+                ui.say(format_args!("{inside}{NAME}{workflow_name}{NAME:#} {DIM}{word} {run_id}{DIM:#}"));
             }
-            WorkflowEvent::StepStarted { at, .. } => ui.say(format_args!("{DIM}·{DIM:#} {}", name(at))),
-            WorkflowEvent::StepExpanded { at, items } => {
+            WorkflowEvent::StepStarted { step: at, .. } => ui.say(format_args!("{DIM}·{DIM:#} {}", name(at))),
+            WorkflowEvent::StepExpanded { step: at, items } => {
                 ui.say(format_args!("{DIM}·{DIM:#} {} {DIM}{items} items{DIM:#}", name(at)));
             }
-            WorkflowEvent::StepRetrying { at, attempt, error, pause_ms } => ui.say(format_args!(
+            WorkflowEvent::StepRetrying { step: at, attempt, error, pause_ms } => ui.say(format_args!(
                 "{WARN}↻{WARN:#} {} {DIM}try {attempt}, next in {}{DIM:#}: {error}",
                 name(at),
                 millis(*pause_ms)
             )),
-            WorkflowEvent::StepCompleted { at, duration_ms, .. } => {
+            WorkflowEvent::StepCompleted { step: at, duration_ms, .. } => {
                 let time = millis(*duration_ms);
                 ui.say(format_args!("{GOOD}✓{GOOD:#} {} {DIM}{time}{DIM:#}", name(at)));
             }
-            WorkflowEvent::StepFailed { at, error, allowed, duration_ms } => {
+            WorkflowEvent::StepFailed { step: at, error, allowed_failure: allowed, duration_ms } => {
                 let (mark, note) = if *allowed { (WARN, " (allowed)") } else { (BAD, "") };
                 let time = millis(*duration_ms);
                 ui.say(format_args!("{mark}✗{mark:#} {} {DIM}{time}{DIM:#}{note}: {error}", name(at)));
             }
-            WorkflowEvent::StepSkipped { at, reason } => {
+            WorkflowEvent::StepSkipped { step: at, reason } => {
                 ui.say(format_args!("{DIM}- {} skipped: {}{DIM:#}", name(at), reason_text(*reason)));
             }
-            WorkflowEvent::JobSkipped { job, reason } => {
+            WorkflowEvent::JobSkipped { job_id: job, reason } => {
                 ui.say(format_args!("{DIM}- {inside}{job} skipped: {}{DIM:#}", reason_text(*reason)));
             }
-            WorkflowEvent::ApprovalRequested { at, prompt, .. } => {
+            WorkflowEvent::ApprovalRequested { step: at, prompt, .. } => {
                 ui.say(format_args!("{WARN}?{WARN:#} {} waits for an approval: {prompt}", name(at)));
             }
-            WorkflowEvent::ApprovalDecided { at, approved } => {
+            WorkflowEvent::ApprovalDecided { step: at, approved } => {
                 let word = if *approved { "approved" } else { "rejected" };
                 ui.say(format_args!("{WARN}?{WARN:#} {} {word}", name(at)));
             }
-            WorkflowEvent::Nested { at, event } => self.plain(event, &format!("{}/", name(at))),
+            WorkflowEvent::Nested { step: at, event } => self.plain(event, &format!("{}/", name(at))),
             _ => {}
         }
     }
@@ -116,12 +116,14 @@ impl<'a> Progress<'a> {
 impl WorkflowObserver for Progress<'_> {
     fn event(&self, event: &WorkflowEvent) {
         match event {
-            WorkflowEvent::Output { at, line, .. } => self.say(format!("{DIM}│ {}:{DIM:#} {line}", at.step)),
-            WorkflowEvent::Method { at, event: RunEvent::Upgraded { name, to_version } } => {
-                self.say(format!("{DIM}│ {}:{DIM:#} upgraded {name} to {to_version}", at.step));
+            WorkflowEvent::MethodOutput { step, line, .. } => {
+                self.say(format!("{DIM}│ {}:{DIM:#} {line}", step.step_id));
             }
-            WorkflowEvent::Warning { at, message, .. } => {
-                let place = at.as_ref().map(|at| format!("{}: ", at.step)).unwrap_or_default();
+            WorkflowEvent::DefinitionUpgraded { step, name, to_version } => {
+                self.say(format!("{DIM}│ {}:{DIM:#} upgraded {name} to {to_version}", step.step_id));
+            }
+            WorkflowEvent::Warning { step, message, .. } => {
+                let place = step.as_ref().map(|step| format!("{}: ", step.step_id)).unwrap_or_default();
                 match &self.tree {
                     Some(_) => self.say(format!("{WARN}warning{WARN:#}: {place}{message}")),
                     None => self.ui.warn(format_args!("{place}{message}")),
@@ -150,13 +152,13 @@ impl Tree {
     }
 
     fn row(&mut self, at: &StepRef) -> &mut Row {
-        let step = at.item.as_ref().map_or_else(|| at.step.clone(), |(template, _)| template.clone());
-        let key = (at.job.clone(), step.clone());
+        let step = at.template().to_owned();
+        let key = (at.job_id.clone(), step.clone());
         if !self.steps.contains_key(&key) {
-            let below = self.last.get(&at.job).cloned();
+            let below = self.last.get(&at.job_id).cloned();
             let bar = self.bar(below.as_ref(), "  {spinner} {msg} {elapsed:.dim}");
             bar.set_message(step.clone());
-            self.last.insert(at.job.clone(), bar.clone());
+            self.last.insert(at.job_id.clone(), bar.clone());
             self.steps.insert(key.clone(), Row { bar, name: step, ended: 0, failed: 0, items: None });
             self.keeps = self.steps.len() <= ROWS;
         }
@@ -196,18 +198,18 @@ impl Tree {
 
     fn event(&mut self, event: &WorkflowEvent) {
         match event {
-            WorkflowEvent::Started { workflow, run_id, .. } => {
-                drop(self.all.println(format!("{NAME}{workflow}{NAME:#} {DIM}run {run_id}{DIM:#}")));
+            WorkflowEvent::Started { workflow_name, run_id, .. } => {
+                drop(self.all.println(format!("{NAME}{workflow_name}{NAME:#} {DIM}run {run_id}{DIM:#}")));
             }
-            WorkflowEvent::JobStarted { job } => {
+            WorkflowEvent::JobStarted { job_id: job } => {
                 let bar = self.bar(None, "{spinner} {msg} {elapsed:.dim}");
                 bar.set_message(format!("{NAME}{job}{NAME:#}"));
                 self.last.insert(job.clone(), bar.clone());
                 self.jobs.insert(job.clone(), bar);
             }
-            WorkflowEvent::JobCompleted { job, succeeded, duration_ms } => {
+            WorkflowEvent::JobCompleted { job_id: job, status, duration_ms } => {
                 let Some(bar) = self.jobs.get(job) else { return };
-                let (style, mark) = if *succeeded { (GOOD, "✓") } else { (BAD, "✗") };
+                let (style, mark) = if *status == JobEnd::Succeeded { (GOOD, "✓") } else { (BAD, "✗") };
                 bar.disable_steady_tick();
                 if let Ok(template) = ProgressStyle::with_template("{msg}") {
                     bar.set_style(template);
@@ -217,12 +219,12 @@ impl Tree {
                     "{style}{mark}{style:#} {NAME}{job}{NAME:#} {DIM}{time}{DIM:#}"
                 ));
             }
-            WorkflowEvent::JobSkipped { job, reason } => {
+            WorkflowEvent::JobSkipped { job_id: job, reason } => {
                 let bar = self.bar(None, "{msg}");
                 bar.finish_with_message(format!("{DIM}- {job} skipped: {}{DIM:#}", reason_text(*reason)));
             }
-            WorkflowEvent::StepStarted { at, .. } => drop(self.row(at).bar.clone()),
-            WorkflowEvent::StepExpanded { at, items } => {
+            WorkflowEvent::StepStarted { step: at, .. } => drop(self.row(at).bar.clone()),
+            WorkflowEvent::StepExpanded { step: at, items } => {
                 let row = self.row(at);
                 row.items = Some(*items);
                 row.bar.set_message(format!("{} 0/{items}", row.name));
@@ -230,33 +232,36 @@ impl Tree {
                     self.end_row(at, "-", "", false);
                 }
             }
-            WorkflowEvent::StepRetrying { at, attempt, error, .. } => {
+            WorkflowEvent::StepRetrying { step: at, attempt, error, .. } => {
                 let row = self.row(at);
                 row.bar.set_message(format!("{} {WARN}try {attempt} failed{WARN:#}: {error}", row.name));
             }
-            WorkflowEvent::StepCompleted { at, duration_ms, .. } => {
+            WorkflowEvent::StepCompleted { step: at, duration_ms, .. } => {
                 let (mark, time) = (format!("{GOOD}✓{GOOD:#}"), millis(*duration_ms));
                 self.end_row(at, &mark, &format!("{DIM}{time}{DIM:#}"), false);
             }
-            WorkflowEvent::StepFailed { at, error, allowed, .. } => {
+            WorkflowEvent::StepFailed { step: at, error, allowed_failure: allowed, .. } => {
                 let style = if *allowed { WARN } else { BAD };
                 self.end_row(at, &format!("{style}✗{style:#}"), error, true);
             }
-            WorkflowEvent::StepSkipped { at, reason } => {
+            WorkflowEvent::StepSkipped { step: at, reason } => {
                 self.end_row(at, "-", &format!("{DIM}skipped: {}{DIM:#}", reason_text(*reason)), false);
             }
-            WorkflowEvent::ApprovalRequested { at, prompt, .. } => {
+            WorkflowEvent::ApprovalRequested { step: at, prompt, .. } => {
                 let row = self.row(at);
                 row.bar.set_message(format!("{} {WARN}waits for an approval{WARN:#}: {prompt}", row.name));
             }
-            WorkflowEvent::ApprovalDecided { at, approved } => {
+            WorkflowEvent::ApprovalDecided { step: at, approved } => {
                 let (mark, word) = if *approved { ("✓", "approved") } else { ("✗", "rejected") };
                 self.end_row(at, mark, word, !approved);
             }
-            WorkflowEvent::Nested { at, event } => {
-                if let Some(inner) = event.at() {
+            WorkflowEvent::Nested { step: at, event } => {
+                if let Some(inner) = event.step() {
                     let row = self.row(at);
-                    row.bar.set_message(format!("{} {DIM}> {}/{}{DIM:#}", row.name, inner.job, inner.step));
+                    row.bar.set_message(format!(
+                        "{} {DIM}> {}/{}{DIM:#}",
+                        row.name, inner.job_id, inner.step_id
+                    ));
                 }
             }
             _ => {}

@@ -37,7 +37,7 @@ pub fn run(
             inputs,
             tags: tags.clone(),
             checks: input::checks(&arguments.run),
-            deadline_per_step: input::deadline(models, &arguments.run),
+            deadline_per_step: input::deadline(&arguments.run),
             cancel,
             initiated_by: app::initiated_by(&models.env),
             fail_on: arguments.fail_on.into(),
@@ -70,7 +70,7 @@ pub fn resume(
             from: arguments.from.as_deref(),
             inputs,
             checks: input::checks(&arguments.run),
-            deadline_per_step: input::deadline(models, &arguments.run),
+            deadline_per_step: input::deadline(&arguments.run),
             cancel,
             driver: driver.clone(),
             reports: report::selection(&arguments.reports),
@@ -126,7 +126,7 @@ impl Runner<'_> {
                 _ => exit::FAILED,
             });
             if ui.is_json() {
-                let mut document = outcome.to_json();
+                let mut document = serde_json::to_value(outcome.document()).unwrap_or_default();
                 if !outcome.reports.is_empty() {
                     document["reports"] = report::reports_json(&outcome.reports);
                 }

@@ -2,16 +2,15 @@
 
 use std::process::ExitCode;
 
+use marsh_api::workflow::{FilePosition, ValidationCheck, WorkflowValidation, WorkflowValidations};
 use marsh_model::Models;
 use marsh_trigger::Pattern;
 use marsh_types::Explain as _;
-use marsh_workflow::schema::Problem;
-use marsh_workflow::{Check, Report, StoredWorkflow, Workflows};
-use serde_json::{Map, Value, json};
+use marsh_workflow::{BrokenWorkflow, StoredWorkflow, ValidationReport, Workflows};
 
-use super::shown;
+use super::{show, shown};
 use crate::commands::{done, failed};
-use crate::error::{CliError, excerpt};
+use crate::error::{CliError, source_excerpt};
 use crate::ui::{BAD, GOOD, Ui, WARN};
 
 pub fn validate(
@@ -27,110 +26,80 @@ pub fn validate(
             (listing.workflows, listing.broken)
         }
     };
-    let mut documents: Vec<Value> =
-        stored.iter().map(|stored| report_json(&checked(workflows, stored))).collect();
-    for broken in &broken {
-        let path = shown(models, &broken.path);
-        let validations: Vec<Value> = broken
-            .problems
-            .iter()
-            .map(|problem| {
-                let mut fields = Map::new();
-                fields.insert("name".into(), json!("schema"));
-                fields.insert("passed".into(), json!(false));
-                fields.insert("error".into(), json!(problem.message));
-                place(&mut fields, &path, problem);
-                Value::Object(fields)
-            })
-            .collect();
-        documents.push(
-            json!({ "workflowName": path, "validations": validations, "totalWarnings": 0, "passed": false }),
-        );
+    let mut validations: Vec<WorkflowValidation> =
+        stored.iter().map(|stored| checked(workflows, stored).document()).collect();
+    validations.extend(broken.iter().map(|broken| unreadable(models, broken)));
+    let passed = validations.iter().all(|validation| validation.passed);
+    match (name, validations.as_slice()) {
+        (Some(_), [one]) => show(ui, one, || validations_text(&validations))?,
+        _ => {
+            let text = validations_text(&validations);
+            show(ui, &WorkflowValidations { workflows: validations, passed }, || text)?;
+        }
     }
-    let all_passed = documents.iter().all(|document| document["passed"] == true);
-    let text = || validation_text(&documents);
-    let document = match (name, documents.as_slice()) {
-        (Some(_), [one]) => one.clone(),
-        _ => json!({ "workflows": documents, "passed": all_passed }),
-    };
-    ui.result(&document, text);
-    if all_passed { done() } else { failed() }
+    if passed { done() } else { failed() }
 }
 
-/// What is known of a workflow without running it, and whether its schedule is one.
-fn checked(workflows: &Workflows<'_>, stored: &StoredWorkflow) -> Report {
+/// The checks of a workflow, and of its schedule.
+fn checked(workflows: &Workflows<'_>, stored: &StoredWorkflow) -> ValidationReport {
     let mut report = workflows.validate(stored);
     let schedule = stored.workflow().trigger.as_ref().and_then(|trigger| trigger.schedule.as_deref());
     if let Some(error) = schedule.and_then(|schedule| Pattern::parse(schedule).err()) {
         let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
         let error = format!("{error}{hint}");
         let at = Some(stored.parsed.problem("trigger.schedule", &error));
-        report.checks.push(Check { name: "trigger".into(), error: Some(error), warning: None, at });
+        report.checks.push(marsh_workflow::ValidationCheck {
+            name: "trigger".into(),
+            error: Some(error),
+            warning: None,
+            at,
+        });
     }
     report
 }
 
-/// Where a problem is, as far as that is known.
-fn place(fields: &mut Map<String, Value>, file: &str, problem: &Problem) {
-    let Some(line) = problem.line else { return };
-    fields.insert("file".into(), json!(file));
-    fields.insert("line".into(), json!(line));
-    fields.insert("column".into(), json!(problem.column));
-    fields.insert("sourceLine".into(), json!(problem.source_line));
+/// The document of a file that cannot be read as a workflow.
+fn unreadable(models: &Models, broken: &BrokenWorkflow) -> WorkflowValidation {
+    let path = shown(models, &broken.path);
+    let checks = broken.problems.iter().map(|problem| ValidationCheck {
+        name: "schema".into(),
+        passed: false,
+        warning: None,
+        error: Some(problem.message.clone()),
+        position: problem.position(&path),
+    });
+    WorkflowValidation {
+        workflow_id: None,
+        validations: checks.collect(),
+        workflow_name: path,
+        total_warnings: 0,
+        passed: false,
+    }
 }
 
-fn report_json(report: &Report) -> Value {
-    let path = report.path.display().to_string();
-    let validations: Vec<Value> = report
-        .checks
-        .iter()
-        .map(|check| {
-            let mut fields = Map::new();
-            fields.insert("name".into(), json!(check.name));
-            fields.insert("passed".into(), json!(check.error.is_none()));
-            if let Some(warning) = &check.warning {
-                fields.insert("warning".into(), json!(warning));
-            }
-            if let Some(error) = &check.error {
-                fields.insert("error".into(), json!(error));
-            }
-            if let Some(at) = &check.at {
-                place(&mut fields, &path, at);
-            }
-            Value::Object(fields)
-        })
-        .collect();
-    json!({
-        "workflowId": report.workflow_id, "workflowName": report.workflow_name, "validations": validations,
-        "totalWarnings": report.warnings(), "passed": report.passed(),
-    })
-}
-
-fn validation_text(documents: &[Value]) -> String {
-    if documents.is_empty() {
+fn validations_text(validations: &[WorkflowValidation]) -> String {
+    if validations.is_empty() {
         return "no workflows yet".to_owned();
     }
     let mut text = String::new();
-    for document in documents {
-        let passed = document["passed"] == true;
-        let mark = if passed { format!("{GOOD}ok{GOOD:#}    ") } else { format!("{BAD}failed{BAD:#}") };
-        text.push_str(&format!("{mark} {}\n", document["workflowName"].as_str().unwrap_or_default()));
-        for item in document["validations"].as_array().into_iter().flatten() {
-            let place = excerpt(item).map_or_else(String::new, |place| indented(&place));
-            if let Some(error) = item["error"].as_str() {
-                text.push_str(&format!(
-                    "       {}: {error}\n{place}",
-                    item["name"].as_str().unwrap_or_default()
-                ));
+    for validation in validations {
+        let mark =
+            if validation.passed { format!("{GOOD}ok{GOOD:#}    ") } else { format!("{BAD}failed{BAD:#}") };
+        text.push_str(&format!("{mark} {}\n", validation.workflow_name));
+        for check in &validation.validations {
+            let excerpt = check.position.as_ref().map_or_else(String::new, indented_excerpt);
+            if let Some(error) = &check.error {
+                text.push_str(&format!("       {}: {error}\n{excerpt}", check.name));
             }
-            if let Some(warning) = item["warning"].as_str() {
-                text.push_str(&format!("       {WARN}warning{WARN:#}: {warning}\n{place}"));
+            if let Some(warning) = &check.warning {
+                text.push_str(&format!("       {WARN}warning{WARN:#}: {warning}\n{excerpt}"));
             }
         }
     }
     text
 }
 
-fn indented(place: &str) -> String {
-    place.lines().map(|line| format!("       {line}\n")).collect()
+fn indented_excerpt(at: &FilePosition) -> String {
+    let excerpt = source_excerpt(&at.file, at.line, at.column, at.source_line.as_deref());
+    excerpt.lines().map(|line| format!("       {line}\n")).collect()
 }

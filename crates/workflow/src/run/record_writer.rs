@@ -39,18 +39,18 @@ impl Shared {
     }
 }
 
-pub(super) struct Scribe {
+pub(super) struct RecordWriter {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Scribe {
-    pub fn start(runs: RunStore) -> std::io::Result<Scribe> {
+impl RecordWriter {
+    pub fn start(runs: RunStore) -> std::io::Result<RecordWriter> {
         let shared = Arc::<Shared>::default();
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("marsh-record".into()).spawn(move || work(&theirs, &runs))?;
-        Ok(Scribe { shared, thread: Some(thread) })
+        Ok(RecordWriter { shared, thread: Some(thread) })
     }
 
     /// Whether the record should be written again by now.
@@ -72,7 +72,7 @@ impl Scribe {
     }
 }
 
-impl Drop for Scribe {
+impl Drop for RecordWriter {
     fn drop(&mut self) {
         self.shared.lock().over = true;
         self.shared.changed.notify_all();

@@ -11,13 +11,13 @@ use marsh_types::yaml::{At, Node, NodeKind};
 
 /// The texts, in the order of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written {
+pub struct ExpressionTexts {
     document: Arc<str>,
-    texts: Vec<WrittenText>,
+    texts: Vec<ExpressionText>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct WrittenText {
+pub struct ExpressionText {
     /// Such as `jobs.0.steps.1.task.inputs.key`.
     pub path: String,
     pub text: String,
@@ -27,23 +27,23 @@ pub struct WrittenText {
 /// Keys whose text is an expression by itself.
 const RAW: [&str; 2] = ["guard", "expr"];
 
-impl Written {
-    pub(super) fn of(document: &str, node: &Node) -> Written {
+impl ExpressionTexts {
+    pub(super) fn of(document: &str, node: &Node) -> ExpressionTexts {
         let mut texts = Vec::new();
         collect(node, &mut String::new(), &mut texts);
-        Written { document: document.into(), texts }
+        ExpressionTexts { document: document.into(), texts }
     }
 
-    pub fn texts(&self) -> &[WrittenText] {
+    pub fn texts(&self) -> &[ExpressionText] {
         &self.texts
     }
 
-    pub fn find(&self, path: &str) -> Option<&WrittenText> {
+    pub fn find(&self, path: &str) -> Option<&ExpressionText> {
         self.texts.iter().find(|text| text.path == path)
     }
 
     /// Line and column of byte `offset` of an expression in that text.
-    pub fn position(&self, text: &WrittenText, expression: &str, offset: usize) -> Option<(u64, u64)> {
+    pub fn position(&self, text: &ExpressionText, expression: &str, offset: usize) -> Option<(u64, u64)> {
         let line = usize::try_from(text.at.line).ok().filter(|line| *line > 0)?;
         let column = usize::try_from(text.at.column).ok()?;
         let place = Place::new("", line, column).in_document(Arc::clone(&self.document));
@@ -51,7 +51,13 @@ impl Written {
         Some((u64::try_from(line).ok()?, u64::try_from(column).ok()?))
     }
 
-    pub fn problem(&self, text: &WrittenText, expression: &str, offset: usize, message: String) -> Problem {
+    pub fn problem(
+        &self,
+        text: &ExpressionText,
+        expression: &str,
+        offset: usize,
+        message: String,
+    ) -> Problem {
         let at = self.position(text, expression, offset);
         let at = at.map_or(text.at, |(line, column)| At { line, column });
         let lines: Vec<&str> = self.document.lines().collect();
@@ -59,12 +65,12 @@ impl Written {
     }
 }
 
-fn collect(node: &Node, path: &mut String, texts: &mut Vec<WrittenText>) {
+fn collect(node: &Node, path: &mut String, texts: &mut Vec<ExpressionText>) {
     match &node.kind {
         NodeKind::Scalar(Value::String(text)) => {
             let key = path.rsplit('.').next().unwrap_or_default();
             if text.contains("${{") || RAW.contains(&key) {
-                texts.push(WrittenText { path: path.clone(), text: text.clone(), at: node.at });
+                texts.push(ExpressionText { path: path.clone(), text: text.clone(), at: node.at });
             }
         }
         NodeKind::Scalar(_) => {}

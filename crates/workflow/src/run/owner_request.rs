@@ -1,6 +1,6 @@
 //! Requests to the owner of a run: cancel it, approve a step.
 //!
-//! Only the owner writes the journal, so whoever else wants something of a run appends a line to the run's mailbox, and
+//! Only the owner writes the journal, so whoever else wants something of a run appends a line to the run's inbox, and
 //! the owner looks there several times a second. If nobody owns the run, the one who asks takes the lock and is the owner
 //! for that moment. A request counts for the process that it was written to: what lies there from before is not read.
 
@@ -10,42 +10,56 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::WorkflowError;
-use crate::journal::{ApprovalDecision, Place};
+use crate::journal::{ApprovalDecision, StepKey};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
-pub(crate) enum Mail {
-    Cancel { reason: String },
-    Decide { place: Place, decision: ApprovalDecision },
+pub(crate) enum OwnerRequest {
+    Cancel {
+        reason: String,
+    },
+    Decide {
+        #[serde(rename = "place")]
+        key: StepKey,
+        decision: ApprovalDecision,
+    },
 }
 
 /// Appends a request.
-pub(crate) fn send(path: &Path, mail: &Mail) -> Result<(), WorkflowError> {
+pub(crate) fn send(path: &Path, mail: &OwnerRequest) -> Result<(), WorkflowError> {
     let mut line =
         serde_json::to_vec(mail).map_err(|error| WorkflowError::io(path, std::io::Error::other(error)))?;
     line.push(b'\n');
     Ok(marsh_fs::append(path, &line)?)
 }
 
+/// What arrived in an inbox.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Received {
+    pub requests: Vec<OwnerRequest>,
+    /// Why a line is not a request. Any process can write to the file, so such a line must not end the run.
+    pub invalid: Vec<String>,
+}
+
 /// The owner's end.
 #[derive(Debug)]
-pub(crate) struct Mailbox {
+pub(crate) struct OwnerInbox {
     path: PathBuf,
     read: u64,
 }
 
-impl Mailbox {
+impl OwnerInbox {
     /// From now on.
-    pub fn open(path: PathBuf) -> Mailbox {
+    pub fn open(path: PathBuf) -> OwnerInbox {
         let read = std::fs::metadata(&path).map_or(0, |data| data.len());
-        Mailbox { path, read }
+        OwnerInbox { path, read }
     }
 
-    /// What came since. Lines that are no requests are passed over: anybody may write there.
-    pub fn read(&mut self) -> Result<Vec<Mail>, WorkflowError> {
+    /// The requests that arrived since the last call.
+    pub fn read(&mut self) -> Result<Received, WorkflowError> {
         let length = std::fs::metadata(&self.path).map_or(0, |data| data.len());
         if length <= self.read {
-            return Ok(Vec::new());
+            return Ok(Received::default());
         }
         let io = |error| WorkflowError::io(&self.path, error);
         let mut file = std::fs::File::open(&self.path).map_err(io)?;
@@ -54,28 +68,34 @@ impl Mailbox {
         file.read_to_end(&mut bytes).map_err(io)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         self.read += whole as u64;
-        let lines = bytes[..whole].split(|byte| *byte == b'\n');
-        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+        let mut received = Received::default();
+        for line in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(request) => received.requests.push(request),
+                Err(error) => received.invalid.push(error.to_string()),
+            }
+        }
+        Ok(received)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Mail, Mailbox, send};
+    use super::{OwnerInbox, OwnerRequest, send};
 
     #[test]
     fn an_owner_hears_what_was_written_since_it_came() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mail");
-        let mail = |reason: &str| Mail::Cancel { reason: reason.into() };
+        let mail = |reason: &str| OwnerRequest::Cancel { reason: reason.into() };
         send(&path, &mail("old")).unwrap();
-        let mut mailbox = Mailbox::open(path.clone());
-        assert_eq!(mailbox.read().unwrap(), []);
+        let mut inbox = OwnerInbox::open(path.clone());
+        assert_eq!(inbox.read().unwrap().requests, []);
         send(&path, &mail("a")).unwrap();
         marsh_fs::append(&path, b"nonsense\n{\"type\":\"canc").unwrap();
-        assert_eq!(mailbox.read().unwrap(), [mail("a")]);
+        assert_eq!(inbox.read().unwrap().requests, [mail("a")]);
         marsh_fs::append(&path, b"el\",\"reason\":\"b\"}\n").unwrap();
-        assert_eq!(mailbox.read().unwrap(), [mail("b")]);
-        assert_eq!(mailbox.read().unwrap(), []);
+        assert_eq!(inbox.read().unwrap().requests, [mail("b")]);
+        assert_eq!(inbox.read().unwrap().requests, []);
     }
 }

@@ -17,20 +17,20 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
+use marsh_api::workflow::event::StepRef;
 use marsh_host::CancelToken;
 use marsh_model::run::ArtifactView;
 
-use super::ledger::Ledger;
-use super::mail::{Mail, Mailbox};
-use super::step::{Did, During, Steps};
+use super::owner_request::{OwnerInbox, OwnerRequest};
+use super::state::RunState;
+use super::step::{During, StepResult, Steps};
 use crate::error::WorkflowError;
-use crate::event::StepRef;
-use crate::journal::{Fact, Item, OnDisk, Place, StepEnd};
+use crate::journal::{Fact, Item, OnDisk, StepEnd, StepKey};
 use crate::machine::Phase;
 use crate::schema::FailureKind;
 
 /// How often the owner looks for requests of other processes.
-const MAIL_EVERY: Duration = Duration::from_millis(200);
+const INBOX_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Why nothing runs any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,12 @@ pub(super) enum Rest {
 }
 
 /// What steps left behind, with content. Items of a `forEach` are not in it: there may be thousands.
-pub(super) type Views = HashMap<Place, (String, Vec<ArtifactView>)>;
+pub(super) type Views = HashMap<StepKey, (String, Vec<ArtifactView>)>;
 
 enum Message {
-    Did {
-        place: Place,
-        did: Box<Did>,
+    StepResult {
+        key: StepKey,
+        did: Box<StepResult>,
         /// The thread that did it, ready for another.
         thread: Option<Sender<Work>>,
     },
@@ -55,7 +55,7 @@ enum Message {
 
 /// A step on its way to a thread.
 struct Work {
-    place: Place,
+    key: StepKey,
     name: StepRef,
     attempt: u32,
     item: Option<Item>,
@@ -67,9 +67,9 @@ struct Work {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    StepTimeout(Place, u32),
+    StepTimeout(StepKey, u32),
     JobTimeout(String),
-    Due(Place),
+    Due(StepKey),
 }
 
 struct Active {
@@ -79,31 +79,31 @@ struct Active {
     late: Option<String>,
 }
 
-pub(super) struct Driver<'a, 'l, 's> {
-    ledger: &'l mut Ledger<'a>,
+pub(super) struct Scheduler<'a, 'l, 's> {
+    state: &'l mut RunState<'a>,
     steps: &'s Steps<'s>,
     cancel: &'s CancelToken,
-    mailbox: Mailbox,
+    inbox: OwnerInbox,
     timers: BinaryHeap<Reverse<(Instant, u64, Timer)>>,
     sequence: u64,
-    running: HashMap<Place, Active>,
+    running: HashMap<StepKey, Active>,
     /// Threads whose step has ended.
     idle: Vec<Sender<Work>>,
     pub views: Views,
 }
 
-impl<'a, 'l, 's> Driver<'a, 'l, 's> {
+impl<'a, 'l, 's> Scheduler<'a, 'l, 's> {
     pub fn new(
-        ledger: &'l mut Ledger<'a>,
+        state: &'l mut RunState<'a>,
         steps: &'s Steps<'s>,
         cancel: &'s CancelToken,
-        mailbox: Mailbox,
-    ) -> Driver<'a, 'l, 's> {
-        Driver {
-            ledger,
+        inbox: OwnerInbox,
+    ) -> Scheduler<'a, 'l, 's> {
+        Scheduler {
+            state,
             steps,
             cancel,
-            mailbox,
+            inbox,
             timers: BinaryHeap::new(),
             sequence: 0,
             running: HashMap::new(),
@@ -147,20 +147,20 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
             if let Some(reason) = self.cancel.reason() {
                 self.stop(&reason)?;
             }
-            let starts = self.ledger.decide(true)?;
-            let on_disk = self.ledger.settle()?;
-            for (place, attempt) in starts {
-                self.start(scope, sender, place, attempt, on_disk.clone());
+            let starts = self.state.decide(true)?;
+            let on_disk = self.state.settle()?;
+            for (key, attempt) in starts {
+                self.start(scope, sender, key, attempt, on_disk.clone());
             }
             self.watch_jobs();
-            self.read_mail()?;
-            let is_idle = self.running.is_empty() && self.ledger.machine.places(Phase::Paused).is_empty();
+            self.read_inbox()?;
+            let is_idle = self.running.is_empty() && self.state.machine.keys_in(Phase::Paused).is_empty();
             if is_idle {
                 // The mail may have decided something.
-                let starts = self.ledger.machine.clone().decide(true);
+                let starts = self.state.machine.clone().decide(true);
                 if starts.is_empty() {
-                    self.ledger.settle()?;
-                    return Ok(if self.ledger.machine.is_done() { Rest::Done } else { Rest::Suspended });
+                    self.state.settle()?;
+                    return Ok(if self.state.machine.is_done() { Rest::Done } else { Rest::Suspended });
                 }
                 continue;
             }
@@ -172,8 +172,8 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
     fn wait(&mut self, receiver: &Receiver<Message>) -> Result<(), WorkflowError> {
         let now = Instant::now();
         let next =
-            self.timers.peek().map_or(MAIL_EVERY, |Reverse((at, ..))| at.saturating_duration_since(now));
-        match receiver.recv_timeout(next.min(MAIL_EVERY)) {
+            self.timers.peek().map_or(INBOX_INTERVAL, |Reverse((at, ..))| at.saturating_duration_since(now));
+        match receiver.recv_timeout(next.min(INBOX_INTERVAL)) {
             Ok(message) => self.take(message)?,
             Err(RecvTimeoutError::Timeout) => {}
             // Cannot be: `run` holds a sender.
@@ -186,22 +186,22 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
     }
 
     fn take(&mut self, message: Message) -> Result<(), WorkflowError> {
-        self.ledger.check()?;
+        self.state.check()?;
         match message {
             // `turns` looks at the token.
             Message::Cancelled => Ok(()),
-            Message::Did { place, did, thread } => {
+            Message::StepResult { key, did, thread } => {
                 self.idle.extend(thread);
-                self.did(place, *did)
+                self.did(key, *did)
             }
         }
     }
 
     fn stop(&mut self, reason: &str) -> Result<(), WorkflowError> {
-        if self.ledger.machine.is_stopping() {
+        if self.state.machine.is_stopping() {
             return Ok(());
         }
-        self.ledger.tell(Fact::Stopping { reason: reason.to_owned() })?;
+        self.state.tell(Fact::Stopping { reason: reason.to_owned() })?;
         self.running.values().for_each(|active| active.token.cancel(reason));
         Ok(())
     }
@@ -215,20 +215,20 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
         &mut self,
         scope: &'scope Scope<'scope, '_>,
         sender: &Sender<Message>,
-        place: Place,
+        key: StepKey,
         attempt: u32,
         on_disk: OnDisk,
     ) where
         's: 'scope,
     {
         let token = CancelToken::new();
-        if let Some(timeout) = self.steps.timeout(&place) {
-            self.at(Instant::now() + timeout, Timer::StepTimeout(place.clone(), attempt));
+        if let Some(timeout) = self.steps.timeout(&key) {
+            self.at(Instant::now() + timeout, Timer::StepTimeout(key.clone(), attempt));
         }
-        self.running.insert(place.clone(), Active { token: token.clone(), attempt, late: None });
-        let (item, name) = (self.steps.item(&place), self.ledger.step_ref(&place));
+        self.running.insert(key.clone(), Active { token: token.clone(), attempt, late: None });
+        let (item, name) = (self.steps.item(&key), self.state.step_ref(&key));
         let (thread, works) = channel();
-        let mut work = Work { place, name, attempt, item, token, on_disk, thread };
+        let mut work = Work { key, name, attempt, item, token, on_disk, thread };
         if let Some(idle) = self.idle.pop() {
             let thread = std::mem::replace(&mut work.thread, idle.clone());
             match idle.send(work) {
@@ -237,7 +237,7 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
                 Err(unsent) => work = Work { thread, ..unsent.0 },
             }
         }
-        let (report, steps, place) = (sender.clone(), self.steps, work.place.clone());
+        let (report, steps, key) = (sender.clone(), self.steps, work.key.clone());
         if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, move || {
             let mut next = Some(work);
             while let Some(work) = next {
@@ -248,8 +248,8 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
             }
         }) {
             let message = format!("cannot start a thread for the step: {error}");
-            let did = Box::new(Did::failed(FailureKind::Crash, message));
-            drop(sender.send(Message::Did { place, did, thread: None }));
+            let did = Box::new(StepResult::failed(FailureKind::Crash, message));
+            drop(sender.send(Message::StepResult { key, did, thread: None }));
         }
     }
 
@@ -260,7 +260,7 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
                 .timers
                 .iter()
                 .any(|Reverse((.., timer))| matches!(timer, Timer::JobTimeout(job) if *job == name));
-            if !is_known && self.ledger.machine.job_runs(&name) {
+            if !is_known && self.state.machine.job_runs(&name) {
                 self.at(Instant::now() + timeout, Timer::JobTimeout(name));
             }
         }
@@ -271,100 +271,104 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
         while self.timers.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
             let Some(Reverse((.., timer))) = self.timers.pop() else { return Ok(()) };
             match timer {
-                Timer::Due(place) => {
-                    if self.ledger.machine.phase(&place) == Some(Phase::Paused) {
-                        self.ledger.tell(Fact::StepDue { place })?;
+                Timer::Due(key) => {
+                    if self.state.machine.phase(&key) == Some(Phase::Paused) {
+                        self.state.tell(Fact::StepDue { key })?;
                     }
                 }
-                Timer::StepTimeout(place, attempt) => {
-                    let Some(active) = self.running.get_mut(&place) else { continue };
+                Timer::StepTimeout(key, attempt) => {
+                    let Some(active) = self.running.get_mut(&key) else { continue };
                     if active.attempt == attempt && active.late.is_none() {
-                        let limit = self.steps.timeout(&place).unwrap_or_default();
+                        let limit = self.steps.timeout(&key).unwrap_or_default();
                         let message = format!("it did not end within {}", in_words(limit));
                         active.token.cancel(&message);
                         active.late = Some(message);
                     }
                 }
                 Timer::JobTimeout(job) => {
-                    if !self.ledger.machine.job_runs(&job) {
+                    if !self.state.machine.job_runs(&job) {
                         continue;
                     }
                     let limit = self.steps.job_timeouts().find(|(name, _)| *name == job);
                     let limit = in_words(limit.map(|(_, limit)| limit).unwrap_or_default());
                     let error = format!("job `{job}` did not end within {limit}");
-                    for (place, active) in &mut self.running {
-                        if place.job == job && active.late.is_none() {
+                    for (key, active) in &mut self.running {
+                        if key.job == job && active.late.is_none() {
                             active.token.cancel(&error);
                             active.late = Some(error.clone());
                         }
                     }
-                    self.ledger.tell(Fact::JobTimedOut { job, error })?;
+                    self.state.tell(Fact::JobTimedOut { job, error })?;
                 }
             }
         }
         Ok(())
     }
 
-    fn did(&mut self, place: Place, did: Did) -> Result<(), WorkflowError> {
-        let active = self.running.remove(&place);
+    fn did(&mut self, key: StepKey, did: StepResult) -> Result<(), WorkflowError> {
+        let active = self.running.remove(&key);
         let attempt = active.as_ref().map_or(1, |active| active.attempt);
         let late = active.and_then(|active| active.late);
-        for pinned in self.steps.new_pins() {
-            self.ledger.tell(pinned)?;
+        for pinned in self.steps.new_pins()? {
+            self.state.tell(pinned)?;
         }
         match did {
-            Did::Expanded(items) => {
-                self.steps.set_items(&place, &items);
-                let (job, step) = (place.job, place.step);
-                self.ledger.tell(Fact::Expanded { job, step, items })
+            StepResult::Expanded(items) => {
+                self.steps.set_items(&key, &items);
+                let (job, step) = (key.job, key.step);
+                self.state.tell(Fact::Expanded { job, step, items })
             }
-            Did::Guarded => {
+            StepResult::Guarded => {
                 let reason = crate::journal::SkipReason::Guarded;
-                self.ledger.tell(Fact::StepSkipped { place, reason })
+                self.state.tell(Fact::StepSkipped { key, reason })
             }
-            Did::Asked { prompt, timeout_ms } => {
-                self.ledger.tell(Fact::ApprovalRequested { place, prompt, timeout_ms })
+            StepResult::Asked { prompt, timeout_ms } => {
+                self.state.tell(Fact::ApprovalRequested { key, prompt, timeout_ms })
             }
-            Did::Waits { run_id } => self.ledger.tell(Fact::ChildSuspended { place, run_id }),
-            Did::Ended { mut end, views } => {
+            StepResult::Waits { run_id } => self.state.tell(Fact::ChildSuspended { key, run_id }),
+            StepResult::Ended { mut end, views } => {
                 if let (Some(late), Some(_)) = (late, &end.error) {
                     end.error = Some(late);
                     end.kind = Some(FailureKind::Timeout);
                 }
                 if let Some((output_id, views)) = views
-                    && place.item.is_none()
+                    && key.item.is_none()
                 {
-                    self.views.insert(place.clone(), (output_id, views));
+                    self.views.insert(key.clone(), (output_id, views));
                 }
-                self.ended(place, attempt, *end)
+                self.ended(key, attempt, *end)
             }
         }
     }
 
-    fn ended(&mut self, place: Place, attempt: u32, mut end: StepEnd) -> Result<(), WorkflowError> {
+    fn ended(&mut self, key: StepKey, attempt: u32, mut end: StepEnd) -> Result<(), WorkflowError> {
         if let (Some(error), Some(kind)) = (&end.error, end.kind) {
-            let tried = self.ledger.machine.attempt_since_reset(&place);
-            let is_expired = self.ledger.machine.is_stopping() || self.ledger.machine.is_expired(&place.job);
-            if !is_expired && let Some(pause) = self.steps.retry_pause(&place, tried, kind) {
+            let tried = self.state.machine.attempt_since_reset(&key);
+            let is_expired = self.state.machine.is_stopping() || self.state.machine.is_expired(&key.job);
+            if !is_expired && let Some(pause) = self.steps.retry_pause(&key, tried, kind) {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                self.at(Instant::now() + pause, Timer::Due(place.clone()));
+                self.at(Instant::now() + pause, Timer::Due(key.clone()));
                 let error = error.clone();
-                return self.ledger.tell(Fact::StepRetried { place, attempt, error, kind, pause_ms });
+                return self.state.tell(Fact::StepRetried { key, attempt, error, kind, pause_ms });
             }
-            end.allowed = end.allowed || self.steps.allows(&place, kind);
+            end.allowed = end.allowed || self.steps.allows(&key, kind);
         }
-        self.ledger.tell(Fact::StepEnded { place, end: Box::new(end) })
+        self.state.tell(Fact::StepEnded { key, end: Box::new(end) })
     }
 
     /// What other processes ask for.
-    fn read_mail(&mut self) -> Result<(), WorkflowError> {
-        for mail in self.mailbox.read()? {
-            match mail {
-                Mail::Cancel { reason } => self.stop(&reason)?,
-                Mail::Decide { place, decision } => {
+    fn read_inbox(&mut self) -> Result<(), WorkflowError> {
+        let received = self.inbox.read()?;
+        for reason in received.invalid {
+            self.state.log_warning(&format!("ignored an invalid request to this run: {reason}"));
+        }
+        for request in received.requests {
+            match request {
+                OwnerRequest::Cancel { reason } => self.stop(&reason)?,
+                OwnerRequest::Decide { key, decision } => {
                     // The first decision counts.
-                    if self.ledger.machine.phase(&place) == Some(Phase::Asked) {
-                        self.ledger.tell(Fact::ApprovalDecided { place, decision })?;
+                    if self.state.machine.phase(&key) == Some(Phase::Asked) {
+                        self.state.tell(Fact::ApprovalDecided { key, decision })?;
                     }
                 }
             }
@@ -374,12 +378,13 @@ impl<'a, 'l, 's> Driver<'a, 'l, 's> {
 }
 
 fn perform(steps: &Steps<'_>, work: Work) -> Message {
-    let Work { place, name, attempt, item, token, on_disk, thread } = work;
+    let Work { key, name, attempt, item, token, on_disk, thread } = work;
     let during = During { attempt, cancel: &token, on_disk: &on_disk };
-    let did = catch_unwind(AssertUnwindSafe(|| steps.execute(&place, &name, item.as_ref(), &during)));
-    let did = did
-        .unwrap_or_else(|_| Did::failed(FailureKind::Invalid, "the step ended in a bug of marsh (a panic)"));
-    Message::Did { place, did: Box::new(did), thread: Some(thread) }
+    let did = catch_unwind(AssertUnwindSafe(|| steps.execute(&key, &name, item.as_ref(), &during)));
+    let did = did.unwrap_or_else(|_| {
+        StepResult::failed(FailureKind::Invalid, "the step ended in a bug of marsh (a panic)")
+    });
+    Message::StepResult { key, did: Box::new(did), thread: Some(thread) }
 }
 
 fn in_words(limit: Duration) -> String {

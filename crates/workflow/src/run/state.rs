@@ -4,29 +4,30 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use marsh_api::workflow::event::{DataHandle, JobEnd, StepRef, WarningCode, WorkflowEvent};
 use marsh_fs::{Durability, LockFile};
 use marsh_types::time::iso_millis;
 
 use super::log::WorkflowLog;
-use super::scribe::Scribe;
+use super::record_writer::RecordWriter;
 use crate::error::WorkflowError;
-use crate::event::{SavedArtifact, StepRef, WorkflowEvent, WorkflowObserver};
+use crate::event::WorkflowObserver;
 use crate::fold::Recorder;
-use crate::journal::{Fact, Journal, Line, OnDisk, Output, Place, StepEnd};
+use crate::journal::{Fact, Journal, Line, OnDisk, Output, StepEnd, StepKey};
 use crate::machine::{Machine, Plan};
 use crate::record::{RunRecord, RunStatus};
 use crate::runs::RunStore;
 
-/// A record of this many steps is written at once, ahead of what starts; a larger one follows the journal ([`Scribe`]), at
+/// A record of this many steps is written at once, ahead of what starts; a larger one follows the journal ([`RecordWriter`]), at
 /// the latest when the driver looks for mail.
 const SMALL_RECORD: usize = 50;
 
-pub(crate) struct Ledger<'a> {
+pub(crate) struct RunState<'a> {
     pub machine: Machine<'a>,
     pub recorder: Recorder,
     journal: Journal,
     /// Before the lock: it writes no longer when somebody else may.
-    scribe: Option<Scribe>,
+    record_writer: Option<RecordWriter>,
     /// Freed with the process, however it ends.
     _lock: LockFile,
     runs: &'a RunStore,
@@ -37,12 +38,12 @@ pub(crate) struct Ledger<'a> {
     behind: bool,
     /// Facts that must be on disk before code runs that follows from them.
     heavy: bool,
-    started: HashMap<Place, Instant>,
+    started: HashMap<StepKey, Instant>,
     job_started: HashMap<String, Instant>,
     begun: Instant,
 }
 
-impl<'a> Ledger<'a> {
+impl<'a> RunState<'a> {
     pub fn new(
         plan: &'a Plan,
         lines: &[Line],
@@ -50,18 +51,18 @@ impl<'a> Ledger<'a> {
         runs: &'a RunStore,
         log: &'a WorkflowLog,
         observer: &'a dyn WorkflowObserver,
-    ) -> Ledger<'a> {
+    ) -> RunState<'a> {
         let mut machine = Machine::new(plan);
         let mut recorder = Recorder::default();
         for line in lines {
             machine.apply(&line.fact);
             recorder.apply(line);
         }
-        Ledger {
+        RunState {
             machine,
             recorder,
             journal,
-            scribe: None,
+            record_writer: None,
             _lock: lock,
             runs,
             log,
@@ -82,11 +83,11 @@ impl<'a> Ledger<'a> {
     }
 
     /// What the scheduler decides, noted; the steps that are to start.
-    pub fn decide(&mut self, may_start: bool) -> Result<Vec<(Place, u32)>, WorkflowError> {
+    pub fn decide(&mut self, may_start: bool) -> Result<Vec<(StepKey, u32)>, WorkflowError> {
         let mut starts = Vec::new();
         for fact in self.machine.decide(may_start) {
-            if let Fact::StepStarted { place, attempt } = &fact {
-                starts.push((place.clone(), *attempt));
+            if let Fact::StepStarted { key, attempt } = &fact {
+                starts.push((key.clone(), *attempt));
             }
             self.note(fact)?;
         }
@@ -126,6 +127,7 @@ impl<'a> Ledger<'a> {
         if self.behind {
             self.write_record();
         }
+        self.report_lost_lines();
         Ok(self.journal.on_disk())
     }
 
@@ -140,25 +142,25 @@ impl<'a> Ledger<'a> {
             && !std::mem::replace(&mut self.record_failed, true)
         {
             // The journal has it all; the end of the run fails if this lasts.
-            self.warn("run_record", format!("the record of the run could not be written: {error}"));
+            self.warn(WarningCode::RunRecord, format!("the record of the run could not be written: {error}"));
         }
     }
 
     /// Has the record written, unless it is not yet time for that. Returns why the last write failed.
     fn write_soon(&mut self) -> Option<String> {
-        if self.scribe.is_none() {
-            self.scribe = Scribe::start(self.runs.clone()).ok();
+        if self.record_writer.is_none() {
+            self.record_writer = RecordWriter::start(self.runs.clone()).ok();
         }
-        let Some(scribe) = &self.scribe else {
+        let Some(record_writer) = &self.record_writer else {
             // No more threads: slower.
             self.behind = false;
             return self.write_now();
         };
-        if scribe.is_due() {
-            scribe.write(self.recorder.record());
+        if record_writer.is_due() {
+            record_writer.write(self.recorder.record());
             self.behind = false;
         }
-        scribe.failure()
+        record_writer.failure()
     }
 
     fn write_now(&self) -> Option<String> {
@@ -170,7 +172,7 @@ impl<'a> Ledger<'a> {
         let suspended = matches!(fact, Fact::Suspended);
         self.tell(fact)?;
         self.journal.commit()?;
-        self.scribe = None;
+        self.record_writer = None;
         let record = self.recorder.record();
         let path = self.runs.write(&record, Durability::Synced)?;
         // File data are on disk; this makes the names durable, those of the steps' results included, as journals keep the
@@ -181,6 +183,7 @@ impl<'a> Ledger<'a> {
             if matches!(record.status, RunStatus::Failed | RunStatus::Cancelled) { "ERR" } else { "INF" };
         let reason = record.tags.get("cancel_reason").map(|reason| format!(": {reason}")).unwrap_or_default();
         self.log.line(level, &format!("run {} {}{reason}", record.id, record.status.as_str()));
+        self.report_lost_lines();
         self.observer.event(&if suspended {
             WorkflowEvent::Suspended { run_id: record.id.clone() }
         } else {
@@ -193,75 +196,91 @@ impl<'a> Ledger<'a> {
     pub fn update_index(&self, record: &RunRecord) {
         if let Err(error) = self.runs.update_index(record) {
             self.warn(
-                "runs_index",
+                WarningCode::RunsIndex,
                 format!("the index of runs could not be updated and will be made again: {error}"),
             );
         }
     }
 
-    pub fn warn(&self, code: &'static str, message: String) {
+    /// Reports once that the log has gaps.
+    fn report_lost_lines(&self) {
+        if let Some(error) = self.log.take_failure() {
+            self.warn(WarningCode::LogIncomplete, format!("the log of the run is incomplete: {error}"));
+        }
+    }
+
+    /// A line in the log about something that concerns nobody who follows the run.
+    pub fn log_warning(&self, message: &str) {
+        self.log.line("WRN", message);
+    }
+
+    pub fn warn(&self, code: WarningCode, message: String) {
         self.log.line("WRN", &message);
-        self.observer.event(&WorkflowEvent::Warning { at: None, code, message });
+        self.observer.event(&WorkflowEvent::Warning { step: None, code, message });
     }
 
     /// The step as events and the log call it.
-    pub fn step_ref(&self, place: &Place) -> StepRef {
-        let name =
-            self.recorder.step(place).map_or_else(|| place.step.clone(), |step| step.step_name.clone());
-        let item = place.item.map(|item| (place.step.clone(), item));
-        StepRef { job: place.job.clone(), step: name, item }
+    pub fn step_ref(&self, key: &StepKey) -> StepRef {
+        let name = self.recorder.step(key).map_or_else(|| key.step.clone(), |step| step.step_name.clone());
+        StepRef {
+            job_id: key.job.clone(),
+            step_id: name,
+            for_each_template: key.item.map(|_| key.step.clone()),
+            for_each_index: key.item,
+        }
     }
 
     fn announce(&mut self, fact: &Fact) {
         let event = match fact {
             Fact::JobStarted { job } => {
                 self.job_started.insert(job.clone(), Instant::now());
-                WorkflowEvent::JobStarted { job: job.clone() }
+                WorkflowEvent::JobStarted { job_id: job.clone() }
             }
             Fact::JobEnded { job, succeeded } => {
                 let duration_ms = self.job_started.remove(job).map_or(0, millis);
-                WorkflowEvent::JobCompleted { job: job.clone(), succeeded: *succeeded, duration_ms }
+                let status = if *succeeded { JobEnd::Succeeded } else { JobEnd::Failed };
+                WorkflowEvent::JobCompleted { job_id: job.clone(), status, duration_ms }
             }
             Fact::JobSkipped { job, reason } => {
                 self.log.line("INF", &format!("job {job} skipped ({})", reason.as_str()));
-                WorkflowEvent::JobSkipped { job: job.clone(), reason: *reason }
+                WorkflowEvent::JobSkipped { job_id: job.clone(), reason: *reason }
             }
-            Fact::StepStarted { place, attempt } => {
-                self.started.insert(place.clone(), Instant::now());
-                self.log_step("INF", place, "started");
-                WorkflowEvent::StepStarted { at: self.step_ref(place), attempt: *attempt }
+            Fact::StepStarted { key, attempt } => {
+                self.started.insert(key.clone(), Instant::now());
+                self.log_step("INF", key, "started");
+                WorkflowEvent::StepStarted { step: self.step_ref(key), attempt: *attempt }
             }
             Fact::Expanded { job, step, items } => {
-                let place = Place { job: job.clone(), step: step.clone(), item: None };
-                self.started.remove(&place);
-                self.log_step("INF", &place, &format!("{} items", items.len()));
-                WorkflowEvent::StepExpanded { at: self.step_ref(&place), items: items.len() }
+                let key = StepKey { job: job.clone(), step: step.clone(), item: None };
+                self.started.remove(&key);
+                self.log_step("INF", &key, &format!("{} items", items.len()));
+                WorkflowEvent::StepExpanded { step: self.step_ref(&key), items: items.len() }
             }
-            Fact::StepRetried { place, attempt, error, pause_ms, .. } => {
+            Fact::StepRetried { key, attempt, error, pause_ms, .. } => {
                 let message = format!("try {attempt} failed, next in {pause_ms} ms: {error}");
-                self.log_step("WRN", place, &message);
-                let (at, error) = (self.step_ref(place), error.clone());
-                WorkflowEvent::StepRetrying { at, attempt: *attempt, error, pause_ms: *pause_ms }
+                self.log_step("WRN", key, &message);
+                let (step, error) = (self.step_ref(key), error.clone());
+                WorkflowEvent::StepRetrying { step, attempt: *attempt, error, pause_ms: *pause_ms }
             }
-            Fact::StepEnded { place, end } => return self.announce_end(place, end),
-            Fact::StepSkipped { place, reason } => {
-                self.started.remove(place);
-                self.log_step("INF", place, &format!("skipped ({})", reason.as_str()));
-                WorkflowEvent::StepSkipped { at: self.step_ref(place), reason: *reason }
+            Fact::StepEnded { key, end } => return self.announce_end(key, end),
+            Fact::StepSkipped { key, reason } => {
+                self.started.remove(key);
+                self.log_step("INF", key, &format!("skipped ({})", reason.as_str()));
+                WorkflowEvent::StepSkipped { step: self.step_ref(key), reason: *reason }
             }
-            Fact::ApprovalRequested { place, prompt, timeout_ms } => {
-                self.log_step("INF", place, &format!("waits for an approval: {prompt}"));
+            Fact::ApprovalRequested { key, prompt, timeout_ms } => {
+                self.log_step("INF", key, &format!("waits for an approval: {prompt}"));
                 WorkflowEvent::ApprovalRequested {
-                    at: self.step_ref(place),
+                    step: self.step_ref(key),
                     run_id: self.recorder.head().id.clone(),
                     prompt: prompt.clone(),
                     timeout_ms: *timeout_ms,
                 }
             }
-            Fact::ApprovalDecided { place, decision } => {
+            Fact::ApprovalDecided { key, decision } => {
                 let word = if decision.approved { "approved" } else { "rejected" };
-                self.log_step("INF", place, word);
-                WorkflowEvent::ApprovalDecided { at: self.step_ref(place), approved: decision.approved }
+                self.log_step("INF", key, word);
+                WorkflowEvent::ApprovalDecided { step: self.step_ref(key), approved: decision.approved }
             }
             Fact::JobTimedOut { job, error } => {
                 return self.log.line("ERR", &format!("job {job}: {error}"));
@@ -272,37 +291,34 @@ impl<'a> Ledger<'a> {
         self.observer.event(&event);
     }
 
-    fn log_step(&self, level: &str, place: &Place, message: &str) {
-        self.log.step_line(level, &place.job, &self.step_ref(place).step, message);
+    fn log_step(&self, level: &str, key: &StepKey, message: &str) {
+        self.log.step_line(level, &key.job, &self.step_ref(key).step_id, message);
     }
 
-    fn announce_end(&mut self, place: &Place, end: &StepEnd) {
-        let at = self.step_ref(place);
-        let duration_ms = self.started.remove(place).map_or(0, millis);
+    fn announce_end(&mut self, key: &StepKey, end: &StepEnd) {
+        let step = self.step_ref(key);
+        let duration_ms = self.started.remove(key).map_or(0, millis);
         if let Some(result) = &end.assert {
             let result = result.clone();
-            self.observer.event(&WorkflowEvent::AssertResult { at: at.clone(), result });
+            self.observer.event(&WorkflowEvent::AssertResult { step: step.clone(), result });
         }
         let event = match &end.error {
             None => {
-                self.log_step("INF", place, "succeeded");
-                let artifacts = match &end.output {
+                self.log_step("INF", key, "succeeded");
+                let data_handles = match &end.output {
                     Some(Output::ModelMethod { artifacts, .. }) => artifacts
                         .iter()
-                        .map(|artifact| SavedArtifact {
-                            name: artifact.name.clone(),
-                            version: artifact.version,
-                        })
+                        .map(|artifact| DataHandle { name: artifact.name.clone(), version: artifact.version })
                         .collect(),
                     _ => Vec::new(),
                 };
-                WorkflowEvent::StepCompleted { at, artifacts, duration_ms }
+                WorkflowEvent::StepCompleted { step, data_handles, duration_ms }
             }
             Some(error) => {
                 let (level, word) = if end.allowed { ("WRN", "failed (allowed)") } else { ("ERR", "failed") };
-                self.log_step(level, place, &format!("{word}: {error}"));
+                self.log_step(level, key, &format!("{word}: {error}"));
                 let error = error.clone();
-                WorkflowEvent::StepFailed { at, error, allowed: end.allowed, duration_ms }
+                WorkflowEvent::StepFailed { step, error, allowed_failure: end.allowed, duration_ms }
             }
         };
         self.observer.event(&event);

@@ -2,22 +2,11 @@
 
 use std::time::Duration;
 
+pub use marsh_api::workflow::CodePolicy;
 use serde::{Serialize, Serializer};
 
-/// When the code of an extension is chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CodePolicy {
-    /// Each step runs the newest code as it starts.
-    #[default]
-    Follow,
-    /// The run stays on the code that it started with, across edits, updates, rollbacks and resumption.
-    Pinned,
-}
-
-impl CodePolicy {
-    pub const WORDS: [&'static str; 2] = ["follow", "pinned"];
-}
+/// The words that `code` can have in a file.
+pub(super) const CODE_POLICIES: [&str; 2] = ["follow", "pinned"];
 
 /// How often, and after which failures, a step is tried again.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::fields::{Fields, Reader, Unknown, join};
-use super::limits::{Backoff, CodePolicy, FailureKind, Retry, parse_duration};
 use super::read::unknown_word;
+use super::retry::{Backoff, CODE_POLICIES, CodePolicy, FailureKind, Retry, parse_duration};
 use marsh_types::yaml::{Node, NodeKind};
 
 /// A duration: a number of seconds, or text such as `30s`.
@@ -36,7 +36,7 @@ impl Fields<'_> {
             "follow" => Some(CodePolicy::Follow),
             "pinned" => Some(CodePolicy::Pinned),
             other => {
-                let message = unknown_word("code policy", other, &CodePolicy::WORDS);
+                let message = unknown_word("code policy", other, &CODE_POLICIES);
                 reader.fail(&self.path_of("code"), self.value_at("code"), message);
                 None
             }
