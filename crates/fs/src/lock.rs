@@ -83,7 +83,7 @@ impl Explain for LockError {
     fn code(&self) -> ErrorCode {
         match self {
             LockError::Timeout { .. } => ErrorCode::LockTimeout,
-            LockError::Unsupported { .. } => ErrorCode::LocksUnsupported,
+            LockError::Unsupported { .. } => ErrorCode::LockUnsupported,
             LockError::Fs(error) => error.code(),
         }
     }
@@ -273,7 +273,9 @@ fn wait(
         }
         if !told && waited >= TELL_AFTER {
             told = true;
-            on_wait(&read_holder(&file));
+            let holder = read_holder(&file);
+            tracing::info!(path = %path.display(), %holder, "waiting for a lock");
+            on_wait(&holder);
         }
         std::thread::sleep(pause.min(timeout - waited));
         pause = (pause * 2).min(LONGEST_PAUSE);

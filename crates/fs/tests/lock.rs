@@ -32,7 +32,7 @@ fn lock_error_has_the_code_of_its_cause() {
     assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::Io, 1), "{error}");
     let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
     let error = LockError::Unsupported { path, source };
-    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::LocksUnsupported, 1));
+    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::LockUnsupported, 1));
 }
 
 const LONG: Duration = Duration::from_secs(30);

@@ -142,6 +142,6 @@ mod tests {
             path: PathBuf::from("lock"),
             source: Error::from(ErrorKind::Unsupported),
         };
-        assert_eq!(StoreError::Lock(without).code(), ErrorCode::LocksUnsupported);
+        assert_eq!(StoreError::Lock(without).code(), ErrorCode::LockUnsupported);
     }
 }
