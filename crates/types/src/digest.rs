@@ -30,6 +30,11 @@ impl Digest {
         hex(&self.0)
     }
 
+    /// The 32 bytes of the digest.
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The first 12 hex digits, for messages.
     pub fn short(self) -> String {
         hex(&self.0[..6])
