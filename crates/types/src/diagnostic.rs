@@ -1,6 +1,6 @@
 //! A fault in an extension's source, as the bundler finds it, the store keeps it and listings show it.
 //!
-//! One type with one serde definition: what is written is what is read
+//! The type has one serde definition, so a reader reads every field that a writer wrote
 //! (`crates/extension/tests/it/broken_sources.rs`).
 
 use std::path::Path;
