@@ -49,7 +49,7 @@ fn a_life_in_text() {
             told.push('\n');
         }
     }
-    assert_snapshot!(told, @"
+    assert_snapshot!(told, @r#"
     $ list (0)
     no extension is installed
     $ pull @acme/net@2026.01.01.1 (0)
@@ -60,7 +60,7 @@ fn a_life_in_text() {
     $ rm --yes @acme/base (1)
     error: @acme/net needs @acme/base@>=2026.01.01.1
 
-    hint: run `marsh extension rm @acme/net` first, or add `--force` to leave it without its dependency
+    hint: `marsh extension rm @acme/net` first, or `--force` to leave it without its dependency
     $ outdated (1)
     @acme/net 2026.01.01.1 -> 2026.02.01.1 is available
     $ update (0)
@@ -95,10 +95,10 @@ fn a_life_in_text() {
     $ gc (0)
     nothing to remove; 3 trees are needed
     $ rollback 99 (1)
-    error: there is no generation 99; the newest is 4
+    error: unknown generation 99: the newest is 4
 
-    hint: `marsh extension history` lists the generations there are
-    ");
+    hint: run `marsh extension history` to list the generations
+    "#);
     assert_sound_set(&repo);
 }
 

@@ -1,0 +1,112 @@
+//! Every document that a command prints with `--json` is valid against the schema that `marsh schema` prints for it.
+
+use std::collections::BTreeMap;
+
+use marsh_testkit::Run;
+use serde_json::Value;
+
+use crate::support::{ID, OUTPUTS, definition, method, repo_with};
+
+/// The schemas of the binary under test, compiled.
+struct Schemas(BTreeMap<String, jsonschema::Validator>);
+
+impl Schemas {
+    fn of(all: &Value) -> Schemas {
+        let schemas = all.as_object().unwrap().iter();
+        Schemas(schemas.map(|(name, schema)| (name.clone(), jsonschema::validator_for(schema).unwrap())).collect())
+    }
+
+    /// Fails the test unless the run printed exactly one document, valid against this schema.
+    fn accept(&self, name: &str, run: &Run) {
+        let document = run.json();
+        let validator = self.0.get(name).unwrap_or_else(|| panic!("no schema `{name}`"));
+        let errors: Vec<String> =
+            validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}\n{}", run.snapshot());
+    }
+}
+
+const WRITES: &str = "await context.writeResource('out', 'out', { n: 1 }); \
+                      await context.createFileWriter('blob', 'blob').writeAll('x');";
+
+#[test]
+fn documents_of_successful_commands_match_their_schemas() {
+    let repo = repo_with(&format!("{OUTPUTS} {}", method("run", WRITES)));
+    let schemas = Schemas::of(&repo.marsh(&["schema", "--all"]).ok().json());
+    let run = |name: &str, arguments: &[&str]| {
+        schemas.accept(name, &repo.marsh(&[&["--json"], arguments].concat()).ok());
+    };
+    run("version", &["version"]);
+    run("document-list", &["schema"]);
+    run("type-search", &["model", "type", "search"]);
+    run("type-description", &["model", "type", "describe", "@me/x"]);
+    run("type-description", &["model", "type", "describe", "@me/x", "--compact"]);
+    run("model-created", &["model", "create", "@me/x", "m"]);
+    run("model", &["model", "get", "m"]);
+    run("model-search", &["model", "search"]);
+    run("model-validation", &["model", "validate"]);
+    run("model-validation", &["model", "validate", "m"]);
+    run("method-description", &["model", "method", "describe", "m", "run"]);
+    run("method-run", &["model", "method", "run", "m", "run"]);
+    run("model-output", &["model", "output", "get", "m"]);
+    run("model-output-search", &["model", "output", "search"]);
+    run("model-output-log", &["model", "output", "logs", "m"]);
+    run("report-search", &["report", "search"]);
+    run("report-type-search", &["report", "type", "search"]);
+    run("data", &["data", "get", "m", "out"]);
+    run("data-list", &["data", "list", "m"]);
+    run("data-versions", &["data", "versions", "m", "out"]);
+    run("data-search", &["data", "search"]);
+    run("data-query", &["data", "query", "name == 'out'"]);
+    run("data-renamed", &["data", "rename", "m", "out", "kept"]);
+    run("data-collected", &["data", "gc", "--yes"]);
+    run("data-deleted", &["data", "delete", "m", "kept", "--yes"]);
+    run("datastore-status", &["datastore", "status"]);
+    run("datastore-type-search", &["datastore", "type", "search"]);
+    run("vault-type-search", &["vault", "type", "search"]);
+    run("vault-created", &["vault", "create", "local_encryption", "v"]);
+    run("vault-search", &["vault", "search"]);
+    run("vault", &["vault", "get", "v"]);
+    run("secret-keys", &["vault", "list-keys", "v"]);
+    run("model-deleted", &["model", "delete", "m", "--force", "--yes"]);
+}
+
+#[test]
+fn documents_of_failing_commands_match_the_error_schema() {
+    let repo = repo_with(&format!("{OUTPUTS} {}", method("run", "throw new Error('no')")));
+    let schemas = Schemas::of(&repo.marsh(&["schema", "--all"]).ok().json());
+    repo.write("models/broken.yaml", definition("@me/x", "broken", "globalArguments: [").replace(ID, ID));
+    let failing: &[&[&str]] = &[
+        &["model", "get", "nothing"],
+        &["model", "create", "@me/none", "m"],
+        &["model", "type", "describe", "@me/none"],
+        &["model", "method", "run", "@me/x", "none", "m"],
+        &["model", "output", "get", "nothing"],
+        &["report", "get", "nothing"],
+        &["data", "get", "nothing", "out"],
+        &["vault", "get", "nothing"],
+        &["workflow", "get", "nothing"],
+        &["workflow", "run", "nothing"],
+        &["extension", "info", "@me/none"],
+        &["serve", "status"],
+        &["schema", "nothing"],
+        &["nothing"],
+    ];
+    for arguments in failing {
+        let run = repo.marsh(&[&["--json"], *arguments].concat());
+        assert_ne!(run.code, Some(0), "{arguments:?}");
+        schemas.accept("error", &run);
+    }
+    let failed = repo.marsh(&["--json", "model", "method", "run", "@me/x", "run", "m"]).exits(1);
+    schemas.accept("method-run", &failed);
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_fails_the_command() {
+    let repo = repo_with(&format!("{OUTPUTS} {}", method("run", "")));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = repo.command(&["model", "type", "search"]).stdout(full).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write to standard output"), "{said}");
+}
