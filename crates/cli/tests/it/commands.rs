@@ -192,7 +192,7 @@ fn completions_for_every_shell() {
 
 #[test]
 fn help() {
-    assert_snapshot!(empty().marsh(&["--help"]).snapshot(), @r"
+    assert_snapshot!(empty().marsh(&["--help"]).snapshot(), @"
     success: true
     exit_code: 0
     ----- stdout -----
@@ -217,6 +217,7 @@ fn help() {
       registry     Create and serve registries
       doctor       Check extensions and datastores for problems
       serve        Run a server: schedules, webhooks, hot reload
+      schema       Print the JSON Schemas of all documents
       version      Print the version
       completions  Print a completion script for a shell
 
@@ -356,6 +357,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
+        "class": "usage",
         "message": "the following required arguments were not provided: <NAME>"
       }
     }

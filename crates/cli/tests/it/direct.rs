@@ -94,13 +94,13 @@ fn a_type_without_a_name_and_a_name_without_a_type() {
 
     hint: marsh model method run @me/x run <name>
     ");
-    assert_snapshot!(repo.marsh(&["model", "method", "run", "me/x", "run", "m"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["model", "method", "run", "me/x", "run", "m"]).snapshot(), @"
     success: false
     exit_code: 2
     ----- stdout -----
 
     ----- stderr -----
-    error: unexpected argument `m`: `me/x` is no @type
+    error: unexpected argument `m`: `me/x` is not a type (@…)
 
     hint: to run a type directly: marsh model method run @me/x run m
     ");

@@ -84,6 +84,7 @@ fn inputs_from_a_file_are_below_those_of_the_command_line() {
     {
       "error": {
         "code": "io",
+        "class": "unavailable",
         "message": "cannot read none.yaml: No such file or directory (os error 2)"
       }
     }
@@ -146,6 +147,7 @@ fn inputs_of_the_wrong_type_name_the_field() {
     {
       "error": {
         "code": "validation_failed",
+        "class": "invalid",
         "message": "inputs: `n`: invalid JSON: EOF while parsing an object at line 1 column 1",
         "details": {
           "issues": [
@@ -249,6 +251,7 @@ fn a_definition_declares_inputs() {
     {
       "error": {
         "code": "validation_failed",
+        "class": "invalid",
         "message": "inputs of `a`: `count`: \"many\" is not of type \"integer\"",
         "details": {
           "issues": [

@@ -149,6 +149,7 @@ fn checks_can_be_skipped_by_name_label_or_all() {
     m change succeeded in [duration]
       record  [uuid]
     ----- stderr -----
+    checks passed: name
     ");
 }
 

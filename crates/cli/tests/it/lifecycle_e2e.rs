@@ -49,7 +49,7 @@ fn a_life_in_text() {
             told.push('\n');
         }
     }
-    assert_snapshot!(told, @r#"
+    assert_snapshot!(told, @"
     $ list (0)
     no extension is installed
     $ pull @acme/net@2026.01.01.1 (0)
@@ -60,7 +60,7 @@ fn a_life_in_text() {
     $ rm --yes @acme/base (1)
     error: @acme/net needs @acme/base@>=2026.01.01.1
 
-    hint: `marsh extension rm @acme/net` first, or `--force` to leave it without its dependency
+    hint: run `marsh extension rm @acme/net` first, or add `--force` to leave it without its dependency
     $ outdated (1)
     @acme/net 2026.01.01.1 -> 2026.02.01.1 is available
     $ update (0)
@@ -98,7 +98,7 @@ fn a_life_in_text() {
     error: unknown generation 99: the newest is 4
 
     hint: run `marsh extension history` to list the generations
-    "#);
+    ");
     assert_sound_set(&repo);
 }
 
