@@ -222,7 +222,7 @@ fn damaged_json_fails_a_query_that_needs_it() {
 }
 
 #[test]
-fn data_of_an_illegible_definition_are_no_orphans() {
+fn data_of_an_illegible_definition_are_kept() {
     let repo = scene(&[("a", 1)]);
     repo.write("models/@me/x/m.yaml", "name: [\n");
     let error = repo.marsh(&["--json", "data", "prune", "--yes"]).exits(1).error();
