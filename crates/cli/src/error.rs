@@ -58,6 +58,8 @@ pub enum CliError {
     Refused { message: String, hint: Option<String> },
     #[error("cannot read {what}: {source}")]
     Read { what: String, source: std::io::Error },
+    #[error("cannot write {what}: {source}")]
+    Write { what: String, source: std::io::Error },
     #[error("{editor} ended with {status}")]
     Editor { editor: String, status: String },
 }
@@ -94,7 +96,7 @@ impl CliError {
             CliError::Usage { .. } => ErrorCode::Usage,
             CliError::NotFound { .. } => ErrorCode::NotFound,
             CliError::Refused { .. } => ErrorCode::Refused,
-            CliError::Fs(_) | CliError::Read { .. } => ErrorCode::Io,
+            CliError::Fs(_) | CliError::Read { .. } | CliError::Write { .. } => ErrorCode::Io,
             CliError::Editor { .. } => ErrorCode::EditorFailed,
             _ => self.explain().map_or(ErrorCode::Internal, Explain::code),
         }

@@ -682,8 +682,8 @@ impl EditStatus {
 pub struct EditedWorkflow {
     /// The path of the file, relative to the repository.
     pub path: String,
-    /// The editor, or `stdin`.
-    pub editor: String,
+    /// The editor; null when the text came from standard input.
+    pub editor: Option<String>,
     /// Whether the file changed.
     pub status: EditStatus,
     /// The name of the workflow.

@@ -67,11 +67,11 @@ fn a_workflow_runs_at_its_times_and_the_status_says_when() {
     repo.write("workflows/workflow-w.yaml", workflow("trigger: {schedule: often}", "\"true\""));
     let broken = wait_for("the broken schedule", || {
         let row = row(&process);
-        row["error"].as_str().is_some_and(|error| error.contains("is no schedule")).then_some(row)
+        row["error"].as_str().is_some_and(|error| error.contains("invalid schedule")).then_some(row)
     });
     assert_eq!((&broken["next"], &broken["fired"]), (&Value::Null, &json!(fired)));
     let text = repo.marsh(&["serve", "status"]).ok().stdout;
-    assert!(text.contains("`often` is no schedule"), "{text}");
+    assert!(text.contains("invalid schedule `often`"), "{text}");
     process.stop().ok();
     let one = runs(&repo).pop().unwrap();
     let record =
@@ -174,7 +174,7 @@ fn a_signed_webhook_starts_its_workflow_with_what_it_says() {
 }
 
 #[test]
-fn a_webhook_without_its_secret_is_no_server() {
+fn server_with_an_unset_webhook_secret_does_not_start() {
     let repo = scene("", "\"true\"");
     for (webhook, words) in [
         ("push:w:@file=none.key", "the secret of webhook `/push`: cannot read"),

@@ -43,7 +43,7 @@ fn they_read() {
 }
 
 #[test]
-fn what_is_wrong_with_them_is_told() {
+fn invalid_limits_are_reported() {
     for (top, job, step, words) in [
         ("", "", "    retry: 0\n", "from 1 to 1000"),
         ("", "", "    retry: {atempts: 2}\n", "did you mean `attempts`?"),
@@ -58,7 +58,7 @@ fn what_is_wrong_with_them_is_told() {
         ("", "  timeout: -5\n", "", "a duration above 0"),
         ("", "", "    code: latest\n", "no code policy"),
         ("code: pined\n", "", "", "did you mean `pinned`?"),
-        ("timeout: 5\n", "", "", "`timeout` is no key of the workflow"),
+        ("timeout: 5\n", "", "", "unknown key `timeout` in the workflow"),
     ] {
         let problems = parse(&text(top, job, step)).unwrap_err();
         assert!(problems.iter().any(|problem| problem.message.contains(words)), "{words}: {problems:?}");
