@@ -7,7 +7,7 @@ use marsh_bundle::Worker;
 use marsh_datastore::{Choice, Datastore};
 use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
-use marsh_extension::{Loader, LoaderOptions, OnFailure};
+use marsh_extension::{LoadOptions, Loader, LoaderOptions, OnFailure};
 use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
@@ -34,7 +34,7 @@ pub fn open_to_change(cli: &Cli) -> Result<Opened, CliError> {
     open_with(cli, Retention::default(), OnFailure::Report)
 }
 
-/// The same, for a process that lives on: what idles is bounded, and what loaded last serves while its sources are
+/// The same, for a server: idle versions are bounded, and the version that loaded last serves while its sources are
 /// broken.
 pub fn open_to_stay(cli: &Cli) -> Result<Models, CliError> {
     let opened = open_with(cli, Retention { weigh: true, ..Retention::default() }, OnFailure::LastGood)?;
@@ -71,7 +71,10 @@ fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<O
         cancel: CancelToken::new(),
         auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
     };
-    let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+    let mut loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+    if let Some(timeout) = cli.command.load_timeout() {
+        loader = loader.for_call(LoadOptions { timeout });
+    }
     let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
     let models = Models::new(repo, environment, loader);
     Ui::hide(&models.secrets);

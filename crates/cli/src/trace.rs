@@ -65,7 +65,7 @@ pub fn command(arguments: &[std::ffi::OsString]) -> tracing::span::EnteredSpan {
             at = below;
         }
     }
-    tracing::info_span!("command", name = words.join(" "), pid = std::process::id()).entered()
+    tracing::info_span!("command", command = words.join(" "), pid = std::process::id()).entered()
 }
 
 /// A level without a target means marsh's own crates: `info` is `marsh=info`. The bundler and the HTTP libraries have

@@ -105,8 +105,8 @@ impl fmt::Display for Unresolved {
 
 /// Replaces every expression in `value`, except those for which `skip` is true: they stay text for a later pass.
 ///
-/// Results are not looked at again in this pass. In a later pass they are: whoever expands in several passes must keep
-/// text that users supplied from being read as an expression then.
+/// This pass does not expand results again. A later pass would: a caller that expands in several passes must keep text that
+/// users supplied from being read as an expression then.
 pub fn expand(
     value: &Value,
     evaluator: &dyn Evaluator,

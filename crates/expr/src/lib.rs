@@ -16,7 +16,7 @@
 //! expression makes of it. [`Evaluated`] and [`Expanded`] hold the values in clear and the JSON pointers of the secret
 //! ones; `redacted` is for people, `with_references` for files. `Debug`, `Display` and errors never show a secret.
 //!
-//! **Bounds.** No text and no value makes evaluation panic, overflow the stack, or run for ever: depth is bounded where
+//! **Bounds.** No text and no value makes evaluation panic, overflow the stack, or run forever: depth is bounded where
 //! trees and values are made, and steps and bytes are counted ([`Limits`]).
 //!
 //! Held by, below `tests/it`: `conformance.rs` (the dialect, one row per rule), `messages.rs`, `secrets.rs`, `bounds.rs`;

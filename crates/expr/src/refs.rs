@@ -12,8 +12,8 @@ const KEYWORDS: [&str; 4] = ["true", "false", "null", "in"];
 const BINDERS: [&str; 6] = ["all", "exists", "exists_one", "map", "filter", "bind"];
 
 /// The variables that an expression mentions, each once, in order: `inputs` and `data` of
-/// `data.latest(inputs.model, "x")`. Names of functions and types and variables of macros are none. Of what is no
-/// expression, the words that would be variables: at worst too many.
+/// `data.latest(inputs.model, "x")`. Names of functions and types and variables of macros do not count. For text that is
+/// not an expression, the words that would be variables: at worst too many.
 pub fn references(expression: &str) -> Vec<String> {
     match parser::parse(expression) {
         Ok(tree) => names(&tree),

@@ -90,13 +90,13 @@ impl TypeCatalog {
     /// The facts of every locked extension: from the catalog of stored trees by digest; from the files, where another
     /// implementation unpacked them.
     fn add_installed(&mut self, repo: &Repo) -> Result<(), LoadError> {
-        let installation = crate::lifecycle::installation(repo);
+        let installation = crate::installed::installation(repo);
         let snapshot = installation.snapshot()?;
         let trees = installation.trees();
         let held: Vec<Digest> = snapshot.lockfile.digests().filter(|digest| trees.contains(digest)).collect();
         let facts = installation
             .catalog()
-            .facts(&held, crate::lifecycle::RULES, |digest| crate::lifecycle::read_facts(trees, digest));
+            .facts(&held, crate::installed::RULES, |digest| crate::installed::read_facts(trees, digest));
         for (name, entry) in &snapshot.lockfile.entries {
             let known = entry.checksum.and_then(|digest| Some((digest, facts.get(&digest)?)));
             match (known, crate::discover::foreign_tree(repo, name)) {

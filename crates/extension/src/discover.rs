@@ -24,6 +24,18 @@ pub struct SourceRoot {
     pub digest: Option<Digest>,
 }
 
+impl SourceRoot {
+    /// The key of the host process that serves sources of this root: one for each installed extension and each mounted
+    /// directory; the repository's own sources share one.
+    pub(crate) fn host_key(&self) -> String {
+        match (self.origin, &self.extension) {
+            (Origin::Pulled, Some(extension)) => extension.clone(),
+            (Origin::Source, _) => self.base.display().to_string(),
+            _ => "local".to_owned(),
+        }
+    }
+}
+
 /// The directories in which the user keeps sources of one kind, in the order in which they win.
 pub fn source_roots(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
     source_roots_with(repo, kind, &SourcesFile::read(repo)?)
@@ -185,4 +197,30 @@ fn is_entry_name(name: &std::ffi::OsStr) -> bool {
         && !name.ends_with("_test.ts")
         && !name.ends_with(".test.ts")
         && !name.ends_with(".d.ts")
+}
+
+/// The kinds that a directory contributes: its `extensions/<kind>s`, or without `extensions` what its files declare.
+pub fn kinds_in(base: &Path) -> Vec<Kind> {
+    if base.join("extensions").is_dir() {
+        let standard = |kind: &Kind| base.join("extensions").join(kind.directory()).is_dir();
+        return Kind::with_directory().filter(standard).collect();
+    }
+    let root = SourceRoot {
+        origin: Origin::Source,
+        dir: base.to_owned(),
+        base: base.to_owned(),
+        kind: Kind::Model,
+        extension: None,
+        digest: None,
+    };
+    let mut kinds = Vec::new();
+    for path in candidates(&root) {
+        let Ok(source) = std::fs::read_to_string(&path) else { continue };
+        for declaration in marsh_bundle::declarations(&source, &path).unwrap_or_default() {
+            if !kinds.contains(&declaration.kind) {
+                kinds.push(declaration.kind);
+            }
+        }
+    }
+    kinds
 }

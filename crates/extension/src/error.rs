@@ -163,6 +163,29 @@ pub(crate) fn call_code(error: &HostError, fallback: ErrorCode) -> ErrorCode {
 }
 
 impl LoadError {
+    /// Whether the caller cancelled the load.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, LoadError::Host { source: HostError::Call(error), .. } if error.kind == ErrorKind::Cancelled)
+    }
+
+    /// The source file that the error is about.
+    pub fn entry(&self) -> Option<PathBuf> {
+        match self {
+            LoadError::Bundle { entry, .. }
+            | LoadError::Host { entry, .. }
+            | LoadError::Description { entry, .. } => Some(entry.clone()),
+            LoadError::BrokenSource { path, .. }
+            | LoadError::Vanished { path }
+            | LoadError::TypeChanged { path, .. }
+            | LoadError::Yaml { path, .. }
+            | LoadError::Read { path, .. } => Some(path.clone()),
+            LoadError::DuplicateType { second, .. } | LoadError::MethodConflict { second, .. } => {
+                Some(second.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// What the bundler has to say, for display below the message.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {

@@ -13,6 +13,7 @@ mod catalog;
 mod description;
 mod discover;
 mod error;
+mod installed;
 pub mod kinds;
 pub mod lifecycle;
 mod loader;
@@ -26,10 +27,10 @@ pub use description::{
     ArgumentsDescription, CheckDescription, KindDescription, MethodDescription, ModelDescription,
     OutputDescription, SensitiveField,
 };
-pub use discover::{SourceRoot, source_roots};
+pub use discover::{SourceRoot, kinds_in, source_roots};
 pub use error::LoadError;
 pub use loader::{
-    LoadFailure, LoadState, Loaded, LoadedModel, Loader, LoaderOptions, MethodExtension, OnFailure,
-    in_sources, load_states,
+    LoadFailure, LoadFailureState, LoadOptions, LoadState, Loaded, LoadedModel, Loader, LoaderOptions,
+    MethodExtension, OnFailure, in_sources, load_states,
 };
 pub use pin::Pin;

@@ -4,14 +4,13 @@
 
 mod expand;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use marsh_fs::Durability;
 use marsh_repo::{Environment, Repo};
-use marsh_types::{Kind, Origin, yaml};
+use marsh_types::{Kind, yaml};
 use serde_json::{Map, Value};
 
-use crate::discover::{SourceRoot, candidates};
 use crate::error::LoadError;
 
 pub use expand::is_pattern;
@@ -88,30 +87,4 @@ pub fn mounted_dirs(repo: &Repo, path: &str) -> Result<Vec<PathBuf>, LoadError> 
     dirs.sort();
     dirs.dedup();
     Ok(dirs)
-}
-
-/// The kinds that a directory contributes: its `extensions/<kind>s`, or without `extensions` what its files declare.
-pub fn kinds_in(base: &Path) -> Vec<Kind> {
-    if base.join("extensions").is_dir() {
-        let standard = |kind: &Kind| base.join("extensions").join(kind.directory()).is_dir();
-        return Kind::with_directory().filter(standard).collect();
-    }
-    let root = SourceRoot {
-        origin: Origin::Source,
-        dir: base.to_owned(),
-        base: base.to_owned(),
-        kind: Kind::Model,
-        extension: None,
-        digest: None,
-    };
-    let mut kinds = Vec::new();
-    for path in candidates(&root) {
-        let Ok(source) = std::fs::read_to_string(&path) else { continue };
-        for declaration in marsh_bundle::declarations(&source, &path).unwrap_or_default() {
-            if !kinds.contains(&declaration.kind) {
-                kinds.push(declaration.kind);
-            }
-        }
-    }
-    kinds
 }

@@ -7,7 +7,7 @@ use marsh_types::TypeName;
 use serde::{Deserialize, Serialize};
 
 use crate::error::LoadError;
-use crate::loader::{LoadedModel, Loader, Unit};
+use crate::loader::{LoadedModel, Loader, VersionParts};
 
 /// A module version by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Pin {
     pub type_version: String,
     pub fingerprint: String,
     pub sha256: String,
-    parts: Unit,
+    parts: VersionParts,
 }
 
 impl From<&LoadedModel> for Pin {
@@ -28,7 +28,7 @@ impl From<&LoadedModel> for Pin {
             type_version: loaded.description.version.clone(),
             fingerprint: loaded.fingerprint.clone(),
             sha256: loaded.bundle_sha256.clone(),
-            parts: loaded.unit.clone(),
+            parts: loaded.parts.clone(),
         }
     }
 }
@@ -38,7 +38,7 @@ impl Loader {
     pub fn load_pinned(&self, pin: &Pin) -> Result<LoadedModel, LoadError> {
         let gone =
             || LoadError::PinGone { name: pin.type_name.clone(), fingerprint: pin.fingerprint.clone() };
-        match self.open_model(&pin.parts, false) {
+        match self.load_version(&pin.parts) {
             Ok(loaded) if loaded.fingerprint == pin.fingerprint && loaded.bundle_sha256 == pin.sha256 => {
                 Ok(loaded)
             }

@@ -71,44 +71,57 @@ pub struct Global {
     pub no_telemetry: bool,
 }
 
+impl Command {
+    /// How long one module may take to load, where the command bounds it.
+    pub fn load_timeout(&self) -> Option<Duration> {
+        match self {
+            Command::Model(ModelCommand::Method(MethodCommand::Run(arguments))) => arguments.run.timeout,
+            Command::Workflow(WorkflowCommand::Run(arguments)) => arguments.run.timeout,
+            Command::Workflow(WorkflowCommand::Resume(arguments)) => arguments.run.timeout,
+            Command::Serve(arguments) => arguments.load_timeout,
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a directory a repository
     Init(InitArgs),
-    /// Repositories
+    /// Manage repositories
     #[command(subcommand)]
     Repo(RepoCommand),
-    /// Models: definitions, types, methods, runs
+    /// Manage definitions and types; run methods
     #[command(subcommand)]
     Model(ModelCommand),
-    /// What reports say about runs and models
+    /// List, show and run reports
     #[command(subcommand)]
     Report(report::ReportCommand),
-    /// Results that methods wrote
+    /// Query, show and delete results
     #[command(subcommand)]
     Data(DataCommand),
-    /// Where data are, when that is a store of an extension
+    /// Manage external datastores
     #[command(subcommand)]
     Datastore(datastore::DatastoreCommand),
-    /// Vaults, and the secrets in them
+    /// Manage vaults and their secrets
     #[command(subcommand)]
     Vault(vault::VaultCommand),
-    /// Workflows
+    /// Create, run and inspect workflows
     #[command(subcommand)]
     Workflow(WorkflowCommand),
-    /// What ran lately, and what waits
+    /// Summarise recent runs and open approvals
     #[command(visible_alias = "summarize")]
     Summarise(SummariseArgs),
-    /// Extensions: install, remove, update, publish
+    /// Install, update, remove and publish extensions
     #[command(subcommand)]
     Extension(ExtensionCommand),
-    /// Registries of your own: a directory, or a server over one
+    /// Create and serve registries
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
-    /// Look for what is wrong
+    /// Check extensions and datastores for problems
     #[command(subcommand)]
     Doctor(DoctorCommand),
-    /// Stay, and serve callers that come again and again
+    /// Run a server: schedules, webhooks, hot reload
     Serve(serve::ServeArgs),
     /// Print the version
     Version,
@@ -139,7 +152,7 @@ pub struct InitArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// Make a definition of a type
+    /// Create a definition of a type
     Create {
         /// The type, e.g. command/shell
         #[arg(value_name = "TYPE")]
@@ -181,20 +194,20 @@ pub enum ModelCommand {
         /// Name or id; default: all
         name: Option<String>,
     },
-    /// Types
+    /// List and describe types
     #[command(subcommand)]
     Type(TypeCommand),
-    /// Methods
+    /// Run and describe methods
     #[command(subcommand)]
     Method(MethodCommand),
-    /// Records of method runs
+    /// Show records of method runs
     #[command(subcommand)]
     Output(OutputCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum TypeCommand {
-    /// List the types there are
+    /// List all types
     #[command(visible_alias = "list")]
     Search {
         /// Part of a type's name
@@ -308,7 +321,7 @@ pub enum OutputCommand {
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration; try 30s, 5m or 1h"))?;
+    let number: u64 = number.parse().map_err(|_| format!("invalid duration `{text}`; try 30s, 5m or 1h"))?;
     let millis = match unit {
         "ms" => 1,
         "" | "s" => 1_000,
@@ -318,7 +331,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "w" => 7 * 86_400_000,
         "mo" => 30 * 86_400_000,
         "y" => 365 * 86_400_000,
-        _ => return Err(format!("`{unit}` is no unit; use ms, s, m, h, d, w, mo or y")),
+        _ => return Err(format!("unknown unit `{unit}`; use ms, s, m, h, d, w, mo or y")),
     };
     match number.checked_mul(millis) {
         Some(0) | None => Err(format!("`{text}` is out of range")),

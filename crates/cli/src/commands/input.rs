@@ -98,11 +98,8 @@ fn items(text: &str) -> Result<Vec<Map<String, Value>>, CliError> {
     }
 }
 
-/// What one method may take, loading its code included.
-pub fn deadline(models: &Models, arguments: &RunArgs) -> Duration {
-    if let Some(timeout) = arguments.timeout {
-        models.loader.limit_loading(timeout);
-    }
+/// How long one method may take. Loading its code is bounded by the same time (`Command::load_timeout`).
+pub fn deadline(arguments: &RunArgs) -> Duration {
     arguments.timeout.unwrap_or(DEFAULT_TIMEOUT)
 }
 
@@ -132,7 +129,9 @@ pub fn driver(arguments: &RunArgs) -> Result<Driver, CliError> {
         None => Map::new(),
         Some(Ok(Value::Object(config))) => config,
         Some(Ok(_)) => return Err(CliError::usage("`--driver-config` must be a JSON object")),
-        Some(Err(error)) => return Err(CliError::usage(format!("`--driver-config` is no JSON: {error}"))),
+        Some(Err(error)) => {
+            return Err(CliError::usage(format!("invalid JSON in `--driver-config`: {error}")));
+        }
     };
     match arguments.driver.as_deref() {
         None => Ok(Driver::Raw),

@@ -78,7 +78,7 @@ fn run_method(ui: &Ui, models: &Models, arguments: &MethodRunArgs) -> Result<Exi
             inputs,
             tags: input::tags(&arguments.run)?,
             checks: input::checks(&arguments.run),
-            deadline: input::deadline(models, &arguments.run),
+            deadline: input::deadline(&arguments.run),
             cancel: &cancel,
             trigger: Trigger::Manual,
             last_evaluated: arguments.last_evaluated,

@@ -27,9 +27,6 @@ fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError
     // Requests run on threads of their own; two heaps are enough for what contends.
     marsh_host::allocator::share_heaps(2);
     let models = app::open_to_stay(cli)?;
-    if let Some(limit) = arguments.load_timeout {
-        models.loader.limit_loading(limit);
-    }
     let interrupt = app::cancel_on_signal(&models);
     let layout = models.repo.layout.clone();
     let service = Service::new(options(cli, &models));

@@ -76,7 +76,7 @@ fn list(ui: &Ui, repo: &Repo) -> Result<ExitCode, CliError> {
 
 /// What all of these contribute together.
 fn kinds_in(dirs: &[PathBuf]) -> Vec<Kind> {
-    let mut kinds: Vec<Kind> = dirs.iter().flat_map(|dir| mounts::kinds_in(dir)).collect();
+    let mut kinds: Vec<Kind> = dirs.iter().flat_map(|dir| marsh_extension::kinds_in(dir)).collect();
     kinds.sort();
     kinds.dedup();
     kinds
@@ -100,14 +100,14 @@ fn add(
         let kind = Kind::ALL.into_iter().find(|kind| name == kind.directory() || name == kind.export_name());
         match kind {
             Some(kind) => wanted.push(kind),
-            None => return Err(CliError::usage(format!("`{name}` is no kind of extension"))),
+            None => return Err(CliError::usage(format!("unknown kind of extension `{name}`"))),
         }
     }
     let dirs = mounts::mounted_dirs(repo, path)?;
     let is_pattern = mounts::is_pattern(path);
     if dirs.is_empty() && !is_pattern {
         return Err(CliError::NotFound {
-            message: format!("`{path}` is no directory"),
+            message: format!("`{path}` is not a directory"),
             hint: Some("paths start from the repository".into()),
         });
     }

@@ -110,7 +110,7 @@ fn describe(ui: &Ui, models: &Models, type_name: &str, compact: bool) -> Result<
     done()
 }
 
-/// The source of a method that a graft adds.
+/// The source of a method that a method extension adds.
 fn grafted_by<'a>(code: &'a TypeCode, method: &MethodDescription) -> Option<&'a Path> {
     let index = method.method_extension?.checked_sub(1)?;
     code.grafts().get(index).map(|graft| graft.entry.as_path())

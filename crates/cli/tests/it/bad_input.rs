@@ -433,7 +433,7 @@ fn a_definition_that_is_not_yaml() {
 }
 
 #[test]
-fn a_definition_that_is_no_definition() {
+fn an_invalid_definition_is_refused() {
     let repo = repo_with(GOOD);
     repo.write("models/@me/x/a.yaml", definition("@me/x", "a", "").replace(ID, "not-an-id"));
     assert_snapshot!(repo.marsh(&["model", "get", "a"]).snapshot(), @r"

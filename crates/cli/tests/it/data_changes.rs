@@ -159,7 +159,7 @@ fn a_predicate_finds_records() {
         ("attributes.n > 1.0 && name != 'c'", vec!["a@3"]),
         ("attributes.name.startsWith('b') || name == 'c'", vec!["b@1", "c@2"]),
         ("tags.specName == 'out' && name in ['a', 'b']", vec!["a@3", "b@1"]),
-        // What cannot be evaluated is no match.
+        // A record on which the predicate fails does not match.
         ("attributes.missing == 1", vec![]),
         ("tags.missing != 'x'", vec![]),
         ("has(attributes.n) && size(attributes.name) == 1", vec!["a@3", "b@1", "c@2"]),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use marsh_bundle::Worker;
-use marsh_extension::{LoadError, LoadedModel, Loader, LoaderOptions, OnFailure};
+use marsh_extension::{LoadError, LoadOptions, LoadedModel, Loader, LoaderOptions, OnFailure};
 use marsh_host::{Call, CallbackError, Callbacks, CancelToken, HostCommand, Hosts, Limits, SUBCOMMAND};
 use marsh_repo::Repo;
 use marsh_testkit::Scratch;
@@ -25,8 +25,8 @@ pub fn source(top: &str, word: &str) -> String {
     )
 }
 
-/// A graft onto `@me/x` with a method `more`.
-pub fn graft(top: &str, word: &str) -> String {
+/// A method extension onto `@me/x` with a method `more`.
+pub fn method_extension(top: &str, word: &str) -> String {
     format!(
         "{ANY}{top}\nexport const extension = {{ type: '@me/x', methods: [{{ more: {{ \
          description: 'more', kind: 'read', arguments: any, \
@@ -54,8 +54,7 @@ pub fn serving(repo: &Scratch, hosts: &Arc<Hosts>) -> Loader {
         auto: None,
     };
     let loader = Loader::new(Repo::open(repo.root()).unwrap(), options, Arc::clone(hosts));
-    loader.limit_loading(Duration::from_secs(5));
-    loader.on_failure(OnFailure::LastGood)
+    loader.on_failure(OnFailure::LastGood).for_call(LoadOptions { timeout: Duration::from_secs(5) })
 }
 
 pub fn x() -> TypeName {

@@ -202,7 +202,7 @@ fn get_works_without_the_type() {
     "#);
 }
 
-/// Two generations of file names: after the name, and after the id when the name is no file name. The content decides.
+/// Two generations of file names: after the name, and after the id when the name cannot be a file name. The content decides.
 #[test]
 fn definitions_are_found_whatever_their_file_is_called() {
     let repo = repo_with(GREET);

@@ -82,7 +82,7 @@ impl Writer<'_> {
                 Json::Object(object)
             }
             Kind::Lazy(lookup) => {
-                // Lookups may hand out lookups for ever.
+                // Lookups may return lookups without end.
                 if depth >= MAX_DEPTH {
                     return Err(ExprErrorKind::TooDeep(TooDeep).into());
                 }

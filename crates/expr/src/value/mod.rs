@@ -169,7 +169,7 @@ impl Value {
         matches!(self.kind, Kind::Null)
     }
 
-    /// The number as a double. `None` for what is no number.
+    /// The number as a double. `None` for other values.
     pub fn as_f64(&self) -> Option<f64> {
         match &self.kind {
             Kind::Int(number) => Some(*number as f64),
@@ -193,7 +193,7 @@ impl Value {
         }
     }
 
-    /// The entry of a map, looked up if need be; `None` if there is none, or if it is no map.
+    /// The entry of a map, looked up if need be; `None` if it is missing, or if the value is not a map.
     pub fn get(&self, key: &str) -> Result<Option<Value>, LookupError> {
         let found = match &self.kind {
             Kind::Map(map) => map.entries.get(key).cloned(),

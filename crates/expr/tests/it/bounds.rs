@@ -1,4 +1,4 @@
-//! No text and no value makes evaluation panic, overflow the stack, or run for ever.
+//! No text and no value makes evaluation panic, overflow the stack, or run forever.
 
 use marsh_expr::{Cel, Declared, Evaluator, Limits, Value, Variables, references};
 use marsh_types::Explain;

@@ -50,9 +50,9 @@ fn errors_of_evaluation() {
             "data.latest('a')",
             "`data.latest` does not take (string) @ data.latest('a') (it is data.latest(string, string) or data.latest(string, string, list))",
         ),
-        ("data.latest('broken', 'x')", "`broken` cannot be read @ data.latest('broken', 'x') (mend it)"),
+        ("data.latest('broken', 'x')", "`broken` cannot be read @ data.latest('broken', 'x') (fix it)"),
         ("1 / 0", "division by zero @ 1 / 0"),
-        ("int('1x')", "\"1x\" is no int @ int('1x')"),
+        ("int('1x')", "\"1x\" is not an int @ int('1x')"),
         ("'a' + ", "the expression ends where a value should be @ "),
         ("inputs.n ?? 1", "`?` stands where a value should be @ ?"),
         ("'abc", "the text has no end: a quote is missing @ 'abc"),
@@ -95,7 +95,7 @@ fn checks_before_anything_runs() {
         (
             "data",
             &[
-                "`data` is no value; it has data.latest(), data.version(), data.listVersions(), data.findBySpec(), data.findByTag(), data.query() @ data",
+                "`data` is not a value; it has data.latest(), data.version(), data.listVersions(), data.findBySpec(), data.findByTag(), data.query() @ data",
             ],
         ),
         (

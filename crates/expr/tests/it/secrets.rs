@@ -86,7 +86,7 @@ fn no_error_and_no_debug_text_says_a_secret() {
         let hint = marsh_types::Explain::hint(&error);
         let details = marsh_types::Explain::details(&error);
         let said = format!("{error} {error:?} {hint:?} {details:?}");
-        // What the expression itself says is no secret.
+        // The text of the expression itself is not secret.
         let said = said.replace("s3cret-v-j", "");
         assert!(!said.contains("s3cret"), "{expression}: {said}");
     }

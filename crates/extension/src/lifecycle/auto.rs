@@ -13,9 +13,8 @@ use super::Lifecycle;
 use super::error::LifecycleError;
 use super::inspect::InstallState;
 use super::install::Mode;
-use super::remove::locked_pick;
+use super::pick::{Wanted, locked_pick};
 use super::report::{Event, Reporter};
-use super::resolve::Wanted;
 
 /// Installs on demand.
 #[derive(Clone)]

@@ -1,90 +1,17 @@
-//! What must hold after a change. Pure: a lockfile before, one after, and the facts of their trees.
+//! The rules that a change of the installed set must keep. Pure: a lockfile before, one after, and the facts of their trees.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use marsh_store::Facts;
-use marsh_types::{CalVer, Digest, ExtensionName, ExtensionRef, Kind, LockEntry, Lockfile, TypeName};
-use serde::Serialize;
+use marsh_types::{Digest, ExtensionName, Kind, LockEntry, Lockfile, TypeName};
 
 use super::error::LifecycleError;
-
-/// Who declares a type, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Occupant {
-    #[serde(rename = "extensionName")]
-    pub extension: ExtensionName,
-    #[serde(rename = "extensionVersion")]
-    pub version: CalVer,
-    /// The entry point, relative to the extension.
-    #[serde(rename = "canonicalPath")]
-    pub path: String,
-}
-
-/// Two extensions declare one type. The existing one was installed first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DuplicateType {
-    pub kind: Kind,
-    #[serde(rename = "type")]
-    pub type_name: TypeName,
-    pub existing: Occupant,
-    pub conflicting: Occupant,
-}
-
-impl fmt::Display for DuplicateType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the {} `{}` is declared by {}@{} ({}), which is installed, and by {}@{} ({})",
-            self.kind,
-            self.type_name,
-            self.existing.extension,
-            self.existing.version,
-            self.existing.path,
-            self.conflicting.extension,
-            self.conflicting.version,
-            self.conflicting.path,
-        )
-    }
-}
-
-/// A dependency that does not hold after a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Unsatisfied {
-    pub by: ExtensionName,
-    pub dependency: ExtensionRef,
-    /// The version that would be there; `None`: nothing would.
-    pub found: Option<CalVer>,
-}
-
-impl fmt::Display for Unsatisfied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.found {
-            Some(found) => write!(f, "{} needs {}, and {found} would be installed", self.by, self.dependency),
-            None => write!(f, "{} needs {}", self.by, self.dependency),
-        }
-    }
-}
-
-impl Unsatisfied {
-    pub(crate) fn hint(&self) -> String {
-        match self.found {
-            Some(_) => format!("`marsh extension update {}` may lift the constraint", self.by),
-            None => format!(
-                "`marsh extension rm {}` first, or `--force` to leave it without its dependency",
-                self.by
-            ),
-        }
-    }
-}
+use super::findings::{DuplicateType, Occupant, Unsatisfied};
 
 /// Which of the rules a caller may waive.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Waive {
-    /// Dependents that stay may lose what they need.
+    /// Extensions that stay may lose a dependency.
     pub dependents: bool,
 }
 
@@ -92,8 +19,8 @@ fn is_new(before: &Lockfile, name: &ExtensionName, entry: &LockEntry) -> bool {
     before.get(name).is_none_or(|was| was.checksum != entry.checksum || was.version != entry.version)
 }
 
-/// Refuses a state that must not come to be. Only what the change brings is judged: a state that was wrong before, by a
-/// merge of two lockfiles say, can still be mended step by step.
+/// Refuses a change that breaks a rule. Only what the change adds is judged: a set that was invalid before, after a merge
+/// of two lockfiles for example, can still be repaired step by step.
 pub(crate) fn check(
     before: &Lockfile,
     after: &Lockfile,
@@ -110,7 +37,7 @@ fn check_types(
     facts: &HashMap<Digest, Facts>,
 ) -> Result<(), LifecycleError> {
     let mut declared: BTreeMap<(Kind, TypeName), (bool, Occupant)> = BTreeMap::new();
-    // What was there comes first, so that it is the existing one of a pair.
+    // Installed extensions come first, so that each is the existing one of a pair.
     let mut entries: Vec<(bool, &ExtensionName, &LockEntry)> =
         after.entries.iter().map(|(name, entry)| (is_new(before, name, entry), name, entry)).collect();
     entries.sort_by_key(|(new, name, _)| (*new && before.get(name).is_none(), *new));
@@ -167,7 +94,7 @@ fn check_dependencies(
                     .get(&dependency.name)
                     .is_some_and(|there| dependency.requirement.matches(there.version))
             };
-            // What did not hold before is not this change's doing.
+            // A dependency that was broken before is not this change's fault.
             if !holds(after) && (new || holds(before)) {
                 unsatisfied.push(Unsatisfied {
                     by: name.clone(),
@@ -180,7 +107,7 @@ fn check_dependencies(
     if unsatisfied.is_empty() { Ok(()) } else { Err(LifecycleError::Unsatisfied { unsatisfied }) }
 }
 
-/// Everything that is wrong with a state as such, for reports.
+/// Every rule that a set breaks, for listings.
 pub(crate) fn problems(
     lockfile: &Lockfile,
     facts: &HashMap<Digest, Facts>,

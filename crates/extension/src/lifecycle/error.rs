@@ -2,11 +2,11 @@
 
 use marsh_archive::ArchiveError;
 use marsh_registry::RegistryError;
-use marsh_store::StoreError;
+use marsh_store::{CommitError, StoreError};
 use marsh_types::{CalVer, Digest, ErrorCode, Explain, ExtensionName, ExtensionRef};
 use serde_json::json;
 
-use super::check::{DuplicateType, Unsatisfied};
+use super::findings::{DuplicateType, Unsatisfied};
 use crate::error::LoadError;
 
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,15 @@ pub enum LifecycleError {
     Fs(#[from] marsh_fs::FsError),
     #[error("cannot read {path}: {source}", path = path.display())]
     Read { path: std::path::PathBuf, source: std::io::Error },
+}
+
+impl From<CommitError<LifecycleError>> for LifecycleError {
+    fn from(error: CommitError<LifecycleError>) -> LifecycleError {
+        match error {
+            CommitError::Refused(error) => error,
+            CommitError::Store(error) => LifecycleError::Store(error),
+        }
+    }
 }
 
 impl Explain for LifecycleError {

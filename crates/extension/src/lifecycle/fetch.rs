@@ -13,8 +13,8 @@ use marsh_types::{CalVer, Channel, Digest, ExtensionName, Manifest};
 
 use super::Lifecycle;
 use super::error::LifecycleError;
+use super::pick::Pick;
 use super::report::{Event, Reporter};
-use super::resolve::Pick;
 
 /// A tree that is ready to be published, with what it is.
 type Staged = Result<(Staging, TreeRecord), LifecycleError>;

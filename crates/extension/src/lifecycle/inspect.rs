@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::Lifecycle;
 use super::error::LifecycleError;
-use super::resolve::Pick;
+use super::findings::{DuplicateType, Unsatisfied};
+use super::pick::Pick;
 use crate::catalog::TypeCatalog;
 
 /// How the tree of a locked extension stands.
@@ -56,9 +57,9 @@ pub struct Inspection {
     pub views: ViewReport,
     pub shadowed: Vec<Shadowed>,
     /// Dependencies that do not hold.
-    pub unsatisfied: Vec<super::Unsatisfied>,
+    pub unsatisfied: Vec<Unsatisfied>,
     /// Types that two installed extensions declare.
-    pub duplicates: Vec<super::DuplicateType>,
+    pub duplicates: Vec<DuplicateType>,
     /// Trees below `.swamp/pulled-extensions` that no entry of the lockfile explains.
     pub orphans: Vec<PathBuf>,
     pub facts: HashMap<Digest, Facts>,

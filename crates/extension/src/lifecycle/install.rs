@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use marsh_registry::ExtensionInfo;
-use marsh_store::{CommitError, Facts, Lease, Snapshot};
+use marsh_store::{Facts, Lease, Snapshot};
 use marsh_types::time::iso_millis;
 use marsh_types::{
     Channel, Digest, ExtensionName, ExtensionRef, LockEntry, Lockfile, Manifest, TypeName, near,
@@ -12,8 +12,10 @@ use marsh_types::{
 use super::Lifecycle;
 use super::check::{Waive, check};
 use super::error::LifecycleError;
+use super::pick::{Pick, Wanted};
 use super::report::{Event, ItemReport, ItemStatus, Outcome, Reporter};
-use super::resolve::{Pick, Resolver, Wanted};
+use super::resolve::Resolver;
+use crate::installed::{RULES, read_facts};
 
 /// How often a change is resolved again because somebody else changed the set in between.
 const ATTEMPTS: usize = 5;
@@ -135,14 +137,14 @@ impl Lifecycle {
             Ok(changed) => merge(outcome, changed),
             Err(error @ LifecycleError::Store(_)) => return Err(error),
             Err(error) if wanted.len() == 1 => {
-                outcome.items.push(failed(&wanted[0].reference.name, error));
+                outcome.items.push(ItemReport::failed(&wanted[0].reference.name, error));
             }
             Err(_) => {
                 for one in wanted {
                     match self.change(std::slice::from_ref(one), Mode::Update, false, reporter) {
                         Ok(changed) => merge(outcome, changed),
                         Err(error @ LifecycleError::Store(_)) => return Err(error),
-                        Err(error) => outcome.items.push(failed(&one.reference.name, error)),
+                        Err(error) => outcome.items.push(ItemReport::failed(&one.reference.name, error)),
                     }
                 }
             }
@@ -248,7 +250,7 @@ impl Lifecycle {
             check(&now.lockfile, &after, &now_facts, Waive::default())?;
             Ok(after)
         });
-        let committed = committed.map_err(flatten)?;
+        let committed = committed.map_err(LifecycleError::from)?;
         let before = &committed.before.lockfile;
         let mut outcome = Outcome {
             generation: committed.generation.as_ref().map(|generation| generation.number),
@@ -313,11 +315,7 @@ impl Lifecycle {
         let digests: Vec<Digest> =
             leases.iter().map(Lease::digest).filter(|digest| !facts.contains_key(digest)).collect();
         let trees = self.installation.trees();
-        facts.extend(
-            self.installation
-                .catalog()
-                .facts(&digests, super::RULES, |digest| super::read_facts(trees, digest)),
-        );
+        facts.extend(self.installation.catalog().facts(&digests, RULES, |digest| read_facts(trees, digest)));
     }
 
     /// What the lockfile shall say of each pick.
@@ -420,25 +418,4 @@ fn merge(outcome: &mut Outcome, changed: Outcome) {
     outcome.shadowed.extend(changed.shadowed);
     outcome.warnings.extend(changed.warnings);
     outcome.held = outcome.held.max(changed.held);
-}
-
-pub(crate) fn failed(name: &ExtensionName, error: LifecycleError) -> ItemReport {
-    ItemReport {
-        name: name.clone(),
-        version: None,
-        channel: None,
-        status: ItemStatus::Failed { error },
-        dependency: false,
-        files: Vec::new(),
-        tree: None,
-        description: None,
-        warnings: Vec::new(),
-    }
-}
-
-pub(crate) fn flatten(error: CommitError<LifecycleError>) -> LifecycleError {
-    match error {
-        CommitError::Refused(error) => error,
-        CommitError::Store(error) => LifecycleError::Store(error),
-    }
 }

@@ -16,10 +16,11 @@
 mod auto;
 mod check;
 mod error;
-mod facts;
 mod fetch;
+mod findings;
 mod inspect;
 mod install;
+mod pick;
 mod remove;
 mod repair;
 mod report;
@@ -36,10 +37,12 @@ use marsh_repo::Repo;
 use marsh_store::{CommitRequest, Facts, Installation, Lease};
 use marsh_types::{Digest, Lockfile};
 
+pub use crate::installed::installation;
+use crate::installed::{RULES, read_facts};
+
 pub use auto::AutoInstall;
-pub use check::{DuplicateType, Occupant, Unsatisfied};
 pub use error::LifecycleError;
-pub(crate) use facts::{RULES, read_facts};
+pub use findings::{DuplicateType, Occupant, Unsatisfied};
 pub use inspect::{Inspection, InstallState, InstalledExtension, Shadowed};
 pub use install::PullRequest;
 pub use remove::Removed;
@@ -73,11 +76,6 @@ pub struct Lifecycle {
     options: LifecycleOptions,
     registry: Registry,
     cache: ArchiveCache,
-}
-
-/// The installation of a repository: its lockfile, and the store in its `.swamp`.
-pub fn installation(repo: &Repo) -> Installation {
-    Installation::new(&repo.layout.state(), &repo.layout.lockfile(&repo.marker), marsh_repo::layout::MARKER)
 }
 
 impl Lifecycle {

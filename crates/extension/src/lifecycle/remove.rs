@@ -6,9 +6,8 @@ use marsh_types::{CalVer, ExtensionName, LockEntry};
 use super::Lifecycle;
 use super::check::{Waive, check};
 use super::error::LifecycleError;
-use super::install::flatten;
+use super::pick::{Pick, locked_pick};
 use super::report::{Event, Outcome, Reporter};
-use super::resolve::Pick;
 
 /// What was removed.
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl Lifecycle {
             }
             Ok(after)
         });
-        let committed = committed.map_err(flatten)?;
+        let committed = committed.map_err(LifecycleError::from)?;
         let mut outcome = Outcome {
             generation: committed.generation.map(|generation| generation.number),
             held: committed.held,
@@ -100,7 +99,7 @@ impl Lifecycle {
             // It was a state once, and is judged as a whole: nothing in it is new.
             |_, _| Ok::<(), LifecycleError>(()),
         );
-        let committed = committed.map_err(flatten)?;
+        let committed = committed.map_err(LifecycleError::from)?;
         let mut outcome = Outcome {
             generation: committed.generation.as_ref().map(|generation| generation.number),
             held: committed.held,
@@ -108,19 +107,5 @@ impl Lifecycle {
         };
         self.derive(&mut outcome);
         Ok((number, committed.generation, outcome))
-    }
-}
-
-/// The version that a lockfile names, exactly.
-pub(crate) fn locked_pick(name: &ExtensionName, entry: &LockEntry, checksum: marsh_types::Digest) -> Pick {
-    Pick {
-        name: name.clone(),
-        version: entry.version,
-        channel: entry.channel,
-        checksum,
-        server_url: entry.server_url.clone(),
-        dependency: false,
-        warnings: Vec::new(),
-        requirements: Vec::new(),
     }
 }

@@ -95,6 +95,23 @@ pub struct ItemReport {
     pub warnings: Vec<String>,
 }
 
+impl ItemReport {
+    /// An extension that a change failed for.
+    pub(crate) fn failed(name: &ExtensionName, error: LifecycleError) -> ItemReport {
+        ItemReport {
+            name: name.clone(),
+            version: None,
+            channel: None,
+            status: ItemStatus::Failed { error },
+            dependency: false,
+            files: Vec::new(),
+            tree: None,
+            description: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// What a change did as a whole.
 #[derive(Debug, Default)]
 pub struct Outcome {

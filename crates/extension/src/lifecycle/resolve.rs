@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use marsh_registry::VersionInfo;
 use marsh_store::{Facts, Snapshot};
-use marsh_types::{CalVer, Channel, Digest, ExtensionName, ExtensionRef, Requirement, TypeName};
+use marsh_types::{CalVer, Channel, Digest, ExtensionName, ExtensionRef, Requirement};
 
 use super::Lifecycle;
 use super::error::LifecycleError;
+use super::pick::{Pick, Wanted};
 use super::report::{Event, Reporter};
 
 /// Depth of a chain of dependencies.
@@ -19,31 +20,7 @@ const MAX_DEPTH: usize = 10;
 /// How often one extension is chosen again before it counts as unsettled.
 const MAX_CHOICES: usize = 50;
 
-/// One extension that was asked for.
-#[derive(Debug, Clone)]
-pub(crate) struct Wanted {
-    pub reference: ExtensionRef,
-    pub channel: Option<Channel>,
-    /// A type that it must declare to be of any use.
-    pub provides: Option<TypeName>,
-}
-
-/// The version that shall be there.
-#[derive(Debug, Clone)]
-pub(crate) struct Pick {
-    pub name: ExtensionName,
-    pub version: CalVer,
-    pub channel: Option<Channel>,
-    pub checksum: Digest,
-    /// Where it comes from; `None`: the configured registry.
-    pub server_url: Option<String>,
-    /// Not asked for, but needed.
-    pub dependency: bool,
-    pub warnings: Vec<String>,
-    /// Everything that those who need it ask of it.
-    pub requirements: Vec<Requirement>,
-}
-
+/// Chooses versions for a change.
 pub(crate) struct Resolver<'a> {
     lifecycle: &'a Lifecycle,
     before: &'a Snapshot,

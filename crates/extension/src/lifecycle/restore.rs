@@ -7,10 +7,8 @@ use marsh_types::{ExtensionName, ExtensionRef, LockEntry};
 use super::Lifecycle;
 use super::error::LifecycleError;
 use super::inspect::InstallState;
-use super::install::failed;
-use super::remove::locked_pick;
+use super::pick::{Pick, locked_pick};
 use super::report::{ItemReport, ItemStatus, Outcome, Reporter};
-use super::resolve::Pick;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RestoreRequest {
@@ -73,9 +71,9 @@ impl Lifecycle {
                 None if self.install_state(name, entry)? == InstallState::Foreign => {
                     outcome.items.push(self.restored(name, entry, ItemStatus::UpToDate));
                 }
-                None => {
-                    outcome.items.push(failed(name, LifecycleError::NoLockedChecksum { name: name.clone() }))
-                }
+                None => outcome
+                    .items
+                    .push(ItemReport::failed(name, LifecycleError::NoLockedChecksum { name: name.clone() })),
             }
         }
         let lacking = self.lacking(snapshot);
@@ -105,7 +103,7 @@ impl Lifecycle {
             if let Err(error) = lease
                 && !outcome.items.iter().any(|item| item.name == pick.name)
             {
-                outcome.items.push(failed(&pick.name, error));
+                outcome.items.push(ItemReport::failed(&pick.name, error));
             }
         }
         Ok(outcome)
@@ -132,7 +130,7 @@ impl Lifecycle {
                 outcome.warnings.extend(pulled.warnings);
             }
             Err(error @ LifecycleError::Store(_)) => return Err(error),
-            Err(error) => outcome.items.push(failed(&lacking[0].name, error)),
+            Err(error) => outcome.items.push(ItemReport::failed(&lacking[0].name, error)),
         }
         Ok(())
     }

@@ -1,114 +1,236 @@
-//! The bundle of a fingerprint: the stored one when its bytes are the recorded ones, else the one that the archive
-//! brought (`shipped.rs`), else a new one.
+//! Stage 3: the bundles of a version's parts, and the module that joins them.
+//!
+//! The bundle of a fingerprint is the stored one when its bytes are the recorded ones, else the one that the archive
+//! brought (`shipped.rs`), else a new one. A bundle directory is named by its fingerprint, built in a private directory
+//! and published by one rename.
 
-use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marsh_bundle::{BundleMeta, BundleRequest};
-use marsh_fs::{Published, StagedDir};
-use marsh_host::{External, ModuleRef};
+use marsh_bundle::{BundleMeta, BundleRequest, Worker};
+use marsh_fs::{Durability, Published, StagedDir};
+use marsh_host::{External, Limits, ModuleRef};
 use marsh_types::Digest;
 
-use super::Loader;
 use super::files::{put_dir, read_json};
-use crate::discover::SourceRoot;
+use super::leases::TreeLeases;
+use super::parts::{Part, VersionParts, part_specifier};
+use super::shipped::shipped_bundle;
 use crate::error::LoadError;
 
 /// How long bundling one entry point may take, downloads included.
 const BUNDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
-impl Loader {
-    /// The stored bundle of a fingerprint, if it is whole.
-    pub(super) fn stored_bundle(&self, fingerprint: &str) -> Option<BundleMeta> {
-        intact_bundle(&self.repo.layout.bundles().join(fingerprint))
+/// A version whose code is stored and can be loaded.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// The parts as they were built: a source that was edited meanwhile has the fingerprint of what was built.
+    pub parts: VersionParts,
+    pub fingerprint: String,
+    pub code_sha256: String,
+    pub module: ModuleRef,
+    pub warnings: Vec<String>,
+}
+
+/// How to make bundles.
+#[derive(Debug)]
+pub(super) struct BundleTools {
+    pub worker: Worker,
+    pub cache_dir: PathBuf,
+    pub offline: bool,
+    /// The limits of modules that are loaded from the bundles.
+    pub limits: Limits,
+}
+
+/// The stored bundles of a repository.
+#[derive(Debug)]
+pub(super) struct Bundles {
+    dir: PathBuf,
+    tools: BundleTools,
+    leases: TreeLeases,
+    /// One thread bundles an entry point at a time: a watcher and a call want the same bundle at the same moment.
+    turns: Mutex<HashMap<PathBuf, Arc<Mutex<()>>>>,
+}
+
+impl Bundles {
+    pub(super) fn new(dir: PathBuf, tools: BundleTools, leases: TreeLeases) -> Bundles {
+        Bundles { dir, tools, leases, turns: Mutex::default() }
     }
 
-    /// Sources are about to be edited: what bundles them may as well be there already.
-    pub fn expect_edits(&self) {
-        self.options.worker.make_ready();
+    pub(super) fn leases(&self) -> &TreeLeases {
+        &self.leases
     }
 
-    /// [`bundle`](Self::bundle), by one thread at a time: a watcher and a call want the same bundle at the same moment.
-    pub(super) fn bundled(
+    /// Starts a bundler ahead of an expected edit.
+    pub(super) fn make_ready(&self) {
+        self.tools.worker.make_ready();
+    }
+
+    /// The version with its code, bundled where no stored bundle serves.
+    ///
+    /// # Errors
+    ///
+    /// A tree is not in the store, or bundling fails.
+    pub(super) fn build(&self, parts: VersionParts) -> Result<Built, LoadError> {
+        self.assemble(parts, |part| {
+            self.leases.hold(&part.root)?;
+            match self.stored(&part.fingerprint) {
+                Some(meta) => Ok(meta),
+                None => self.bundled(part),
+            }
+        })
+    }
+
+    /// The version with its stored code. Reads no source and bundles nothing.
+    ///
+    /// # Errors
+    ///
+    /// A bundle is missing or damaged.
+    pub(super) fn load_stored(&self, parts: VersionParts) -> Result<Built, LoadError> {
+        self.assemble(parts, |part| {
+            marsh_types::ignore(
+                self.leases.hold(&part.root),
+                "a stored bundle does not need the tree it was built from",
+            );
+            self.stored(&part.fingerprint)
+                .ok_or_else(|| LoadError::NoBundle { fingerprint: part.fingerprint.clone() })
+        })
+    }
+
+    /// Gets the bundle of each part, which may change the part's fingerprint, and joins them.
+    fn assemble(
         &self,
-        entry: &Path,
-        root: &SourceRoot,
-        fingerprint: &str,
-    ) -> Result<(String, BundleMeta), LoadError> {
+        parts: VersionParts,
+        bundle_of: impl Fn(&mut Part) -> Result<BundleMeta, LoadError>,
+    ) -> Result<Built, LoadError> {
+        let VersionParts { kind, type_name, builtin, base, method_extensions } = parts;
+        let with_bundle = |mut part: Part| bundle_of(&mut part).map(|meta| (part, meta));
+        let base = base.map(with_bundle).transpose()?;
+        let extensions: Vec<(Part, BundleMeta)> =
+            method_extensions.into_iter().map(with_bundle).collect::<Result<_, _>>()?;
+        let metas: HashMap<PathBuf, BundleMeta> =
+            base.iter().chain(&extensions).map(|(part, meta)| (part.entry.clone(), meta.clone())).collect();
+        let extensions = extensions.into_iter().map(|(part, _)| part).collect();
+        // Sorts the method extensions by their fingerprints as built.
+        let parts = VersionParts::new(kind, type_name, builtin, base.map(|(part, _)| part), extensions);
+        let metas: Vec<&BundleMeta> = parts.parts().filter_map(|part| metas.get(&part.entry)).collect();
+        let (module, code_sha256) = self.module_of(&parts, &metas)?;
+        Ok(Built {
+            fingerprint: parts.fingerprint(),
+            code_sha256,
+            module,
+            warnings: metas.iter().flat_map(|meta| meta.warnings.iter().cloned()).collect(),
+            parts,
+        })
+    }
+
+    /// The stored bundle of a fingerprint, if it is whole.
+    fn stored(&self, fingerprint: &str) -> Option<BundleMeta> {
+        intact_bundle(&self.dir.join(fingerprint))
+    }
+
+    /// The bundle of a part, made by one thread at a time.
+    fn bundled(&self, part: &mut Part) -> Result<BundleMeta, LoadError> {
         let turn = {
-            let mut bundling = self.bundling.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(bundling.entry(entry.to_owned()).or_default())
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(part.entry.clone()).or_default())
         };
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.stored_bundle(fingerprint) {
-            Some(meta) => Ok((fingerprint.to_owned(), meta)),
-            None => self.bundle(entry, root, fingerprint),
+        match self.stored(&part.fingerprint) {
+            Some(meta) => Ok(meta),
+            None => self.bundle(part),
         }
     }
 
-    /// Builds the bundle of an entry point. The fingerprint returned is the one of what was built, which differs from
-    /// the given one when the source was edited meanwhile.
-    fn bundle(
-        &self,
-        entry: &Path,
-        root: &SourceRoot,
-        fingerprint: &str,
-    ) -> Result<(String, BundleMeta), LoadError> {
-        if let Some(meta) = self.adopt_shipped(entry, root, fingerprint)? {
-            return Ok((fingerprint.to_owned(), meta));
+    /// Takes over the shipped bundle of a part, or builds one. The part gets the fingerprint of what was built, which
+    /// differs when the source was edited meanwhile.
+    fn bundle(&self, part: &mut Part) -> Result<BundleMeta, LoadError> {
+        marsh_fs::create_dir_all(&self.dir)?;
+        let staged = StagedDir::new(&self.dir)?;
+        if let Some(shipped) = shipped_bundle(part) {
+            let meta = shipped.write(staged.path())?;
+            return self.publish(staged, &part.fingerprint, meta);
         }
-        let parent = self.repo.layout.bundles();
-        marsh_fs::create_dir_all(&parent)?;
-        let staged = StagedDir::new(&parent)?;
         let request = BundleRequest {
-            entry: entry.to_owned(),
-            root: root.base.clone(),
+            entry: part.entry.clone(),
+            root: part.root.base.clone(),
             out_dir: staged.path().to_owned(),
-            cache_dir: self.options.cache_dir.clone(),
-            offline: self.options.offline,
+            cache_dir: self.tools.cache_dir.clone(),
+            offline: self.tools.offline,
         };
         // The worker bundles the very bytes that it fingerprints, whatever happens to the files meanwhile.
-        let meta = marsh_bundle::bundle_in_worker(&self.options.worker, &request, BUNDLE_TIMEOUT)
-            .map_err(|source| LoadError::Bundle { entry: entry.to_owned(), source })?;
-        let fingerprint = meta.fingerprint.clone();
-        Ok((fingerprint.clone(), self.put_bundle(staged, &fingerprint, meta)?))
+        let meta = marsh_bundle::bundle_in_worker(&self.tools.worker, &request, BUNDLE_TIMEOUT)
+            .map_err(|source| LoadError::Bundle { entry: part.entry.clone(), source })?;
+        part.fingerprint.clone_from(&meta.fingerprint);
+        self.publish(staged, &part.fingerprint, meta)
     }
 
     /// Makes a bundle the stored one of its fingerprint, unless another process did.
-    pub(super) fn put_bundle(
+    fn publish(
         &self,
         staged: StagedDir,
         fingerprint: &str,
         meta: BundleMeta,
     ) -> Result<BundleMeta, LoadError> {
-        let dir = self.repo.layout.bundles().join(fingerprint);
+        let dir = self.dir.join(fingerprint);
         match put_dir(staged, &dir, |dir| intact_bundle(dir).is_some())? {
             Published::Here => Ok(meta),
-            Published::AlreadyThere => Ok(self.stored_bundle(fingerprint).unwrap_or(meta)),
+            Published::AlreadyThere => Ok(self.stored(fingerprint).unwrap_or(meta)),
         }
     }
 
-    pub(super) fn module_ref(&self, dir: &Path, fingerprint: &str, meta: &BundleMeta) -> ModuleRef {
+    /// The module of a version: its only bundle, or a module that joins the bundles of its parts.
+    fn module_of(
+        &self,
+        parts: &VersionParts,
+        metas: &[&BundleMeta],
+    ) -> Result<(ModuleRef, String), LoadError> {
+        let fingerprint = parts.fingerprint();
+        let dir = self.dir.join(&fingerprint);
         let path = dir.join("bundle.js");
-        ModuleRef {
-            url: module_url(&path, fingerprint),
-            path,
-            externals: meta
-                .externals
-                .iter()
-                .map(|external| External {
-                    specifier: external.specifier.clone(),
-                    path: external.path.clone(),
-                })
-                .collect(),
-            limits: self.options.limits,
+        let mut externals: Vec<External> = Vec::new();
+        let code_sha256 = if let (None, [meta]) = (&parts.builtin, metas) {
+            externals.extend(meta.externals.iter().map(external));
+            meta.code_sha256.clone()
+        } else {
+            let text = parts.joining_module();
+            self.put_joining_module(&dir, &text)?;
+            for (index, (part, meta)) in parts.parts().zip(metas).enumerate() {
+                let path = self.dir.join(&part.fingerprint).join("bundle.js");
+                externals.push(External { specifier: part_specifier(index), path });
+                for one in &meta.externals {
+                    if !externals.iter().any(|known| known.specifier == one.specifier) {
+                        externals.push(external(one));
+                    }
+                }
+            }
+            let hashes: Vec<&str> = metas.iter().map(|meta| meta.code_sha256.as_str()).collect();
+            Digest::of(format!("{text}{}", hashes.join("\n")).as_bytes()).to_hex()
+        };
+        let url = module_url(&path, &fingerprint);
+        Ok((ModuleRef { url, path, externals, limits: self.tools.limits }, code_sha256))
+    }
+
+    fn put_joining_module(&self, dir: &Path, text: &str) -> Result<(), LoadError> {
+        let is_whole =
+            |dir: &Path| std::fs::read(dir.join("bundle.js")).is_ok_and(|bytes| bytes == text.as_bytes());
+        if !is_whole(dir) {
+            let staged = StagedDir::new(&self.dir)?;
+            marsh_fs::atomic_write(&staged.path().join("bundle.js"), text.as_bytes(), Durability::Atomic)?;
+            put_dir(staged, dir, is_whole)?;
         }
+        Ok(())
     }
 }
 
+fn external(meta: &marsh_bundle::ExternalMeta) -> External {
+    External { specifier: meta.specifier.clone(), path: meta.path.clone() }
+}
+
 /// `file:///…/bundle.js?fp=<fingerprint>`, the identity of loaded code everywhere.
-pub(super) fn module_url(path: &Path, fingerprint: &str) -> String {
+fn module_url(path: &Path, fingerprint: &str) -> String {
     let mut url = String::from("file://");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -137,7 +259,7 @@ mod tests {
     use super::module_url;
 
     #[test]
-    fn module_urls_escape_what_urls_cannot_hold() {
+    fn module_url_of_a_path_with_special_characters_is_escaped() {
         assert_eq!(module_url(Path::new("/a b/ü/x.js"), "ff"), "file:///a%20b/%C3%BC/x.js?fp=ff");
         assert_eq!(module_url(Path::new("/a?#/x.js"), "ff"), "file:///a%3F%23/x.js?fp=ff");
     }

@@ -1,4 +1,4 @@
-//! What a module version offers: from memory, from disk, or from a host.
+//! Stage 4: what a version offers, from memory, from disk, or from a host that loads and checks it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,137 +6,257 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{Call, HostError};
-use marsh_types::{Kind, TypeName};
+use marsh_host::{Call, CancelToken, HostError, Hosts, ModuleRef};
+use marsh_types::{ErrorCode, Kind, TypeName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::build::Built;
 use super::files::{read_json, write_json};
-use super::unit::{Built, Unit};
-use super::{Loader, trace};
+use super::parts::VersionParts;
+use super::trace;
 use crate::description::{KindDescription, ModelDescription};
 use crate::error::LoadError;
 
-/// The description that each entry point had last, with its fingerprint. One per entry point, so that a process that
-/// lives long does not collect those of versions that are gone.
-pub(super) type Described<T> = Mutex<HashMap<(PathBuf, Kind), (String, Arc<T>)>>;
+/// The longest time that loading and describing a version may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-impl Loader {
-    pub(super) fn describe_model(
-        &self,
-        unit: &Unit,
-        built: &Built,
-    ) -> Result<Arc<ModelDescription>, LoadError> {
-        let description = self.described(&self.models, unit, built)?;
-        for (index, raw) in description.method_extension_types.iter().enumerate() {
-            // Read off the syntax, and then something else when it runs. Built-in types go by both spellings.
-            let raw = if unit.builtin.is_some() { raw.strip_prefix('@').unwrap_or(raw) } else { raw };
-            expect_type(raw, &unit.type_name, unit.entry(index + 1))?;
+/// Options of one call of the loader, and of everything that this call loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// How long loading and describing one version may take; at most 30 s.
+    pub timeout: Duration,
+}
+
+impl Default for LoadOptions {
+    fn default() -> LoadOptions {
+        LoadOptions { timeout: LOAD_TIMEOUT }
+    }
+}
+
+/// A version that was loaded and checked, with its description.
+#[derive(Debug)]
+pub(super) struct Described<D> {
+    pub built: Built,
+    pub description: Arc<D>,
+}
+
+/// The description that each entry point had last, with its fingerprint. One for each entry point, so that a server does
+/// not collect the descriptions of versions that are gone.
+type Memory<D> = Mutex<HashMap<(PathBuf, Kind), (String, Arc<D>)>>;
+
+/// A description of the exports of a kind.
+pub(super) trait Description: Serialize + DeserializeOwned + Sized {
+    /// The type as the code spells it.
+    fn raw_type(&self) -> &str;
+
+    /// Whether the code declares the types that its syntax promised.
+    ///
+    /// # Errors
+    ///
+    /// It declares another type.
+    fn check(&self, parts: &VersionParts) -> Result<(), LoadError>;
+
+    #[doc(hidden)]
+    fn memory(describer: &Describer) -> &Memory<Self>;
+}
+
+impl Description for ModelDescription {
+    fn raw_type(&self) -> &str {
+        &self.raw_type
+    }
+
+    fn check(&self, parts: &VersionParts) -> Result<(), LoadError> {
+        for (index, raw) in self.method_extension_types.iter().enumerate() {
+            // Built-in types go by a name with `@` and by one without.
+            let raw = if parts.builtin.is_some() { raw.strip_prefix('@').unwrap_or(raw) } else { raw };
+            expect_type(raw, &parts.type_name, || parts.entry(index + 1))?;
         }
-        Ok(description)
-    }
-
-    pub(super) fn describe_kind(
-        &self,
-        unit: &Unit,
-        built: &Built,
-    ) -> Result<Arc<KindDescription>, LoadError> {
-        self.described(&self.plugins, unit, built)
-    }
-
-    /// The type as the code spells it when it runs.
-    pub(super) fn raw_type(&self, unit: &Unit, built: &Built) -> Result<String, LoadError> {
-        match unit.kind {
-            Kind::Model => Ok(self.describe_model(unit, built)?.raw_type.clone()),
-            _ => Ok(self.describe_kind(unit, built)?.raw_type.clone()),
+        match parts.base {
+            Some(_) => expect_type(&self.raw_type, &parts.type_name, || parts.main_entry()),
+            None => Ok(()),
         }
     }
 
-    fn described<T: Serialize + DeserializeOwned>(
+    fn memory(describer: &Describer) -> &Memory<ModelDescription> {
+        &describer.models
+    }
+}
+
+impl Description for KindDescription {
+    fn raw_type(&self) -> &str {
+        &self.raw_type
+    }
+
+    fn check(&self, parts: &VersionParts) -> Result<(), LoadError> {
+        expect_type(&self.raw_type, &parts.type_name, || parts.main_entry())
+    }
+
+    fn memory(describer: &Describer) -> &Memory<KindDescription> {
+        &describer.others
+    }
+}
+
+fn expect_type(raw: &str, expected: &TypeName, path: impl FnOnce() -> PathBuf) -> Result<(), LoadError> {
+    if TypeName::parse(raw).is_ok_and(|found| found == *expected) {
+        return Ok(());
+    }
+    Err(LoadError::TypeChanged { path: path(), expected: expected.clone(), found: raw.to_owned() })
+}
+
+/// Describes versions, with the hosts that load them.
+#[derive(Debug)]
+pub(super) struct Describer {
+    hosts: Arc<Hosts>,
+    cache: PathBuf,
+    cancel: CancelToken,
+    models: Memory<ModelDescription>,
+    others: Memory<KindDescription>,
+}
+
+impl Describer {
+    /// `cache` is a directory of derived files. `cancel` ends a description that is under way.
+    pub(super) fn new(hosts: Arc<Hosts>, cache: PathBuf, cancel: CancelToken) -> Describer {
+        Describer { hosts, cache, cancel, models: Mutex::default(), others: Mutex::default() }
+    }
+
+    pub(super) fn cancel(&self) -> &CancelToken {
+        &self.cancel
+    }
+
+    pub(super) fn hosts(&self) -> &Arc<Hosts> {
+        &self.hosts
+    }
+
+    /// The version with its description. The types in it are not checked yet ([`Description::check`]).
+    ///
+    /// # Errors
+    ///
+    /// The module cannot be loaded, breaks its contract, or does not answer in time.
+    pub(super) fn describe<D: Description>(
         &self,
-        known: &Described<T>,
-        unit: &Unit,
-        built: &Built,
-    ) -> Result<Arc<T>, LoadError> {
-        let key = (unit.main_entry(), unit.kind);
+        built: Built,
+        options: &LoadOptions,
+    ) -> Result<Described<D>, LoadError> {
+        let description = self.description(&built, options)?;
+        Ok(Described { built, description })
+    }
+
+    /// The type of a version as its code spells it.
+    ///
+    /// # Errors
+    ///
+    /// See [`describe`](Self::describe).
+    pub(super) fn type_of(&self, built: &Built, options: &LoadOptions) -> Result<TypeName, LoadError> {
+        let parse = |raw: &str| TypeName::parse(raw).map_err(|source| LoadError::Name { source });
+        match built.parts.kind {
+            Kind::Model => parse(self.description::<ModelDescription>(built, options)?.raw_type()),
+            _ => parse(self.description::<KindDescription>(built, options)?.raw_type()),
+        }
+    }
+
+    /// Has a host load a module version now, so that the next call does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// No host starts, or the module cannot be loaded.
+    pub(super) fn load(
+        &self,
+        host_key: &str,
+        module: &ModuleRef,
+        options: &LoadOptions,
+    ) -> Result<(), LoadError> {
+        let host_error = |source| LoadError::Host { entry: module.path.clone(), source };
+        let host = self.hosts.get(host_key).map_err(host_error)?;
+        if host.versions().holds(&module.url) {
+            return Ok(());
+        }
+        let call = Call {
+            op: "load",
+            params: serde_json::Value::Null,
+            deadline: options.timeout,
+            cancel: &self.cancel,
+            grace: Duration::ZERO,
+        };
+        host.call(module, &call, &NoCallbacks).map(|_| ()).map_err(host_error)
+    }
+
+    fn description<D: Description>(&self, built: &Built, options: &LoadOptions) -> Result<Arc<D>, LoadError> {
+        let kind = built.parts.kind;
+        let key = (built.parts.main_entry(), kind);
+        let memory = D::memory(self);
         if let Some((fingerprint, description)) =
-            known.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            memory.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
             && *fingerprint == built.fingerprint
         {
             return Ok(Arc::clone(description));
         }
-        let name = match unit.kind {
+        let name = match kind {
             Kind::Model => format!("{}.json", built.fingerprint),
             // One file may export several kinds.
             kind => format!("{}.{kind}.json", built.fingerprint),
         };
-        let path = self.repo.layout.derived().join("describe").join(name);
-        let (description, asked) = match read_json::<T>(&path) {
+        let path = self.cache.join(name);
+        let (description, is_new) = match read_json::<D>(&path) {
             Some(description) => (description, false),
-            None => (self.ask_host(unit, built)?, true),
+            None => (self.ask_host(built, options)?, true),
         };
         let description = Arc::new(description);
-        let before = known
+        let before = memory
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, (built.fingerprint.clone(), Arc::clone(&description)));
-        // Whoever asked at the same moment writes it.
-        if asked && before.is_none_or(|(fingerprint, _)| fingerprint != built.fingerprint) {
+        // Of several threads that asked at the same moment, the first writes.
+        if is_new && before.is_none_or(|(fingerprint, _)| fingerprint != built.fingerprint) {
             write_json(&path, &*description);
         }
         Ok(description)
     }
 
-    fn ask_host<T: DeserializeOwned>(&self, unit: &Unit, built: &Built) -> Result<T, LoadError> {
+    fn ask_host<D: DeserializeOwned>(&self, built: &Built, options: &LoadOptions) -> Result<D, LoadError> {
+        let parts = &built.parts;
         let host = self
             .hosts
-            .get(&self.host_of(unit))
-            .map_err(|source| LoadError::Host { entry: unit.main_entry(), source })?;
+            .get(&parts.host_key())
+            .map_err(|source| LoadError::Host { entry: parts.main_entry(), source })?;
         let call = Call {
             op: "describe",
-            params: serde_json::json!({ "kind": unit.kind }),
-            deadline: self.loading_limit(),
-            cancel: &self.options.cancel,
+            params: serde_json::json!({ "kind": parts.kind }),
+            deadline: options.timeout,
+            cancel: &self.cancel,
             grace: Duration::ZERO,
         };
         let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
-            // What its heap holds serves nobody.
+            // No call will use the heap of a version that failed.
             host.evict(&built.module.url);
-            failed(unit, trace::in_sources(source, &built.module))
+            failed(parts, trace::in_sources(source, &built.module))
         })?;
         serde_json::from_value(value)
-            .map_err(|source| LoadError::Description { entry: unit.main_entry(), source })
+            .map_err(|source| LoadError::Description { entry: parts.main_entry(), source })
     }
-}
-
-pub(super) fn expect_type(raw: &str, expected: &TypeName, path: PathBuf) -> Result<(), LoadError> {
-    if TypeName::parse(raw).is_ok_and(|found| found == *expected) {
-        return Ok(());
-    }
-    Err(LoadError::TypeChanged { path, expected: expected.clone(), found: raw.to_owned() })
 }
 
 /// The error of a description, with the file that it is about.
-fn failed(unit: &Unit, source: HostError) -> LoadError {
+fn failed(parts: &VersionParts, source: HostError) -> LoadError {
     let index = |value: &serde_json::Value| value.as_u64().and_then(|index| usize::try_from(index).ok());
     if let HostError::Call(error) = &source
         && let Some(data) = &error.data
     {
-        if error.code.as_deref() == Some("graft_conflict")
+        if error.code.as_deref().and_then(ErrorCode::parse) == Some(ErrorCode::GraftConflict)
             && let (Some(first), Some(second)) = (index(&data["parts"][0]), index(&data["parts"][1]))
         {
             let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
             return LoadError::MethodConflict {
-                type_name: unit.type_name.clone(),
+                type_name: parts.type_name.clone(),
                 group: text("group"),
                 name: text("name"),
-                first: unit.entry(first),
-                second: unit.entry(second),
+                first: parts.entry(first),
+                second: parts.entry(second),
             };
         }
         if let Some(part) = index(&data["part"]) {
-            return LoadError::Host { entry: unit.entry(part), source };
+            return LoadError::Host { entry: parts.entry(part), source };
         }
     }
-    LoadError::Host { entry: unit.main_entry(), source }
+    LoadError::Host { entry: parts.main_entry(), source }
 }

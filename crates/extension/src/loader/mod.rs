@@ -1,355 +1,308 @@
 //! From a type name to a module version that is fresh now.
+//!
+//! A load passes five stages, each with types of its own that own their inputs:
+//!
+//! | stage | file | from | to |
+//! |---|---|---|---|
+//! | discover | `discover.rs` | the type catalog | `Discovered`: entry points |
+//! | fingerprint | `fingerprint.rs` | `Discovered` | `VersionParts`: entry points with fingerprints |
+//! | build | `build.rs`, `shipped.rs` | `VersionParts` | `Built`: a module |
+//! | describe | `describe.rs` | `Built` | `Described`: loaded, checked and described |
+//! | commit | `history.rs` | `Described` | a record; then the live version of its line (`live_versions.rs`) |
+//!
+//! `stages.rs` connects the first four; `transaction.rs` decides what a failure leaves behind. [`Loader`] connects these to the
+//! rest of marsh. A [`Loader`] is a handle: clones share everything but the policy and the options of the call.
 
 mod build;
 mod describe;
+mod discover;
 mod failure;
 mod files;
-mod fresh;
-mod last_good;
+mod fingerprint;
+mod history;
+mod leases;
+mod live_versions;
+mod load_states;
+mod loaded;
+mod parts;
+mod removal;
 mod shipped;
-mod standing;
+mod stages;
 mod trace;
-mod unit;
+mod transaction;
 
-pub use trace::in_sources;
-
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use marsh_bundle::Worker;
-use marsh_host::{CancelToken, Hosts, Limits, ModuleRef};
+use marsh_host::{CancelToken, Hosts, Limits, Line, ModuleRef, Ticket};
 use marsh_repo::Repo;
-use marsh_store::Lease;
-use marsh_types::{Digest, Kind, Origin, TypeName};
+use marsh_types::{Kind, TypeName};
 
-use crate::catalog::{IndexedType, SourceIndex, TypeCatalog};
+use crate::catalog::TypeCatalog;
 use crate::description::{KindDescription, ModelDescription};
-use crate::discover::SourceRoot;
 use crate::error::LoadError;
-use crate::stat::Stat;
-use describe::{Described, expect_type};
-use unit::Part;
+use crate::lifecycle::AutoInstall;
+use build::{BundleTools, Bundles};
+use describe::{Described, Describer, Description};
+use discover::{CatalogReader, Target, builtin_base, unknown_type};
+use fingerprint::Fingerprints;
+use history::History;
+use leases::TreeLeases;
+use live_versions::LiveVersions;
+use stages::Stages;
+use transaction::{Committed, Transaction};
 
-pub(crate) use unit::Unit;
+pub use describe::LoadOptions;
+pub use failure::{LoadFailure, LoadFailureState};
+pub use load_states::{LoadState, load_states};
+pub use loaded::{Loaded, LoadedModel, MethodExtension};
+pub(crate) use parts::VersionParts;
+pub use trace::in_sources;
+pub use transaction::OnFailure;
 
-pub use failure::LoadFailure;
-pub use last_good::{LoadState, OnFailure, load_states};
-
-const DESCRIBE_DEADLINE: Duration = Duration::from_secs(30);
-
+/// What a loader works with.
 #[derive(Debug, Clone)]
 pub struct LoaderOptions {
     /// The binary and arguments that bundle.
     pub worker: Worker,
+    /// The per-user cache of packages and compiled code.
     pub cache_dir: PathBuf,
+    /// Use only packages that are in the cache.
     pub offline: bool,
+    /// The limits of loaded modules.
     pub limits: Limits,
-    /// Ends a description that is under way.
+    /// Ends a load that is under way.
     pub cancel: CancelToken,
-    /// Installs types of trusted collectives when they are asked for.
-    pub auto: Option<crate::lifecycle::AutoInstall>,
+    /// Installs types of trusted collectives when a command names them.
+    pub auto: Option<AutoInstall>,
 }
 
-/// Resolves types to module versions. Shared by the threads of a command.
-#[derive(Debug)]
+/// Resolves types to module versions. Shared by the threads of a process.
+#[derive(Debug, Clone)]
 pub struct Loader {
+    shared: Arc<Shared>,
+    policy: OnFailure,
+    options: LoadOptions,
+}
+
+/// What all handles of a process share.
+#[derive(Debug)]
+struct Shared {
     repo: Repo,
-    options: LoaderOptions,
-    hosts: Arc<Hosts>,
-    models: Described<ModelDescription>,
-    plugins: Described<KindDescription>,
-    /// Whether a failure leaves the last good version serving.
-    last_good: AtomicBool,
-    /// The records of last good versions, with their files as they were when read.
-    recorded: Mutex<HashMap<(Kind, TypeName), (Stat, Unit)>>,
-    describe_deadline: Mutex<Duration>,
-    /// Trees of the store that code has been loaded from: they stay as long as this process may call it.
-    leases: Mutex<HashMap<Digest, Lease>>,
-    /// What was read off sources so far.
-    index: Mutex<Option<Arc<SourceIndex>>>,
-    /// Whoever bundles an entry point: a second one waits, and then finds the bundle.
-    bundling: Mutex<HashMap<PathBuf, Arc<Mutex<()>>>>,
-}
-
-/// A model type with the code that serves it.
-#[derive(Debug, Clone)]
-pub struct LoadedModel {
-    pub type_name: TypeName,
-    pub origin: Origin,
-    pub entry: PathBuf,
-    /// The directory that `extensionFile` paths start from.
-    pub base: PathBuf,
-    pub fingerprint: String,
-    pub bundle_sha256: String,
-    pub module: ModuleRef,
-    /// Which host process serves it.
-    pub host_key: String,
-    pub description: Arc<ModelDescription>,
-    pub warnings: Vec<String>,
-    /// Who adds methods to the type; a method's `graft` is its place here, from 1.
-    pub method_extensions: Vec<MethodExtension>,
-    /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
-    pub failure: Option<LoadFailure>,
-    /// What the version is made of.
-    pub(crate) unit: Unit,
-}
-
-/// A source that adds to a model type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MethodExtension {
-    pub entry: PathBuf,
-    pub base: PathBuf,
-    pub origin: Origin,
-}
-
-impl LoadedModel {
-    /// The source that a method comes from, and the directory that its `extensionFile` paths start from.
-    pub fn source_of(&self, method: &str) -> (&Path, &Path) {
-        let added_by = self.description.method(method).and_then(|method| method.method_extension);
-        match added_by.and_then(|index| self.method_extensions.get(index.checked_sub(1)?)) {
-            Some(extension) => (&extension.entry, &extension.base),
-            None => (&self.entry, &self.base),
-        }
-    }
-}
-
-/// A type of any other kind with the code that serves it. What can be called on it is in [`crate::kinds`].
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    pub kind: Kind,
-    pub type_name: TypeName,
-    pub origin: Origin,
-    pub entry: PathBuf,
-    /// The directory that `extensionFile` paths start from.
-    pub base: PathBuf,
-    pub fingerprint: String,
-    pub bundle_sha256: String,
-    pub module: ModuleRef,
-    /// Which host process serves it.
-    pub host_key: String,
-    pub description: Arc<KindDescription>,
-    pub warnings: Vec<String>,
-    /// Why this is the last good version and not the newest; see [`OnFailure::LastGood`].
-    pub failure: Option<LoadFailure>,
+    catalog: CatalogReader,
+    stages: Stages,
+    history: History,
+    live: LiveVersions,
+    auto: Option<AutoInstall>,
 }
 
 impl Loader {
+    /// A loader for a repository. A load that fails reports its error ([`on_failure`](Self::on_failure)).
     pub fn new(repo: Repo, options: LoaderOptions, hosts: Arc<Hosts>) -> Loader {
-        Loader {
+        let LoaderOptions { worker, cache_dir, offline, limits, cancel, auto } = options;
+        let leases = TreeLeases::new(crate::installed::installation(&repo));
+        let tools = BundleTools { worker, cache_dir, offline, limits };
+        let derived = repo.layout.derived();
+        let shared = Shared {
+            catalog: CatalogReader::new(repo.clone()),
+            stages: Stages {
+                fingerprints: Fingerprints::new(derived.join("fresh")),
+                bundles: Bundles::new(repo.layout.bundles(), tools, leases),
+                describer: Describer::new(Arc::clone(&hosts), derived.join("describe"), cancel),
+            },
+            history: History::of(&repo.layout),
+            live: LiveVersions::new(hosts),
+            auto,
             repo,
-            options,
-            hosts,
-            models: Mutex::default(),
-            plugins: Mutex::default(),
-            last_good: AtomicBool::new(false),
-            recorded: Mutex::default(),
-            describe_deadline: Mutex::new(DESCRIBE_DEADLINE),
-            leases: Mutex::new(HashMap::new()),
-            index: Mutex::default(),
-            bundling: Mutex::default(),
-        }
+        };
+        Loader { shared: Arc::new(shared), policy: OnFailure::Report, options: LoadOptions::default() }
     }
 
-    /// Bounds loading and describing by what the user gave the whole run.
-    pub fn limit_loading(&self, limit: Duration) {
-        *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner) = limit.min(DESCRIBE_DEADLINE);
+    /// The loader with another policy for loads that fail.
+    #[must_use]
+    pub fn on_failure(self, policy: OnFailure) -> Loader {
+        Loader { policy, ..self }
     }
 
-    fn loading_limit(&self) -> Duration {
-        *self.describe_deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A handle for one call: every load through it and through its clones is bound by these options. The timeout never
+    /// exceeds that of `self`.
+    #[must_use]
+    pub fn for_call(&self, options: LoadOptions) -> Loader {
+        Loader { options: LoadOptions { timeout: options.timeout.min(self.options.timeout) }, ..self.clone() }
     }
 
-    /// The token that ends what the loader does; whoever runs methods uses the same one.
+    /// The options of this handle.
+    pub fn options(&self) -> LoadOptions {
+        self.options
+    }
+
+    /// The token that ends what the loader does. Runs of methods use the same one.
     pub fn cancel(&self) -> &CancelToken {
-        &self.options.cancel
+        self.shared.stages.describer.cancel()
     }
 
+    /// The host processes of this process.
     pub fn hosts(&self) -> &Arc<Hosts> {
-        &self.hosts
+        self.shared.stages.describer.hosts()
     }
 
+    /// What all sources declare now.
+    ///
+    /// # Errors
+    ///
+    /// The file of mounted sources or the lockfile cannot be read.
     pub fn catalog(&self) -> Result<TypeCatalog, LoadError> {
-        let known = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let known = known.unwrap_or_else(|| Arc::new(SourceIndex::read(&self.repo.layout)));
-        let (catalog, now) = TypeCatalog::load_with(&self.repo, &known)?;
-        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.map_or(known, Arc::new));
-        Ok(catalog)
+        self.shared.catalog.read()
     }
 
-    /// The newest code of a model type and of all method_extensions onto it. Every input of the bundles is compared now, not when
-    /// they were last loaded. A type that nothing declares may be installed, where that is allowed.
+    /// Starts a bundler ahead of an expected edit.
+    pub fn expect_edits(&self) {
+        self.shared.stages.bundles.make_ready();
+    }
+
+    /// The newest code of a model type and of all its method extensions. Every input of the bundles is compared now, not
+    /// when they were last loaded. A type that no source declares may be installed, where that is allowed.
+    ///
+    /// # Errors
+    ///
+    /// No source declares the type, or its code cannot be built, loaded or described.
     pub fn resolve(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        let ticket = self.hosts.ticket();
-        let loaded = self.with_install(type_name, || self.resolve_present(type_name))?;
-        self.stand(Kind::Model, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        let ticket = self.shared.live.ticket();
+        let (described, failure) = self.load_declared::<ModelDescription>(Kind::Model, type_name)?;
+        let loaded = LoadedModel::new(described, failure)?;
+        self.advance(Kind::Model, &loaded.type_name, ticket, &loaded.host_key, &loaded.module);
         Ok(loaded)
     }
 
     /// The newest code of a type of another kind.
+    ///
+    /// # Errors
+    ///
+    /// No source declares the type, or its code cannot be built, loaded or described.
     pub fn resolve_kind(&self, kind: Kind, type_name: &TypeName) -> Result<Loaded, LoadError> {
-        let ticket = self.hosts.ticket();
-        let loaded = self.with_install(type_name, || {
-            let found = self.transact(
-                kind,
-                type_name,
-                |catalog| self.find_unit(catalog, kind, type_name).map(Some),
-                |unit, anew| self.open_kind(unit, anew),
-            )?;
-            let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
-            Ok(Loaded { failure, ..loaded })
-        })?;
-        self.stand(kind, &loaded.type_name, ticket, &loaded.host_key, &loaded.module.url);
+        let ticket = self.shared.live.ticket();
+        let (described, failure) = self.load_declared::<KindDescription>(kind, type_name)?;
+        let loaded = Loaded::new(described, failure)?;
+        self.advance(kind, &loaded.type_name, ticket, &loaded.host_key, &loaded.module);
         Ok(loaded)
     }
 
-    fn with_install<T>(
-        &self,
-        type_name: &TypeName,
-        resolve: impl Fn() -> Result<T, LoadError>,
-    ) -> Result<T, LoadError> {
-        match (resolve(), &self.options.auto) {
-            (Err(LoadError::UnknownType { .. }), Some(auto)) if auto.provide(type_name) => resolve(),
-            (result, _) => result,
-        }
-    }
-
-    fn resolve_present(&self, type_name: &TypeName) -> Result<LoadedModel, LoadError> {
-        let found = self.transact(
-            Kind::Model,
-            type_name,
-            |catalog| self.find_unit(catalog, Kind::Model, type_name).map(Some),
-            |unit, anew| self.open_model(unit, anew).map(|loaded| (loaded.unit.clone(), loaded)),
-        )?;
-        let (loaded, failure) = found.ok_or_else(|| nothing(type_name))?;
-        Ok(LoadedModel { failure, ..loaded })
-    }
-
-    /// The code of the method_extensions onto a type that is built in; `None` when there are none. `names`: the names that the
-    /// type goes by.
+    /// The code of the method extensions of a built-in type; `None` when there are none. `names`: the names that the type
+    /// goes by.
+    ///
+    /// # Errors
+    ///
+    /// The code of a method extension cannot be built, loaded or described.
     pub fn resolve_method_extensions(
         &self,
         builtin: &ModelDescription,
         names: &[&TypeName],
     ) -> Result<Option<LoadedModel>, LoadError> {
-        let Some(first) = names.first() else { return Ok(None) };
-        let ticket = self.hosts.ticket();
-        let base = unit::builtin_base(builtin);
-        let found = self.transact(
-            Kind::Model,
-            first,
-            |catalog| {
-                let method_extensions = self.find_method_extensions(catalog, names);
-                let unit = Unit::new(Kind::Model, first, Some(base.clone()), None, method_extensions);
-                Ok((!unit.method_extensions.is_empty()).then_some(unit))
-            },
-            |unit, anew| self.open_model(unit, anew).map(|loaded| (loaded.unit.clone(), loaded)),
-        );
-        match found {
-            // Without an index nobody knows of method_extensions; the type's own methods need none.
-            Err(LoadError::Yaml { .. } | LoadError::Store(_)) => Ok(None),
-            found => {
-                let loaded = found?.map(|(loaded, failure)| LoadedModel { failure, ..loaded });
-                if let Some(loaded) = &loaded {
-                    self.stand(Kind::Model, first, ticket, &loaded.host_key, &loaded.module.url);
-                }
-                Ok(loaded)
+        let Some(type_name) = names.first() else { return Ok(None) };
+        let ticket = self.shared.live.ticket();
+        let base = builtin_base(builtin);
+        let target = Target::Builtin { base: &base, type_name, names };
+        let loaded = match self.transact::<ModelDescription>(target) {
+            // Without a catalog no method extension is known, and the type's own methods need none.
+            Err(LoadError::Yaml { .. } | LoadError::Store(_)) => None,
+            found => found?.map(|(described, failure)| LoadedModel::new(described, failure)).transpose()?,
+        };
+        if let Some(loaded) = &loaded {
+            self.advance(Kind::Model, type_name, ticket, &loaded.host_key, &loaded.module);
+        }
+        Ok(loaded)
+    }
+
+    /// A version by its parts, from stored bundles alone.
+    ///
+    /// # Errors
+    ///
+    /// A bundle is not stored, or the code cannot be loaded.
+    pub(crate) fn load_version(&self, parts: &VersionParts) -> Result<LoadedModel, LoadError> {
+        LoadedModel::new(self.shared.stages.load_stored(parts.clone(), &self.options)?, None)
+    }
+
+    fn load_declared<D: Description>(
+        &self,
+        kind: Kind,
+        type_name: &TypeName,
+    ) -> Result<(Described<D>, Option<crate::LoadFailure>), LoadError> {
+        let target = Target::Declared { kind, type_name };
+        let found = match (self.transact(target), &self.shared.auto) {
+            (Err(LoadError::UnknownType { .. }), Some(auto)) if auto.provide(type_name) => {
+                self.transact(target)
+            }
+            (found, _) => found,
+        };
+        found?.ok_or_else(|| unknown_type(&TypeCatalog::default(), kind, type_name))
+    }
+
+    fn transact<D: Description>(&self, target: Target<'_>) -> Result<Committed<D>, LoadError> {
+        let transaction = Transaction {
+            repo: &self.shared.repo,
+            stages: &self.shared.stages,
+            history: self.shared.history.of_type(target.kind(), target.type_name()),
+            target,
+            options: &self.options,
+        };
+        transaction.run(self.policy, self.catalog())
+    }
+
+    fn advance(&self, kind: Kind, type_name: &TypeName, ticket: Ticket, host_key: &str, module: &ModuleRef) {
+        self.shared.live.advance(kind, type_name, ticket, host_key, &module.url);
+    }
+
+    /// Takes files that vanished for removed: types whose sources are gone are served no longer. Answers with those types.
+    pub fn accept_removals(&self) -> Vec<(Kind, TypeName)> {
+        let mut removed = Vec::new();
+        for good in self.shared.history.good_versions() {
+            if good.parts().any(|part| !part.entry.exists()) {
+                self.shared.history.of_type(good.kind, &good.type_name).forget();
+                removed.push((good.kind, good.type_name));
             }
         }
+        removed
     }
 
-    /// Loads a type that the catalog lists.
-    pub fn load_indexed(&self, indexed: &IndexedType) -> Result<LoadedModel, LoadError> {
-        let catalog = self.catalog()?;
-        let method_extensions = self.find_method_extensions(&catalog, &[&indexed.type_name]);
-        let base = self.part(&indexed.path, &indexed.root);
-        self.open_model(
-            &Unit::new(Kind::Model, &indexed.type_name, None, Some(base), method_extensions),
-            true,
-        )
+    /// Has a host load a module version now, so that the next call does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// No host starts, or the module cannot be loaded.
+    pub fn prepare(&self, host_key: &str, module: &ModuleRef) -> Result<(), LoadError> {
+        self.shared.stages.describer.load(host_key, module, &self.options)
     }
 
-    pub(crate) fn open_model(&self, unit: &Unit, anew: bool) -> Result<LoadedModel, LoadError> {
-        let (unit, built) = self.build(unit, anew)?;
-        let description = self.describe_model(&unit, &built)?;
-        let Some(main) = unit.parts().next() else {
-            return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
-        };
-        if unit.base.is_some() {
-            expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
-        }
-        let grafted = |part: &Part| MethodExtension {
-            entry: part.entry.clone(),
-            base: part.root.base.clone(),
-            origin: part.root.origin,
-        };
-        Ok(LoadedModel {
-            type_name: unit.type_name.clone(),
-            origin: main.root.origin,
-            entry: main.entry.clone(),
-            base: main.root.base.clone(),
-            fingerprint: built.fingerprint,
-            bundle_sha256: built.code_sha256,
-            module: built.module,
-            host_key: self.host_of(&unit),
-            description,
-            warnings: built.warnings,
-            method_extensions: unit.method_extensions.iter().map(grafted).collect(),
-            failure: None,
-            unit,
-        })
+    /// The live version of a type; `None` if this process never loaded it.
+    pub fn line(&self, kind: Kind, type_name: &TypeName) -> Option<Line> {
+        self.shared.live.line(kind, type_name)
     }
 
-    fn open_kind(&self, unit: &Unit, anew: bool) -> Result<(Unit, Loaded), LoadError> {
-        let (unit, built) = self.build(unit, anew)?;
-        let description = self.describe_kind(&unit, &built)?;
-        let Some(main) = unit.parts().next() else {
-            return Err(LoadError::NoBundle { fingerprint: built.fingerprint });
-        };
-        expect_type(&description.raw_type, &unit.type_name, main.entry.clone())?;
-        let loaded = Loaded {
-            kind: unit.kind,
-            type_name: unit.type_name.clone(),
-            origin: main.root.origin,
-            entry: main.entry.clone(),
-            base: main.root.base.clone(),
-            fingerprint: built.fingerprint,
-            bundle_sha256: built.code_sha256,
-            module: built.module,
-            host_key: self.host_of(&unit),
-            description,
-            warnings: built.warnings,
-            failure: None,
-        };
-        Ok((unit, loaded))
+    /// The types that have a live version.
+    pub fn lines(&self) -> Vec<(Kind, TypeName)> {
+        self.shared.live.types()
     }
 
-    /// Keeps a tree of the store from being collected while this process uses it.
-    fn hold(&self, root: &SourceRoot) -> Result<(), LoadError> {
-        let Some(digest) = root.digest else { return Ok(()) };
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        if leases.contains_key(&digest) {
-            return Ok(());
-        }
-        let lease = crate::lifecycle::installation(&self.repo).trees().lease(&digest)?;
-        let extension = || root.extension.clone().unwrap_or_default();
-        leases.insert(digest, lease.ok_or_else(|| LoadError::NotRestored { extension: extension() })?);
-        Ok(())
+    /// Drops the live version of a type once no call uses it; the next call loads it again. `false`: there was none.
+    pub fn evict(&self, kind: Kind, type_name: &TypeName) -> bool {
+        self.shared.live.evict(kind, type_name)
     }
-}
 
-/// `find` of a declared type always has an answer.
-fn nothing(type_name: &TypeName) -> LoadError {
-    LoadError::NoBundle { fingerprint: format!("of {type_name}") }
-}
+    /// Ends the line of a type that is gone: its last version goes with its last call.
+    pub fn close_line(&self, kind: Kind, type_name: &TypeName) {
+        self.shared.live.close(kind, type_name);
+    }
 
-/// One host per extension; the local sources of a repository share one.
-fn host_key(root: &SourceRoot) -> String {
-    match (root.origin, &root.extension) {
-        (Origin::Pulled, Some(extension)) => extension.clone(),
-        (Origin::Source, _) => root.base.display().to_string(),
-        _ => "local".to_owned(),
+    /// Gives back the trees of extensions that are not in the catalog any more, and ends hosts that hold no version.
+    pub fn sweep(&self, catalog: &TypeCatalog) {
+        let wanted = catalog
+            .types
+            .iter()
+            .filter_map(|indexed| indexed.root.digest)
+            .chain(catalog.computed.iter().filter_map(|computed| computed.root.digest))
+            .collect();
+        self.shared.stages.bundles.leases().retain(&wanted);
+        self.hosts().end_idle();
     }
 }

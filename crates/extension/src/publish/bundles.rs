@@ -50,8 +50,24 @@ impl Shipped {
         self.copies.get(path).map_or(original, PathBuf::as_path)
     }
 
-    pub(super) fn entries(&self) -> &[PackEntry] {
-        &self.entries
+    /// What to pack, the manifest first.
+    pub(super) fn pack_entries(
+        &self,
+        files: &Files,
+        manifest: String,
+    ) -> Result<Vec<PackEntry>, PublishError> {
+        let mut entries = vec![PackEntry {
+            path: rel("manifest.yaml")?,
+            source: Source::Bytes(manifest.into_bytes()),
+            executable: false,
+        }];
+        entries.extend(files.files.iter().map(|(path, file)| PackEntry {
+            path: path.clone(),
+            source: Source::File(self.source(path, &file.source).to_owned()),
+            executable: file.executable,
+        }));
+        entries.extend(self.entries.iter().cloned());
+        Ok(entries)
     }
 }
 

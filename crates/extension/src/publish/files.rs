@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use marsh_archive::{PackEntry, Source, rules};
+use marsh_archive::rules;
 use marsh_bundle::FileState;
 use marsh_repo::Repo;
 use marsh_types::manifest::PathsBase;
 use marsh_types::{Kind, Manifest, RelPath, yaml};
 
-use super::bundles::Shipped;
 use super::error::PublishError;
 
 /// A file of the archive.
@@ -96,22 +95,6 @@ pub fn collect(repo: &Repo, manifest: &Manifest, manifest_dir: &Path) -> Result<
 }
 
 impl Files {
-    /// What to pack, the manifest first.
-    pub fn pack_entries(&self, manifest: String, shipped: &Shipped) -> Result<Vec<PackEntry>, PublishError> {
-        let mut entries = vec![PackEntry {
-            path: rel("manifest.yaml")?,
-            source: Source::Bytes(manifest.into_bytes()),
-            executable: false,
-        }];
-        entries.extend(self.files.iter().map(|(path, file)| PackEntry {
-            path: path.clone(),
-            source: Source::File(shipped.source(path, &file.source).to_owned()),
-            executable: file.executable,
-        }));
-        entries.extend(shipped.entries().iter().cloned());
-        Ok(entries)
-    }
-
     /// A file may be there already, as two entry points share what they import; another one may not be in its place.
     fn add(&mut self, path: RelPath, source: PathBuf, role: Role) -> Result<(), PublishError> {
         if let Some(known) = self.files.get(&path) {

@@ -12,6 +12,7 @@
 mod bundles;
 mod error;
 mod files;
+mod source;
 mod warnings;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use serde_json::{Map, Value, json};
 pub use bundles::{Builder, Shipped, build};
 pub use error::{Issue, Mismatch, PublishError};
 pub use files::{ArchiveFile, Entry, Files, Role};
+use source::{ending, is_code, read};
 
 /// An extension that may be published, as far as can be told without a registry.
 #[derive(Debug)]
@@ -85,19 +87,6 @@ fn check_rules(files: &Files) -> Result<(), PublishError> {
         }));
     }
     if issues.is_empty() { Ok(()) } else { Err(PublishError::Safety { issues }) }
-}
-
-/// The file's ending in lower case: what may be published is told without regard to case, and so is what is code.
-fn ending(path: &Path) -> String {
-    path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
-}
-
-fn is_code(path: &Path) -> bool {
-    matches!(ending(path).as_str(), "ts" | "tsx" | "mts" | "cts" | "js" | "jsx" | "mjs" | "cjs")
-}
-
-fn read(path: &Path) -> Result<String, PublishError> {
-    std::fs::read_to_string(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
 }
 
 type Declared = Vec<(Kind, String, Option<String>, String)>;
@@ -246,7 +235,7 @@ pub fn pack(
     shipped: &Shipped,
     out: impl std::io::Write,
 ) -> Result<Packed, PublishError> {
-    let entries = prepared.files.pack_entries(prepared.manifest.to_archive_yaml()?, shipped)?;
+    let entries = shipped.pack_entries(&prepared.files, prepared.manifest.to_archive_yaml()?)?;
     Ok(marsh_archive::pack(entries, out)?)
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::error::PublishError;
 use super::files::{Files, Role};
-use super::{ending, is_code, read};
+use super::source::{ending, is_code, read};
 
 /// Characters of a line that are not blank.
 const LONG_LINE: usize = 500;

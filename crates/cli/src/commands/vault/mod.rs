@@ -45,7 +45,7 @@ fn parse_config(vault_type: &str, text: Option<&str>) -> Result<Map<String, Valu
         }
         None => Ok(Map::new()),
         Some(text) => serde_json::from_str(text)
-            .map_err(|error| CliError::usage(format!("--config is no JSON object: {error}"))),
+            .map_err(|error| CliError::usage(format!("invalid JSON object in `--config`: {error}"))),
     }
 }
 

@@ -1,12 +1,19 @@
-//! What a stored tree declares, read from its manifest and the syntax of its entry points. Runs no code.
+//! The installation of a repository, and what a stored tree declares, read from its manifest and the syntax of its entry
+//! points. Runs no code.
 //!
 //! An entry point whose declarations cannot be read is recorded with its [`Diagnostic`]; the store keeps that type as it
 //! is, and the type catalog shows it (`crates/extension/tests/it/broken_sources.rs`).
 
 use std::path::Path;
 
-use marsh_store::{Facts, Provided, Trees};
+use marsh_repo::Repo;
+use marsh_store::{Facts, Installation, Provided, Trees};
 use marsh_types::{Diagnostic, Digest, Manifest, RelPath};
+
+/// The installation of a repository: its lockfile, and the store in its `.swamp`.
+pub fn installation(repo: &Repo) -> Installation {
+    Installation::new(&repo.layout.state(), &repo.layout.lockfile(&repo.marker), marsh_repo::layout::MARKER)
+}
 
 /// The version of these reading rules: raise it with every change of what is read here.
 pub(crate) const RULES: u32 = 2;

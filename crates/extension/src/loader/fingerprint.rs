@@ -1,4 +1,4 @@
-//! The fingerprint of an entry point, computed anew only when one of its inputs may have changed.
+//! Stage 2: the fingerprint of each entry point, computed again only when one of its inputs may have changed.
 
 use std::path::{Path, PathBuf};
 
@@ -6,31 +6,54 @@ use marsh_bundle::ImportGraph;
 use marsh_types::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::Loader;
+use super::discover::Discovered;
 use super::files::{read_json, write_json};
-use crate::discover::SourceRoot;
+use super::parts::{EntryPoint, Part, VersionParts};
 use crate::stat::{Stat, now_ns};
 
 /// Files whose appearance changes resolution.
 const CONFIG_NAMES: [&str; 5] = ["deno.json", "deno.jsonc", "package.json", "deno.lock", ".npmrc"];
 
-impl Loader {
-    /// The fingerprint of an entry point as its inputs are now.
-    pub(super) fn fingerprint(&self, entry: &Path, root: &SourceRoot) -> String {
+/// Fingerprints, with a record of the inputs of each.
+#[derive(Debug)]
+pub(super) struct Fingerprints {
+    records: PathBuf,
+}
+
+impl Fingerprints {
+    /// `records` is a directory of derived files.
+    pub(super) fn new(records: PathBuf) -> Fingerprints {
+        Fingerprints { records }
+    }
+
+    /// The parts of a type as their inputs are now.
+    pub(super) fn version(&self, discovered: Discovered) -> VersionParts {
+        let Discovered { kind, type_name, builtin, base, method_extensions } = discovered;
+        let extensions = method_extensions.into_iter().map(|entry| self.part(entry)).collect();
+        VersionParts::new(kind, type_name, builtin, base.map(|entry| self.part(entry)), extensions)
+    }
+
+    /// One entry point as its inputs are now.
+    pub(super) fn part(&self, entry: EntryPoint) -> Part {
+        let fingerprint = self.fingerprint(&entry.path, &entry.root.base);
+        Part { entry: entry.path, root: entry.root, fingerprint }
+    }
+
+    fn fingerprint(&self, entry: &Path, base: &Path) -> String {
         let record_path = self.record_path(entry);
         if let Some(record) = read_json::<FreshnessRecord>(&record_path)
             && record.version == RECORD_VERSION
             && record.bundler == marsh_bundle::BUNDLER_VERSION
-            && record.base == root.base
+            && record.base == base
             && record.still_holds()
         {
             return record.fingerprint;
         }
         let read_at_ns = now_ns();
-        let graph = marsh_bundle::import_graph(entry, &root.base);
+        let graph = marsh_bundle::import_graph(entry, base);
         let fingerprint = marsh_bundle::fingerprint(&graph);
-        let record = FreshnessRecord::new(&graph, &root.base, fingerprint.clone(), read_at_ns);
-        // One that is too young to be trusted helps nobody.
+        let record = FreshnessRecord::new(&graph, base, fingerprint.clone(), read_at_ns);
+        // A record of files that changed a moment ago can never be trusted, so it is not worth writing.
         if record.was_quiet() {
             write_json(&record_path, &record);
         }
@@ -39,13 +62,13 @@ impl Loader {
 
     fn record_path(&self, entry: &Path) -> PathBuf {
         let name = Digest::of(entry.as_os_str().as_encoded_bytes()).to_hex();
-        self.repo.layout.derived().join("fresh").join(format!("{}.json", &name[..32]))
+        self.records.join(format!("{}.json", &name[..32]))
     }
 }
 
 const RECORD_VERSION: u32 = 1;
 
-/// The inputs that a fingerprint was computed from, as they looked then.
+/// The inputs of a fingerprint, as they looked when it was computed.
 #[derive(Debug, Serialize, Deserialize)]
 struct FreshnessRecord {
     version: u32,
@@ -53,7 +76,7 @@ struct FreshnessRecord {
     base: PathBuf,
     fingerprint: String,
     read_at_ns: u64,
-    /// `None`: the file was not there.
+    /// `None`: the file did not exist.
     inputs: Vec<(PathBuf, Option<Stat>)>,
 }
 
@@ -81,7 +104,7 @@ impl FreshnessRecord {
         }
     }
 
-    /// Whether the inputs were read late enough after their last change for the record to be trusted later.
+    /// Whether the inputs were read long enough after their last change for the record to be trusted later.
     fn was_quiet(&self) -> bool {
         self.inputs.iter().filter_map(|(_, then)| *then).all(|then| then.was_quiet_at(self.read_at_ns))
     }
