@@ -93,7 +93,9 @@ mod tests {
         assert_eq!(inbox.read().unwrap().requests, []);
         send(&path, &mail("a")).unwrap();
         marsh_fs::append(&path, b"nonsense\n{\"type\":\"canc").unwrap();
-        assert_eq!(inbox.read().unwrap().requests, [mail("a")]);
+        let received = inbox.read().unwrap();
+        assert_eq!(received.requests, [mail("a")]);
+        assert_eq!(received.invalid.len(), 1, "{:?}", received.invalid);
         marsh_fs::append(&path, b"el\",\"reason\":\"b\"}\n").unwrap();
         assert_eq!(inbox.read().unwrap().requests, [mail("b")]);
         assert_eq!(inbox.read().unwrap().requests, []);
