@@ -244,6 +244,7 @@ pub struct WorkflowRun {
     pub cancel_reason: Option<String>,
     /// The reports on the run, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BTreeMap<String, crate::report::ReportResult>")]
     pub reports: Option<Object>,
 }
 
