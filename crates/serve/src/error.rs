@@ -42,6 +42,8 @@ impl Explain for ServeError {
             ServeError::Watch { .. } => ErrorCode::CannotWatch,
             ServeError::Connection(_) | ServeError::Ended => ErrorCode::ConnectionLost,
             ServeError::Refused(_) => ErrorCode::RequestFailed,
+            ServeError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            ServeError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             ServeError::Lock(_) | ServeError::Fs(_) => ErrorCode::Io,
         }
     }

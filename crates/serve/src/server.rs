@@ -114,6 +114,7 @@ fn wait(hub: &Arc<Hub>, ended: &Receiver<()>, end: Sender<()>, interrupt: &Cance
     }
     if !is_idle() {
         hub.service.loader().hosts().kill_all();
+        marsh_model::builtin::shell::kill_all();
     }
 }
 

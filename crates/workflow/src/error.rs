@@ -181,6 +181,7 @@ impl Explain for WorkflowError {
             WorkflowError::NoRunOf { .. } | WorkflowError::NoRunOrWorkflow { .. } => ErrorCode::NotFound,
             WorkflowError::SeveralOpen { .. } => ErrorCode::Usage,
             WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            WorkflowError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             WorkflowError::Fs(_)
             | WorkflowError::Lock(_)
             | WorkflowError::YamlWrite(_)

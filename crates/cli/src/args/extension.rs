@@ -170,7 +170,7 @@ pub struct SearchArgs {
 pub enum DoctorCommand {
     /// Check the datastore
     Datastores,
-    /// Check installed extensions: trees, views, types, dependencies
+    /// Check installed extensions, and repair with --repair
     Extensions {
         /// Verify every byte of every tree
         #[arg(long)]

@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod datastore;
+pub mod examples;
 pub mod extension;
 pub mod publish;
 pub mod registry;
@@ -173,7 +174,7 @@ pub enum ModelCommand {
         /// Part of a name or type
         query: Option<String>,
     },
-    /// Edit a definition in $EDITOR, or replace it by the YAML on standard input
+    /// Edit a definition in $EDITOR or from standard input
     Edit {
         /// Name or id
         name: String,

@@ -36,7 +36,7 @@ pub enum VaultCommand {
         #[arg(short = 't', long = "type", value_name = "TYPE")]
         vault_type: Option<String>,
     },
-    /// Edit a vault's configuration in $EDITOR, or replace it by the YAML on standard input
+    /// Edit a vault in $EDITOR or from standard input
     Edit {
         /// Name or id
         vault: String,

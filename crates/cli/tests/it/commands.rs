@@ -290,6 +290,11 @@ fn help() {
           --report <NAME>              Of the reports, run this one
           --report-label <LABEL>       Of the reports, run those with this label
       -h, --help                       Print help
+
+    Examples:
+      marsh model method run root check
+      marsh model method run root check --input path=/tmp --timeout 30s
+      marsh model method run @command/shell execute hello --input run='echo hello'
     ----- stderr -----
     "#);
 }

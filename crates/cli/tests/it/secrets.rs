@@ -252,7 +252,7 @@ fn what_cannot_be_masked_is_refused() {
     let repo = scene();
     for method in ["wild", "named"] {
         let error = run_method(&repo, method, &["--json"]).exits(1);
-        assert!(error.stdout.contains("would carry a secret"), "{}", error.snapshot());
+        assert!(error.stdout.contains("holds a secret in"), "{}", error.snapshot());
     }
     assert_clean(&repo);
 }

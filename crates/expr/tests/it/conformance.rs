@@ -128,7 +128,7 @@ fn strings_do_not_convert_by_themselves() {
 }
 
 #[test]
-fn what_is_missing() {
+fn missing_values() {
     check(&[
         ("inputs.missing", NO_KEY),
         ("inputs.nul.x", NO_KEY),
@@ -377,7 +377,7 @@ fn sources() {
         ("model['my-vpc'].input.name", Gives(json!("my-vpc"))),
         ("model.web.input.name + model.a-b-c.input.name", Gives(json!("weba-b-c"))),
         ("model.absent", NO_KEY),
-        ("model.broken.input", Fails("model_broken")),
+        ("model.broken.input", Fails("invalid_definition")),
         ("model.map(m, m)", Gives(json!(["web", "my-vpc"]))),
         ("'web' in model && size(model) == 2", Gives(json!(true))),
         ("vault.get('v', 'k')", Gives(json!("s3cret-v-k"))),

@@ -1,6 +1,6 @@
 //! What an error says, where it points, and what it suggests; before anything runs, and when it did.
 
-use marsh_expr::{Cel, Declared, Evaluator, Mode, Place, check_expression, expand};
+use marsh_expr::{Cel, Declared, Evaluator, Mode, SourceLocation, check_expression, expand};
 use marsh_types::Explain;
 use serde_json::json;
 
@@ -35,16 +35,16 @@ fn errors_of_evaluation() {
         ),
         (
             "inputs.s.startWith('a')",
-            "there is no function `startWith` @ inputs.s.startWith('a') (did you mean `startsWith`?)",
+            "unknown function `startWith` @ inputs.s.startWith('a') (did you mean `startsWith`?)",
         ),
-        ("szie(inputs.s)", "there is no function `szie` @ szie(inputs.s) (did you mean `size`?)"),
+        ("szie(inputs.s)", "unknown function `szie` @ szie(inputs.s) (did you mean `size`?)"),
         (
             "inputs.s.substring('a')",
             "there is no string.substring(string) @ inputs.s.substring('a') (there is string.substring(int), string.substring(int, int))",
         ),
         (
             "data.latst('a', 'b')",
-            "there is no function `data.latst` @ data.latst('a', 'b') (did you mean `data.latest`?)",
+            "unknown function `data.latst` @ data.latst('a', 'b') (did you mean `data.latest`?)",
         ),
         (
             "data.latest('a')",
@@ -103,10 +103,7 @@ fn checks_before_anything_runs() {
             &["there is no size(int) @ size(1) (there is size(string), size(bytes), size(list), size(map))"],
         ),
         ("1 +", &["the expression ends where a value should be @ "]),
-        (
-            "inputs.name.trimm()",
-            &["there is no function `trimm` @ inputs.name.trimm() (did you mean `trim`?)"],
-        ),
+        ("inputs.name.trimm()", &["unknown function `trimm` @ inputs.name.trimm() (did you mean `trim`?)"]),
     ] {
         let problems = check_expression(expression, &declared);
         let said: Vec<String> = problems.iter().map(|problem| said(expression, problem)).collect();
@@ -119,7 +116,7 @@ fn an_error_points_into_the_file() {
     let document = "jobs:\n  - name: a\n    run: \"x ${{ inputs.n + 1 }} ${{ inputs.o.kk }}\"\n";
     let value = json!("x ${{ inputs.n + 1 }} ${{ inputs.o.kk }}");
     let error = expand(&value, &Cel::default(), &world(), Mode::Strict, |_| false).unwrap_err();
-    let place = Place::new("w.yaml", 3, 11).in_document(document.into());
+    let place = SourceLocation::new("w.yaml", 3, 11).in_document(document.into());
     assert_eq!(
         error.report(&place),
         "w.yaml:3:37: `inputs.o` has no key `kk`\n    inputs.o.kk\n    ^^^^^^^^^^^\ndid you mean `k`?"
@@ -127,7 +124,7 @@ fn an_error_points_into_the_file() {
     let value = json!("${{ input.n }}");
     let error = expand(&value, &Cel::default(), &world(), Mode::Strict, |_| false).unwrap_err();
     assert_eq!(
-        error.report(&Place::new("w.yaml", 7, 9)),
+        error.report(&SourceLocation::new("w.yaml", 7, 9)),
         "w.yaml:7:9: unknown variable `input`; known here: inputs, env, model\n    input.n\n    ^^^^^\ndid you mean `inputs`?"
     );
 }

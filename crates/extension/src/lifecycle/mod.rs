@@ -11,7 +11,7 @@
 //! * What was resolved is applied to the set as it is under the lock, never the set as it was when resolving began: of
 //!   the resolved closure each part is added unless what is there now does as well (`apply` in `install.rs`).
 //! * An archive is what its registry's checksum says, and says itself that it is what was asked for (`fetch.rs`).
-//! * No code runs here. What a tree declares is read from its syntax (`facts.rs`).
+//! * No code runs here. What a tree declares is read from its syntax (`crates/extension/src/installed.rs`).
 
 mod auto;
 mod check;
