@@ -30,8 +30,9 @@ mod tidy;
 mod watch;
 
 pub use client::{Answer, Client};
-pub use error::{Failure, ServeError};
+pub use error::ServeError;
 pub use fire::TriggerOptions;
+pub use marsh_api::ErrorReport;
 pub use server::{Listening, Serving, serve_socket, serve_stdio};
 pub use service::{Opened, Service, ServiceOptions};
 pub use socket::{Endpoint, find as find_server};

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::text::outcome_text;
 use super::to_value;
 use crate::args::{ReportArgs, ResumeArgs, WorkflowRunArgs};
-use crate::commands::{input, report};
+use crate::commands::bridge;
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
@@ -27,9 +27,9 @@ pub fn run(
     workflows: &Workflows<'_>,
     arguments: &WorkflowRunArgs,
 ) -> Result<ExitCode, CliError> {
-    let inputs = input::read(models, &arguments.inputs)?;
-    let tags = input::tags(&arguments.run)?;
-    let driver = input::driver(&arguments.run)?;
+    let inputs = bridge::read(models, &arguments.inputs)?;
+    let tags = bridge::tags(&arguments.run)?;
+    let driver = bridge::driver(&arguments.run)?;
     let runner = Runner { ui, models, report: &arguments.report };
     let cancel = app::cancel_on_signal(models);
     runner.all(inputs, &cancel, |inputs, cancel, observer| {
@@ -37,14 +37,14 @@ pub fn run(
             name_or_id: &arguments.name,
             inputs,
             tags: tags.clone(),
-            checks: input::checks(&arguments.run),
-            deadline_per_step: input::deadline(&arguments.run),
+            checks: bridge::checks(&arguments.run),
+            deadline_per_step: bridge::deadline(&arguments.run),
             cancel,
             initiated_by: app::initiated_by(&models.env),
             fail_on: arguments.fail_on.into(),
             trigger_source: "manual",
             driver: driver.clone(),
-            reports: report::selection(&arguments.reports),
+            reports: bridge::selection(&arguments.reports),
         };
         workflows.run(&request, observer)
     })
@@ -56,11 +56,11 @@ pub fn resume(
     workflows: &Workflows<'_>,
     arguments: &ResumeArgs,
 ) -> Result<ExitCode, CliError> {
-    let inputs = input::read(models, &arguments.inputs)?;
+    let inputs = bridge::read(models, &arguments.inputs)?;
     if inputs.len() > 1 {
         return Err(CliError::usage(format!("expected one set of inputs, found {}", inputs.len())));
     }
-    let driver = input::driver(&arguments.run)?;
+    let driver = bridge::driver(&arguments.run)?;
     let runner = Runner { ui, models, report: &arguments.report };
     let cancel = app::cancel_on_signal(models);
     runner.all(inputs, &cancel, |inputs, cancel, observer| {
@@ -69,11 +69,11 @@ pub fn resume(
             run: arguments.run_id(),
             from: arguments.from.as_deref(),
             inputs,
-            checks: input::checks(&arguments.run),
-            deadline_per_step: input::deadline(&arguments.run),
+            checks: bridge::checks(&arguments.run),
+            deadline_per_step: bridge::deadline(&arguments.run),
             cancel,
             driver: driver.clone(),
-            reports: report::selection(&arguments.reports),
+            reports: bridge::selection(&arguments.reports),
         };
         workflows.resume(&request, observer)
     })
@@ -135,7 +135,7 @@ impl Runner<'_> {
             if ui.is_json() {
                 let mut document = outcome.document();
                 if let (false, Value::Object(reports)) =
-                    (outcome.reports.is_empty(), report::reports_json(&outcome.reports))
+                    (outcome.reports.is_empty(), bridge::reports_json(&outcome.reports))
                 {
                     document.reports = Some(reports);
                 }
@@ -143,7 +143,7 @@ impl Runner<'_> {
             } else if !(self.report.events || self.report.junit && self.report.out.is_none()) {
                 ui.result(&Value::Null, || outcome_text(self.models, &outcome, ui.is_verbose()));
                 for made in &outcome.reports {
-                    ui.result(&Value::Null, || report::to_text(made));
+                    ui.result(&Value::Null, || bridge::to_text(made));
                 }
             }
             outcomes.push(outcome);
