@@ -10,7 +10,7 @@ use marsh_datastore::{Choice, Datastore, DatastoreError};
 use marsh_extension::lifecycle::{AutoInstall, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
 use marsh_extension::{LoadError, LoadOptions, Loader, LoaderOptions, OnFailure};
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
+use marsh_host_client::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
 use marsh_repo::{Environment, Repo, env};

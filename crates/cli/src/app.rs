@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marsh_app::{App, Program, RegistryChoice, Session, Settings};
 use marsh_extension::lifecycle::{Event, Lifecycle, Reporter};
 use marsh_extension::publish::Builder;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::Models;
 use marsh_repo::Environment;
 
@@ -25,7 +25,7 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
         environment: Environment::from_process(),
         program: Program {
             path,
-            host_arguments: vec![marsh_host::SUBCOMMAND.to_owned()],
+            host_arguments: vec![marsh_host_client::SUBCOMMAND.to_owned()],
             bundle_arguments: vec![crate::BUNDLE_SUBCOMMAND.to_owned()],
         },
         load_timeout: cli.command.load_timeout(),

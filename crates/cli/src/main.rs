@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     // A host or a worker whose filter is invalid has a parent that reports it.
     let traced = trace::start();
     match arguments.get(1).and_then(|argument| argument.to_str()) {
-        Some(marsh_host::SUBCOMMAND) => return marsh_host::server::main(),
+        Some(marsh_host_client::SUBCOMMAND) => return marsh_host_server::main(),
         Some(BUNDLE_SUBCOMMAND) => return marsh_bundle::worker_main(),
         _ => {}
     }

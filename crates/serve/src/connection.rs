@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use marsh_api::ErrorReport;
 use marsh_fs::{FsError, LockError};
-use marsh_host::protocol::RpcError;
+use marsh_host_client::protocol::RpcError;
 use marsh_types::{ErrorCode, Explain};
 use serde_json::{Value, json};
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_trigger::{Called, Config, Full, Hook, Listener, Pattern, Scheduler, SecretSource, Webhook};
 use marsh_types::time::iso_millis;
 use marsh_types::{ErrorCode, Explain as _};

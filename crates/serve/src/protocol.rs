@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use marsh_api::ErrorReport;
 
-pub use marsh_host::protocol::{Message, RpcError, raw};
+pub use marsh_host_client::protocol::{Message, RpcError, raw};
 
 /// The longest line that a server reads.
 pub const MAX_LINE: u64 = 64 << 20;

@@ -37,7 +37,7 @@ pub enum Cause {
 }
 
 /// A version that is to be loaded: host and module, and why it is not the newest, if it is not.
-type Newest = (Option<(String, marsh_host::ModuleRef)>, Option<ErrorReport>);
+type Newest = (Option<(String, marsh_host_client::ModuleRef)>, Option<ErrorReport>);
 
 impl Service {
     /// Everything that is loaded is what its sources are now, or the reason why not is in the result.

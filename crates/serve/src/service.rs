@@ -9,7 +9,7 @@ use marsh_api::model::{FailedRun, MethodRun};
 use marsh_api::report::ReportResult;
 use marsh_extension::Loader;
 use marsh_extension::kinds::CallOptions;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::reports::{ReportOutcome, ReportSelection};
 use marsh_model::{
     CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
 use marsh_extension::IndexedType;
-use marsh_host::{HostStatus, ModuleState, ModuleStats};
+use marsh_host_client::{HostStatus, ModuleState, ModuleStats};
 use marsh_types::{Kind, TypeName};
 
 use crate::fire::Triggers;

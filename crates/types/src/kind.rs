@@ -36,7 +36,7 @@ pub struct KindSpec {
     pub unknown_code: ErrorCode,
     /// How a user moves the source directory.
     pub source_dir: SourceDirSetting,
-    /// The file of the shim that holds the contract and the operations (`crates/host/src/driver`).
+    /// The file of the shim that holds the contract and the operations (`crates/host-server/src/shim`).
     pub contract: &'static str,
     /// What can be called on an export, beside describing it. The shim implements exactly these.
     pub operations: &'static [&'static str],
@@ -113,7 +113,7 @@ kinds! {
             marker_key: "modelsDir",
             meaning: "directory of model extension sources",
         },
-        contract: "graft.js",
+        contract: "method_extension.js",
         operations: &[],
     }
     /// A provider of secrets.

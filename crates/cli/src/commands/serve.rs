@@ -25,7 +25,7 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliErr
 
 fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
     // Requests run on threads of their own; two heaps are enough for what contends.
-    marsh_host::allocator::share_heaps(2);
+    marsh_allocator::share_heaps(2);
     let session = app::open_for_server(cli)?;
     let models = session.models();
     let interrupt = app::cancel_on_signal(models);

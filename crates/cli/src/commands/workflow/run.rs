@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use marsh_fs::Durability;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::Models;
 use marsh_workflow::{
     ResumeRequest, RunStatus, WorkflowError, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest, Workflows,
