@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use marsh_api::workflow::event::{WarningCode, WorkflowEvent};
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::CheckSelection;
 use marsh_types::Explain as _;
 use marsh_workflow::{ResumeRequest, RunStatus, WorkflowError, WorkflowOutcome};
