@@ -180,10 +180,8 @@ impl Explain for WorkflowError {
             WorkflowError::NeverRun { .. } => ErrorCode::RunNotFound,
             WorkflowError::NoRunOf { .. } | WorkflowError::NoRunOrWorkflow { .. } => ErrorCode::NotFound,
             WorkflowError::SeveralOpen { .. } => ErrorCode::Usage,
-            WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            WorkflowError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
+            WorkflowError::Lock(error) => error.code(),
             WorkflowError::Fs(_)
-            | WorkflowError::Lock(_)
             | WorkflowError::YamlWrite(_)
             | WorkflowError::Mask(_)
             | WorkflowError::Pin { .. }
