@@ -72,30 +72,28 @@ pub const LOG_FORMAT: Variable = variable(
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table, in the order of `docs/reference/environment.md` (held by `document_lists_the_table`).
-pub fn variables() -> Vec<Variable> {
-    let mut all = vec![
-        REPO_DIR,
-        HOME,
-        CACHE_DIR,
-        REGISTRY,
-        API_KEY,
-        OFFLINE,
-        MAX_CONCURRENT_STEPS,
-        EPHEMERAL_BUDGET,
-        LOCK_TIMEOUT_MS,
-        DATASTORE,
-        DATASTORE_SYNC_TIMEOUT_MS,
-    ];
-    all.extend(Kind::with_directory().map(source_dir));
-    all.extend([LOG, LOG_FORMAT, EDITOR, NO_COLOR]);
-    all
-}
+/// Every variable but those of [`source_dir`], in the order of `docs/reference/environment.md` (held by
+/// `document_lists_the_table`).
+pub const VARIABLES: [Variable; 13] = [
+    REPO_DIR,
+    HOME,
+    CACHE_DIR,
+    REGISTRY,
+    API_KEY,
+    OFFLINE,
+    MAX_CONCURRENT_STEPS,
+    EPHEMERAL_BUDGET,
+    LOCK_TIMEOUT_MS,
+    DATASTORE,
+    DATASTORE_SYNC_TIMEOUT_MS,
+    EDITOR,
+    NO_COLOR,
+];
 
-/// The variable that moves the extension sources of a kind.
+/// The variable that moves the extension sources of a kind. `docs/reference/kinds.md` lists them.
 pub fn source_dir(kind: Kind) -> Variable {
     let setting = &kind.spec().source_dir;
-    variable(setting.variable, Some(setting.fallback), setting.meaning)
+    variable(setting.variable, Some(setting.fallback), "directory of the extension sources of a kind")
 }
 
 /// A snapshot of the process environment.
@@ -176,7 +174,7 @@ impl Environment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Environment, OFFLINE, REPO_DIR, variables};
+    use super::{Environment, OFFLINE, REPO_DIR, VARIABLES};
 
     #[test]
     fn marsh_names_win_over_fallbacks_and_empty_is_unset() {
@@ -191,7 +189,7 @@ mod tests {
     #[test]
     fn document_lists_the_table() {
         let document = include_str!("../../../docs/reference/environment.md");
-        for variable in variables() {
+        for variable in VARIABLES {
             let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));
             let row = format!("| `{}` | {fallback} | {} |", variable.name, variable.meaning);
             assert!(document.contains(&row), "docs/reference/environment.md lacks: {row}");

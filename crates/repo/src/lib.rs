@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! * The process environment is read in one place (`Environment::from_process`), by names that stand in one table
-//!   (`env::variables`); everything below the command line gets values, never variable names.
+//!   (`env::VARIABLES`); everything below the command line gets values, never variable names.
 //! * Paths inside a repository are spelled in `Layout` and nowhere else.
 //! * `init` never changes a file that it did not create, except the marker (only with `force`) and the managed block
 //!   of `.gitignore` (held by `tests/init.rs`).

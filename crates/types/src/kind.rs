@@ -51,8 +51,6 @@ pub struct SourceDirSetting {
     pub fallback: &'static str,
     /// The key of the repository's marker.
     pub marker_key: &'static str,
-    /// What `docs/reference/environment.md` says about the variable.
-    pub meaning: &'static str,
 }
 
 macro_rules! kinds {
@@ -91,7 +89,6 @@ kinds! {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
             marker_key: "modelsDir",
-            meaning: "directory of model extension sources",
         },
         contract: "contract.js",
         operations: &[],
@@ -111,7 +108,6 @@ kinds! {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
             marker_key: "modelsDir",
-            meaning: "directory of model extension sources",
         },
         contract: "graft.js",
         operations: &[],
@@ -131,7 +127,6 @@ kinds! {
             variable: "MARSH_VAULTS_DIR",
             fallback: "SWAMP_VAULTS_DIR",
             marker_key: "vaultsDir",
-            meaning: "directory of vault extension sources",
         },
         contract: "vault.js",
         operations: &[
@@ -154,7 +149,6 @@ kinds! {
             variable: "MARSH_DRIVERS_DIR",
             fallback: "SWAMP_DRIVERS_DIR",
             marker_key: "driversDir",
-            meaning: "directory of driver extension sources",
         },
         contract: "execute.js",
         operations: &["execute", "initialize"],
@@ -174,7 +168,6 @@ kinds! {
             variable: "MARSH_DATASTORES_DIR",
             fallback: "SWAMP_DATASTORES_DIR",
             marker_key: "datastoresDir",
-            meaning: "directory of datastore extension sources",
         },
         contract: "datastore.js",
         operations: &[
@@ -197,7 +190,6 @@ kinds! {
             variable: "MARSH_REPORTS_DIR",
             fallback: "SWAMP_REPORTS_DIR",
             marker_key: "reportsDir",
-            meaning: "directory of report extension sources",
         },
         contract: "report.js",
         operations: &["execute"],
