@@ -157,7 +157,7 @@ pub struct OutputDescription {
     /// Whether it is written piece by piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streaming: Option<bool>,
-    /// The tags of what is written to it.
+    /// The tags of its results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Map<String, Value>>,
     /// The fields that hold secrets.

@@ -1,6 +1,6 @@
 //! A fault in an extension's source, as the bundler finds it, the store keeps it and listings show it.
 //!
-//! One type with one serde definition: what is written is what is read
+//! One type with one serde definition, for writers and readers alike
 //! (`crates/extension/tests/it/broken_sources.rs`).
 
 use std::path::Path;
