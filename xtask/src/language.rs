@@ -1,6 +1,7 @@
 //! Banned phrases: `xtask/banned.txt` lists what marsh does not say, each with what to write instead.
 //!
-//! A phrase may cross a line break. Underscores count as spaces, so that test names are read as sentences.
+//! A phrase may cross a line break. Underscores count as spaces, so that test names are read as sentences. In tests only
+//! comments and names are read, because their texts are data: other programs' files, names that must not exist.
 
 use regex::{Regex, RegexBuilder};
 
@@ -27,10 +28,24 @@ pub fn check(tree: &Tree) -> Result<Vec<Finding>, String> {
             continue;
         }
         if let Some(text) = tree.text(path)? {
+            let text = if path.contains("/tests/") { without_data(&text) } else { text };
             found.extend(rules.look(path, &text));
         }
     }
     Ok(found)
+}
+
+/// Comments and names of functions; other lines are empty.
+fn without_data(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let start = line.trim_start();
+        if start.starts_with("//") {
+            return line;
+        }
+        let name = start.split_once("fn ").map_or("", |(_, name)| name);
+        name.split(['(', '<']).next().unwrap_or_default()
+    });
+    lines.collect::<Vec<&str>>().join("\n")
 }
 
 impl Rules {
@@ -87,7 +102,7 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    use super::Rules;
+    use super::{Rules, without_data};
 
     fn hits(text: &str) -> Vec<(usize, String)> {
         let rules = Rules::parse(
@@ -117,5 +132,11 @@ mod tests {
     #[test]
     fn an_empty_line_ends_a_sentence() {
         assert!(hits("This is\n\nno file").is_empty());
+    }
+
+    #[test]
+    fn texts_of_tests_are_not_read() {
+        let test = without_data("// nobody\nfn nobody_waits() {\n    say(\"nobody\");\n}");
+        assert_eq!(hits(&test).iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2]);
     }
 }

@@ -25,10 +25,10 @@
 //! so it is an upper bound. On systems without `/proc` it is the largest single process, which is less than the sum.
 //! Peak RSS of a process is at least that of its parent at the time of the fork; the parent is this small program, and
 //! the floor is printed. A ratio to D is comparable between machines only as far as Deno and marsh respond to them
-//! alike: slow disks hurt a command that writes durably and do not touch D. Numbers from a busy machine are no numbers:
+//! alike: slow disks hurt a command that writes durably and do not touch D. Numbers from a busy machine are useless:
 //! the report says how far D itself was spread, and how many pairs found the machine in use.
 //!
-//! A bench is no test: the exit code is 0 whatever the numbers are, and 1 if a case could not be run.
+//! A bench is not a test: the exit code is 0 whatever the numbers are, and 1 if a case could not be run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
 

@@ -1,8 +1,8 @@
 //! Memory and latency over many reloads in one server, and beside it Deno's own `import("…?fp=")` of the same bundles.
 //!
-//! The sources are of every kind (models, grafts, vaults, datastores, drivers, reports), each of realistic size, and are
+//! The sources are of every kind (models, method extensions, vaults, datastores, drivers, reports), each of realistic size, and are
 //! edited in turn. Each edit says another word than the loaded version does, from a few words, so that what is measured is
-//! loading and unloading and not the disk. After each reload the word is asked for. Calls of a type that nobody edits are
+//! loading and unloading and not the disk. After each reload the word is asked for. Calls of a type without edits are
 //! in flight all the while.
 //!
 //! Deno imports the bundles that marsh built, zod included, each time under a new `?fp=`, as a process would that reloads
@@ -189,7 +189,7 @@ fn is_loaded(repo: &Scratch, process: &ExtensionProcess, source: KindSource) -> 
     }
 }
 
-/// The least of what is resident while only the calls in flight go on: what a load has in use for a moment is no growth.
+/// The least resident memory while only the calls in flight go on: memory that a load uses for a moment is not growth.
 fn settled(process: &ExtensionProcess) -> Memory {
     let look = || {
         std::thread::sleep(SAMPLE_EVERY);

@@ -19,7 +19,7 @@
 //! ended in every program that parses; after the first syntax error the parser reads no further. What counting cannot
 //! decide without parsing (`/` may begin a regular expression or divide; JSX text) makes the text *uncertain*: then the
 //! bound is the number of all bytes and words in the text that could be counted tokens, in whatever reading.
-//! `tests/stack.rs` measures the stack of every construct against the bound.
+//! `parse/stack_tests.rs` measures the stack of every construct against the bound.
 
 use oxc_span::SourceType;
 

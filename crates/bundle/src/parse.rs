@@ -3,7 +3,7 @@
 //! The parser and the visitors of its tree recurse on native stack, in the process that owns data and locks; a stack that
 //! ends there ends the process. So a text is measured first ([`crate::nesting`]): a text beyond [`MAX_DEPTH`] is an error
 //! with its place, and every other text is parsed and visited with [`BASE`] + depth × [`PER_UNIT`] bytes of stack. The lint
-//! in `clippy.toml` keeps other callers from the parser; `tests/stack.rs` measures that no construct needs more.
+//! in `clippy.toml` keeps other callers from the parser; `parse/stack_tests.rs` measures that no construct needs more.
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::Program;

@@ -34,7 +34,7 @@ pub fn open_to_change(cli: &Cli) -> Result<Opened, CliError> {
     open_with(cli, Retention::default(), OnFailure::Report)
 }
 
-/// The same, for a process that lives on: what idles is bounded, and what loaded last serves while its sources are
+/// The same, for a server: idle versions are bounded, and the version that loaded last serves while its sources are
 /// broken.
 pub fn open_to_stay(cli: &Cli) -> Result<Models, CliError> {
     let opened = open_with(cli, Retention { weigh: true, ..Retention::default() }, OnFailure::LastGood)?;

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let arguments = rewrite::rewrite(arguments);
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &arguments),
+        Err(error) => return usage(&with_examples(error, &arguments), &arguments),
     };
     let ui = Ui::new(&cli.global);
     if let Err(message) = traced {
@@ -46,6 +46,15 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => ui.fail(&error),
     }
+}
+
+/// Help pages end with examples, which nothing else needs.
+fn with_examples(error: clap::Error, arguments: &[std::ffi::OsString]) -> clap::Error {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand};
+    if !matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand) {
+        return error;
+    }
+    args::examples::command().try_get_matches_from(arguments).err().unwrap_or(error)
 }
 
 /// Help and version go to standard output; a usage error is an error like any other, also as JSON.

@@ -65,7 +65,7 @@ pub fn command(arguments: &[std::ffi::OsString]) -> tracing::span::EnteredSpan {
             at = below;
         }
     }
-    tracing::info_span!("command", name = words.join(" "), pid = std::process::id()).entered()
+    tracing::info_span!("command", command = words.join(" "), pid = std::process::id()).entered()
 }
 
 /// A level without a target means marsh's own crates: `info` is `marsh=info`. The bundler and the HTTP libraries have
@@ -92,12 +92,12 @@ mod tests {
 
     #[test]
     fn level_without_a_target_selects_marsh_only() {
-        assert_eq!(filter("info").unwrap().to_string(), "marsh=info,off");
+        assert_eq!(filter("info").unwrap().to_string(), "marsh=info");
         assert_eq!(
             filter("warn,marsh_workflow=debug").unwrap().to_string(),
-            "marsh_workflow=debug,marsh=warn,off"
+            "marsh_workflow=debug,marsh=warn"
         );
-        assert_eq!(filter("rolldown=trace").unwrap().to_string(), "rolldown=trace,off");
+        assert_eq!(filter("rolldown=trace").unwrap().to_string(), "rolldown=trace");
     }
 
     #[test]

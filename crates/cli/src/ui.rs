@@ -66,7 +66,7 @@ impl Ui {
         self.verbose && !self.json
     }
 
-    /// Whether somebody is there to answer a question.
+    /// Whether a user can answer a question.
     pub fn can_ask(&self) -> bool {
         !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
@@ -107,7 +107,7 @@ impl Ui {
         }
     }
 
-    /// Something that happened by itself and that nobody may miss.
+    /// A message about an event without a command that must be seen, `--quiet` or not.
     pub fn note(message: &str) {
         drop(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", masked(message)));
     }

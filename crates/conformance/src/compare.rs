@@ -55,7 +55,7 @@ impl Known {
         Some(reason.clone())
     }
 
-    /// Listed differences of the given cases that are no more.
+    /// Listed differences of the given cases that no longer exist.
     pub fn vanished(&self, cases: &[Case]) -> Vec<String> {
         let of_these = |known: &&String| {
             cases.iter().any(|case| known.strip_prefix(&case.id()).is_some_and(|rest| rest.starts_with(':')))

@@ -23,7 +23,7 @@ struct Deaf;
 impl Bridge for Deaf {
     fn request(&self, _call_id: &str, method: &str, _params: String, reply: Reply) {
         let code = "refused".to_owned();
-        reply(Err(BridgeError { code, message: format!("nobody answers {method}"), data: None }));
+        reply(Err(BridgeError { code, message: format!("unknown method {method}"), data: None }));
     }
 
     fn notify(&self, _call_id: &str, _method: &str, _params: String) {}

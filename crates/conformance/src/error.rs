@@ -1,4 +1,4 @@
-//! What can keep the comparison from being made. A difference between the engines is no error but a result.
+//! Why the comparison cannot be made. A difference between the engines is a result, not an error.
 
 use std::path::PathBuf;
 

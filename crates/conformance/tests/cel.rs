@@ -49,7 +49,7 @@ const DIFFERENCES: [Difference; 9] = [
         is: |_, ours, theirs| fails(ours, "expression_arithmetic") && gives(theirs),
     },
     Difference {
-        reason: "int('') is no number; there it is 0",
+        reason: "int('') is an error; there it is 0",
         is: |_, ours, theirs| fails(ours, "\"\" is no") && gives(theirs),
     },
     Difference {

@@ -1,7 +1,7 @@
-//! Retention: what has outlived its lifetime, and versions that no policy keeps.
+//! Collection: it deletes expired data and surplus versions.
 //!
-//! What is removed is decided again under the model's latch, where no version can appear: a datum that somebody writes
-//! while others collect is judged by its newest version, and a collection never takes that (`tests/collect.rs`).
+//! The decision is repeated under the model's latch, where no version can appear: data that another process writes meanwhile
+//! are judged by their newest version, which a collection never deletes (`tests/collect.rs`).
 
 use std::path::{Path, PathBuf};
 
@@ -12,41 +12,53 @@ use crate::pending::{advance_latest, trash};
 use crate::read::{latest_in, read_version, version_numbers};
 use crate::{DataError, DataStore, GarbageCollection, Lifetime, Metadata};
 
-/// Whether the record of a workflow run is there, by workflow id and run id.
+/// Tells whether the record of a workflow run exists, by workflow id and run id.
 pub type RunExists<'a> = &'a dyn Fn(&str, &str) -> bool;
 
-/// What to collect.
+/// A request to collect.
 pub struct CollectRequest<'a> {
+    /// The current time.
     pub now: Timestamp,
+    /// Whether a workflow run exists.
     pub run_exists: RunExists<'a>,
-    /// One model, else all.
+    /// One model; `None`: all.
     pub model: Option<(&'a TypeName, &'a str)>,
-    /// Only say what would go.
+    /// Only report what would be deleted.
     pub dry_run: bool,
 }
 
-/// What went, or would go.
+/// What was deleted, or would be.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Collected {
-    /// Data that outlived their lifetime.
+    /// Expired data.
     pub expired: Vec<Expired>,
-    /// Versions of data that stay.
+    /// Surplus versions of other data.
     pub versions: usize,
-    /// Bytes of content, those of `expired` too.
+    /// Bytes of content, including that of `expired`.
     pub bytes: u64,
 }
 
+/// Data that expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expired {
+    /// The type of the model.
     pub type_path: TypeName,
+    /// The id of the model.
     pub model_id: String,
+    /// The name of the data.
     pub name: String,
+    /// Why the data expired.
     pub reason: String,
+    /// How many versions there were.
     pub versions: usize,
 }
 
 impl DataStore {
-    /// Removes what has outlived its lifetime, then the versions that no policy keeps.
+    /// Deletes expired data, then surplus versions.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or removed, or a latch was not free in time.
     pub fn collect(&self, request: &CollectRequest<'_>) -> Result<Collected, DataError> {
         let models = match request.model {
             Some((ty, id)) => vec![(ty.clone(), id.to_owned())],
@@ -61,7 +73,11 @@ impl DataStore {
         Ok(collected)
     }
 
-    /// Removes the versions of a name that its policy does not keep. Returns how many went.
+    /// Deletes surplus versions of a name. Returns how many were deleted.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or removed, or the latch was not free in time.
     pub fn prune(
         &self,
         ty: &TypeName,
@@ -85,7 +101,7 @@ impl DataStore {
     ) -> Result<(), DataError> {
         let name_dir = self.name_dir(ty, id, name)?;
         let outlived = |latest: Option<&Metadata>| latest.and_then(|latest| expired(latest, request));
-        // Most data are looked at in vain, and nobody else should wait for that.
+        // Most data stay: decide without the latch first, so that writers need not wait.
         if outlived(latest_in(&name_dir)?.as_ref()).is_none() {
             return self.prune_versions(request, ty, id, name, collected);
         }
@@ -143,7 +159,7 @@ impl DataStore {
     }
 }
 
-/// Why a datum has outlived its lifetime, if it has. Tombstones stay.
+/// Why data expired; `None`: they did not. Tombstones do not expire.
 fn expired(latest: &Metadata, request: &CollectRequest<'_>) -> Option<String> {
     if latest.is_deleted() {
         return None;
@@ -166,7 +182,7 @@ fn expired(latest: &Metadata, request: &CollectRequest<'_>) -> Option<String> {
     }
 }
 
-/// The versions that the policy of the newest does not keep, oldest first. Never the newest, nor what is unfinished.
+/// Surplus versions by the policy of the newest one, oldest first. Neither the newest nor unfinished ones.
 fn superfluous(name_dir: &Path, now: Timestamp) -> Result<Vec<u32>, DataError> {
     let mut versions = version_numbers(name_dir)?;
     versions.retain(|version| name_dir.join(version.to_string()).join("metadata.yaml").is_file());

@@ -1,4 +1,4 @@
-//! Data that live in memory, for one run.
+//! Ephemeral data: in memory, for one run.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use crate::name::{check_data_name, check_model_id};
 use crate::pending::hex;
 use crate::{DataError, Metadata, NewVersion};
 
+/// The default budget of ephemeral data, in bytes.
 pub const DEFAULT_EPHEMERAL_BUDGET: u64 = 512 * 1024 * 1024;
 
 /// Reads a budget such as `64m`: bytes, or with `k`, `m` or `g` (powers of 1024).
@@ -53,12 +54,22 @@ impl EphemeralStore {
         EphemeralStore { data: Arc::default(), budget: Arc::new(budget) }
     }
 
+    /// Appends a version.
+    ///
+    /// # Errors
+    ///
+    /// The budget is exceeded, or another owner holds the name.
     pub fn write(&self, new: &NewVersion<'_>, content: &[u8]) -> Result<Metadata, DataError> {
         let mut pending = self.begin(new)?;
         pending.append(content)?;
         pending.finalize()
     }
 
+    /// Starts a version whose content arrives in pieces.
+    ///
+    /// # Errors
+    ///
+    /// The name is invalid.
     pub fn begin(&self, new: &NewVersion<'_>) -> Result<EphemeralPending, DataError> {
         check_model_id(new.model_id)?;
         check_data_name(new.name)?;
@@ -71,20 +82,24 @@ impl EphemeralStore {
         })
     }
 
+    /// The latest version.
     pub fn latest(&self, ty: &TypeName, model_id: &str, name: &str) -> Option<Metadata> {
         self.last(ty, model_id, name).map(|version| version.metadata)
     }
 
+    /// One version.
     pub fn metadata(&self, ty: &TypeName, model_id: &str, name: &str, version: u32) -> Option<Metadata> {
         self.exactly(ty, model_id, name, version).map(|version| version.metadata)
     }
 
+    /// All versions, ascending.
     pub fn versions(&self, ty: &TypeName, model_id: &str, name: &str) -> Vec<Metadata> {
         let data = self.data();
         let versions = data.get(&key(ty, model_id, name)).into_iter().flatten();
         versions.map(|version| version.metadata.clone()).collect()
     }
 
+    /// The content of a version; without a number that of the latest.
     pub fn content(
         &self,
         ty: &TypeName,
@@ -99,18 +114,21 @@ impl EphemeralStore {
         found.map(|version| version.content)
     }
 
+    /// The latest version of each name of a model.
     pub fn list_model(&self, ty: &TypeName, model_id: &str) -> Vec<Metadata> {
         let data = self.data();
         let versions = data.iter().filter(|(key, _)| key.0 == *ty && key.1 == model_id);
         versions.filter_map(|(_, versions)| Some(versions.last()?.metadata.clone())).collect()
     }
 
+    /// The models that have ephemeral data.
     pub fn list_models(&self) -> Vec<(TypeName, String)> {
         let mut models: Vec<_> = self.data().keys().map(|key| (key.0.clone(), key.1.clone())).collect();
         models.dedup();
         models
     }
 
+    /// Deletes data, or one version of them. Returns how many versions were deleted.
     pub fn delete(&self, ty: &TypeName, model_id: &str, name: &str, version: Option<u32>) -> usize {
         let mut data = self.data();
         let key = key(ty, model_id, name);
@@ -149,7 +167,7 @@ fn key(ty: &TypeName, model_id: &str, name: &str) -> Key {
     (ty.clone(), model_id.to_owned(), name.to_owned())
 }
 
-/// An ephemeral version on its way in; dropped unfinished, it gives its bytes back to the budget.
+/// An ephemeral version that is being written. If it is dropped, its bytes return to the budget.
 #[derive(Debug)]
 pub struct EphemeralPending {
     store: EphemeralStore,
@@ -160,14 +178,21 @@ pub struct EphemeralPending {
 }
 
 impl EphemeralPending {
+    /// The id that the version will have.
     pub fn id(&self) -> &str {
         &self.metadata.id
     }
 
+    /// The name of the data.
     pub fn name(&self) -> &str {
         &self.metadata.name
     }
 
+    /// Appends content.
+    ///
+    /// # Errors
+    ///
+    /// The budget is exceeded.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), DataError> {
         self.store.budget.take(bytes.len() as u64)?;
         self.content.extend_from_slice(bytes);
@@ -179,6 +204,11 @@ impl EphemeralPending {
         self.after = version;
     }
 
+    /// Publishes the version.
+    ///
+    /// # Errors
+    ///
+    /// Another owner holds the name.
     pub fn finalize(mut self) -> Result<Metadata, DataError> {
         let store = self.store.clone();
         let mut data = store.data();

@@ -1,4 +1,4 @@
-//! What can go wrong with data and run records.
+//! Errors of data and run records.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,23 @@ use marsh_types::{ErrorCode, Explain};
 
 use crate::policy::PolicyError;
 
+/// Why an operation on data or records failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum DataError {
-    #[error("{name:?} cannot be a {what}: {reason}")]
+    #[error("invalid {what} {name:?}: {reason}")]
     InvalidName { what: &'static str, name: String, reason: &'static str },
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    #[error("data {name:?} belongs to {existing}, so {writer} must not write it")]
+    #[error("data {name:?} belong to {existing}: {writer} cannot write them")]
     OwnerMismatch { name: String, existing: String, writer: String },
-    #[error("there is no data {name:?}")]
+    #[error("unknown data {name:?}")]
     NoSuchData { name: String },
     #[error("data {name:?} exists already")]
     TargetExists { name: String },
     #[error("found no free version number for data {name:?} after {tries} tries")]
     NoFreeVersion { name: String, tries: u32 },
-    #[error("ephemeral data would take {wanted} bytes, and the budget of this run is {budget}")]
+    #[error("ephemeral data need {wanted} bytes, and the budget of this run is {budget}")]
     EphemeralBudget { wanted: u64, budget: u64 },
     #[error("{} is damaged: {}", path.display(), source.message)]
     Damaged { path: PathBuf, source: YamlError },
@@ -35,9 +37,9 @@ pub enum DataError {
     Fs(#[from] FsError),
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("id prefix {prefix:?} is too short: give at least 3 hexadecimal digits")]
+    #[error("id prefix {prefix:?} is too short: expected at least 3 hexadecimal digits")]
     PrefixTooShort { prefix: String },
-    #[error("id prefix {prefix:?} fits {} records: {}", matches.len(), matches.join(", "))]
+    #[error("id prefix {prefix:?} matches {} records: {}", matches.len(), matches.join(", "))]
     AmbiguousId { prefix: String, matches: Vec<String> },
 }
 
@@ -58,11 +60,11 @@ impl Explain for DataError {
             DataError::NoFreeVersion { .. } => ErrorCode::DataVersionExhausted,
             DataError::EphemeralBudget { .. } => ErrorCode::EphemeralBudgetExceeded,
             DataError::Damaged { .. } => ErrorCode::FileDamaged,
-            DataError::Read { .. } | DataError::Fs(_) => ErrorCode::FileAccess,
+            DataError::Read { .. } | DataError::Fs(_) => ErrorCode::Io,
             DataError::Encode(_) => ErrorCode::Internal,
             DataError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
             DataError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
-            DataError::Lock(LockError::Fs(_)) => ErrorCode::FileAccess,
+            DataError::Lock(LockError::Fs(_)) => ErrorCode::Io,
             DataError::PrefixTooShort { .. } => ErrorCode::IdTooShort,
             DataError::AmbiguousId { .. } => ErrorCode::IdAmbiguous,
         }

@@ -1,6 +1,6 @@
 //! Versioned data, and the records of method runs.
 //!
-//! A datum is named by (type, model id, data name). Every write appends an immutable version:
+//! Data are identified by type, model id and name. Each write appends an immutable version:
 //!
 //! ```text
 //! <root>/<type segments…>/<model id>/<data name>/<version>/{metadata.yaml, raw}
@@ -14,16 +14,19 @@
 //! * **A version is never visible half-written.** It is built in a private directory and appears by one exclusive
 //!   rename, which is also how its number is claimed; so it mixes safely with writers that claim numbers by `mkdir`
 //!   (`tests/race.rs`).
-//! * **A killed write or deletion happened or did not**, and is not in the way of the next (`tests/crash.rs`).
+//! * **A write or deletion that is killed has happened completely or not at all**, and does not block the next
+//!   (`tests/crash.rs`).
 //! * **`latest` is the highest complete version** and never moves back while no version is deleted: it is replaced by
 //!   rename, under the model's latch (`tests/race.rs`). Readers take no lock.
-//! * **A directory is a version when it holds `metadata.yaml` and `raw`**; anything else there is somebody's unfinished
-//!   business (`tests/store.rs`).
-//! * **The tree is the truth.** The catalog is derived from it, compared with it before every question, and may be deleted
-//!   at any time (`catalog.rs`, `tests/catalog.rs`).
-//! * **Collection never takes the newest version**, and judges under the latch (`tests/collect.rs`).
+//! * **A directory is a version when it holds `metadata.yaml` and `raw`**; other directories are
+//!   unfinished writes (`tests/store.rs`).
+//! * **The tree decides.** The catalog is derived from it, compared with it before each query, and can be deleted at any
+//!   time (`catalog.rs`, `tests/catalog.rs`).
+//! * **Collection never takes the newest version**, and decides under the latch (`tests/collect.rs`).
 //! * **An existing name keeps its owner** (`tests/store.rs`).
-//! * Keys and their order are those of the format; unknown keys are ignored on reading (`tests/format.rs`).
+//! * Files have the keys of the format in its order; unknown keys are ignored (`tests/format.rs`).
+
+#![warn(missing_docs)]
 
 mod catalog;
 mod collect;
@@ -40,7 +43,7 @@ mod store;
 mod tags;
 mod written;
 
-pub use catalog::{Catalog, CatalogError, Condition, Operator, Row, is_column};
+pub use catalog::{CatalogError, Condition, DataCatalog, Operator, Row, is_column};
 pub use collect::{CollectRequest, Collected, Expired, RunExists};
 pub use ephemeral::{DEFAULT_EPHEMERAL_BUDGET, EphemeralPending, EphemeralStore, parse_budget};
 pub use error::DataError;

@@ -7,7 +7,11 @@ use crate::DataError;
 /// The file whose kernel lock guards numbers and `latest` of one model.
 pub(crate) const LATCH: &str = ".latch";
 
-/// The rules for a data name: not empty, no `..`, `/`, `\`, NUL, not `latest`; and not one of the store's own names.
+/// Checks a data name: it is not empty, has no `..`, `/`, `\` and NUL, and is neither `latest` nor a name of the store.
+///
+/// # Errors
+///
+/// [`DataError::InvalidName`].
 pub fn check_data_name(name: &str) -> Result<(), DataError> {
     check("data name", name)?;
     if name.eq_ignore_ascii_case("latest") {
@@ -16,7 +20,11 @@ pub fn check_data_name(name: &str) -> Result<(), DataError> {
     Ok(())
 }
 
-/// `name-v1-v2`: the name of a datum that varies by these values.
+/// `name-v1-v2`: the name of data that vary by these values.
+///
+/// # Errors
+///
+/// A value cannot be part of a name.
 pub fn varied<S: AsRef<str>>(name: &str, values: &[S]) -> Result<String, DataError> {
     let mut full = name.to_owned();
     for value in values {
@@ -49,12 +57,12 @@ pub(crate) fn check(what: &'static str, name: &str) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Directories of writers at work, which nobody else looks at.
+/// Whether a directory is private to a running writer.
 pub(crate) fn is_private(name: &str) -> bool {
     name.starts_with(StagedDir::PREFIX)
 }
 
-/// The number of a version directory. `01` and `0` are not ones.
+/// The number of a version directory. `01` and `0` are none.
 pub(crate) fn version_number(name: &str) -> Option<u32> {
     let canonical = !name.starts_with('0') && name.bytes().all(|byte| byte.is_ascii_digit());
     if canonical { name.parse().ok() } else { None }

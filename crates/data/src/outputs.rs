@@ -1,6 +1,6 @@
 //! Records of method runs: `<root>/<type>/<method>/<definition id>-<start>.yaml`, and the log beside each.
 //!
-//! A record is replaced as a whole when its run goes on, and no run ever overwrites the record of another
+//! A record is replaced as a whole while its run goes on. No run overwrites the record of another
 //! (`tests/outputs.rs`).
 
 use std::fs;
@@ -16,49 +16,68 @@ use crate::name::check;
 use crate::read::{found, sub_directories};
 use crate::{DataError, Tags};
 
-/// A record, in the order of its keys.
+/// The record of a run, in the order of its keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutputRecord {
+    /// A UUID.
     pub id: String,
+    /// The id of the definition.
     pub definition_id: String,
+    /// The method.
     pub method_name: String,
+    /// The status of the run.
     pub status: OutputStatus,
     /// ISO 8601 with milliseconds, as the other times.
     pub started_at: String,
+    /// When the run ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+    /// How long the run took, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// Why the run failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<OutputError>,
+    /// How often the run was retried.
     #[serde(default)]
     pub retry_count: u32,
+    /// What ran, and who asked for it.
     pub provenance: Provenance,
+    /// What the run wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<Artifacts>,
     /// Relative to the repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_file: Option<String>,
+    /// The process that ran the method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
 }
 
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputStatus {
+    /// It has not started.
     Pending,
+    /// It is running.
     Running,
+    /// It succeeded.
     Succeeded,
+    /// It failed.
     Failed,
+    /// It was cancelled.
     Cancelled,
 }
 
 impl OutputStatus {
+    /// Whether the run has ended.
     pub fn is_terminal(self) -> bool {
         matches!(self, OutputStatus::Succeeded | OutputStatus::Failed | OutputStatus::Cancelled)
     }
 
+    /// The name in records.
     pub fn as_str(self) -> &'static str {
         match self {
             OutputStatus::Pending => "pending",
@@ -70,48 +89,66 @@ impl OutputStatus {
     }
 }
 
-/// Why a run failed, as its record tells it.
+/// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputError {
+    /// The message.
     pub message: String,
+    /// The JavaScript stack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<String>,
 }
 
+/// Who asked for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TriggeredBy {
+    /// A command.
     Manual,
+    /// A workflow.
     Workflow,
+    /// Another model.
     Model,
 }
 
-/// What ran, and at whose request.
+/// What ran, and who asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Provenance {
+    /// The hash of the definition.
     pub definition_hash: String,
+    /// The version of the type.
     pub model_version: String,
+    /// Who asked for the run.
     pub triggered_by: TriggeredBy,
+    /// The id of the workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_id: Option<String>,
+    /// The id of the workflow run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_run_id: Option<String>,
+    /// The step of the workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_name: Option<String>,
+    /// The output that asked for this run; marsh writes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_output_id: Option<String>,
+    /// The extension that asked for this run; marsh writes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_extension: Option<String>,
+    /// The user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initiated_by: Option<String>,
+    /// The fingerprint of the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle_fingerprint: Option<String>,
 }
 
+/// What a run wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifacts {
+    /// The versions, in order.
     #[serde(default)]
     pub data_artifacts: Vec<Artifact>,
 }
@@ -120,33 +157,43 @@ pub struct Artifacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
+    /// The id of the version.
     pub data_id: String,
+    /// The name of the data.
     pub name: String,
+    /// The number of the version.
     pub version: u32,
+    /// The tags of the version.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// A record and where it is.
+/// A record and its file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredOutput {
+    /// The type of the model.
     pub type_path: TypeName,
+    /// The file.
     pub path: PathBuf,
+    /// The record.
     pub record: OutputRecord,
 }
 
-/// A file among the records that is none.
+/// A file among the records that is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damaged {
+    /// The file.
     pub path: PathBuf,
+    /// Why it cannot be parsed.
     pub message: String,
 }
 
-/// What a listing found. One bad file does not hide the good ones.
+/// The result of a listing. A damaged file does not hide the others.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OutputListing {
     /// Newest first.
     pub outputs: Vec<StoredOutput>,
+    /// Damaged files.
     pub damaged: Vec<Damaged>,
 }
 
@@ -169,12 +216,17 @@ impl OutputStore {
         self
     }
 
+    /// The directory of the records.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Writes a record, or replaces the earlier state of the same one. Should another run of the definition have
-    /// started in the same millisecond, the file name gets a number.
+    /// Writes a record, or replaces its earlier state. If another run of the definition started in the same millisecond, the
+    /// file name gets a number.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
     pub fn write(&self, ty: &TypeName, record: &OutputRecord) -> Result<PathBuf, DataError> {
         check("definition id", &record.definition_id)?;
         let dir = self.method_dir(ty, &record.method_name)?;
@@ -184,8 +236,7 @@ impl OutputStore {
         if !dir.is_dir() {
             marsh_fs::create_dir_all(&dir)?;
         }
-        // A run that is still going on can say nothing that must outlive a power failure; how it ended must, when the
-        // caller's sync has followed.
+        // Only the record of a run that has ended must outlive a power failure, after the caller's sync.
         let durability = if record.status.is_terminal() { Durability::Ordered } else { Durability::Atomic };
         let mut path = dir.join(format!("{stem}.yaml"));
         let mut next = 1_u32;
@@ -205,7 +256,11 @@ impl OutputStore {
         Ok(path)
     }
 
-    /// Where the log of a run that starts at `at` (ISO 8601) goes. There is a file once the run has said something.
+    /// The path of the log of a run that starts at `at` (ISO 8601). The file exists once the run has logged something.
+    ///
+    /// # Errors
+    ///
+    /// The definition id or the method cannot be part of a path.
     pub fn log_path(
         &self,
         ty: &TypeName,
@@ -219,7 +274,11 @@ impl OutputStore {
         Ok(self.method_dir(ty, method)?.join(format!("{stem}.log")))
     }
 
-    /// The record in this file.
+    /// The record in a file; `None`: there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is damaged.
     pub fn read(&self, path: &Path) -> Result<Option<OutputRecord>, DataError> {
         let Some(text) = found(path, fs::read_to_string(path))? else { return Ok(None) };
         let damaged = |source| DataError::Damaged { path: path.to_path_buf(), source };
@@ -237,7 +296,7 @@ impl OutputStore {
         }
         let mut matching = Vec::new();
         for (ty, path) in self.files()? {
-            // A file that is damaged, or gone by now, has no id that anyone could have asked for.
+            // The id of a damaged file is unknown, so the user cannot mean it.
             let Ok(Some(id)) = id_of(&path) else { continue };
             if id == prefix {
                 matching = vec![(id, ty, path)];

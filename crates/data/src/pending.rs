@@ -1,4 +1,4 @@
-//! A version on its way in.
+//! Versions that are being written.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::read::{highest_complete, pointed_at, version_numbers};
 use crate::store::sync_if_there;
 use crate::{DataError, DataStore, Metadata};
 
-/// As many numbers as a writer tries that others keep taking away from it.
+/// How many numbers a writer tries while other writers take them.
 const TRIES: u32 = 1000;
 
 /// A version that is being written, in private. [`finalize`](Self::finalize) publishes it; dropping it removes it.
@@ -25,7 +25,7 @@ pub struct PendingVersion {
     raw: NewFile,
     digest: Sha256,
     size: u64,
-    /// The path was given away, so that the bytes are only known by reading them.
+    /// Whether the path was handed out, so that digest and size must be computed from the file.
     foreign: bool,
 }
 
@@ -56,10 +56,16 @@ impl PendingVersion {
         &self.metadata.id
     }
 
+    /// The name of the data.
     pub fn name(&self) -> &str {
         &self.metadata.name
     }
 
+    /// Appends content.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), DataError> {
         self.raw.write(bytes)?;
         self.digest.update(bytes);
@@ -67,13 +73,17 @@ impl PendingVersion {
         Ok(())
     }
 
-    /// The content file, for a caller that writes it itself. It moves when the version is published.
+    /// The content file, for a caller that writes it. It moves when the version is published.
     pub fn path(&mut self) -> &Path {
         self.foreign = true;
         self.raw.path()
     }
 
-    /// Publishes the version. It gets the next free number, and `latest` says so when this returns.
+    /// Publishes the version with the next free number. When this returns, `latest` names it.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, another owner holds the name, or no number is free.
     pub fn finalize(self) -> Result<Metadata, DataError> {
         let whole = self.whole()?;
         let latch = whole.store.latch(&whole.type_path, &whole.model_id)?;
@@ -87,7 +97,7 @@ impl PendingVersion {
         Ok(metadata)
     }
 
-    /// [`finalize`](Self::finalize) for whoever holds the latch of the model, if there are latches.
+    /// [`finalize`](Self::finalize) for a caller that holds the latch of the model, if there are latches.
     pub(crate) fn finalize_latched(self, latch: Option<&LockFile>) -> Result<Metadata, DataError> {
         let store = self.store.clone();
         let (name_dir, metadata) = self.whole()?.publish(latch.is_some())?;
@@ -97,7 +107,7 @@ impl PendingVersion {
         Ok(metadata)
     }
 
-    /// All of it on disk, still in private.
+    /// Writes everything to disk, still in private.
     fn whole(self) -> Result<WholeVersion, DataError> {
         let PendingVersion { store, type_path, model_id, mut metadata, staged, raw, digest, size, foreign } =
             self;
@@ -169,7 +179,7 @@ fn claim(
         }
         match staged.publish_new(&name_dir.join(number.to_string()))? {
             None => return Ok(()),
-            // Somebody who knows nothing of our latch claimed the number.
+            // A writer without the latch claimed the number.
             Some(unpublished) => staged = unpublished,
         }
         number = next_number(name_dir)?.max(number.saturating_add(1));
@@ -187,8 +197,8 @@ fn write_metadata(staged: &StagedDir, metadata: &Metadata) -> Result<(), DataErr
     Ok(())
 }
 
-/// Makes `latest` name the version that was just published, which `is_alone` says is the highest: the latch is held. Whoever
-/// knows nothing of the latch may have been faster; then what is there decides.
+/// Makes `latest` name the new version, which is the highest if the latch is held (`is_alone`). A writer without the latch
+/// may have been faster; then the highest version decides.
 fn point_at(name_dir: &Path, number: u32, is_alone: bool) -> Result<(), DataError> {
     if !is_alone {
         return advance_latest(name_dir);
@@ -221,7 +231,7 @@ fn digest_of(path: &Path) -> Result<(u64, String), DataError> {
     let mut buffer = vec![0; 64 * 1024];
     let error = |error| DataError::read(path, error);
     let mut file = std::fs::File::open(path).map_err(error)?;
-    // Whoever wrote it may have replaced the file that we synced.
+    // The code that wrote it may have replaced the file that was synced.
     file.sync_data().map_err(error)?;
     loop {
         let read = file.read(&mut buffer).map_err(error)?;
@@ -237,7 +247,7 @@ pub(crate) fn hex(digest: Sha256) -> String {
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Where a deleted directory goes before it is removed: out of sight at once.
+/// The private name that a deleted directory gets before it is removed, so that it is invisible at once.
 pub(crate) fn trash(model_dir: &Path) -> PathBuf {
     model_dir.join(format!("{}{}", StagedDir::PREFIX, uuid::Uuid::new_v4()))
 }

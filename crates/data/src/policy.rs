@@ -1,4 +1,4 @@
-//! How long data live and how many versions are kept. Parsed from and rendered to the text of the format, verbatim.
+//! Retention policies: when data expire, and which versions are kept. They keep the text of the format verbatim.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,16 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// An invalid retention policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum PolicyError {
-    #[error("{0:?} is not an age: write a number and h, m (minutes), d, w, mo or y, for example 30d")]
+    #[error("invalid age {0:?}: expected a number and h, m (minutes), d, w, mo or y, for example 30d")]
     Age(String),
-    #[error("{0:?} is not a lifetime: write infinite, ephemeral, workflow, job or an age such as 30d")]
+    #[error("invalid lifetime {0:?}: expected infinite, ephemeral, workflow, job or an age such as 30d")]
     Lifetime(String),
     #[error(
-        "{0} is not a garbage collection policy: write a number of versions from 1, or an age such as 30d"
+        "invalid garbage collection policy {0}: expected a number of versions from 1, or an age such as 30d"
     )]
     GarbageCollection(String),
 }
@@ -27,10 +29,12 @@ pub struct Age {
 }
 
 impl Age {
+    /// The length.
     pub fn duration(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }
 
+    /// The text as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -58,9 +62,10 @@ impl FromStr for Age {
     }
 }
 
-/// When a datum expires, measured from its latest version.
+/// When data expire, measured from their latest version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lifetime {
+    /// Never.
     Infinite,
     /// In memory, for one run.
     Ephemeral,
@@ -68,6 +73,7 @@ pub enum Lifetime {
     Workflow,
     /// The same, for a job.
     Job,
+    /// After this age.
     After(Age),
 }
 
@@ -114,7 +120,7 @@ impl<'de> Deserialize<'de> for Lifetime {
     }
 }
 
-/// Which versions of a datum may go. The newest never does.
+/// Which versions can be deleted. The newest always stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GarbageCollection {
     /// Keep this many, at least one.
@@ -204,7 +210,7 @@ mod tests {
             "9999999999999999y",
         ] {
             let message = text.parse::<Lifetime>().unwrap_err().to_string();
-            assert!(message.starts_with(&format!("{text:?} is not a lifetime")), "{message}");
+            assert!(message.starts_with(&format!("invalid lifetime {text:?}")), "{message}");
         }
     }
 

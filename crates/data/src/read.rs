@@ -1,4 +1,4 @@
-//! Reading the tree. Takes no lock: what is there is whole, and what vanishes underneath is looked up again.
+//! Reading data. Readers take no lock: versions are whole, and a version that vanishes meanwhile is looked up again.
 
 use std::fs;
 use std::io;
@@ -17,13 +17,20 @@ const MAX_RENAMES: u32 = 5;
 /// A version and the model it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Located {
+    /// The type of the model.
     pub type_path: TypeName,
+    /// The id of the model.
     pub model_id: String,
+    /// The version.
     pub metadata: Metadata,
 }
 
 impl DataStore {
-    /// The latest version. A renamed datum is followed to its new name (up to five times); a tombstone is returned.
+    /// The latest version. Renamed data are followed to their new name, up to five times; a tombstone is returned.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or metadata are damaged.
     pub fn latest(&self, ty: &TypeName, model_id: &str, name: &str) -> Result<Option<Metadata>, DataError> {
         let mut found = latest_in(&self.name_dir(ty, model_id, name)?)?;
         for _ in 0..MAX_RENAMES {
@@ -36,7 +43,7 @@ impl DataStore {
         Ok(found)
     }
 
-    /// One version, of exactly this name.
+    /// One version of exactly this name.
     pub fn metadata(
         &self,
         ty: &TypeName,
@@ -57,7 +64,7 @@ impl DataStore {
         Ok(versions)
     }
 
-    /// The bytes of a version; without a number those of [`latest`](Self::latest).
+    /// The content of a version; without a number that of [`latest`](Self::latest).
     pub fn content(
         &self,
         ty: &TypeName,
@@ -74,7 +81,7 @@ impl DataStore {
         Ok(None)
     }
 
-    /// The file that holds these bytes.
+    /// The file of that content.
     pub fn content_path(
         &self,
         ty: &TypeName,
@@ -83,7 +90,7 @@ impl DataStore {
         version: Option<u32>,
     ) -> Result<Option<PathBuf>, DataError> {
         if let Some(version) = version {
-            // Where it is says all: its metadata need not be parsed.
+            // The path follows from the number: the metadata need not be parsed.
             let dir = self.name_dir(ty, model_id, name)?;
             let path = dir.join(version.to_string()).join("raw");
             return Ok(is_complete(&dir, version).then_some(path));
@@ -105,7 +112,7 @@ impl DataStore {
         Ok(latest)
     }
 
-    /// Every model that has data, by type and id.
+    /// The models that have data, sorted by type and id.
     pub fn list_models(&self) -> Result<Vec<(TypeName, String)>, DataError> {
         let mut models = Vec::new();
         for segment in sub_directories(self.root())? {
@@ -115,7 +122,7 @@ impl DataStore {
         Ok(models)
     }
 
-    /// The version with this id, wherever it is. Reads every version there is: for people who have nothing but an id.
+    /// The version with this id, of any model. It reads all versions: for users who know nothing but an id.
     pub fn find_by_id(&self, id: &str) -> Result<Option<Located>, DataError> {
         for (type_path, model_id) in self.list_models()? {
             let model_dir = self.model_dir(&type_path, &model_id)?;
@@ -150,7 +157,7 @@ impl DataStore {
     }
 }
 
-/// What the name of a directory of versions stands for now.
+/// The latest version in the directory of a name.
 pub(crate) fn latest_in(name_dir: &Path) -> Result<Option<Metadata>, DataError> {
     for _ in 0..LOOKS {
         if let Some(version) = pointed_at(name_dir)?
@@ -166,7 +173,7 @@ pub(crate) fn latest_in(name_dir: &Path) -> Result<Option<Metadata>, DataError> 
     Ok(None)
 }
 
-/// What `latest` says: a number as text, or in the old layout a link to the directory.
+/// The number in `latest`: text, or in the old layout a link to the directory.
 pub(crate) fn pointed_at(name_dir: &Path) -> Result<Option<u32>, DataError> {
     let path = name_dir.join("latest");
     match fs::read_to_string(&path) {
@@ -203,7 +210,7 @@ pub(crate) fn read_version(name_dir: &Path, version: u32) -> Result<Option<Metad
     Ok(Some(metadata))
 }
 
-/// Every number that is taken, ascending, be its version complete or not.
+/// The numbers that are taken, ascending, including those of incomplete versions.
 pub(crate) fn version_numbers(name_dir: &Path) -> Result<Vec<u32>, DataError> {
     let mut numbers: Vec<u32> =
         sub_directories(name_dir)?.iter().filter_map(|name| version_number(name)).collect();
@@ -211,7 +218,7 @@ pub(crate) fn version_numbers(name_dir: &Path) -> Result<Vec<u32>, DataError> {
     Ok(numbers)
 }
 
-/// Names of real directories, without those of writers at work; none if there is no such directory.
+/// The names of real directories, without those of running writers. A missing directory has none.
 pub(crate) fn sub_directories(dir: &Path) -> Result<Vec<String>, DataError> {
     let Some(entries) = found(dir, fs::read_dir(dir))? else { return Ok(Vec::new()) };
     let mut names = Vec::new();
@@ -257,7 +264,7 @@ fn is_model_dir(dir: &Path) -> Result<bool, DataError> {
     Ok(false)
 }
 
-/// `None` where there is nothing of that name.
+/// `None`: there is no such file.
 pub(crate) fn found<T>(path: &Path, result: io::Result<T>) -> Result<Option<T>, DataError> {
     match result {
         Ok(value) => Ok(Some(value)),

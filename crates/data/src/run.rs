@@ -1,4 +1,4 @@
-//! The data that one run sees: what is stored, and over it what lives in memory for the run alone.
+//! The data of one run: stored data, and ephemeral data in memory that hide them.
 
 use std::path::PathBuf;
 
@@ -16,20 +16,32 @@ pub struct RunData {
 }
 
 impl RunData {
+    /// The data of one run.
     pub fn new(store: DataStore, ephemeral: EphemeralStore) -> Self {
         RunData { store, ephemeral }
     }
 
+    /// The stored data.
     pub fn store(&self) -> &DataStore {
         &self.store
     }
 
+    /// Appends a version.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, the budget is exceeded, or another owner holds the name.
     pub fn write(&self, new: &NewVersion<'_>, content: &[u8]) -> Result<Metadata, DataError> {
         let mut pending = self.begin(new)?;
         pending.append(content)?;
         pending.finalize()
     }
 
+    /// Starts a version whose content arrives in pieces.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, or another owner holds the name.
     pub fn begin(&self, new: &NewVersion<'_>) -> Result<RunPending, DataError> {
         if new.lifetime != Lifetime::Ephemeral {
             return self.store.begin(new).map(RunPending::Stored);
@@ -43,6 +55,11 @@ impl RunData {
         Ok(RunPending::Ephemeral(pending))
     }
 
+    /// The latest version; see [`DataStore::latest`].
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or metadata are damaged.
     pub fn latest(&self, ty: &TypeName, model_id: &str, name: &str) -> Result<Option<Metadata>, DataError> {
         match self.ephemeral.latest(ty, model_id, name) {
             Some(metadata) => Ok(Some(metadata)),
@@ -50,6 +67,11 @@ impl RunData {
         }
     }
 
+    /// One version.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or metadata are damaged.
     pub fn metadata(
         &self,
         ty: &TypeName,
@@ -69,6 +91,11 @@ impl RunData {
         Ok(merge(self.ephemeral.versions(ty, model_id, name), stored, |metadata| metadata.version))
     }
 
+    /// The content of a version; without a number that of the latest.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or metadata are damaged.
     pub fn content(
         &self,
         ty: &TypeName,
@@ -102,11 +129,21 @@ impl RunData {
         Ok(merge(self.ephemeral.list_model(ty, model_id), stored, |metadata| metadata.name.clone()))
     }
 
+    /// The models that have data, sorted by type and id.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or metadata are damaged.
     pub fn list_models(&self) -> Result<Vec<(TypeName, String)>, DataError> {
         let stored = self.store.list_models()?;
         Ok(merge(self.ephemeral.list_models(), stored, Clone::clone))
     }
 
+    /// Deletes data, or one version of them. Returns how many versions were deleted.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed.
     pub fn delete(
         &self,
         ty: &TypeName,
@@ -131,14 +168,17 @@ fn merge<T, K: Ord>(first: Vec<T>, second: Vec<T>, key: impl Fn(&T) -> K) -> Vec
     all
 }
 
-/// A version on its way to memory or to disk.
+/// A version that is being written, to memory or to disk.
 #[derive(Debug)]
 pub enum RunPending {
+    /// For the disk.
     Stored(PendingVersion),
+    /// For memory.
     Ephemeral(EphemeralPending),
 }
 
 impl RunPending {
+    /// The id that the version will have.
     pub fn id(&self) -> &str {
         match self {
             RunPending::Stored(pending) => pending.id(),
@@ -146,6 +186,7 @@ impl RunPending {
         }
     }
 
+    /// The name of the data.
     pub fn name(&self) -> &str {
         match self {
             RunPending::Stored(pending) => pending.name(),
@@ -153,6 +194,11 @@ impl RunPending {
         }
     }
 
+    /// Appends content.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or the budget is exceeded.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), DataError> {
         match self {
             RunPending::Stored(pending) => pending.append(bytes),
@@ -168,6 +214,11 @@ impl RunPending {
         }
     }
 
+    /// Publishes the version.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, or another owner holds the name.
     pub fn finalize(self) -> Result<Metadata, DataError> {
         match self {
             RunPending::Stored(pending) => pending.finalize(),

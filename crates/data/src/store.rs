@@ -9,10 +9,10 @@ use marsh_types::TypeName;
 use crate::name::{LATCH, check_data_name, is_private};
 use crate::pending::{advance_latest, trash};
 use crate::read::{found, latest_in, version_numbers};
-use crate::written::{Last, Written};
+use crate::written::{Last, WrittenVersions};
 use crate::{DataError, Metadata, NewVersion, PendingVersion};
 
-/// The latch is held for microseconds; whoever waits this long waits for a stopped process.
+/// The latch is held for microseconds: a wait this long means that its holder is stopped.
 const LATCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Versioned data below one directory.
@@ -20,13 +20,13 @@ const LATCH_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct DataStore {
     root: PathBuf,
     durable: bool,
-    pub(crate) written: Written,
+    pub(crate) written: WrittenVersions,
 }
 
 impl DataStore {
     /// `root` is `<repository>/.swamp/data`. It need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        DataStore { root: root.into(), durable: true, written: Written::default() }
+        DataStore { root: root.into(), durable: true, written: WrittenVersions::default() }
     }
 
     /// Whether a write ends with a directory sync, so that the version survives a power failure (the default).
@@ -39,6 +39,7 @@ impl DataStore {
         self
     }
 
+    /// The directory of the store.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -48,13 +49,17 @@ impl DataStore {
     }
 
     /// Appends a version.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, or another owner holds the name.
     pub fn write(&self, new: &NewVersion<'_>, content: &[u8]) -> Result<Metadata, DataError> {
         let mut pending = self.begin(new)?;
         pending.append(content)?;
         pending.finalize()
     }
 
-    /// [`write`](Self::write) for whoever holds the latch of the model.
+    /// [`write`](Self::write) for a caller that holds the latch of the model.
     fn write_latched(
         &self,
         new: &NewVersion<'_>,
@@ -66,7 +71,11 @@ impl DataStore {
         pending.finalize_latched(latch)
     }
 
-    /// Starts a version whose content comes in pieces. Nobody sees it before it is finalized.
+    /// Starts a version whose content arrives in pieces. It is invisible until it is finalized.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, or another owner holds the name.
     pub fn begin(&self, new: &NewVersion<'_>) -> Result<PendingVersion, DataError> {
         let draft = new.draft();
         let name_dir = self.name_dir(new.type_path, new.model_id, new.name)?;
@@ -74,7 +83,11 @@ impl DataStore {
         PendingVersion::new(self, new.type_path, new.model_id, draft)
     }
 
-    /// Removes a datum, or one of its versions. Returns how many versions went.
+    /// Deletes data, or one version of them. Returns how many versions were deleted.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed, or the latch was not free in time.
     pub fn delete(
         &self,
         ty: &TypeName,
@@ -89,7 +102,7 @@ impl DataStore {
         }
         let latch = self.latch(ty, model_id)?;
         if !name_dir.is_dir() {
-            // Somebody else deleted it while we waited.
+            // Another process deleted it during the wait.
             return Ok(0);
         }
         let versions = self.versions_present(&name_dir)?;
@@ -125,15 +138,19 @@ impl DataStore {
         Ok(if version.is_some() { 1 } else { versions.len() })
     }
 
-    /// Gives a datum another name: its newest content becomes a new datum, and the old name a tombstone that leads
-    /// there. The history stays behind.
+    /// Renames data: the newest content gets the new name, and the old name a tombstone that names the new one. Older versions
+    /// stay under the old name.
+    ///
+    /// # Errors
+    ///
+    /// The old name has no data, the new name has some or is invalid, or a file cannot be written.
     pub fn rename(&self, ty: &TypeName, model_id: &str, old: &str, new: &str) -> Result<Metadata, DataError> {
         let no_such_data = || DataError::NoSuchData { name: old.to_owned() };
         check_data_name(new)?;
         if !self.name_dir(ty, model_id, old)?.is_dir() {
             return Err(no_such_data());
         }
-        // Held throughout: nobody writes to the old name between the copy and the tombstone, and of two who want one
+        // Held throughout: no process writes to the old name between copy and tombstone, and of two processes that want one
         // new name, one gets it.
         let latch = self.latch(ty, model_id)?;
         let source = latest_in(&self.name_dir(ty, model_id, old)?)?.ok_or_else(no_such_data)?;
@@ -176,15 +193,19 @@ impl DataStore {
         }
     }
 
-    /// Removes what writers that died left of unfinished versions, if it is older than `age`. Returns how much that was.
-    /// Nothing needs this but the disk; `age` must be longer than any run takes, since a writer at work looks the same.
+    /// Removes unfinished versions that are older than `age` and returns how many there were. It only frees space. `age` must be
+    /// longer than any run, as the versions of a running writer look the same.
+    ///
+    /// # Errors
+    ///
+    /// A directory cannot be read or removed.
     pub fn sweep(&self, age: Duration) -> Result<usize, DataError> {
         let mut swept = 0;
         sweep_below(&self.root, SystemTime::now() - age, &mut swept)?;
         Ok(swept)
     }
 
-    /// Whoever wrote what is there now may write on, and nobody else. `last`: what this process knows of the newest.
+    /// Only the owner of existing data can write them. `last`: what this process knows of the newest version.
     pub(crate) fn check_owner(
         &self,
         new: &Metadata,
@@ -205,8 +226,8 @@ impl DataStore {
         }
     }
 
-    /// Serialises the writers of one model while they take a number and move `latest`. `None` where there are no file
-    /// locks: numbers are claimed by exclusive rename all the same, only `latest` may step back for an instant.
+    /// Serializes the writers of one model while they take a number and move `latest`. `None`: the file system has no locks.
+    /// Numbers are claimed by exclusive renames all the same, but `latest` may step back for an instant.
     pub(crate) fn latch(&self, ty: &TypeName, model_id: &str) -> Result<Option<LockFile>, DataError> {
         let path = self.model_dir(ty, model_id)?.join(LATCH);
         match marsh_fs::lock_latch(&path, LATCH_TIMEOUT, "data write") {
@@ -223,7 +244,7 @@ impl DataStore {
     }
 }
 
-/// Makes the names in a directory durable, unless somebody has deleted it meanwhile.
+/// Makes the names in a directory durable, unless the directory is gone.
 pub(crate) fn sync_if_there(dir: &Path) -> Result<(), DataError> {
     match marsh_fs::sync_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),

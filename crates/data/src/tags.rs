@@ -10,14 +10,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Tags(Vec<(String, String)>);
 
 impl Tags {
+    /// No tags.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// The value of a tag.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }
 
+    /// Sets a tag.
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let (key, value) = (key.into(), value.into());
         match self.0.iter_mut().find(|(known, _)| *known == key) {
@@ -26,19 +29,23 @@ impl Tags {
         }
     }
 
+    /// Removes a tag and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| known == key)?;
         Some(self.0.remove(at).1)
     }
 
+    /// The tags, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// How many tags there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether there are no tags.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -20,7 +20,7 @@ const MOST: usize = 4096;
 
 /// Shared by the clones of a store.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Written {
+pub(crate) struct WrittenVersions {
     names: Arc<Mutex<HashMap<PathBuf, Entry>>>,
 }
 
@@ -48,8 +48,8 @@ struct Stamp {
     inode: u64,
 }
 
-impl Written {
-    /// What this process wrote last, if nobody came after.
+impl WrittenVersions {
+    /// The version that this process wrote last, if no other process wrote since.
     pub fn last(&self, name_dir: &Path) -> Result<Option<Last>, DataError> {
         let Some(entry) = self.entry(name_dir, Clone::clone) else { return Ok(None) };
         if pointed_at(name_dir)? != Some(entry.number) {
@@ -59,7 +59,7 @@ impl Written {
         Ok(Some(Last { number: entry.number, owner: is_same.then_some(entry.owner) }))
     }
 
-    /// The number that this process wrote last, whoever came after.
+    /// The number that this process wrote last. Other processes may have written since.
     pub fn guess(&self, name_dir: &Path) -> Option<u32> {
         self.entry(name_dir, |entry| entry.number)
     }

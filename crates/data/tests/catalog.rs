@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use marsh_data::{
-    Catalog, Condition, DataStore, GarbageCollection, Lifetime, NewVersion, Operator, Owner, Tags,
+    Condition, DataCatalog, DataStore, GarbageCollection, Lifetime, NewVersion, Operator, Owner, Tags,
 };
 use marsh_types::TypeName;
 use serde_json::{Value, json};
@@ -57,12 +57,12 @@ impl Scratch {
         self.write_as(MODEL, name, &[], None)
     }
 
-    fn open(&self) -> Catalog {
-        Catalog::open(&self.store, self.dir.path()).unwrap()
+    fn open(&self) -> DataCatalog {
+        DataCatalog::open(&self.store, self.dir.path()).unwrap()
     }
 
     fn file(&self) -> PathBuf {
-        Catalog::path(self.dir.path())
+        DataCatalog::path(self.dir.path())
     }
 
     fn name_dir(&self, name: &str) -> PathBuf {
@@ -71,7 +71,7 @@ impl Scratch {
 }
 
 /// What a catalog has, in its order: `name@version`, with `!` for the latest.
-fn listed(catalog: &Catalog, conditions: &[Condition]) -> Vec<String> {
+fn listed(catalog: &DataCatalog, conditions: &[Condition]) -> Vec<String> {
     let mut found = Vec::new();
     catalog
         .select(conditions, None, &mut |row| {
@@ -122,7 +122,7 @@ fn each_step_has_a_latest_of_its_own() {
 }
 
 #[test]
-fn changes_are_seen_whoever_makes_them() {
+fn changes_of_any_program_are_seen() {
     let scratch = Scratch::new();
     let ty = TypeName::parse("@me/thing").unwrap();
     let check = |what: &str, refreshes: bool| {
@@ -218,7 +218,7 @@ fn whatever_becomes_of_its_file_the_answers_stay() {
 }
 
 #[test]
-fn a_file_that_is_no_metadata_is_no_version() {
+fn damaged_metadata_do_not_count_as_a_version() {
     let scratch = Scratch::new();
     scratch.write("a");
     scratch.write("b");
@@ -252,7 +252,7 @@ fn conditions_mean_what_they_mean_in_a_predicate() {
         ("isLatest", Equal, json!(false), "ab@1"),
         ("modelName", Equal, json!("other"), "ab@2!"),
         ("tags.team", Equal, json!("x"), "a@1!"),
-        // A row without the tag is no match, as in a predicate.
+        // A row without the tag does not match, as in a predicate.
         ("tags.team", NotEqual, json!("x"), "ab@1"),
         ("tags.team", In, json!(["x", "z"]), "a@1! ab@1"),
         ("stepName", Equal, json!("s"), "ab@1 ab@2!"),

@@ -142,7 +142,7 @@ fn records_are_found_by_id_or_a_prefix_that_fits_one() {
     assert!(matches!(find("ab").unwrap_err(), DataError::PrefixTooShort { .. }));
     assert_eq!(
         find("abc").unwrap_err().to_string(),
-        format!("id prefix \"abc\" fits 2 records: {}, {}", ids[0], ids[1])
+        format!("id prefix \"abc\" matches 2 records: {}, {}", ids[0], ids[1])
     );
 }
 

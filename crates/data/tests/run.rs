@@ -1,4 +1,4 @@
-//! A run sees its ephemeral data over what is stored, and nobody else sees them.
+//! The ephemeral data of a run hide stored data, and other runs do not see them.
 
 use marsh_data::{
     DataError, DataStore, EphemeralStore, GarbageCollection, Lifetime, NewVersion, Owner, RunData, Tags,
@@ -51,7 +51,7 @@ fn memory_lies_over_the_disk() {
 }
 
 #[test]
-fn the_budget_counts_what_is_there_and_what_is_being_written() {
+fn the_budget_counts_finished_and_pending_content() {
     let dir = tempfile::tempdir().unwrap();
     let ty = TypeName::parse("@me/thing").unwrap();
     let run = RunData::new(DataStore::new(dir.path()), EphemeralStore::new(10));

@@ -152,20 +152,20 @@ fn an_existing_name_keeps_its_owner() {
     let scratch = Scratch::new();
     scratch.write("result", "a");
     let mut new = scratch.new_version("result");
-    new.owner = Owner::model_method("someone-else");
+    new.owner = Owner::model_method("another-model");
     let error = scratch.store.write(&new, b"b").unwrap_err();
     assert!(matches!(error, DataError::OwnerMismatch { .. }), "{error}");
     assert_eq!(
         error.to_string(),
         format!(
-            "data \"result\" belongs to model-method {MODEL}, so model-method someone-else must not write it"
+            "data \"result\" belong to model-method {MODEL}: model-method another-model cannot write them"
         )
     );
     assert_eq!((scratch.versions("result"), scratch.leftovers()), (vec![1], 0));
 }
 
 #[test]
-fn names_that_are_no_names_are_refused() {
+fn invalid_names_are_refused() {
     let scratch = Scratch::new();
     for name in ["", "latest", "../x", "a/b"] {
         let error = scratch.store.write(&scratch.new_version(name), b"").unwrap_err();
@@ -284,7 +284,7 @@ fn what_a_process_wrote_last_does_not_hide_what_others_did_since() {
     assert_eq!(ours.latest("x"), Some(2));
     assert_eq!(ours.write("x", "3 again"), 3);
 
-    // Somebody who knows nothing of the latch took the next number, and died before `latest` said so.
+    // A writer without the latch took the next number, and died before it wrote `latest`.
     let taken = ours.name_dir("x").join("4");
     fs::create_dir(&taken).unwrap();
     assert_eq!(ours.write("x", "5"), 5);
@@ -296,7 +296,7 @@ fn what_a_process_wrote_last_does_not_hide_what_others_did_since() {
     assert_eq!(ours.latest("x"), Some(6));
     assert_eq!(ours.versions("x"), [1, 2, 3, 5, 6]);
 
-    // All of it goes, and comes back as somebody else's.
+    // All versions are deleted, and another owner writes the name.
     others.delete(&ours.ty, MODEL, "x", None).unwrap();
     assert_eq!(write("b4a1", "theirs").unwrap(), 1);
     let refused = ours.store.write(&ours.new_version("x"), b"ours");

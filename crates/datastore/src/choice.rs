@@ -1,4 +1,4 @@
-//! Which datastore a repository uses: the environment says it, else the marker, else it is the repository itself.
+//! The datastore of a repository: the environment names it, else the marker, else the repository holds its data itself.
 
 use std::path::PathBuf;
 
@@ -18,21 +18,38 @@ pub const DIRECTORIES: [&str; 7] = [
     "workflow-runs",
     "audit",
 ];
-/// Trees of other implementations that marsh does not have.
+/// Trees of other implementations, which marsh does not use.
 const OTHERS: [&str; 3] = ["telemetry", "logs", "files"];
 
-/// Where data are.
+/// Where a repository's data are.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Choice {
     /// Below the repository.
     Local,
     /// Below this directory.
-    Directory { path: PathBuf, directories: Vec<String> },
-    /// Where the extension of this type says.
-    Extension { type_name: TypeName, config: Map<String, Value>, directories: Vec<String> },
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The trees in it.
+        directories: Vec<String>,
+    },
+    /// In the datastore of an extension.
+    Extension {
+        /// The datastore type.
+        type_name: TypeName,
+        /// Its configuration.
+        config: Map<String, Value>,
+        /// The trees in it.
+        directories: Vec<String>,
+    },
 }
 
 impl Choice {
+    /// The choice of a repository.
+    ///
+    /// # Errors
+    ///
+    /// The environment variable or the marker's `datastore` is invalid.
     pub fn of(repo: &Repo, environment: &Environment) -> Result<Choice, DatastoreError> {
         if let Some(text) = environment.get(env::DATASTORE) {
             return of_text(text, repo, environment);
@@ -44,6 +61,7 @@ impl Choice {
         }
     }
 
+    /// The datastore type; `filesystem` without an extension.
     pub fn type_name(&self) -> &str {
         match self {
             Choice::Local | Choice::Directory { .. } => "filesystem",
@@ -82,7 +100,7 @@ fn of_text(text: &str, repo: &Repo, environment: &Environment) -> Result<Choice,
     let config = match rest.trim() {
         "" => Map::new(),
         text => serde_json::from_str(text)
-            .map_err(|error| wrong(format!("what follows `{name}:` is no JSON object: {error}")))?,
+            .map_err(|error| wrong(format!("expected a JSON object after `{name}:`: {error}")))?,
     };
     Ok(Choice::Extension { type_name, config, directories: all() })
 }
@@ -95,15 +113,14 @@ fn of_map(
     for (key, value) in map {
         match key.as_str() {
             "type" | "path" | "config" | "directories" => {}
-            // Full is what marsh does.
+            // marsh always copies everything.
             "hydrationStrategy" if value == "full" => {}
             "hydrationStrategy" | "exclude" | "namespace" => {
                 return Err(in_marker(format!(
-                    "`{key}: {value}` is not supported in this version of marsh; whether the data are complete would \
-                     depend on it"
+                    "`{key}: {value}` is not supported: marsh does not work on partial copies"
                 )));
             }
-            other => return Err(in_marker(format!("`{other}` is no key of it"))),
+            other => return Err(in_marker(format!("unknown key `{other}`"))),
         }
     }
     let text = |key: &str| map.get(key).and_then(Value::as_str);
@@ -118,7 +135,7 @@ fn of_map(
                     Some(name) if OTHERS.contains(&name) => {}
                     _ => {
                         return Err(in_marker(format!(
-                            "`directories`: {name} is none of {}",
+                            "`directories`: unknown tree {name}, expected one of {}",
                             DIRECTORIES.join(", ")
                         )));
                     }
@@ -144,7 +161,7 @@ fn of_map(
     Ok(Choice::Extension { type_name, config, directories })
 }
 
-/// A path below the repository, or one of its own; `~` and variables (`$NAME`, `${NAME}`) are replaced.
+/// A path, relative to the repository. `~` and variables (`$NAME`, `${NAME}`) are replaced.
 fn directory(text: &str, directories: Vec<String>, repo: &Repo, environment: &Environment) -> Option<Choice> {
     let text = expanded(text.trim(), environment);
     if text.is_empty() {
@@ -200,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_wins_over_the_marker_and_nothing_is_the_repository() {
+    fn the_environment_wins_over_the_marker_and_the_default_is_the_repository() {
         assert_eq!(choice("", &[]), Ok(Choice::Local));
         assert_eq!(choice("datastore: {type: filesystem}", &[]), Ok(Choice::Local));
         let env = [("MARSH_DATASTORE", "filesystem:$BASE/${NAME}x"), ("BASE", "/b"), ("NAME", "n")];
@@ -226,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_half_obeyed_is_refused_by_name() {
+    fn unsupported_and_unknown_keys_are_refused_by_name() {
         for (text, expected) in [
             ("datastore: {config: {}}", "`type` is missing"),
             ("datastore: {type: '@a/b', exclude: [x]}", "`exclude"),
             ("datastore: {type: '@a/b', namespace: n}", "`namespace"),
             ("datastore: {type: '@a/b', hydrationStrategy: lazy}", "`hydrationStrategy"),
-            ("datastore: {type: '@a/b', directories: [secrets]}", "none of"),
-            ("datastore: {type: '@a/b', bucket: b}", "`bucket` is no key"),
+            ("datastore: {type: '@a/b', directories: [secrets]}", "unknown tree"),
+            ("datastore: {type: '@a/b', bucket: b}", "unknown key `bucket`"),
             ("datastore: here", "must be a map"),
         ] {
             let error = choice(text, &[]).unwrap_err();

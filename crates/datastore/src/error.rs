@@ -1,10 +1,12 @@
-//! Why a datastore could not be used.
+//! Errors of datastores.
 
 use marsh_extension::kinds::KindError;
 use marsh_types::{ErrorCode, Explain};
 use serde_json::Value;
 
+/// Why a datastore could not be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum DatastoreError {
     #[error("{place}: {reason}")]
     Choice { place: String, reason: String },
@@ -14,13 +16,15 @@ pub enum DatastoreError {
     NotPushed { source: Box<KindError> },
     #[error("the lock of the datastore was not free within {seconds} s")]
     LockTimeout { seconds: u64 },
-    #[error("the lock of the datastore could not be taken: {source}")]
+    #[error("cannot take the lock of the datastore: {source}")]
     Lock { source: Box<KindError> },
-    #[error("the datastore `{type_name}` gave up its lock while it was needed")]
+    #[error("the datastore `{type_name}` gave up its lock before the work was done")]
     LockLost { type_name: String },
-    #[error("the datastore `{type_name}` has nothing to synchronize: data are where it says")]
+    #[error("the datastore `{type_name}` has nothing to synchronize: marsh works on its directory")]
     NothingToSync { type_name: String },
-    #[error("there is no directory for the copies of datastores: neither a home nor MARSH_HOME is set")]
+    #[error("the datastore `{type_name}` describes the holder of its lock without a `nonce`")]
+    NoNonce { type_name: String },
+    #[error("no directory for the copies of datastores: set MARSH_HOME or HOME")]
     NoHome,
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
@@ -39,7 +43,9 @@ impl Explain for DatastoreError {
             DatastoreError::Kind(error) => error.code(),
             DatastoreError::NotPushed { .. } => ErrorCode::NotPushed,
             DatastoreError::LockTimeout { .. } => ErrorCode::LockTimeout,
-            DatastoreError::Lock { .. } | DatastoreError::LockLost { .. } => ErrorCode::DatastoreLockFailed,
+            DatastoreError::Lock { .. }
+            | DatastoreError::LockLost { .. }
+            | DatastoreError::NoNonce { .. } => ErrorCode::DatastoreLockFailed,
             DatastoreError::NothingToSync { .. } => ErrorCode::Unsupported,
             DatastoreError::NoHome | DatastoreError::Fs(_) => ErrorCode::Io,
         }
@@ -49,10 +55,10 @@ impl Explain for DatastoreError {
         match self {
             DatastoreError::Kind(error) => error.hint(),
             DatastoreError::NotPushed { .. } => {
-                Some("`marsh datastore sync --push` tries again, and so does the next change".into())
+                Some("push again with `marsh datastore sync --push`; the next change does, too".into())
             }
             DatastoreError::LockTimeout { .. } | DatastoreError::Lock { .. } => {
-                Some("`marsh datastore lock status` says who holds it".into())
+                Some("`marsh datastore lock status` shows its holder".into())
             }
             _ => None,
         }

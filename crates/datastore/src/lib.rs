@@ -1,20 +1,20 @@
-//! Where a repository's data is, when that is not below the repository: another directory, or the store of an extension.
+//! External datastores: a repository's data in another directory, or in the store of an extension.
 //!
-//! With an extension, marsh works on a copy of its own, and the extension brings what changed there and takes what
-//! changed here. Invariants:
-//! * Whoever changes data holds the datastore's lock from before the first byte is brought until after the last one is
-//!   taken ([`Datastore::exclusively`]).
-//! * What was changed here and not taken yet is remembered on disk before it is changed. A process that dies leaves that
-//!   note, and whoever comes next takes the changes before bringing anything.
-//! * A datastore that cannot be reached stops a change before it begins, or leaves its results here, with the note.
-//!   Reading needs no datastore: it reads the copy.
-//!
-//! Held by the binary's `tests/it/datastores.rs`.
+//! With an extension, marsh works on a local copy. The extension pulls remote changes into it and pushes local ones.
+//! Invariants, held by the binary's `tests/it/datastores.rs`:
+//! * A process that changes data holds the datastore's lock from before the pull until after the push
+//!   ([`Datastore::exclusively`]).
+//! * A note on disk says that local changes are not pushed yet. It is written before data change, so it outlives a process
+//!   that dies, and the next process pushes before it pulls.
+//! * If the datastore is unreachable, a change either does not begin, or its results stay in the copy, with the note.
+//!   Reading uses the copy and needs no datastore.
+
+#![warn(missing_docs)]
 
 mod choice;
 mod error;
+mod location;
 mod locked;
-mod place;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,14 +30,14 @@ use serde_json::{Value, json};
 pub use choice::Choice;
 pub use error::DatastoreError;
 
-/// How long bringing or taking may take, if nothing says otherwise.
+/// How long a pull or a push may take, unless the environment or the command line says otherwise.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long a lock lives whose holder does not renew it.
+/// How long a lock lives that its holder does not renew.
 const LOCK_TTL: Duration = Duration::from_secs(30);
-/// What is in the note about changes.
+/// The content of the note about local changes.
 const NOTE: &str = "changed and not pushed yet\n";
 
-/// The store of an extension, for one repository.
+/// The datastore of an extension, for one repository.
 #[derive(Debug)]
 pub struct Datastore {
     extension: DatastoreExtension,
@@ -50,31 +50,42 @@ pub struct Datastore {
     cancel: CancelToken,
 }
 
-/// What a change came to.
+/// The result of a change.
 #[derive(Debug)]
 pub struct Changed<T> {
+    /// What the work returned.
     pub value: T,
-    /// How many files were taken, if the extension counts them; or why they were not.
+    /// How many files were pushed, if the extension counts them, or why the push failed.
     pub pushed: Result<Option<f64>, DatastoreError>,
 }
 
-/// Which way to synchronize.
+/// The direction of a synchronization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
+    /// Remote changes come here.
     Pull,
+    /// Local changes go there.
     Push,
+    /// A pull, then a push.
     Both,
 }
 
-/// How many files went each way, if the extension counts them.
+/// How many files a synchronization moved, if the extension counts them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Synchronized {
+    /// Files that were pulled.
     pub pulled: Option<f64>,
+    /// Files that were pushed.
     pub pushed: Option<f64>,
 }
 
 impl Datastore {
-    /// The store that a choice names, and the repository with its data there; `None`: data stay here or in a directory.
+    /// Opens the datastore of a choice and points the repository's layout at its data. `None`: the data are in the
+    /// repository or in a directory.
+    ///
+    /// # Errors
+    ///
+    /// The extension cannot be loaded, or does not say where its data are.
     pub fn open(
         choice: &Choice,
         repo: &mut Repo,
@@ -89,19 +100,19 @@ impl Datastore {
             }
             Choice::Extension { type_name, config, directories } => {
                 let extension = DatastoreExtension::open(loader, type_name, config)?;
-                let place = place::of(&extension, repo, environment, type_name, config)?;
+                let location = location::of(&extension, repo, environment, type_name, config)?;
                 let note = repo.layout.datastore_note();
                 let store = Datastore {
                     extension,
                     repo_dir: repo.layout.root().to_path_buf(),
-                    root: place.root.clone(),
-                    syncs: place.syncs,
+                    root: location.root.clone(),
+                    syncs: location.syncs,
                     note,
                     lock_timeout: environment.lock_timeout(),
                     sync_timeout: sync_timeout(environment)?,
                     cancel: loader.cancel().clone(),
                 };
-                repo.layout.move_state(place.root, directories.clone());
+                repo.layout.move_state(location.root, directories.clone());
                 Ok(Some(store))
             }
         }
@@ -112,37 +123,49 @@ impl Datastore {
         self.extension.loaded().type_name.as_str()
     }
 
-    /// The copy that marsh works on.
+    /// The local copy.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether something was changed here and not taken yet.
+    /// Whether there are local changes that were not pushed yet.
     pub fn has_changes(&self) -> bool {
         self.note.exists()
     }
 
-    /// Bringing and taking may take this long, each.
+    /// Limits the time of each pull and each push.
     pub fn limit_sync(&mut self, limit: Duration) {
         self.sync_timeout = limit;
     }
 
+    /// Asks the extension whether its store is usable.
+    ///
+    /// # Errors
+    ///
+    /// The call of the extension failed.
     pub fn verify(&self) -> Result<Health, DatastoreError> {
         Ok(self.extension.verify()?)
     }
 
-    /// Does `work` with the lock held, on a copy that is as new as the store; then takes what it changed.
-    /// `Err`: `work` never began.
+    /// Takes the lock, pulls, does `work`, and pushes what it changed.
+    ///
+    /// # Errors
+    ///
+    /// The lock was not free in time, or the pull failed: `work` did not begin.
     pub fn exclusively<T>(&self, work: impl FnOnce() -> T) -> Result<Changed<T>, DatastoreError> {
         self.locked(|| {
-            self.bring()?;
+            self.pull()?;
             self.remember()?;
             let value = work();
-            Ok(Changed { value, pushed: self.take() })
+            Ok(Changed { value, pushed: self.push() })
         })
     }
 
-    /// Notes a change that needed no lock. It is taken before anything is brought again.
+    /// Notes that there are local changes. They are pushed before the next pull.
+    ///
+    /// # Errors
+    ///
+    /// The note cannot be written, or the extension failed.
     pub fn remember(&self) -> Result<(), DatastoreError> {
         if !self.syncs {
             return Ok(());
@@ -158,7 +181,11 @@ impl Datastore {
         Ok(())
     }
 
-    /// Brings, takes, or both, with the lock held.
+    /// Pulls, pushes, or both, with the lock held.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing to synchronize, the lock was not free in time, or the extension failed.
     pub fn synchronize(&self, direction: Direction) -> Result<Synchronized, DatastoreError> {
         if !self.syncs {
             return Err(DatastoreError::NothingToSync { type_name: self.type_name().to_owned() });
@@ -166,46 +193,55 @@ impl Datastore {
         self.locked(|| {
             let mut done = Synchronized::default();
             if direction == Direction::Push {
-                done.pushed = self.take()?;
+                done.pushed = self.push()?;
                 return Ok(done);
             }
-            done.pulled = self.bring()?;
+            done.pulled = self.pull()?;
             if direction == Direction::Both {
-                done.pushed = self.take()?;
+                done.pushed = self.push()?;
             }
             Ok(done)
         })
     }
 
-    /// Who holds the lock, in the extension's own words.
+    /// The holder of the lock, as the extension describes it.
+    ///
+    /// # Errors
+    ///
+    /// The call of the extension failed.
     pub fn lock_holder(&self) -> Result<Option<Value>, DatastoreError> {
         Ok(self.extension.inspect_lock(&self.lock_path(), &self.lock_options())?)
     }
 
-    /// Takes the lock from its holder, who is the one that `lock_holder` told of. Says whether there was one.
+    /// Releases the lock by force. Returns its holder; `None`: the lock was free.
+    ///
+    /// # Errors
+    ///
+    /// The extension failed, or describes the holder without a nonce, by which a lock is released.
     pub fn release_lock(&self) -> Result<Option<Value>, DatastoreError> {
         let Some(holder) = self.lock_holder()? else { return Ok(None) };
-        let nonce = holder.get("nonce").and_then(Value::as_str).unwrap_or_default();
+        let Some(nonce) = holder.get("nonce").and_then(Value::as_str) else {
+            return Err(DatastoreError::NoNonce { type_name: self.type_name().to_owned() });
+        };
         self.extension.force_release_lock(&self.lock_path(), &self.lock_options(), nonce)?;
         Ok(Some(holder))
     }
 
-    /// What was left unsaid by somebody who died goes first: it must not be overwritten.
-    fn bring(&self) -> Result<Option<f64>, DatastoreError> {
+    /// Local changes that a process left when it died go first: the pull would overwrite them.
+    fn pull(&self) -> Result<Option<f64>, DatastoreError> {
         if !self.syncs {
             return Ok(None);
         }
         if self.has_changes() {
-            self.take()?;
+            self.push()?;
         }
         marsh_fs::create_dir_all(&self.root)?;
         let extension = self.extension.clone().with_options(self.options(&self.cancel));
         Ok(extension.pull(&self.trees(), &json!({}))?)
     }
 
-    /// Somebody who does not want to wait for the work any more still wants its results kept, so this has a token of its
-    /// own.
-    fn take(&self) -> Result<Option<f64>, DatastoreError> {
+    /// Has a cancel token of its own: the results of work that was cancelled are kept.
+    fn push(&self) -> Result<Option<f64>, DatastoreError> {
         if !self.syncs {
             return Ok(None);
         }
@@ -231,7 +267,7 @@ fn sync_timeout(environment: &Environment) -> Result<Duration, DatastoreError> {
         Ok(millis) if millis > 0 => Ok(Duration::from_millis(millis)),
         _ => Err(DatastoreError::Choice {
             place: env::DATASTORE_SYNC_TIMEOUT_MS.name.to_owned(),
-            reason: format!("`{text}` is no number of milliseconds"),
+            reason: format!("invalid number of milliseconds `{text}`"),
         }),
     }
 }

@@ -1,5 +1,5 @@
-//! Holding an extension's lock. Its timers run only while a call is in flight, so the lock's whole life is one call, and
-//! what is done under it is done in a callback of that call.
+//! The lock of an extension's datastore. An extension's timers run only during a call, so the lock is held by one call, and
+//! the work is done in a callback of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use marsh_extension::kinds::CallOptions;
 use marsh_host::CancelToken;
+use marsh_types::ignore;
 use serde_json::{Value, json};
 
 use crate::{Datastore, DatastoreError, LOCK_TTL};
 
-/// A lock has no deadline of its own: what is done under it has.
+/// The lock has no deadline of its own: the work has one.
 const NO_DEADLINE: Duration = Duration::from_secs(30 * 86_400);
-/// How much longer than it was told an extension may take to give up.
+/// How much longer than the lock timeout an extension may take to give up.
 const PATIENCE: Duration = Duration::from_secs(5);
 const GAVE_UP: &str = "the lock was not free in time";
 
@@ -22,8 +23,8 @@ impl Datastore {
         &self,
         work: impl FnOnce() -> Result<T, DatastoreError>,
     ) -> Result<T, DatastoreError> {
-        // Until the lock is held, whoever cancels the work cancels this call; from then on the work ends by itself, and
-        // the lock must still be released.
+        // A cancellation ends this call until the lock is held. From then on it ends the work, and the lock must still be
+        // released.
         let token = CancelToken::new();
         let is_held = std::sync::Arc::new(AtomicBool::new(false));
         let subscription = {
@@ -51,16 +52,15 @@ impl Datastore {
             let result = extension.with_lock(&self.lock_path(), &self.lock_options(), || {
                 is_held.store(true, Ordering::Release);
                 began.set(true);
-                // Nobody listens when the watch has ended already, and then it has said so.
-                held.send(()).ok();
+                ignore(held.send(()), "the watch has ended and cancelled the call");
                 *done.borrow_mut() = Some(work());
             });
-            // Ends the watch, when the work never began.
+            // Ends the watch if the work never began.
             drop(held);
             match (done.into_inner(), result) {
-                // What was done is done, whatever became of the lock afterwards: its time to live ends it.
+                // The work is done, whatever became of the lock afterwards: the end of its life releases it.
                 (Some(done), _) => done,
-                // Its own word for it may be any, but it was told how long to wait.
+                // Extensions word a timeout as they like, but they know how long to wait.
                 (None, Err(_))
                     if token.reason().as_deref() == Some(GAVE_UP)
                         || !token.is_cancelled() && asked.elapsed() >= self.lock_timeout =>

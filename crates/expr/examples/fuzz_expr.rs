@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use marsh_expr::{
-    Cel, Declared, Evaluated, Evaluator, Limits, Mode, Program, Value, Variables, expand, references,
-    segments,
+    Cel, Declared, Evaluated, EvaluationLimits, Evaluator, Mode, Program, Value, Variables, expand,
+    references, segments,
 };
 use marsh_types::Explain;
 use serde_json::Value as Json;
@@ -20,7 +20,7 @@ mod generate;
 use generate::{CONTEXT, Generator, Random};
 
 /// Small, so that both sides of every limit are met.
-const LIMITS: Limits = Limits { steps: 200_000, bytes: 4 << 20 };
+const LIMITS: EvaluationLimits = EvaluationLimits { steps: 200_000, bytes: 4 << 20 };
 /// No input may take longer, on any machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The text of a secret that is in the context, and that no error may say.

@@ -1,7 +1,7 @@
-//! What of a predicate a data base can answer: the tests that all rows have to pass.
+//! Conjuncts of a predicate, which a database can test.
 //!
-//! `a && b` is true only if both are, so a row that fails one conjunct fails the predicate, and rows can be left out by any
-//! of them. What comes back must still be evaluated unless every conjunct was used.
+//! `a && b` is true only if both are, so a row that fails one conjunct fails the predicate. The remaining rows must still be
+//! evaluated, unless the database tested every conjunct.
 
 use serde_json::Value as Json;
 
@@ -11,8 +11,9 @@ use crate::program::Program;
 /// One side of the `&&` at the top of a predicate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conjunct {
+    /// Its text.
     pub text: String,
-    /// What it tests, if that is a field and a literal.
+    /// The comparison of a field with a literal, if it is one.
     pub test: Option<Test>,
 }
 
@@ -21,20 +22,30 @@ pub struct Conjunct {
 pub struct Test {
     /// `["tags", "team"]` of `tags.team` and of `tags["team"]`.
     pub path: Vec<String>,
+    /// The operator.
     pub comparison: Comparison,
     /// A list, for [`Comparison::In`].
     pub literal: Json,
 }
 
+/// The operator of a [`Test`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
+    /// `==`
     Equal,
+    /// `!=`
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     LessOrEqual,
+    /// `>`
     Greater,
+    /// `>=`
     GreaterOrEqual,
+    /// `in`
     In,
+    /// `startsWith`
     StartsWith,
 }
 

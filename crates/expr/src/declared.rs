@@ -1,4 +1,4 @@
-//! What an expression may name where it stands, for checks before anything runs.
+//! The names that an expression can use, for checks before anything runs.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,28 @@ use crate::cel::{NAMESPACES, namespace};
 use crate::error::ExprErrorKind;
 use crate::near::near;
 
-/// The variables and namespaces of a place.
+/// The variables and namespaces that an expression can use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// With the keys of those whose keys are known.
+    /// With their keys, if these are known.
     variables: BTreeMap<String, Option<Vec<String>>>,
     namespaces: Vec<&'static str>,
 }
 
 impl Declared {
+    /// No names.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A variable of which nothing is known but that it is there.
+    /// Adds a variable with unknown keys.
     #[must_use]
     pub fn with(mut self, variable: impl Into<String>) -> Self {
         self.variables.insert(variable.into(), None);
         self
     }
 
-    /// A variable that has these keys and no others, as `inputs` with the inputs that are declared.
+    /// Adds a variable with these keys only, for example `inputs` with the declared inputs.
     #[must_use]
     pub fn with_keys(
         mut self,
@@ -37,7 +38,7 @@ impl Declared {
         self
     }
 
-    /// The functions behind `data`, `file`, `vault`, `workers` or `model` (`model.method`). Other names are ignored.
+    /// Adds the functions of `data`, `file`, `vault`, `workers` or `model` (`model.method`). Other names are ignored.
     #[must_use]
     pub fn with_functions_of(mut self, name: &str) -> Self {
         self.namespaces.extend(namespace(name).map(|namespace| namespace.name));

@@ -1,19 +1,19 @@
-//! Why an expression has no value, and where it stands.
+//! Errors of expressions, and their locations.
 
 use std::fmt;
 use std::ops::Range;
 
 use marsh_types::{ErrorCode, Explain};
 
-use crate::place::Place;
 use crate::scope::LookupError;
+use crate::source_location::SourceLocation;
 use crate::value::TooDeep;
 
-/// Why an expression has no value. Never holds the text of a secret.
+/// Why an expression has no value. It never holds the text of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExprError {
     kind: Box<ExprErrorKind>,
-    /// The part of the expression that it is about, in bytes. `None`: it is about all of it.
+    /// The byte range of the faulty part. `None`: all of the expression.
     span: Option<Range<usize>>,
 }
 
@@ -22,28 +22,29 @@ impl ExprError {
         ExprError { kind: Box::new(kind), span: Some(span) }
     }
 
-    /// The error, at `span` unless it knows better.
+    /// The error, at `span` unless it has one.
     #[must_use]
     pub(crate) fn or_at(mut self, span: Range<usize>) -> ExprError {
         self.span.get_or_insert(span);
         self
     }
 
-    /// For failures that the caller knows of.
+    /// An error of the caller's own.
     pub fn failed(message: impl Into<String>) -> ExprError {
         ExprErrorKind::Failed { message: message.into() }.into()
     }
 
-    /// Whether nothing may make up for it, as `true || …` makes up for others.
+    /// Whether the error ends the evaluation. Others can be absorbed: `true || …` is true.
     pub(crate) fn is_final(&self) -> bool {
         matches!(*self.kind, ExprErrorKind::Limit { .. } | ExprErrorKind::TooDeep(_))
     }
 
+    /// The kind of the error.
     pub fn kind(&self) -> &ExprErrorKind {
         &self.kind
     }
 
-    /// The part of the expression that the error is about, in bytes.
+    /// The byte range of the faulty part; `None`: all of the expression.
     pub fn span(&self) -> Option<Range<usize>> {
         self.span.clone()
     }
@@ -81,20 +82,22 @@ impl fmt::Display for ExprError {
 
 impl std::error::Error for ExprError {}
 
+/// The kinds of errors.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum ExprErrorKind {
     #[error("{message}")]
     Syntax { message: String },
-    /// The expression, or what it computes, is larger than this crate works with.
+    /// The expression or its result is too large.
     #[error("{what}, and no more than {limit} are allowed")]
     Limit { what: &'static str, limit: usize },
     #[error(transparent)]
     TooDeep(TooDeep),
     #[error("unknown variable `{name}`; known here: {}", list(known))]
     UnknownVariable { name: String, known: Vec<String>, near: Option<String> },
-    #[error("there is no function `{name}`")]
+    #[error("unknown function `{name}`")]
     UnknownFunction { name: String, near: Option<String> },
-    /// Operand or argument types that an operator or function does not take.
+    /// An operator or a function does not take these types.
     #[error("{message}")]
     Types { message: String, hint: Option<String> },
     #[error("`{path}` has no key `{key}`")]
@@ -105,14 +108,14 @@ pub enum ExprErrorKind {
     OutOfBounds { path: String, index: String, length: usize },
     #[error("{message}")]
     Arithmetic { message: &'static str },
-    /// An argument whose type is right and whose value is not.
+    /// An argument has the right type and an invalid value.
     #[error("{message}")]
     Argument { message: String },
     #[error("the result holds {value}, and JSON has no number for that")]
     NotFinite { value: String },
     #[error(transparent)]
     Lookup(LookupError),
-    /// For callers with failures of their own.
+    /// An error of the caller's own.
     #[error("{message}")]
     Failed { message: String },
 }
@@ -155,13 +158,15 @@ impl Explain for ExprError {
     }
 }
 
-/// An error with the place of its expression.
+/// An error and its expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot evaluate `{expression}`{}: {source}", place(pointer))]
 pub struct ExprErrorAt {
     /// JSON pointer into the value that was expanded; empty for the value itself.
     pub pointer: String,
+    /// The expression.
     pub expression: String,
+    /// The error.
     pub source: Box<ExprError>,
 }
 
@@ -170,14 +175,14 @@ fn place(pointer: &str) -> String {
 }
 
 impl ExprErrorAt {
-    /// The expression with a line of carets below the part that is wrong.
+    /// The expression with a line of carets below the faulty part.
     pub fn excerpt(&self) -> String {
-        crate::place::excerpt(&self.expression, self.source.span())
+        crate::source_location::excerpt(&self.expression, self.source.span())
     }
 
-    /// `file:line:column: message`, the expression with carets, and the hint. `scalar` is where the text of the value
-    /// begins that the expression is in.
-    pub fn report(&self, scalar: &Place) -> String {
+    /// `file:line:column: message`, the expression with carets, and the hint. `scalar` is the location of the text that holds
+    /// the expression.
+    pub fn report(&self, scalar: &SourceLocation) -> String {
         scalar.report(&self.expression, &self.source)
     }
 }

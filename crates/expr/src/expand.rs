@@ -1,4 +1,4 @@
-//! Putting results in the place of expressions, anywhere in a value.
+//! Expansion: results replace expressions anywhere in a value.
 
 use std::fmt;
 
@@ -10,14 +10,15 @@ use crate::template::{Segment, only_expression, segments};
 use crate::value::TooDeep;
 use crate::{Evaluator, ExprError, ExprErrorAt, ExprErrorKind, Scope};
 
-/// How deeply a value may nest that expressions are looked for in.
+/// The deepest nesting of a value whose expressions are expanded.
 const MAX_DEPTH: usize = 300;
 
+/// What happens when an expression fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// The first failure ends the expansion.
     Strict,
-    /// An expression that fails stays as the text it was, and is reported.
+    /// An expression that fails stays text, and is reported.
     Lenient,
 }
 
@@ -26,24 +27,25 @@ pub enum Mode {
 pub struct Expanded {
     /// Secrets in clear.
     pub value: Value,
-    /// JSON pointers to what is secret.
+    /// JSON pointers to the secret parts.
     pub secrets: Vec<String>,
-    /// What failed, in lenient mode. Expressions that were skipped are not in it.
+    /// The expressions that failed, in lenient mode, without those that were skipped.
     pub unresolved: Vec<Unresolved>,
 }
 
 impl Expanded {
+    /// Whether any part is secret.
     pub fn has_secrets(&self) -> bool {
         !self.secrets.is_empty()
     }
 
-    /// The value with `mark` in the place of each secret, to show to people.
+    /// The value with `mark` in the place of each secret, for display.
     pub fn redacted(&self, mark: &str) -> Value {
         redact(&self.value, &self.secrets, mark)
     }
 
-    /// The value to be stored: where a text that was `written` became something that holds a secret, what was written
-    /// stands, and is the reference to the secret. All of it, so that nothing of a user's is read as an expression later.
+    /// The value for a file: where a text became a value that holds a secret, the `written` text stays, with its reference.
+    /// The whole text stays, so that a user's text is not evaluated later.
     pub fn with_references(&self, written: &Value) -> Value {
         with_references(&self.value, written, &self.secrets, &mut String::new())
     }
@@ -92,8 +94,11 @@ impl fmt::Debug for Expanded {
 /// An expression that stayed text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unresolved {
+    /// JSON pointer to the text that holds it.
     pub pointer: String,
+    /// The expression.
     pub expression: String,
+    /// Why it failed.
     pub reason: ExprError,
 }
 
@@ -103,10 +108,14 @@ impl fmt::Display for Unresolved {
     }
 }
 
-/// Replaces every expression in `value`, except those for which `skip` is true: they stay text for a later pass.
+/// Replaces the expressions in `value`. Those that `skip` selects stay text for a later pass.
 ///
-/// Results are not looked at again in this pass. In a later pass they are: whoever expands in several passes must keep
-/// text that users supplied from being read as an expression then.
+/// Results are not expanded again in this pass, but in a later one they are: a caller with several passes must protect text
+/// that users supply.
+///
+/// # Errors
+///
+/// In strict mode, the first failure; in both modes, a value that nests too deeply.
 pub fn expand(
     value: &Value,
     evaluator: &dyn Evaluator,
@@ -128,6 +137,10 @@ pub fn expand(
 }
 
 /// [`expand()`] for one text, in strict mode.
+///
+/// # Errors
+///
+/// The first failure.
 pub fn expand_text(
     text: &str,
     evaluator: &dyn Evaluator,

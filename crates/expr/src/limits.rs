@@ -1,31 +1,31 @@
-//! How much an evaluation may cost.
+//! Bounds on the cost of an evaluation.
 
 use crate::error::ExprErrorKind;
 
-/// Bounds of one evaluation. What is longer or nests deeper than the language allows is refused earlier.
+/// Bounds of one evaluation. Expressions that are too long or nest too deeply are refused earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Parts evaluated, elements visited, and 64 bytes of text read, each.
+pub struct EvaluationLimits {
+    /// Steps: each evaluated part, each visited element, and each 64 bytes of text that are read.
     pub steps: u64,
-    /// Bytes of all that is made on the way, about.
+    /// Approximate bytes of all values that are made.
     pub bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for EvaluationLimits {
     fn default() -> Self {
-        Limits { steps: 5_000_000, bytes: 64 << 20 }
+        EvaluationLimits { steps: 5_000_000, bytes: 64 << 20 }
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Meter {
-    limits: Limits,
+    limits: EvaluationLimits,
     steps: u64,
     bytes: usize,
 }
 
 impl Meter {
-    pub fn new(limits: &Limits) -> Meter {
+    pub fn new(limits: &EvaluationLimits) -> Meter {
         Meter { limits: *limits, steps: limits.steps, bytes: limits.bytes }
     }
 

@@ -1,10 +1,10 @@
-//! The name that was probably meant.
+//! Suggestions for unknown names.
 
 use marsh_types::near::nearest;
 
-/// Longer names are not typed by hand, and comparing them takes long.
+/// Longer names are not typed by hand, and comparing them takes long, in bytes.
 const LONGEST: usize = 64;
-/// Of more names than this, none is suggested.
+/// With more candidates than this there is no suggestion.
 pub(crate) const MOST: usize = 500;
 
 pub(crate) fn near<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<String> {

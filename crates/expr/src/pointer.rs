@@ -1,6 +1,6 @@
-//! JSON pointers of the places that a walk comes by.
+//! JSON pointers of the values that a walk visits.
 
-/// Pointers to what is secret in a value.
+/// Pointers to the secret parts of a value.
 pub(crate) type Pointers = Vec<String>;
 
 /// Runs `visit` with the pointer one level down.

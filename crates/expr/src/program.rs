@@ -1,4 +1,4 @@
-//! Expressions that are read once and evaluated often, and the evaluator over them.
+//! Parsed expressions, and the evaluator of the dialect.
 
 use std::fmt;
 
@@ -8,21 +8,26 @@ use crate::cel::ast::{Op, Tree};
 use crate::cel::{check, evaluate, parser};
 use crate::declared::Declared;
 use crate::error::ExprError;
-use crate::limits::Limits;
+use crate::limits::EvaluationLimits;
 use crate::pointer::Pointers;
 use crate::scope::Scope;
 use crate::value::Value;
 
-/// Gives an expression its meaning. `expression` is what stands between `${{` and `}}`, trimmed.
+/// Evaluates expressions. `expression` is the text between `${{` and `}}`, trimmed.
 pub trait Evaluator {
+    /// Evaluates an expression.
+    ///
+    /// # Errors
+    ///
+    /// The expression is invalid, a lookup failed, or a limit was reached.
     fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<Value, ExprError>;
 
-    /// What is wrong with the expression whatever the values are: its syntax, types that never fit, and names that are
-    /// not `declared`. Nothing is looked up.
+    /// The errors of an expression that do not depend on values: syntax, types that never fit, and names that are not
+    /// `declared`. Looks up nothing.
     fn check(&self, expression: &str, declared: &Declared) -> Vec<Problem>;
 }
 
-/// An error that evaluation is sure to end in, if it comes to the place.
+/// An error that evaluation surely ends with if it reaches the faulty part.
 pub type Problem = ExprError;
 
 impl<E: Evaluator + ?Sized> Evaluator for &E {
@@ -38,7 +43,8 @@ impl<E: Evaluator + ?Sized> Evaluator for &E {
 /// The dialect of CEL that `docs/reference/expressions.md` describes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cel {
-    pub limits: Limits,
+    /// The bounds of each evaluation.
+    pub limits: EvaluationLimits,
 }
 
 impl Evaluator for Cel {
@@ -54,18 +60,23 @@ impl Evaluator for Cel {
     }
 }
 
-/// [`Cel`], within the usual limits.
+/// [`Evaluator::check`] of [`Cel`] with the default limits.
 pub fn check_expression(expression: &str, declared: &Declared) -> Vec<Problem> {
     Cel::default().check(expression, declared)
 }
 
-/// An expression whose syntax and types are right.
+/// An expression with valid syntax and types.
 #[derive(Debug)]
 pub struct Program {
     tree: Tree,
 }
 
 impl Program {
+    /// Parses an expression and checks its types.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the expression.
     pub fn parse(expression: &str) -> Result<Program, ExprError> {
         let tree = parser::parse(expression)?;
         match check(&tree, None).into_iter().next() {
@@ -74,16 +85,21 @@ impl Program {
         }
     }
 
-    pub fn evaluate(&self, scope: &dyn Scope, limits: &Limits) -> Result<Value, ExprError> {
+    /// Evaluates the expression.
+    ///
+    /// # Errors
+    ///
+    /// A lookup failed, types do not fit, or a limit was reached.
+    pub fn evaluate(&self, scope: &dyn Scope, limits: &EvaluationLimits) -> Result<Value, ExprError> {
         evaluate(&self.tree, scope, limits)
     }
 
-    /// The variables and namespaces that it mentions, each once, in order.
+    /// The variables and namespaces of the expression, each once, in order.
     pub fn names(&self) -> Vec<String> {
         crate::refs::names(&self.tree)
     }
 
-    /// If it is nothing but one literal text, number, bool or null: that.
+    /// The value, if the expression is a literal text, number, bool or null.
     pub fn literal(&self) -> Option<Json> {
         match self.tree.op(self.tree.root) {
             Op::Literal(value) => value.to_json().ok(),
@@ -96,27 +112,33 @@ impl Program {
     }
 }
 
-/// A result as JSON, and what of it is secret.
+/// A result as JSON, and which parts of it are secret.
 #[derive(Clone, PartialEq)]
 pub struct Evaluated {
     /// Secrets in clear.
     pub value: Json,
-    /// JSON pointers to what is secret. The empty pointer: all of it.
+    /// JSON pointers to the secret parts. The empty pointer means all of it.
     pub secrets: Pointers,
 }
 
 impl Evaluated {
+    /// The JSON of a value.
+    ///
+    /// # Errors
+    ///
+    /// The value has no JSON, or is too large.
     pub fn of(value: &Value) -> Result<Evaluated, ExprError> {
         let mut secrets = Pointers::new();
         let value = value.to_json_noting(&mut String::new(), &mut secrets)?;
         Ok(Evaluated { value, secrets })
     }
 
+    /// Whether any part is secret.
     pub fn has_secrets(&self) -> bool {
         !self.secrets.is_empty()
     }
 
-    /// The value with `mark` in the place of each secret, to show to people.
+    /// The value with `mark` in the place of each secret, for display.
     pub fn redacted(&self, mark: &str) -> Json {
         redact(&self.value, &self.secrets, mark)
     }

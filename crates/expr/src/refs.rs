@@ -1,4 +1,4 @@
-//! What an expression refers to, found without evaluating it.
+//! The names in an expression, found without evaluating it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ const KEYWORDS: [&str; 4] = ["true", "false", "null", "in"];
 /// Macros whose first argument names a variable of their own.
 const BINDERS: [&str; 6] = ["all", "exists", "exists_one", "map", "filter", "bind"];
 
-/// The variables that an expression mentions, each once, in order: `inputs` and `data` of
-/// `data.latest(inputs.model, "x")`. Names of functions and types and variables of macros are none. Of what is no
-/// expression, the words that would be variables: at worst too many.
+/// The variables of an expression, each once, in order: `data` and `inputs` of `data.latest(inputs.model, "x")`. Names of
+/// functions and types and variables of macros do not count. For an invalid expression, the words that would be variables:
+/// at worst too many.
 pub fn references(expression: &str) -> Vec<String> {
     match parser::parse(expression) {
         Ok(tree) => names(&tree),

@@ -1,7 +1,7 @@
-//! What an expression can name: variables, and the functions behind `data`, `file`, `vault`, `workers` and `model`.
+//! Scopes: the variables of an expression, and the functions of `data`, `file`, `vault`, `workers` and `model`.
 //!
-//! Callers implement [`Scope`], or fill [`Variables`] when they have values only. Nothing is looked up before an
-//! expression asks for it, and a lookup that fails is a [`LookupError`] with a code of the caller.
+//! Callers implement [`Scope`], or fill [`Variables`] if they have values only. A name is looked up when an expression uses
+//! it. A lookup that fails is a [`LookupError`] with a code of the caller.
 
 use marsh_types::ErrorCode;
 use std::fmt::Debug;
@@ -11,22 +11,34 @@ use serde_json::Value as Json;
 
 use crate::value::{TooDeep, Value};
 
-/// Why a lookup gave nothing.
+/// Why a lookup failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
-    /// It does not exist where the expression stands.
+    /// Expressions at this position cannot use the name.
     #[error("`{name}` is not available here")]
-    NotAvailable { name: String },
-    /// It should have been there. Messages must not hold secrets.
+    NotAvailable {
+        /// The name.
+        name: String,
+    },
+    /// The caller failed. Messages must not hold secrets.
     #[error("{message}")]
-    Failed { code: ErrorCode, message: String, hint: Option<String> },
+    Failed {
+        /// The code of the failure.
+        code: ErrorCode,
+        /// The message.
+        message: String,
+        /// What the user can do.
+        hint: Option<String>,
+    },
 }
 
 impl LookupError {
+    /// A failure of the caller.
     pub fn failed(code: ErrorCode, message: impl Into<String>) -> LookupError {
         LookupError::Failed { code, message: message.into(), hint: None }
     }
 
+    /// The error with a hint.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> LookupError {
         match self {
@@ -52,11 +64,16 @@ impl LookupError {
     }
 }
 
+/// The result of a lookup.
 pub type Looked<T> = Result<T, LookupError>;
 
-/// What the names in an expression mean. Every part has a default: not there.
+/// Gives the names of an expression their values. By default, functions are not available.
+///
+/// # Errors
+///
+/// A lookup fails if the caller cannot read the value.
 pub trait Scope {
-    /// The variable, or `None` if there is none of that name.
+    /// The variable of this name; `None`: there is none.
     fn variable(&self, name: &str) -> Looked<Option<Value>>;
 
     /// The names of the variables, for messages.
@@ -120,40 +137,75 @@ impl<S: Scope + ?Sized> Scope for &S {
     }
 }
 
-/// Stored data. Records are maps, as the format has them; secrets in them are marked ([`Value::into_secret`]).
+/// Stored data. Records are maps; secrets in them are marked ([`Value::into_secret`]).
+///
+/// # Errors
+///
+/// A lookup fails if the data cannot be read.
 pub trait DataSource {
-    /// The newest version of `name`, which the vary list is already part of; null if there is none.
+    /// The newest version of `name`, which includes the vary list; null if there is none.
     fn latest(&self, model: &str, name: &str) -> Looked<Value>;
+    /// This version; null if there is none.
     fn version(&self, model: &str, name: &str, version: u64) -> Looked<Value>;
     /// The numbers of the versions, ascending.
     fn list_versions(&self, model: &str, name: &str) -> Looked<Vec<u64>>;
+    /// The newest versions with this output.
     fn find_by_spec(&self, model: &str, spec: &str) -> Looked<Vec<Value>>;
+    /// The newest versions with this tag.
     fn find_by_tag(&self, key: &str, value: &str) -> Looked<Vec<Value>>;
+    /// The versions that match a predicate, or the selection of each.
     fn query(&self, predicate: &str, select: Option<&str>) -> Looked<Vec<Value>>;
 }
 
+/// Stored files.
 pub trait FileSource {
-    /// The text of the first instance of the file, or `None`.
+    /// The text of the first instance of a file; `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or is not text.
     fn contents(&self, model: &str, spec: &str) -> Looked<Option<String>>;
 }
 
+/// Vaults.
 pub trait VaultSource {
-    /// The secret. Whatever an expression makes of it is secret too; the evaluator sees to that.
+    /// The secret. The evaluator marks the values that an expression computes from it.
+    ///
+    /// # Errors
+    ///
+    /// The vault failed, or has no such secret.
     fn secret(&self, vault: &str, key: &str) -> Looked<String>;
 }
 
+/// Remote workers.
 pub trait WorkerSource {
+    /// The connected workers.
+    ///
+    /// # Errors
+    ///
+    /// The caller cannot list them.
     fn connected(&self) -> Looked<Vec<Value>>;
 }
 
+/// Methods that guards and asserts call.
 pub trait MethodSource {
-    /// What `model.method(name, method[, inputs])` gives, in guards and asserts.
+    /// The result of `model.method(name, method[, inputs])`.
+    ///
+    /// # Errors
+    ///
+    /// The method failed.
     fn call(&self, model: &str, method: &str, inputs: Option<&Value>) -> Looked<Value>;
 }
 
-/// A map whose entries are made when they are asked for, such as `model`.
+/// A map whose entries are made at their first use, such as `model`.
+///
+/// # Errors
+///
+/// A lookup fails if the caller cannot make the entry.
 pub trait Lookup: Debug + Send + Sync {
+    /// The entry of a key; `None`: there is none.
     fn get(&self, key: &str) -> Looked<Option<Value>>;
+    /// All keys.
     fn keys(&self) -> Looked<Vec<String>>;
 }
 
@@ -162,27 +214,30 @@ pub trait Lookup: Debug + Send + Sync {
 pub struct Variables(IndexMap<String, Looked<Value>>);
 
 impl Variables {
+    /// No variables.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Adds a variable.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.set(name, value);
         self
     }
 
+    /// Sets a variable.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Json>) {
         self.set_made(name, Value::from_json(&value.into()));
     }
 
-    /// A value that was made elsewhere; if that failed, looking it up says so.
+    /// Sets a variable to the result of a conversion. If that failed, the lookup fails.
     pub fn set_made(&mut self, name: impl Into<String>, value: Result<Value, TooDeep>) {
         let failed = |error: TooDeep| LookupError::failed(ErrorCode::ExpressionTooLarge, error.to_string());
         self.0.insert(name.into(), value.map_err(failed));
     }
 
-    /// A value that is already one, as for what is secret or lazy.
+    /// Sets a variable to a value, for example a secret or lazy one.
     pub fn set_value(&mut self, name: impl Into<String>, value: Value) {
         self.0.insert(name.into(), Ok(value));
     }

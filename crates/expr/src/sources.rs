@@ -1,5 +1,5 @@
-//! Calls of `data.…`, `file.…`, `vault.…`, `workers.…` and `model.method`: arguments are checked here, once for all
-//! callers, and what comes back is marked as secret where it has to be.
+//! Calls of `data.…`, `file.…`, `vault.…`, `workers.…` and `model.method`. Arguments are checked here, for all callers, and
+//! results are marked as secret where they are.
 
 use crate::cel::{Namespace, namespace, unknown_function};
 use crate::error::ExprErrorKind;

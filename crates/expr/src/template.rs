@@ -5,10 +5,13 @@ use crate::scan::{is_raw, string_end};
 /// A piece of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Segment<'a> {
+    /// Text without expressions.
     Text(&'a str),
-    /// `source` is all of `${{ … }}`, `expression` what is in it, trimmed.
+    /// An expression.
     Expression {
+        /// All of `${{ … }}`.
         source: &'a str,
+        /// The text between the braces, trimmed.
         expression: &'a str,
     },
 }
@@ -19,7 +22,7 @@ const CLOSE: &str = "}}";
 /// them is looked through to the end of the text.
 const UNMATCHED: usize = 16;
 
-/// Cuts a text into its pieces. Together they are the text again. What opens but never closes, or holds nothing, is text.
+/// Splits a text into segments, which together are the text. An expression without end or without content is text.
 pub fn segments(text: &str) -> Vec<Segment<'_>> {
     let mut found = Vec::new();
     let (mut text_start, mut from, mut unmatched) = (0, 0, 0);

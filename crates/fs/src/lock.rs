@@ -193,7 +193,9 @@ fn wait(
         }
         if !told && waited >= TELL_AFTER {
             told = true;
-            on_wait(&read_holder(&file));
+            let holder = read_holder(&file);
+            tracing::info!(path = %path.display(), %holder, "waiting for a lock");
+            on_wait(&holder);
         }
         std::thread::sleep(pause.min(timeout - waited));
         pause = (pause * 2).min(LONGEST_PAUSE);

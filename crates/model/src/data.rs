@@ -1,43 +1,56 @@
-//! Stored data as a whole: what is collected, what belongs to nobody, and the catalog.
+//! Stored data of all models: collection, orphans, and the catalog.
 
 use std::collections::HashSet;
 
-use marsh_data::{Catalog, CollectRequest, Collected, DataStore, Row};
+use marsh_data::{CollectRequest, Collected, DataCatalog, DataStore, Row};
 use marsh_types::TypeName;
 use serde_json::{Value, json};
 
 use crate::Models;
 use crate::error::ModelError;
 
-/// Data of a model that has no definition any more.
+/// Data of a model whose definition is gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Orphan {
+    /// The model's type.
     pub type_name: String,
+    /// The model's id.
     pub model_id: String,
+    /// The names of its data.
     pub names: Vec<String>,
+    /// How many versions there are.
     pub versions: usize,
+    /// The size of their content.
     pub bytes: u64,
 }
 
 impl Models {
-    /// The store, for changes that must survive a power failure when the command says that they are done.
+    /// The store, for changes that must survive a power failure as soon as they are reported.
     pub fn durable_data(&self) -> DataStore {
         DataStore::new(self.repo.layout.data())
     }
 
-    /// The catalog, up to date.
-    pub fn catalog(&self) -> Result<Catalog, ModelError> {
+    /// The catalog, brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
+    pub fn catalog(&self) -> Result<DataCatalog, ModelError> {
         self.stored_data().catalog()
     }
 
-    /// Whether the record of a workflow run is there.
+    /// Whether the record of a workflow run exists.
     pub fn run_exists(&self, workflow_id: &str, run_id: &str) -> bool {
         let is_plain = |text: &str| !text.is_empty() && !text.contains(['/', '\\']) && !text.contains("..");
         let dir = self.repo.layout.workflow_runs().join(workflow_id);
         is_plain(workflow_id) && is_plain(run_id) && dir.join(format!("workflow-run-{run_id}.yaml")).is_file()
     }
 
-    /// Removes data that outlived their lifetime and versions that no policy keeps: of one model, or of all.
+    /// Deletes expired data and surplus versions, of one model or of all.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read or removed.
     pub fn collect(&self, model: Option<(&TypeName, &str)>, dry_run: bool) -> Result<Collected, ModelError> {
         let request = CollectRequest {
             now: jiff::Timestamp::now(),
@@ -48,21 +61,33 @@ impl Models {
         Ok(self.data.store().collect(&request)?)
     }
 
-    /// Data whose model has no definition, of whatever origin.
+    /// Data whose model has no definition.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or the id of some definition is illegible, so that its data look like orphans.
     pub fn orphans(&self) -> Result<Vec<Orphan>, ModelError> {
         let (definitions, broken) = self.definitions.list();
         let mut living: HashSet<String> =
             definitions.into_iter().map(|stored| stored.definition.id.to_ascii_lowercase()).collect();
-        // A definition that does not parse is one all the same, and its id is most likely still legible.
+        // A definition that does not parse still owns its data, and its id is most likely still legible. Where it is not,
+        // nothing may be called an orphan: it could be deleted.
         for broken in &broken {
-            let text = std::fs::read_to_string(&broken.path).unwrap_or_default();
+            let text = std::fs::read_to_string(&broken.path)
+                .map_err(|source| ModelError::Io { path: broken.path.clone(), source })?;
             let ids = text.lines().filter_map(|line| line.trim().strip_prefix("id:"));
+            let before = living.len();
             living.extend(ids.map(|id| id.trim().trim_matches(['"', '\'']).to_ascii_lowercase()));
+            if living.len() == before {
+                let reason =
+                    format!("its data cannot be told from orphans, as it names no `id`: {}", broken.message);
+                return Err(ModelError::InvalidDefinition { path: broken.path.clone(), reason });
+            }
         }
         let store = self.data.store();
         let mut orphans = Vec::new();
         for (type_name, model_id) in store.list_models()? {
-            // What belongs to the server or to a workflow has no definition and never had.
+            // Data of the server and of workflows never have a definition.
             let internal = type_name.as_str().starts_with("swamp/") || type_name.as_str() == "workflow";
             if internal || living.contains(&model_id.to_ascii_lowercase()) {
                 continue;
@@ -80,7 +105,11 @@ impl Models {
         Ok(orphans)
     }
 
-    /// Removes what [`orphans`](Self::orphans) found, unless a definition has come to it meanwhile.
+    /// Deletes the data that [`orphans`](Self::orphans) found, unless they have a definition by now. Returns what was deleted.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read or removed.
     pub fn remove_orphans(&self, found: &[Orphan]) -> Result<Vec<Orphan>, ModelError> {
         let still = self.orphans()?;
         let mut removed = Vec::new();
@@ -99,7 +128,7 @@ impl Models {
         Ok(removed)
     }
 
-    /// After a method run: what the marker's `autoGc` asks for.
+    /// Collects after a method run, if the marker's `autoGc` is set.
     pub(crate) fn collect_after_run(
         &self,
         type_name: &TypeName,
@@ -117,7 +146,7 @@ impl Models {
     }
 }
 
-/// A record, as queries and expressions see it. Without content both `attributes` and `content` are empty.
+/// A record of queries and expressions. Without content, `attributes` and `content` are empty.
 pub fn record_json(row: &Row, content: Option<&Value>) -> Value {
     let attributes = content.filter(|content| content.is_object()).cloned().unwrap_or_else(|| json!({}));
     json!({

@@ -15,30 +15,42 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::ModelError;
 
-/// A definition as written. Field order is the file's key order; unknown keys are dropped on writing.
+/// A definition as written. Field order is the key order of the file; unknown keys are dropped when it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Definition {
+    /// The type as written; absent in old files, whose directories name it.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub raw_type: Option<String>,
+    /// The version of the type that the definition was made for, or upgraded to.
     #[serde(default, deserialize_with = "calver_or_absent", skip_serializing_if = "Option::is_none")]
     pub type_version: Option<CalVer>,
+    /// A UUID: stored data belong to it.
     pub id: String,
+    /// The name in commands and expressions.
     pub name: String,
+    /// The version of the definition, which users count.
     #[serde(default = "one")]
     pub version: u64,
+    /// Tags of everything that runs write.
     #[serde(default)]
     pub tags: Map<String, Value>,
+    /// Arguments for all methods.
     #[serde(default)]
     pub global_arguments: Map<String, Value>,
+    /// By method: `{ arguments: … }`.
     #[serde(default)]
     pub methods: Map<String, Value>,
+    /// The schema of the inputs: `{ properties, required, … }`, or a flat map of properties.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,
+    /// Which checks must run, and which are skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<CheckRules>,
+    /// Which reports must run, and which are skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reports: Option<Value>,
+    /// By output: `{ vaultName }`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Value>,
     /// Removed from the format; present only to be refused.
@@ -48,10 +60,13 @@ pub struct Definition {
     driver_config: Option<Value>,
 }
 
+/// A definition's rules for pre-flight checks, by their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRules {
+    /// These run even if the command line skips checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub require: Vec<String>,
+    /// These do not run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<String>,
 }
@@ -60,12 +75,13 @@ fn one() -> u64 {
     1
 }
 
-/// A numeric or malformed version, which old files have, reads as absent.
+/// Old files have numeric or malformed versions, which count as absent.
 fn calver_or_absent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CalVer>, D::Error> {
     Ok(Value::deserialize(deserializer)?.as_str().and_then(|text| text.parse().ok()))
 }
 
 impl Definition {
+    /// A definition with a new id and no arguments.
     pub fn new(type_name: &TypeName, name: &DefinitionName, type_version: Option<CalVer>) -> Definition {
         Definition {
             raw_type: Some(type_name.to_string()),
@@ -85,28 +101,37 @@ impl Definition {
         }
     }
 
-    /// Reads the text of a definition file.
+    /// Parses the text of a definition file; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// The text is not YAML, or not a definition.
     pub fn parse(path: &Path, text: &str) -> Result<Definition, ModelError> {
         let definition: Definition = yaml::from_str(text)
             .map_err(|source| ModelError::DefinitionYaml { path: path.to_owned(), source })?;
         let invalid = |reason: String| ModelError::InvalidDefinition { path: path.to_owned(), reason };
         if definition.driver.is_some() || definition.driver_config.is_some() {
             return Err(invalid(
-                "`driver` and `driverConfig` were removed from the format; delete them".into(),
+                "`driver` and `driverConfig` are no longer part of the format: delete them".into(),
             ));
         }
         DefinitionName::from_file(&definition.name).map_err(|error| invalid(error.to_string()))?;
         if uuid::Uuid::parse_str(&definition.id).is_err() {
-            return Err(invalid(format!("`id` must be a UUID, not `{}`", definition.id)));
+            return Err(invalid(format!("invalid `id` `{}`: expected a UUID", definition.id)));
         }
         Ok(definition)
     }
 
+    /// The text of the definition file.
+    ///
+    /// # Errors
+    ///
+    /// A value has no form in YAML.
     pub fn to_yaml(&self) -> Result<String, ModelError> {
         Ok(yaml::to_string(self)?)
     }
 
-    /// The arguments that the definition gives to a method.
+    /// The definition's arguments for a method.
     pub fn method_arguments(&self, method: &str) -> Map<String, Value> {
         self.methods
             .get(method)
@@ -120,7 +145,7 @@ impl Definition {
     pub fn input_properties(&self) -> Option<&Map<String, Value>> {
         let inputs = self.inputs.as_ref()?.as_object()?;
         inputs.get("properties").and_then(Value::as_object).or_else(|| {
-            // Schema keywords alone declare no input.
+            // A map of nothing but schema keywords declares no inputs.
             let flat = !inputs.keys().all(|key| {
                 matches!(key.as_str(), "type" | "required" | "additionalProperties" | "properties")
             });
@@ -129,17 +154,24 @@ impl Definition {
     }
 
     /// SHA-256 of the definition's JSON without its type, keys sorted at every level.
-    pub fn hash(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
+    ///
+    /// # Errors
+    ///
+    /// A value of the definition has no JSON form; `path` is where it was read.
+    pub fn hash(&self, path: &Path) -> Result<String, ModelError> {
+        let mut value = serde_json::to_value(self).map_err(|error| ModelError::InvalidDefinition {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
         if let Some(map) = value.as_object_mut() {
             map.remove("type");
             map.remove("typeVersion");
         }
         let text = sorted(&value).to_string();
-        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        Ok(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// `tags` as text; other scalars are written as JSON writes them.
+    /// `tags` as text. Values that are not text are written as JSON.
     pub fn tag_pairs(&self) -> impl Iterator<Item = (&str, String)> {
         self.tags.iter().map(|(key, value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -163,18 +195,24 @@ fn sorted(value: &Value) -> Value {
 /// A definition with where it was found.
 #[derive(Debug, Clone)]
 pub struct Stored {
+    /// The definition.
     pub definition: Definition,
+    /// Its type, normalized.
     pub type_name: TypeName,
+    /// The file.
     pub path: PathBuf,
-    /// Created by direct type execution.
+    /// Whether a run of a type created it.
     pub auto: bool,
 }
 
-/// A definition file that cannot be read.
+/// A definition file, or a directory of such files, that cannot be read.
 #[derive(Debug, Clone)]
 pub struct Broken {
+    /// The file or directory.
     pub path: PathBuf,
+    /// Why it cannot be read.
     pub message: String,
+    /// The place in the text, if it is not YAML or not a definition.
     pub error: Option<YamlError>,
 }
 
@@ -185,14 +223,20 @@ pub struct DefinitionStore {
 }
 
 impl DefinitionStore {
+    /// The definitions below this layout's directories.
     pub fn new(layout: Layout) -> DefinitionStore {
         DefinitionStore { layout }
     }
 
     /// The definition of this name, else of this id.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or the file that is named after it cannot be read. If a directory cannot be read, its error: the
+    /// definition may be there.
     pub fn find(&self, name_or_id: &str) -> Result<Stored, ModelError> {
-        // The file that is named after it is the likely one; looking there first spares reading all the others.
-        let files = self.files();
+        // The file with that name is the likely one: most often no other file is read.
+        let (files, unreadable) = self.files();
         let wanted = format!("{}.yaml", name_or_id.rsplit('/').next().unwrap_or(name_or_id));
         let mut broken = None;
         let (likely, others): (Vec<_>, Vec<_>) =
@@ -222,7 +266,7 @@ impl DefinitionStore {
         if let Some(stored) = by_id {
             return Ok(stored);
         }
-        Err(match broken {
+        Err(match broken.or(unreadable) {
             Some(error) => error,
             None => ModelError::ModelNotFound {
                 name: name_or_id.to_owned(),
@@ -231,11 +275,19 @@ impl DefinitionStore {
         })
     }
 
-    /// All definitions, sorted by name, and the files that could not be read.
+    /// All definitions, sorted by name, and what could not be read.
     pub fn list(&self) -> (Vec<Stored>, Vec<Broken>) {
         let mut found = Vec::new();
         let mut broken = Vec::new();
-        for (path, auto) in self.files() {
+        let (files, unreadable) = self.files();
+        if let Some(ModelError::Io { path, source }) = unreadable {
+            broken.push(Broken {
+                message: format!("cannot read {}: {source}", path.display()),
+                path,
+                error: None,
+            });
+        }
+        for (path, auto) in files {
             match self.read(&path, auto) {
                 Ok(Some(stored)) => found.push(stored),
                 Ok(None) => {}
@@ -252,7 +304,11 @@ impl DefinitionStore {
         (found, broken)
     }
 
-    /// Writes a definition where its type and name want it. A file at another place that held it is removed.
+    /// Writes a definition to the path of its type and name. If it was stored elsewhere, that file is removed.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
     pub fn save(&self, stored: &Stored) -> Result<PathBuf, ModelError> {
         let path = self.path_for(&stored.definition, &stored.type_name, stored.auto);
         self.write_to(&path, &stored.definition)?;
@@ -262,7 +318,11 @@ impl DefinitionStore {
         Ok(path)
     }
 
-    /// Writes a definition to the file that it was read from.
+    /// Writes a definition to the file from which it was read.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
     pub fn save_in_place(&self, stored: &Stored) -> Result<(), ModelError> {
         self.write_to(&stored.path, &stored.definition)
     }
@@ -275,16 +335,22 @@ impl DefinitionStore {
         Ok(())
     }
 
+    /// The path of a definition with this type and name.
     pub fn path_for(&self, definition: &Definition, type_name: &TypeName, auto: bool) -> PathBuf {
         let root = if auto { self.layout.auto_definitions() } else { self.layout.definitions() };
         file_in(&root, definition, type_name)
     }
 
-    /// Where the evaluated copy of a definition goes.
+    /// The path of the evaluated copy of a definition.
     pub fn evaluated_path(&self, definition: &Definition, type_name: &TypeName) -> PathBuf {
         file_in(&self.layout.evaluated_definitions(), definition, type_name)
     }
 
+    /// Writes the evaluated copy of a definition.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
     pub fn save_evaluated(
         &self,
         definition: &Definition,
@@ -294,18 +360,22 @@ impl DefinitionStore {
         if let Some(parent) = path.parent() {
             marsh_fs::create_dir_all(parent)?;
         }
-        // A copy that can be made again at any time.
+        // The next run makes it again.
         marsh_fs::atomic_write(&path, definition.to_yaml()?.as_bytes(), Durability::Atomic)?;
         Ok(path)
     }
 
-    /// The evaluated copy, if a run has left one.
+    /// The evaluated copy, if a run has written one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
     pub fn read_evaluated(&self, stored: &Stored) -> Result<Option<Definition>, ModelError> {
         let path = self.evaluated_path(&stored.definition, &stored.type_name);
         Ok(self.read(&path, stored.auto)?.map(|found| found.definition))
     }
 
-    /// `None` when the file is gone by now.
+    /// `None`: the file is gone by now.
     fn read(&self, path: &Path, auto: bool) -> Result<Option<Stored>, ModelError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -317,7 +387,7 @@ impl DefinitionStore {
         Ok(Some(Stored { definition, type_name, path: path.to_owned(), auto }))
     }
 
-    /// The file's `type` key, else the directories it lies in.
+    /// The file's `type` key, else the path of its directory.
     fn type_of(&self, definition: &Definition, path: &Path) -> Result<TypeName, ModelError> {
         let from_path = || {
             let parent = path.parent()?;
@@ -337,29 +407,44 @@ impl DefinitionStore {
         })
     }
 
-    /// Every `*.yaml` below the definition roots, own before automatic, each sorted by path.
-    fn files(&self) -> Vec<(PathBuf, bool)> {
+    /// Every `*.yaml` below the definition roots, own before automatic, each sorted by path, and why a directory could
+    /// not be read. A directory that is gone holds no definition.
+    fn files(&self) -> (Vec<(PathBuf, bool)>, Option<ModelError>) {
         let mut files = Vec::new();
+        let mut unreadable = None;
         for (root, auto) in [(self.layout.definitions(), false), (self.layout.auto_definitions(), true)] {
             let mut found = Vec::new();
             let mut pending = vec![root];
             while let Some(dir) = pending.pop() {
-                let Ok(entries) = std::fs::read_dir(&dir) else { continue };
-                for entry in entries.flatten() {
-                    let Ok(kind) = entry.file_type() else { continue };
-                    let path = entry.path();
-                    if kind.is_dir() {
-                        pending.push(path);
-                    } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                        found.push(path);
-                    }
+                if let Err(source) = yaml_files(&dir, &mut pending, &mut found)
+                    && source.kind() != std::io::ErrorKind::NotFound
+                {
+                    unreadable.get_or_insert(ModelError::Io { path: dir, source });
                 }
             }
             found.sort();
             files.extend(found.into_iter().map(|path| (path, auto)));
         }
-        files
+        (files, unreadable)
     }
+}
+
+/// The `*.yaml` files of a directory, and the directories in it.
+fn yaml_files(dir: &Path, dirs: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        let kind = match entry.file_type() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        if kind.is_dir() {
+            dirs.push(path);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 fn file_in(root: &Path, definition: &Definition, type_name: &TypeName) -> PathBuf {
@@ -380,7 +465,7 @@ mod tests {
     const TEXT: &str = "type: command/shell\ntypeVersion: 2026.02.09.1\nid: 0a6d3c52-8f6e-4c0e-9d9f-1b1f3a7f0001\nname: hello\nversion: 1\ntags: {}\nglobalArguments: {}\nmethods:\n  execute:\n    arguments:\n      run: 'echo ${{ inputs.who }}'\ninputs:\n  properties:\n    who: { type: string, default: world }\n";
 
     #[test]
-    fn reads_a_definition_of_the_format() {
+    fn a_definition_is_parsed_and_rendered() {
         let definition = Definition::parse(Path::new("x.yaml"), TEXT).unwrap();
         assert_eq!(definition.method_arguments("execute")["run"], "echo ${{ inputs.who }}");
         assert!(definition.input_properties().unwrap().contains_key("who"));
@@ -398,7 +483,7 @@ mod tests {
                 .replace("tags: {}\nglobalArguments: {}", "globalArguments: {}\ntags: {}"),
         )
         .unwrap();
-        assert_eq!(one.hash(), two.hash());
+        assert_eq!(one.hash(Path::new("x.yaml")).unwrap(), two.hash(Path::new("x.yaml")).unwrap());
     }
 
     #[test]
@@ -409,8 +494,21 @@ mod tests {
         assert!(Definition::parse(Path::new("x.yaml"), &driver).unwrap_err().to_string().contains("driver"));
     }
 
+    /// An error is not an empty listing: a definition may be there.
     #[test]
-    fn malformed_yaml_says_where() {
+    fn a_directory_that_cannot_be_read_is_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        marsh_fs::atomic_write(&dir.path().join("models"), b"", marsh_fs::Durability::Atomic).unwrap();
+        let store = super::DefinitionStore::new(marsh_repo::Layout::new(dir.path()));
+        assert!(matches!(store.find("m"), Err(crate::ModelError::Io { .. })));
+        let (found, broken) = store.list();
+        assert!(found.is_empty());
+        assert_eq!(broken.len(), 1);
+        assert!(broken[0].message.starts_with("cannot read "), "{}", broken[0].message);
+    }
+
+    #[test]
+    fn malformed_yaml_names_the_line() {
         let error = Definition::parse(Path::new("x.yaml"), "id: a\nname: [\n").unwrap_err();
         let details = marsh_types::Explain::details(&error).unwrap();
         assert!(details["line"].is_number(), "{details}");

@@ -1,4 +1,4 @@
-//! Running a method of a type without a definition of one's own: the definition is made on the way.
+//! Runs of a type without a definition: the run creates one.
 
 use marsh_types::{DefinitionName, near};
 use serde_json::{Map, Value};
@@ -9,15 +9,21 @@ use crate::error::{Issue, ModelError};
 use crate::run::{Observer, RunEvent};
 use crate::types::TypeCode;
 
-/// Inputs by where they belong.
+/// Inputs, split into arguments.
 #[derive(Debug, Clone, Default)]
 pub struct Routed {
+    /// Arguments of the method.
     pub method: Map<String, Value>,
+    /// Global arguments.
     pub global: Map<String, Value>,
 }
 
-/// Sends each input to the method's arguments if they know it, else to the global arguments. With explicit global
-/// arguments nothing is routed: the inputs are the method's.
+/// Splits inputs: an input is an argument of the method if the method declares it, else a global argument. With explicit
+/// global arguments, all inputs are arguments of the method.
+///
+/// # Errors
+///
+/// [`ModelError::Validation`] names inputs that neither declares.
 pub fn route(
     code: &TypeCode,
     method: &str,
@@ -46,7 +52,7 @@ pub fn route(
                 .unwrap_or_else(|| format!("known: {}", known.join(", ")));
             unknown.push(Issue::new(
                 key.clone(),
-                format!("is no argument of `{method}` or of the type; {near}"),
+                format!("unknown argument of `{method}` and of the type; {near}"),
             ));
         }
     }
@@ -58,7 +64,7 @@ pub fn route(
 }
 
 impl Models {
-    /// The definition of this name, made or brought up to date with the given global arguments.
+    /// The definition of this name, created or updated with the given global arguments.
     pub(crate) fn direct_definition(
         &self,
         code: &TypeCode,
@@ -68,7 +74,7 @@ impl Models {
     ) -> Result<Stored, ModelError> {
         let name = DefinitionName::for_new(name)?;
         self.refuse_sensitive_literals(code, name.as_str(), &routed.global)?;
-        // Two processes that run the same new name must end up with one definition.
+        // Two processes that run the same new name must end with one definition.
         let lock_dir = self.repo.layout.locks();
         marsh_fs::create_dir_all(&lock_dir)?;
         let lock_path = lock_dir.join(format!("definition-{}.lock", name.as_str().replace('/', "--")));
@@ -105,7 +111,11 @@ impl Models {
         }
     }
 
-    /// A secret must not stand in a file that is tracked in git.
+    /// Refuses secrets in global arguments: definitions are files that git tracks.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::LiteralSensitive`] names the field.
     pub fn refuse_sensitive_literals(
         &self,
         code: &TypeCode,
@@ -131,7 +141,11 @@ impl Models {
         Ok(())
     }
 
-    /// Makes a definition. Its global arguments are checked against the type first.
+    /// Creates a definition with checked global arguments.
+    ///
+    /// # Errors
+    ///
+    /// The name is invalid or taken, the arguments do not fit the type, or the file cannot be written.
     pub fn create(
         &self,
         code: &TypeCode,
@@ -144,7 +158,7 @@ impl Models {
                 return Err(ModelError::AlreadyExists { name: name.to_string(), path: existing.path });
             }
             Err(ModelError::ModelNotFound { .. }) => {}
-            // A file of that name which cannot be read must not be written over.
+            // An unreadable file of that name must not be overwritten.
             Err(error) => return Err(error),
         }
         self.refuse_sensitive_literals(code, name.as_str(), &globals)?;
@@ -179,12 +193,16 @@ impl Models {
     }
 }
 
-/// Reads a whole definition that a user edited, and says whether it may replace `stored`.
+/// Checks whether an edited definition can replace `stored`.
+///
+/// # Errors
+///
+/// The id was changed.
 pub fn check_edit(stored: &Stored, edited: &Definition) -> Result<(), ModelError> {
     if edited.id != stored.definition.id {
         return Err(ModelError::InvalidDefinition {
             path: stored.path.clone(),
-            reason: "`id` must stay what it was: stored data belong to it".into(),
+            reason: "`id` must not change: stored data belong to it".into(),
         });
     }
     Ok(())

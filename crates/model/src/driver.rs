@@ -1,9 +1,9 @@
-//! Where methods run: beside marsh, in a container, or wherever a driver of an extension takes them.
+//! Drivers: methods run on this machine, in a container, or through a driver of an extension.
 //!
-//! * The files of a repository do not say it: `driver` and `driverConfig` in definitions and workflows are refused, as
-//!   everywhere in this format. Whoever starts a run does.
-//! * Nothing secret is on a command line: arguments travel over the standard input of the host, and of variables of the
-//!   environment only names are given.
+//! * The caller of a run chooses the driver. Definitions and workflows cannot: the format has no `driver` and
+//!   `driverConfig` any more, and both keys are refused.
+//! * Command lines hold no secrets: arguments pass through the standard input of the host, and environment variables are
+//!   passed by name.
 //!
 //! Held by the binary's `tests/it/drivers.rs`.
 
@@ -15,10 +15,10 @@ use serde_json::{Map, Value};
 
 use crate::error::ModelError;
 
-/// Container programs that are known by name.
+/// Known container programs.
 const CONTAINER_PROGRAMS: [&str; 2] = ["docker", "podman"];
 
-/// Where the methods of a run are executed.
+/// Chooses where the methods of a run are executed.
 #[derive(Debug, Clone, Default)]
 pub enum Driver {
     /// In a host process on this machine.
@@ -27,56 +27,74 @@ pub enum Driver {
     /// In a host process that a container program starts.
     Container(Box<Container>),
     /// By a driver of an extension.
-    Extension { type_name: TypeName, config: Map<String, Value> },
+    Extension {
+        /// The driver's type.
+        type_name: TypeName,
+        /// Its configuration.
+        config: Map<String, Value>,
+    },
 }
 
-/// A container to run a host in.
+/// A container that runs a host.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Container {
-    /// What starts containers, by name or path. Default: as the driver is called.
+    /// The program that starts containers, by name or path. Default: the name of the driver.
     #[serde(default)]
     pub program: PathBuf,
+    /// The image.
     pub image: String,
-    /// Where marsh is in the image. Default: this very binary is mounted.
+    /// The path of marsh in the image. Default: this binary is mounted.
     #[serde(default)]
     pub marsh: Option<PathBuf>,
+    /// The value of `--network`.
     #[serde(default)]
     pub network: Option<String>,
+    /// The value of `--memory`.
     #[serde(default)]
     pub memory: Option<String>,
+    /// The value of `--cpus`.
     #[serde(default)]
     pub cpus: Option<String>,
+    /// The value of `--user`.
     #[serde(default)]
     pub user: Option<String>,
-    /// Variables of our environment that the container gets, by name.
+    /// Names of environment variables that the container gets.
     #[serde(default)]
     pub env: Vec<String>,
+    /// How the container sees the repository.
     #[serde(default)]
     pub repository: RepositoryMount,
-    /// Further options of the program, before the image.
+    /// Further options of the program, which come before the image.
     #[serde(default)]
     pub args: Vec<String>,
 }
 
-/// Whether code in a container sees the repository.
+/// How code in a container sees the repository.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RepositoryMount {
+    /// Not at all.
     #[default]
     None,
+    /// It can read files.
     ReadOnly,
+    /// It can read and write files.
     ReadWrite,
 }
 
 impl Driver {
-    /// The driver of this name: `raw`, `docker`, `podman`, or the type of an extension's.
+    /// The driver of this name: `raw`, `docker`, `podman`, or the type of a driver extension.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::InvalidDriver`]: the configuration has unknown keys or invalid values.
     pub fn choose(name: &str, config: Map<String, Value>) -> Result<Driver, ModelError> {
         let invalid = |reason: String| ModelError::InvalidDriver { driver: name.to_owned(), reason };
         if name == "raw" {
             return match config.keys().next() {
                 None => Ok(Driver::Raw),
-                Some(key) => Err(invalid(format!("it takes no configuration, and `{key}` is given"))),
+                Some(key) => Err(invalid(format!("unknown key `{key}`: this driver has no configuration"))),
             };
         }
         if !CONTAINER_PROGRAMS.contains(&name) {
@@ -88,23 +106,23 @@ impl Driver {
         if container.program.as_os_str().is_empty() {
             container.program = PathBuf::from(name);
         }
-        // A value would stand on the command line, where everybody can read it.
+        // A value would be on the command line, which every user of the machine can read.
         if let Some(assigned) = container.env.iter().find_map(|name| name.split_once('=')) {
             return Err(invalid(format!(
-                "`env` holds names, and `{}=…` is more: set the variable where marsh runs",
+                "expected a name in `env`, found `{}=…`: set the variable in the environment of marsh",
                 assigned.0
             )));
         }
         if let Some(empty) = container.env.iter().find(|name| name.is_empty() || name.starts_with('-')) {
-            return Err(invalid(format!("`{empty}` is no name of a variable")));
+            return Err(invalid(format!("invalid variable name `{empty}`")));
         }
         if container.image.is_empty() || container.image.starts_with('-') {
-            return Err(invalid(format!("`{}` is no name of an image", container.image)));
+            return Err(invalid(format!("invalid image name `{}`", container.image)));
         }
         Ok(Driver::Container(Box::new(container)))
     }
 
-    /// As people and logs call it.
+    /// The name for messages and logs.
     pub fn name(&self) -> String {
         match self {
             Driver::Raw => "raw".to_owned(),
@@ -115,8 +133,8 @@ impl Driver {
 }
 
 impl Container {
-    /// The arguments that start the host `marsh` in a new container of this name. What is mounted is where it is here,
-    /// so that paths mean the same inside; `writable` and everything below it can be written to.
+    /// The arguments that start the host `marsh` in a new container of this name. Mounts have the same path as here, so paths
+    /// mean the same inside. `writable` and everything below it can be written.
     pub fn run_arguments(
         &self,
         name: &str,
@@ -144,7 +162,7 @@ impl Container {
         let mut mount = |path: &Path, is_writable: bool| {
             arguments.extend(["--mount".to_owned(), mount_option(path, is_writable)]);
         };
-        // The wider ones first: a mount hides what was below its target.
+        // Outer directories first: a mount hides what was below its target.
         if let Some(writable) = writable {
             mount(writable, true);
         }
@@ -169,7 +187,7 @@ impl Container {
     }
 }
 
-/// The program splits this option at commas, as CSV.
+/// The value of `--mount`, which the program parses as CSV.
 fn mount_option(path: &Path, is_writable: bool) -> String {
     let field = |key: &str| {
         let field = format!("{key}={}", path.display());
@@ -198,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_says_which_kind_of_driver_it_is() {
+    fn the_name_selects_the_kind_of_driver() {
         assert!(matches!(choose("raw", json!({})), Ok(Driver::Raw)));
         assert!(matches!(choose("@me/echo", json!({ "a": 1 })), Ok(Driver::Extension { .. })));
         for name in ["docker", "podman"] {
@@ -209,18 +227,18 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_cannot_work_is_refused_by_name() {
+    fn an_invalid_configuration_names_the_key() {
         assert!(refusal("raw", json!({ "image": "x" })).contains("`image`"));
         assert!(refusal("docker", json!({})).contains("image"));
         assert!(refusal("docker", json!({ "image": "x", "imge": 1 })).contains("imge"));
-        assert!(refusal("docker", json!({ "image": "--privileged" })).contains("no name of an image"));
-        assert!(refusal("docker", json!({ "image": "x", "env": ["-v"] })).contains("no name of a variable"));
+        assert!(refusal("docker", json!({ "image": "--privileged" })).contains("invalid image name"));
+        assert!(refusal("docker", json!({ "image": "x", "env": ["-v"] })).contains("invalid variable name"));
         let secret = refusal("docker", json!({ "image": "x", "env": ["TOKEN=s3cret"] }));
         assert!(secret.contains("`TOKEN=…`") && !secret.contains("s3cret"), "{secret}");
     }
 
     #[test]
-    fn what_is_mounted_is_where_it_is_here_and_only_once() {
+    fn mounts_keep_their_path_and_appear_once() {
         let Ok(Driver::Container(container)) = choose("docker", json!({ "image": "i", "env": ["TOKEN"] }))
         else {
             panic!("it is a container")

@@ -1,4 +1,4 @@
-//! Why a model command failed.
+//! Errors of models and their runs.
 
 use std::path::PathBuf;
 
@@ -11,11 +11,13 @@ use marsh_types::{ErrorCode, Explain, NameError, TypeName, near};
 use marsh_vault::{Secrets, VaultError};
 use serde_json::{Value, json};
 
+/// Why an operation on models failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum ModelError {
-    #[error("there is no model `{name}`")]
+    #[error("unknown model `{name}`")]
     ModelNotFound { name: String, known: Vec<String> },
-    #[error("a model `{name}` exists already: {path}", path = path.display())]
+    #[error("model `{name}` exists already: {path}", path = path.display())]
     AlreadyExists { name: String, path: PathBuf },
     #[error("`{type_name}` has no method `{method}`")]
     UnknownMethod { type_name: TypeName, method: String, available: Vec<String> },
@@ -25,19 +27,17 @@ pub enum ModelError {
     InvalidDefinition { path: PathBuf, reason: String },
     #[error("{what}: {summary}", summary = summary(issues))]
     Validation { what: String, issues: Vec<Issue> },
-    #[error("the definition `{name}` is of type `{found}`, not `{wanted}`")]
+    #[error("the definition `{name}` has the type `{found}`, expected `{wanted}`")]
     TypeMismatch { name: String, found: TypeName, wanted: TypeName },
-    #[error("`{field}` of `{name}` is sensitive and must not be written in a definition")]
+    #[error("`{field}` of `{name}` is sensitive: a definition must not hold its value")]
     LiteralSensitive { name: String, field: String },
-    #[error(
-        "`{method}` of `{type_name}` stores sensitive values, and this repository has no vault to put them in"
-    )]
+    #[error("`{method}` of `{type_name}` stores sensitive values, and this repository has no vault for them")]
     NoVault { type_name: TypeName, method: String },
-    #[error("output `{what}` would carry a secret in {place}, where it cannot be hidden")]
+    #[error("output `{what}` holds a secret in {place}, where it cannot be masked")]
     SecretExposed { what: String, place: &'static str },
     #[error("cannot evaluate {place}: {source}")]
     Expression { place: String, source: marsh_expr::ExprError },
-    #[error("`{name}` was never run, so there is no evaluated copy of it")]
+    #[error("`{name}` has no evaluated copy: it was never run")]
     NotEvaluated { name: String },
     #[error("`{method}` did not run: {reason}")]
     Held { method: String, reason: String },
@@ -51,13 +51,13 @@ pub enum ModelError {
     Deadline(String),
     #[error(transparent)]
     Load(#[from] LoadError),
-    #[error("`reports` of `{name}` are not what they must be: {reason}")]
+    #[error("invalid `reports` of `{name}`: {reason}")]
     InvalidReports { name: String, reason: String },
-    #[error("`{name}` reports on a {scope}, not on a workflow")]
+    #[error("`{name}` reports on a {scope}, expected a report on a workflow")]
     ReportScope { name: String, scope: String },
-    #[error("the driver `{driver}` cannot be used: {reason}")]
+    #[error("invalid driver `{driver}`: {reason}")]
     InvalidDriver { driver: String, reason: String },
-    #[error("cannot start `{program}`, which would run the method: {source}")]
+    #[error("cannot start the container program `{program}`: {source}")]
     DriverProgram { program: String, source: std::io::Error },
     #[error("the driver `{driver}` failed: {message}")]
     DriverFailed { driver: String, message: String },
@@ -69,7 +69,11 @@ pub enum ModelError {
     Data(#[from] DataError),
     #[error("cannot read the {what}: {source}")]
     Query { what: &'static str, source: marsh_expr::ExprError },
-    #[error("the {what} mentions `{name}`, which is no field of a record")]
+    #[error("version {version} of `{name}` ({type_name}, model {model_id}) is damaged: {reason}")]
+    DamagedData { type_name: String, model_id: String, name: String, version: u32, reason: String },
+    #[error("the report `{name}` returned invalid JSON: {source}")]
+    InvalidReport { name: String, source: serde_json::Error },
+    #[error("the {what} names `{name}`, an unknown field of a record")]
     UnknownField { what: &'static str, name: String },
     #[error(transparent)]
     Catalog(#[from] marsh_data::CatalogError),
@@ -87,15 +91,17 @@ pub enum ModelError {
     Io { path: PathBuf, source: std::io::Error },
 }
 
-/// One thing that is wrong with a value.
+/// A violation in a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     /// Dotted path of the field; empty for the value itself.
     pub field: String,
+    /// What is wrong, without the field.
     pub message: String,
 }
 
 impl Issue {
+    /// A violation of this field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Issue {
         Issue { field: field.into(), message: message.into() }
     }
@@ -116,7 +122,7 @@ fn summary(issues: &[Issue]) -> String {
 }
 
 impl ModelError {
-    /// The error with masks in the place of secrets that code put into it.
+    /// The error with secrets masked: extension code may have put some into it.
     #[must_use]
     pub fn redacted(mut self, secrets: &Secrets) -> ModelError {
         let mask = |text: &mut String| {
@@ -146,7 +152,7 @@ impl ModelError {
         self
     }
 
-    /// The error that extension code or its host ended with, if that is what it is.
+    /// The error of extension code, if it caused this one.
     pub fn call_error(&self) -> Option<&CallError> {
         match self {
             ModelError::Host(HostError::Call(error))
@@ -156,6 +162,7 @@ impl ModelError {
         }
     }
 
+    /// Whether the caller stopped the work.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, ModelError::Cancelled(_))
             || self.call_error().is_some_and(|error| error.kind == ErrorKind::Cancelled)
@@ -176,6 +183,8 @@ impl Explain for ModelError {
             ModelError::NoVault { .. } => ErrorCode::VaultNotFound,
             ModelError::Vault(error) => error.code(),
             ModelError::Catalog(error) => error.code(),
+            ModelError::DamagedData { .. } => ErrorCode::FileDamaged,
+            ModelError::InvalidReport { .. } => ErrorCode::ContractViolation,
             ModelError::Query { source, .. } => source.code(),
             ModelError::UnknownField { .. } => ErrorCode::UnknownField,
             ModelError::SecretExposed { .. } => ErrorCode::SecretExposed,
@@ -197,6 +206,7 @@ impl Explain for ModelError {
             ModelError::Data(error) => error.code(),
             ModelError::Name(_) => ErrorCode::InvalidName,
             ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            ModelError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             ModelError::Held { .. }
             | ModelError::Lock(_)
             | ModelError::Fs(_)
@@ -210,26 +220,32 @@ impl Explain for ModelError {
             ModelError::ModelNotFound { name, known } => {
                 near::did_you_mean(name, known.iter().map(String::as_str)).or_else(|| {
                     Some(if known.is_empty() {
-                        "`marsh model create <type> <name>` makes one".into()
+                        "create one: `marsh model create <type> <name>`".into()
                     } else {
-                        "`marsh model search` lists the models there are".into()
+                        "`marsh model search` lists the models".into()
                     })
                 })
             }
             ModelError::UnknownMethod { method, available, .. } => {
                 near::did_you_mean(method, available.iter().map(String::as_str))
-                    .or_else(|| Some(format!("it has: {}", available.join(", "))))
+                    .or_else(|| Some(format!("available: {}", available.join(", "))))
             }
             ModelError::LiteralSensitive { .. } => {
-                Some("give it as an expression, e.g. `${{ vault.get('main', 'name') }}`".into())
+                Some("write an expression, for example `${{ vault.get('main', 'name') }}`".into())
             }
-            ModelError::NoVault { .. } => Some("`marsh vault create local_encryption main` makes one".into()),
+            ModelError::NoVault { .. } => {
+                Some("create one: `marsh vault create local_encryption main`".into())
+            }
             ModelError::Vault(error) => error.hint(),
             ModelError::Query { source, .. } => source.hint(),
             ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
-                .or_else(|| Some(format!("there are {}", crate::query::FIELDS.join(", ")))),
+                .or_else(|| Some(format!("known fields: {}", crate::query::FIELDS.join(", ")))),
+            ModelError::DamagedData { type_name, model_id, name, .. } => Some(format!(
+                "restore the file `raw` in `.swamp/data/{type_name}/{model_id}/{name}`, or delete the data: \
+                 `marsh data delete <model> {name}`"
+            )),
             ModelError::DriverProgram { .. } => Some(
-                "install it, or name another that takes the same options: --driver-config '{\"program\": …}'"
+                "install it, or name a program with the same options: --driver-config '{\"program\": …}'"
                     .into(),
             ),
             ModelError::Load(error) => error.hint(),
@@ -237,7 +253,7 @@ impl Explain for ModelError {
             ModelError::Data(error) => error.hint(),
             _ => match self.call_error() {
                 Some(error) if error.kind == ErrorKind::Deadline => {
-                    Some("`--timeout` sets how long a method may take".into())
+                    Some("`--timeout` sets how long a method may run".into())
                 }
                 _ => None,
             },

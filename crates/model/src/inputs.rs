@@ -1,16 +1,25 @@
-//! Inputs: what `--input` can say, and the schema that definitions and workflows declare for theirs.
+//! Inputs of runs: the forms of `--input`, and the schema that definitions and workflows declare.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Issue, ModelError};
 
-/// Where `key=@file` reads from; the caller decides what `~` and relative paths mean.
+/// Reads the files of `key=@file`. The caller decides what `~` and relative paths mean.
 pub trait FileReader {
+    /// Reads a file as text.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is not UTF-8.
     fn read(&self, path: &str) -> std::io::Result<String>;
 }
 
-/// Merges the `--input` values: `key=value`, nested `a.b=value`, typed `key:json=…`, `key=@file`, or one whole JSON
-/// object. Values are text until a schema says otherwise.
+/// Merges the values of `--input`: `key=value`, nested `a.b=value`, typed `key:json=…`, `key=@file`, or one JSON object.
+/// Values are text until a schema converts them.
+///
+/// # Errors
+///
+/// [`ModelError::Validation`] names the key of the first invalid value.
 pub fn parse_inputs(values: &[String], files: &dyn FileReader) -> Result<Map<String, Value>, ModelError> {
     let fail = |field: &str, message: String| ModelError::Validation {
         what: "inputs".into(),
@@ -21,8 +30,8 @@ pub fn parse_inputs(values: &[String], files: &dyn FileReader) -> Result<Map<Str
     {
         return match serde_json::from_str(single) {
             Ok(Value::Object(map)) => Ok(map),
-            Ok(_) => Err(fail("", "`--input` must be a JSON object or key=value".into())),
-            Err(error) => Err(fail("", format!("`--input` is not valid JSON: {error}"))),
+            Ok(_) => Err(fail("", "expected a JSON object or key=value".into())),
+            Err(error) => Err(fail("", format!("invalid JSON in `--input`: {error}"))),
         };
     }
     let mut result = Map::new();
@@ -33,7 +42,7 @@ pub fn parse_inputs(values: &[String], files: &dyn FileReader) -> Result<Map<Str
         let (key, value) = match key.strip_suffix(":json") {
             Some(key) => {
                 let value = serde_json::from_str(value)
-                    .map_err(|error| fail(key, format!("not valid JSON: {error}")))?;
+                    .map_err(|error| fail(key, format!("invalid JSON: {error}")))?;
                 (key, value)
             }
             None => {
@@ -60,7 +69,7 @@ fn text_value(key: &str, value: &str, files: &dyn FileReader) -> Result<String, 
     }
 }
 
-/// `@scope/name` is a name, not a file: no dot in it, and exactly the characters of names.
+/// Whether the text is a name such as `@scope/name` and not a file: it has only the characters of names, so no dot.
 fn looks_like_scoped_name(value: &str) -> bool {
     value.strip_prefix('@').is_some_and(|rest| {
         rest.contains('/')
@@ -81,11 +90,11 @@ fn insert_nested(map: &mut Map<String, Value>, key: &str, value: Value) -> Resul
     let entry = map.entry(head.to_owned()).or_insert_with(|| Value::Object(Map::new()));
     match entry {
         Value::Object(inner) => insert_nested(inner, rest, value),
-        _ => Err(format!("`{head}` has a value already, so it cannot hold `{rest}`")),
+        _ => Err(format!("`{head}` is already a value and cannot hold `{rest}`")),
     }
 }
 
-/// `over` laid over `base`: maps merge key by key, anything else is replaced.
+/// Merges `over` into `base`: maps merge key by key, other values are replaced.
 pub fn merge(base: &mut Map<String, Value>, over: Map<String, Value>) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
@@ -97,11 +106,14 @@ pub fn merge(base: &mut Map<String, Value>, over: Map<String, Value>) {
     }
 }
 
-/// What a definition or a workflow declares of its inputs.
+/// The inputs that a definition or a workflow declares.
 #[derive(Debug, Clone)]
 pub struct InputSchema<'a> {
+    /// JSON Schemas, by input.
     pub properties: &'a Map<String, Value>,
+    /// Inputs without which a run fails.
     pub required: Vec<&'a str>,
+    /// Whether other inputs are allowed.
     pub additional: bool,
 }
 
@@ -123,7 +135,7 @@ impl<'a> InputSchema<'a> {
         }
     }
 
-    /// Text becomes what the property's type wants; absent properties take their defaults.
+    /// Converts text to the type of its property, and adds the defaults of absent properties.
     pub fn fill(&self, values: &mut Map<String, Value>) {
         for (key, schema) in self.properties {
             match values.get_mut(key) {
@@ -137,7 +149,7 @@ impl<'a> InputSchema<'a> {
         }
     }
 
-    /// Every violation, each with its field. `enforced` limits which required inputs must be there.
+    /// All violations. `enforced` selects the required inputs that must be present.
     pub fn check(&self, values: &Map<String, Value>, enforced: impl Fn(&str) -> bool) -> Vec<Issue> {
         let mut issues = Vec::new();
         for name in &self.required {
@@ -159,9 +171,8 @@ impl<'a> InputSchema<'a> {
                         issues.push(Issue::new(format!("{key}{below}"), error.to_string()));
                     }
                 }
-                Err(error) => {
-                    issues.push(Issue::new(key.clone(), format!("its declared schema is not valid: {error}")))
-                }
+                Err(error) => issues
+                    .push(Issue::new(key.clone(), format!("invalid schema in its declaration: {error}"))),
             }
         }
         issues
@@ -209,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_input() {
+    fn every_form_of_input_is_parsed() {
         let cases = [
             (vec!["a=1"], json!({"a": "1"})),
             (vec!["a.b.c=v", "a.b.d=w"], json!({"a": {"b": {"c": "v", "d": "w"}}})),
@@ -228,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_inputs_name_the_key() {
+    fn an_invalid_input_names_its_key() {
         for (values, word) in [
             (vec!["abc"], "abc"),
             (vec!["k:json={"], "`k`"),
@@ -243,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_coerces_defaults_and_complains_by_field() {
+    fn a_schema_converts_fills_and_names_fields() {
         let schema = json!({"properties": {"n": {"type": "integer"}, "flag": {"type": "boolean", "default": true}, "s": {"type": "string", "enum": ["a", "b"]}}, "required": ["n"]});
         let schema = InputSchema::of(&schema).unwrap();
         let mut values = json!({"n": "4"}).as_object().unwrap().clone();
@@ -259,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_is_deep() {
+    fn maps_merge_at_every_level() {
         let mut base = json!({"a": {"x": 1}, "b": 1}).as_object().unwrap().clone();
         merge(&mut base, json!({"a": {"y": 2}, "b": {"c": 3}}).as_object().unwrap().clone());
         assert_eq!(Value::Object(base), json!({"a": {"x": 1, "y": 2}, "b": {"c": 3}}));

@@ -1,15 +1,20 @@
-//! Models: definitions, inputs, and the life of a method run.
+//! Models: definitions, inputs, and method runs.
 //!
 //! Invariants:
-//! * A method's code runs in a host process or, for built-in types, as a child process; this crate owns what the code
-//!   may touch (definition, data, log) and serves it through callbacks (`run/context.rs`).
-//! * A result is visible whole or not at all, and a run that fails leaves no half-written version: every write goes
-//!   through the data store's publish (`tests` of the data crate; the binary's `tests/it/bad_input.rs`).
-//! * What a command reports as done is durable: file data are synced before they appear, and one directory sync at the end
-//!   makes the names last (`run/mod.rs`).
-//! * Nothing that a model marks as sensitive is stored in clear, and no secret that entered a run leaves it except to
-//!   the code that asked for it (`secrets.rs`, `run/secrets.rs`; the binary's `tests/it/secrets.rs`).
-//! * This crate writes to no terminal and reads no environment; both come from the caller.
+//! * Extension code runs in a host process, and the command lines of built-in types run as child processes under limits of
+//!   time and output. This crate owns what the code may touch (definition, data, log) and serves it through callbacks
+//!   (`run/context.rs`).
+//! * A result is visible whole or not at all, and a run that fails leaves no half-written version: every write is published
+//!   by the data store (tests of the `data` crate; the binary's `tests/it/bad_input.rs`).
+//! * A result that a command reports is durable: file data are synced before they appear, and one directory sync at the end
+//!   makes the names durable (`run/mod.rs`).
+//! * A value that a model marks as sensitive is not stored in clear, and a secret that entered a run leaves it only to the
+//!   code that asked for it (`secrets.rs`, `run/secrets.rs`; the binary's `tests/it/secrets.rs`).
+//! * A failure that is not an error is a warning of the run, never silent: a log that cannot be written (`run/log.rs`), a
+//!   result that cannot be shown (`run/outcome.rs`).
+//! * This crate writes to no terminal and reads no environment; the caller provides both.
+
+#![warn(missing_docs)]
 
 pub mod builtin;
 pub mod data;
@@ -20,11 +25,11 @@ pub mod error;
 pub mod inputs;
 mod named;
 mod pins;
-mod place;
 pub mod query;
 mod retry;
 pub mod run;
 pub mod secrets;
+mod source_location;
 pub mod stored;
 pub mod types;
 pub mod validate;
@@ -34,6 +39,7 @@ use std::sync::Arc;
 
 use marsh_data::{DataStore, EphemeralStore, OutputStore, RunData};
 use marsh_extension::Loader;
+use marsh_process::{Executor, LocalExecutor};
 use marsh_repo::{Environment, Repo};
 use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
@@ -50,23 +56,31 @@ pub use stored::{StoredData, WithData};
 pub use types::{Code, TypeCode};
 pub use vaults::ExtensionVaults;
 
-/// Everything that commands about models work on.
+/// The models of one repository, and what their runs need: the field of each part is where to look for its operations.
 #[derive(Debug)]
 pub struct Models {
+    /// The repository.
     pub repo: Repo,
+    /// The environment of the command.
     pub env: Environment,
-    /// Shared by whatever one process opens on a repository.
+    /// Resolves types to code. One process shares it between all that it opens on a repository.
     pub loader: Arc<Loader>,
+    /// Definition files.
     pub definitions: DefinitionStore,
     /// Stored data, and the ephemeral data of this command.
     pub data: RunData,
+    /// Records and logs of method runs.
     pub outputs: OutputStore,
+    /// Secrets at rest.
     pub vaults: Arc<Vaults>,
     /// The secrets that entered the runs of this command.
     pub secrets: Secrets,
+    /// Runs the command lines of `command/shell`.
+    pub executor: Arc<dyn Executor>,
 }
 
 impl Models {
+    /// The models of a repository. Reads nothing yet.
     pub fn new(repo: Repo, env: Environment, loader: impl Into<Arc<Loader>>) -> Models {
         let budget = env
             .get(marsh_repo::env::EPHEMERAL_BUDGET)
@@ -83,12 +97,14 @@ impl Models {
             outputs,
             vaults: Arc::new(open_vaults(&repo, &env, provider)),
             secrets: Secrets::new(),
+            executor: Arc::new(LocalExecutor),
             repo,
             env,
             loader,
         }
     }
 
+    /// The processes that run extension code.
     pub fn hosts(&self) -> &Arc<marsh_host::Hosts> {
         self.loader.hosts()
     }

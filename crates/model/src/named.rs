@@ -1,7 +1,7 @@
-//! Other models as expressions see them: `model.<name>` and `file.contents(model, spec)`.
+//! Other models in expressions: `model.<name>` and `file.contents(model, spec)`.
 //!
-//! Nothing is read before an expression asks for it, and what is stored is read at that moment, so a step sees what the
-//! steps before it wrote (`tests/it/names.rs` of the workflows).
+//! Data are read at the moment an expression needs them, so a step sees what earlier steps wrote (`tests/it/names.rs` of
+//! the `workflow` crate).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -174,13 +174,13 @@ impl FileSource for StoredData {
         text.map_err(|_| {
             LookupError::failed(
                 marsh_types::ErrorCode::NotText,
-                format!("the file `{first}` of `{model}` is no text (UTF-8)"),
+                format!("the file `{first}` of `{model}` is not UTF-8 text"),
             )
         })
     }
 }
 
-/// There are no workers, so none is connected.
+/// marsh has no remote workers yet, so none are connected.
 impl WorkerSource for StoredData {
     fn connected(&self) -> Looked<Vec<Term>> {
         Ok(Vec::new())

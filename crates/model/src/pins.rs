@@ -1,4 +1,4 @@
-//! Types that stay on one module version for the length of a run, however often their sources change.
+//! Pins: types that stay on one module version during a run, even if their sources change.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::Models;
 use crate::error::ModelError;
 use crate::types::{Code, TypeCode};
 
-/// The pins of one run. A type is pinned when it is first asked for.
+/// The pins of one run. A type is pinned at its first use.
 #[derive(Debug, Default)]
 pub struct Pins {
     known: Mutex<BTreeMap<TypeName, Pin>>,
@@ -18,13 +18,13 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Those that were written down earlier.
+    /// Pins that an earlier process recorded.
     pub fn of(pins: impl IntoIterator<Item = Pin>) -> Pins {
         let known = pins.into_iter().map(|pin| (pin.type_name.clone(), pin)).collect();
         Pins { known: Mutex::new(known), new: Mutex::default() }
     }
 
-    /// What was pinned since this was last asked.
+    /// The pins since the last call.
     pub fn take_new(&self) -> Vec<Pin> {
         std::mem::take(&mut *self.new.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -33,7 +33,7 @@ impl Pins {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(type_name).cloned()
     }
 
-    /// The first to pin a type decides.
+    /// The first pin of a type stays.
     fn add(&self, asked: &TypeName, pin: Pin) -> Pin {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(first) = known.get(asked) {
@@ -47,7 +47,11 @@ impl Pins {
 }
 
 impl Models {
-    /// The code of a type: the newest, or the one that the run is pinned to.
+    /// The code of a type: the newest, or the one to which the run is pinned.
+    ///
+    /// # Errors
+    ///
+    /// The type is unknown, its code does not load, or the pinned code is gone.
     pub fn code(&self, type_name: &TypeName, pins: Option<&Pins>) -> Result<TypeCode, ModelError> {
         let Some(pins) = pins else { return self.resolve_type(type_name) };
         let pin = match pins.get(type_name) {

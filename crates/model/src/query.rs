@@ -1,14 +1,16 @@
 //! `data query`: a predicate over all stored data.
 //!
-//! The conjuncts of the predicate that test a field of the catalog against a literal become SQL, and an index answers
-//! them; the rest is evaluated for each row that is left. Content is read only where something mentions it. As in the
-//! language itself, a row on which evaluation fails is no match.
+//! Conjuncts of the predicate that compare a field of the catalog with a literal become SQL, which uses an index. The rest is
+//! evaluated for each remaining row. Content is read only if the predicate or the selection uses it. A row for which the
+//! evaluation fails does not match, as in the language itself. Content that is damaged fails the query.
 
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use marsh_data::{Condition, Operator, Row};
-use marsh_expr::{Comparison, Conjunct, Limits, Looked, LookupError, Program, Scope, Value as Term};
+use marsh_expr::{
+    Comparison, Conjunct, EvaluationLimits, Looked, LookupError, Program, Scope, Value as Term,
+};
 use serde_json::{Value, json};
 
 use crate::Models;
@@ -16,7 +18,7 @@ use crate::data::record_json;
 use crate::error::ModelError;
 use crate::stored::StoredData;
 
-/// What a predicate and a selection may name.
+/// The fields that a predicate and a selection can name.
 pub const FIELDS: [&str; 28] = [
     "id",
     "name",
@@ -48,18 +50,19 @@ pub const FIELDS: [&str; 28] = [
     "namespace",
 ];
 
-/// What a query found, in the order of type, model, name and version.
+/// The result of a query, ordered by type, model, name and version.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
+    /// The records.
     pub records: Vec<Value>,
-    /// What was selected of each, null where that failed.
+    /// The selection of each record; null where it failed.
     pub projected: Vec<Value>,
-    /// There may be more.
+    /// Whether the limit cut the result.
     pub limited: bool,
 }
 
 impl Answer {
-    /// `scalar`, `map` or `list`, as the first selection is.
+    /// `scalar`, `map` or `list`: the shape of the first selection.
     pub fn projected_kind(&self) -> &'static str {
         match self.projected.iter().find(|value| !value.is_null()) {
             Some(Value::Object(_)) => "map",
@@ -69,7 +72,7 @@ impl Answer {
     }
 }
 
-/// A predicate, taken apart.
+/// A query, parsed.
 struct Question {
     conditions: Vec<Condition>,
     rest: Option<Program>,
@@ -78,7 +81,11 @@ struct Question {
 }
 
 impl Models {
-    /// [`StoredData::query`].
+    /// [`StoredData::query`] on the data of this command.
+    ///
+    /// # Errors
+    ///
+    /// See [`StoredData::query`].
     pub fn query(
         &self,
         predicate: &str,
@@ -90,7 +97,12 @@ impl Models {
 }
 
 impl StoredData {
-    /// The latest versions that fulfil the predicate; all versions, if it speaks of `version` or `isLatest`.
+    /// The latest versions that match the predicate; all versions, if it names `version` or `isLatest`.
+    ///
+    /// # Errors
+    ///
+    /// The predicate or the selection is invalid or names an unknown field, the data cannot be read, or content that the
+    /// query needs is damaged.
     pub fn query(
         &self,
         predicate: &str,
@@ -100,9 +112,9 @@ impl StoredData {
         let question = Question::of(predicate, select)?;
         let catalog = self.catalog()?;
         match self.answer(&catalog, &question, limit) {
-            // A page that came back wrong: what the files say is right.
+            // A damaged catalog: the files decide.
             Err(ModelError::Catalog(marsh_data::CatalogError::Sqlite(_))) => {
-                self.answer(&marsh_data::Catalog::in_memory(self.store())?, &question, limit)
+                self.answer(&marsh_data::DataCatalog::in_memory(self.store())?, &question, limit)
             }
             other => other,
         }
@@ -110,13 +122,13 @@ impl StoredData {
 
     fn answer(
         &self,
-        catalog: &marsh_data::Catalog,
+        catalog: &marsh_data::DataCatalog,
         question: &Question,
         limit: Option<usize>,
     ) -> Result<Answer, ModelError> {
         let mut answer = Answer::default();
         let mut failure = None;
-        // One more than wanted tells whether there are more.
+        // One more than the limit shows whether the result is cut.
         let wanted = limit.map(|limit| limit.saturating_add(1));
         let sql_limit = if question.rest.is_none() { wanted } else { None };
         catalog.select(&question.conditions, sql_limit, &mut |row| {
@@ -140,10 +152,10 @@ impl StoredData {
         failure.map_or(Ok(answer), Err)
     }
 
-    /// The record, and what is selected of it; `None` where the predicate is not true.
+    /// The record and its selection; `None`: the row does not match.
     fn judged(&self, question: &Question, row: &Row) -> Result<Option<(Value, Option<Value>)>, ModelError> {
         let scope = RowScope { data: self, row, content: OnceLock::new() };
-        let limits = Limits::default();
+        let limits = EvaluationLimits::default();
         if let Some(rest) = &question.rest {
             let truth = rest.evaluate(&scope, &limits);
             if !truth.is_ok_and(|truth| truth.as_bool() == Some(true)) {
@@ -156,7 +168,7 @@ impl StoredData {
         let with_content = question.reads_content || question.select.is_none();
         let content = if with_content { Some(scope.content()?) } else { None };
         if with_content && content == Some(&Value::Null) && row.size > 0 {
-            // Somebody deleted it since the catalog was asked.
+            // Another process deleted it since the catalog was read.
             return Ok(None);
         }
         Ok(Some((record_json(row, content), projected)))
@@ -213,7 +225,7 @@ fn pushed(conjunct: &Conjunct) -> Option<Condition> {
     Condition::new(&test.path, operator, &test.literal)
 }
 
-/// The fields of one row; content is read when it is asked for.
+/// The fields of one row. Content is read at its first use.
 struct RowScope<'a> {
     data: &'a StoredData,
     row: &'a Row,

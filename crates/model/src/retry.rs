@@ -36,6 +36,8 @@ impl ModelError {
             | ModelError::NotEvaluated { .. }
             | ModelError::Deleted { .. }
             | ModelError::InvalidReports { .. }
+            | ModelError::InvalidReport { .. }
+            | ModelError::DamagedData { .. }
             | ModelError::ReportScope { .. }
             | ModelError::InvalidDriver { .. }
             | ModelError::Query { .. }
@@ -120,7 +122,9 @@ fn is_refusal(error: &CallError) -> bool {
 fn of_vault(error: &VaultError) -> RetryClass {
     match error {
         VaultError::Provider { retry, .. } => *retry,
-        VaultError::Read { .. } | VaultError::Fs(_) | VaultError::Random(_) => RetryClass::Transient,
+        VaultError::Read { .. } | VaultError::Types { .. } | VaultError::Fs(_) | VaultError::Random(_) => {
+            RetryClass::Transient
+        }
         _ => RetryClass::Permanent,
     }
 }

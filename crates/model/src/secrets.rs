@@ -1,8 +1,8 @@
 //! Secrets in expressions: `vault.get('vault', 'key')`.
 //!
-//! A call becomes a string literal that holds a sentinel before the rest of the expression is evaluated, so that it may
-//! stand in any expression. What comes out holds the sentinel, wherever the evaluator put it, and only the code that
-//! needs the value gets it ([`Secrets::reveal`]).
+//! Before an expression is evaluated, each call is replaced by a string literal that holds a sentinel, so a call can stand in
+//! any expression. The result holds the sentinel wherever the evaluator put it, and only the code that needs the value gets
+//! it ([`Secrets::reveal`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,26 +12,29 @@ use serde_json::Value;
 
 use crate::Models;
 
-/// The way to secrets, for whoever evaluates expressions of a run.
+/// Access to secrets, for the evaluation of a run's expressions.
 #[derive(Debug, Clone)]
 pub struct SecretAccess {
+    /// Resolves references.
     pub vaults: Arc<Vaults>,
+    /// The secrets of the run.
     pub secrets: Secrets,
 }
 
 impl Models {
+    /// Access to the secrets of this command.
     pub fn secret_access(&self) -> SecretAccess {
         SecretAccess { vaults: Arc::clone(&self.vaults), secrets: self.secrets.clone() }
     }
 }
 
 impl SecretAccess {
-    /// `inner` with `vault.get`. `caller` stands in the audit trail.
+    /// `inner` with `vault.get`. The audit trail names `caller`.
     pub fn evaluator<'a>(&'a self, inner: &'a dyn Evaluator, caller: &'a str) -> SecretEvaluator<'a> {
         SecretEvaluator { access: self, inner, caller, warnings: Mutex::default(), failure: Mutex::default() }
     }
 
-    /// Whether a value, or a part of it, is a secret or stands for one.
+    /// Whether a value or a part of it is a secret or a sentinel.
     pub fn is_secret(&self, value: &Value) -> bool {
         match value {
             Value::String(text) => self.secrets.is_in(text.as_bytes()) || self.secrets.holds_sentinel(text),
@@ -42,7 +45,7 @@ impl SecretAccess {
     }
 }
 
-/// An evaluator that knows vaults.
+/// An evaluator that resolves `vault.get`.
 pub struct SecretEvaluator<'a> {
     access: &'a SecretAccess,
     inner: &'a dyn Evaluator,
@@ -52,12 +55,12 @@ pub struct SecretEvaluator<'a> {
 }
 
 impl SecretEvaluator<'_> {
-    /// What people should know, such as a secret that could not be refreshed.
+    /// Warnings for the user, such as a secret that could not be refreshed.
     pub fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The first secret that could not be had. Lenient evaluation must not pass over that.
+    /// The error of the first secret that could not be resolved. Lenient evaluation must not ignore it.
     pub fn failure(&self) -> Option<VaultError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

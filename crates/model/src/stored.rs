@@ -1,12 +1,13 @@
-//! Stored data as expressions see them: `data.latest(…)` and its kin; `named` has the models that it belongs to.
+//! Stored data in expressions: `data.latest(…)` and the like. `named` has the models to which they belong.
 //!
-//! Secrets in them are sentinels, like those of `vault.get`, so an expression can hand them on and not look into them.
+//! Secrets in them are sentinels, like those of `vault.get`: an expression can pass them on, but not look into them. Content
+//! that is damaged is an error (the binary's `tests/it/data_changes.rs`: `damaged_json_fails_a_query_that_needs_it`).
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use marsh_data::{Catalog, Condition, DataStore, Metadata, Operator, Row, RunData};
+use marsh_data::{Condition, DataCatalog, DataStore, Metadata, Operator, Row, RunData};
 use marsh_expr::{
     DataSource, FileSource, Looked, LookupError, MethodSource, Scope, Value as Term, VaultSource,
     WorkerSource,
@@ -20,7 +21,7 @@ use crate::definition::DefinitionStore;
 use crate::error::ModelError;
 use crate::{Models, SecretAccess, named};
 
-/// What expressions may ask of stored data. Cheap to clone.
+/// Access to stored data for expressions. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StoredData {
     definitions: DefinitionStore,
@@ -30,6 +31,7 @@ pub struct StoredData {
 }
 
 impl Models {
+    /// Access to the data of this command.
     pub fn stored_data(&self) -> StoredData {
         let catalog_dir = self.repo.layout.derived();
         StoredData::new(self.definitions.clone(), self.data.clone(), catalog_dir, self.secret_access())
@@ -37,6 +39,7 @@ impl Models {
 }
 
 impl StoredData {
+    /// Access to these data; the catalog is in `catalog_dir`.
     pub fn new(
         definitions: DefinitionStore,
         data: RunData,
@@ -46,6 +49,7 @@ impl StoredData {
         StoredData { definitions, data, catalog_dir, access }
     }
 
+    /// The store, without ephemeral data.
     pub fn store(&self) -> &DataStore {
         self.data.store()
     }
@@ -59,7 +63,7 @@ impl StoredData {
         Ok(self.data.list_model(type_name, id)?)
     }
 
-    /// Where the newest version is; what lives for one run only is nowhere.
+    /// The path of the newest version; `None` for ephemeral data.
     pub(crate) fn path(&self, ty: &TypeName, id: &str, name: &str) -> Result<Option<PathBuf>, ModelError> {
         Ok(self.data.content_path(ty, id, name, None)?)
     }
@@ -68,7 +72,11 @@ impl StoredData {
         Ok(self.data.content(ty, id, name, None)?)
     }
 
-    /// What a version holds, for an expression.
+    /// The content of a version, for an expression.
+    ///
+    /// # Errors
+    ///
+    /// The content cannot be read, or is damaged.
     pub fn content_term(&self, ty: &TypeName, id: &str, metadata: &Metadata) -> Looked<Term> {
         let row = Row::of(ty, id, metadata, true);
         let mut content = self.content_of(&row).map_err(|error| failed(&error))?;
@@ -76,13 +84,21 @@ impl StoredData {
         term(&content)
     }
 
-    /// The catalog, up to date.
-    pub fn catalog(&self) -> Result<Catalog, ModelError> {
-        Ok(Catalog::open(self.store(), &self.catalog_dir)?)
+    /// The catalog, brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
+    pub fn catalog(&self) -> Result<DataCatalog, ModelError> {
+        Ok(DataCatalog::open(self.store(), &self.catalog_dir)?)
     }
 
-    /// The content of a version as records carry it: JSON as JSON, text as text, other bytes not at all. Secrets are
+    /// The content of a version for a record: JSON as JSON, text as text, other content as an empty text. Secrets are
     /// references, as they are stored.
+    ///
+    /// # Errors
+    ///
+    /// The content cannot be read, or is damaged.
     pub fn content_of(&self, row: &Row) -> Result<Value, ModelError> {
         let is_json = row.content_type == "application/json";
         if !is_json && !row.content_type.starts_with("text/") {
@@ -90,14 +106,22 @@ impl StoredData {
         }
         let type_name = TypeName::parse(&row.type_normalized)?;
         let bytes = self.data.content(&type_name, &row.model_id, &row.name, Some(row.version))?;
-        Ok(match bytes {
-            None => Value::Null,
-            Some(bytes) if is_json => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Some(bytes) => json!(String::from_utf8_lossy(&bytes)),
-        })
+        match bytes {
+            None => Ok(Value::Null),
+            Some(bytes) if is_json => {
+                serde_json::from_slice(&bytes).map_err(|error| ModelError::DamagedData {
+                    type_name: row.type_normalized.clone(),
+                    model_id: row.model_id.clone(),
+                    name: row.name.clone(),
+                    version: row.version,
+                    reason: format!("invalid JSON: {error}"),
+                })
+            }
+            Some(bytes) => Ok(json!(String::from_utf8_lossy(&bytes))),
+        }
     }
 
-    /// A definition's type and id; `None` if there is none of that name.
+    /// The type and the id of the definition with this name; `None`: there is none.
     pub(crate) fn model(&self, name: &str) -> Result<Option<(TypeName, String)>, ModelError> {
         match self.definitions.find(name) {
             Ok(stored) => Ok(Some((stored.type_name, stored.definition.id))),
@@ -106,7 +130,7 @@ impl StoredData {
         }
     }
 
-    /// The record of a version with its content, secrets held.
+    /// The record of a version with its content. Sentinels stand for secrets.
     pub(crate) fn record(&self, row: &Row) -> Result<Term, LookupError> {
         let mut content = self.content_of(row).map_err(|error| failed(&error))?;
         self.hold_references(&mut content)?;
@@ -134,7 +158,7 @@ impl StoredData {
         }
     }
 
-    /// The latest versions that fulfil the conditions: the newest of each name.
+    /// The latest version of each name that meets the conditions.
     fn latest_where(&self, conditions: Vec<Option<Condition>>) -> Looked<Vec<Term>> {
         let mut conditions: Vec<Condition> = conditions.into_iter().flatten().collect();
         conditions.extend(condition("isLatest", Operator::Equal, json!(true)));
@@ -150,6 +174,7 @@ impl StoredData {
         rows.values().map(|row| self.record(row)).collect()
     }
 
+    /// The secrets of the run.
     pub fn secrets(&self) -> &Secrets {
         &self.access.secrets
     }
@@ -179,7 +204,7 @@ impl DataSource for StoredData {
                 let latest = self.data.latest(&ty, &id, name).map_err(|error| failed(&error.into()))?;
                 self.found(&ty, &id, latest, true)
             }
-            // Data outlive their definition.
+            // Data can outlive their definition.
             None => {
                 let of_model = condition("modelName", Operator::Equal, json!(model));
                 let of_name = condition("name", Operator::Equal, json!(name));
@@ -222,7 +247,7 @@ impl DataSource for StoredData {
             Some(condition) => self.latest_where(vec![Some(condition)]),
             None => Err(LookupError::failed(
                 marsh_types::ErrorCode::InvalidArgument,
-                format!("{key:?} cannot be asked for as a tag"),
+                format!("invalid tag {key:?}"),
             )),
         }
     }
@@ -235,9 +260,11 @@ impl DataSource for StoredData {
     }
 }
 
-/// A scope with `model`, `data.…`, `file.…` and `workers.…` in it.
+/// A scope that adds `model`, `data.…`, `file.…` and `workers.…` to another one.
 pub struct WithData<'a> {
+    /// The other scope.
     pub inner: &'a dyn Scope,
+    /// The data.
     pub data: &'a StoredData,
 }
 

@@ -1,4 +1,4 @@
-//! What serves a type: built-in code, or a module version.
+//! From a type to its code: a built-in type, or a module version.
 
 use std::sync::Arc;
 
@@ -9,41 +9,52 @@ use crate::builtin::shell;
 use crate::error::ModelError;
 use crate::{Models, builtin};
 
-/// The code behind a type, fresh at the moment it was asked for.
+/// The code of a type, fresh at the moment of the request.
 #[derive(Debug, Clone)]
 pub struct TypeCode {
+    /// The type, normalized.
     pub type_name: TypeName,
+    /// Methods, arguments and outputs of the type.
     pub description: Arc<ModelDescription>,
+    /// The code.
     pub code: Code,
-    /// The grafts onto a built-in type; those onto any other are part of its module.
-    pub grafts: Option<Box<LoadedModel>>,
+    /// Method extensions of a built-in type; those of other types are part of their module.
+    pub extensions: Option<Box<LoadedModel>>,
 }
 
+/// What runs the methods of a type.
 #[derive(Debug, Clone)]
 pub enum Code {
+    /// The built-in `command/shell`.
     Shell,
+    /// A module of extensions.
     Module(Box<LoadedModel>),
 }
 
 impl TypeCode {
-    /// The module version that runs a method; `None`: marsh itself does.
+    /// The module version that runs a method; `None`: the method is built in.
     pub fn module(&self, method: &str) -> Option<&LoadedModel> {
-        match (&self.code, &self.grafts) {
+        match (&self.code, &self.extensions) {
             (Code::Module(loaded), _) => Some(loaded),
-            (Code::Shell, Some(grafts)) if grafts.description.method(method).is_some() => Some(grafts),
+            (Code::Shell, Some(added)) if added.description.method(method).is_some() => Some(added),
             (Code::Shell, _) => None,
         }
     }
 
-    /// The sources that add methods to the type.
-    pub fn grafts(&self) -> &[marsh_extension::MethodExtension] {
-        match (&self.code, &self.grafts) {
+    /// The method extensions of the type: sources that add methods to it.
+    pub fn method_extensions(&self) -> &[marsh_extension::MethodExtension] {
+        match (&self.code, &self.extensions) {
             (Code::Module(loaded), _) => &loaded.method_extensions,
-            (Code::Shell, Some(grafts)) => &grafts.method_extensions,
+            (Code::Shell, Some(added)) => &added.method_extensions,
             (Code::Shell, None) => &[],
         }
     }
 
+    /// The description of a method.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::UnknownMethod`] names the methods of the type.
     pub fn method(&self, name: &str) -> Result<&marsh_extension::MethodDescription, ModelError> {
         self.description.method(name).ok_or_else(|| ModelError::UnknownMethod {
             type_name: self.type_name.clone(),
@@ -53,20 +64,29 @@ impl TypeCode {
     }
 }
 
-/// A type as listings show it.
+/// A type in a listing.
 #[derive(Debug, Clone)]
 pub struct ListedType {
+    /// The name as its source writes it.
     pub raw: String,
+    /// The name, normalized.
     pub type_name: TypeName,
+    /// The version, if the source declares one.
     pub version: Option<String>,
+    /// Where the type comes from.
     pub origin: Origin,
+    /// Its source; `None` for built-in types.
     pub path: Option<std::path::PathBuf>,
-    /// The sources that add methods to it.
-    pub grafts: Vec<std::path::PathBuf>,
+    /// Sources that add methods to it.
+    pub method_extensions: Vec<std::path::PathBuf>,
 }
 
 impl Models {
-    /// The code of a type. `@type` falls back to `type` when only that is known, as built-ins are often called so.
+    /// The code of a type. `@type` stands for `type` if only that is known: users often write built-in types so.
+    ///
+    /// # Errors
+    ///
+    /// The type is unknown, or its code does not load.
     pub fn resolve_type(&self, type_name: &TypeName) -> Result<TypeCode, ModelError> {
         let bare = type_name.as_str().strip_prefix('@');
         if type_name.as_str() == shell::TYPE || bare == Some(shell::TYPE) {
@@ -87,17 +107,17 @@ impl Models {
         }
     }
 
-    /// The built-in type, with what is grafted onto it.
+    /// The built-in type with its method extensions.
     fn shell_type(&self) -> Result<TypeCode, ModelError> {
         let type_name = TypeName::parse(shell::TYPE)?;
         let scoped = TypeName::parse(&format!("@{}", shell::TYPE))?;
         let own = shell::description();
-        let grafts = self.loader.resolve_method_extensions(&own, &[&type_name, &scoped])?;
-        let description = match &grafts {
+        let extensions = self.loader.resolve_method_extensions(&own, &[&type_name, &scoped])?;
+        let description = match &extensions {
             None => own,
-            Some(grafts) => {
+            Some(extensions) => {
                 let mut all = (*own).clone();
-                let added = &grafts.description;
+                let added = &extensions.description;
                 all.methods.extend(added.methods.iter().cloned());
                 all.checks.extend(added.checks.iter().cloned());
                 let new = added.resources.iter().filter(|(name, _)| own.resource(name).is_none());
@@ -105,10 +125,10 @@ impl Models {
                 Arc::new(all)
             }
         };
-        Ok(TypeCode { type_name, description, code: Code::Shell, grafts: grafts.map(Box::new) })
+        Ok(TypeCode { type_name, description, code: Code::Shell, extensions: extensions.map(Box::new) })
     }
 
-    /// Whether some source, or marsh itself, declares the type. Loads nothing.
+    /// Whether the type is built in or some source declares it. Loads no code.
     pub fn knows_type(&self, type_name: &TypeName) -> bool {
         let bare = type_name.as_str().strip_prefix('@').unwrap_or(type_name.as_str());
         bare == shell::TYPE
@@ -118,7 +138,11 @@ impl Models {
                 .is_ok_and(|catalog| !catalog.find(marsh_types::Kind::Model, type_name).is_empty())
     }
 
-    /// All types whose name contains `query`; none are loaded. With a query that nothing contains, the near ones.
+    /// The types whose name contains `query`, else the types with a similar name; and problems of sources. Loads no code.
+    ///
+    /// # Errors
+    ///
+    /// The source directories cannot be read.
     pub fn list_types(
         &self,
         query: &str,
@@ -133,9 +157,9 @@ impl Models {
                 version: indexed.version.clone(),
                 origin: indexed.root.origin,
                 path: Some(indexed.path.clone()),
-                grafts: catalog
+                method_extensions: catalog
                     .method_extensions(&indexed.type_name)
-                    .map(|graft| graft.path.clone())
+                    .map(|source| source.path.clone())
                     .collect(),
             })
             .collect();
@@ -143,7 +167,10 @@ impl Models {
             types.push(ListedType {
                 raw: type_name.to_string(),
                 version: Some(shell::VERSION.to_owned()),
-                grafts: catalog.method_extensions(&type_name).map(|graft| graft.path.clone()).collect(),
+                method_extensions: catalog
+                    .method_extensions(&type_name)
+                    .map(|source| source.path.clone())
+                    .collect(),
                 type_name,
                 origin: Origin::Builtin,
                 path: None,
@@ -168,6 +195,6 @@ pub(crate) fn module(loaded: LoadedModel) -> TypeCode {
         type_name: loaded.type_name.clone(),
         description: Arc::clone(&loaded.description),
         code: Code::Module(Box::new(loaded)),
-        grafts: None,
+        extensions: None,
     }
 }

@@ -1,4 +1,4 @@
-//! Checking definitions without running anything.
+//! Validation of definitions. Nothing runs.
 
 use std::cell::OnceCell;
 
@@ -11,26 +11,34 @@ use crate::Models;
 use crate::definition::Stored;
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
-use crate::place::Written;
+use crate::source_location::DefinitionText;
 
-/// One thing that was checked.
+/// One check of a definition.
 #[derive(Debug, Clone)]
 pub struct Check {
+    /// The part of the definition, for example `globalArguments`.
     pub name: String,
     /// `None`: passed.
     pub error: Option<String>,
 }
 
+/// The result of a validation.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct ValidationReport {
+    /// The id of the definition.
     pub model_id: String,
+    /// The name of the definition.
     pub model_name: String,
+    /// Its type.
     pub model_type: String,
+    /// The checks, in the order of the definition's parts.
     pub checks: Vec<Check>,
+    /// Part and message of each warning.
     pub warnings: Vec<(String, String)>,
 }
 
-impl Report {
+impl ValidationReport {
+    /// Whether all checks passed.
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.error.is_none())
     }
@@ -38,7 +46,7 @@ impl Report {
 
 impl Models {
     /// Checks type, arguments and expressions of a definition.
-    pub fn validate(&self, stored: &Stored) -> Report {
+    pub fn validate(&self, stored: &Stored) -> ValidationReport {
         let definition = &stored.definition;
         let mut checks = vec![Check { name: "definition".into(), error: None }];
         let mut push = |name: String, issues: Vec<Issue>| {
@@ -76,7 +84,7 @@ impl Models {
         }
         let file = self.repo.layout.display(&stored.path).display().to_string();
         push("expressions".into(), check_expressions(stored, &file));
-        Report {
+        ValidationReport {
             model_id: definition.id.clone(),
             model_name: definition.name.clone(),
             model_type: stored.type_name.to_string(),
@@ -86,8 +94,8 @@ impl Models {
     }
 }
 
-/// Checks values against a described schema: unknown keys, and the type of everything that holds no expression. What is
-/// missing may still come from the command line, so nothing is required. Text is made what the field wants.
+/// Checks values against a described schema: unknown keys, and the type of every value without an expression. Missing values
+/// pass, as the command line can add them. Text is converted to the type of its field.
 pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<String, Value>) -> Vec<Issue> {
     let mut issues = Vec::new();
     if let Some(keys) = &description.keys
@@ -97,7 +105,7 @@ pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<Stri
             let near = marsh_types::near::did_you_mean(key, keys.iter().map(String::as_str));
             issues.push(Issue::new(
                 key.clone(),
-                near.map_or("is unknown".into(), |near| format!("is unknown; {near}")),
+                near.map_or("unknown argument".into(), |near| format!("unknown argument; {near}")),
             ));
         }
     }
@@ -109,7 +117,7 @@ pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<Stri
         .filter(|(_, value)| !marsh_expr::contains_expression(value))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    // Types that zod can say and JSON Schema cannot are described as `{}` and so pass here; zod has the last word.
+    // Types that JSON Schema cannot express are described as `{}` and pass here; zod checks them in the host.
     let properties = &properties.iter().map(|(key, schema)| (key.clone(), as_input(schema))).collect();
     let schema = InputSchema { properties, required: Vec::new(), additional: true };
     let mut checked = literal;
@@ -123,8 +131,8 @@ pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<Stri
     issues
 }
 
-/// A described schema says what comes out of zod, where what has a default is there and an unknown key is gone. What goes
-/// in may lack the one and have the other.
+/// A described schema describes the output of zod, which has the defaults and lacks unknown keys. Its input may lack the
+/// former and have the latter.
 fn as_input(schema: &Value) -> Value {
     match schema {
         Value::Array(items) => items.iter().map(as_input).collect(),
@@ -178,10 +186,10 @@ fn check_expressions(stored: &Stored, file: &str) -> Vec<Issue> {
                     }
                     (None, _) => String::new(),
                 };
-                let all = written.get_or_init(|| Written::of(stored, file.to_owned()));
+                let all = written.get_or_init(|| DefinitionText::of(stored, file.to_owned()));
                 let at = all
                     .as_ref()
-                    .and_then(|all| all.place(&format!("/{prefix}{pointer}"), &expression, &problem));
+                    .and_then(|all| all.location(&format!("/{prefix}{pointer}"), &expression, &problem));
                 let at = at.map(|at| format!("{at}: ")).unwrap_or_default();
                 issues.push(Issue::new(place.clone(), format!("{at}`{expression}`: {problem}{hint}")));
             }
@@ -190,7 +198,7 @@ fn check_expressions(stored: &Stored, file: &str) -> Vec<Issue> {
     issues
 }
 
-/// Text that looks like an expression and is none: `{{x}}` and `${x}`.
+/// Warns about text that looks like an expression: `{{x}}`.
 fn near_misses(stored: &Stored) -> Vec<(String, String)> {
     let mut warnings = Vec::new();
     let mut pending = vec![
@@ -202,7 +210,7 @@ fn near_misses(stored: &Stored) -> Vec<(String, String)> {
             Value::Object(map) => pending.extend(map.into_iter().map(|(_, value)| value)),
             Value::Array(items) => pending.extend(items),
             Value::String(text) if text.contains("{{") && !text.contains("${{") => {
-                let message = format!("`{text}` is taken literally; an expression is `${{{{ … }}}}`");
+                let message = format!("`{text}` is literal text; an expression is `${{{{ … }}}}`");
                 warnings.push(("expressions".into(), message));
             }
             _ => {}

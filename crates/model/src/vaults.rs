@@ -1,5 +1,4 @@
-//! Vaults whose type an extension declares. Each operation opens the newest code of the type, so that a vault that is kept
-//! open stays fresh.
+//! Vaults of types that extensions declare. Each operation uses the newest code of the type, so an open vault stays fresh.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,22 +11,24 @@ use serde_json::{Map, Value};
 
 use crate::retry;
 
-/// The vault types that the loader finds.
+/// Opens vaults of the types that the loader finds.
 #[derive(Debug)]
 pub struct ExtensionVaults {
     loader: Arc<Loader>,
 }
 
 impl ExtensionVaults {
+    /// A provider for the types of this loader.
     pub fn new(loader: Arc<Loader>) -> ExtensionVaults {
         ExtensionVaults { loader }
     }
 }
 
 impl VaultProvider for ExtensionVaults {
-    fn types(&self) -> Vec<VaultType> {
-        let Ok(catalog) = self.loader.catalog() else { return Vec::new() };
-        catalog
+    fn types(&self) -> Result<Vec<VaultType>, VaultError> {
+        let catalog =
+            self.loader.catalog().map_err(|error| VaultError::Types { reason: error.to_string() })?;
+        Ok(catalog
             .of_kind(Kind::Vault)
             .into_iter()
             .map(|indexed| VaultType {
@@ -36,7 +37,7 @@ impl VaultProvider for ExtensionVaults {
                 description: format!("declared in {}", indexed.path.display()),
                 config_schema: None,
             })
-            .collect()
+            .collect())
     }
 
     fn open(&self, config: &VaultConfig) -> Option<Result<Arc<dyn Vault>, VaultError>> {
@@ -56,7 +57,7 @@ impl VaultProvider for ExtensionVaults {
     }
 }
 
-/// The error with what the bundler says of it: this is all that the reader of a vault's error sees.
+/// The error with its causes, such as the bundler's: readers of a vault's error see nothing else.
 fn provider_error(vault: &str, error: &dyn std::error::Error, retry: RetryClass) -> VaultError {
     let mut message = error.to_string();
     let mut source = error.source();
@@ -70,17 +71,17 @@ fn provider_error(vault: &str, error: &dyn std::error::Error, retry: RetryClass)
     VaultError::Provider { vault: vault.to_owned(), message, details: None, retry }
 }
 
-/// The error of the vault's code, with its place in the sources. What the code attached to it stays behind: nobody
-/// masks the errors of vaults, and it may hold what the vault keeps.
+/// The error of the vault's code, with its location in the sources. Data that the code attached are dropped: errors of
+/// vaults are not masked, and the data may hold secrets.
 pub(crate) fn extension_error(vault: &str, error: &KindError) -> VaultError {
-    let mut told = provider_error(vault, error, retry::of_kind(error));
-    if let VaultError::Provider { details, .. } = &mut told {
+    let mut reported = provider_error(vault, error, retry::of_kind(error));
+    if let VaultError::Provider { details, .. } = &mut reported {
         *details = error.details();
         if let Some(Value::Object(details)) = details {
             details.remove("data");
         }
     }
-    told
+    reported
 }
 
 #[derive(Debug)]
@@ -115,7 +116,7 @@ impl Vault for ExtensionVault {
     }
 
     fn support(&self) -> Support {
-        // A vault that cannot be asked fails at the operation itself, with its reason.
+        // If the vault does not answer, the operation itself fails with the reason.
         let members = self.with(VaultExtension::optional_members).unwrap_or_default();
         let has = |name: &str| members.iter().any(|member| member == name);
         Support {
@@ -128,7 +129,7 @@ impl Vault for ExtensionVault {
     fn get(&self, key: &str) -> Result<Secret, VaultError> {
         self.with(|vault| match vault.get(key) {
             Ok(value) => Ok(Ok(Secret::new(value))),
-            // Extensions say in words of their own that there is none; whether it is so, the list says.
+            // Extensions word "not found" as they like, so the list of keys decides.
             Err(error) => match vault.list() {
                 Ok(keys) if !keys.iter().any(|known| known == key) => {
                     Ok(Err(VaultError::NoSuchSecret { vault: self.name.clone(), key: key.to_owned() }))

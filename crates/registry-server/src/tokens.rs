@@ -51,6 +51,7 @@ impl Explain for TokenError {
             TokenError::Unknown { .. } => ErrorCode::NotFound,
             TokenError::Damaged { .. } => ErrorCode::BadTokensFile,
             TokenError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            TokenError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             TokenError::Lock(_) | TokenError::Io(_) => ErrorCode::Io,
         }
     }

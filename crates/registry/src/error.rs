@@ -84,6 +84,7 @@ impl Explain for RegistryError {
             RegistryError::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
             RegistryError::Offline { .. } => ErrorCode::Offline,
             RegistryError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            RegistryError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             RegistryError::Lock(_) | RegistryError::Io(_) => ErrorCode::Io,
         }
     }

@@ -80,7 +80,7 @@ pub fn init(dir: &Path, version: &str, force: bool) -> Result<InitOutcome, RepoE
     }
     marker.set("gitignoreManaged", json!(true));
     let initialized_at = marker.text("initializedAt").unwrap_or(&now).to_owned();
-    // The marker comes last: until it is there, nobody takes a half-made directory for a repository.
+    // The marker comes last: without it a half-made directory is not a repository.
     marsh_fs::atomic_write(&layout.marker(), marker.to_yaml()?.as_bytes(), Durability::Synced)?;
     Ok(InitOutcome { repo: Repo::open(dir)?, initialized_at, gitignore })
 }

@@ -59,8 +59,8 @@ impl Marker {
         self.values.insert(key.to_owned(), value);
     }
 
-    /// Where the AI tools of the repository look for skills, relative to its root. A marker that names no tool means
-    /// one; tools that nobody knows are passed over, and none at all leaves the fallback.
+    /// Where the AI tools of the repository look for skills, relative to its root. A marker without a list of tools means one
+    /// tool; unknown tools are skipped, and without any the fallback applies.
     pub fn skill_dirs(&self) -> Vec<String> {
         let tools: Vec<&str> = match (self.values.get("tools"), self.text("tool")) {
             (Some(Value::Array(tools)), _) => tools.iter().filter_map(Value::as_str).collect(),

@@ -1,7 +1,7 @@
 //! One client: its lines in, its answers and events out.
 //!
 //! A request runs on a thread of its own, so that a client may have many in flight. Whatever way the connection ends,
-//! what it asked for is cancelled: nobody is left to hear of it.
+//! its requests are cancelled, because no client is left for the answers.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read as _, Write};
@@ -98,8 +98,7 @@ pub fn serve(hub: &Arc<Hub>, mut reader: impl BufRead, writer: Box<dyn Write + S
         match serde_json::from_slice::<Message>(&line) {
             Ok(message) => Client::take(&client, message),
             Err(error) => {
-                let failure =
-                    Failure::new(ErrorCode::BadRequest, format!("a line that is no request: {error}"));
+                let failure = Failure::new(ErrorCode::BadRequest, format!("invalid request line: {error}"));
                 client.send(&Message::notification("error", raw(&failure)));
                 break;
             }
@@ -115,8 +114,8 @@ impl Client {
     fn take(client: &Arc<Client>, message: Message) {
         let (Some(method), Some(id)) = (message.method, message.id) else { return };
         let params = message.params.as_deref().map_or("null", |params| params.get()).to_owned();
-        // Counted before anything else: whoever ends the server either sees this request and waits for its answer, or has
-        // said that the server ends, which is seen here.
+        // Counted first: the thread that ends the server either sees this request and waits for its answer, or has set
+        // `ending`, which the next line reads.
         let in_flight = client.hub.service.entered();
         if client.hub.ending.load(Ordering::SeqCst) && method != "status" {
             let failure =
@@ -131,7 +130,9 @@ impl Client {
             return;
         }
         let client = Arc::clone(client);
+        let server = tracing::Span::current();
         std::thread::spawn(move || {
+            let _request = tracing::info_span!(parent: &server, "request", method, id).entered();
             let hub = Arc::clone(&client.hub);
             let key = hub.register(&token);
             let outcome = client.perform(id, &method, &params, &token);
@@ -143,7 +144,7 @@ impl Client {
             hub.tidy.stir();
             if method == "shutdown" {
                 hub.ending.store(true, Ordering::SeqCst);
-                // Somebody asked before us, if nobody listens any more.
+                // Another client asked first, if the receiver is gone.
                 locked(&hub.end).send(()).ok();
             }
         });

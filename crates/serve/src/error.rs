@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub enum ServeError {
     #[error("this repository is served already, by {holder}")]
     AlreadyServed { holder: String },
-    #[error("nobody serves this repository")]
+    #[error("no server runs for this repository")]
     NotServed,
     #[error("the socket's path {path} is longer than the system allows", path = path.display())]
     PathTooLong { path: PathBuf },
@@ -42,6 +42,8 @@ impl Explain for ServeError {
             ServeError::Watch { .. } => ErrorCode::CannotWatch,
             ServeError::Connection(_) | ServeError::Ended => ErrorCode::ConnectionLost,
             ServeError::Refused(_) => ErrorCode::RequestFailed,
+            ServeError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            ServeError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             ServeError::Lock(_) | ServeError::Fs(_) => ErrorCode::Io,
         }
     }

@@ -259,7 +259,7 @@ pub(crate) fn start(
     if is_scheduled {
         let zone = marsh_trigger::local_zone(opened_env(hub, "TZ").as_deref());
         let (hub, mut times) = (Arc::clone(hub), Times { scheduler: Scheduler::new(zone), seen: None });
-        // The first look is before anybody is told that the server is ready.
+        // The first look is before the server reports that it is ready.
         times.look(&hub);
         firing.threads.push(std::thread::spawn(move || follow(&hub, times)));
     }
@@ -322,6 +322,7 @@ fn hook(hub: &Hub, webhook: &Webhook) -> Result<Hook, Failure> {
 
 /// Runs what fired, as a request is run.
 fn run(hub: &Hub, fire: &Fire) {
+    tracing::info!(workflow = fire.workflow, source = fire.source, "trigger fired");
     let at = Timestamp::now();
     let in_flight = hub.service.entered();
     let token = CancelToken::new();

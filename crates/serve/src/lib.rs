@@ -1,4 +1,4 @@
-//! `marsh serve`: one repository in a process that lives on, for callers that come again and again.
+//! `marsh serve`: a long-running server for one repository.
 //!
 //! The server answers JSON-RPC 2.0, one object per line, on a local socket or on its own standard input and output
 //! ([`protocol`]). It calls methods, runs workflows, reloads, tells its state and evicts module versions. If it is asked to, it

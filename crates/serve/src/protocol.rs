@@ -164,7 +164,7 @@ pub struct TriggerRow {
     pub fired: u64,
     /// Times at which it was still running, or waiting.
     pub skipped: u64,
-    /// Times that passed while nobody looked, as when the machine slept.
+    /// Times that passed while the machine slept.
     pub missed: u64,
     /// When it was started last, and what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -29,7 +29,7 @@ pub struct Reloader {
 /// Who asks for a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody who has said so: files that vanished were removed.
+    /// A request, which also confirms that vanished files were removed.
     Asked,
     /// Files that changed. Sources that appeared since the last look are built and described, so that their first call
     /// finds them ready. A file that vanished may be about to come back.
@@ -69,6 +69,15 @@ impl Service {
         }
         self.loader().sweep(&catalog);
         reloaded.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if reloaded.changed.len() + reloaded.removed.len() + reloaded.failed.len() > 0 {
+            tracing::info!(
+                changed = reloaded.changed.len(),
+                removed = reloaded.removed.len(),
+                failed = reloaded.failed.len(),
+                duration_ms = reloaded.duration_ms,
+                "reloaded"
+            );
+        }
         self.reloads.fetch_add(1, Ordering::Relaxed);
         Ok(reloaded)
     }
@@ -93,7 +102,7 @@ impl Service {
                         reloaded.changed.push(type_name.to_string());
                     }
                     Some(_) => {}
-                    // Built in, and without grafts now.
+                    // Built in, and without method extensions now.
                     None => self.loader().close_line(kind, type_name),
                 }
             }

@@ -101,7 +101,7 @@ fn wait(hub: &Arc<Hub>, ended: &Receiver<()>, end: Sender<()>, interrupt: &Cance
     let interrupted = interrupt.on_cancel(move |_| {
         end.send(()).ok();
     });
-    // The hub holds a sender, so this cannot fail before somebody has asked.
+    // The hub holds a sender, so this cannot fail before a client asks.
     ended.recv().ok();
     drop(interrupted);
     hub.ending.store(true, Ordering::SeqCst);
@@ -114,6 +114,7 @@ fn wait(hub: &Arc<Hub>, ended: &Receiver<()>, end: Sender<()>, interrupt: &Cance
     }
     if !is_idle() {
         hub.service.loader().hosts().kill_all();
+        marsh_model::builtin::shell::kill_all();
     }
 }
 

@@ -1,8 +1,8 @@
 //! Where a server listens, and how clients find it.
 //!
 //! `.swamp/marsh/serve/` holds the lock that makes it one server per repository, the socket, and `serve.json`, which
-//! names the socket. Only its owner can enter the directory. The lock says whether the rest means anything: whoever
-//! gets it may sweep what a dead server left.
+//! names the socket. Only its owner can enter the directory. The lock decides whether the rest is valid: the
+//! process that gets it removes the files of a dead server.
 
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ pub fn bind(layout: &Layout, socket: Option<&Path>) -> Result<Bound, ServeError>
         return Err(ServeError::AlreadyServed { holder: holder.unwrap_or_else(|| "another process".into()) });
     };
     let socket = socket.map_or_else(|| dir.join("socket"), Path::to_path_buf);
-    // A socket of a dead server answers nobody; whatever else has the name is not ours to remove.
+    // A socket of a dead server answers no client; any other file of that name is not ours to remove.
     if is_socket(&socket) && UnixStream::connect(&socket).is_err() {
         marsh_fs::remove_file_if_exists(&socket)?;
     }

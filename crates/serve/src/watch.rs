@@ -2,8 +2,8 @@
 //!
 //! A hint and nothing more. Events may be late, merged, or lost; whatever they say, what is loaded is decided by asking
 //! the files when a call starts. So after an event the server only does early what the next call would do: it reloads.
-//! A burst of events is waited out for [`QUIET`], at most [`LONGEST`], because an editor writes a file in steps; nobody
-//! is told anything before the reload that follows has been done.
+//! A burst of events is waited out for [`QUIET`], at most [`LONGEST`], because an editor writes a file in steps;
+//! status and clients see the change after the reload that follows.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -41,7 +41,7 @@ impl Explain for StoreError {
     fn code(&self) -> ErrorCode {
         match self {
             StoreError::Lockfile { .. } => ErrorCode::InvalidLockfile,
-            StoreError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LocksUnsupported,
+            StoreError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             StoreError::Lock(_) => ErrorCode::LockTimeout,
             StoreError::NotHeld { .. } => ErrorCode::NotInStore,
             StoreError::NoGeneration { .. } | StoreError::GenerationLost { .. } => {

@@ -32,7 +32,7 @@ fn walk(dir: &Path) {
     for path in entries {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         assert!(!name.starts_with(".tmp-") && !name.ends_with(".tmp"), "left behind: {}", path.display());
-        // Links lead elsewhere, and what is there is not ours.
+        // Links lead to files that are not ours.
         if path.is_dir() && !path.is_symlink() {
             walk(&path);
         }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_whole_holds_and_what_is_not_does_not() {
+    fn whole_versions_pass_and_half_ones_fail() {
         assert!(holds(|_| {}), "a whole version, of a datum whose name is a number");
         assert!(!holds(|version| std::fs::remove_file(version.join("raw")).unwrap()));
         assert!(!holds(|version| std::fs::remove_file(version.join("metadata.yaml")).unwrap()));

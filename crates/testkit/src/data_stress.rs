@@ -119,7 +119,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn found(&self, wrong: impl IntoIterator<Item = String>) {
-        self.violations.lock().expect("nobody panics with it").extend(wrong);
+        self.violations.lock().expect("no thread panics while it holds the lock").extend(wrong);
     }
 
     fn look(&self) {
@@ -131,7 +131,7 @@ impl Watch<'_> {
         self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Nobody works. Returns how many versions were compared.
+    /// No process works. Returns how many versions were compared.
     fn rest(&self, round: usize) -> usize {
         let root = self.scratch.root().to_path_buf();
         let sound = std::panic::catch_unwind(|| assert_no_half_written(&root));
@@ -199,7 +199,7 @@ impl DataStress {
         });
         report.looks = watch.looks.into_inner();
         report.versions = watch.versions.into_inner();
-        report.violations = watch.violations.into_inner().expect("nobody panics with it");
+        report.violations = watch.violations.into_inner().expect("no thread panics while it holds the lock");
         report.elapsed = start.elapsed();
         report
     }

@@ -223,8 +223,8 @@ fn uuid() -> String {
 }
 
 /// The five extensions of the concurrency tests. Two versions each, unlike in content and in dependencies; all of them
-/// use the same file names. `a` needs `d`; `b` needs `d` and `e`, from the second version on with constraints; nobody
-/// needs `a`, `b` or `c`.
+/// use the same file names. `a` needs `d`; `b` needs `d` and `e`, from the second version on with constraints; no
+/// extension needs `a`, `b` or `c`.
 pub fn stress_packages() -> Vec<Package> {
     const V1: &str = "2026.01.01.1";
     const V2: &str = "2026.02.01.1";

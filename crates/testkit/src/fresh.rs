@@ -5,7 +5,7 @@
 //! server it asks a reload after every second edit. A client reads, before it starts a call, what was acknowledged and
 //! what any client was answered, and `started` after its own answer. The number in the answer must lie between the larger
 //! of the former and the latter: less, and a call that started after an acknowledgement, or after the answer to another
-//! call, ran older code; more, and it ran code that nobody had written. So the type behaves like one register that is
+//! call, ran older code; more, and it ran code that was never written. So the type behaves like one register that is
 //! written by the editor and read by the calls, each at one moment between its start and its end: freshness is
 //! linearisable. A call that fails is a violation as well.
 //!

@@ -14,7 +14,7 @@ pub struct KindSource {
     /// `model`, `graft`, `vault`, `datastore`, `driver` or `report`.
     pub kind: &'static str,
     pub file: &'static str,
-    /// A graft is part of the type that it is put onto.
+    /// A method extension is part of its target type.
     pub type_name: &'static str,
 }
 
@@ -27,7 +27,7 @@ pub const EVERY_KIND: [KindSource; 6] = [
     KindSource { kind: "report", file: "extensions/reports/about.ts", type_name: "@kinds/about" },
 ];
 
-/// What the secret of the vault starts with. The rest is the word, which is no secret of its own.
+/// The first part of the vault's secret. The rest is the word, which is not secret by itself.
 const SECRET: &str = "of-the-vault:";
 
 /// What is never edited: the base of the graft, the model that reads the vault, the one that the report follows, and a
@@ -73,7 +73,7 @@ fn method(name: &str, word: &str) -> String {
 impl KindSource {
     pub fn of(kind: &str) -> KindSource {
         let found = EVERY_KIND.into_iter().find(|source| source.kind == kind);
-        found.unwrap_or_else(|| panic!("{kind} is no kind"))
+        found.unwrap_or_else(|| panic!("unknown kind {kind}"))
     }
 
     /// Whether calls of clients reach it. Without, it is loaded by reloads of a server that watches.

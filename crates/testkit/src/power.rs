@@ -65,7 +65,7 @@ pub enum Loss {
     NamesBut(PathBuf),
     /// Data, and what was not synced of the names in one directory.
     NamesIn(PathBuf),
-    /// On a file system whose journal keeps the order: data that nobody waited for; all names are there. Names that were
+    /// On a file system whose journal keeps the order: loses data without a wait; all names are there. Names that were
     /// not synced may be lost too, but only the last ones, and that is the state after an earlier mutation.
     Unsettled,
 }
@@ -118,7 +118,7 @@ impl Disk {
     /// The single steps of a mutation: a tree is removed name by name, what stands first in it last.
     ///
     /// # Panics
-    /// On what is no mutation.
+    /// On a line that is not a mutation.
     pub fn steps(&self, mutation: &Value) -> Vec<Value> {
         let path = mutation["path"].as_str().map(Path::new).and_then(|path| self.below(path));
         let mut steps = Vec::new();
@@ -299,7 +299,7 @@ impl Disk {
     fn names(&mut self, id: usize) -> &mut Names {
         match &mut self.nodes[id] {
             Node::Dir { now, .. } => now,
-            other => panic!("{other:?} is no directory"),
+            other => panic!("expected a directory, found {other:?}"),
         }
     }
 

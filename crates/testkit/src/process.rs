@@ -98,7 +98,7 @@ pub fn processes_with_marker(marker: &str) -> Vec<Process> {
             continue;
         };
         let text = |file: &str| {
-            // Processes end while we look, which is no error.
+            // A process may end meanwhile.
             let mut bytes = Vec::new();
             std::fs::File::open(entry.path().join(file))
                 .and_then(|mut file| file.read_to_end(&mut bytes))

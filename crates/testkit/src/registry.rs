@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-/// Answers every request with 404, so that a test of a missing package asks nobody outside.
+/// Answers every request with 404, so that a test of a missing package reaches no other server.
 #[derive(Debug)]
 pub struct EmptyRegistry {
     url: String,

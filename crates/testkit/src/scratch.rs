@@ -45,7 +45,7 @@ pub struct Seen {
 }
 
 impl Scratch {
-    /// A scratch directory with an empty directory `repo` that is no repository yet.
+    /// A scratch directory with an empty directory `repo`, which is not a repository yet.
     pub fn empty(binary: impl Into<PathBuf>) -> Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let binary = binary.into();
@@ -114,7 +114,7 @@ impl Scratch {
         path
     }
 
-    /// Puts a file into place by a rename, as editors do: nobody sees half of it.
+    /// Puts a file into place by a rename, as editors do: no reader sees half of it.
     pub fn replace(&self, relative: &str, content: impl AsRef<[u8]>) {
         let new = self.write(&format!("{relative}.new"), content);
         std::fs::rename(&new, self.path(relative))
@@ -207,7 +207,7 @@ impl Scratch {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().expect("marsh starts");
         let mut pipe = child.stdin.take().expect("its input is piped");
         let text = stdin.to_owned();
-        // A run that fails early does not read; then the pipe breaks, which is no concern of the test.
+        // A run that fails early does not read; then the pipe breaks, which the test ignores.
         let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()).ok());
         let run = Running::new(child, self.filters()).wait();
         writer.join().expect("the writer does not panic");

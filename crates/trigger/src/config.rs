@@ -153,7 +153,7 @@ impl Webhook {
             other => {
                 let near = near::did_you_mean(other, Scheme::NAMES)
                     .unwrap_or_else(|| format!("there are {}", Scheme::NAMES.join(", ")));
-                return Err(format!("`{other}` is no scheme; {near}"));
+                return Err(format!("unknown scheme `{other}`; {near}"));
             }
         };
         if header.is_some() && !matches!(scheme, Scheme::Generic { .. }) {
@@ -164,7 +164,7 @@ impl Webhook {
 }
 
 impl Config {
-    /// Reads the text of the file. A key that nobody knows is warned about, one of other servers is passed over.
+    /// Reads the text of the file. An unknown key causes a warning; one of other servers is skipped.
     pub fn parse(text: &str) -> Result<Config, TriggerError> {
         let wrong = |place: &str, message: String| TriggerError::Config { place: place.to_owned(), message };
         let value: Value = yaml::from_str(text).map_err(|error| wrong("the file", error.to_string()))?;
@@ -203,7 +203,7 @@ impl Config {
                 other => {
                     let near = near::did_you_mean(other, OURS).map(|near| format!("; {near}"));
                     config.warnings.push(format!(
-                        "serve.yaml: `{other}` is no key that is known, and is ignored{}",
+                        "serve.yaml: unknown key `{other}`, which is ignored{}",
                         near.unwrap_or_default()
                     ));
                 }

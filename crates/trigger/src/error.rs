@@ -6,11 +6,11 @@ use marsh_types::{ErrorCode, Explain};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
-    #[error("`{pattern}` is no schedule: {message}")]
+    #[error("invalid schedule `{pattern}`: {message}")]
     Pattern { pattern: String, message: String },
     #[error("serve.yaml: {place}: {message}")]
     Config { place: String, message: String },
-    #[error("`{text}` is no webhook: {message}")]
+    #[error("invalid webhook `{text}`: {message}")]
     Webhook { text: String, message: String },
     #[error("there are two webhooks with the route `{route}`")]
     SameRoute { route: String },

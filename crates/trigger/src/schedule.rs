@@ -45,7 +45,7 @@ pub struct Due {
     pub workflow: String,
     /// The time that it was planned for, the last one if several have passed.
     pub at: Timestamp,
-    /// Times before that one at which nobody looked.
+    /// Times before that one that passed unseen.
     pub missed: u64,
 }
 
@@ -75,7 +75,7 @@ impl Scheduler {
     }
 
     /// These workflows are scheduled, and no others. One that was so already keeps its next time; the first time of a new
-    /// one is after `now`: what passed before is nobody's.
+    /// one is after `now`: earlier times do not count.
     pub fn set(&mut self, wanted: impl IntoIterator<Item = (String, Pattern)>, now: Timestamp) {
         let mut before = std::mem::take(&mut self.entries);
         for (workflow, pattern) in wanted {

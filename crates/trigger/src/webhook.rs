@@ -18,7 +18,7 @@ use crate::signature::Scheme;
 
 /// The longest body that is read.
 pub const MAX_BODY: usize = 10 << 20;
-/// Headers that prove who somebody is: no workflow sees them.
+/// Headers that authenticate the sender: no workflow sees them.
 const CREDENTIALS: [&str; 6] =
     ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-gitlab-token"];
 
@@ -91,7 +91,7 @@ pub fn listen(addr: SocketAddr, hooks: Vec<Hook>, take: Take) -> Result<Listener
     let serve = move || {
         runtime.block_on(async {
             tokio::select! {
-                // What the kernel refuses to accept is nobody's call.
+                // A connection that the kernel refuses is not a call.
                 _ = axum::serve(listener, app) => {}
                 _ = ended => {}
             }

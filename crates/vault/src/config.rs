@@ -1,4 +1,4 @@
-//! Vault configurations: `vaults/<type>/<id>.yaml`. No secret is ever in one.
+//! Vault configurations: `vaults/<type>/<id>.yaml`. They hold no secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -13,18 +13,25 @@ use crate::VaultError;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultConfig {
+    /// A UUID: the name of the file.
     pub id: String,
+    /// The name in expressions.
     pub name: String,
+    /// The vault type, for example `local_encryption`.
     #[serde(rename = "type")]
     pub vault_type: String,
+    /// What the type is configured with.
     #[serde(default)]
     pub config: Map<String, Value>,
+    /// ISO 8601 with milliseconds.
     pub created_at: String,
+    /// Whether reads of secrets are noted in the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_reads: Option<bool>,
 }
 
 impl VaultConfig {
+    /// A configuration with a new id.
     pub fn new(name: &str, vault_type: &str, config: Map<String, Value>) -> VaultConfig {
         VaultConfig {
             id: uuid::Uuid::new_v4().to_string(),
@@ -36,15 +43,17 @@ impl VaultConfig {
         }
     }
 
-    /// Vaults of marsh's own, which no sensitive output goes to by itself.
+    /// Whether the vault belongs to marsh: sensitive output goes there only when a model names it.
     pub fn is_internal(&self) -> bool {
         self.name.starts_with('_')
     }
 
+    /// A text of the configuration.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.config.get(key).and_then(Value::as_str)
     }
 
+    /// Whether a flag of the configuration is set.
     pub fn flag(&self, key: &str) -> bool {
         self.config.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
@@ -62,7 +71,8 @@ impl ConfigStore {
         ConfigStore { root: root.into() }
     }
 
-    /// Every configuration, by name, and what could not be read. One bad file does not hide the others.
+    /// All configurations, sorted by name, and the errors of files that could not be read. A bad file does not hide the
+    /// others.
     pub fn list(&self) -> (Vec<VaultConfig>, Vec<VaultError>) {
         let (mut configs, mut problems) = (Vec::new(), Vec::new());
         let mut pending = vec![self.root.clone()];
@@ -75,7 +85,14 @@ impl ConfigStore {
                     continue;
                 }
             };
-            for entry in entries.flatten() {
+            for entry in entries {
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        problems.push(VaultError::read(&dir, error));
+                        break;
+                    }
+                };
                 let path = entry.path();
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     pending.push(path);
@@ -91,15 +108,20 @@ impl ConfigStore {
         (configs, problems)
     }
 
-    /// By name, else by id.
+    /// The configuration of this name, else of this id.
+    ///
+    /// # Errors
+    ///
+    /// There is none. If some file could not be read, its error: the file may be the one that was asked for.
     pub fn find(&self, name: &str) -> Result<VaultConfig, VaultError> {
-        let (configs, _) = self.list();
+        let (configs, mut problems) = self.list();
         let found = configs
             .iter()
             .find(|config| config.name == name)
             .or_else(|| configs.iter().find(|config| config.id == name));
         match found {
             Some(config) => Ok(config.clone()),
+            None if !problems.is_empty() => Err(problems.swap_remove(0)),
             None if configs.is_empty() => Err(VaultError::NoVaults),
             None => Err(VaultError::NoSuchVault {
                 name: name.to_owned(),
@@ -109,16 +131,27 @@ impl ConfigStore {
     }
 
     /// Writes a new configuration.
+    ///
+    /// # Errors
+    ///
+    /// The name is invalid or taken, or some file could not be read: it may have the name.
     pub fn create(&self, config: &VaultConfig) -> Result<PathBuf, VaultError> {
         check_vault_name(&config.name)?;
-        let (configs, _) = self.list();
+        let (configs, mut problems) = self.list();
         if let Some(existing) = configs.iter().find(|existing| existing.name == config.name) {
             return Err(VaultError::Exists { name: config.name.clone(), path: self.path(existing)? });
+        }
+        if !problems.is_empty() {
+            return Err(problems.swap_remove(0));
         }
         self.save(config)
     }
 
     /// Writes a configuration, or replaces the one with its id and type.
+    ///
+    /// # Errors
+    ///
+    /// The name, id or type is invalid, or the file cannot be written.
     pub fn save(&self, config: &VaultConfig) -> Result<PathBuf, VaultError> {
         check_vault_name(&config.name)?;
         let path = self.path(config)?;
@@ -130,11 +163,21 @@ impl ConfigStore {
         Ok(path)
     }
 
+    /// Removes a configuration.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be removed.
     pub fn remove(&self, config: &VaultConfig) -> Result<(), VaultError> {
         marsh_fs::remove_file_if_exists(&self.path(config)?)?;
         Ok(())
     }
 
+    /// Where a configuration is stored.
+    ///
+    /// # Errors
+    ///
+    /// The type or the id cannot be part of a path.
     pub fn path(&self, config: &VaultConfig) -> Result<PathBuf, VaultError> {
         let mut path = self.root.clone();
         for segment in config.vault_type.split('/') {
@@ -146,7 +189,7 @@ impl ConfigStore {
     }
 }
 
-/// Reads a configuration from text, as `vault edit` gets it.
+/// Reads the text of a configuration file.
 impl std::str::FromStr for VaultConfig {
     type Err = yaml::YamlError;
 
@@ -160,7 +203,7 @@ fn read(path: &Path) -> Result<VaultConfig, VaultError> {
     text.parse().map_err(|source| VaultError::Config { path: path.to_path_buf(), source })
 }
 
-/// The name of a new vault: it is a directory's name, and is written in expressions.
+/// Checks the name of a new vault: it becomes a directory, and expressions name it.
 pub(crate) fn check_vault_name(name: &str) -> Result<(), VaultError> {
     check_name("vault name", name)?;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -174,7 +217,7 @@ pub(crate) fn check_vault_name(name: &str) -> Result<(), VaultError> {
     Ok(())
 }
 
-/// A name that becomes one segment of a path.
+/// Checks a name that becomes one segment of a path.
 pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), VaultError> {
     let reason = if name.is_empty() {
         "it is empty"

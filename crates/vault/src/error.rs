@@ -1,4 +1,4 @@
-//! What can go wrong with vaults. No variant holds a secret.
+//! Errors of vaults. They hold no secrets.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,29 +7,31 @@ use marsh_fs::FsError;
 use marsh_types::yaml::{YamlError, YamlWriteError};
 use marsh_types::{ErrorCode, Explain, RetryClass};
 
+/// Why an operation on vaults failed. Messages and fields hold no secrets.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum VaultError {
-    #[error("there is no vault `{name}`")]
+    #[error("unknown vault `{name}`")]
     NoSuchVault { name: String, known: Vec<String> },
-    #[error("there are no vaults in this repository")]
+    #[error("this repository has no vaults")]
     NoVaults,
-    #[error("a vault `{name}` exists already: {}", path.display())]
+    #[error("vault `{name}` exists already: {}", path.display())]
     Exists { name: String, path: PathBuf },
-    #[error("no vault type `{name}` is known")]
+    #[error("unknown vault type `{name}`")]
     UnknownType { name: String, known: Vec<String>, renamed_to: Option<&'static str> },
     #[error("vault `{vault}` has no secret `{key}`")]
     NoSuchSecret { vault: String, key: String },
-    #[error("{name:?} cannot be a {what}: {reason}")]
+    #[error("invalid {what} {name:?}: {reason}")]
     InvalidName { what: &'static str, name: String, reason: &'static str },
-    #[error("the configuration of vault `{vault}` is unusable: {reason}")]
+    #[error("invalid configuration of vault `{vault}`: {reason}")]
     InvalidConfig { vault: String, reason: String },
     #[error("vaults of type `{vault_type}` cannot {what}")]
     Unsupported { vault_type: String, what: &'static str },
-    #[error("{} does not open with the key of vault `{vault}`: it is damaged, or was made with another key", path.display())]
+    #[error("cannot decrypt {} with the key of vault `{vault}`: the file is damaged or was encrypted with another key", path.display())]
     WrongKey { vault: String, path: PathBuf },
-    #[error("{} is no secret file: {reason}", path.display())]
+    #[error("invalid secret file {}: {reason}", path.display())]
     DamagedSecret { path: PathBuf, reason: String },
-    #[error("the key {} cannot be used: {reason}", path.display())]
+    #[error("unusable key {}: {reason}", path.display())]
     UnusableKey { path: PathBuf, reason: &'static str },
     #[error("vault `{vault}` has no key yet")]
     NoKey { vault: String },
@@ -41,10 +43,14 @@ pub enum VaultError {
     Config { path: PathBuf, source: YamlError },
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{age:?} is no length of time: write a number and s, m, h, d, w, mo or y, for example 12h")]
+    #[error("invalid age {age:?}: expected a number and s, m, h, d, w, mo or y, for example 12h")]
     Age { age: String },
-    #[error("the system has no random numbers: {0}")]
+    #[error("the system provides no random numbers: {0}")]
     Random(String),
+    #[error("cannot list the vault types of extensions: {reason}")]
+    Types { reason: String },
+    #[error("cannot write the audit trail: {reason}")]
+    Audit { reason: String },
     #[error(transparent)]
     Encode(#[from] YamlWriteError),
     #[error(transparent)]
@@ -73,8 +79,11 @@ impl Explain for VaultError {
             VaultError::Provider { .. } => ErrorCode::VaultFailed,
             VaultError::Config { .. } => ErrorCode::InvalidYaml,
             VaultError::Age { .. } => ErrorCode::InvalidDuration,
-            VaultError::Read { .. } | VaultError::Fs(_) => ErrorCode::FileAccess,
-            VaultError::Encrypt { .. } | VaultError::Random(_) | VaultError::Encode(_) => ErrorCode::Internal,
+            VaultError::Read { .. } | VaultError::Types { .. } | VaultError::Fs(_) => ErrorCode::Io,
+            VaultError::Encrypt { .. }
+            | VaultError::Random(_)
+            | VaultError::Audit { .. }
+            | VaultError::Encode(_) => ErrorCode::Internal,
         }
     }
 
@@ -82,22 +91,22 @@ impl Explain for VaultError {
         match self {
             VaultError::NoSuchVault { name, known } => Some(
                 marsh_types::near::did_you_mean(name, known.iter().map(String::as_str))
-                    .unwrap_or_else(|| format!("`marsh vault create local_encryption {name}` makes one")),
+                    .unwrap_or_else(|| format!("create it: `marsh vault create local_encryption {name}`")),
             ),
-            VaultError::NoVaults => Some("`marsh vault create local_encryption main` makes one".to_owned()),
+            VaultError::NoVaults => Some("create one: `marsh vault create local_encryption main`".to_owned()),
             VaultError::UnknownType { renamed_to: Some(now), .. } => {
-                Some(format!("the type is now called `{now}`, and its extension must be installed"))
+                Some(format!("the extension `{now}` provides this type now: `marsh extension pull {now}`"))
             }
             VaultError::UnknownType { name, known, .. } => Some(
                 marsh_types::near::did_you_mean(name, known.iter().map(String::as_str))
-                    .unwrap_or_else(|| "`marsh vault type search` shows what there is".to_owned()),
+                    .unwrap_or_else(|| "`marsh vault type search` lists the types".to_owned()),
             ),
             VaultError::NoSuchSecret { vault, .. } => {
-                Some(format!("`marsh vault list-keys {vault}` shows what there is"))
+                Some(format!("`marsh vault list-keys {vault}` lists its secrets"))
             }
-            VaultError::NoKey { vault } => {
-                Some(format!("storing the first secret makes the key: `marsh vault put {vault} <key>`"))
-            }
+            VaultError::NoKey { vault } => Some(format!(
+                "the first secret that is stored generates the key: `marsh vault put {vault} <key>`"
+            )),
             _ => None,
         }
     }

@@ -1,22 +1,23 @@
-//! Vaults: where secrets are kept, and how they are kept out of everything else.
+//! Vaults store secrets, and this crate keeps secrets out of everything else.
 //!
-//! * [`Secret`] is a value that cannot be printed, formatted or serialised; only [`Secret::expose`] gives it away.
-//! * [`Secrets`] knows every secret that entered a run. While a run is prepared, a secret is a *sentinel*, a text that
-//!   means nothing; it becomes the value at the last moment, on the way to the code that needs it. Whatever comes back
-//!   from that code goes through [`Secrets::redact`].
-//! * [`Vault`] is one open vault, [`VaultProvider`] what opens vaults of some types. `local_encryption` is built in;
-//!   vaults of extensions join through the same trait.
-//! * [`Vaults`] is all the vaults of a repository: configuration files, providers, the refreshing of values, the audit.
+//! * [`Secret`] is a value that cannot be printed, formatted or serialized; only [`Secret::expose`] returns it.
+//! * [`Secrets`] knows every secret that entered a run. While a run is prepared, a *sentinel* stands for each secret, a text
+//!   without meaning. The value replaces it at the last moment, on the way to the code that needs it, and the output of that
+//!   code passes through [`Secrets::redact`].
+//! * [`Vault`] is one open vault. A [`VaultProvider`] opens vaults of some types. `local_encryption` is built in; extensions
+//!   add types through the same trait.
+//! * [`Vaults`] manages the vaults of a repository: configuration files, providers, refreshed secrets, the audit trail.
 //!
 //! Invariants, and the tests that hold them:
 //!
-//! * The files of `local_encryption` are those of existing repositories, byte for byte of the format
-//!   (`tests/format.rs`: files made from its description by another implementation of the same primitives are read, and
-//!   the reverse).
-//! * A file that holds a secret or a key is 0600 from its first instant, in a directory that is 0700; it appears whole,
-//!   and of many first users of a vault all end with the same key (`tests/local.rs`).
-//! * No name of a vault or a key leaves the vault's directory (`tests/local.rs`).
-//! * No cryptography is written here: AES-GCM, PBKDF2 and SHA-2 are those of RustCrypto.
+//! * `local_encryption` reads and writes the files of existing repositories (`tests/format.rs` reads files that another
+//!   implementation of the same primitives wrote, and the reverse).
+//! * A file that holds a secret or a key has mode 0600 from its first instant, in a directory of mode 0700. It appears whole,
+//!   and processes that use a new vault at the same time end with the same key (`tests/local.rs`).
+//! * The name of a vault or a secret cannot lead out of the vault's directory (`tests/local.rs`).
+//! * The cryptography is RustCrypto's: AES-GCM, PBKDF2 and SHA-2.
+
+#![warn(missing_docs)]
 
 mod audit;
 mod config;

@@ -1,4 +1,4 @@
-//! `local_encryption`: one encrypted file for each secret, below the repository.
+//! `local_encryption`: an encrypted file for each secret, below the repository.
 //!
 //! `<base>/.swamp/secrets/local_encryption/<vault>/<key>.enc` holds pretty JSON `{iv, data, salt, version: 2}` in
 //! Base64: AES-256-GCM over the UTF-8 value, a random IV of 12 bytes, the tag at the end of `data`. The key is
@@ -23,11 +23,12 @@ use crate::config::check_name;
 use crate::provider::{Annotation, RefreshHook, Support, Vault};
 use crate::{Secret, VaultConfig, VaultError, ssh};
 
+/// The name of the vault type.
 pub const LOCAL_ENCRYPTION: &str = "local_encryption";
 
 const ITERATIONS: u32 = 100_000;
 const VERSION: u32 = 2;
-/// How often and how long the maker of a key file, which may write it in two steps, is waited for.
+/// How often, and after which pauses, an empty key file is read again: another implementation may still be writing it.
 const KEY_LOOKS: u32 = 20;
 const KEY_PAUSE: Duration = Duration::from_millis(5);
 
@@ -68,7 +69,11 @@ pub struct LocalEncryption {
 }
 
 impl LocalEncryption {
-    /// `repo` is where relative paths of the configuration start, `home` where `~` leads.
+    /// Opens the vault of a configuration. Relative paths in it start at `repo`, and `~` stands for `home`.
+    ///
+    /// # Errors
+    ///
+    /// The configuration has unknown keys, or the name is invalid.
     pub fn open(
         config: &VaultConfig,
         repo: &Path,
@@ -100,7 +105,7 @@ impl LocalEncryption {
         Ok(LocalEncryption { name: config.name.clone(), dir, key_file, ssh_key })
     }
 
-    /// The directory of its files.
+    /// The directory of the vault's files.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -111,11 +116,11 @@ impl LocalEncryption {
         Ok(dir.join(format!("{key}.enc")))
     }
 
-    /// What the key of each file is derived from. `make`: generate it if there is none.
+    /// The material from which the key of each file is derived. `make`: generate it if there is none.
     fn material(&self, make: bool) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         if let Some(path) = &self.ssh_key {
             match ssh::key_material(path) {
-                // With both options, a key file takes the place of an SSH key that cannot be used.
+                // With both options, a key file replaces an unusable SSH key.
                 Err(_) if self.key_file.is_some() => {}
                 other => return other,
             }
@@ -141,7 +146,7 @@ impl LocalEncryption {
         Err(VaultError::UnusableKey { path: path.clone(), reason: "it is empty" })
     }
 
-    /// Two UUIDs, used as they are. Of several makers one wins, and the others read what it made.
+    /// Generates a key: the text of two UUIDs. If several processes do, one wins and the others read its key.
     fn make_key(&self, path: &Path) -> Result<(), VaultError> {
         self.make_private_dir(path.parent().unwrap_or(&self.dir))?;
         let key = Zeroizing::new(format!("{}{}", uuid::Uuid::new_v4(), uuid::Uuid::new_v4()));
@@ -197,14 +202,14 @@ impl LocalEncryption {
         let damaged = |reason: String| VaultError::DamagedSecret { path: path.clone(), reason };
         let envelope: Envelope = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         if envelope.version != VERSION {
-            return Err(damaged(format!("its version is {}, and only {VERSION} is known", envelope.version)));
+            return Err(damaged(format!("unknown version {}, expected {VERSION}", envelope.version)));
         }
         let decode = |what: &str, text: &str| {
-            STANDARD.decode(text).map_err(|_| damaged(format!("`{what}` is not Base64")))
+            STANDARD.decode(text).map_err(|_| damaged(format!("invalid Base64 in `{what}`")))
         };
         let (iv, salt) = (decode("iv", &envelope.iv)?, decode("salt", &envelope.salt)?);
         if iv.len() != 12 {
-            return Err(damaged("`iv` is not 12 bytes long".to_owned()));
+            return Err(damaged(format!("`iv` has {} bytes, expected 12", iv.len())));
         }
         let data = decode("data", &envelope.data)?;
         let material = self.material(false)?;
@@ -220,7 +225,7 @@ impl LocalEncryption {
         // The parser's message would show what it could not parse.
         let damaged = |path| VaultError::DamagedSecret {
             path,
-            reason: "its content is not what it should be".to_owned(),
+            reason: "its content has an unexpected shape".to_owned(),
         };
         parsed.map(Some).or_else(|_| Err(damaged(self.path(part, key)?)))
     }
@@ -289,7 +294,7 @@ impl Vault for LocalEncryption {
     }
 
     fn delete(&self, key: &str) -> Result<bool, VaultError> {
-        // What is about the secret goes first, so that a crash leaves nothing about a secret that is gone.
+        // Annotation and refresh command go first, so that a crash leaves none of a secret that is gone.
         for part in [Part::Annotation, Part::Refresh] {
             marsh_fs::remove_file_if_exists(&self.path(part, key)?)?;
         }

@@ -1,6 +1,9 @@
-//! The secrets of a run: sentinels that stand for them before they are needed, and masks over what comes back.
+//! The secrets of a run: sentinels stand for them before they are needed, and masks replace them in output.
+//!
+//! If the automaton that finds secrets cannot be built, all text is masked (`without_a_matcher_everything_is_masked`).
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,15 +14,15 @@ use serde_json::Value;
 
 use crate::Secret;
 
-/// What stands where a secret stood.
+/// The text that replaces a secret.
 pub const MASK: &str = "***";
 
-/// Shorter values are not looked for in text: they would be found everywhere. As sentinels they are tracked all the same.
+/// Shorter values are not searched in text: they would be found everywhere. Their sentinels are replaced all the same.
 const SHORTEST: usize = 3;
-/// Encoded forms and single lines of a secret are looked for from this length.
+/// Encoded forms and single lines of a secret are searched from this length on, in bytes.
 const SHORTEST_PART: usize = 8;
 
-/// Every secret that entered a run. Cheap to clone; clones share.
+/// The secrets that entered a run. Cheap to clone; clones share them.
 #[derive(Clone, Default)]
 pub struct Secrets {
     shared: Arc<Shared>,
@@ -41,9 +44,53 @@ struct Known {
     matcher: Option<Arc<Matcher>>,
 }
 
+/// Finds secrets.
 struct Matcher {
-    automaton: AhoCorasick,
+    /// `None`: it could not be built, and every text counts as a secret.
+    automaton: Option<AhoCorasick>,
+    /// Bytes of the longest form.
     longest: usize,
+}
+
+impl Matcher {
+    fn new(forms: &[Secret]) -> Matcher {
+        let longest = forms.iter().map(|form| form.expose().len()).max().unwrap_or(0);
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(forms.iter().map(|form| form.expose()))
+            .inspect_err(|error| tracing::error!(%error, "cannot search for secrets: all output is masked"))
+            .ok();
+        Matcher { automaton, longest }
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        match &self.automaton {
+            Some(automaton) => automaton.is_match(bytes),
+            None => !bytes.is_empty(),
+        }
+    }
+
+    /// The byte ranges of secrets, in order.
+    fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        match &self.automaton {
+            Some(automaton) => automaton.find_iter(bytes).map(|found| found.range()).collect(),
+            None if bytes.is_empty() => Vec::new(),
+            None => vec![0..bytes.len()],
+        }
+    }
+
+    fn replace(&self, text: &str) -> String {
+        let mut masked = String::with_capacity(text.len());
+        let mut at = 0;
+        for found in self.find(text.as_bytes()) {
+            // Every form is text, so it begins and ends at the border of a character.
+            masked.push_str(text.get(at..found.start).unwrap_or_default());
+            masked.push_str(MASK);
+            at = found.end;
+        }
+        masked.push_str(text.get(at..).unwrap_or_default());
+        masked
+    }
 }
 
 impl Default for Known {
@@ -53,10 +100,12 @@ impl Default for Known {
     }
 }
 
-/// Text around sentinels.
+/// A part of a text that holds sentinels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece<'a> {
+    /// Text between sentinels.
     Text(&'a str),
+    /// The secret of a sentinel.
     Secret(Secret),
 }
 
@@ -67,11 +116,12 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
+    /// No secrets.
     pub fn new() -> Secrets {
         Secrets::default()
     }
 
-    /// Takes a secret in and returns the text that stands for it until [`reveal`](Self::reveal).
+    /// Adds a secret and returns the sentinel that stands for it until [`reveal`](Self::reveal).
     pub fn hold(&self, secret: &Secret) -> String {
         self.track(secret);
         let mut known = self.shared.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +136,7 @@ impl Secrets {
         format!("__SWAMP_VSEC_{}_{number}__", known.nonce)
     }
 
-    /// Takes note of a secret that is somewhere in clear, so that it is masked from now on.
+    /// Adds a secret that is in clear somewhere, so that it is masked from now on.
     pub fn track(&self, secret: &Secret) {
         if secret.expose().trim().chars().count() < SHORTEST {
             return;
@@ -116,11 +166,12 @@ impl Secrets {
         }
     }
 
+    /// Whether no secret entered the run yet.
     pub fn is_empty(&self) -> bool {
         !self.shared.any.load(Ordering::Acquire)
     }
 
-    /// The text with values in the place of sentinels. For whoever hands it to the code that needs it.
+    /// The text with values in the place of sentinels, for the code that needs them.
     pub fn reveal<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let pieces = self.pieces(text);
         if let [Piece::Text(_)] | [] = pieces.as_slice() {
@@ -133,11 +184,12 @@ impl Secrets {
         Cow::Owned(revealed.collect())
     }
 
+    /// [`reveal`](Self::reveal) for every text in a value.
     pub fn reveal_value(&self, value: &mut Value) {
         self.each_text(value, &|text| self.reveal(text));
     }
 
-    /// The text cut at its sentinels.
+    /// Splits a text at its sentinels.
     pub fn pieces<'a>(&self, text: &'a str) -> Vec<Piece<'a>> {
         if self.is_empty() || !text.contains("__SWAMP_VSEC_") {
             return vec![Piece::Text(text)];
@@ -177,7 +229,7 @@ impl Secrets {
         self.pieces(text).iter().any(|piece| matches!(piece, Piece::Secret(_)))
     }
 
-    /// The text with masks in the place of secrets and sentinels.
+    /// Replaces secrets and sentinels in a text by [`MASK`].
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.is_empty() {
             return Cow::Borrowed(text);
@@ -192,20 +244,18 @@ impl Secrets {
             masked = Cow::Owned(pieces.collect());
         }
         match self.matcher() {
-            Some(matcher) if matcher.automaton.is_match(masked.as_ref()) => {
-                Cow::Owned(replace(&matcher, &masked))
-            }
+            Some(matcher) if matcher.is_in(masked.as_bytes()) => Cow::Owned(matcher.replace(&masked)),
             _ => masked,
         }
     }
 
-    /// Masks secrets in every text of a value. Keys, numbers and booleans stay.
+    /// [`redact`](Self::redact) for every text in a value. Keys, numbers and booleans stay.
     pub fn redact_value(&self, value: &mut Value) {
         self.each_text(value, &|text| self.redact(text));
     }
 
-    /// [`redact_value`](Self::redact_value), but only below these keys: what else is in the value are names and states
-    /// that others must be able to read, and a short secret may look like one.
+    /// [`redact_value`](Self::redact_value), but only below these keys. The other fields are names and states that readers
+    /// need, and a short secret may look like one.
     pub fn redact_fields(&self, value: &mut Value, keys: &[&str]) {
         if self.is_empty() {
             return;
@@ -225,20 +275,24 @@ impl Secrets {
         }
     }
 
-    /// Whether a text holds a secret that is long enough not to be there by chance.
+    /// Whether a text holds a sentinel, or a secret that is long enough not to be there by chance.
     pub fn is_surely_in(&self, text: &str) -> bool {
         let long = |matcher: Arc<Matcher>| {
-            matcher.automaton.find_iter(text).any(|found| found.len() >= SHORTEST_PART)
+            matcher.find(text.as_bytes()).iter().any(|found| found.len() >= SHORTEST_PART)
         };
         self.matcher().is_some_and(long) || self.holds_sentinel(text)
     }
 
     /// Whether the bytes hold a secret in one of its forms.
     pub fn is_in(&self, bytes: &[u8]) -> bool {
-        self.matcher().is_some_and(|matcher| matcher.automaton.is_match(bytes))
+        self.matcher().is_some_and(|matcher| matcher.is_in(bytes))
     }
 
-    /// Whether what is read holds a secret, wherever its pieces are cut.
+    /// Whether a stream holds a secret. Reads it in pieces, so memory stays bounded.
+    ///
+    /// # Errors
+    ///
+    /// The stream cannot be read.
     pub fn find_in(&self, source: &mut dyn std::io::Read) -> std::io::Result<bool> {
         let Some(matcher) = self.matcher() else { return Ok(false) };
         let mut window = Vec::new();
@@ -249,7 +303,7 @@ impl Secrets {
                 return Ok(false);
             }
             window.extend_from_slice(&buffer[..read]);
-            if matcher.automaton.is_match(&window) {
+            if matcher.is_in(&window) {
                 return Ok(true);
             }
             let keep = matcher.longest.saturating_sub(1).min(window.len());
@@ -257,7 +311,7 @@ impl Secrets {
         }
     }
 
-    /// For bytes that come in pieces: a secret that is cut by a border between them is found all the same.
+    /// Masks bytes that arrive in pieces. A secret that lies across the border of two pieces is masked, too.
     pub fn stream(&self) -> RedactedStream {
         RedactedStream { secrets: self.clone(), carry: Vec::new() }
     }
@@ -293,27 +347,13 @@ impl Secrets {
         if known.forms.is_empty() {
             return None;
         }
-        let longest = known.forms.iter().map(|form| form.expose().len()).max().unwrap_or(0);
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(known.forms.iter().map(|form| form.expose()))
-            .ok()?;
-        let matcher = Arc::new(Matcher { automaton, longest });
+        let matcher = Arc::new(Matcher::new(&known.forms));
         known.matcher = Some(Arc::clone(&matcher));
         Some(matcher)
     }
 }
 
-fn replace(matcher: &Matcher, text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    matcher.automaton.replace_all_with(text, &mut masked, |_, _, out| {
-        out.push_str(MASK);
-        true
-    });
-    masked
-}
-
-/// How a value may look elsewhere: as it is, inside JSON, trimmed, line by line, and encoded.
+/// The forms in which a value may appear: as it is, inside JSON, trimmed, line by line, and encoded.
 fn forms(value: &str) -> Vec<String> {
     let mut forms = vec![value.to_owned()];
     let trimmed = value.trim();
@@ -325,7 +365,7 @@ fn forms(value: &str) -> Vec<String> {
     if trimmed.len() >= SHORTEST_PART {
         forms.extend(base64_forms(trimmed.as_bytes()));
         forms.push(percent(trimmed));
-        // What is printed line by line is seen line by line.
+        // Output is masked line by line.
         forms.extend(
             trimmed.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_PART).map(str::to_owned),
         );
@@ -336,8 +376,8 @@ fn forms(value: &str) -> Vec<String> {
     forms
 }
 
-/// What of the value is the same in Base64 wherever it stands in the encoded bytes: there are three places, and the
-/// characters at its ends depend on its neighbours.
+/// The characters of a value that are the same in Base64 wherever it begins in the encoded bytes. There are three such
+/// places, and the characters at its ends depend on its neighbours.
 fn base64_forms(value: &[u8]) -> Vec<String> {
     let mut forms = Vec::new();
     for (before, unsure) in [(0, 0), (1, 2), (2, 3)] {
@@ -367,24 +407,24 @@ fn percent(text: &str) -> String {
 #[derive(Debug)]
 pub struct RedactedStream {
     secrets: Secrets,
-    /// The end of what came, which may be the beginning of a secret.
+    /// The last bytes, which may be the beginning of a secret.
     carry: Vec<u8>,
 }
 
 impl RedactedStream {
-    /// What can be passed on by now.
+    /// Takes in bytes and returns those that are decided by now, masked.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         if self.carry.is_empty() && self.secrets.is_empty() {
             return bytes.to_vec();
         }
         self.carry.extend_from_slice(bytes);
         let Some(matcher) = self.secrets.matcher() else { return std::mem::take(&mut self.carry) };
-        // From here on a match could still grow, or begin.
+        // From here on a match can still grow, or begin.
         let open = self.carry.len().saturating_sub(matcher.longest.saturating_sub(1));
         self.emit(&matcher, open)
     }
 
-    /// The rest.
+    /// The remaining bytes, masked.
     pub fn finish(&mut self) -> Vec<u8> {
         match self.secrets.matcher() {
             Some(matcher) => {
@@ -398,13 +438,13 @@ impl RedactedStream {
     fn emit(&mut self, matcher: &Matcher, until: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(until);
         let mut at = 0;
-        for found in matcher.automaton.find_iter(&self.carry) {
-            if found.start() >= until {
+        for found in matcher.find(&self.carry) {
+            if found.start >= until {
                 break;
             }
-            out.extend_from_slice(&self.carry[at..found.start()]);
+            out.extend_from_slice(&self.carry[at..found.start]);
             out.extend_from_slice(MASK.as_bytes());
-            at = found.end();
+            at = found.end;
         }
         if at < until {
             out.extend_from_slice(&self.carry[at..until]);
@@ -450,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_secret_wins_and_short_ones_are_not_looked_for() {
+    fn the_longest_secret_wins_and_short_ones_are_not_searched() {
         let secrets = knowing(&["abc", "abcdef", "x", "  "]);
         assert_eq!(secrets.redact("abcdef abc x"), "*** *** x");
     }
@@ -491,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_masked_wherever_it_is_cut() {
+    fn a_stream_is_masked_wherever_its_pieces_end() {
         let secrets = knowing(&["secret-value", "secret"]);
         let text = "a secret-value, secretive, secret-valu";
         let whole = secrets.redact(text).into_owned();
@@ -508,7 +548,15 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_comes_to_be_known_later_is_masked_from_then_on() {
+    fn without_a_matcher_everything_is_masked() {
+        let matcher = super::Matcher { automaton: None, longest: 0 };
+        assert_eq!(matcher.replace("anything"), "***");
+        assert_eq!(matcher.replace(""), "");
+        assert!(matcher.is_in(b"x") && !matcher.is_in(b""));
+    }
+
+    #[test]
+    fn a_secret_that_is_added_later_is_masked_from_then_on() {
         let secrets = Secrets::new();
         assert!(secrets.is_empty());
         assert_eq!(secrets.redact("hidden"), "hidden");

@@ -1,21 +1,24 @@
-//! `vault.get('vault', 'key')` in text: how stored data refer to secrets, and what expressions ask for.
+//! References to secrets in text: `vault.get('vault', 'key')` in expressions and in stored data.
 
 use std::ops::Range;
 
-/// A secret that is asked for.
+/// A reference to a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
+    /// The name of the vault.
     pub vault: String,
+    /// The key of the secret.
     pub key: String,
 }
 
 impl Reference {
+    /// A reference to this secret.
     pub fn new(vault: impl Into<String>, key: impl Into<String>) -> Reference {
         Reference { vault: vault.into(), key: key.into() }
     }
 
-    /// The calls in an expression, with the place of each. Arguments are quoted by `'`, `"` or `` ` ``, or bare words,
-    /// as expressions of existing repositories have them.
+    /// The calls in an expression, with the byte range of each. Arguments are quoted by `'`, `"` or `` ` ``, or are bare
+    /// words, as in expressions of existing repositories.
     pub fn calls(expression: &str) -> Vec<(Range<usize>, Reference)> {
         let mut found = Vec::new();
         let mut at = 0;
@@ -35,7 +38,7 @@ impl Reference {
     }
 }
 
-/// What follows `vault`: `.get(v, k)`.
+/// Parses `.get(v, k)`, which follows `vault`.
 fn call(text: &str, at: usize) -> Option<(usize, Reference)> {
     let at = token(text, at, ".")?;
     let at = token(text, at, "get")?;
@@ -75,13 +78,13 @@ fn argument(text: &str, at: usize) -> Option<(String, usize)> {
     None
 }
 
-/// How stored data refer to a secret.
+/// The reference to a secret that stored data hold in its place.
 pub fn render(vault: &str, key: &str) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
     format!("${{{{ vault.get('{}', '{}') }}}}", quoted(vault), quoted(key))
 }
 
-/// The secret that a stored text stands for: the whole text, in the form that [`render`] writes.
+/// The secret to which a stored text refers: the whole text must have the form that [`render`] writes.
 pub fn whole_reference(text: &str) -> Option<Reference> {
     let inner = text.strip_prefix("${{")?.strip_suffix("}}")?.trim();
     let mut calls = Reference::calls(inner);
@@ -116,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_call_is_exact() {
+    fn the_range_of_a_call_is_exact() {
         let expression = "a + vault.get('v', 'k') + b";
         let (range, _) = Reference::calls(expression).remove(0);
         assert_eq!(&expression[range], "vault.get('v', 'k')");
     }
 
     #[test]
-    fn stored_references_are_read_back_and_nothing_else_is_one() {
+    fn only_rendered_references_are_read_back() {
         for (vault, key) in [("main", "acme-thing-1"), ("it's", "a\\b'c")] {
             assert_eq!(whole_reference(&render(vault, key)), Some(Reference::new(vault, key)));
         }

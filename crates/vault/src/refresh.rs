@@ -1,16 +1,23 @@
-//! Values that a command makes anew when they have become too old.
+//! Secrets that a command renews when they are too old.
 
-use std::io::Read as _;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use marsh_process::{CommandLimits, CommandLine, Executor as _, Exit, LocalExecutor, Stop};
+use zeroize::Zeroizing;
 
 use crate::{RefreshHook, Secret, VaultError};
 
-/// How long a command may take.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long the command may run.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Bytes that the command may print.
+const LONGEST: u64 = 1 << 20;
 
 impl RefreshHook {
-    /// `ttl` is a number and a unit: `30s`, `12h`.
+    /// A hook that runs `command` when the secret is older than `ttl`, a number and a unit: `30s`, `12h`.
+    ///
+    /// # Errors
+    ///
+    /// `ttl` is not an age.
     pub fn new(command: &str, ttl: &str) -> Result<RefreshHook, VaultError> {
         let bad = || VaultError::Age { age: ttl.to_owned() };
         let split = ttl.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
@@ -30,6 +37,7 @@ impl RefreshHook {
         Ok(RefreshHook { command: command.to_owned(), ttl_ms, ttl: ttl.to_owned(), last_refreshed_at: None })
     }
 
+    /// Whether the secret is too old at this time, or was never refreshed.
     pub fn is_due(&self, now: jiff::Timestamp) -> bool {
         let last = self.last_refreshed_at.as_deref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
         let age = last.map(|last| now.as_millisecond().saturating_sub(last.as_millisecond()));
@@ -38,52 +46,46 @@ impl RefreshHook {
 
     /// What the command prints, trimmed. `Err`: why there is no new value.
     pub(crate) fn run(&self) -> Result<Secret, String> {
-        let mut shell = Command::new("sh");
-        shell.arg("-c").arg(&self.command);
-        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
-        let mut child = shell.spawn().map_err(|error| format!("it cannot be started: {error}"))?;
-        let mut pipe = child.stdout.take();
-        let (sender, printed) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let mut text = String::new();
-            let read = pipe.as_mut().map_or(Ok(0), |pipe| pipe.read_to_string(&mut text));
-            drop(sender.send(read.map(|_| Secret::new(text.trim()))));
-        });
-        let until = Instant::now() + LIMIT;
-        let answer = printed.recv_timeout(LIMIT);
-        let status = match answer {
-            Ok(_) => end(&mut child, until),
-            Err(_) => None,
-        };
-        let Some(status) = status else {
-            stop(&mut child);
-            return Err(format!("it did not end within {} s", LIMIT.as_secs()));
-        };
-        if !status.success() {
-            return Err(format!("it ended with {status}"));
+        let command =
+            CommandLine { script: self.command.clone(), discard_stderr: true, ..CommandLine::default() };
+        let limits = CommandLimits { deadline: DEADLINE, output_bytes: LONGEST };
+        let mut printed = Zeroizing::new(Vec::new());
+        let ended = LocalExecutor
+            .execute(&command, &limits, &Stop::new(), &mut |_, bytes| printed.extend_from_slice(bytes))
+            .map_err(|error| format!("the command cannot be started: {error}"))?;
+        match ended.exit {
+            Exit::Code(0) => {}
+            Exit::Code(code) => return Err(format!("the command ended with exit code {code}")),
+            Exit::TimedOut | Exit::Stopped(_) => {
+                return Err(format!("the command did not end within {} s", DEADLINE.as_secs()));
+            }
         }
-        match answer {
-            Ok(Ok(secret)) if !secret.expose().is_empty() => Ok(secret),
-            Ok(Ok(_)) => Err("it printed nothing".to_owned()),
-            _ => Err("what it printed is not text".to_owned()),
+        if ended.dropped_stdout > 0 {
+            return Err(format!("the command printed more than {LONGEST} bytes"));
+        }
+        match std::str::from_utf8(&printed) {
+            Ok(text) if text.trim().is_empty() => Err("the command printed nothing".to_owned()),
+            Ok(text) => Ok(Secret::new(text.trim())),
+            Err(_) => Err("the command printed bytes that are not UTF-8 text".to_owned()),
         }
     }
 }
 
-/// Its output is closed, so it is about to end.
-fn end(child: &mut Child, until: Instant) -> Option<std::process::ExitStatus> {
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
-            _ => return None,
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::RefreshHook;
 
-fn stop(child: &mut Child) {
-    // Best effort: a process that cannot be killed is gone.
-    drop(child.kill());
-    drop(child.wait());
+    #[test]
+    fn a_refresh_command_that_prints_without_end_fails() {
+        let hook = RefreshHook::new("yes | head -c 3000000", "1h").unwrap();
+        assert_eq!(hook.run().unwrap_err(), "the command printed more than 1048576 bytes");
+    }
+
+    #[test]
+    fn a_refresh_command_gives_its_trimmed_output() {
+        assert_eq!(
+            RefreshHook::new("echo ' new '; echo no >&2", "1h").unwrap().run().unwrap().expose(),
+            "new"
+        );
+    }
 }

@@ -1,10 +1,10 @@
-//! A value that does not show itself.
+//! A value that cannot be printed.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Text that must not be seen. It has no `Display`, is not serialised, and its `Debug` says nothing:
+/// Text that must not be shown. It implements neither `Display` nor `Serialize`, and its `Debug` is a mask:
 ///
 /// ```compile_fail
 /// let secret = marsh_vault::Secret::new("x");
@@ -19,11 +19,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
+    /// Wraps a value.
     pub fn new(value: impl Into<String>) -> Secret {
         Secret(Zeroizing::new(value.into()))
     }
 
-    /// The value, for whoever needs it.
+    /// The value, for the code that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -40,7 +41,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn debugging_shows_nothing() {
+    fn debug_output_is_a_mask() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(***)");
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of an SSH key file, which may serve as the key of a vault.
+//! SSH private keys as the keys of vaults.
 
 use std::path::Path;
 
@@ -12,9 +12,8 @@ use crate::VaultError;
 pub(crate) fn key_material(path: &Path) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let refuse = |reason| VaultError::UnusableKey { path: path.to_path_buf(), reason };
     let metadata = std::fs::metadata(path).map_err(|error| VaultError::read(path, error))?;
-    use std::os::unix::fs::PermissionsExt as _;
-    if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(refuse("others may read it; `chmod 600` it"));
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+        return Err(refuse("other users can read it: run `chmod 600` on it"));
     }
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|error| VaultError::read(path, error))?);
     if text.contains("ENCRYPTED") {
@@ -33,7 +32,7 @@ pub(crate) fn key_material(path: &Path) -> Result<Zeroizing<Vec<u8>>, VaultError
     Ok(bytes)
 }
 
-/// The format of OpenSSH begins with its magic and the name of the cipher.
+/// OpenSSH key files begin with a magic text and the name of the cipher.
 fn is_encrypted_openssh(bytes: &[u8]) -> bool {
     let Some(rest) = bytes.strip_prefix(b"openssh-key-v1\0") else { return false };
     !rest.starts_with(b"\0\0\0\x04none")

@@ -1,4 +1,4 @@
-//! All the vaults of a repository.
+//! The vaults of a repository.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,23 +14,24 @@ use crate::{
 };
 use crate::{render, whole_reference};
 
-/// Types that have become extensions.
+/// Types that extensions provide now.
 const RENAMED: [(&str, &str); 3] =
     [("aws", "@swamp/aws-sm"), ("azure", "@swamp/azure-kv"), ("1password", "@swamp/1password")];
 
-/// Where a repository keeps what vaults need.
+/// The directories of a repository that vaults use.
 #[derive(Debug, Clone)]
 pub struct VaultLayout {
+    /// The repository.
     pub repo: PathBuf,
     /// `<repository>/vaults`.
     pub configs: PathBuf,
     /// `<repository>/.swamp/audit`.
     pub audit: PathBuf,
-    /// Where `~` leads.
+    /// The directory for `~`.
     pub home: Option<PathBuf>,
 }
 
-/// Opens vaults by name, and gets what expressions and stored data ask for. Shared by the threads of a command.
+/// Opens vaults by name, and resolves references of expressions and stored data. The threads of a command share it.
 #[derive(Debug)]
 pub struct Vaults {
     layout: VaultLayout,
@@ -39,12 +40,12 @@ pub struct Vaults {
     provider: Option<Arc<dyn VaultProvider>>,
     default: Option<String>,
     open: Mutex<BTreeMap<String, Arc<dyn Vault>>>,
-    /// Values that were asked for; each is fetched once in a command.
+    /// Values that were fetched: a command fetches each once.
     known: Mutex<BTreeMap<(String, String), Secret>>,
 }
 
 impl Vaults {
-    /// `default` is the marker's `defaultVault`; `provider` opens what is not built in.
+    /// `default` is the marker's `defaultVault`; `provider` opens vaults whose type is not built in.
     pub fn new(
         layout: VaultLayout,
         default: Option<String>,
@@ -61,16 +62,22 @@ impl Vaults {
         }
     }
 
+    /// The configuration files.
     pub fn configs(&self) -> &ConfigStore {
         &self.configs
     }
 
+    /// The audit trail.
     pub fn audit(&self) -> &Audit {
         &self.audit
     }
 
-    /// Every type there is, built-in ones first.
-    pub fn types(&self) -> Vec<VaultType> {
+    /// All vault types, built-in ones first.
+    ///
+    /// # Errors
+    ///
+    /// The declarations of extensions cannot be read.
+    pub fn types(&self) -> Result<Vec<VaultType>, VaultError> {
         let mut types = vec![VaultType {
             name: LOCAL_ENCRYPTION.to_owned(),
             title: "Local encryption".to_owned(),
@@ -78,21 +85,25 @@ impl Vaults {
             config_schema: Some(json!({
                 "type": "object",
                 "properties": {
-                    "auto_generate": { "type": "boolean", "description": "make a key in the vault's directory" },
-                    "key_file": { "type": "string", "description": "where the key is, if not there" },
-                    "ssh_key_path": { "type": "string", "description": "an SSH key to derive keys from" },
-                    "base_dir": { "type": "string", "description": "the directory of `.swamp/secrets`" },
+                    "auto_generate": { "type": "boolean", "description": "generate a key in the vault's directory" },
+                    "key_file": { "type": "string", "description": "the path of the key, if it is elsewhere" },
+                    "ssh_key_path": { "type": "string", "description": "an SSH private key to derive keys from" },
+                    "base_dir": { "type": "string", "description": "the directory that holds `.swamp/secrets`" },
                 },
                 "additionalProperties": false,
             })),
         }];
         if let Some(provider) = &self.provider {
-            types.extend(provider.types());
+            types.extend(provider.types()?);
         }
-        types
+        Ok(types)
     }
 
-    /// The vault of this name, open.
+    /// Opens the vault of this name.
+    ///
+    /// # Errors
+    ///
+    /// There is no such vault, or its configuration is invalid.
     pub fn open(&self, name: &str) -> Result<Arc<dyn Vault>, VaultError> {
         if let Some(vault) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Ok(Arc::clone(vault));
@@ -102,7 +113,11 @@ impl Vaults {
         Ok(Arc::clone(open.entry(name.to_owned()).or_insert(vault)))
     }
 
-    /// A vault of this configuration, which need not be stored.
+    /// Opens a vault with this configuration, which need not be stored.
+    ///
+    /// # Errors
+    ///
+    /// The type is unknown, or the configuration is invalid.
     pub fn open_config(&self, config: &VaultConfig) -> Result<Arc<dyn Vault>, VaultError> {
         if config.vault_type == LOCAL_ENCRYPTION {
             let vault = LocalEncryption::open(config, &self.layout.repo, self.layout.home.as_deref())?;
@@ -112,24 +127,33 @@ impl Vaults {
             Some(opened) => opened,
             None => Err(VaultError::UnknownType {
                 name: config.vault_type.clone(),
-                known: self.types().into_iter().map(|known| known.name).collect(),
+                known: self.types()?.into_iter().map(|known| known.name).collect(),
                 renamed_to: RENAMED.iter().find(|(old, _)| *old == config.vault_type).map(|(_, now)| *now),
             }),
         }
     }
 
-    /// Where a sensitive output goes: the vault that was asked for, else the default, else the first one.
+    /// The vault for a sensitive output: the wanted one, else the default, else the first.
+    ///
+    /// # Errors
+    ///
+    /// There is no such vault, or none at all.
     pub fn for_output(&self, wanted: Option<&str>) -> Result<String, VaultError> {
         if let Some(name) = wanted.or(self.default.as_deref()) {
             return Ok(self.configs.find(name)?.name);
         }
-        let (configs, _) = self.configs.list();
+        let (configs, problems) = self.configs.list();
         let first = configs.into_iter().find(|config| !config.is_internal());
-        first.map(|config| config.name).ok_or(VaultError::NoVaults)
+        let none = || problems.into_iter().next().unwrap_or(VaultError::NoVaults);
+        first.map(|config| config.name).ok_or_else(none)
     }
 
-    /// What an expression asks for: refreshed if that is due, and fetched once in a command. `warn` is told why a value
-    /// could not be refreshed; the old one then serves.
+    /// The secret of a reference. It is refreshed if that is due, and fetched once in a command. If the refresh fails, the
+    /// old value is returned and `warn` gets the reason.
+    ///
+    /// # Errors
+    ///
+    /// There is no such vault or secret, or the vault failed.
     pub fn resolve(
         &self,
         reference: &Reference,
@@ -178,13 +202,19 @@ impl Vaults {
             }
             Err(reason) => {
                 let vault = vault.name();
-                warn(format!("`{key}` of vault `{vault}` was not refreshed: {reason}; the old value serves"));
+                warn(format!(
+                    "`{key}` of vault `{vault}` was not refreshed: {reason}; the old value is used"
+                ));
                 Ok(None)
             }
         }
     }
 
-    /// Stores a secret, and notes that in the audit trail.
+    /// Stores a secret and notes it in the audit trail.
+    ///
+    /// # Errors
+    ///
+    /// The vault failed, or the audit trail cannot be written.
     pub fn put(
         &self,
         vault: &dyn Vault,
@@ -200,6 +230,10 @@ impl Vaults {
     }
 
     /// Notes an action in the audit trail.
+    ///
+    /// # Errors
+    ///
+    /// The audit trail cannot be written.
     pub fn record(
         &self,
         action: Action,
@@ -217,7 +251,11 @@ impl Vaults {
         })
     }
 
-    /// Replaces the calls of `vault.get` in an expression by string literals of sentinels. `None`: there is none.
+    /// Replaces the calls of `vault.get` in an expression by string literals that hold sentinels. `None`: there are no calls.
+    ///
+    /// # Errors
+    ///
+    /// A secret cannot be resolved.
     pub fn hold(
         &self,
         expression: &str,
@@ -237,7 +275,11 @@ impl Vaults {
         Ok(Some(held))
     }
 
-    /// Puts secrets in the place of the references that [`render`] wrote, and tracks them. `true`: there were some.
+    /// Replaces the references that [`render`] wrote by their secrets, and tracks those. `true`: there were references.
+    ///
+    /// # Errors
+    ///
+    /// A secret cannot be resolved.
     pub fn resolve_stored(
         &self,
         value: &mut Value,
@@ -273,7 +315,11 @@ impl Vaults {
         Ok(any)
     }
 
-    /// Stores what a model marks as sensitive, and returns the reference that takes its place.
+    /// Stores a sensitive value of a model and returns the reference that replaces it.
+    ///
+    /// # Errors
+    ///
+    /// The vault failed, or the audit trail cannot be written.
     pub fn store_output(
         &self,
         vault: &str,

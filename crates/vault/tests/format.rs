@@ -85,7 +85,7 @@ fn annotations_are_in_the_same_envelope() {
 }
 
 #[test]
-fn what_is_written_opens_elsewhere() {
+fn another_implementation_opens_written_secrets() {
     let repo = repo(KEY, &[]);
     let vault = open(repo.path(), json!({"auto_generate": true}));
     let value = "a value\nof two lines ☃";
@@ -117,15 +117,15 @@ fn opened(material: &[u8], salt: &[u8], iv: &[u8], mut data: Vec<u8>) -> String 
 }
 
 #[test]
-fn what_was_changed_does_not_open() {
+fn a_changed_secret_file_is_refused() {
     let flipped = PLAIN.replace("NnReoI7", "MnReoI7");
     for (text, fits) in [
-        (flipped.as_str(), "does not open"),
-        (&PLAIN.replace("\"version\": 2", "\"version\": 1"), "its version is 1"),
-        (&PLAIN.replace("AgMEBQYHCAkKCwwN", "AgME"), "`iv` is not 12 bytes"),
-        (&PLAIN.replace("AgMEBQYHCAkKCwwN", "!"), "`iv` is not Base64"),
-        ("{}", "is no secret file"),
-        ("", "is no secret file"),
+        (flipped.as_str(), "cannot decrypt"),
+        (&PLAIN.replace("\"version\": 2", "\"version\": 1"), "unknown version 1, expected 2"),
+        (&PLAIN.replace("AgMEBQYHCAkKCwwN", "AgME"), "`iv` has 3 bytes, expected 12"),
+        (&PLAIN.replace("AgMEBQYHCAkKCwwN", "!"), "invalid Base64 in `iv`"),
+        ("{}", "invalid secret file"),
+        ("", "invalid secret file"),
     ] {
         let repo = repo(KEY, &[("k", text)]);
         let error = open(repo.path(), json!({"auto_generate": true})).get("k").unwrap_err();

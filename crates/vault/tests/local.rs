@@ -50,7 +50,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn nobody_else_may_read_keys_and_secrets() {
+fn only_the_owner_can_read_keys_and_secrets() {
     use std::os::unix::fs::PermissionsExt as _;
     let (repo, vaults) = scene();
     let vault = vaults.open("main").unwrap();

@@ -172,6 +172,7 @@ impl Explain for WorkflowError {
             WorkflowError::Model(error) => error.code(),
             WorkflowError::NeverRun { .. } => ErrorCode::RunNotFound,
             WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
+            WorkflowError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
             WorkflowError::Fs(_)
             | WorkflowError::Lock(_)
             | WorkflowError::YamlWrite(_)

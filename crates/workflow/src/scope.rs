@@ -361,7 +361,7 @@ mod tests {
             ("${{ model.method('a', 'b') }}", "`model.method()` is not available here"),
             ("${{ inputs.n + 'x' }}", "`${{ inputs.n + 'x' }}`"),
             ("${{ inputs.nam }}", "did you mean `name`?"),
-            ("${{ vault.get('v', 'k') }}", "there are no vaults"),
+            ("${{ vault.get('v', 'k') }}", "has no vaults"),
         ] {
             let error = expander().step("").value(&json!({"k": text}), "inputs").unwrap_err();
             assert!(error.starts_with("inputs.k: ") && error.contains(words), "{error}");

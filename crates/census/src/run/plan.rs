@@ -30,7 +30,7 @@ pub struct Case {
     /// The type of a model, or of the vault or datastore that `probe` drives.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// A vault or datastore is no model: a small model of the tool's own drives its provider.
+    /// A vault or datastore has no methods to run: a small model of the tool's own drives its provider.
     #[serde(default)]
     pub probe: Option<Probe>,
     pub method: String,

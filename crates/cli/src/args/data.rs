@@ -15,7 +15,7 @@ pub enum DataCommand {
         name: String,
         #[arg(long)]
         version: Option<u32>,
-        /// Metadata only
+        /// Only metadata
         #[arg(long)]
         no_content: bool,
     },
@@ -35,7 +35,7 @@ pub enum DataCommand {
     },
     /// Search all results
     Search(DataSearchArgs),
-    /// Ask for results by a predicate
+    /// Find results by a predicate
     #[command(
         after_help = "Example:\n  marsh data query 'modelName == \"disk\" && attributes.usedPercent > 90.0' \
                             --select attributes.path"
@@ -49,7 +49,7 @@ pub enum DataCommand {
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
-    /// Give a result another name; the old one leads there
+    /// Rename a result; the old name leads to the new one
     Rename {
         /// Name or id of a definition
         model: String,
@@ -68,7 +68,7 @@ pub enum DataCommand {
         /// This version only
         #[arg(long, requires = "name")]
         version: Option<u32>,
-        /// All whose names begin so
+        /// All results whose names start with this
         #[arg(long, conflicts_with_all = ["name", "all"])]
         prefix: Option<String>,
         /// All of the model
@@ -77,12 +77,12 @@ pub enum DataCommand {
         #[command(flatten)]
         removal: Removal,
     },
-    /// Remove what has outlived its lifetime, and versions that no policy keeps
+    /// Delete expired results and surplus versions
     Gc {
         #[command(flatten)]
         removal: Removal,
     },
-    /// Remove results of models that have no definition any more
+    /// Delete results of models without a definition
     Prune {
         #[command(flatten)]
         removal: Removal,
@@ -91,7 +91,7 @@ pub enum DataCommand {
 
 #[derive(Debug, Args)]
 pub struct Removal {
-    /// Only show what would be removed
+    /// Show what would be deleted, and delete nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Do not ask

@@ -6,35 +6,35 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreCommand {
-    /// Say where the data are, and ask there whether all is well
+    /// Show the datastore's location and health
     Status,
-    /// Bring what changed in the datastore, and take there what changed here
+    /// Pull remote changes, push local ones
     Sync {
-        /// Only bring
+        /// Pull only
         #[arg(long, conflicts_with = "push")]
         pull: bool,
-        /// Only take
+        /// Push only
         #[arg(long)]
         push: bool,
         /// How long each way may take: 30, 30s, 5m (default: 5m)
         #[arg(long, value_name = "DURATION", value_parser = super::parse_duration)]
         timeout: Option<Duration>,
     },
-    /// The datastore's lock
+    /// Show or release the datastore's lock
     #[command(subcommand)]
     Lock(DatastoreLockCommand),
-    /// The datastores that sources and installed extensions declare
+    /// List the datastore types of sources and extensions
     #[command(subcommand)]
     Type(DatastoreTypeCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreLockCommand {
-    /// Say who holds it
+    /// Show the holder of the lock
     Status,
-    /// Take it from a holder that is gone
+    /// Take the lock from a process that died
     Release {
-        /// A holder that is alive loses it, too
+        /// Take it from a living process too
         #[arg(long, required = true)]
         force: bool,
     },
@@ -42,7 +42,7 @@ pub enum DatastoreLockCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreTypeCommand {
-    /// List them
+    /// List the types
     #[command(visible_alias = "list")]
     Search {
         /// Part of a type's name

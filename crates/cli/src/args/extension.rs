@@ -24,7 +24,7 @@ pub struct SetArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ExtensionCommand {
-    /// Install extensions, with what they need
+    /// Install extensions and their dependencies
     Pull {
         /// @collective/name, @collective/name@VERSION, or with a constraint: '@collective/name@>=2026.01.01.1'
         #[arg(required = true, value_name = "EXTENSION")]
@@ -32,10 +32,10 @@ pub enum ExtensionCommand {
         /// The channel to take the newest version from: beta, rc or stable
         #[arg(long)]
         channel: Option<Channel>,
-        /// Mend whatever is found, edits included, after saying what is overwritten
+        /// Reinstall damaged files, listing local edits before overwriting them
         #[arg(short, long)]
         force: bool,
-        /// Install what the registry states no checksum of: nobody can tell then whether it is what was published
+        /// Install versions without a checksum in the registry, unverified
         #[arg(long)]
         allow_missing_checksum: bool,
         /// Do not ask
@@ -49,7 +49,7 @@ pub enum ExtensionCommand {
     Rm {
         #[arg(required = true, value_name = "EXTENSION")]
         extensions: Vec<ExtensionName>,
-        /// Remove what others need, too, and leave those without
+        /// Remove extensions that others need, too
         #[arg(short, long)]
         force: bool,
         /// Do not ask
@@ -58,45 +58,45 @@ pub enum ExtensionCommand {
         #[command(flatten)]
         set: SetArgs,
     },
-    /// Bring extensions to the newest version of their channel; default: all of them
+    /// Update extensions to the newest version of their channel
     Update {
         #[arg(value_name = "EXTENSION")]
         extensions: Vec<ExtensionName>,
-        /// Only look
+        /// Only check
         #[arg(long)]
         check: bool,
         #[command(flatten)]
         set: SetArgs,
     },
-    /// Restore what the lockfile names
+    /// Install the versions of the lockfile
     Install {
-        /// Fail when anything would have to change
+        /// Fail instead of changing anything
         #[arg(long)]
         frozen: bool,
-        /// Look at every byte of what is there
+        /// Verify every byte of the installed trees
         #[arg(long)]
         verify: bool,
         #[command(flatten)]
         set: SetArgs,
     },
-    /// List what is installed
+    /// List installed extensions
     #[command(visible_alias = "ls")]
     List {
         /// Ask the registry for newer versions
         #[arg(long, overrides_with = "no_check_updates")]
         check_updates: bool,
-        /// Ask nobody (the default)
+        /// Do not ask the registry (the default)
         #[arg(long)]
         no_check_updates: bool,
         #[command(flatten)]
         set: SetArgs,
     },
-    /// Show what is newer in the registry; exits 1 when something is
+    /// List outdated extensions; exits 1 when there are any
     Outdated {
         #[command(flatten)]
         set: SetArgs,
     },
-    /// Show what a registry says of an extension, and what is installed of it
+    /// Show an extension: registry entry and installed version
     Info {
         extension: ExtensionName,
         #[command(flatten)]
@@ -106,29 +106,29 @@ pub enum ExtensionCommand {
     Search(SearchArgs),
     /// Publish an extension
     Push(PushArgs),
-    /// Show the published version of an extension, and what the next one would be
+    /// Show the published and the next version
     Version(VersionArgs),
     #[command(flatten)]
     Curate(CurateCommand),
-    /// Whose extensions may be installed without being asked for
+    /// Manage collectives that are installed on demand
     #[command(subcommand)]
     Trust(TrustCommand),
-    /// Directories of extension sources outside of the repository
+    /// Mount extension sources outside the repository
     #[command(subcommand)]
     Source(SourceCommand),
     /// List the generations of the installed set, newest first
     History {
-        /// The newest N only
+        /// Only the newest N
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
-    /// Go back to an earlier generation of the installed set; default: the one before
+    /// Return to an earlier installed set; default: the last one
     Rollback {
         generation: Option<u64>,
         #[command(flatten)]
         set: SetArgs,
     },
-    /// Show what of the store nothing needs; remove it with --apply
+    /// List unneeded trees of the store; delete with --apply
     Gc {
         /// Remove it
         #[arg(long)]
@@ -168,14 +168,14 @@ pub struct SearchArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DoctorCommand {
-    /// Ask the datastore whether all is well
+    /// Check the datastore
     Datastores,
-    /// Look at installed extensions: trees, views, types, dependencies. Without --repair, changes nothing
+    /// Check installed extensions, and repair with --repair
     Extensions {
-        /// Look at every byte of every tree
+        /// Verify every byte of every tree
         #[arg(long)]
         verify: bool,
-        /// Restore trees that are missing or edited, and make everything anew that is derived from them
+        /// Restore missing or edited trees and rebuild derived files
         #[arg(long)]
         repair: bool,
         #[command(flatten)]

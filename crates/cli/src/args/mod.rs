@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod datastore;
+pub mod examples;
 pub mod extension;
 pub mod publish;
 pub mod registry;
@@ -87,40 +88,40 @@ impl Command {
 pub enum Command {
     /// Make a directory a repository
     Init(InitArgs),
-    /// Repositories
+    /// Manage repositories
     #[command(subcommand)]
     Repo(RepoCommand),
-    /// Models: definitions, types, methods, runs
+    /// Manage definitions and types; run methods
     #[command(subcommand)]
     Model(ModelCommand),
-    /// What reports say about runs and models
+    /// List, show and run reports
     #[command(subcommand)]
     Report(report::ReportCommand),
-    /// Results that methods wrote
+    /// Query, show and delete results
     #[command(subcommand)]
     Data(DataCommand),
-    /// Where data are, when that is a store of an extension
+    /// Manage external datastores
     #[command(subcommand)]
     Datastore(datastore::DatastoreCommand),
-    /// Vaults, and the secrets in them
+    /// Manage vaults and their secrets
     #[command(subcommand)]
     Vault(vault::VaultCommand),
-    /// Workflows
+    /// Create, run and inspect workflows
     #[command(subcommand)]
     Workflow(WorkflowCommand),
-    /// What ran lately, and what waits
+    /// Summarise recent runs and open approvals
     #[command(visible_alias = "summarize")]
     Summarise(SummariseArgs),
-    /// Extensions: install, remove, update, publish
+    /// Install, update, remove and publish extensions
     #[command(subcommand)]
     Extension(ExtensionCommand),
-    /// Registries of your own: a directory, or a server over one
+    /// Create and serve registries
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
-    /// Look for what is wrong
+    /// Check extensions and datastores for problems
     #[command(subcommand)]
     Doctor(DoctorCommand),
-    /// Stay, and serve callers that come again and again
+    /// Run a server: schedules, webhooks, hot reload
     Serve(serve::ServeArgs),
     /// Print the version
     Version,
@@ -151,7 +152,7 @@ pub struct InitArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// Make a definition of a type
+    /// Create a definition of a type
     Create {
         /// The type, e.g. command/shell
         #[arg(value_name = "TYPE")]
@@ -172,7 +173,7 @@ pub enum ModelCommand {
         /// Part of a name or type
         query: Option<String>,
     },
-    /// Edit a definition in $EDITOR, or replace it by the YAML on standard input
+    /// Edit a definition in $EDITOR or from standard input
     Edit {
         /// Name or id
         name: String,
@@ -193,20 +194,20 @@ pub enum ModelCommand {
         /// Name or id; default: all
         name: Option<String>,
     },
-    /// Types
+    /// List and describe types
     #[command(subcommand)]
     Type(TypeCommand),
-    /// Methods
+    /// Run and describe methods
     #[command(subcommand)]
     Method(MethodCommand),
-    /// Records of method runs
+    /// Show records of method runs
     #[command(subcommand)]
     Output(OutputCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum TypeCommand {
-    /// List the types there are
+    /// List all types
     #[command(visible_alias = "list")]
     Search {
         /// Part of a type's name
@@ -318,7 +319,7 @@ pub enum OutputCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum WorkflowCommand {
-    /// Make a workflow file to start from
+    /// Create a workflow file to start from
     Create { name: String },
     /// Show a workflow
     Get {
@@ -331,7 +332,7 @@ pub enum WorkflowCommand {
     /// List workflows
     #[command(visible_alias = "list")]
     Search { query: Option<String> },
-    /// Edit a workflow in $EDITOR, or replace it by the YAML on standard input
+    /// Edit a workflow in $EDITOR or from standard input
     Edit {
         /// Name or id
         name: String,
@@ -351,22 +352,22 @@ pub enum WorkflowCommand {
     },
     /// Run a workflow
     Run(WorkflowRunArgs),
-    /// Go on with a run that waits, was left by a crash, or failed (`--from`)
+    /// Continue a suspended, interrupted or failed run
     Resume(ResumeArgs),
-    /// Approve a step that waits
+    /// Approve a waiting step
     Approve(DecideArgs),
-    /// Reject a step that waits
+    /// Reject a waiting step
     Reject(DecideArgs),
-    /// List what waits for an approval
+    /// List steps that wait for approval
     Approvals,
-    /// End runs
+    /// Cancel runs
     Cancel(CancelArgs),
     /// Print the JSON Schemas of workflow files
     Schema {
         #[arg(hide = true, value_parser = ["get"])]
         get: Option<String>,
     },
-    /// Past runs
+    /// Show past runs
     #[command(subcommand)]
     History(HistoryCommand),
 }
@@ -394,7 +395,7 @@ pub enum HistoryCommand {
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration; try 30s, 5m or 1h"))?;
+    let number: u64 = number.parse().map_err(|_| format!("invalid duration `{text}`; try 30s, 5m or 1h"))?;
     let millis = match unit {
         "ms" => 1,
         "" | "s" => 1_000,
@@ -404,7 +405,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "w" => 7 * 86_400_000,
         "mo" => 30 * 86_400_000,
         "y" => 365 * 86_400_000,
-        _ => return Err(format!("`{unit}` is no unit; use ms, s, m, h, d, w, mo or y")),
+        _ => return Err(format!("unknown unit `{unit}`; use ms, s, m, h, d, w, mo or y")),
     };
     match number.checked_mul(millis) {
         Some(0) | None => Err(format!("`{text}` is out of range")),

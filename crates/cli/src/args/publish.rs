@@ -11,19 +11,19 @@ use super::SetArgs;
 pub struct PushArgs {
     /// The manifest.yaml
     pub manifest: PathBuf,
-    /// Check and pack, and publish nothing
+    /// Check and pack without publishing
     #[arg(long)]
     pub dry_run: bool,
     /// beta, rc or stable (the default)
     #[arg(long)]
     pub channel: Option<Channel>,
-    /// What is new; default: the manifest's `releaseNotes`
+    /// The release notes; default: the manifest's `releaseNotes`
     #[arg(long, value_name = "TEXT")]
     pub release_notes: Option<String>,
     /// `epoch`: replace the version's last part by the Unix time
     #[arg(long, value_name = "SUFFIX", value_parser = ["epoch"])]
     pub version_suffix: Option<String>,
-    /// Publish the sources alone; whoever installs them builds the bundles
+    /// Publish the sources alone; bundles are built at install
     #[arg(long)]
     pub no_bundles: bool,
     /// Do not ask
@@ -63,14 +63,14 @@ pub struct YankArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum CurateCommand {
-    /// Withdraw a version, or all of them: nobody gets it any more
+    /// Withdraw a version, or all of them
     Yank {
         #[command(flatten)]
         what: YankArgs,
         #[arg(long)]
         reason: String,
     },
-    /// Offer again what was withdrawn
+    /// Offer a withdrawn version again
     Unyank {
         #[command(flatten)]
         what: YankArgs,
@@ -82,7 +82,7 @@ pub enum CurateCommand {
         name: ExtensionName,
         #[arg(long)]
         reason: String,
-        /// What to use instead
+        /// The extension to use instead
         #[arg(long, value_name = "EXTENSION")]
         superseded_by: Option<ExtensionName>,
         /// Do not ask
@@ -91,7 +91,7 @@ pub enum CurateCommand {
         #[command(flatten)]
         set: SetArgs,
     },
-    /// Take a deprecation back
+    /// Revoke a deprecation
     Undeprecate {
         name: ExtensionName,
         /// Do not ask
@@ -114,11 +114,11 @@ pub enum CurateCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum TrustCommand {
-    /// Show whose extensions may be installed without being asked for
+    /// List trusted collectives
     List,
     /// Trust a collective
     Add { collective: String },
-    /// Trust a collective no longer
+    /// Stop trusting a collective
     Rm { collective: String },
     /// Trust the collectives that you are a member of: on or off
     AutoTrust {

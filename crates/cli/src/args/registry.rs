@@ -15,19 +15,19 @@ pub enum RegistryCommand {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
         listen: SocketAddr,
     },
-    /// Who may change what of a served registry
+    /// Manage tokens of a served registry
     #[command(subcommand)]
     Token(TokenCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token; it is shown this once
+    /// Create a token, which is shown once
     Add {
         dir: PathBuf,
-        /// Whose it is
+        /// The user of the token
         username: String,
-        /// A collective that it may change, without `@`; default: the user's name
+        /// A collective that the token may change, without `@`; default: the user's name
         #[arg(long = "collective", value_name = "NAME")]
         collectives: Vec<String>,
         /// publish or manage; default: both

@@ -25,7 +25,7 @@ pub struct ReportSelectionArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
-    /// List the reports that were made
+    /// List stored reports
     #[command(visible_alias = "list")]
     Search {
         /// Part of a report's or a model's name
@@ -37,7 +37,7 @@ pub enum ReportCommand {
         #[arg(long, value_name = "NAME", conflicts_with = "model")]
         workflow: Option<String>,
     },
-    /// Show a report that was made
+    /// Show a stored report
     Get {
         /// The report's name
         name: String,
@@ -54,7 +54,7 @@ pub enum ReportCommand {
         #[arg(long)]
         markdown: bool,
     },
-    /// Run a report about a model as it stands, or about a run of a workflow
+    /// Run a report about a model or a workflow run
     Run {
         /// The report's name
         name: String,
@@ -71,19 +71,19 @@ pub enum ReportCommand {
         #[arg(long, value_name = "DURATION", value_parser = super::parse_duration)]
         timeout: Option<Duration>,
     },
-    /// Show what a report says of itself
+    /// Describe a report
     Describe {
         /// The report's name
         name: String,
     },
-    /// The reports that sources and installed extensions declare
+    /// List the report types of sources and extensions
     #[command(subcommand)]
     Type(ReportTypeCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum ReportTypeCommand {
-    /// List them
+    /// List the reports
     #[command(visible_alias = "list")]
     Search {
         /// Part of a report's name

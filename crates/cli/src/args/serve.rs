@@ -12,7 +12,7 @@ use super::parse_duration;
 pub struct ServeArgs {
     #[command(subcommand)]
     pub command: Option<ServeCommand>,
-    /// Watch sources, so that the next call after an edit finds its code ready
+    /// Watch sources and build edited code in advance
     #[arg(long)]
     pub watch: bool,
     /// Serve one client on standard input and output
@@ -21,27 +21,27 @@ pub struct ServeArgs {
     /// Where to listen; default: below `.swamp/marsh/serve`
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Run no workflow at the times of its `trigger.schedule`
+    /// Ignore the schedules of workflows
     #[arg(long, conflicts_with = "stdio")]
     pub no_schedule: bool,
-    /// Start a workflow when a signed request comes: <route>:<workflow>:<secret>[:<scheme>[:<header>[:<prefix>]]]. The secret
+    /// Start a workflow on a signed request: <route>:<workflow>:<secret>[:<scheme>[:<header>[:<prefix>]]]. The secret
     /// may be @env=NAME, @file=PATH or @vault=VAULT:KEY; schemes: github (default), linear, stripe, slack, generic
     #[arg(long, value_name = "WEBHOOK", conflicts_with = "stdio")]
     pub webhook: Vec<String>,
     /// Where to listen for webhooks; default: 127.0.0.1:9090 if there are any
     #[arg(long, value_name = "ADDR", conflicts_with = "stdio")]
     pub http: Option<std::net::SocketAddr>,
-    /// How long a module may take to load before its last good version goes on serving; at most 30s, the default
+    /// Time limit for loading a module, after which the last good version keeps serving (default and maximum: 30s)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub load_timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ServeCommand {
-    /// Show what the server of this repository holds
+    /// Show loaded types, failures, schedules and memory
     Status,
-    /// Bring what is loaded up to date; returns when every later call runs the new code
+    /// Reload changed code; returns when every later call runs it
     Reload,
-    /// Let what runs finish, and end the server
+    /// Finish running calls and stop the server
     Stop,
 }

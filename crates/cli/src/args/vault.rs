@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub enum VaultCommand {
-    /// Make a vault
+    /// Create a vault
     Create {
         /// The type, e.g. local_encryption
         #[arg(value_name = "TYPE")]
@@ -14,11 +14,11 @@ pub enum VaultCommand {
         /// The configuration, as JSON
         #[arg(long, value_name = "JSON")]
         config: Option<String>,
-        /// Note every reading of a secret in the audit trail
+        /// Record every read of a secret in the audit trail
         #[arg(long)]
         audit_reads: bool,
     },
-    /// Types of vaults
+    /// List types of vaults
     #[command(subcommand)]
     Type(VaultTypeCommand),
     /// List vaults
@@ -36,7 +36,7 @@ pub enum VaultCommand {
         #[arg(short = 't', long = "type", value_name = "TYPE")]
         vault_type: Option<String>,
     },
-    /// Edit a vault's configuration in $EDITOR, or replace it by the YAML on standard input
+    /// Edit a vault in $EDITOR or from standard input
     Edit {
         /// Name or id
         vault: String,
@@ -44,14 +44,14 @@ pub enum VaultCommand {
         #[arg(short = 't', long = "type", value_name = "TYPE")]
         vault_type: Option<String>,
     },
-    /// Store a secret: asked for on a terminal, else read from standard input
+    /// Store a secret, from a prompt or from standard input
     #[command(visible_alias = "write-secret")]
     Put(PutArgs),
     /// Print a secret
     ReadSecret { vault: String, key: String },
     /// List the keys of the secrets in a vault
     ListKeys { vault: String },
-    /// Show what is known of a secret, but not the secret
+    /// Show a secret's metadata, but not the secret
     Inspect { vault: String, key: String },
     /// Delete a secret
     Delete {
@@ -60,11 +60,11 @@ pub enum VaultCommand {
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
-        /// Do not ask, and do not mind if there is none
+        /// Do not ask, and succeed without the secret
         #[arg(short, long)]
         force: bool,
     },
-    /// Note something about a secret
+    /// Annotate a secret
     Annotate {
         vault: String,
         key: String,
@@ -78,7 +78,7 @@ pub enum VaultCommand {
         /// A label to remove
         #[arg(long = "remove-label", value_name = "KEY")]
         remove_labels: Vec<String>,
-        /// Remove all that was noted before
+        /// Remove earlier annotations
         #[arg(long)]
         clear: bool,
     },
@@ -90,14 +90,14 @@ pub enum VaultCommand {
         /// The new configuration, as JSON
         #[arg(long, value_name = "JSON")]
         config: Option<String>,
-        /// Only show what would be done
+        /// Show the changes and make none
         #[arg(long)]
         dry_run: bool,
         /// Do not ask
         #[arg(short, long, visible_short_alias = 'f')]
         yes: bool,
     },
-    /// Show who did what to which secret, newest first
+    /// Show the audit trail, newest first
     AuditTrail {
         #[arg(long)]
         vault: Option<String>,
@@ -119,18 +119,18 @@ pub enum VaultCommand {
 pub struct PutArgs {
     pub vault: String,
     pub key: String,
-    /// The secret; every process of this machine can see it here, so better give it on standard input
+    /// The secret. Every process on the machine can read an argument; prefer standard input
     pub value: Option<String>,
     /// Do not ask before a secret is replaced
     #[arg(short, long, visible_short_alias = 'f')]
     pub yes: bool,
-    /// A command whose output replaces the secret when it has become too old
+    /// A command whose output replaces an expired secret
     #[arg(long, value_name = "COMMAND", requires = "refresh_ttl")]
     pub refresh_from: Option<String>,
-    /// How old the secret may become: 30m, 12h
+    /// The lifetime of the secret: 30m, 12h
     #[arg(long, value_name = "DURATION", requires = "refresh_from")]
     pub refresh_ttl: Option<String>,
-    /// Do not refresh the secret any more
+    /// Stop refreshing the secret
     #[arg(long, conflicts_with = "refresh_from")]
     pub clear_refresh: bool,
     /// A label
@@ -140,7 +140,7 @@ pub struct PutArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum VaultTypeCommand {
-    /// List the types there are
+    /// List all types
     #[command(visible_alias = "list")]
     Search {
         /// Part of a type's name

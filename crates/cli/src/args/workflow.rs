@@ -57,10 +57,10 @@ pub struct WorkflowRunArgs {
     pub reports: ReportSelectionArgs,
 }
 
-/// How a run is told.
+/// How a run is shown.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Print what happens as one JSON object a line
+    /// Print events, one JSON object a line
     #[arg(long)]
     pub events: bool,
     /// Report asserts as JUnit XML
@@ -80,7 +80,7 @@ pub struct ResumeArgs {
     pub run_place: Option<String>,
     #[arg(long = "run", value_name = "ID", id = "run_flag")]
     pub run_flag: Option<String>,
-    /// Do this step, and all that follows from it, again (`step`, or `job/step`)
+    /// Repeat this step and everything after it (`step`, or `job/step`)
     #[arg(long, value_name = "STEP")]
     pub from: Option<String>,
     #[command(flatten)]
@@ -108,7 +108,7 @@ pub struct DecideArgs {
     /// The run, by id or the start of it; default: the only one that waits
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
-    /// Kept with the decision
+    /// The reason, stored with the decision
     #[arg(long)]
     pub reason: Option<String>,
 }
@@ -123,7 +123,7 @@ pub struct CancelArgs {
     /// All open runs
     #[arg(long, conflicts_with = "run")]
     pub all: bool,
-    /// Kept with the run
+    /// The reason, stored with the run
     #[arg(long)]
     pub reason: Option<String>,
 }
@@ -147,7 +147,7 @@ pub struct RunSearchArgs {
     /// Runs with this input
     #[arg(long = "input", value_name = "KEY=VALUE")]
     pub inputs: Vec<String>,
-    /// At most so many
+    /// The maximum number
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
 }
@@ -157,7 +157,7 @@ pub struct SummariseArgs {
     /// How far back: 12h, 7d
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "7d")]
     pub since: Duration,
-    /// At most so many failures
+    /// The maximum number of failures
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub limit: usize,
 }

@@ -32,8 +32,8 @@ pub fn changing(
         .map(|code| if code == ExitCode::from(exit::DONE) { ExitCode::from(exit::FAILED) } else { code })
 }
 
-/// Runs what changes data of a run that somebody else may be holding the lock for: its changes are taken by whoever
-/// holds the lock next.
+/// Changes data of a run for which another process may hold the lock. The next process that takes the lock pushes the
+/// changes.
 pub fn noting(
     opened: &Opened,
     work: impl FnOnce(&Models) -> Result<ExitCode, CliError>,
@@ -145,7 +145,7 @@ fn lock(ui: &Ui, opened: &Opened, command: &DatastoreLockCommand) -> Result<Exit
     let key = if is_status { "held" } else { "released" };
     let document = json!({ key: holder.is_some(), "info": holder, "datastoreType": store.type_name() });
     ui.result(&document, || match &holder {
-        None => "nobody holds the lock".to_owned(),
+        None => "the lock is free".to_owned(),
         Some(holder) => {
             let said = if is_status { "held by" } else { "taken from" };
             format!("{said} {}", crate::ui::inline(holder))

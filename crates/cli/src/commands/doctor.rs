@@ -1,4 +1,4 @@
-//! `marsh doctor …`. `extensions` is a report. It runs no code, and changes something only with `--repair`, which mends first and
+//! `marsh doctor …`. `extensions` is a report. It runs no code, and changes files only with `--repair`, which repairs first and
 //! reports then.
 
 use std::collections::BTreeMap;
@@ -181,7 +181,7 @@ fn text(
                 one.name, one.entry.version
             )),
             InstallState::Damaged { files } => bad(format!(
-                "{} {} was changed in the store ({}); `marsh extension install` mends it",
+                "{} {} was changed in the store ({}); `marsh extension install` repairs it",
                 one.name,
                 one.entry.version,
                 files.join(", ")

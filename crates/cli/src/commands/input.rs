@@ -129,7 +129,9 @@ pub fn driver(arguments: &RunArgs) -> Result<Driver, CliError> {
         None => Map::new(),
         Some(Ok(Value::Object(config))) => config,
         Some(Ok(_)) => return Err(CliError::usage("`--driver-config` must be a JSON object")),
-        Some(Err(error)) => return Err(CliError::usage(format!("`--driver-config` is no JSON: {error}"))),
+        Some(Err(error)) => {
+            return Err(CliError::usage(format!("invalid JSON in `--driver-config`: {error}")));
+        }
     };
     match arguments.driver.as_deref() {
         None => Ok(Driver::Raw),

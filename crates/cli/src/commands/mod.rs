@@ -90,7 +90,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
                 WorkflowCommand::Run(_) | WorkflowCommand::Resume(_) | WorkflowCommand::Delete { .. } => {
                     changing(ui, &opened, |models| workflow::run(ui, models, command))
                 }
-                // Whoever runs the workflow holds the lock, and waits for them.
+                // The process that runs the workflow holds the lock, and waits for them.
                 WorkflowCommand::Approve(_) | WorkflowCommand::Reject(_) | WorkflowCommand::Cancel(_) => {
                     noting(&opened, |models| workflow::run(ui, models, command))
                 }

@@ -21,7 +21,7 @@ pub fn run(ui: &Ui, command: &RegistryCommand) -> Result<ExitCode, CliError> {
             let location = Location::parse(&shown, &crate::app::current_dir()?)
                 .map_err(|error| CliError::usage(error.to_string()))?;
             let Location::Directory(dir) = &location else {
-                return Err(CliError::usage(format!("`{shown}` is no directory")));
+                return Err(CliError::usage(format!("`{shown}` is not a directory")));
             };
             marsh_registry::init(dir)?;
             let location = location.to_string();

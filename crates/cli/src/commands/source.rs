@@ -100,14 +100,14 @@ fn add(
         let kind = Kind::ALL.into_iter().find(|kind| name == kind.directory() || name == kind.export_name());
         match kind {
             Some(kind) => wanted.push(kind),
-            None => return Err(CliError::usage(format!("`{name}` is no kind of extension"))),
+            None => return Err(CliError::usage(format!("unknown kind of extension `{name}`"))),
         }
     }
     let dirs = mounts::mounted_dirs(repo, path)?;
     let is_pattern = mounts::is_pattern(path);
     if dirs.is_empty() && !is_pattern {
         return Err(CliError::NotFound {
-            message: format!("`{path}` is no directory"),
+            message: format!("`{path}` is not a directory"),
             hint: Some("paths start from the repository".into()),
         });
     }

@@ -73,7 +73,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &TrustCommand) -> Result<ExitCode, CliEr
 fn modified(ui: &Ui, action: &str, collective: &str, trusted: &[String]) {
     let document = json!({ "action": action, "collective": collective, "trustedCollectives": trusted });
     ui.result(&document, || {
-        format!("trusted: {}", if trusted.is_empty() { "nobody".into() } else { trusted.join(", ") })
+        format!("trusted: {}", if trusted.is_empty() { "no collective".into() } else { trusted.join(", ") })
     });
 }
 
@@ -81,7 +81,7 @@ fn checked(collective: &str) -> Result<String, CliError> {
     let bare = collective.trim_start_matches('@');
     match ExtensionName::parse(&format!("@{bare}/x")) {
         Ok(_) if !bare.contains('/') => Ok(bare.to_owned()),
-        _ => Err(CliError::usage(format!("`{collective}` is no collective: use a-z, 0-9, `-` and `_`"))),
+        _ => Err(CliError::usage(format!("invalid collective `{collective}`: use a-z, 0-9, `-` and `_`"))),
     }
 }
 

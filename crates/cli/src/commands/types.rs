@@ -37,8 +37,8 @@ fn search(ui: &Ui, models: &Models, query: &str) -> Result<ExitCode, CliError> {
                 "origin": listed.origin,
                 "path": listed.path,
             });
-            if !listed.grafts.is_empty() {
-                row["grafts"] = json!(listed.grafts);
+            if !listed.method_extensions.is_empty() {
+                row["grafts"] = json!(listed.method_extensions);
             }
             row
         })
@@ -110,10 +110,10 @@ fn describe(ui: &Ui, models: &Models, type_name: &str, compact: bool) -> Result<
     done()
 }
 
-/// The source of a method that a graft adds.
+/// The source of a method that a method extension adds.
 fn grafted_by<'a>(code: &'a TypeCode, method: &MethodDescription) -> Option<&'a Path> {
     let index = method.method_extension?.checked_sub(1)?;
-    code.grafts().get(index).map(|graft| graft.entry.as_path())
+    code.method_extensions().get(index).map(|graft| graft.entry.as_path())
 }
 
 pub fn method_json(name: &str, method: &MethodDescription) -> Value {

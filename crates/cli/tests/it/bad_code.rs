@@ -35,7 +35,7 @@ fn an_endless_loop() {
     made the definition m
     error: the call did not end within 1 s
 
-    hint: `--timeout` sets how long a method may take
+    hint: `--timeout` sets how long a method may run
     ");
 }
 
@@ -57,7 +57,7 @@ fn a_promise_that_never_resolves() {
     made the definition m
     error: the call did not end within 1 s
 
-    hint: `--timeout` sets how long a method may take
+    hint: `--timeout` sets how long a method may run
     ");
 }
 

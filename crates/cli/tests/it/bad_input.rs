@@ -334,7 +334,7 @@ fn an_unknown_method() {
       "error": {
         "code": "unknown_method",
         "message": "`@me/x` has no method `destroy`",
-        "hint": "it has: run",
+        "hint": "available: run",
         "details": {
           "available": [
             "run"
@@ -360,9 +360,9 @@ fn an_unknown_model() {
     ----- stdout -----
 
     ----- stderr -----
-    error: there is no model `web`
+    error: unknown model `web`
 
-    hint: `marsh model create <type> <name>` makes one
+    hint: create one: `marsh model create <type> <name>`
     ");
     repo.marsh(&["model", "create", "@me/x", "webserver"]).ok();
     assert_snapshot!(repo.marsh(&["model", "method", "run", "websever", "run"]).snapshot(), @r"
@@ -371,7 +371,7 @@ fn an_unknown_model() {
     ----- stdout -----
 
     ----- stderr -----
-    error: there is no model `websever`
+    error: unknown model `websever`
 
     hint: did you mean `webserver`?
     ");
@@ -382,8 +382,8 @@ fn an_unknown_model() {
     {
       "error": {
         "code": "model_not_found",
-        "message": "there is no model `zzz`",
-        "hint": "`marsh model search` lists the models there are",
+        "message": "unknown model `zzz`",
+        "hint": "`marsh model search` lists the models",
         "details": {
           "near": []
         }
@@ -433,7 +433,7 @@ fn a_definition_that_is_not_yaml() {
 }
 
 #[test]
-fn a_definition_that_is_no_definition() {
+fn an_invalid_definition_is_refused() {
     let repo = repo_with(GOOD);
     repo.write("models/@me/x/a.yaml", definition("@me/x", "a", "").replace(ID, "not-an-id"));
     assert_snapshot!(repo.marsh(&["model", "get", "a"]).snapshot(), @r"
@@ -442,7 +442,7 @@ fn a_definition_that_is_no_definition() {
     ----- stdout -----
 
     ----- stderr -----
-    error: [repo]/models/@me/x/a.yaml: `id` must be a UUID, not `not-an-id`
+    error: [repo]/models/@me/x/a.yaml: invalid `id` `not-an-id`: expected a UUID
     ");
     repo.write("models/@me/x/a.yaml", definition("@me/x", "a", "driver: docker"));
     assert_snapshot!(repo.marsh(&["model", "get", "a"]).snapshot(), @r"
@@ -451,7 +451,7 @@ fn a_definition_that_is_no_definition() {
     ----- stdout -----
 
     ----- stderr -----
-    error: [repo]/models/@me/x/a.yaml: `driver` and `driverConfig` were removed from the format; delete them
+    error: [repo]/models/@me/x/a.yaml: `driver` and `driverConfig` are no longer part of the format: delete them
     ");
     repo.write("models/@me/x/a.yaml", "name: a\n");
     assert_snapshot!(repo.marsh(&["model", "get", "a"]).snapshot(), @r"
@@ -484,7 +484,7 @@ fn an_expression_that_cannot_be_evaluated() {
     ----- stdout -----
 
     ----- stderr -----
-    warning: `m` depends on the environment (env.NOT_SET_ANYWHERE), so it may behave differently elsewhere
+    warning: `m` uses environment variables (env.NOT_SET_ANYWHERE): it may behave differently elsewhere
     error: cannot evaluate `env.NOT_SET_ANYWHERE` in methods.run.arguments.a (models/@me/x/m.yaml:9:15): `env` has no key `NOT_SET_ANYWHERE`
     ");
     assert_snapshot!(with("${{ self.nmae }}"), @r"
@@ -536,8 +536,8 @@ fn secrets_without_a_vault() {
     ----- stdout -----
 
     ----- stderr -----
-    error: `run` of `@me/x` stores sensitive values, and this repository has no vault to put them in
+    error: `run` of `@me/x` stores sensitive values, and this repository has no vault for them
 
-    hint: `marsh vault create local_encryption main` makes one
+    hint: create one: `marsh vault create local_encryption main`
     ");
 }

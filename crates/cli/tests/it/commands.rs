@@ -204,18 +204,18 @@ fn help() {
 
     Commands:
       init         Make a directory a repository
-      repo         Repositories
-      model        Models: definitions, types, methods, runs
-      report       What reports say about runs and models
-      data         Results that methods wrote
-      datastore    Where data are, when that is a store of an extension
-      vault        Vaults, and the secrets in them
-      workflow     Workflows
-      summarise    What ran lately, and what waits [alias: summarize]
-      extension    Extensions: install, remove, update, publish
-      registry     Registries of your own: a directory, or a server over one
-      doctor       Look for what is wrong
-      serve        Stay, and serve callers that come again and again
+      repo         Manage repositories
+      model        Manage definitions and types; run methods
+      report       List, show and run reports
+      data         Query, show and delete results
+      datastore    Manage external datastores
+      vault        Manage vaults and their secrets
+      workflow     Create, run and inspect workflows
+      summarise    Summarise recent runs and open approvals [alias: summarize]
+      extension    Install, update, remove and publish extensions
+      registry     Create and serve registries
+      doctor       Check extensions and datastores for problems
+      serve        Run a server: schedules, webhooks, hot reload
       version      Print the version
       completions  Print a completion script for a shell
 
@@ -290,6 +290,11 @@ fn help() {
           --report <NAME>              Of the reports, run this one
           --report-label <LABEL>       Of the reports, run those with this label
       -h, --help                       Print help
+
+    Examples:
+      marsh model method run root check
+      marsh model method run root check --input path=/tmp --timeout 30s
+      marsh model method run @command/shell execute hello --input run='echo hello'
     ----- stderr -----
     "#);
 }
@@ -373,7 +378,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
-        "message": "invalid value '5x' for '--timeout <DURATION>': `x` is no unit; use ms, s, m, h, d, w, mo or y"
+        "message": "invalid value '5x' for '--timeout <DURATION>': unknown unit `x`; use ms, s, m, h, d, w, mo or y"
       }
     }
     ----- stderr -----
@@ -381,7 +386,7 @@ fn a_usage_error_under_json_is_one_document() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_failure() {
+fn a_closed_pipe_succeeds() {
     let scratch = empty();
     let mut child = scratch.command(&["completions", "bash"]).spawn().unwrap();
     drop(child.stdout.take());

@@ -125,9 +125,9 @@ fn outputs_that_are_not_declared_or_not_named_well_are_refused() {
     {
       "resource": "the model declares no resource `nope`; it declares: out",
       "file": "the model declares no file `nope`; it declares: blob",
-      "latest": "\"latest\" cannot be a data name: it is reserved",
-      "blank": "\"\" cannot be a data name: it is empty",
-      "up": "\"../a\" cannot be a data name: it contains \"..\"",
+      "latest": "invalid data name \"latest\": it is reserved",
+      "blank": "invalid data name \"\": it is empty",
+      "up": "invalid data name \"../a\": it contains \"..\"",
       "undefined": "the data of resource `out` has no JSON form"
     }
     "#);

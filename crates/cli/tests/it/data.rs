@@ -202,7 +202,7 @@ fn what_is_not_there_has_near_names() {
     ----- stdout -----
 
     ----- stderr -----
-    error: there is no model `databse`
+    error: unknown model `databse`
 
     hint: did you mean `database`?
     ");
@@ -212,7 +212,7 @@ fn what_is_not_there_has_near_names() {
     ----- stdout -----
 
     ----- stderr -----
-    error: "../../x" cannot be a data name: it contains ".."
+    error: invalid data name "../../x": it contains ".."
     "#);
 }
 

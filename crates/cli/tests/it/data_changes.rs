@@ -159,7 +159,7 @@ fn a_predicate_finds_records() {
         ("attributes.n > 1.0 && name != 'c'", vec!["a@3"]),
         ("attributes.name.startsWith('b') || name == 'c'", vec!["b@1", "c@2"]),
         ("tags.specName == 'out' && name in ['a', 'b']", vec!["a@3", "b@1"]),
-        // What cannot be evaluated is no match.
+        // A record on which the predicate fails does not match.
         ("attributes.missing == 1", vec![]),
         ("tags.missing != 'x'", vec![]),
         ("has(attributes.n) && size(attributes.name) == 1", vec!["a@3", "b@1", "c@2"]),
@@ -198,4 +198,34 @@ fn an_answer_does_not_depend_on_the_catalog() {
     }
     repo.remove(".swamp/marsh/v1");
     assert_eq!(ask(), expected);
+}
+
+/// The content of the first version, relative to the repository.
+fn content_file(repo: &Scratch, name: &str) -> String {
+    let model = std::fs::read_dir(repo.path(".swamp/data/@me/x")).unwrap().next().unwrap().unwrap();
+    format!(".swamp/data/@me/x/{}/{name}/1/raw", model.file_name().display())
+}
+
+#[test]
+fn damaged_json_fails_a_query_that_needs_it() {
+    let repo = scene(&[("a", 1), ("b", 1)]);
+    repo.write(&content_file(&repo, "a"), "{\"n\": ");
+    let error = repo.marsh(&["--json", "data", "query", "modelName == 'm'"]).exits(1).error();
+    assert_eq!(error["code"], "file_damaged");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("version 1 of `a`") && message.contains("invalid JSON"), "{message}");
+    // What a predicate excludes is not read.
+    assert_eq!(
+        json(&repo, &["query", "modelName == 'm' && name == 'b'"])["results"].as_array().unwrap().len(),
+        1
+    );
+}
+
+#[test]
+fn data_of_an_illegible_definition_are_no_orphans() {
+    let repo = scene(&[("a", 1)]);
+    repo.write("models/@me/x/m.yaml", "name: [\n");
+    let error = repo.marsh(&["--json", "data", "prune", "--yes"]).exits(1).error();
+    assert_eq!(error["code"], "invalid_definition");
+    assert!(repo.path(&content_file(&repo, "a")).is_file());
 }

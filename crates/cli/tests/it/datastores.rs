@@ -140,7 +140,7 @@ fn what_one_repository_wrote_is_read_in_another() {
 }
 
 #[test]
-fn the_state_of_a_datastore_is_told() {
+fn the_state_of_a_datastore_is_reported() {
     let scene = Scene::new();
     let repo = scene.repo("");
     for command in [["--json", "datastore", "status"], ["--json", "doctor", "datastores"]] {
@@ -192,7 +192,7 @@ fn results_that_could_not_be_pushed_stay_and_go_with_the_next_change() {
     assert!(failed.stderr.contains("kept here and were not pushed"), "{}", failed.stderr);
     assert!(has_said(&repo) && unpushed(&repo));
     scene.show();
-    // The lock of the one who could not release it.
+    // The lock of the process that could not release it.
     repo.marsh(&["datastore", "lock", "release", "--force"]).ok();
     let other = scene.repo("");
     repo.marsh(&["datastore", "sync"]).ok();

@@ -10,7 +10,7 @@ use crate::support::{
     LOCKFILE, V1, V2, active_types, assert_sound_set, extension, installed, package, repo_of,
 };
 
-/// A lock file that a dead process left is nobody's lock, whatever is in it.
+/// A lock file that a dead process left locks nothing, whatever it holds.
 #[test]
 fn defect_03_a_left_over_lock_file_blocks_nothing() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1)]);
@@ -30,7 +30,7 @@ fn defect_03_a_left_over_lock_file_blocks_nothing() {
 
 /// The holder's own process number says nothing: a lock is held by an open file, on whatever host.
 #[test]
-fn defect_05_an_empty_lock_file_is_no_lock() {
+fn defect_05_an_empty_lock_file_locks_nothing() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1)]);
     let repo = repo_of(&registry);
     extension(&repo, &["pull", "@s/a"]).ok();
@@ -93,7 +93,7 @@ fn defect_11_the_report_of_a_collision_names_both_sides_rightly() {
     }
 }
 
-/// It is installed as a whole, what can be read of it works, and what cannot is told.
+/// It is installed as a whole, its readable sources work, and the others are reported.
 #[test]
 fn defect_12_one_broken_source_file_does_not_half_install() {
     let broken = package("@s/a", V1).source("broken.ts", "export const model = {{;\n").needs("@s/d");
@@ -110,7 +110,7 @@ fn defect_12_one_broken_source_file_does_not_half_install() {
 }
 
 #[test]
-fn defect_14_unreachable_and_not_found_are_told_apart_and_fail() {
+fn defect_14_unreachable_and_not_found_differ_and_fail() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1), package("@s/b", V1), package("@s/b", V2)]);
     let repo = repo_of(&registry);
     extension(&repo, &["pull", "@s/a", &format!("@s/b@{V1}")]).ok();
@@ -146,7 +146,7 @@ fn defect_14_unreachable_and_not_found_are_told_apart_and_fail() {
     );
 }
 
-/// One entry that is none is told and stands in nobody's way.
+/// One invalid entry is reported and blocks no other.
 #[test]
 fn defect_14_a_malformed_version_in_the_lockfile_stops_no_other() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1), package("@s/a", V2)]);

@@ -24,7 +24,7 @@ fn written(repo: &Scratch) -> Value {
     run["dataArtifacts"][0]["attributes"].clone()
 }
 
-/// An edit whose build fails runs nothing old, be the source local or installed; mended, it runs as it is then.
+/// An edit whose build fails runs no old code, for local and installed sources; once fixed, it runs as it is then.
 #[test]
 fn defect_04_no_fingerprint_stands_for_code_that_was_not_built_from_it() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1)]);
@@ -82,9 +82,9 @@ fn defect_15_a_type_that_failed_to_load_loads_later_in_the_same_process() {
     assert_eq!(statuses, ["failed", "succeeded", "succeeded"], "{document:#}");
 }
 
-/// A graft that could not be read at first is a graft when it can, and never its base type.
+/// A method extension that could not be read at first is one when it can, and never its base type.
 #[test]
-fn defect_17_a_graft_that_failed_first_is_not_taken_for_a_model() {
+fn defect_17_a_method_extension_that_failed_first_is_not_a_model() {
     let repo = repo();
     repo.write("extensions/models/base.ts", plain("@me/base", V1));
     let graft = "export const extension = { type: '@me/base', methods: [{ extra: { description: 'x', \
@@ -104,7 +104,7 @@ fn defect_17_a_graft_that_failed_first_is_not_taken_for_a_model() {
 }
 
 #[test]
-fn defect_18_sources_in_a_directory_of_ones_own_are_no_orphans() {
+fn defect_18_sources_in_a_custom_directory_are_not_orphans() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1)]);
     let repo = repo_of(&registry);
     repo.write(".swamp.yaml", repo.read(".swamp.yaml") + "modelsDir: code/models\n");
@@ -208,7 +208,7 @@ fn defect_46_visible_is_what_is_declared_cold_and_warm() {
     }
 }
 
-/// Nothing has to be unpacked before code can run, so first runs at once are in nobody's way.
+/// Code runs without unpacking a runtime, so concurrent first runs do not disturb each other.
 #[test]
 fn defect_64_first_runs_at_once_share_an_empty_cache() {
     let repo = repo().private_cache();

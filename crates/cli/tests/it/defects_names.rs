@@ -144,7 +144,7 @@ fn defect_54_a_repository_with_other_directories_has_one_lockfile() {
 }
 
 #[test]
-fn defect_55_deprecation_is_told() {
+fn defect_55_deprecation_is_reported() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1)]);
     let path = registry.record("@s/a");
     let mut record: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();

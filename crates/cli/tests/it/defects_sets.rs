@@ -9,7 +9,7 @@ use crate::support::{
     LOCKFILE, V1, V2, active_types, assert_sound_set, extension, installed, model, package, repo, repo_of,
 };
 
-/// While a set changes again and again, whoever enters a tree finds one version in it.
+/// While a set changes again and again, a process that enters a tree finds one version in it.
 #[test]
 fn defect_02_a_reader_sees_no_mixture_of_versions() {
     let version = |version: &str| {
@@ -41,7 +41,7 @@ fn defect_02_a_reader_sees_no_mixture_of_versions() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [V1, V2], "the reader looked while it changed");
 }
 
-/// Many at once, with no catalog to begin with: somebody being busy is nobody's error.
+/// Many at once, with no catalog to begin with: a busy process causes no error.
 #[test]
 fn defect_08_contention_is_waited_for_and_never_an_error() {
     let names: Vec<String> = (0..8).map(|index| format!("@s/m{index}")).collect();

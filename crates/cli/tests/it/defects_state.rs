@@ -43,7 +43,7 @@ fn defect_06_changes_forget_nothing_of_mounted_sources() {
 
 /// Two branches, each with a sound lockfile, merged into one that is not.
 #[test]
-fn defect_07_a_set_with_duplicates_can_be_mended_step_by_step() {
+fn defect_07_a_set_with_duplicates_can_be_repaired_step_by_step() {
     let registry = ExtensionRegistry::with(&[
         package("@s/a", V1),
         package("@s/b", V1).model("x.ts", "@s/a"),

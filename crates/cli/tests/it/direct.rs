@@ -68,7 +68,7 @@ fn a_name_of_another_type_is_refused() {
     ----- stdout -----
 
     ----- stderr -----
-    error: the definition `m` is of type `@me/x`, not `@me/y`
+    error: the definition `m` has the type `@me/x`, expected `@me/y`
     ");
 }
 

@@ -112,7 +112,7 @@ fn without_an_edit_nothing_is_built_again() {
     let bundle = format!(".swamp/marsh/v1/bundles/{}/bundle.js", before[0]);
     let built = std::fs::metadata(repo.path(&bundle)).unwrap().modified().unwrap();
     said(&repo);
-    // A new time on the same content is no edit.
+    // A new time on the same content is not an edit.
     repo.write("extensions/models/x.ts", says("", "'one'"));
     said(&repo);
     assert_eq!(bundles(&repo), before);

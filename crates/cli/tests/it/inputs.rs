@@ -145,12 +145,12 @@ fn inputs_of_the_wrong_type_name_the_field() {
     {
       "error": {
         "code": "validation_failed",
-        "message": "inputs: `n`: not valid JSON: EOF while parsing an object at line 1 column 1",
+        "message": "inputs: `n`: invalid JSON: EOF while parsing an object at line 1 column 1",
         "details": {
           "issues": [
             {
               "field": "n",
-              "message": "not valid JSON: EOF while parsing an object at line 1 column 1"
+              "message": "invalid JSON: EOF while parsing an object at line 1 column 1"
             }
           ]
         }
@@ -190,7 +190,7 @@ fn an_unknown_input_names_near_ones() {
     ----- stdout -----
 
     ----- stderr -----
-    error: inputs of `run`: `txt`: is no argument of `run`; did you mean `text`?
+    error: inputs of `run`: `txt`: unknown argument of `run`; did you mean `text`?
     ");
     assert_snapshot!(repo.marsh(&["model", "method", "run", "@me/x", "run", "m", "--input", "lisst=a"]).snapshot(), @r"
     success: false
@@ -198,7 +198,7 @@ fn an_unknown_input_names_near_ones() {
     ----- stdout -----
 
     ----- stderr -----
-    error: inputs of `run`: `lisst`: is no argument of `run` or of the type; did you mean `list`?
+    error: inputs of `run`: `lisst`: unknown argument of `run` and of the type; did you mean `list`?
     ");
 }
 

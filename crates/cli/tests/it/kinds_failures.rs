@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
-use crate::kinds_serving::{graft, hosts, resolve, said, serving, source};
+use crate::kinds_serving::{hosts, method_extension, resolve, said, serving, source};
 use crate::support::repo;
 
 const FILE: &str = "extensions/models/x.ts";
@@ -20,7 +20,7 @@ fn load_states(repo: &Scratch, code: i32) -> Vec<Value> {
 }
 
 /// Breaks the type in one way, and looks at it from all sides: the process that served it, one that has just started,
-/// the doctor, a command; then mends it.
+/// the doctor, a command; then repairs it.
 fn survives(break_it: impl Fn(&Scratch), state: &str, code: &str) {
     let repo = repo();
     let (hosts, others) = (hosts(&repo), hosts(&repo));
@@ -115,7 +115,7 @@ fn a_file_that_cannot_be_read() {
 }
 
 #[test]
-fn what_failed_is_evaluated_once_whoever_asks_how_often() {
+fn a_failed_load_is_evaluated_once() {
     let repo = repo();
     let hosts = hosts(&repo);
     repo.write(FILE, source("", "'one'"));
@@ -165,15 +165,15 @@ fn a_removal_on_purpose_takes_effect() {
 }
 
 #[test]
-fn a_broken_graft_leaves_the_whole_type_as_it_was() {
+fn a_broken_method_extension_leaves_the_whole_type_unchanged() {
     let repo = repo();
     let hosts = hosts(&repo);
     repo.write(FILE, source("", "'base 1'"));
-    repo.write(GRAFT, graft("", "'graft 1'"));
+    repo.write(GRAFT, method_extension("", "'graft 1'"));
     let loader = serving(&repo, &hosts);
     let good = resolve(&loader).unwrap();
     let words = |loaded: &LoadedModel| [said(&loader, loaded, "run"), said(&loader, loaded, "more")];
-    for broken in ["export const extension = {", &graft("throw new Error('no');", "1")] {
+    for broken in ["export const extension = {", &method_extension("throw new Error('no');", "1")] {
         repo.write(GRAFT, broken);
         repo.write(FILE, source("", "'base 2'"));
         let served = resolve(&loader).unwrap();
@@ -183,7 +183,7 @@ fn a_broken_graft_leaves_the_whole_type_as_it_was() {
         );
         assert_eq!(words(&served), ["base 1", "graft 1"]);
     }
-    repo.write(GRAFT, graft("", "'graft 2'"));
+    repo.write(GRAFT, method_extension("", "'graft 2'"));
     assert_eq!(words(&resolve(&loader).unwrap()), ["base 2", "graft 2"]);
 }
 
@@ -276,7 +276,7 @@ struct Reckoning {
     base: File,
     helper: File,
     graft: File,
-    /// `run` and, with a graft, `more`.
+    /// `run` and, with a method extension, `more`.
     good: Option<(String, Option<String>)>,
 }
 
@@ -285,7 +285,7 @@ impl Reckoning {
         let had_graft = self.good.as_ref().is_some_and(|(_, more)| more.is_some());
         let more = match self.graft {
             File::Good(version) => Ok(Some(format!("graft {version}"))),
-            // A graft that was never there cannot be missed.
+            // A method extension that never existed cannot be missed.
             File::Gone if !had_graft => Ok(None),
             _ => Err(()),
         };
@@ -330,7 +330,7 @@ fn play(steps: &[(Step, bool)]) {
                 now.helper = File::Good(n);
             }
             Step::EditGraft => {
-                repo.write(GRAFT, graft("", &format!("'graft {n}'")));
+                repo.write(GRAFT, method_extension("", &format!("'graft {n}'")));
                 now.graft = File::Good(n);
             }
             Step::Break(how) => {
@@ -338,8 +338,8 @@ fn play(steps: &[(Step, bool)]) {
                 now.base = File::Broken;
             }
             Step::BreakGraft(how) => {
-                repo.write(GRAFT, broken(*how, &graft("", "1")));
-                // One that cannot be parsed was a graft only if it was one before.
+                repo.write(GRAFT, broken(*how, &method_extension("", "1")));
+                // One that cannot be parsed was a method extension only if it was one before.
                 let unknown = *how == 0 && !now.good.as_ref().is_some_and(|(_, more)| more.is_some());
                 now.graft = if unknown { File::Gone } else { File::Broken };
             }

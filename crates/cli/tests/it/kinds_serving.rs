@@ -25,8 +25,8 @@ pub fn source(top: &str, word: &str) -> String {
     )
 }
 
-/// A graft onto `@me/x` with a method `more`.
-pub fn graft(top: &str, word: &str) -> String {
+/// A method extension onto `@me/x` with a method `more`.
+pub fn method_extension(top: &str, word: &str) -> String {
     format!(
         "{ANY}{top}\nexport const extension = {{ type: '@me/x', methods: [{{ more: {{ \
          description: 'more', kind: 'read', arguments: any, \

@@ -32,7 +32,7 @@ fn an_older_definition_is_upgraded_and_keeps_its_expressions() {
         host  db.example
         port  80
     ----- stderr -----
-    warning: `a` depends on the environment (env.ADDRESS), so it may behave differently elsewhere
+    warning: `a` uses environment variables (env.ADDRESS): it may behave differently elsewhere
     upgraded a to 2026.01.01.1
     ");
     assert_snapshot!(repo.read("models/@me/x/a.yaml"), @r#"
@@ -186,7 +186,7 @@ fn global_arguments_are_evaluated() {
     let globals = &run.json()["dataArtifacts"][0]["attributes"];
     assert_eq!((&globals["a"], &globals["b"]), (&json!("in eu"), &json!("you")));
     assert!(globals["c"].as_str().unwrap().starts_with("m-"), "{globals}");
-    assert_snapshot!(run.told(), @"warning: `m` depends on the environment (env.REGION), so it may behave differently elsewhere");
+    assert_snapshot!(run.told(), @"warning: `m` uses environment variables (env.REGION): it may behave differently elsewhere");
 }
 
 /// An expression that cannot be evaluated hurts only the method that needs it.
@@ -211,7 +211,7 @@ fn an_unresolved_global_argument_is_an_error_only_when_it_is_read() {
     ----- stdout -----
     m curious failed in [duration]
     ----- stderr -----
-    warning: `m` depends on the environment (env.NOT_SET_ANYWHERE), so it may behave differently elsewhere
+    warning: `m` uses environment variables (env.NOT_SET_ANYWHERE): it may behave differently elsewhere
     error: the global argument `a` could not be evaluated: `env` has no key `NOT_SET_ANYWHERE` (models/@me/x/m.yaml:8:10)
       --> extensions/models/x.ts:10:99
        |

@@ -22,7 +22,7 @@ mod freshness;
 mod inputs;
 mod kinds_agree;
 mod kinds_failures;
-mod kinds_grafts;
+mod kinds_method_extensions;
 mod kinds_plugins;
 mod kinds_serving;
 mod lifecycle;

@@ -69,7 +69,7 @@ fn create_refuses_a_taken_name_and_bad_arguments() {
     ----- stdout -----
 
     ----- stderr -----
-    error: a model `first` exists already: [repo]/models/@me/x/first.yaml
+    error: model `first` exists already: [repo]/models/@me/x/first.yaml
     ");
     assert_eq!(repo.read("models/@me/x/first.yaml"), before);
     assert_snapshot!(repo.marsh(&["model", "create", "@me/x", "b", "--global-arg", "whom=x"]).snapshot(), @r"
@@ -78,7 +78,7 @@ fn create_refuses_a_taken_name_and_bad_arguments() {
     ----- stdout -----
 
     ----- stderr -----
-    error: global arguments: `whom`: is unknown; did you mean `who`?
+    error: global arguments: `whom`: unknown argument; did you mean `who`?
     ");
     assert_snapshot!(repo.marsh(&["model", "create", "@me/x", "b", "--global-arg", "level=high"]).snapshot(), @r#"
     success: false
@@ -202,7 +202,7 @@ fn get_works_without_the_type() {
     "#);
 }
 
-/// Two generations of file names: after the name, and after the id when the name is no file name. The content decides.
+/// Two generations of file names: after the name, and after the id when the name cannot be a file name. The content decides.
 #[test]
 fn definitions_are_found_whatever_their_file_is_called() {
     let repo = repo_with(GREET);
@@ -316,7 +316,7 @@ fn edit_replaces_a_definition_by_standard_input() {
     ----- stdout -----
 
     ----- stderr -----
-    error: [repo]/models/@me/x/a.yaml: `id` must stay what it was: stored data belong to it
+    error: [repo]/models/@me/x/a.yaml: `id` must not change: stored data belong to it
     ");
     assert_eq!(repo.read(path), after, "an edit that is refused changes nothing");
 }
@@ -374,7 +374,7 @@ fn validate_names_what_is_wrong() {
     exit_code: 1
     ----- stdout -----
     failed bad
-           globalArguments: `whom`: is unknown; did you mean `who`?; `level`: "high" is not of type "number"
+           globalArguments: `whom`: unknown argument; did you mean `who`?; `level`: "high" is not of type "number"
            methods.greet.arguments: `times`: "often" is not of type "integer"
            methods.gret.arguments: `gret`: `@me/x` has no method `gret`
     ok     good
@@ -458,9 +458,9 @@ fn a_literal_secret_is_refused_wherever_it_could_be_written() {
     ----- stdout -----
 
     ----- stderr -----
-    error: `token` of `a` is sensitive and must not be written in a definition
+    error: `token` of `a` is sensitive: a definition must not hold its value
 
-    hint: give it as an expression, e.g. `${{ vault.get('main', 'name') }}`
+    hint: write an expression, for example `${{ vault.get('main', 'name') }}`
     ");
     let direct =
         repo.marsh(&["model", "method", "run", "@me/x", "run", "b", "--input", "token=s3cret"]).exits(1);

@@ -84,7 +84,7 @@ fn termination_is_like_ctrl_c_and_json_stays_one_document() {
 }
 
 #[test]
-fn a_method_hears_of_the_interruption_and_can_clean_up() {
+fn an_interrupted_method_can_clean_up() {
     let repo = repo_running(
         r#"
         const aborted = new Promise((done) => context.signal.addEventListener("abort", done));

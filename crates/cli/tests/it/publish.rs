@@ -51,7 +51,7 @@ fn answer(consumer: &Scratch) -> Value {
 }
 
 #[test]
-fn what_is_pushed_can_be_pulled_run_updated_and_removed() {
+fn a_pushed_extension_can_be_pulled_run_updated_and_removed() {
     let publisher = publisher();
     let pushed = push(&publisher, &[]).ok().json();
     assert_eq!(pushed["name"], "@acme/dns");
@@ -88,7 +88,7 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn a_published_version_never_changes_and_the_next_one_is_told() {
+fn a_published_version_never_changes_and_the_next_one_is_shown() {
     let publisher = publisher();
     push(&publisher, &[]).ok();
     version(&publisher, "2026.01.01.1", "other");
@@ -158,7 +158,7 @@ fn defect_37_a_function_called_retrieval_is_published() {
 }
 
 #[test]
-fn what_deserves_a_second_look_is_told_and_published() {
+fn push_warns_of_suspicious_content_and_publishes() {
     let publisher = publisher();
     let source = publisher.read("extensions/models/zone.ts");
     let blob = "QUJD".repeat(30);

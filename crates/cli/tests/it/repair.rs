@@ -51,9 +51,9 @@ fn without_the_flag_nothing_is_repaired() {
     assert!(repo.read(".swamp/pulled-extensions/@s/a/models/main.ts").contains("@s/edited"));
 }
 
-/// What cannot be had is told, and stops nothing else.
+/// An unavailable archive is reported, and stops nothing else.
 #[test]
-fn a_repair_without_a_registry_mends_what_it_can() {
+fn a_repair_without_a_registry_repairs_local_damage() {
     let (registry, repo) = damaged();
     registry.withdraw("@s/b");
     std::fs::read_dir(repo.root().parent().unwrap().join("cache/archives/v1"))
@@ -69,7 +69,7 @@ fn a_repair_without_a_registry_mends_what_it_can() {
     assert_eq!(active_types(&repo, "@s"), ["@s/a"]);
 }
 
-/// It is a writer like every other: whoever changes the set meanwhile waits, and nothing is lost.
+/// It is a writer like every other: a process that changes the set meanwhile waits, and nothing is lost.
 #[test]
 fn repairs_and_changes_at_once_leave_a_sound_set() {
     let (_registry, repo) = damaged();

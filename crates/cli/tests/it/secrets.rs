@@ -182,7 +182,7 @@ fn run_method(repo: &Scratch, method: &str, more: &[&str]) -> Run {
 }
 
 #[test]
-fn a_method_gets_its_secrets_and_nobody_else_does() {
+fn only_the_method_gets_its_secrets() {
     let repo = scene();
     for more in [&[][..], &["--json"]] {
         let run = run_method(&repo, "leak", more).ok();
@@ -252,7 +252,7 @@ fn what_cannot_be_masked_is_refused() {
     let repo = scene();
     for method in ["wild", "named"] {
         let error = run_method(&repo, method, &["--json"]).exits(1);
-        assert!(error.stdout.contains("would carry a secret"), "{}", error.snapshot());
+        assert!(error.stdout.contains("holds a secret in"), "{}", error.snapshot());
     }
     assert_clean(&repo);
 }
@@ -369,7 +369,7 @@ jobs:
     assert_clean(&repo);
 }
 
-/// What one model keeps in a vault, another gets through an expression; nobody in between sees it.
+/// What one model keeps in a vault, another gets through an expression; no process in between sees it.
 #[test]
 fn a_stored_secret_is_read_back_by_expressions() {
     let repo = scene();

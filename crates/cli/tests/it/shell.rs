@@ -112,6 +112,44 @@ fn the_timeout_of_the_run_ends_the_command() {
     repo.assert_no_processes();
 }
 
+/// The command prints as fast as it can. The timeout ends it all the same, and memory, log and screen stay bounded.
+#[test]
+fn a_flood_of_output_ends_at_the_timeout() {
+    let repo = repo();
+    let run = shell(&repo, &["--input", "run=yes", "--timeout", "1s"]).exits(1);
+    assert!(run.stderr.contains("error: the command did not end within 1000 ms"), "{}", tail(&run.stderr));
+    assert!(run.stderr.len() < 64 << 20, "{}", run.stderr.len());
+    repo.assert_no_processes();
+    repo.assert_sound();
+}
+
+#[test]
+fn an_endless_line_ends_at_the_timeout() {
+    let repo = repo();
+    let run = shell(&repo, &["--input", "run=tr '\\0' x < /dev/zero", "--timeout", "1s"]).exits(1);
+    assert!(run.stderr.contains("error: the command did not end within 1000 ms"), "{}", tail(&run.stderr));
+    assert!(run.stderr.len() < 16 << 20, "{}", run.stderr.len());
+    repo.assert_no_processes();
+}
+
+#[test]
+fn output_beyond_the_limit_is_counted_in_the_record() {
+    let repo = repo();
+    let run = shell(&repo, &["--quiet", "--input", "run=yes 0123456789 | head -c 9000000"]).ok();
+    assert!(run.stderr.contains("dropped 611392 bytes of stdout"), "{}", tail(&run.stderr));
+    let stored = result(&repo, "s");
+    assert_eq!(stored["stdout"].as_str().unwrap().len(), 8 << 20);
+    assert_eq!(stored["droppedBytes"], serde_json::json!({"stdout": 611_392, "stderr": 0}));
+    let log = repo.marsh(&["data", "get", "s", "log"]).ok();
+    let notice = "\n[marsh]\n`execute` dropped 611392 bytes of stdout beyond the limit of 8 MB";
+    assert!(log.stdout.contains(notice), "{}", tail(&log.stdout));
+}
+
+/// The end of a text, for the message of a failed assertion.
+fn tail(text: &str) -> &str {
+    text.get(text.len().saturating_sub(600)..).unwrap_or_default()
+}
+
 #[test]
 fn arguments_are_checked() {
     let repo = repo();
@@ -138,7 +176,7 @@ fn arguments_are_checked() {
     ----- stdout -----
 
     ----- stderr -----
-    error: inputs of `execute`: `rum`: is no argument of `execute` or of the type; did you mean `run`?
+    error: inputs of `execute`: `rum`: unknown argument of `execute` and of the type; did you mean `run`?
     ");
     let unknown =
         repo.marsh(&["model", "@command/shell", "method", "run", "exec", "s", "--input", "run=true"]);

@@ -77,7 +77,7 @@ fn sources_that_are_not_there_or_not_yaml() {
     ");
 }
 
-/// What the lockfile of another implementation says of an extension whose archive nobody verified.
+/// What the lockfile of another implementation says of an extension with an unverified archive.
 fn lock(repo: &Scratch, name: &str) {
     let entry = format!(
         "{{ \"{name}\": {{ \"version\": \"2026.01.01.1\", \"pulledAt\": \"2026-01-01T00:00:00.000Z\", \"files\": [] }} }}\n"

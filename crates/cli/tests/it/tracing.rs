@@ -53,5 +53,27 @@ fn an_invalid_filter_is_a_usage_error() {
 fn pretty_lines_are_chosen_by_their_variable() {
     let repo = traced(repo(), "info").env("MARSH_LOG_FORMAT", "pretty");
     let run = repo.marsh(&["model", "type", "search"]).ok();
-    assert!(run.stderr.contains("command{name=\"model type search\""), "{}", run.stderr);
+    assert!(run.stderr.contains("command{command=\"model type search\""), "{}", run.stderr);
+}
+
+#[test]
+fn a_workflow_is_traced_from_run_to_step_and_retry() {
+    let repo = traced(repo(), "info");
+    repo.write(
+        "models/command/shell/sh.yaml",
+        "type: command/shell\nid: 0a6d3c52-8f6e-4c0e-9d9f-000000000001\nname: sh\nmethods: {execute: {arguments: {run: 'true'}}}\n",
+    );
+    repo.write(
+        "workflows/workflow-w.yaml",
+        "id: 5f0c8b7e-1111-4222-8333-444455556666\nname: w\njobs:\n- name: main\n  steps:\n  - name: flaky\n    retry: 2\n    \
+         task: {type: model_method, modelIdOrName: sh, methodName: execute, inputs: {run: 'exit 3'}}\n",
+    );
+    let run = repo.marsh(&["workflow", "run", "w", "--json"]).exits(1);
+    let lines: Vec<Value> = run.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let names = spans(&lines);
+    for name in ["command", "workflow_run", "step"] {
+        assert!(names.contains(&name.to_owned()), "no span `{name}` in {names:?}");
+    }
+    let retries = lines.iter().filter(|line| line["fields"]["message"] == "retry").count();
+    assert_eq!(retries, 1, "{}", run.stderr);
 }

@@ -174,7 +174,7 @@ fn the_built_in_type_is_described_too() {
 
     methods
       execute  Run a command line
-        run             string   required  the command line, given to `sh -c`
+        run             string   required  the command line, passed to `sh -c`
         workingDir      string             where it runs; default: the current directory
         timeout         integer            milliseconds
         env             object

@@ -43,7 +43,7 @@ fn answer(mut stream: &TcpStream, archive: &[u8], null: bool) {
 }
 
 #[test]
-fn defect_38_what_nobody_vouches_for_is_installed_only_on_demand_and_never_quietly() {
+fn defect_38_unverified_versions_are_installed_on_demand_with_a_warning() {
     let registry = ExtensionRegistry::new();
     let digest = registry.publish(&package("@s/a", V1));
     let archive = std::fs::read(registry.root().join(format!("archives/{digest}.tar.gz"))).unwrap();
@@ -61,7 +61,7 @@ fn defect_38_what_nobody_vouches_for_is_installed_only_on_demand_and_never_quiet
         assert!(repo.read(LOCKFILE).contains(&digest));
         assert_sound_set(&repo);
     }
-    // What is no archive is no extension, whoever vouches.
+    // A file that is not an archive is refused, with or without a checksum.
     let repo = repo().private_cache().env("MARSH_REGISTRY", silent(b"nothing".to_vec(), true));
     let refused = extension(&repo, &["pull", "@s/a", "--allow-missing-checksum"]).exits(1).error();
     assert_eq!(refused["code"], "archive_corrupt", "{refused}");

@@ -115,7 +115,7 @@ fn twenty_edits_change_nothing_in_a_pinned_run() {
     let mut fingerprints = fingerprints(&repo, document["id"].as_str().unwrap());
     fingerprints.dedup();
     assert_eq!(fingerprints.len(), 1);
-    // The next run starts with what is there now.
+    // The next run starts with the current code.
     let next = repo.marsh(&["--json", "workflow", "run", "w"]).ok().json();
     assert!(said(&next).iter().all(|(_, n)| *n == 20), "{next}");
 }

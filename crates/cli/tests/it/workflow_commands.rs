@@ -177,7 +177,7 @@ fn a_second_ctrl_c_kills() {
     repo.assert_no_processes();
 }
 
-/// The record of so many steps is written beside the run. What is there in the end is the end.
+/// The record of so many steps is written beside the run. The last record is the end of the run.
 #[test]
 fn the_record_of_a_large_run_is_the_last_word() {
     let repo = repo();

@@ -44,7 +44,7 @@ fn validate_points_at_every_expression_that_is_wrong() {
              |
            8 |     guard: inputs.regoin == 'eu'
              |                   ^
-           main/s: inputs.env.WHERE: cannot evaluate `${{ inputs.region.trimm() }}`: there is no function `trimm`; did you mean `trim`?
+           main/s: inputs.env.WHERE: cannot evaluate `${{ inputs.region.trimm() }}`: unknown function `trimm`; did you mean `trim`?
              --> workflows/workflow-w.yaml:15:26
               |
            15 |           WHERE: "at ${{ inputs.region.trimm() }}"
@@ -69,7 +69,7 @@ fn run_refuses_it_before_anything_runs() {
     ----- stdout -----
 
     ----- stderr -----
-    error: workflow `w` is not valid: line 15, column 26: inputs.env.WHERE: cannot evaluate `${{ inputs.region.trimm() }}`: there is no function `trimm`; did you mean `trim`?
+    error: workflow `w` is not valid: line 15, column 26: inputs.env.WHERE: cannot evaluate `${{ inputs.region.trimm() }}`: unknown function `trimm`; did you mean `trim`?
       --> [repo]/workflows/workflow-w.yaml:15:26
        |
     15 |           WHERE: "at ${{ inputs.region.trimm() }}"

@@ -52,10 +52,10 @@ fn what_loaded_last_serves_on_with_its_reason_shown_and_heals_by_itself() {
     process.stop().ok();
 }
 
-/// What a top level does while it is loaded is bounded; see [`is_tried_once_and_harms_nobody`].
+/// What a top level does while it is loaded is bounded; see [`is_tried_once_and_harms_no_other_type`].
 #[test]
 fn a_top_level_that_never_ends() {
-    is_tried_once_and_harms_nobody(
+    is_tried_once_and_harms_no_other_type(
         &["--load-timeout", "3s"],
         "while (true) globalThis.rounds = 1;",
         "deadline_exceeded",
@@ -65,13 +65,13 @@ fn a_top_level_that_never_ends() {
 #[test]
 fn a_top_level_that_takes_all_memory() {
     let greedy = "const all = []; while (true) all.push(new Array(10000).fill(all));";
-    is_tried_once_and_harms_nobody(&[], greedy, "load_failed");
+    is_tried_once_and_harms_no_other_type(&[], greedy, "load_failed");
 }
 
 /// Calls wait for the load and are served by the version before; other types are served meanwhile, by the module
-/// version that was there; nothing tries again until the source changes, and then nobody has to ask.
+/// version that was there; nothing tries again until the source changes, and then no request is needed.
 #[track_caller]
-fn is_tried_once_and_harms_nobody(arguments: &[&str], top: &str, code: &str) {
+fn is_tried_once_and_harms_no_other_type(arguments: &[&str], top: &str, code: &str) {
     let repo = repo();
     repo.write("extensions/models/x.ts", model("", "'start'"));
     repo.write("extensions/models/b.ts", model("let calls = 0;", "++calls").replace("@me/x", "@me/b"));
@@ -122,7 +122,7 @@ fn is_tried_once_and_harms_nobody(arguments: &[&str], top: &str, code: &str) {
     process.stop().ok();
 }
 
-/// A file that is gone may be about to come back; whoever asks for a reload says that it was removed.
+/// A file that is gone may come back; a request to reload confirms that it was removed.
 #[test]
 fn a_file_that_vanished_is_served_on_until_its_removal_is_accepted() {
     let repo = repo();

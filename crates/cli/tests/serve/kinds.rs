@@ -1,4 +1,4 @@
-//! Import, modify, reload, for every kind of extension: what holds for models holds for grafts, vaults, datastores, drivers
+//! Import, modify, reload, for every kind of extension: what holds for models holds for method extensions, vaults, datastores, drivers
 //! and reports.
 //!
 //! The server watches, so that kinds which no call reaches are loaded as well.
@@ -126,10 +126,10 @@ fn a_changed_shared_file_reloads_its_importers_of_every_kind_and_nothing_else() 
     process.stop().ok();
 }
 
-/// What a flag had to guard elsewhere: a graft or its base changes, comes or goes, and the type has each of its methods
+/// What a flag had to guard elsewhere: a method extension or its base changes, comes or goes, and the type has each of its methods
 /// once.
 #[test]
-fn grafts_are_attached_once_whatever_is_reloaded() {
+fn method_extensions_are_attached_once_whatever_is_reloaded() {
     let repo = repo();
     let process = served(&repo, "", "'one'");
     let graft = KindSource::of("graft");
@@ -140,16 +140,16 @@ fn grafts_are_attached_once_whatever_is_reloaded() {
         methods.map(|method| method["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let said = |method: &str| process.run("@kinds/base", method)["word"].clone();
-    // The base changes under its graft.
+    // The base changes under its method extension.
     repo.replace("extensions/models/base.ts", base.replace("'base'", "'base 2'"));
     process.trigger_reload();
     assert_eq!((said("run"), said("more")), (json!("base 2"), json!("one")));
     assert_eq!(methods(), ["run", "more"]);
-    // The graft changes on its base.
+    // The method extension changes on its base.
     graft.write(&repo, "", "'two'");
     process.trigger_reload();
     assert_eq!((said("run"), said("more")), (json!("base 2"), json!("two")));
-    // The graft goes, and comes back.
+    // The method extension goes, and comes back.
     repo.remove(graft.file);
     process.trigger_reload();
     assert_eq!(methods(), ["run"]);
@@ -157,7 +157,7 @@ fn grafts_are_attached_once_whatever_is_reloaded() {
     graft.write(&repo, "", "'three'");
     process.trigger_reload();
     assert_eq!((said("run"), said("more")), (json!("base 2"), json!("three")));
-    // The base goes, and comes back after its graft has changed.
+    // The base goes, and comes back after its method extension has changed.
     repo.remove("extensions/models/base.ts");
     process.trigger_reload();
     assert_eq!(process.try_run("@kinds/base", "more").unwrap_err()["data"]["code"], "unknown_model_type");

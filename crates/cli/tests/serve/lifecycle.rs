@@ -112,7 +112,7 @@ fn a_call_is_cancelled_by_its_id() {
 }
 
 #[test]
-fn requests_that_make_no_sense_are_refused_and_harm_nobody() {
+fn invalid_requests_are_refused_and_harm_no_client() {
     let repo = repo();
     repo.write("extensions/models/x.ts", model("", "'one'"));
     let process = repo.spawn_extension_process(&[]);

@@ -63,15 +63,15 @@ fn a_workflow_runs_at_its_times_and_the_status_says_when() {
             || planned["next"].as_str().unwrap().contains("-12-31T")
     );
     let fired = planned["fired"].as_u64().unwrap();
-    // A schedule that is none is told, and nothing is planned for it.
+    // An invalid schedule is reported, and no run is planned for it.
     repo.write("workflows/workflow-w.yaml", workflow("trigger: {schedule: often}", "\"true\""));
     let broken = wait_for("the broken schedule", || {
         let row = row(&process);
-        row["error"].as_str().is_some_and(|error| error.contains("is no schedule")).then_some(row)
+        row["error"].as_str().is_some_and(|error| error.contains("invalid schedule")).then_some(row)
     });
     assert_eq!((&broken["next"], &broken["fired"]), (&Value::Null, &json!(fired)));
     let text = repo.marsh(&["serve", "status"]).ok().stdout;
-    assert!(text.contains("`often` is no schedule"), "{text}");
+    assert!(text.contains("invalid schedule `often`"), "{text}");
     process.stop().ok();
     let one = runs(&repo).pop().unwrap();
     let record =
@@ -157,7 +157,7 @@ fn a_signed_webhook_starts_its_workflow_with_what_it_says() {
     });
     assert_eq!(ran["lastStatus"], "succeeded", "{ran}");
     assert_eq!(repo.read("said").trim(), "main push w");
-    // A call whose body is not what the workflow asks for is no run, and the status says why.
+    // A call with a body that the workflow does not accept starts no run, and the status says why.
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"s3cret").unwrap();
     mac.update(b"{}");
     let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -174,7 +174,7 @@ fn a_signed_webhook_starts_its_workflow_with_what_it_says() {
 }
 
 #[test]
-fn a_webhook_without_its_secret_is_no_server() {
+fn a_server_whose_webhook_has_no_secret_does_not_start() {
     let repo = scene("", "\"true\"");
     for (webhook, words) in [
         ("push:w:@file=none.key", "the secret of webhook `/push`: cannot read"),

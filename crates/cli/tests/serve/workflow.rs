@@ -35,7 +35,7 @@ fn each_of_twenty_steps_sees_the_edit_before_it() {
     let process = repo.spawn_extension_process(&[]);
     let mut connection = process.connect();
     // The step that has been completed makes room for the next edit; the file of the next version is in place when the
-    // next step is told to go on. A step waits for its turn, so that no edit comes late.
+    // next step may go on. A step waits for its turn, so that no edit comes late.
     let waiting = |version: usize| {
         model("", &format!("'version {version}'")).replace(
             "await context.writeResource",

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{BINARY, model};
 
 const STEPS: usize = 20;
-/// The step after which somebody is asked. Odd, so that an update has not been rolled back then.
+/// The step after which an approval is asked for. Odd, so that an update has not been rolled back then.
 const ASK_AFTER: usize = 11;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,22 +1,22 @@
-//! The catalog: every version's metadata in SQLite, so that questions about all data need not read all files.
+//! The catalog: the metadata of all versions in SQLite, so that a query need not read all files.
 //!
 //! **It cannot miss a version.** The catalog remembers, for each directory above the versions, its inode and its change
 //! time. A version appears, goes or is replaced by an entry of its name's directory coming, going or being renamed, and
-//! the kernel then sets that directory's change time, which no program can set back. So before every question each of
-//! these directories is looked at (one `stat` each, by several threads; versions are not), and is listed again when
+//! the kernel then sets that directory's change time, which no program can set back. So each query checks these directories
+//! (one `stat` each, by several threads; versions are not checked) and lists those again where
 //!
 //! * inode or change time differ, or
 //! * it was younger than [`scan::SETTLING`] when it was listed: a later change might have got the same time, or
 //! * it held something unfinished that may become a version without a change of the directory itself.
 //!
-//! Of a directory that is listed again, versions whose own directory is the same (inode and change time) are kept, and
-//! the others are read. What writes the files does not matter: marsh, another implementation, `git` or `cp`.
+//! In a directory that is listed again, versions whose own directory is the same (inode and change time) are kept, and the
+//! others are read. Any program can write the files: marsh, another implementation, `git` or `cp`.
 //!
-//! **It is disposable.** Missing, of another version, damaged or read-only, the answers are the same: it is made again,
-//! in memory if need be. The schema's version is part of the file's name. No write-ahead log: its index is mapped memory,
-//! and a mapped file that somebody cuts short kills its readers.
+//! **It is disposable.** If the file is missing, damaged, read-only or of another version, the catalog is made again, in memory
+//! if necessary. The schema's version is part of the file's name. There is no write-ahead log: SQLite maps its index, and a
+//! process that truncates a mapped file kills its readers.
 
-mod look;
+mod prefetch;
 mod question;
 mod rows;
 mod scan;
@@ -34,14 +34,16 @@ pub use rows::Row;
 use crate::{DataError, DataStore};
 use scan::Known;
 
-/// How long somebody else's work on the catalog is waited for before one in memory takes its place.
+/// How long to wait for another process that works on the catalog, before a catalog in memory takes its place.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// Why the catalog could not be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum CatalogError {
     #[error(transparent)]
     Data(#[from] DataError),
-    #[error("the catalog of data cannot be used: {0}")]
+    #[error("cannot use the data catalog: {0}")]
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
@@ -52,19 +54,20 @@ impl marsh_types::Explain for CatalogError {
         match self {
             CatalogError::Data(error) => error.code(),
             CatalogError::Sqlite(_) => ErrorCode::Internal,
-            CatalogError::Fs(_) => ErrorCode::FileAccess,
+            CatalogError::Fs(_) => ErrorCode::Io,
         }
     }
 }
 
-/// The catalog of a store, as of the moment when it was opened.
+/// The catalog of a store at the moment when it was opened.
 #[derive(Debug)]
-pub struct Catalog {
+pub struct DataCatalog {
     connection: Connection,
     /// What opening it changed.
     pub refreshed: Refreshed,
 }
 
+/// What opening the catalog did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refreshed {
     /// Everything was read anew.
@@ -73,18 +76,22 @@ pub struct Refreshed {
     pub read: usize,
     /// Directories that were listed.
     pub listed: usize,
-    /// Metadata files that cannot be read. They are no versions to anybody.
+    /// Damaged metadata files. They do not count as versions.
     pub damaged: usize,
 }
 
-impl Catalog {
-    /// Opens the catalog in `dir`, brought up to date with the store.
-    pub fn open(store: &DataStore, dir: &Path) -> Result<Catalog, CatalogError> {
+impl DataCatalog {
+    /// Opens the catalog in `dir` and brings it up to date with the store.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read.
+    pub fn open(store: &DataStore, dir: &Path) -> Result<DataCatalog, CatalogError> {
         let path = Self::path(dir);
         match Self::on_disk(store, &path) {
             Ok(catalog) => Ok(catalog),
             Err(CatalogError::Data(error)) => Err(error.into()),
-            // Not a database, or not ours any more; or the disk is full, read-only, or somebody holds it for ever.
+            // Not a database or a damaged one; or the disk is full or read-only, or another process holds the file.
             Err(_) => {
                 if remove(&path).is_ok()
                     && let Ok(catalog) = Self::on_disk(store, &path)
@@ -101,14 +108,18 @@ impl Catalog {
         dir.join(format!("data-catalog-v{}.db", schema::VERSION))
     }
 
-    /// A catalog for this process alone.
-    pub fn in_memory(store: &DataStore) -> Result<Catalog, CatalogError> {
+    /// A catalog in memory, for this process.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
+    pub fn in_memory(store: &DataStore) -> Result<DataCatalog, CatalogError> {
         let mut connection = Connection::open_in_memory()?;
         let refreshed = build(&mut connection, store)?;
-        Ok(Catalog { connection, refreshed })
+        Ok(DataCatalog { connection, refreshed })
     }
 
-    fn on_disk(store: &DataStore, path: &Path) -> Result<Catalog, CatalogError> {
+    fn on_disk(store: &DataStore, path: &Path) -> Result<DataCatalog, CatalogError> {
         if !path.is_file() {
             return Self::rebuilt(store, path);
         }
@@ -119,9 +130,9 @@ impl Catalog {
         let known = Known::load(&connection)?;
         let seen = scan::scan(store, &connection, known)?;
         if seen.is_unchanged() {
-            return Ok(Catalog { connection, refreshed: seen.refreshed() });
+            return Ok(DataCatalog { connection, refreshed: seen.refreshed() });
         }
-        // One at a time, and what the one before us saw need not be read again.
+        // One process at a time: the next need not read the same versions again.
         let lock = lock(path)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let known = Known::load(&transaction)?;
@@ -129,17 +140,17 @@ impl Catalog {
         rows::apply(&transaction, &mut seen)?;
         transaction.commit()?;
         drop(lock);
-        Ok(Catalog { connection, refreshed: seen.refreshed() })
+        Ok(DataCatalog { connection, refreshed: seen.refreshed() })
     }
 
-    /// Made beside its place and then put there, so that nobody finds half of it.
-    fn rebuilt(store: &DataStore, path: &Path) -> Result<Catalog, CatalogError> {
+    /// Made under another name and then renamed, so that no process opens half of it.
+    fn rebuilt(store: &DataStore, path: &Path) -> Result<DataCatalog, CatalogError> {
         if let Some(dir) = path.parent() {
             marsh_fs::create_dir_all(dir)?;
         }
         let lock = lock(path)?;
         if path.is_file() {
-            // Somebody was faster.
+            // Another process was faster.
             drop(lock);
             return Self::on_disk(store, path);
         }
@@ -155,10 +166,14 @@ impl Catalog {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY)?;
         schema::tune(&connection)?;
-        Ok(Catalog { connection, refreshed })
+        Ok(DataCatalog { connection, refreshed })
     }
 
-    /// The versions that fulfil all conditions, ordered by type, model, name and version, until `each` says stop.
+    /// Calls `each` with the versions that meet all conditions, ordered by type, model, name and version, until it breaks.
+    ///
+    /// # Errors
+    ///
+    /// SQLite fails; the catalog is damaged.
     pub fn select(
         &self,
         conditions: &[Condition],
@@ -168,7 +183,11 @@ impl Catalog {
         question::select(&self.connection, conditions, limit, each)
     }
 
-    /// Whether an index answers these conditions, as the query planner says.
+    /// The query plan for these conditions: tests check that it uses an index.
+    ///
+    /// # Errors
+    ///
+    /// SQLite fails.
     pub fn plan(&self, conditions: &[Condition]) -> Result<String, CatalogError> {
         question::plan(&self.connection, conditions)
     }
@@ -194,7 +213,7 @@ fn lock(path: &Path) -> Result<Option<marsh_fs::LockFile>, CatalogError> {
     }
 }
 
-/// A database and what belongs to it, its journal first.
+/// Removes a database and its journals, these first.
 fn remove(path: &Path) -> Result<(), CatalogError> {
     for suffix in ["-wal", "-shm", "-journal", ""] {
         let mut name = path.as_os_str().to_owned();

@@ -1,4 +1,4 @@
-//! Questions that SQLite answers.
+//! Queries that SQLite answers.
 
 use std::ops::ControlFlow;
 
@@ -9,23 +9,31 @@ use serde_json::Value;
 use super::CatalogError;
 use super::rows::{COLUMNS, Row};
 
-/// What a field must be.
+/// A condition on a field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     sql: String,
     parameters: Vec<Sql>,
 }
 
+/// The operator of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
+    /// `==`
     Equal,
+    /// `!=`
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     LessOrEqual,
+    /// `>`
     Greater,
+    /// `>=`
     GreaterOrEqual,
     /// One of a list.
     In,
+    /// The text begins with the literal.
     StartsWith,
 }
 
@@ -51,7 +59,7 @@ enum Kind {
     Truth,
 }
 
-/// Fields of a record, and the columns that have them.
+/// Fields of a record and their columns.
 const FIELDS: [(&str, &str, Kind); 24] = [
     ("id", "id", Kind::Text),
     ("name", "data_name", Kind::Text),
@@ -79,13 +87,13 @@ const FIELDS: [(&str, &str, Kind); 24] = [
     ("ns", "namespace", Kind::Text),
 ];
 
-/// Whether a field is in the catalog itself; others are in the content.
+/// Whether the catalog has the field; other fields are in the content.
 pub fn is_column(field: &str) -> bool {
     field == "tags" || FIELDS.iter().any(|(name, _, _)| *name == field)
 }
 
 impl Condition {
-    /// `None`: SQLite cannot say it with the meaning that it has in a predicate, so it must be evaluated row by row.
+    /// A condition. `None`: SQLite would give it another meaning than the predicate, so it must be evaluated for each row.
     pub fn new(path: &[String], operator: Operator, literal: &Value) -> Option<Condition> {
         match path {
             [field] => {

@@ -1,4 +1,4 @@
-//! Rows: reading versions from the tree, and writing them down.
+//! Rows of the catalog: versions are read from the tree and written to SQLite.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,42 +12,65 @@ use super::scan::{Seen, Stamp, Version};
 use crate::Metadata;
 use crate::read::read_version;
 
-/// Readers of metadata files at once: parsing is what costs.
+/// Threads that read metadata files: parsing takes most of the time.
 pub(super) const READERS: usize = 4;
-/// Versions that a reader takes and hands on at once, as every handing over may wake somebody.
+/// Versions that a reader passes on at once, as each hand-over may wake a thread.
 const BATCH: usize = 128;
 /// Batches that wait to be written, so that memory stays bounded.
 const WAITING: usize = 16;
 
-/// One version, as the catalog has it.
+/// A version in the catalog.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
+    /// Empty: marsh has no namespaces.
     pub namespace: String,
+    /// The type of the model, normalized.
     pub type_normalized: String,
+    /// The id of the model.
     pub model_id: String,
+    /// The name of the data.
     pub name: String,
+    /// The number of the version.
     pub version: u32,
     /// The highest version that its step wrote; where no step wrote, the highest.
     pub is_latest: bool,
+    /// The id of the version.
     pub id: String,
+    /// The name of the model, by the tag `modelName`.
     pub model_name: String,
+    /// The output, by the tag `specName`.
     pub spec_name: String,
+    /// `resource`, `file` or `report`, by the tag `type`.
     pub data_type: String,
+    /// The media type.
     pub content_type: String,
+    /// The lifetime, as text.
     pub lifetime: String,
+    /// The type of the owner.
     pub owner_type: String,
+    /// Whether the content was appended while the run went on.
     pub streaming: bool,
+    /// Bytes of content.
     pub size: u64,
+    /// ISO 8601 with milliseconds.
     pub created_at: String,
+    /// All tags, as a map.
     pub tags: serde_json::Value,
+    /// The id of the owner.
     pub owner_ref: String,
+    /// The workflow run; empty without one.
     pub workflow_run_id: String,
+    /// The workflow; empty without one.
     pub workflow_name: String,
+    /// The job; empty without one.
     pub job_name: String,
+    /// The step; empty without one.
     pub step_name: String,
+    /// The source; empty without one.
     pub source: String,
     /// `deleted` on a tombstone.
     pub lifecycle: String,
+    /// The new name of renamed data; else empty.
     pub renamed_to: String,
 }
 
@@ -106,7 +129,7 @@ impl Row {
             owner_type: row.get(12)?,
             size: size.unsigned_abs(),
             created_at: row.get(14)?,
-            tags: serde_json::from_str(&tags).unwrap_or_default(),
+            tags: serde_json::from_str(&tags).map_err(damaged_tags)?,
             streaming: row.get(16)?,
             owner_ref: row.get(17)?,
             workflow_run_id: row.get(18)?,
@@ -118,6 +141,11 @@ impl Row {
             renamed_to: row.get(24)?,
         })
     }
+}
+
+/// The query begins anew from the files.
+fn damaged_tags(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(15, rusqlite::types::Type::Text, Box::new(error))
 }
 
 pub(super) const COLUMNS: &str = "namespace, type_normalized, model_id, data_name, version, is_latest, id, model_name, \

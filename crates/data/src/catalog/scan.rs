@@ -1,4 +1,4 @@
-//! Comparing the tree with what the catalog knows of it.
+//! The comparison of the tree with the catalog.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub const SETTLING: Duration = Duration::from_secs(2);
 /// The root's id.
 const ROOT: i64 = 0;
 
-/// What tells one state of a directory from another. Programs can set neither.
+/// Distinguishes the states of a directory. Programs can set neither field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     pub inode: i64,
@@ -39,7 +39,7 @@ impl Stamp {
         Ok(Some(Stamp { inode: metadata.ino().cast_signed(), changed }))
     }
 
-    /// As [`Stamp::of`], of a directory.
+    /// [`Stamp::of`] for the result of a system call on a directory.
     pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Stamp {
         let seconds = stat.st_ctime;
         // Its type differs between systems.
@@ -72,11 +72,11 @@ pub struct Dir {
     pub settled: bool,
     /// It holds versions: it is the directory of a name.
     pub holder: bool,
-    /// What it is now, where that was looked at ahead ([`super::look`]).
+    /// What it is now, where that was looked at ahead ([`super::prefetch`]).
     pub looked: Option<Stamp>,
 }
 
-/// What the catalog knows.
+/// The directories in the catalog.
 #[derive(Debug, Default)]
 pub struct Known {
     pub(super) dirs: Vec<Dir>,
@@ -118,9 +118,9 @@ impl Known {
     }
 }
 
-/// Where versions are.
+/// The directory of a name.
 #[derive(Debug)]
-pub struct Place {
+pub struct VersionDirectory {
     pub dir: i64,
     pub type_path: String,
     pub model_id: String,
@@ -131,21 +131,21 @@ pub struct Place {
 /// A version to read, if it is one.
 #[derive(Debug)]
 pub struct Version {
-    pub place: Arc<Place>,
+    pub place: Arc<VersionDirectory>,
     pub number: u32,
-    /// `None`: whoever reads it looks.
+    /// `None`: the reader determines it.
     pub stamp: Option<Stamp>,
 }
 
-/// What differs.
+/// The differences.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// New, or with another stamp.
     pub dirs: Vec<Dir>,
-    /// Directories that are not there any more; what is below them went with them.
+    /// Directories that are gone, with everything below them.
     pub gone: Vec<i64>,
     pub versions: Vec<Version>,
-    /// Versions that are not there any more, or are others now.
+    /// Versions that are gone or replaced.
     pub stale: Vec<(i64, u32)>,
     /// Names whose versions changed.
     pub touched: Vec<i64>,
@@ -165,7 +165,7 @@ impl Seen {
 }
 
 pub fn scan(store: &DataStore, connection: &Connection, mut known: Known) -> Result<Seen, CatalogError> {
-    super::look::look_ahead(store.root(), &mut known);
+    super::prefetch::prefetch(store.root(), &mut known);
     let next = known.next.max(1);
     let root = known.root;
     let mut walk = Walk { known, connection, seen: Seen::default(), next };
@@ -297,7 +297,7 @@ impl Walk<'_> {
             return Ok(());
         }
         let mut known = self.known_versions(dir)?;
-        let place = Arc::new(Place {
+        let place = Arc::new(VersionDirectory {
             dir,
             type_path,
             model_id: model_id.clone(),

@@ -175,7 +175,7 @@ impl<'t> Checker<'t> {
                 Some(space) if declared.has_namespace(name) => {
                     let functions: Vec<String> =
                         space.functions.iter().map(|(function, _)| format!("{name}.{function}()")).collect();
-                    let message = format!("`{name}` is no value; it has {}", functions.join(", "));
+                    let message = format!("`{name}` is not a value; it has {}", functions.join(", "));
                     ExprErrorKind::Types { message, hint: None }
                 }
                 _ => declared.unknown_variable(name),

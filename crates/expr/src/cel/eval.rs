@@ -12,7 +12,7 @@ use super::ops::{self, type_error};
 use super::regexes::Regexes;
 use super::signatures::namespace;
 use crate::error::{ExprError, ExprErrorKind};
-use crate::limits::{Limits, Meter};
+use crate::limits::{EvaluationLimits, Meter};
 use crate::near::{MOST, near};
 use crate::scope::Scope;
 use crate::sources;
@@ -20,7 +20,7 @@ use crate::value::{Kind, List, Value};
 
 type Evaluation = Result<Value, ExprError>;
 
-pub(crate) fn evaluate(tree: &Tree, scope: &dyn Scope, limits: &Limits) -> Evaluation {
+pub(crate) fn evaluate(tree: &Tree, scope: &dyn Scope, limits: &EvaluationLimits) -> Evaluation {
     let meter = Meter::new(limits);
     let mut machine = Machine { tree, scope, meter, regexes: Regexes::default(), locals: Vec::new() };
     let value = machine.eval(tree.root)?;

@@ -1,4 +1,4 @@
-//! What the functions of the table do. Types that a function does not take end here, whoever asked.
+//! The functions of the table. A call with a type that a function does not take ends here.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ fn global(name: &str, value: &Value, meter: &mut Meter) -> Result<Option<Value>,
         ("bool", Kind::String(text)) => match &**text {
             "1" | "t" | "true" | "TRUE" | "True" => Value::from(true),
             "0" | "f" | "false" | "FALSE" | "False" => Value::from(false),
-            _ => return Err(argument(format!("{} is no bool", shown(value)))),
+            _ => return Err(argument(format!("{} is not a bool", shown(value)))),
         },
         ("bytes", Kind::String(text)) => Value::new(Kind::Bytes(text.as_bytes().into())),
         ("double", Kind::Int(_) | Kind::Uint(_)) => Value::from(value.as_f64().unwrap_or(f64::NAN)),
@@ -175,7 +175,9 @@ fn uint(number: u64) -> Value {
 }
 
 fn not_a(what: &str, value: &Value) -> ExprErrorKind {
-    argument(format!("{} is no {}", shown(value), what.trim_start_matches("a ")))
+    let what = what.trim_start_matches("a ");
+    let article = if what.starts_with("int") { "an" } else { "a" };
+    argument(format!("{} is not {article} {what}", shown(value)))
 }
 
 fn double_to_int(value: &Value) -> Result<i64, ExprErrorKind> {
@@ -205,7 +207,7 @@ fn of_bytes(
         ("json", []) => {
             meter.bytes(bytes.len() * 16)?;
             let json: serde_json::Value =
-                serde_json::from_slice(bytes).map_err(|_| argument("the bytes are no JSON"))?;
+                serde_json::from_slice(bytes).map_err(|_| argument("the bytes are not JSON"))?;
             Value::from_json(&json).map_err(ExprErrorKind::TooDeep)?
         }
         ("at", [index]) => {

@@ -212,7 +212,7 @@ impl<'t> Lexer<'t> {
             Some(_) => unescape(inner, from, true).map(Token::Bytes),
             None => {
                 let text = String::from_utf8(unescape(inner, from, false)?);
-                text.map(Token::Text).map_err(|_| syntax("the text is no Unicode", start..self.at))
+                text.map(Token::Text).map_err(|_| syntax("the text is not valid Unicode", start..self.at))
             }
         }
     }
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_literal() {
+    fn invalid_literals_are_refused() {
         for (text, words) in [
             ("1e", "exponent"),
             ("1e999", "too large"),

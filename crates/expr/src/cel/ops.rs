@@ -161,7 +161,7 @@ pub(crate) fn equal(
     })
 }
 
-/// How two numbers compare; the inner `None` if one is NaN, the outer if one is no number.
+/// How two numbers compare; the inner `None` if one is NaN, the outer if one is not a number.
 fn numeric(left: &Value, right: &Value) -> Option<Option<Ordering>> {
     let whole = |value: &Value| match value.kind {
         Kind::Int(number) => Some(i128::from(number)),

@@ -345,7 +345,7 @@ impl Parser<'_> {
         Ok((arguments, end))
     }
 
-    /// An argument of `vault.get` that is no expression: a bare word, or text in back quotes.
+    /// An argument of `vault.get` that is not an expression: a bare word, or text in back quotes.
     fn word(&mut self) -> Parsed<Option<Id>> {
         let text = self.lexer.text();
         let from = self.span.end;

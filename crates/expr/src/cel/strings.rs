@@ -37,11 +37,9 @@ pub(super) fn method(
             (Some(part), "lastIndexOf") => index(text, text.rfind(part)),
             (Some(pattern), "matches") => {
                 let found = regexes.is_match(pattern, text, meter);
-                let reason = |reason: String| {
-                    argument(format!("{} is no pattern that can be used: {reason}", shown(first)))
-                };
+                let reason = |reason: String| argument(format!("invalid pattern {}: {reason}", shown(first)));
                 Value::from(found?.map_err(|problem| match first.secret {
-                    true => argument("(secret) is no pattern that can be used"),
+                    true => argument("invalid pattern (secret)"),
                     false => reason(problem),
                 })?)
             }

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn types_do_not_grow_for_ever() {
+    fn types_stay_bounded() {
         let mut of = Type::Int;
         for _ in 0..100 {
             of = Type::map(of.clone(), of);

@@ -1,4 +1,4 @@
-//! Values from and to JSON.
+//! Conversion of values from and to JSON.
 
 use std::sync::Arc;
 
@@ -15,19 +15,31 @@ const MAX_JSON: usize = 64 << 20;
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Value {
-    /// A value of the context. Numbers are doubles, whatever they look like; one that a double cannot hold keeps its
-    /// digits as long as it is only passed on.
+    /// A value from JSON. Numbers become doubles; a number that a double cannot hold keeps its digits until an expression
+    /// computes with it.
+    ///
+    /// # Errors
+    ///
+    /// The JSON nests too deeply.
     pub fn from_json(json: &Json) -> Result<Value, TooDeep> {
         Value::from_json_with_secrets(json, &|_| false)
     }
 
-    /// [`Value::from_json`], with secrets where `is_secret` says so of a JSON pointer.
+    /// [`Value::from_json`]; `is_secret` selects secrets by their JSON pointers.
+    ///
+    /// # Errors
+    ///
+    /// The JSON nests too deeply.
     pub fn from_json_with_secrets(json: &Json, is_secret: &dyn Fn(&str) -> bool) -> Result<Value, TooDeep> {
         from_json(json, &mut String::new(), is_secret, 0)
     }
 
-    /// The JSON of the value, secrets in clear. Bytes, timestamps and durations are text, as the JSON form of protocol
-    /// buffers has it; an optional is what is in it, or null.
+    /// The JSON of the value, with secrets in clear. Bytes, timestamps and durations are text, as in the JSON form of protocol
+    /// buffers. An optional is its value, or null.
+    ///
+    /// # Errors
+    ///
+    /// The value has no JSON (infinite numbers, types), or is too large.
     pub fn to_json(&self) -> Result<Json, ExprError> {
         self.to_json_noting(&mut String::new(), &mut Vec::new())
     }
@@ -82,7 +94,7 @@ impl Writer<'_> {
                 Json::Object(object)
             }
             Kind::Lazy(lookup) => {
-                // Lookups may hand out lookups for ever.
+                // Lookups may return lookups without end.
                 if depth >= MAX_DEPTH {
                     return Err(ExprErrorKind::TooDeep(TooDeep).into());
                 }

@@ -1,8 +1,7 @@
-//! The values that expressions compute with.
+//! The values of expressions.
 //!
-//! A value knows whether it is secret. A container need not be secret itself to hold something that is; both are asked
-//! for in one step. Containers know how deeply they nest, and none nests deeper than [`MAX_DEPTH`], so that code which
-//! walks values may recurse. Cloning is cheap.
+//! A value knows whether it is secret, and a container whether it holds a secret; both answers take one step. Containers know
+//! their depth, and none nests deeper than [`MAX_DEPTH`], so code that walks values can recurse. Cloning is cheap.
 
 mod json;
 mod render;
@@ -19,14 +18,14 @@ pub(crate) use span_of_time::{Duration, Timestamp};
 
 use crate::scope::{Lookup, LookupError};
 
-/// How deeply lists and maps nest at most.
+/// The deepest nesting of lists and maps.
 pub(crate) const MAX_DEPTH: u16 = 200;
 
 /// A value of the expression language.
 #[derive(Clone)]
 pub struct Value {
     pub(crate) kind: Kind,
-    /// Whether this value, itself, tells something of a secret.
+    /// Whether the value itself depends on a secret.
     pub(crate) secret: bool,
 }
 
@@ -64,18 +63,24 @@ pub(crate) struct Map {
     holds_secret: bool,
 }
 
-/// Lists and maps that nest deeper than this crate works with.
+/// A value nests too deeply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the value nests more than {MAX_DEPTH} levels deep")]
 pub struct TooDeep;
 
 impl Value {
+    /// The value null.
     pub const NULL: Value = Value { kind: Kind::Null, secret: false };
 
     pub(crate) const fn new(kind: Kind) -> Value {
         Value { kind, secret: false }
     }
 
+    /// A list.
+    ///
+    /// # Errors
+    ///
+    /// An item nests too deeply.
     pub fn list(items: impl IntoIterator<Item = Value>) -> Result<Value, TooDeep> {
         let items: Vec<Value> = items.into_iter().collect();
         let depth = depth_over(items.iter())?;
@@ -83,6 +88,11 @@ impl Value {
         Ok(Value::new(Kind::List(Arc::new(List { items, depth, holds_secret }))))
     }
 
+    /// A map.
+    ///
+    /// # Errors
+    ///
+    /// A value nests too deeply.
     pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Value)>) -> Result<Value, TooDeep> {
         let entries: IndexMap<Arc<str>, Value> =
             entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
@@ -143,6 +153,7 @@ impl Value {
         Ok(Value::new(Kind::Optional(value.map(Arc::new))))
     }
 
+    /// The truth value, if it is one.
     pub fn as_bool(&self) -> Option<bool> {
         match self.kind {
             Kind::Bool(truth) => Some(truth),
@@ -150,6 +161,7 @@ impl Value {
         }
     }
 
+    /// The text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
             Kind::String(text) => Some(text),
@@ -165,11 +177,12 @@ impl Value {
         }
     }
 
+    /// Whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null)
     }
 
-    /// The number as a double. `None` for what is no number.
+    /// The number as a double. `None` for other values.
     pub fn as_f64(&self) -> Option<f64> {
         match &self.kind {
             Kind::Int(number) => Some(*number as f64),
@@ -193,7 +206,7 @@ impl Value {
         }
     }
 
-    /// The entry of a map, looked up if need be; `None` if there is none, or if it is no map.
+    /// The entry of a map, looked up if need be; `None` if it is missing, or if the value is not a map.
     pub fn get(&self, key: &str) -> Result<Option<Value>, LookupError> {
         let found = match &self.kind {
             Kind::Map(map) => map.entries.get(key).cloned(),

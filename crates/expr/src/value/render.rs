@@ -1,4 +1,4 @@
-//! Results as text, as JavaScript prints them: files that hold such text must not depend on who expanded them.
+//! Results as text, in the form of JavaScript: existing implementations write the same files.
 
 use base64::Engine as _;
 
@@ -7,8 +7,12 @@ use super::{Kind, Value};
 use crate::error::ExprError;
 
 impl Value {
-    /// The text that stands in place of an expression inside a longer text, secrets in clear. Null is nothing; lists and
-    /// maps are JSON, indented by two.
+    /// The text that replaces an expression inside a longer text, with secrets in clear. Null is empty; lists and maps are
+    /// JSON, indented by two.
+    ///
+    /// # Errors
+    ///
+    /// The value has no JSON, or is too large.
     pub fn to_text(&self) -> Result<String, ExprError> {
         Ok(match &self.kind {
             Kind::Null | Kind::Optional(None) => String::new(),
@@ -28,7 +32,7 @@ impl Value {
     }
 }
 
-/// [`Value::to_text`] of plain JSON. What is nested deeper than values may be is JSON on one line.
+/// [`Value::to_text`] of JSON. JSON that nests too deeply for a value is written on one line.
 pub fn to_text(json: &serde_json::Value) -> String {
     let text = Value::from_json(json).ok().and_then(|value| value.to_text().ok());
     text.unwrap_or_else(|| json.to_string())

@@ -1,6 +1,6 @@
-//! No text and no value makes evaluation panic, overflow the stack, or run for ever.
+//! Evaluation does not panic, overflow the stack or run forever, whatever the text and the values are.
 
-use marsh_expr::{Cel, Declared, Evaluator, Limits, Value, Variables, references};
+use marsh_expr::{Cel, Declared, EvaluationLimits, Evaluator, Value, Variables, references};
 use marsh_types::Explain;
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,7 @@ fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static)
 
 fn code(expression: &str) -> String {
     let scope = Variables::new().with("inputs", json!({"a": 1}));
-    let limits = Limits { steps: 300_000, ..Limits::default() };
+    let limits = EvaluationLimits { steps: 300_000, ..EvaluationLimits::default() };
     match (Cel { limits }).evaluate(expression, &scope) {
         Ok(_) => "ok".to_owned(),
         Err(error) => error.code().to_string(),
@@ -106,7 +106,7 @@ fn loops_that_do_not_end_in_time() {
     let patterns = format!("cel.bind(l, {many}, l.all(a, 'aaa'.matches('(a{{1,50}}){{1,50}}' + string(a))))");
     assert_ne!(code(&patterns), "");
     assert_eq!(code(&format!("'{}'", "a".repeat(70_000))), "expression_too_large");
-    let small = Cel { limits: Limits { steps: 10, bytes: 1000 } };
+    let small = Cel { limits: EvaluationLimits { steps: 10, bytes: 1000 } };
     assert!(small.evaluate("[1, 2, 3].map(x, x + 1)", &Variables::new()).is_err());
     assert!(small.evaluate("1 + 1", &Variables::new()).is_ok());
 }

@@ -128,7 +128,7 @@ fn strings_do_not_convert_by_themselves() {
 }
 
 #[test]
-fn what_is_missing() {
+fn missing_values() {
     check(&[
         ("inputs.missing", NO_KEY),
         ("inputs.nul.x", NO_KEY),
@@ -351,9 +351,9 @@ fn sources() {
         ("data.latest('m', 'n', ['eu', 1]).attributes.name", Gives(json!("m/n-eu-1"))),
         ("data.latest('m', 'n', ['a/b'])", ARGUMENT),
         ("data.latest('m', 'n', [''])", ARGUMENT),
-        ("data.latest('nobody', 'n')", Gives(json!(null))),
-        ("data.latest('nobody', 'n').attributes", NO_KEY),
-        ("data.latest('nobody', 'n').?attributes.?v.orValue(7)", Gives(json!(7))),
+        ("data.latest('absent', 'n')", Gives(json!(null))),
+        ("data.latest('absent', 'n').attributes", NO_KEY),
+        ("data.latest('absent', 'n').?attributes.?v.orValue(7)", Gives(json!(7))),
         ("data.latest('broken', 'n')", Fails("data_unreadable")),
         ("data.version('m', 'n', 2).attributes.name", Gives(json!("m/n@2"))),
         ("data.version('m', 'n', ['eu'], inputs.n).attributes.name", Gives(json!("m/n-eu@3"))),
@@ -370,14 +370,14 @@ fn sources() {
         ("data.latest('m')", TYPE),
         ("data.newest('m', 'n')", NO_FUNCTION),
         ("file.contents('m', 's')", Gives(json!("m:s"))),
-        ("file.contents('nobody', 's')", Gives(json!(null))),
+        ("file.contents('absent', 's')", Gives(json!(null))),
         ("workers.connected()", Gives(json!(["w1"]))),
         ("model.method('m', 'run', {'a': 1})", Gives(json!("m.run({\"a\": 1})"))),
         ("model.my-vpc.input.name", Gives(json!("my-vpc"))),
         ("model['my-vpc'].input.name", Gives(json!("my-vpc"))),
         ("model.web.input.name + model.a-b-c.input.name", Gives(json!("weba-b-c"))),
-        ("model.nobody", NO_KEY),
-        ("model.broken.input", Fails("model_broken")),
+        ("model.absent", NO_KEY),
+        ("model.broken.input", Fails("invalid_definition")),
         ("model.map(m, m)", Gives(json!(["web", "my-vpc"]))),
         ("'web' in model && size(model) == 2", Gives(json!(true))),
         ("vault.get('v', 'k')", Gives(json!("s3cret-v-k"))),

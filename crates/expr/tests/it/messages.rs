@@ -1,6 +1,6 @@
 //! What an error says, where it points, and what it suggests; before anything runs, and when it did.
 
-use marsh_expr::{Cel, Declared, Evaluator, Mode, Place, check_expression, expand};
+use marsh_expr::{Cel, Declared, Evaluator, Mode, SourceLocation, check_expression, expand};
 use marsh_types::Explain;
 use serde_json::json;
 
@@ -35,24 +35,24 @@ fn errors_of_evaluation() {
         ),
         (
             "inputs.s.startWith('a')",
-            "there is no function `startWith` @ inputs.s.startWith('a') (did you mean `startsWith`?)",
+            "unknown function `startWith` @ inputs.s.startWith('a') (did you mean `startsWith`?)",
         ),
-        ("szie(inputs.s)", "there is no function `szie` @ szie(inputs.s) (did you mean `size`?)"),
+        ("szie(inputs.s)", "unknown function `szie` @ szie(inputs.s) (did you mean `size`?)"),
         (
             "inputs.s.substring('a')",
             "there is no string.substring(string) @ inputs.s.substring('a') (there is string.substring(int), string.substring(int, int))",
         ),
         (
             "data.latst('a', 'b')",
-            "there is no function `data.latst` @ data.latst('a', 'b') (did you mean `data.latest`?)",
+            "unknown function `data.latst` @ data.latst('a', 'b') (did you mean `data.latest`?)",
         ),
         (
             "data.latest('a')",
             "`data.latest` does not take (string) @ data.latest('a') (it is data.latest(string, string) or data.latest(string, string, list))",
         ),
-        ("data.latest('broken', 'x')", "`broken` cannot be read @ data.latest('broken', 'x') (mend it)"),
+        ("data.latest('broken', 'x')", "`broken` cannot be read @ data.latest('broken', 'x') (fix it)"),
         ("1 / 0", "division by zero @ 1 / 0"),
-        ("int('1x')", "\"1x\" is no int @ int('1x')"),
+        ("int('1x')", "\"1x\" is not an int @ int('1x')"),
         ("'a' + ", "the expression ends where a value should be @ "),
         ("inputs.n ?? 1", "`?` stands where a value should be @ ?"),
         ("'abc", "the text has no end: a quote is missing @ 'abc"),
@@ -95,7 +95,7 @@ fn checks_before_anything_runs() {
         (
             "data",
             &[
-                "`data` is no value; it has data.latest(), data.version(), data.listVersions(), data.findBySpec(), data.findByTag(), data.query() @ data",
+                "`data` is not a value; it has data.latest(), data.version(), data.listVersions(), data.findBySpec(), data.findByTag(), data.query() @ data",
             ],
         ),
         (
@@ -103,10 +103,7 @@ fn checks_before_anything_runs() {
             &["there is no size(int) @ size(1) (there is size(string), size(bytes), size(list), size(map))"],
         ),
         ("1 +", &["the expression ends where a value should be @ "]),
-        (
-            "inputs.name.trimm()",
-            &["there is no function `trimm` @ inputs.name.trimm() (did you mean `trim`?)"],
-        ),
+        ("inputs.name.trimm()", &["unknown function `trimm` @ inputs.name.trimm() (did you mean `trim`?)"]),
     ] {
         let problems = check_expression(expression, &declared);
         let said: Vec<String> = problems.iter().map(|problem| said(expression, problem)).collect();
@@ -119,7 +116,7 @@ fn an_error_points_into_the_file() {
     let document = "jobs:\n  - name: a\n    run: \"x ${{ inputs.n + 1 }} ${{ inputs.o.kk }}\"\n";
     let value = json!("x ${{ inputs.n + 1 }} ${{ inputs.o.kk }}");
     let error = expand(&value, &Cel::default(), &world(), Mode::Strict, |_| false).unwrap_err();
-    let place = Place::new("w.yaml", 3, 11).in_document(document.into());
+    let place = SourceLocation::new("w.yaml", 3, 11).in_document(document.into());
     assert_eq!(
         error.report(&place),
         "w.yaml:3:37: `inputs.o` has no key `kk`\n    inputs.o.kk\n    ^^^^^^^^^^^\ndid you mean `k`?"
@@ -127,7 +124,7 @@ fn an_error_points_into_the_file() {
     let value = json!("${{ input.n }}");
     let error = expand(&value, &Cel::default(), &world(), Mode::Strict, |_| false).unwrap_err();
     assert_eq!(
-        error.report(&Place::new("w.yaml", 7, 9)),
+        error.report(&SourceLocation::new("w.yaml", 7, 9)),
         "w.yaml:7:9: unknown variable `input`; known here: inputs, env, model\n    input.n\n    ^^^^^\ndid you mean `inputs`?"
     );
 }

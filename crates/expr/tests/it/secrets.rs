@@ -1,6 +1,6 @@
 //! Whatever an expression makes of a secret is known to be secret, and no error says one.
 
-use marsh_expr::{Cel, Evaluator, Limits, Program, Value, check_expression};
+use marsh_expr::{Cel, EvaluationLimits, Evaluator, Program, Value, check_expression};
 use serde_json::json;
 
 use crate::support::{eval, json_of, world};
@@ -86,7 +86,7 @@ fn no_error_and_no_debug_text_says_a_secret() {
         let hint = marsh_types::Explain::hint(&error);
         let details = marsh_types::Explain::details(&error);
         let said = format!("{error} {error:?} {hint:?} {details:?}");
-        // What the expression itself says is no secret.
+        // The text of the expression itself is not secret.
         let said = said.replace("s3cret-v-j", "");
         assert!(!said.contains("s3cret"), "{expression}: {said}");
     }
@@ -101,10 +101,10 @@ fn no_error_and_no_debug_text_says_a_secret() {
 fn the_same_program_serves_public_and_secret_values() {
     let program = Program::parse("inputs.s + '!'").unwrap();
     let mut scope = crate::support::variables();
-    assert!(!program.evaluate(&scope, &Limits::default()).unwrap().has_secret());
+    assert!(!program.evaluate(&scope, &EvaluationLimits::default()).unwrap().has_secret());
     let inputs = Value::map([("s", Value::from("x").into_secret())]).unwrap();
     scope.set_value("inputs", inputs);
-    assert!(program.evaluate(&scope, &Limits::default()).unwrap().is_secret());
+    assert!(program.evaluate(&scope, &EvaluationLimits::default()).unwrap().is_secret());
 }
 
 #[test]

@@ -38,14 +38,14 @@ pub fn json_of(expression: &str) -> Result<Evaluated, ExprError> {
     eval(expression).and_then(|value| Evaluated::of(&value))
 }
 
-/// `model.<name>`: every name but `nobody` is one, and has an input.
+/// `model.<name>`: every name but `absent` is one, and has an input.
 #[derive(Debug)]
 struct Models;
 
 impl Lookup for Models {
     fn get(&self, key: &str) -> Looked<Option<Value>> {
         match key {
-            "nobody" => Ok(None),
+            "absent" => Ok(None),
             "broken" => Err(LookupError::failed(
                 ErrorCode::InvalidDefinition,
                 "the definition of `broken` cannot be read",
@@ -100,9 +100,11 @@ fn record(attributes: Json) -> Looked<Value> {
 impl DataSource for World {
     fn latest(&self, model: &str, name: &str) -> Looked<Value> {
         match model {
-            "nobody" => Ok(Value::NULL),
-            "broken" => Err(LookupError::failed(ErrorCode::DataUnreadable, "`broken` cannot be read")
-                .with_hint("mend it")),
+            "absent" => Ok(Value::NULL),
+            "broken" => {
+                Err(LookupError::failed(ErrorCode::DataUnreadable, "`broken` cannot be read")
+                    .with_hint("fix it"))
+            }
             "safe" => {
                 let json = json!({"attributes": {"user": "ada", "pass": "s3cret-data"}});
                 Value::from_json_with_secrets(&json, &|pointer| pointer == "/attributes/pass")
@@ -135,7 +137,7 @@ impl DataSource for World {
 
 impl FileSource for World {
     fn contents(&self, model: &str, spec: &str) -> Looked<Option<String>> {
-        Ok((model != "nobody").then(|| format!("{model}:{spec}")))
+        Ok((model != "absent").then(|| format!("{model}:{spec}")))
     }
 }
 

@@ -11,7 +11,7 @@
 //! * A resolved closure is applied to the set as it is under the lock, never to the set as it was when resolving began:
 //!   each pick is added unless the version that is installed by then serves as well (`apply` in `install.rs`).
 //! * An archive matches its registry's checksum, and its manifest the requested name and version (`fetch.rs`).
-//! * No code runs here. Declarations are read from the syntax (`crate::installed`).
+//! * No code runs here. Declarations are read from the syntax (`crates/extension/src/installed.rs`).
 
 mod auto;
 mod check;

@@ -1,54 +1,28 @@
 //! `command/shell`: runs a command line and keeps what it printed.
 //!
-//! The command runs in a process group of its own, so that stopping it stops all of it. A command that fails stores
-//! nothing, as existing users of the type expect.
+//! An [`Executor`] runs the command, under the limits of the call: its deadline, and 8 MB of output. A command that fails
+//! stores nothing, as existing users of the type expect.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use marsh_extension::ModelDescription;
 use marsh_host::CancelToken;
+use marsh_process::{CommandLimits, CommandLine, Ended, Executor, Exit, OutputStream, Stop};
+use marsh_vault::Secrets;
 use serde_json::{Map, Value, json};
 
+use super::shell_output::CommandOutput;
 use crate::error::{Issue, ModelError};
 
+pub use marsh_process::kill_all;
+
+/// The type's name.
 pub const TYPE: &str = "command/shell";
+/// The type's version.
 pub const VERSION: &str = "2026.02.09.1";
-
-/// How long output is read after the command itself has ended: something it left behind may hold the pipes.
-const DRAIN: Duration = Duration::from_secs(5);
-/// How long the group may take to end after it was asked to. Whoever cancels waits for it, and is promised a second.
-const TERM_GRACE: Duration = Duration::from_millis(700);
-
-/// The process groups of commands that run now, for [`kill_all`].
-static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-/// Kills every command that runs, with what it started. Used when the user will not wait.
-pub fn kill_all() {
-    for group in GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        signal_group(*group, rustix::process::Signal::KILL);
-    }
-}
-
-/// A process group in [`GROUPS`], for as long as its command runs.
-struct Listed(u32);
-
-impl Listed {
-    fn new(group: u32) -> Listed {
-        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
-        Listed(group)
-    }
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
-    }
-}
 
 /// The type's description, in the shape that extension types have.
 pub fn description() -> Arc<ModelDescription> {
@@ -59,7 +33,7 @@ pub fn description() -> Arc<ModelDescription> {
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 "type": "object",
                 "properties": {
-                    "run": { "type": "string", "minLength": 1, "description": "the command line, given to `sh -c`" },
+                    "run": { "type": "string", "minLength": 1, "description": "the command line, passed to `sh -c`" },
                     "workingDir": { "type": "string", "description": "where it runs; default: the current directory" },
                     "timeout": { "type": "integer", "exclusiveMinimum": 0, "description": "milliseconds" },
                     "env": { "type": "object", "additionalProperties": { "type": "string" } },
@@ -76,6 +50,10 @@ pub fn description() -> Arc<ModelDescription> {
             "properties": {
                 "exitCode": { "type": "integer" }, "executedAt": { "type": "string" }, "command": { "type": "string" },
                 "durationMs": { "type": "integer" }, "stdout": { "type": "string" }, "stderr": { "type": "string" },
+                "droppedBytes": {
+                    "type": "object",
+                    "properties": { "stdout": { "type": "integer" }, "stderr": { "type": "integer" } },
+                },
             },
             "required": ["exitCode", "executedAt", "command"],
         });
@@ -88,23 +66,33 @@ pub fn description() -> Arc<ModelDescription> {
         });
         match serde_json::from_value(description) {
             Ok(description) => Arc::new(description),
-            // Held by `the_description_reads`: the literal above is a description.
-            Err(error) => unreachable!("the built-in description does not read: {error}"),
+            // Held by `the_description_is_valid`: the literal above is a description.
+            Err(error) => unreachable!("invalid built-in description: {error}"),
         }
     }))
 }
 
+/// The arguments of `execute`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShellArguments {
+    /// The command line, for `sh -c`.
     pub run: String,
+    /// Where it runs; `None`: the current directory.
     pub working_dir: Option<String>,
+    /// How long it may run, beside the deadline of the call.
     pub timeout: Option<Duration>,
+    /// Variables beside those of marsh.
     pub env: BTreeMap<String, String>,
+    /// Whether a command that fails is a success with a result.
     pub ignore_exit_code: bool,
 }
 
 impl ShellArguments {
-    /// Reads the method's arguments; text from a command line becomes what the field wants.
+    /// Reads the method's arguments. Text from a command line is converted to the type of the field.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Validation`] names every field that is missing or of the wrong type.
     pub fn parse(arguments: &Map<String, Value>) -> Result<ShellArguments, ModelError> {
         let mut issues = Vec::new();
         let mut text = |key: &str| match arguments.get(key) {
@@ -186,7 +174,9 @@ fn parse_env(value: Option<&Value>, issues: &mut Vec<Issue>) -> BTreeMap<String,
             Value::String(text) if !key.is_empty() && !key.contains(['=', '\0']) && !text.contains('\0') => {
                 env.insert(key.clone(), text.clone());
             }
-            Value::String(_) => issues.push(Issue::new(format!("env.{key}"), "is not a usable variable")),
+            Value::String(_) => {
+                issues.push(Issue::new(format!("env.{key}"), "invalid variable name or value"))
+            }
             other => issues.push(Issue::new(
                 format!("env.{key}"),
                 format!("expected a string, received {}", type_word(other)),
@@ -210,215 +200,134 @@ fn type_word(value: &Value) -> &'static str {
 /// What a command line did.
 #[derive(Debug, Clone)]
 pub struct ShellResult {
-    pub exit_code: i32,
+    /// How the command ended; code -1: it could not be started, and `stderr` says why.
+    pub exit: Exit,
+    /// When it was started, as ISO 8601 with milliseconds.
     pub executed_at: String,
+    /// How long it ran.
     pub duration: Duration,
+    /// What it printed, up to the limit. Secrets are masked only where the output was cut.
     pub stdout: String,
+    /// The same for standard error.
     pub stderr: String,
+    /// The parts of the output that are not in `stdout`, `stderr` and the log.
+    pub cut: Cut,
 }
 
-#[derive(Debug)]
-enum Event {
-    Output(&'static str, Vec<u8>),
-    Eof,
-    Exited(std::io::Result<ExitStatus>),
-    Cancel(String),
+/// What was left out of a command's output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// Bytes of standard output beyond the limit.
+    pub stdout_bytes: u64,
+    /// Bytes of standard error beyond the limit.
+    pub stderr_bytes: u64,
+    /// Lines that were neither shown nor logged.
+    pub hidden_lines: u64,
+}
+
+impl Cut {
+    /// The missing parts, in words; `None`: none are missing.
+    pub fn message(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        for (bytes, stream) in [(self.stdout_bytes, "stdout"), (self.stderr_bytes, "stderr")] {
+            if bytes > 0 {
+                parts.push(format!("dropped {bytes} bytes of {stream} beyond the limit of 8 MB"));
+            }
+        }
+        if self.hidden_lines > 0 {
+            parts.push(format!("did not log the last {} lines", self.hidden_lines));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
 }
 
 /// Runs the command; `line` gets each line as it is printed, with the stream it went to.
 pub fn execute(
+    executor: &dyn Executor,
     arguments: &ShellArguments,
     deadline: Duration,
     cancel: &CancelToken,
-    line: &mut dyn FnMut(&'static str, &str),
-) -> Result<ShellResult, ModelError> {
+    secrets: &Secrets,
+    line: &mut dyn FnMut(OutputStream, &str),
+) -> ShellResult {
     let executed_at = marsh_types::time::iso_millis(jiff::Timestamp::now());
-    let started = Instant::now();
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(&arguments.run).envs(&arguments.env);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    if let Some(dir) = &arguments.working_dir {
-        command.current_dir(dir);
-    }
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let child = match command.spawn() {
-        Ok(child) => child,
+    let command = CommandLine {
+        script: arguments.run.clone(),
+        directory: arguments.working_dir.as_ref().map(PathBuf::from),
+        env: arguments.env.clone(),
+        discard_stderr: false,
+    };
+    let deadline = arguments.timeout.map_or(deadline, |timeout| timeout.min(deadline));
+    let limits = CommandLimits { deadline, output_bytes: CommandLimits::OUTPUT_BYTES };
+    let stop = Arc::new(Stop::new());
+    let request = Arc::clone(&stop);
+    let subscription = cancel.on_cancel(move |reason| request.request(reason));
+    let mut output = CommandOutput::new(secrets, line);
+    let ended = executor.execute(&command, &limits, &stop, &mut |stream, bytes| output.push(stream, bytes));
+    drop(subscription);
+    let ended = match ended {
+        Ok(ended) => ended,
         Err(error) => {
             let message = match &arguments.working_dir {
                 Some(dir) => format!("cannot run in {dir}: {error}"),
-                None => error.to_string(),
+                None => format!("cannot start the command: {error}"),
             };
-            line("stderr", &message);
-            return Ok(ShellResult {
-                exit_code: -1,
-                executed_at,
-                duration: started.elapsed(),
-                stdout: String::new(),
-                stderr: message,
-            });
+            let exit = Exit::Code(-1);
+            let ended = Ended { exit, duration: Duration::ZERO, dropped_stdout: 0, dropped_stderr: 0 };
+            output.push(OutputStream::Stderr, message.as_bytes());
+            ended
         }
     };
-    let group = child.id();
-    let _listed = Listed::new(group);
-    let (sender, receiver) = channel();
-    start_readers(child, &sender);
-    let on_cancel = sender.clone();
-    let subscription = cancel.on_cancel(move |reason| drop(on_cancel.send(Event::Cancel(reason.to_owned()))));
-    let limit = arguments.timeout.map_or(deadline, |timeout| timeout.min(deadline));
-    let outcome = watch(group, &receiver, started + limit, line);
-    drop(subscription);
-    let ended = outcome?;
-    if let Some(reason) = ended.cancelled {
-        return Err(ModelError::Cancelled(reason));
-    }
-    if ended.timed_out {
-        return Err(ModelError::Deadline(format!("the command did not end within {} ms", limit.as_millis())));
-    }
-    Ok(ShellResult {
-        exit_code: ended.exit_code,
+    let printed = output.finish(&ended);
+    ShellResult {
+        exit: ended.exit,
         executed_at,
-        duration: started.elapsed(),
-        stdout: String::from_utf8_lossy(&ended.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&ended.stderr).into_owned(),
-    })
-}
-
-fn start_readers(mut child: Child, sender: &Sender<Event>) {
-    let pipes: [(&'static str, Option<Box<dyn Read + Send>>); 2] = [
-        ("stdout", child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>)),
-        ("stderr", child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>)),
-    ];
-    for (stream, pipe) in pipes {
-        let sender = sender.clone();
-        std::thread::spawn(move || {
-            if let Some(pipe) = pipe {
-                let mut reader = BufReader::new(pipe);
-                let mut line = Vec::new();
-                while let Ok(1..) = reader.read_until(b'\n', &mut line) {
-                    if sender.send(Event::Output(stream, std::mem::take(&mut line))).is_err() {
-                        return;
-                    }
-                }
-            }
-            drop(sender.send(Event::Eof));
-        });
-    }
-    let sender = sender.clone();
-    std::thread::spawn(move || {
-        let status = child.wait();
-        drop(sender.send(Event::Exited(status)));
-    });
-}
-
-#[derive(Debug, Default)]
-struct Ended {
-    exit_code: i32,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    timed_out: bool,
-    cancelled: Option<String>,
-}
-
-/// Collects output until the command has ended and its pipes are closed or have had their time.
-fn watch(
-    group: u32,
-    receiver: &Receiver<Event>,
-    deadline: Instant,
-    line: &mut dyn FnMut(&'static str, &str),
-) -> Result<Ended, ModelError> {
-    let mut ended = Ended::default();
-    let mut open = 2;
-    let mut exited = false;
-    let mut next_step = deadline;
-    let mut terminated = false;
-    loop {
-        if exited && open == 0 {
-            return Ok(ended);
-        }
-        match receiver.recv_timeout(next_step.saturating_duration_since(Instant::now())) {
-            Ok(Event::Output(stream, bytes)) => {
-                line(stream, String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']));
-                let kept = if stream == "stdout" { &mut ended.stdout } else { &mut ended.stderr };
-                kept.extend_from_slice(&bytes);
-            }
-            Ok(Event::Eof) => open -= 1,
-            Ok(Event::Exited(status)) => {
-                exited = true;
-                ended.exit_code = match status {
-                    Ok(status) => exit_code(status),
-                    Err(source) => return Err(ModelError::Io { path: "sh".into(), source }),
-                };
-                next_step = Instant::now() + if terminated { TERM_GRACE } else { DRAIN };
-            }
-            Ok(Event::Cancel(reason)) => {
-                ended.cancelled = Some(reason);
-                signal_group(group, rustix::process::Signal::TERM);
-                terminated = true;
-                next_step = Instant::now() + TERM_GRACE;
-            }
-            Err(RecvTimeoutError::Timeout) if exited => {
-                // What still holds the pipes was left behind on purpose, unless we are stopping everything.
-                if terminated {
-                    signal_group(group, rustix::process::Signal::KILL);
-                }
-                return Ok(ended);
-            }
-            Err(RecvTimeoutError::Timeout) if terminated => {
-                signal_group(group, rustix::process::Signal::KILL);
-                next_step = Instant::now() + TERM_GRACE;
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                ended.timed_out = true;
-                signal_group(group, rustix::process::Signal::TERM);
-                terminated = true;
-                next_step = Instant::now() + TERM_GRACE;
-            }
-            Err(RecvTimeoutError::Disconnected) => return Ok(ended),
-        }
-    }
-}
-
-fn exit_code(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt as _;
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
-}
-
-fn signal_group(group: u32, signal: rustix::process::Signal) {
-    if let Some(pid) = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw) {
-        // The group may have ended meanwhile, which is what the signal is for.
-        rustix::process::kill_process_group(pid, signal).ok();
+        duration: ended.duration,
+        stdout: printed.stdout,
+        stderr: printed.stderr,
+        cut: Cut {
+            stdout_bytes: ended.dropped_stdout,
+            stderr_bytes: ended.dropped_stderr,
+            hidden_lines: printed.hidden_lines,
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use marsh_host::CancelToken;
+    use marsh_process::{Exit, LocalExecutor};
+    use marsh_vault::Secrets;
     use serde_json::json;
 
-    use super::{ShellArguments, description, execute};
+    use super::{Cut, ShellArguments, description, execute};
     use crate::error::ModelError;
 
     fn arguments(value: serde_json::Value) -> Result<ShellArguments, ModelError> {
         ShellArguments::parse(value.as_object().unwrap())
     }
 
-    fn run(value: serde_json::Value, cancel: &CancelToken) -> Result<super::ShellResult, ModelError> {
-        execute(&arguments(value).unwrap(), Duration::from_secs(30), cancel, &mut |_, _| {})
+    fn run(value: serde_json::Value, deadline: Duration, cancel: &CancelToken) -> super::ShellResult {
+        let arguments = arguments(value).unwrap();
+        execute(&LocalExecutor, &arguments, deadline, cancel, &Secrets::new(), &mut |_, _| {})
     }
 
+    const LONG: Duration = Duration::from_secs(60);
+
     #[test]
-    fn the_description_reads() {
+    fn the_description_is_valid() {
         assert_eq!(description().method_names().collect::<Vec<_>>(), ["execute"]);
     }
 
     #[test]
     fn output_exit_code_and_environment() {
-        let result =
-            run(json!({"run": "echo $X; echo err >&2; exit 3", "env": {"X": "hi"}}), &CancelToken::new())
-                .unwrap();
-        assert_eq!((result.exit_code, result.stdout.as_str(), result.stderr.as_str()), (3, "hi\n", "err\n"));
+        let script = json!({"run": "echo $X; echo err >&2; exit 3", "env": {"X": "hi"}});
+        let result = run(script, LONG, &CancelToken::new());
+        assert_eq!(result.exit, Exit::Code(3));
+        assert_eq!((result.stdout.as_str(), result.stderr.as_str()), ("hi\n", "err\n"));
+        assert_eq!(result.cut, Cut::default());
     }
 
     #[test]
@@ -430,30 +339,37 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_stops_the_whole_group() {
-        let started = Instant::now();
-        let error =
-            run(json!({"run": "sleep 60 & sleep 60", "timeout": 100}), &CancelToken::new()).unwrap_err();
-        assert!(matches!(error, ModelError::Deadline(_)), "{error}");
-        assert!(started.elapsed() < Duration::from_secs(20));
+    fn the_shorter_of_timeout_and_deadline_ends_the_command() {
+        for (timeout, deadline) in [(100, LONG), (60_000, Duration::from_millis(100))] {
+            let result = run(json!({"run": "sleep 60", "timeout": timeout}), deadline, &CancelToken::new());
+            assert_eq!(result.exit, Exit::TimedOut);
+        }
     }
 
     #[test]
-    fn cancellation_stops_it() {
+    fn cancellation_ends_the_command() {
         let cancel = CancelToken::new();
         let other = cancel.clone();
         // Before or after the command has started: both must end it.
         let canceller = std::thread::spawn(move || other.cancel("interrupted"));
-        let error = run(json!({"run": "sleep 60"}), &cancel).unwrap_err();
-        assert!(matches!(error, ModelError::Cancelled(_)), "{error}");
+        let result = run(json!({"run": "sleep 60"}), LONG, &cancel);
+        assert_eq!(result.exit, Exit::Stopped("interrupted".into()));
         canceller.join().unwrap();
     }
 
     #[test]
-    fn a_missing_working_directory_is_told() {
-        let result =
-            run(json!({"run": "true", "workingDir": "/does/not/exist"}), &CancelToken::new()).unwrap();
-        assert_eq!(result.exit_code, -1);
+    fn a_flood_is_kept_up_to_the_limit_and_the_rest_is_counted() {
+        let result = run(json!({"run": "yes | head -c 9000000"}), LONG, &CancelToken::new());
+        assert_eq!(result.stdout.len(), 8 << 20);
+        assert_eq!(result.cut.stdout_bytes, 9_000_000 - (8 << 20));
+        let message = result.cut.message().unwrap();
+        assert!(message.contains("dropped 611392 bytes of stdout"), "{message}");
+    }
+
+    #[test]
+    fn a_missing_working_directory_is_reported() {
+        let result = run(json!({"run": "true", "workingDir": "/does/not/exist"}), LONG, &CancelToken::new());
+        assert_eq!(result.exit, Exit::Code(-1));
         assert!(result.stderr.contains("/does/not/exist"));
     }
 }

@@ -1,17 +1,19 @@
-//! Secrets in a command line: references to variables of its environment, quoted for the place where they stand.
+//! Secrets in a command line: references to environment variables replace them, quoted for their position.
 
 use marsh_vault::{Piece, Secrets};
 
-/// A command line without secrets in it, and the environment that it refers to.
+/// A command line without secrets, and the environment variables to which it refers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Referred {
+    /// The command line.
     pub run: String,
+    /// Name and value of each variable.
     pub env: Vec<(String, String)>,
-    /// A reference stands where the shell does not expand it.
+    /// Whether a reference is in a position where the shell does not expand it.
     pub unexpanded: bool,
 }
 
-/// Replaces sentinels by references. A secret is always one word of its own, whatever is in it.
+/// Replaces sentinels by references. The shell does not split or interpret the value of a secret.
 pub fn refer(command: &str, secrets: &Secrets) -> Referred {
     let mut referred =
         Referred { run: String::with_capacity(command.len()), env: Vec::new(), unexpanded: false };
@@ -32,15 +34,15 @@ pub fn refer(command: &str, secrets: &Secrets) -> Referred {
                     name
                 });
                 reader.word();
-                match reader.place() {
-                    Place::Plain | Place::Substitution(_) => {
+                match reader.position() {
+                    Position::Plain | Position::Substitution(_) => {
                         referred.run.push_str(&format!("\"${{{name}}}\""))
                     }
-                    Place::Double | Place::Document { quoted: false, .. } => {
+                    Position::Double | Position::Document { quoted: false, .. } => {
                         referred.run.push_str(&format!("${{{name}}}"));
                     }
-                    Place::Single | Place::Comment | Place::Document { quoted: true, .. } => {
-                        referred.unexpanded |= *reader.place() != Place::Comment;
+                    Position::Single | Position::Comment | Position::Document { quoted: true, .. } => {
+                        referred.unexpanded |= *reader.position() != Position::Comment;
                         referred.run.push_str(&format!("${{{name}}}"));
                     }
                 }
@@ -50,9 +52,9 @@ pub fn refer(command: &str, secrets: &Secrets) -> Referred {
     referred
 }
 
-/// Where in a command line something stands.
+/// A position in a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum Position {
     Plain,
     Single,
     Double,
@@ -68,11 +70,11 @@ enum Place {
 /// Follows the quoting of a POSIX shell.
 #[derive(Debug)]
 struct Reader {
-    places: Vec<Place>,
+    places: Vec<Position>,
     escaped: bool,
     previous: char,
     /// The here-documents that begin with the next line.
-    documents: Vec<Place>,
+    documents: Vec<Position>,
     /// The line of a here-document so far.
     line: String,
 }
@@ -80,7 +82,7 @@ struct Reader {
 impl Default for Reader {
     fn default() -> Reader {
         Reader {
-            places: vec![Place::Plain],
+            places: vec![Position::Plain],
             escaped: false,
             previous: '\n',
             documents: Vec::new(),
@@ -90,11 +92,11 @@ impl Default for Reader {
 }
 
 impl Reader {
-    fn place(&self) -> &Place {
-        self.places.last().unwrap_or(&Place::Plain)
+    fn position(&self) -> &Position {
+        self.places.last().unwrap_or(&Position::Plain)
     }
 
-    /// Something that is no text of the command stands here.
+    /// A reference is here, which is not text of the command.
     fn word(&mut self) {
         self.escaped = false;
         self.previous = 'x';
@@ -114,28 +116,28 @@ impl Reader {
             if std::mem::take(&mut self.escaped) {
                 continue;
             }
-            match (self.place().clone(), character) {
-                (Place::Document { end, .. }, '\n') => {
+            match (self.position().clone(), character) {
+                (Position::Document { end, .. }, '\n') => {
                     let line = std::mem::take(&mut self.line);
                     if line.trim_start_matches('\t') == end {
                         self.leave();
                         self.begin_document();
                     }
                 }
-                (Place::Document { .. }, _) => self.line.push(character),
-                (Place::Comment, '\n') => {
+                (Position::Document { .. }, _) => self.line.push(character),
+                (Position::Comment, '\n') => {
                     self.leave();
                     self.begin_document();
                 }
-                (Place::Single, '\'') | (Place::Double, '"') => self.leave(),
-                (Place::Single | Place::Comment, _) => {}
+                (Position::Single, '\'') | (Position::Double, '"') => self.leave(),
+                (Position::Single | Position::Comment, _) => {}
                 (_, '\\') => self.escaped = true,
-                (Place::Double, '(') if previous == '$' => self.places.push(Place::Substitution(0)),
-                (Place::Double, _) => {}
-                (_, '\'') => self.places.push(Place::Single),
-                (_, '"') => self.places.push(Place::Double),
+                (Position::Double, '(') if previous == '$' => self.places.push(Position::Substitution(0)),
+                (Position::Double, _) => {}
+                (_, '\'') => self.places.push(Position::Single),
+                (_, '"') => self.places.push(Position::Double),
                 (_, '#') if previous.is_whitespace() || matches!(previous, ';' | '&' | '|' | '(') => {
-                    self.places.push(Place::Comment);
+                    self.places.push(Position::Comment);
                 }
                 (_, '\n') => self.begin_document(),
                 (_, '<') if previous == '<' => {
@@ -145,10 +147,10 @@ impl Reader {
                     // `<<<` is something else.
                     self.previous = ' ';
                 }
-                (_, '(') if previous == '$' => self.places.push(Place::Substitution(0)),
-                (Place::Substitution(open), '(') => self.reopen(open + 1),
-                (Place::Substitution(0), ')') => self.leave(),
-                (Place::Substitution(open), ')') => self.reopen(open - 1),
+                (_, '(') if previous == '$' => self.places.push(Position::Substitution(0)),
+                (Position::Substitution(open), '(') => self.reopen(open + 1),
+                (Position::Substitution(0), ')') => self.leave(),
+                (Position::Substitution(open), ')') => self.reopen(open - 1),
                 _ => {}
             }
         }
@@ -156,7 +158,7 @@ impl Reader {
 
     fn reopen(&mut self, open: u32) {
         if let Some(place) = self.places.last_mut() {
-            *place = Place::Substitution(open);
+            *place = Position::Substitution(open);
         }
     }
 
@@ -169,7 +171,7 @@ impl Reader {
 }
 
 /// The here-document whose end is named after `<<`.
-fn heading(rest: &str) -> Option<Place> {
+fn heading(rest: &str) -> Option<Position> {
     if rest.starts_with('<') {
         return None;
     }
@@ -178,7 +180,7 @@ fn heading(rest: &str) -> Option<Place> {
     let word = &word[..length.unwrap_or(word.len())];
     let quoted = word.contains(['\'', '"', '\\']);
     let end: String = word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
-    (!end.is_empty()).then_some(Place::Document { end, quoted })
+    (!end.is_empty()).then_some(Position::Document { end, quoted })
 }
 
 #[cfg(test)]
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_quoted_for_their_place() {
+    fn references_are_quoted_for_their_position() {
         for (command, expected) in [
             ("echo @", "echo \"${V}\""),
             ("echo \"a @\"", "echo \"a ${V}\""),
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_shell_does_not_expand_people_are_told() {
+    fn a_reference_that_the_shell_does_not_expand_is_reported() {
         for command in ["echo '@'", "cat <<'E'\n@\nE", "cat <<\\E\n@\nE"] {
             assert!(referred(command).unexpanded, "{command}");
         }
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_shell_prints_the_value_and_nothing_of_it_is_run() {
+    fn a_real_shell_prints_the_value_and_runs_none_of_it() {
         for command in [
             "printf %s @",
             "printf %s \"@\"",

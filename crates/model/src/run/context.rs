@@ -27,7 +27,7 @@ pub struct RunContext<'a> {
     pub(super) stored: &'a Stored,
     pub(super) code: &'a TypeCode,
     pub(super) request: &'a RunRequest<'a>,
-    log: &'a RunLog,
+    pub(super) log: &'a RunLog,
     observer: &'a dyn Observer,
     /// Everything written, in order; callbacks of one call run on one thread.
     written: RefCell<Vec<Metadata>>,

@@ -1,4 +1,4 @@
-//! From a definition as written to the arguments of one call.
+//! Evaluation: from the text of a definition to the arguments of one call.
 
 use std::cell::OnceCell;
 
@@ -10,15 +10,15 @@ use super::{Observer, RunEvent, RunRequest, Trigger};
 use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
-use crate::place::Written;
+use crate::source_location::DefinitionText;
 use crate::types::TypeCode;
 use crate::{Models, SecretAccess, WithData};
 
-/// A definition's values with their expressions replaced.
+/// A definition's values with their expressions evaluated.
 #[derive(Debug, Clone)]
 pub struct Evaluated {
     pub global_arguments: Map<String, Value>,
-    /// Global arguments that could not be evaluated, with the reason; using one is an error at that moment.
+    /// Global arguments that could not be evaluated, with the reason. Code that uses one fails at that moment.
     pub unresolved_globals: Map<String, Value>,
     pub method_arguments: Map<String, Value>,
 }
@@ -51,14 +51,14 @@ impl Models {
         let caller = super::secrets::caller(request);
         let cel = Cel::default();
         let evaluator = access.evaluator(&cel, &caller);
-        // An evaluated copy holds results as text; only what it kept as written may still be an expression.
+        // An evaluated copy holds results as text. Only values that it kept as written can still be expressions.
         let written = |key: &str, value: &Value, original: &Map<String, Value>| {
             !request.last_evaluated || original.get(key) == Some(value)
         };
         let places = OnceCell::new();
         let place = |pointer: &str, expression: &str, error: &ExprError| {
             let all = places.get_or_init(|| self.written(stored));
-            let found = all.as_ref().and_then(|all| all.place(pointer, expression, error));
+            let found = all.as_ref().and_then(|all| all.location(pointer, expression, error));
             found.map(|place| format!(" ({place})")).unwrap_or_default()
         };
         let globals = lenient(&source.global_arguments, &evaluator, &scope, |key, value| {
@@ -83,7 +83,7 @@ impl Models {
             lenient(&source.method_arguments(&request.method), &evaluator, &scope, |key, value| {
                 written(key, value, &original)
             })?;
-        // An override replaces what the definition says, so an expression that it replaces need not evaluate.
+        // An override replaces the definition's value, so that value need not evaluate.
         let failed = arguments.unresolved.iter().find(|unresolved| {
             let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
             !overrides.contains_key(key)
@@ -152,7 +152,7 @@ impl Models {
         let env: Map<String, Value> =
             self.env.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         let mut scope = Variables::new();
-        // The run's inputs stand below the step's own. They are shared, not copied: there may be thousands.
+        // The step's own inputs win over the run's. Those are shared, not copied: there may be thousands.
         let own = inputs.iter().map(|(key, value)| Ok((key.as_str(), Term::from_json(value)?)));
         let below = match &request.trigger {
             Trigger::Workflow(workflow) => workflow.inputs.terms.as_slice(),
@@ -188,21 +188,21 @@ impl Models {
         scope
     }
 
-    /// Where the parts of a definition stand in its file.
-    fn written(&self, stored: &Stored) -> Option<Written> {
-        Written::of(stored, self.repo.layout.display(&stored.path).display().to_string())
+    /// The text of a definition, for locations.
+    fn written(&self, stored: &Stored) -> Option<DefinitionText> {
+        DefinitionText::of(stored, self.repo.layout.display(&stored.path).display().to_string())
     }
 
     fn last_evaluated(&self, stored: &Stored) -> Result<Definition, ModelError> {
         match self.definitions.read_evaluated(stored)? {
             Some(definition) => Ok(definition),
-            // Without expressions the definition is its own evaluated copy.
+            // A definition without expressions is its own evaluated copy.
             None if !has_expressions(&stored.definition) => Ok(stored.definition.clone()),
             None => Err(ModelError::NotEvaluated { name: stored.definition.name.clone() }),
         }
     }
 
-    /// The copy for `--last-evaluated`. Values from the environment stay expressions in it: the copy is a file.
+    /// Writes the copy for `--last-evaluated`. Values from the environment stay expressions: the copy is a file.
     fn save_evaluated_copy(
         &self,
         stored: &Stored,
@@ -223,7 +223,7 @@ impl Models {
     }
 }
 
-/// The evaluated values, but the written ones where the environment or a vault was asked.
+/// The evaluated values; values that use the environment or a vault stay as written.
 fn keep_env(
     written: &Map<String, Value>,
     evaluated: &Map<String, Value>,
@@ -246,7 +246,7 @@ fn keep_env(
         .collect()
 }
 
-/// Expands the values for which `expandable` holds; the others stay as they are, whatever text they hold.
+/// Evaluates the values that `expandable` selects; the others stay as they are.
 fn lenient(
     values: &Map<String, Value>,
     evaluator: &dyn Evaluator,
@@ -277,7 +277,7 @@ fn has_expressions(definition: &Definition) -> bool {
         || marsh_expr::contains_expression(&Value::Object(definition.methods.clone()))
 }
 
-/// Only required inputs that this method's arguments use are enforced; types are checked for all.
+/// Checks the types of all inputs, and the presence of required ones that the method's arguments use.
 fn check_inputs(
     definition: &Definition,
     method: &str,
@@ -302,7 +302,7 @@ fn check_inputs(
     Err(ModelError::Validation { what: format!("inputs of `{}`", definition.name), issues })
 }
 
-/// What is no input of the definition must be an argument of the method.
+/// Inputs that the definition does not declare must be arguments of the method.
 fn check_overrides(code: &TypeCode, method: &str, overrides: &Map<String, Value>) -> Result<(), ModelError> {
     let arguments = &code.method(method)?.arguments;
     if arguments.open || arguments.record {
@@ -315,11 +315,11 @@ fn check_overrides(code: &TypeCode, method: &str, overrides: &Map<String, Value>
         .map(|key| {
             let near = near::did_you_mean(key, keys.iter().map(String::as_str));
             let known = if keys.is_empty() {
-                "it takes none".to_owned()
+                "it has no arguments".to_owned()
             } else {
                 format!("known: {}", keys.join(", "))
             };
-            Issue::new(key.clone(), format!("is no argument of `{method}`; {}", near.unwrap_or(known)))
+            Issue::new(key.clone(), format!("unknown argument of `{method}`; {}", near.unwrap_or(known)))
         })
         .collect();
     if unknown.is_empty() {
@@ -341,7 +341,7 @@ fn warn_about_env(definition: &Definition, observer: &dyn Observer) {
         observer.event(&RunEvent::Warning {
             code: "env_var_usage",
             message: format!(
-                "`{}` depends on the environment ({}), so it may behave differently elsewhere",
+                "`{}` uses environment variables ({}): it may behave differently elsewhere",
                 definition.name,
                 names.join(", ")
             ),

@@ -1,4 +1,4 @@
-//! One method run, from target to record.
+//! Method runs, from target to record.
 
 mod context;
 mod elsewhere;
@@ -32,51 +32,76 @@ use crate::{Models, Pins, direct};
 use context::RunContext;
 use evaluate::Evaluated;
 
-/// What to run a method on.
+/// The target of a method run.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// A definition, by name or id.
     Definition(String),
-    /// A type and the name of a definition that is made if there is none.
-    Direct { type_name: TypeName, name: String, global_arguments: Option<Map<String, Value>> },
+    /// A type. The run creates a definition if there is none.
+    Direct {
+        /// The type.
+        type_name: TypeName,
+        /// The name of the definition.
+        name: String,
+        /// Its global arguments, if they are not taken from the inputs.
+        global_arguments: Option<Map<String, Value>>,
+    },
 }
 
-/// Which pre-flight checks run.
+/// Selects pre-flight checks.
 #[derive(Debug, Clone, Default)]
 pub struct CheckSelection {
+    /// Skip all checks, except those that the definition requires.
     pub skip_all: bool,
+    /// Skip checks with these names.
     pub skip_names: Vec<String>,
+    /// Skip checks with these labels.
     pub skip_labels: Vec<String>,
 }
 
 /// Who asked for the run.
 #[derive(Debug, Clone)]
 pub enum Trigger {
+    /// A command.
     Manual,
+    /// A step of a workflow.
     Workflow(Box<WorkflowTrigger>),
 }
 
+/// The workflow step that asked for a run.
 #[derive(Debug, Clone)]
 pub struct WorkflowTrigger {
+    /// The id of the workflow.
     pub workflow_id: String,
+    /// The id of the workflow run.
     pub workflow_run_id: String,
+    /// The name of the workflow.
     pub workflow_name: String,
+    /// The name of the job.
     pub job: String,
+    /// The name of the step.
     pub step: String,
-    /// The inputs of the workflow run; a definition's `inputs` see them below the step's own.
+    /// The inputs of the workflow run. The step's own inputs win over them.
     pub inputs: Arc<RunInputs>,
+    /// Tags of the workflow.
     pub tags: Vec<(String, String)>,
 }
 
-/// The inputs of a workflow run, which all its steps share: there may be thousands of both.
+/// The inputs of a workflow run. All its steps share them: there may be thousands of both.
 #[derive(Debug)]
 pub struct RunInputs {
+    /// The inputs as JSON.
     pub values: Map<String, Value>,
-    /// The same, for expressions.
+    /// The inputs for expressions.
     pub terms: Vec<(String, marsh_expr::Value)>,
 }
 
 impl RunInputs {
+    /// Prepares inputs for expressions.
+    ///
+    /// # Errors
+    ///
+    /// A value is nested too deeply.
     pub fn new(values: Map<String, Value>) -> Result<RunInputs, marsh_expr::TooDeep> {
         let terms = values
             .iter()
@@ -85,84 +110,129 @@ impl RunInputs {
         Ok(RunInputs { values, terms })
     }
 
-    /// The variable `inputs`.
+    /// The variable `inputs` of expressions.
+    ///
+    /// # Errors
+    ///
+    /// A value is nested too deeply.
     pub fn variable(&self) -> Result<marsh_expr::Value, marsh_expr::TooDeep> {
         marsh_expr::Value::map(self.terms.iter().map(|(key, term)| (key.as_str(), term.clone())))
     }
 }
 
+/// A request to run a method.
 #[derive(Debug)]
 pub struct RunRequest<'a> {
+    /// The definition or type.
     pub target: Target,
+    /// The method.
     pub method: String,
+    /// The inputs.
     pub inputs: Map<String, Value>,
-    /// Tags for everything the run writes.
+    /// Tags of everything that the run writes.
     pub tags: Vec<(String, String)>,
+    /// The pre-flight checks that run.
     pub checks: CheckSelection,
+    /// How long the method may run.
     pub deadline: Duration,
+    /// Cancels the run.
     pub cancel: &'a CancelToken,
+    /// Who asked for the run.
     pub trigger: Trigger,
+    /// Use the evaluated copy of the definition that an earlier run wrote.
     pub last_evaluated: bool,
+    /// The user, for provenance.
     pub initiated_by: Option<String>,
-    /// Types that stay on the code that they had.
+    /// The pinned code of types.
     pub pins: Option<&'a Pins>,
+    /// Overrides of outputs.
     pub output_overrides: Vec<OutputOverride>,
+    /// Where the method runs.
     pub driver: Driver,
-    /// What has to be so before the method's code runs; all that can be done before is done meanwhile.
+    /// Holds back the method's code. Everything before it happens meanwhile.
     pub gate: Option<&'a dyn Gate>,
 }
 
-/// Waits for what a run of code has to follow.
+/// A condition for running code, for example that a journal is on disk.
 pub trait Gate: std::fmt::Debug + Sync {
-    /// `Err`: the code must not run.
+    /// Waits for the condition.
+    ///
+    /// # Errors
+    ///
+    /// The code must not run, for this reason.
     fn pass(&self) -> Result<(), String>;
 }
 
-/// What happens while a method runs.
+/// An event of a method run.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
+    /// Definition, type and method are known.
     Resolved {
+        /// The name of the definition.
         model: String,
+        /// The type.
         type_name: TypeName,
+        /// The method.
         method: String,
     },
+    /// The run created a definition.
     DefinitionCreated {
+        /// Its name.
         name: String,
+        /// Its file.
         path: std::path::PathBuf,
     },
+    /// The run changed the global arguments of a definition.
     GlobalArgumentsUpdated {
+        /// The name of the definition.
         name: String,
     },
+    /// The definition was upgraded to a newer version of its type.
     Upgraded {
+        /// The name of the definition.
         name: String,
+        /// The version.
         to_version: String,
     },
+    /// Something that the user should know.
     Warning {
+        /// A stable code.
         code: &'static str,
+        /// The message.
         message: String,
     },
+    /// The method begins.
     Executing {
+        /// The method.
         method: String,
+        /// The checks that passed.
         checks: Vec<String>,
     },
+    /// The method printed or logged a line.
     Output {
+        /// `stdout` or `stderr`.
         stream: String,
+        /// The line, with secrets masked.
         line: String,
     },
+    /// A version was stored.
     Saved {
+        /// The name of the data.
         name: String,
+        /// The number of the version.
         version: u32,
     },
-    /// An event of the extension's own.
+    /// An event that the extension defines.
     Extension(Value),
 }
 
 /// Receives events as they happen, possibly from several runs at once.
 pub trait Observer: Sync {
+    /// Handles an event. The run waits meanwhile.
     fn event(&self, event: &RunEvent);
 }
 
-/// Drops everything.
+/// An observer that ignores events.
 #[derive(Debug)]
 pub struct Silent;
 
@@ -171,9 +241,16 @@ impl Observer for Silent {
 }
 
 impl Models {
-    /// Runs a method. `Err`: it never started. A run that started has an outcome, whatever it ended with.
+    /// Runs a method. A run that started has an outcome, even if the method failed.
+    ///
+    /// # Errors
+    ///
+    /// The run did not start, or its record cannot be written.
     pub fn run(&self, request: &RunRequest<'_>, observer: &dyn Observer) -> Result<RunOutcome, ModelError> {
+        let span = tracing::info_span!("method_run", model = tracing::field::Empty, method = request.method);
+        let _span = span.enter();
         let (stored, code, inputs) = self.target(request, observer)?;
+        span.record("model", stored.definition.name.as_str());
         let method = code.method(&request.method)?;
         elsewhere::refuse_driver(&code, request)?;
         observer.event(&RunEvent::Resolved {
@@ -203,7 +280,7 @@ impl Models {
             }
             Target::Direct { type_name, name, global_arguments } => {
                 let code = self.code(type_name, request.pins)?;
-                // Before a definition is made for a run that cannot start.
+                // Before the run creates a definition: it may be unable to start.
                 self.require_vault(&code, &request.method)?;
                 self.track_sensitive(&code, &request.method, &[&request.inputs]);
                 let routed =
@@ -232,9 +309,8 @@ impl Models {
             log.line("INF", &format!("driver {}", request.driver.name()));
         }
         let context = RunContext::new(self, stored, code, request, &log, observer);
-        // It is written once, at the end: meanwhile a workflow's own record shows what is running, and a single run is its
-        // own witness.
-        let mut record = self.new_record(stored, code, request, &started_at);
+        // Written once, at the end. Until then, the record of the workflow shows what is running.
+        let mut record = self.new_record(stored, code, request, &started_at)?;
         if let Some(gate) = request.gate {
             gate.pass().map_err(|reason| ModelError::Held { method: request.method.clone(), reason })?;
         }
@@ -252,7 +328,7 @@ impl Models {
         let executed = executed.map_err(|error| error.redacted(&self.secrets));
         let result = executed.and_then(|value| {
             if code.method(&request.method)?.kind.as_deref() == Some("delete") {
-                context.bury()?;
+                context.add_tombstones()?;
             }
             Ok(value)
         });
@@ -275,17 +351,22 @@ impl Models {
         if let Some(error) = &record.error {
             log.line("ERR", &error.message);
         }
+        if let Some(message) = log.missing() {
+            observer.event(&RunEvent::Warning { code: "log_incomplete", message });
+        }
         record.log_file = log.written().map(|path| self.repo.layout.display(path).display().to_string());
         let record_path = self.outputs.write(&code.type_name, &record)?;
         self.collect_after_run(&code.type_name, &definition.id, &artifacts)?;
-        // File data are on disk by now; one directory sync makes the names durable, as journals keep the order of what
-        // came before. A workflow does this once for all its steps.
+        // File data are on disk by now. One directory sync makes the names durable, as journals keep the order of earlier
+        // changes. A workflow does this once for all its steps.
         if matches!(request.trigger, Trigger::Manual)
             && let Some(dir) = record_path.parent()
         {
             marsh_fs::sync_dir(dir)?;
         }
-        Ok(RunOutcome::new(self, stored, code, request, evaluated, record, artifacts, result.err()))
+        let error = result.err();
+        let ended = outcome::EndedRun { stored, code, request, evaluated, record, artifacts, error };
+        Ok(ended.outcome(self, observer))
     }
 
     fn new_record(
@@ -294,12 +375,12 @@ impl Models {
         code: &TypeCode,
         request: &RunRequest<'_>,
         started_at: &str,
-    ) -> OutputRecord {
+    ) -> Result<OutputRecord, ModelError> {
         let workflow = match &request.trigger {
             Trigger::Workflow(workflow) => Some(workflow),
             Trigger::Manual => None,
         };
-        OutputRecord {
+        Ok(OutputRecord {
             id: uuid::Uuid::new_v4().to_string(),
             definition_id: stored.definition.id.clone(),
             method_name: request.method.clone(),
@@ -310,7 +391,7 @@ impl Models {
             error: None,
             retry_count: 0,
             provenance: Provenance {
-                definition_hash: stored.definition.hash(),
+                definition_hash: stored.definition.hash(&stored.path)?,
                 model_version: code.description.version.clone(),
                 triggered_by: if workflow.is_some() { TriggeredBy::Workflow } else { TriggeredBy::Manual },
                 workflow_id: workflow.map(|workflow| workflow.workflow_id.clone()),
@@ -324,7 +405,7 @@ impl Models {
             artifacts: None,
             log_file: None,
             pid: Some(std::process::id()),
-        }
+        })
     }
 
     fn call_params(

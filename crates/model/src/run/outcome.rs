@@ -1,12 +1,12 @@
-//! What a run ended with.
+//! The result of a run, for the caller.
 
 use std::path::PathBuf;
 
-use marsh_data::{Artifact, Artifacts, Lifetime, Metadata, OutputRecord, OutputStatus};
+use marsh_data::{Artifact, Artifacts, DataError, Lifetime, Metadata, OutputRecord, OutputStatus};
 use serde_json::{Map, Value};
 
-use super::RunRequest;
 use super::evaluate::Evaluated;
+use super::{Observer, RunEvent, RunRequest};
 use crate::Models;
 use crate::definition::Stored;
 use crate::error::ModelError;
@@ -17,8 +17,9 @@ pub use marsh_data::OutputStatus as RunStatus;
 /// A result that the run wrote.
 #[derive(Debug, Clone)]
 pub struct ArtifactView {
+    /// The version's metadata.
     pub metadata: Metadata,
-    /// Where the content is; ephemeral data have no place.
+    /// Where the content is; `None` for ephemeral data.
     pub path: Option<PathBuf>,
     /// The content of a resource.
     pub attributes: Option<Value>,
@@ -26,26 +27,43 @@ pub struct ArtifactView {
     pub text: Option<String>,
 }
 
-/// Text up to this size is carried along for display.
+/// Text up to this size is carried along for display, in bytes.
 const TEXT_LIMIT: u64 = 16 << 10;
 
+/// A run that has ended.
 #[derive(Debug)]
 pub struct RunOutcome {
+    /// The id of the definition.
     pub model_id: String,
+    /// The name of the definition.
     pub model_name: String,
+    /// The type's normalized name.
     pub model_type: String,
+    /// The version of the type that ran.
     pub type_version: String,
+    /// The method that ran.
     pub method: String,
+    /// How the run ended.
     pub status: OutputStatus,
+    /// How long the run took, in milliseconds.
     pub duration_ms: u64,
+    /// The id of the output record.
     pub output_id: String,
+    /// The log, relative to the repository, if the run logged anything.
     pub log_file: Option<String>,
+    /// What the run wrote: the handles that the method returned, else everything.
     pub artifacts: Vec<ArtifactView>,
+    /// The global arguments of the call, with secrets masked.
     pub global_arguments: Map<String, Value>,
+    /// The arguments of the method, with secrets masked.
     pub method_arguments: Map<String, Value>,
+    /// The fingerprint of the code; `None` for built-in methods.
     pub fingerprint: Option<String>,
+    /// The SHA-256 of the bundle that ran, in hexadecimal; `None` for built-in methods.
     pub code_sha256: Option<String>,
+    /// Who asked for the run.
     pub initiated_by: Option<String>,
+    /// Why the run failed.
     pub error: Option<ModelError>,
     /// The reports that the type names for itself.
     pub reports: Vec<String>,
@@ -53,25 +71,22 @@ pub struct RunOutcome {
     pub has_reports: bool,
 }
 
-impl RunOutcome {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the one place where everything about a run comes together"
-    )]
-    pub(super) fn new(
-        models: &Models,
-        stored: &Stored,
-        code: &TypeCode,
-        request: &RunRequest<'_>,
-        evaluated: &Evaluated,
-        record: OutputRecord,
-        artifacts: Vec<Metadata>,
-        error: Option<ModelError>,
-    ) -> RunOutcome {
-        let artifacts = artifacts
-            .into_iter()
-            .map(|metadata| view(models, code, &stored.definition.id, metadata))
-            .collect();
+/// Everything that is known of a run when it has ended.
+pub(super) struct EndedRun<'a> {
+    pub stored: &'a Stored,
+    pub code: &'a TypeCode,
+    pub request: &'a RunRequest<'a>,
+    pub evaluated: &'a Evaluated,
+    pub record: OutputRecord,
+    pub artifacts: Vec<Metadata>,
+    pub error: Option<ModelError>,
+}
+
+impl EndedRun<'_> {
+    pub fn outcome(self, models: &Models, observer: &dyn Observer) -> RunOutcome {
+        let EndedRun { stored, code, request, evaluated, record, artifacts, error } = self;
+        let view = |metadata| view(models, code, &stored.definition.id, metadata, observer);
+        let artifacts = artifacts.into_iter().map(view).collect();
         RunOutcome {
             model_id: stored.definition.id.clone(),
             model_name: stored.definition.name.clone(),
@@ -95,24 +110,38 @@ impl RunOutcome {
     }
 }
 
-fn view(models: &Models, code: &TypeCode, model_id: &str, metadata: Metadata) -> ArtifactView {
+/// The view of a result. The run has ended, so a result that cannot be read is a warning.
+fn view(
+    models: &Models,
+    code: &TypeCode,
+    model_id: &str,
+    metadata: Metadata,
+    observer: &dyn Observer,
+) -> ArtifactView {
     let version = Some(metadata.version);
     let is_json = metadata.content_type == "application/json";
     let is_text =
         metadata.content_type.starts_with("text/") && metadata.size.is_some_and(|size| size <= TEXT_LIMIT);
-    // What was just written may be gone again if somebody deleted it meanwhile; then there is nothing to show.
-    let content = if is_json || is_text {
-        models.data.content(&code.type_name, model_id, &metadata.name, version).ok().flatten()
+    let warn = |reason: String| {
+        let message = format!("cannot show version {} of `{}`: {reason}", metadata.version, metadata.name);
+        observer.event(&RunEvent::Warning { code: "result_unreadable", message });
+    };
+    let readable = |read: Result<_, DataError>| read.map_err(|error| warn(error.to_string())).ok();
+    // Another process may have deleted it meanwhile; then there is nothing to show.
+    let content: Option<Vec<u8>> = if is_json || is_text {
+        readable(models.data.content(&code.type_name, model_id, &metadata.name, version)).flatten()
     } else {
         None
     };
-    let attributes =
-        content.as_deref().filter(|_| is_json).and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let attributes = content.as_deref().filter(|_| is_json).and_then(|bytes| {
+        serde_json::from_slice(bytes).map_err(|error| warn(format!("invalid JSON: {error}"))).ok()
+    });
     let text = content.filter(|_| is_text).and_then(|bytes| String::from_utf8(bytes).ok());
     let path = if metadata.lifetime == Lifetime::Ephemeral {
         None
     } else {
-        models.data.content_path(&code.type_name, model_id, &metadata.name, version).ok().flatten()
+        let path = models.data.content_path(&code.type_name, model_id, &metadata.name, version);
+        path.map_err(|error| warn(error.to_string())).ok().flatten()
     };
     ArtifactView { metadata, path, attributes, text }
 }

@@ -1,20 +1,24 @@
-//! What a step of a workflow says about the outputs of the method that it runs.
+//! Output overrides of a workflow step.
 
 use marsh_data::Tags;
 use serde_json::Value;
 
 use super::context::RunContext;
 
-/// Wins over what the type, the definition and the method say about one output.
+/// Overrides the settings of one output. It wins over the type, the definition and the method.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OutputOverride {
+    /// The name of the output.
     pub spec: String,
+    /// The lifetime of its data.
     pub lifetime: Option<String>,
+    /// The garbage collection policy of its data.
     pub garbage_collection: Option<Value>,
+    /// Tags of its data.
     pub tags: Vec<(String, String)>,
     /// Appended to the names of results, so that variants do not replace each other.
     pub suffix: Option<String>,
-    /// Where its secrets go.
+    /// The vault for its secrets.
     pub vault: Option<String>,
 }
 

@@ -1,7 +1,7 @@
-//! Reports: what extensions say about a run, or about a model when they are asked.
+//! Reports of extensions, about a run or about a model.
 //!
-//! A report is kept as two data of its model, `report-<name>` (Markdown) and `report-<name>-json`. One that fails leaves a
-//! report that says so, and the failure is the caller's to show; the record of the run it is about stays as it is.
+//! A report is stored as two data of its model, `report-<name>` (Markdown) and `report-<name>-json`. A report that fails
+//! leaves one with the reason; the caller shows the failure, and the record of the run does not change.
 
 mod workflow;
 
@@ -24,32 +24,39 @@ use crate::types::TypeCode;
 
 pub use workflow::WorkflowSubject;
 
-/// Versions of a report that are kept, and how long.
+/// How many versions of a report are kept, and how long.
 const KEPT: u32 = 5;
 const LIFETIME: &str = "30d";
 
-/// Which reports run, by the command line.
+/// Selects reports.
 #[derive(Debug, Clone, Default)]
 pub struct ReportSelection {
+    /// Skip all reports, except those that a definition or a workflow requires.
     pub skip_all: bool,
+    /// Skip reports with these names.
     pub skip_names: Vec<String>,
+    /// Skip reports with these labels.
     pub skip_labels: Vec<String>,
-    /// Only these, and those with one of `labels`; without either, all.
+    /// Run only these, and those with one of `labels`; without either, all.
     pub names: Vec<String>,
+    /// Run only reports with these labels, and those in `names`.
     pub labels: Vec<String>,
 }
 
-/// What a report ended with.
+/// A report that has ended.
 #[derive(Debug)]
 pub struct ReportOutcome {
+    /// The name of the report.
     pub name: String,
+    /// `method`, `model` or `workflow`.
     pub scope: String,
+    /// Markdown and JSON, or why the report failed.
     pub result: Result<(String, Value), ModelError>,
-    /// What was stored.
+    /// The stored data.
     pub stored: Vec<Metadata>,
 }
 
-/// What a definition says about reports.
+/// A definition's rules for reports.
 #[derive(Debug, Default, Deserialize)]
 struct Rules {
     #[serde(default)]
@@ -92,11 +99,11 @@ impl ReportSelection {
     }
 }
 
-/// Where reports are kept: with a model, or with a workflow as if it were one.
+/// Where reports are stored: with a model, or with a workflow as if it were one.
 struct Shelf<'a> {
     type_name: &'a TypeName,
     id: &'a str,
-    /// The name of a workflow, whose id says little.
+    /// The name of a workflow, for a tag.
     workflow: Option<&'a str>,
 }
 
@@ -106,7 +113,7 @@ impl<'a> Shelf<'a> {
     }
 }
 
-/// What a report is about.
+/// The subject of a report.
 struct Subject<'a> {
     stored: &'a Stored,
     code: &'a TypeCode,
@@ -119,8 +126,12 @@ struct Subject<'a> {
 }
 
 impl Models {
-    /// Runs the reports that follow a run: those of the method's scope, then those of the model's. After a failed run only
-    /// the former.
+    /// Runs the reports that follow a run: those with the scope `method`, and after a successful run those with the scope
+    /// `model`.
+    ///
+    /// # Errors
+    ///
+    /// The definition is gone or its rules are invalid, or a report cannot be stored. A report that fails is an outcome.
     pub fn report_on(
         &self,
         outcome: &RunOutcome,
@@ -165,11 +176,11 @@ impl Models {
                         opened.push((name, report));
                     }
                 }
-                // A type may name reports that not every repository has.
+                // A type may name reports that are not installed.
                 Err(KindError::Load(LoadError::UnknownType { .. })) if required.is_none() => {
                     observer.event(&RunEvent::Warning {
                         code: "unknown_report",
-                        message: format!("the report `{name}`, which the type names, is not here"),
+                        message: format!("unknown report `{name}`, named by the type"),
                     });
                 }
                 Err(error) => {
@@ -190,7 +201,11 @@ impl Models {
         Ok(outcomes)
     }
 
-    /// Runs a report about a model as it stands, outside of any run.
+    /// Runs a report about the current state of a model.
+    ///
+    /// # Errors
+    ///
+    /// The report or the model is unknown, or the report cannot be stored. A report that fails is an outcome.
     pub fn report_now(
         &self,
         name: &str,
@@ -240,7 +255,13 @@ impl Models {
         match report.execute(params, options, &callbacks) {
             Ok(ReportResult { markdown, json }) => {
                 let markdown = self.secrets.redact(&markdown).into_owned();
-                let mut json = serde_json::from_str(&json).unwrap_or(Value::Null);
+                let mut json: Value = match serde_json::from_str(&json) {
+                    Ok(json) => json,
+                    Err(source) => {
+                        let error = ModelError::InvalidReport { name: name.to_owned(), source };
+                        return self.failed_report(shelf, name, scope, error);
+                    }
+                };
                 self.secrets.redact_value(&mut json);
                 let stored = self.store_report(shelf, name, scope, &markdown, &json)?;
                 Ok(ReportOutcome {
@@ -287,7 +308,7 @@ impl Models {
         })
     }
 
-    /// A report in place of the one that failed, so that whoever reads it sees why there is none.
+    /// Stores a report with the reason in place of the one that failed.
     fn failed_report(
         &self,
         shelf: &Shelf<'_>,
@@ -323,7 +344,8 @@ impl Models {
             tags.set("workflow", workflow);
         }
         let json_name = format!("{data_name}-json");
-        let text = serde_json::to_string_pretty(json).unwrap_or_default();
+        let text = serde_json::to_string_pretty(json)
+            .map_err(|source| ModelError::InvalidReport { name: name.to_owned(), source })?;
         let contents =
             [(&data_name, "text/markdown", markdown), (&json_name, "application/json", text.as_str())];
         let mut stored = Vec::new();
@@ -358,7 +380,7 @@ impl Models {
     }
 }
 
-/// The name under which a report is kept: without `@`, and `-` for `/`.
+/// The name of a report's data: without `@`, and with `-` for `/`.
 pub fn data_name(report: &str) -> String {
     format!("report-{}", report.replace('@', "").replace('/', "-"))
 }
@@ -369,7 +391,7 @@ fn rules(written: Option<&Value>, name: &str) -> Result<Rules, ModelError> {
         .map_err(|error| ModelError::InvalidReports { name: name.to_owned(), reason: error.to_string() })
 }
 
-/// What a report can reach.
+/// The requests that a report can make.
 struct ReportCallbacks<'a> {
     models: &'a Models,
     base: &'a Path,
@@ -380,7 +402,7 @@ impl Callbacks for ReportCallbacks<'_> {
     fn request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
         let name = method.strip_prefix("context/").unwrap_or_default();
         if name == "data/delete" {
-            return Err(CallbackError::new("unsupported", "a report deletes nothing"));
+            return Err(CallbackError::new("unsupported", "a report cannot delete data"));
         }
         if let Some(query) = name.strip_prefix("data/") {
             return self.models.query_data(None, query, params);

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// A file's identity and content: two equal ones mean that nobody replaced it in between.
+/// A file's identity and content: two equal ones mean that it was not replaced in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sighting {
     pub(crate) bytes: Vec<u8>,
@@ -70,7 +70,7 @@ pub(crate) fn parse_lockfile(bytes: &[u8]) -> Result<Locked, String> {
     }
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| format!("the lockfile does not parse: {error}"))?;
-    let map = value.as_object().ok_or("the lockfile is no object")?;
+    let map = value.as_object().ok_or("the lockfile is not an object")?;
     let mut locked = Locked::new();
     for (name, entry) in map {
         let text = |key: &str| {
@@ -163,7 +163,7 @@ fn links(root: &Path, wrong: &mut Vec<String>) -> BTreeMap<PathBuf, PathBuf> {
             } else if kind.is_dir() {
                 pending.push(path);
             } else {
-                wrong.push(format!("{} is no view", path.display()));
+                wrong.push(format!("{} is not a view", path.display()));
             }
         }
     }
@@ -179,12 +179,12 @@ fn stamp(places: &Places) -> Sighting {
 #[derive(Debug, Default)]
 pub(crate) struct Look {
     pub(crate) wrong: Vec<String>,
-    /// The views could be compared with the lockfile, as nobody changed either in between.
+    /// The views could be compared with the lockfile, as neither changed in between.
     pub(crate) views_compared: bool,
     pub(crate) extensions: usize,
 }
 
-/// Looks once at everything that must hold at any moment. `at_rest`: nobody works, so the views must be up to date too.
+/// Looks once at everything that must hold at any moment. `at_rest`: no process works, so the views must be up to date too.
 pub(crate) fn look(places: &Places, at_rest: bool) -> Look {
     let mut look = Look::default();
     let stamp_before = stamp(places);
@@ -219,7 +219,7 @@ pub(crate) fn look(places: &Places, at_rest: bool) -> Look {
             look.wrong.push(format!("views of what is not installed: {orphans:?}"));
         }
     } else if at_rest {
-        look.wrong.push("nobody works, and the views are behind".to_owned());
+        look.wrong.push("no process works, and the views are behind".to_owned());
     }
     look
 }

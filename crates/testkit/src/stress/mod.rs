@@ -82,7 +82,7 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// What is wrong with a repository's installed set, seen from the disk alone. `at_rest`: nobody works on it, and the
+/// What is wrong with a repository's installed set, seen from the disk alone. `at_rest`: no process works on it, and the
 /// last command that did succeeded; then views, skills and history must be up to date and nothing may be left behind.
 pub fn look_at(repo: &std::path::Path, at_rest: bool) -> Vec<String> {
     let places = Places::of(repo);
@@ -161,7 +161,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn found(&self, wrong: impl IntoIterator<Item = String>) {
-        self.violations.lock().expect("nobody panics with it").extend(wrong);
+        self.violations.lock().expect("no thread panics while it holds the lock").extend(wrong);
     }
 
     fn look(&self, at_rest: bool) {
@@ -263,7 +263,9 @@ impl Stress {
         report.views_compared = watch.views_compared.into_inner();
         report.questions = watch.questions.into_inner();
         report.types_compared = watch.types_compared.into_inner();
-        report.violations.extend(watch.violations.into_inner().expect("nobody panics with it"));
+        report
+            .violations
+            .extend(watch.violations.into_inner().expect("no thread panics while it holds the lock"));
         report.elapsed = start.elapsed();
         report
     }
@@ -305,7 +307,7 @@ impl Stress {
             watch.found(wrong.map(|wrong| format!("round {round}: {wrong}")));
         }
         let took = start.elapsed();
-        // Nobody works now. After kills the next command, whichever, makes good what was left.
+        // No process works now. After kills the next command, whichever it is, completes the interrupted change.
         if self.kills > 0 {
             let run = watch.scratch.marsh(&["--json", "extension", "pull", "@stress/c"]);
             watch.found((run.code != Some(0)).then(|| format!("after kills: {}", run.snapshot())));

@@ -20,7 +20,7 @@ fn the_file_says_schedules_and_webhooks() {
     assert_eq!(config.webhooks[1].secret, SecretSource::Vault { vault: "main".into(), key: "gh".into() });
     assert_eq!(
         config.warnings,
-        ["serve.yaml: `shcedule` is no key that is known, and is ignored; did you mean `schedule`?"]
+        ["serve.yaml: unknown key `shcedule`, which is ignored; did you mean `schedule`?"]
     );
     assert_eq!(Config::parse("").unwrap(), Config::default());
 }
@@ -43,7 +43,7 @@ fn webhooks_of_the_command_line() {
 }
 
 #[test]
-fn what_is_wrong_is_told_without_the_secret() {
+fn errors_do_not_hold_the_secret() {
     for (text, words) in [
         ("a:b", "fewer than three parts"),
         ("a::s3cret", "names no workflow"),

@@ -100,7 +100,7 @@ fn a_long_body_and_a_full_queue_are_refused() {
     assert_eq!(server.post("/hook", &[("Linear-Signature", &signature)], &long).0, 413);
     let signature = signed(&[b"text"]);
     assert_eq!(server.post("/hook", &[("Linear-Signature", &signature)], b"text").0, 202);
-    assert_eq!(server.called.lock().unwrap()[1].webhook["body"], "text", "what is no JSON is text");
+    assert_eq!(server.called.lock().unwrap()[1].webhook["body"], "text", "a body that is not JSON is text");
     assert_eq!(server.post("/hook", &[("Linear-Signature", &signature)], b"text").0, 503);
 }
 

@@ -114,6 +114,9 @@ impl<'a, 'l, 's> Scheduler<'a, 'l, 's> {
 
     /// Runs until nothing runs.
     pub fn run(&mut self) -> Result<Rest, WorkflowError> {
+        let span =
+            tracing::info_span!("workflow_run", workflow = self.steps.workflow.name, run = self.steps.run_id);
+        let _span = span.enter();
         let (sender, receiver) = channel();
         let on_cancel = sender.clone();
         // The run may have ended by then, and nobody listens.
@@ -238,7 +241,9 @@ impl<'a, 'l, 's> Scheduler<'a, 'l, 's> {
             }
         }
         let (report, steps, key) = (sender.clone(), self.steps, work.key.clone());
+        let run = tracing::Span::current();
         if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, move || {
+            let _run = run.enter();
             let mut next = Some(work);
             while let Some(work) = next {
                 if report.send(perform(steps, work)).is_err() {
@@ -347,6 +352,7 @@ impl<'a, 'l, 's> Scheduler<'a, 'l, 's> {
             let is_expired = self.state.machine.is_stopping() || self.state.machine.is_expired(&key.job);
             if !is_expired && let Some(pause) = self.steps.retry_pause(&key, tried, kind) {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(job = key.job, step = key.step, tried, pause_ms, "retry");
                 self.at(Instant::now() + pause, Timer::Due(key.clone()));
                 let error = error.clone();
                 return self.state.tell(Fact::StepRetried { key, attempt, error, kind, pause_ms });
@@ -379,6 +385,9 @@ impl<'a, 'l, 's> Scheduler<'a, 'l, 's> {
 
 fn perform(steps: &Steps<'_>, work: Work) -> Message {
     let Work { key, name, attempt, item, token, on_disk, thread } = work;
+    let _span =
+        tracing::info_span!("step", job = key.job, step = key.step, item = key.item, attempt = attempt)
+            .entered();
     let during = During { attempt, cancel: &token, on_disk: &on_disk };
     let did = catch_unwind(AssertUnwindSafe(|| steps.execute(&key, &name, item.as_ref(), &during)));
     let did = did.unwrap_or_else(|_| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use marsh_expr::Place;
+use marsh_expr::SourceLocation;
 use serde_json::Value;
 
 use super::Problem;
@@ -46,7 +46,7 @@ impl ExpressionTexts {
     pub fn position(&self, text: &ExpressionText, expression: &str, offset: usize) -> Option<(u64, u64)> {
         let line = usize::try_from(text.at.line).ok().filter(|line| *line > 0)?;
         let column = usize::try_from(text.at.column).ok()?;
-        let place = Place::new("", line, column).in_document(Arc::clone(&self.document));
+        let place = SourceLocation::new("", line, column).in_document(Arc::clone(&self.document));
         let (line, column) = place.position(expression, offset);
         Some((u64::try_from(line).ok()?, u64::try_from(column).ok()?))
     }

@@ -117,7 +117,7 @@ fn validate_looks_at_models_methods_and_literal_inputs() {
         (task("modelIdOrName: mark, methodName: execute"), None),
         (
             task("modelIdOrName: marc, methodName: execute"),
-            Some("there is no model `marc`; did you mean `mark`?"),
+            Some("unknown model `marc`; did you mean `mark`?"),
         ),
         (task("modelIdOrName: mark, methodName: exceute"), Some("did you mean `execute`?")),
         (task("modelIdOrName: mark, methodName: execute, inputs: {rnu: ls}"), Some("`rnu`")),

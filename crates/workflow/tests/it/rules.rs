@@ -283,7 +283,7 @@ fn retry_and_timeout() {
         (
             "what cannot change is not tried again",
             run("s", "nobody") + &retry(""),
-            "failed\nmain failed\n  s failed: there is no model `nobody`; `marsh model search` lists the models there are\n".to_owned(),
+            "failed\nmain failed\n  s failed: unknown model `nobody`; `marsh model search` lists the models\n".to_owned(),
         ),
         (
             "out of time",

@@ -202,7 +202,7 @@ fn a_step_that_cannot_start_fails_with_the_reason() {
     let task = |rest: &str| format!("  - name: s\n    task: {{type: model_method, {rest}}}\n");
     scratch.shell("ok", "true");
     for (step, words) in [
-        (task("modelIdOrName: kk, methodName: execute"), "there is no model `kk`"),
+        (task("modelIdOrName: kk, methodName: execute"), "unknown model `kk`"),
         (task("modelIdOrName: ok, methodName: exec"), "has no method `exec`"),
         (task("modelIdOrName: ok, methodName: execute, inputs: {nope: 1}"), "`nope`"),
         (

@@ -31,7 +31,7 @@ pub fn run(ui: &Ui, models: &Models, command: &DataCommand) -> Result<ExitCode, 
     }
 }
 
-/// Asks where somebody can answer.
+/// Asks on a terminal.
 fn agreed(ui: &Ui, removal: &Removal, question: &str) -> Result<(), CliError> {
     if removal.yes || removal.dry_run || !ui.can_ask() || ui.confirm(question) {
         return Ok(());
@@ -94,7 +94,7 @@ fn delete_many(
             false => store.delete(ty, id, &metadata.name, None),
         };
         match deleted {
-            // Somebody else was faster.
+            // Another process was faster.
             Ok(0) => {}
             Ok(count) => {
                 total += 1;

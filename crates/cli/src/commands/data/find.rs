@@ -46,7 +46,7 @@ pub fn search(ui: &Ui, models: &Models, arguments: &DataSearchArgs) -> Result<Ex
         let (key, value) = tag
             .split_once('=')
             .filter(|(key, _)| !key.is_empty() && !key.contains(['"', '\\']))
-            .ok_or_else(|| CliError::usage(format!("`{tag}` is no tag; write key=value")))?;
+            .ok_or_else(|| CliError::usage(format!("invalid tag `{tag}`; expected key=value")))?;
         want(&format!("tag:{key}"), &["tags", key], Operator::Equal, json!(value));
     }
     if let Some(model) = &arguments.model {

@@ -45,12 +45,13 @@ fn parse_config(vault_type: &str, text: Option<&str>) -> Result<Map<String, Valu
         }
         None => Ok(Map::new()),
         Some(text) => serde_json::from_str(text)
-            .map_err(|error| CliError::usage(format!("--config is no JSON object: {error}"))),
+            .map_err(|error| CliError::usage(format!("invalid JSON object in `--config`: {error}"))),
     }
 }
 
 fn title(models: &Models, vault_type: &str) -> String {
-    let types = models.vaults.types();
+    // The title decorates a listing; without it the type's name serves.
+    let types = models.vaults.types().unwrap_or_default();
     let found = types.into_iter().find(|known| known.name == vault_type);
     found.map_or_else(|| vault_type.to_owned(), |known| known.title)
 }
@@ -86,7 +87,7 @@ fn create(
 }
 
 fn types(ui: &Ui, models: &Models, query: Option<&str>) -> Result<ExitCode, CliError> {
-    let all = models.vaults.types();
+    let all = models.vaults.types()?;
     let wanted = query.unwrap_or_default().to_lowercase();
     let mut found: Vec<_> = all.iter().filter(|known| known.name.to_lowercase().contains(&wanted)).collect();
     if found.is_empty() {

@@ -45,7 +45,7 @@ pub fn run(ui: &Ui, models: &Models, command: &VaultCommand) -> Result<ExitCode,
 fn labels(given: &[String]) -> Result<BTreeMap<String, String>, CliError> {
     let pair = |text: &String| match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(CliError::usage(format!("`{text}` is no label; write key=value"))),
+        _ => Err(CliError::usage(format!("invalid label `{text}`; expected key=value"))),
     };
     given.iter().map(pair).collect()
 }

@@ -155,7 +155,7 @@ fn search_runs(ui: &Ui, workflows: &Workflows<'_>, arguments: &RunSearchArgs) ->
     done()
 }
 
-/// Whether a run that is said to run has nobody who runs it. Nobody changes its status for that: it can be resumed.
+/// Whether a run with the status `running` has lost its process. Its status stays, because it can be resumed.
 fn is_left(workflows: &Workflows<'_>, run: &RunSummary) -> bool {
     run.entry.status == RunStatus::Running
         && !workflows.run_store().is_owned(&run.entry.workflow_id, &run.run_id)

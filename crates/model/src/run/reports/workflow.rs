@@ -1,7 +1,7 @@
-//! Reports about runs of workflows. They are kept as data of the type `workflow`, whose models are the workflows.
+//! Reports about workflow runs. They are stored as data of the type `workflow`, whose models are the workflows.
 //!
-//! Those of the workflow's own `require` run whatever the flags say; those that types of its steps name, as the flags
-//! say. None of them changes what the run ended with.
+//! Reports in the workflow's `require` always run; the selection decides about reports that types of its steps name. A report
+//! does not change the status of the run.
 
 use std::collections::BTreeSet;
 
@@ -15,27 +15,36 @@ use crate::Models;
 use crate::error::ModelError;
 use crate::run::Observer;
 
-/// The type that reports about workflows are kept under.
+/// The type of the data of reports about workflows.
 const WORKFLOW: &str = "workflow";
 
-/// A run of a workflow, as reports see it.
+/// A workflow run, for reports.
 pub struct WorkflowSubject<'a> {
+    /// The id of the workflow.
     pub id: String,
+    /// The name of the workflow.
     pub name: String,
+    /// The id of the run.
     pub run_id: String,
+    /// The status of the run.
     pub status: String,
+    /// The inputs of the run.
     pub inputs: Map<String, Value>,
-    /// The types of the models that its steps ran methods of.
+    /// The types whose methods its steps ran.
     pub types: BTreeSet<String>,
-    /// `{ jobName, stepName, modelName, modelType, modelId, methodName, status, dataHandles, globalArgs, methodArgs }`; asked
-    /// for when there is a report, as there may be thousands of them.
+    /// `{ jobName, stepName, modelName, modelType, modelId, methodName, status, dataHandles, globalArgs, methodArgs }`; called
+    /// only if a report runs, as there may be thousands of them.
     pub steps: Box<dyn Fn() -> Vec<Value> + 'a>,
     /// `reports` of the workflow's file.
     pub rules: Option<Value>,
 }
 
 impl Models {
-    /// Runs the reports that follow a run of a workflow.
+    /// Runs the reports that follow a workflow run.
+    ///
+    /// # Errors
+    ///
+    /// The rules are invalid, or a report cannot be stored. A report that fails is an outcome.
     pub fn report_on_workflow(
         &self,
         subject: &WorkflowSubject<'_>,
@@ -57,7 +66,7 @@ impl Models {
             }
             known.push(name.clone());
             match self.open_report(&name) {
-                // Those of other scopes belong to the steps.
+                // Reports with other scopes belong to the steps.
                 Ok(report) if report.scope() != WORKFLOW => {}
                 Ok(report) => {
                     if is_required || selection.takes(&name, report.labels()) {
@@ -66,7 +75,7 @@ impl Models {
                             .push(self.execute_report(&shelf, params, &name, &report, options, observer)?);
                     }
                 }
-                // The step that the type ran in has said so.
+                // The step that ran the type has warned already.
                 Err(KindError::Load(LoadError::UnknownType { .. })) if !is_required => {}
                 Err(error) => outcomes.push(self.failed_report(&shelf, &name, WORKFLOW, error.into())?),
             }
@@ -75,7 +84,11 @@ impl Models {
         Ok(outcomes)
     }
 
-    /// Runs a report about a run of a workflow that was.
+    /// Runs a report about an earlier workflow run.
+    ///
+    /// # Errors
+    ///
+    /// The report is unknown or has another scope, or it cannot be stored. A report that fails is an outcome.
     pub fn report_workflow_now(
         &self,
         name: &str,
@@ -97,7 +110,7 @@ impl Models {
 
     /// The reports that the types of a run's steps name, each once.
     fn named_by_types(&self, subject: &WorkflowSubject<'_>) -> Vec<String> {
-        // A type that does not load any more has failed its step already.
+        // A type that does not load any more has failed its step.
         let described = subject.types.iter().filter_map(|name| {
             let type_name = TypeName::parse(name).ok()?;
             self.resolve_type(&type_name).ok().map(|code| code.description.reports.clone())

@@ -7,23 +7,28 @@ use marsh_types::Explain;
 
 use crate::error::ExprError;
 
-/// Where a YAML scalar begins: its first character, behind a quote if it has one. Lines and columns count from 1.
+/// The location of a YAML scalar: its first character, after a quote if it has one. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
+    /// The path for messages.
     pub file: String,
+    /// The line.
     pub line: usize,
+    /// The column, in characters.
     pub column: usize,
     /// The text of the file. With it, an expression inside a longer or folded text is found exactly.
     pub document: Option<Arc<str>>,
 }
 
-impl Place {
-    pub fn new(file: impl Into<String>, line: usize, column: usize) -> Place {
-        Place { file: file.into(), line, column, document: None }
+impl SourceLocation {
+    /// A location without the text of its file.
+    pub fn new(file: impl Into<String>, line: usize, column: usize) -> SourceLocation {
+        SourceLocation { file: file.into(), line, column, document: None }
     }
 
+    /// The location with the text of its file.
     #[must_use]
-    pub fn in_document(mut self, document: Arc<str>) -> Place {
+    pub fn in_document(mut self, document: Arc<str>) -> SourceLocation {
         self.document = Some(document);
         self
     }
@@ -104,7 +109,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, excerpt};
+    use super::{SourceLocation, excerpt};
 
     #[test]
     fn carets_stand_below_the_span() {
@@ -118,12 +123,12 @@ mod tests {
     #[test]
     fn an_expression_is_found_in_its_file() {
         let document = "name: x\nrun: \"say inputs.a: ${{ inputs.a }} and ${{ inputs.nam }}\"\nblock: |\n  ${{ a +\n    b }}\n";
-        let quoted = Place::new("w.yaml", 2, 7).in_document(document.into());
+        let quoted = SourceLocation::new("w.yaml", 2, 7).in_document(document.into());
         assert_eq!(quoted.position("inputs.nam", 7), (2, 52));
         assert_eq!(quoted.position("inputs.a", 0), (2, 25));
-        let block = Place::new("w.yaml", 4, 3).in_document(document.into());
+        let block = SourceLocation::new("w.yaml", 4, 3).in_document(document.into());
         assert_eq!(block.position("a +\n  b", 6), (5, 5));
         assert_eq!(block.position("written elsewhere", 6), (4, 3), "at least the scalar");
-        assert_eq!(Place::new("w.yaml", 4, 3).position("a", 0), (4, 3));
+        assert_eq!(SourceLocation::new("w.yaml", 4, 3).position("a", 0), (4, 3));
     }
 }

@@ -1,8 +1,7 @@
-//! One look at every directory that the catalog knows, by several threads.
+//! Prefetching: several threads read the state of every directory that the catalog knows.
 //!
-//! Ahead of the comparison, which is one walk. Each directory is looked at by its name in the one above, so that the kernel
-//! walks the long way there once for all of its neighbours. What cannot be looked at here is left to the walk, which says
-//! why.
+//! It precedes the comparison, which is one walk. Each directory is read by its name in its parent, so the kernel resolves the
+//! parent's path once for all children. The walk reads what fails here again, and reports why.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use super::scan::Known;
 /// Below so many directories threads cost more than they save.
 const FEW: usize = 1000;
 
-pub(super) fn look_ahead(root: &Path, known: &mut Known) {
+pub(super) fn prefetch(root: &Path, known: &mut Known) {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     let mut parents = Vec::new();

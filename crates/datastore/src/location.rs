@@ -1,7 +1,7 @@
-//! Where the copy of a datastore is. Only the extension knows, and readers must not have to ask it: the answer is kept
-//! for as long as type and configuration stay the same.
+//! Where the copy of a datastore is. The extension decides, and readers must not need a host process: the answer is cached
+//! while type, configuration and code stay the same.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use marsh_extension::kinds::DatastoreExtension;
 use marsh_fs::Durability;
@@ -12,12 +12,13 @@ use serde_json::{Map, Value, json};
 
 use crate::error::DatastoreError;
 
+/// The answer of an extension.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Place {
-    /// What the answer depends on.
+pub(crate) struct DatastoreLocation {
+    /// A digest of everything that the answer depends on.
     key: String,
     pub root: PathBuf,
-    /// Whether the extension brings and takes; if not, `root` is the datastore itself.
+    /// Whether the extension pulls and pushes; if not, `root` is the datastore itself.
     pub syncs: bool,
 }
 
@@ -27,19 +28,17 @@ pub(crate) fn of(
     environment: &Environment,
     type_name: &TypeName,
     config: &Map<String, Value>,
-) -> Result<Place, DatastoreError> {
+) -> Result<DatastoreLocation, DatastoreError> {
     let fingerprint = &extension.loaded().fingerprint;
     let key = json!([type_name, config, fingerprint, environment.home_dir()]).to_string();
     let key = Digest::of(key.as_bytes()).to_hex();
     let file = repo.layout.derived().join("datastore.json");
-    // Derived: what cannot be read is asked for again.
-    let known = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Place>(&bytes).ok());
-    if let Some(place) = known.filter(|place| place.key == key) {
-        return Ok(place);
+    if let Some(location) = cached(&file).filter(|location| location.key == key) {
+        return Ok(location);
     }
     let root = repo.layout.root();
     let answer = extension.place(root)?;
-    let place = if answer.syncs {
+    let location = if answer.syncs {
         let copy = match answer.cache_path {
             Some(path) => path,
             None => {
@@ -51,13 +50,26 @@ pub(crate) fn of(
                 home.join("repos").join(id)
             }
         };
-        Place { key, root: root.join(copy), syncs: true }
+        DatastoreLocation { key, root: root.join(copy), syncs: true }
     } else {
-        Place { key, root: root.join(answer.path), syncs: false }
+        DatastoreLocation { key, root: root.join(answer.path), syncs: false }
     };
-    if let (Some(dir), Ok(text)) = (file.parent(), serde_json::to_vec(&place)) {
+    if let (Some(dir), Ok(text)) = (file.parent(), serde_json::to_vec(&location)) {
         marsh_fs::create_dir_all(dir)?;
         marsh_fs::atomic_write(&file, &text, Durability::Atomic)?;
     }
-    Ok(place)
+    Ok(location)
+}
+
+/// The cached answer. A cache that is missing or unreadable costs one call of the extension.
+fn cached(file: &Path) -> Option<DatastoreLocation> {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            tracing::debug!(%error, file = %file.display(), "no cached location of the datastore");
+            return None;
+        }
+    };
+    let parsed = serde_json::from_slice(&bytes);
+    parsed.inspect_err(|error| tracing::debug!(%error, "damaged cache of the datastore's location")).ok()
 }
