@@ -479,6 +479,13 @@ pub struct MethodRun {
     pub reports: Option<BTreeMap<String, ReportResult>>,
 }
 
+/// The details of a server's answer about a run that was not successful.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedRun {
+    /// The run.
+    pub run: MethodRun,
+}
+
 /// A version of a datum that a run wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

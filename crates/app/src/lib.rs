@@ -12,7 +12,18 @@
 #![warn(missing_docs)]
 
 mod error;
+mod input;
+mod method;
+mod model;
+mod output;
+mod report;
 mod session;
+mod types;
 
 pub use error::AppError;
+pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions};
+pub use marsh_model::run::reports::ReportSelection;
+pub use method::{MethodRunRequest, MethodTarget, data_artifact, method_event, method_run};
+pub use model::{DeleteModel, ModelEdit};
+pub use report::{ReportFilter, report_result};
 pub use session::{App, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};

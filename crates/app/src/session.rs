@@ -9,8 +9,8 @@ use marsh_bundle::Worker;
 use marsh_datastore::{Choice, Datastore, DatastoreError};
 use marsh_extension::lifecycle::{AutoInstall, Lifecycle, LifecycleOptions, Reporter};
 use marsh_extension::publish::Builder;
-use marsh_extension::{LoadError, Loader, LoaderOptions, OnFailure};
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
+use marsh_extension::{LoadError, LoadOptions, Loader, LoaderOptions, OnFailure};
+use marsh_host_client::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
 use marsh_registry::{ClientOptions, Location, LocationError};
 use marsh_repo::{Environment, Repo, env};
@@ -40,6 +40,8 @@ pub struct Settings {
     pub environment: Environment,
     /// The program of hosts and workers.
     pub program: Program,
+    /// How long loading the code of a type may take; `None`: 30 s.
+    pub load_timeout: Option<Duration>,
     /// Receives what is installed without a request.
     pub installs: Arc<dyn Reporter + Send + Sync>,
     /// The version of marsh, for registries.
@@ -139,7 +141,10 @@ impl App {
             cancel: CancelToken::new(),
             auto: Some(AutoInstall::new(lifecycle, Arc::clone(&self.settings.installs))),
         };
-        let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+        let mut loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+        if let Some(timeout) = self.settings.load_timeout {
+            loader = loader.for_call(LoadOptions { timeout });
+        }
         let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
         Ok(Session { models: Models::new(repo, environment, loader), datastore })
     }
@@ -312,6 +317,11 @@ pub struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
+    /// For commands that have not moved to sessions yet.
+    pub fn of_models(models: &'a Models) -> Read<'a> {
+        Read { models, datastore: None }
+    }
+
     pub(crate) fn models(&self) -> &'a Models {
         self.models
     }
@@ -323,6 +333,11 @@ impl<'a> Read<'a> {
     /// A path as documents show it: relative to the repository where it is inside.
     pub fn display(&self, path: &std::path::Path) -> String {
         self.models.repo.layout.display(path).display().to_string()
+    }
+
+    /// A directory for files of this process, inside the repository's derived state. Not created.
+    pub fn scratch_dir(&self, name: &str) -> PathBuf {
+        self.models.repo.layout.derived().join(name)
     }
 
     /// The editor that the user prefers.

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use marsh_bundle::{BundleError, BundleRequest, Declaration, Worker};
-use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{Call, CancelToken, External, HostError, Hosts, Limits, ModuleRef};
+use marsh_host_client::NoCallbacks;
+use marsh_host_client::{
+    Call, CallError, CancelToken, ErrorKind, External, HostError, Hosts, Limits, ModuleRef, Operation,
+};
 use marsh_types::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -197,12 +199,14 @@ impl Census<'_> {
         row.capabilities = capabilities(&std::fs::read_to_string(&path).unwrap_or_default());
         let module = ModuleRef {
             url: format!("file://{}?fp={}", path.display(), meta.code_sha256),
+            sha256: meta.code_sha256.clone(),
             path,
             externals: meta
                 .externals
                 .iter()
                 .map(|external| External {
                     specifier: external.specifier.clone(),
+                    sha256: external.sha256.clone(),
                     path: external.path.clone(),
                 })
                 .collect(),
@@ -240,8 +244,12 @@ impl Census<'_> {
 
     fn call(&self, module: &ModuleRef, op: &str, params: Value) -> Result<Value, HostError> {
         let cancel = CancelToken::new();
-        let call = Call { op, params, deadline: DEADLINE, cancel: &cancel, grace: Duration::ZERO };
-        self.hosts.get("census")?.call(module, &call, &NoCallbacks)
+        let operation = Operation::parse(op, &params.to_string())
+            .map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))?;
+        let (deadline, grace) = (DEADLINE, Duration::ZERO);
+        let call = Call { operation, deadline, cancel: &cancel, grace, trace_parent: None };
+        let answer = self.hosts.get("census")?.call(module, &call, &NoCallbacks)?;
+        serde_json::from_str(answer.get()).map_err(|source| HostError::Answer { operation: "census", source })
     }
 
     fn heap(&self) -> u64 {

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use marsh_host::{HostCommand, Hosts};
+use marsh_host_client::{HostCommand, Hosts};
 
 use crate::entry::{Census, Row};
 
@@ -126,7 +126,7 @@ fn take(options: &Options) -> Result<(), String> {
             scope.spawn(|| {
                 let hosts = Hosts::new(HostCommand {
                     program: program.clone(),
-                    args: vec![marsh_host::SUBCOMMAND.to_owned()],
+                    args: vec![marsh_host_client::SUBCOMMAND.to_owned()],
                     bytecode_cache: Some(scratch.path().join("bytecode")),
                     cwd: None,
                 });

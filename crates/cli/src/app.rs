@@ -1,103 +1,93 @@
-//! What commands work on, opened once.
+//! What the command line passes to the application: the process's environment, program and signals.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use marsh_bundle::Worker;
-use marsh_datastore::{Choice, Datastore};
-use marsh_extension::lifecycle::{AutoInstall, Event, Lifecycle, LifecycleOptions, Reporter};
+use marsh_app::{App, Program, RegistryChoice, Session, Settings};
+use marsh_extension::lifecycle::{Event, Lifecycle, Reporter};
 use marsh_extension::publish::Builder;
-use marsh_extension::{LoadOptions, Loader, LoaderOptions, OnFailure};
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits, Retention};
+use marsh_host_client::CancelToken;
 use marsh_model::Models;
-use marsh_registry::{ClientOptions, Location, LocationError};
-use marsh_repo::{Environment, Repo, env};
+use marsh_repo::Environment;
 
 use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
 use crate::exit;
 use crate::ui::Ui;
 
-/// The repository of this command, opened, and the store of an extension that its data are in.
-pub struct Opened {
-    pub models: Models,
-    pub datastore: Option<Datastore>,
+/// The application, for the repository that the command line names.
+pub fn app(cli: &Cli) -> Result<App, CliError> {
+    let path = std::env::current_exe()
+        .map_err(|source| CliError::Read { what: "the path of this program".into(), source })?;
+    Ok(App::new(Settings {
+        repo_dir: cli.global.repo_dir.clone(),
+        current_dir: current_dir()?,
+        environment: Environment::from_process(),
+        program: Program {
+            path,
+            host_arguments: vec![marsh_host_client::SUBCOMMAND.to_owned()],
+            bundle_arguments: vec![crate::BUNDLE_SUBCOMMAND.to_owned()],
+        },
+        load_timeout: cli.command.load_timeout(),
+        installs: Arc::new(InstallNotes),
+        version: env!("CARGO_PKG_VERSION"),
+    }))
 }
 
-/// The repository of a command that changes no data.
-pub fn open(cli: &Cli) -> Result<Models, CliError> {
-    open_with(cli, Retention::default(), OnFailure::Report).map(|opened| opened.models)
+/// The repository of this command. Its secrets are masked in everything that is printed.
+pub fn open(cli: &Cli) -> Result<Session, CliError> {
+    let session = app(cli)?.session()?;
+    Ui::hide(session.secrets());
+    Ok(session)
 }
 
-/// The repository of a command that may change data.
-pub fn open_to_change(cli: &Cli) -> Result<Opened, CliError> {
-    open_with(cli, Retention::default(), OnFailure::Report)
+/// The repository of a server.
+pub fn open_for_server(cli: &Cli) -> Result<Session, CliError> {
+    let session = app(cli)?.server_session()?;
+    Ui::hide(session.secrets());
+    Ok(session)
 }
 
-/// The same, for a server: idle versions are bounded, and the version that loaded last serves while its sources are
-/// broken.
-pub fn open_to_stay(cli: &Cli) -> Result<Models, CliError> {
-    let opened = open_with(cli, Retention { weigh: true, ..Retention::default() }, OnFailure::LastGood)?;
-    match opened.datastore {
-        None => Ok(opened.models),
-        Some(store) => Err(CliError::Refused {
-            message: format!("the data of this repository are in the datastore `{}`", store.type_name()),
-            hint: Some(
-                "`marsh serve` works on data that are in a directory; run single commands instead".into(),
-            ),
-        }),
+/// Runs `work` under the lock of the datastore, and pushes its changes.
+pub fn change(
+    ui: &Ui,
+    session: &Session,
+    work: impl FnOnce(&marsh_app::Write<'_>) -> Result<std::process::ExitCode, CliError>,
+) -> Result<std::process::ExitCode, CliError> {
+    cancel_on_signal(session.models());
+    let changed = session.write(work)?;
+    let Err(error) = changed.pushed else { return changed.value };
+    // The command has printed its own result already.
+    let report = marsh_api::ErrorReport::of(&error);
+    ui.problem(&report.message, report.hint.as_deref());
+    let done = std::process::ExitCode::from(exit::DONE);
+    changed.value.map(|code| if code == done { std::process::ExitCode::from(exit::FAILED) } else { code })
+}
+
+impl From<&SetArgs> for RegistryChoice {
+    fn from(set: &SetArgs) -> RegistryChoice {
+        RegistryChoice {
+            registry: set.registry.clone(),
+            offline: set.offline,
+            lock_timeout: set.lock_timeout,
+        }
     }
-}
-
-fn open_with(cli: &Cli, retention: Retention, on_failure: OnFailure) -> Result<Opened, CliError> {
-    let environment = Environment::from_process();
-    let cwd = current_dir()?;
-    let mut repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &cwd)?;
-    let choice = Choice::of(&repo, &environment)?;
-    let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
-    let program = program()?;
-    let hosts = Hosts::new(HostCommand {
-        program: program.clone(),
-        args: vec![marsh_host::SUBCOMMAND.to_owned()],
-        bytecode_cache: Some(cache_dir.join("bytecode")),
-        cwd: None,
-    })
-    .with_retention(retention);
-    let options = LoaderOptions {
-        worker: Worker::new(program, [crate::BUNDLE_SUBCOMMAND]),
-        cache_dir,
-        offline: environment.flag(env::OFFLINE),
-        limits: Limits::default(),
-        cancel: CancelToken::new(),
-        auto: Some(AutoInstall::new(lifecycle(cli, &SetArgs::default(), "auto-install")?, Arc::new(Told))),
-    };
-    let mut loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
-    if let Some(timeout) = cli.command.load_timeout() {
-        loader = loader.for_call(LoadOptions { timeout });
-    }
-    let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
-    let models = Models::new(repo, environment, loader);
-    Ui::hide(&models.secrets);
-    Ok(Opened { models, datastore })
-}
-
-fn program() -> Result<PathBuf, CliError> {
-    std::env::current_exe()
-        .map_err(|source| CliError::Read { what: "the path of this program".into(), source })
 }
 
 /// What bundles for a publication.
-pub fn builder(set: &SetArgs) -> Result<Builder, CliError> {
-    let environment = Environment::from_process();
-    let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
-    let offline = set.offline || environment.flag(env::OFFLINE);
-    Ok(Builder { worker: Worker::new(program()?, [crate::BUNDLE_SUBCOMMAND]), cache_dir, offline })
+pub fn builder(cli: &Cli, set: &SetArgs) -> Result<Builder, CliError> {
+    Ok(app(cli)?.builder(&set.into())?)
 }
 
-/// Says on standard error what is installed without having been asked for.
-struct Told;
+/// The installed set of this command's repository, and how to change it.
+pub fn lifecycle(cli: &Cli, set: &SetArgs, command: &str) -> Result<Lifecycle, CliError> {
+    Ok(app(cli)?.lifecycle(&set.into(), command)?)
+}
 
-impl Reporter for Told {
+/// Reports on standard error what marsh installs because a command needs it.
+struct InstallNotes;
+
+impl Reporter for InstallNotes {
     fn event(&self, event: Event<'_>) {
         if let Event::Warning { message } = event {
             Ui::note(message);
@@ -105,59 +95,12 @@ impl Reporter for Told {
     }
 }
 
-/// The installed set of this command's repository, and how to change it.
-pub fn lifecycle(cli: &Cli, set: &SetArgs, command: &str) -> Result<Lifecycle, CliError> {
-    let environment = Environment::from_process();
-    let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &current_dir()?)?;
-    let cache_dir = environment.cache_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
-    let offline = set.offline || environment.flag(env::OFFLINE);
-    let options = LifecycleOptions {
-        command: format!("marsh extension {command}"),
-        lock_timeout: set.lock_timeout.unwrap_or_else(|| environment.lock_timeout()),
-        offline,
-        archive_cache: cache_dir.join("archives").join("v1"),
-        registry: registry_location(set.registry.as_deref(), &environment, &repo)?,
-        client: client_options(&environment, offline),
-        jobs: 8,
-        allow_missing_checksum: false,
-    };
-    Ok(Lifecycle::new(repo, options))
-}
-
-/// `--registry`, else the environment, else the marker, else the user's own directory registry.
-pub fn registry_location(
-    given: Option<&str>,
-    environment: &Environment,
-    repo: &Repo,
-) -> Result<Location, CliError> {
-    let usage = |error: LocationError| CliError::usage(error.to_string());
-    if let Some(text) = given.or_else(|| environment.get(env::REGISTRY)) {
-        return Location::parse(text, &current_dir()?).map_err(usage);
-    }
-    if let Some(text) = repo.marker.text("registry") {
-        return Location::parse(text, repo.layout.root()).map_err(usage);
-    }
-    let home = environment.home_dir().ok_or(marsh_extension::LoadError::NoCacheDir)?;
-    Ok(Location::Directory(home.join("registry")))
-}
-
-pub fn client_options(environment: &Environment, offline: bool) -> ClientOptions {
-    ClientOptions {
-        offline,
-        user_agent: format!("marsh/{}", env!("CARGO_PKG_VERSION")),
-        api_key: environment.get(env::API_KEY).map(str::to_owned),
-        timeout: std::time::Duration::from_secs(15),
-        transfer_timeout: std::time::Duration::from_secs(120),
-        max_archive_bytes: 64 << 20,
-        retries: 3,
-    }
-}
-
+/// The directory in which the command was started.
 pub fn current_dir() -> Result<PathBuf, CliError> {
     std::env::current_dir().map_err(|source| CliError::Read { what: "the current directory".into(), source })
 }
 
-/// Cancels on the first Ctrl-C or termination signal; the second kills what still runs and ends the process.
+/// Cancels on the first Ctrl-C or termination signal; the second kills all child processes and ends this one.
 pub fn cancel_on_signal(models: &Models) -> CancelToken {
     let token = models.loader.cancel().clone();
     let (cancel, hosts) = (token.clone(), Arc::clone(models.hosts()));
@@ -169,12 +112,14 @@ pub fn cancel_on_signal(models: &Models) -> CancelToken {
         }
         cancel.cancel("interrupted");
     };
-    // Without a handler the signal ends the process, which is what it is for.
-    drop(ctrlc::set_handler(handler));
+    marsh_types::ignore(
+        ctrlc::set_handler(handler),
+        "a second handler changes nothing; without one the signal ends the process",
+    );
     token
 }
 
-/// Who runs this, for provenance.
+/// The user who starts runs, for their records.
 pub fn initiated_by(environment: &Environment) -> Option<String> {
     environment.raw("USER").or_else(|| environment.raw("LOGNAME")).map(|user| format!("user:{user}"))
 }

@@ -1,57 +1,27 @@
-//! The one place where errors become messages, hints, stable codes and exit codes.
+//! Every error that a command can end with, and how a terminal shows where it is.
 
-use marsh_data::DataError;
-use marsh_datastore::DatastoreError;
-use marsh_extension::LoadError;
-use marsh_extension::lifecycle::LifecycleError;
-use marsh_extension::publish::PublishError;
-use marsh_model::ModelError;
-use marsh_registry::RegistryError;
+use marsh_api::{ErrorClass, ErrorCode, ErrorDocument, ErrorReport, SourceLocation};
+use marsh_app::AppError;
 use marsh_registry_server::{ServeError, TokenError};
-use marsh_repo::RepoError;
-use marsh_store::StoreError;
-use marsh_types::{ErrorCode, Explain};
-use marsh_vault::VaultError;
-use marsh_workflow::WorkflowError;
-use serde_json::{Map, Value, json};
+use marsh_types::Explain;
+use serde_json::Value;
 
+/// Why a command failed: an operation's error, or one of the command line itself.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error(transparent)]
-    Repo(#[from] RepoError),
+    App(#[from] AppError),
     #[error(transparent)]
-    Model(#[from] ModelError),
-    #[error(transparent)]
-    Workflow(#[from] WorkflowError),
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Datastore(#[from] DatastoreError),
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error(transparent)]
-    Lifecycle(#[from] LifecycleError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error(transparent)]
-    Serve(#[from] ServeError),
+    RegistryServer(#[from] ServeError),
     #[error(transparent)]
     Server(#[from] marsh_serve::ServeError),
     #[error(transparent)]
     Trigger(#[from] marsh_trigger::TriggerError),
     #[error(transparent)]
     Token(#[from] TokenError),
-    #[error(transparent)]
-    Fs(#[from] marsh_fs::FsError),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
-    /// Something that was asked for is not there.
+    /// Something that the command line names does not exist.
     #[error("{message}")]
     NotFound { message: String, hint: Option<String> },
     #[error("{message}")]
@@ -62,119 +32,127 @@ pub enum CliError {
     Editor { editor: String, status: String },
 }
 
+/// Errors of libraries become those of the application.
+macro_rules! through_app {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> CliError {
+                CliError::App(error.into())
+            }
+        })*
+    };
+}
+
+through_app!(
+    marsh_repo::RepoError,
+    marsh_model::ModelError,
+    marsh_workflow::WorkflowError,
+    marsh_data::DataError,
+    marsh_datastore::DatastoreError,
+    marsh_vault::VaultError,
+    marsh_extension::LoadError,
+    marsh_extension::lifecycle::LifecycleError,
+    marsh_store::StoreError,
+    marsh_registry::RegistryError,
+    marsh_extension::publish::PublishError,
+    marsh_fs::FsError,
+);
+
 impl CliError {
     pub fn usage(message: impl Into<String>) -> CliError {
         CliError::Usage { message: message.into(), hint: None }
     }
 
-    fn explain(&self) -> Option<&dyn Explain> {
-        match self {
-            CliError::Repo(error) => Some(error),
-            CliError::Model(error) => Some(error),
-            CliError::Workflow(error) => Some(error),
-            CliError::Data(error) => Some(error),
-            CliError::Datastore(error) => Some(error),
-            CliError::Vault(error) => Some(error),
-            CliError::Load(error) => Some(error),
-            CliError::Lifecycle(error) => Some(error),
-            CliError::Store(error) => Some(error),
-            CliError::Registry(error) => Some(error),
-            CliError::Publish(error) => Some(error),
-            CliError::Serve(error) => Some(error),
-            CliError::Server(error) => Some(error),
-            CliError::Trigger(error) => Some(error),
-            CliError::Token(error) => Some(error),
-            _ => None,
-        }
+    fn inner(&self) -> Option<&dyn Explain> {
+        Some(match self {
+            CliError::App(error) => error,
+            CliError::RegistryServer(error) => error,
+            CliError::Server(error) => error,
+            CliError::Trigger(error) => error,
+            CliError::Token(error) => error,
+            CliError::Usage { .. }
+            | CliError::NotFound { .. }
+            | CliError::Refused { .. }
+            | CliError::Read { .. }
+            | CliError::Editor { .. } => return None,
+        })
     }
 
-    /// Part of the public contract of `--json`.
-    pub fn code(&self) -> ErrorCode {
+    /// The public document.
+    pub fn document(&self) -> ErrorDocument {
+        ErrorDocument { error: ErrorReport::of(self) }
+    }
+
+    /// The document of an error of a part of a command.
+    pub fn part(error: &dyn Explain) -> Value {
+        report_json(&ErrorReport::of(error))
+    }
+
+    /// The document of this error, as a value.
+    pub fn to_json(&self) -> Value {
+        serde_json::to_value(self.document()).unwrap_or_default()
+    }
+}
+
+fn report_json(report: &ErrorReport) -> Value {
+    serde_json::to_value(report).unwrap_or_default()
+}
+
+impl Explain for CliError {
+    fn code(&self) -> ErrorCode {
         match self {
             CliError::Usage { .. } => ErrorCode::Usage,
             CliError::NotFound { .. } => ErrorCode::NotFound,
             CliError::Refused { .. } => ErrorCode::Refused,
-            CliError::Fs(_) | CliError::Read { .. } => ErrorCode::Io,
+            CliError::Read { .. } => ErrorCode::Io,
             CliError::Editor { .. } => ErrorCode::EditorFailed,
-            _ => self.explain().map_or(ErrorCode::Internal, Explain::code),
+            _ => self.inner().map_or(ErrorCode::Internal, Explain::code),
         }
     }
 
-    pub fn hint(&self) -> Option<String> {
+    fn class(&self) -> ErrorClass {
+        self.inner().map_or_else(|| self.code().class(), Explain::class)
+    }
+
+    fn hint(&self) -> Option<String> {
         match self {
             CliError::Usage { hint, .. }
             | CliError::NotFound { hint, .. }
             | CliError::Refused { hint, .. } => hint.clone(),
-            _ => self.explain().and_then(Explain::hint),
+            _ => self.inner().and_then(Explain::hint),
         }
     }
 
-    pub fn exit_code(&self) -> u8 {
-        self.code().class().exit_code()
+    fn details(&self) -> Option<Value> {
+        self.inner().and_then(Explain::details)
     }
+}
 
-    /// An error of a part of a command, in the shape that [`CliError::to_json`] gives the whole.
-    pub fn part(error: &dyn Explain) -> Value {
-        let mut map = Map::new();
-        map.insert("code".into(), json!(error.code()));
-        map.insert("message".into(), json!(error.to_string()));
-        if let Some(hint) = error.hint() {
-            map.insert("hint".into(), json!(hint));
-        }
-        if let Some(Value::Object(details)) = error.details() {
-            map.insert("details".into(), Value::Object(details));
-        }
-        Value::Object(map)
-    }
-
-    /// `{"error": {code, message, hint?, …}}`
-    pub fn to_json(&self) -> Value {
-        let mut error = Map::new();
-        error.insert("code".into(), json!(self.code()));
-        error.insert("message".into(), json!(self.to_string()));
-        if let Some(hint) = self.hint() {
-            error.insert("hint".into(), json!(hint));
-        }
-        if let Some(Value::Object(details)) = self.explain().and_then(Explain::details) {
-            error.insert("details".into(), Value::Object(details));
-        }
-        json!({ "error": error })
-    }
-
-    /// What the message points at: source lines below it, as a compiler shows them.
-    pub fn source_excerpt(&self) -> Vec<String> {
-        let details = self.explain().and_then(Explain::details);
-        let Some(details) = details else { return Vec::new() };
-        let mut lines = Vec::new();
-        if let Some(Value::Array(diagnostics)) = details.get("diagnostics") {
-            for diagnostic in diagnostics {
+/// What a message points at: source lines below it, as a compiler shows them.
+pub fn source_excerpts(report: &ErrorReport) -> Vec<String> {
+    let diagnostics = report.details.as_ref().and_then(|details| details.get("diagnostics"));
+    if let Some(Value::Array(diagnostics)) = diagnostics {
+        return diagnostics
+            .iter()
+            .map(|diagnostic| {
                 let message = diagnostic.get("message").and_then(Value::as_str).unwrap_or_default();
-                lines.push(
-                    format!("{message}\n{}", excerpt(diagnostic).unwrap_or_default()).trim_end().to_owned(),
-                );
-            }
-        } else if let Some(text) = excerpt(&details) {
-            lines.push(text);
-        }
-        lines
+                let place = diagnostic.as_object().and_then(SourceLocation::of_details);
+                let place = place.as_ref().map(location_excerpt).unwrap_or_default();
+                format!("{message}\n{place}").trim_end().to_owned()
+            })
+            .collect();
     }
+    report.location.as_ref().map(location_excerpt).into_iter().collect()
 }
 
 /// `  --> file:line:column` and the source line with a caret.
-pub fn excerpt(place: &Value) -> Option<String> {
-    let line = place.get("line").and_then(Value::as_u64)?;
-    let column = place.get("column").and_then(Value::as_u64);
-    let file = place.get("file").and_then(Value::as_str).unwrap_or("input");
-    let source_line = place.get("sourceLine").and_then(Value::as_str);
-    Some(source_excerpt(file, line, column, source_line))
-}
-
-/// `  --> file:line:column` and, when it is known, the source line with a caret. Lines and columns count from 1.
-pub fn source_excerpt(file: &str, line: u64, column: Option<u64>, source_line: Option<&str>) -> String {
-    let column = column.unwrap_or(1);
+pub fn location_excerpt(location: &SourceLocation) -> String {
+    let line = location.line;
+    let column = location.column.unwrap_or(1);
+    let file = location.file.as_deref().unwrap_or("input");
     let width = line.to_string().len();
     let mut text = format!("{:>width$}--> {file}:{line}:{column}", "");
-    if let Some(source) = source_line {
+    if let Some(source) = &location.source_line {
         let offset = usize::try_from(column.saturating_sub(1)).unwrap_or(0).min(source.chars().count());
         // Tabs keep their width in the line above, so the caret must be moved by the same characters.
         let pad: String = source.chars().take(offset).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
@@ -183,15 +161,28 @@ pub fn source_excerpt(file: &str, line: u64, column: Option<u64>, source_line: O
     text
 }
 
+/// The same for the parts of a location.
+pub fn source_excerpt(file: &str, line: u64, column: Option<u64>, source_line: Option<&str>) -> String {
+    location_excerpt(&SourceLocation {
+        file: Some(file.to_owned()),
+        line,
+        column,
+        source_line: source_line.map(str::to_owned),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::excerpt;
+    use super::*;
 
     #[test]
-    fn an_excerpt_points_at_the_column() {
-        let place = json!({"file": "a.yaml", "line": 12, "column": 3, "sourceLine": "b: ["});
-        assert_eq!(excerpt(&place).unwrap(), "  --> a.yaml:12:3\n   |\n12 | b: [\n   |   ^");
+    fn excerpt_points_at_the_column() {
+        let location = SourceLocation {
+            file: Some("a.yaml".into()),
+            line: 12,
+            column: Some(3),
+            source_line: Some("b: [".into()),
+        };
+        assert_eq!(location_excerpt(&location), "  --> a.yaml:12:3\n   |\n12 | b: [\n   |   ^");
     }
 }

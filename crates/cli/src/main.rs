@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     // A host or a worker whose filter is invalid has a parent that reports it.
     let traced = trace::start();
     match arguments.get(1).and_then(|argument| argument.to_str()) {
-        Some(marsh_host::SUBCOMMAND) => return marsh_host::server::main(),
+        Some(marsh_host_client::SUBCOMMAND) => return marsh_host_server::main(),
         Some(BUNDLE_SUBCOMMAND) => return marsh_bundle::worker_main(),
         _ => {}
     }
@@ -42,10 +42,11 @@ fn main() -> ExitCode {
         return ui.fail(&error::CliError::Usage { message, hint: None });
     }
     let _command = trace::command(&arguments);
-    match commands::run(&cli, &ui) {
+    let code = match commands::run(&cli, &ui) {
         Ok(code) => code,
         Err(error) => ui.fail(&error),
-    }
+    };
+    ui.finish(code)
 }
 
 /// Help pages end with examples, which nothing else needs.
@@ -68,7 +69,7 @@ fn usage(error: &clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
         let hint = text.lines().find_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
         return Ui::json_only().fail(&error::CliError::Usage { message, hint });
     }
-    // A closed pipe is the reader's choice, not our failure.
-    drop(error.print());
-    ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE })
+    ui::written(error.print());
+    let code = if error.use_stderr() { marsh_api::ErrorClass::Usage.exit_code() } else { exit::DONE };
+    Ui::plain().finish(ExitCode::from(code))
 }

@@ -6,11 +6,15 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use marsh_api::ErrorReport;
+use marsh_types::{Explain as _, ignore};
 use marsh_vault::Secrets;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::Global;
-use crate::error::CliError;
+use crate::error::{CliError, source_excerpts};
+use crate::exit;
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -19,9 +23,28 @@ pub const NAME: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();
 pub const HINT: Style = AnsiColor::Cyan.on_default();
 
-/// What must not be shown. Whatever a command prints of runs goes through this, so that no part of the binary has to
-/// think of it.
+/// The secrets of the command's session. Everything that a command prints is masked here, so that no other part of the
+/// binary has to do it.
 static HIDDEN: OnceLock<Secrets> = OnceLock::new();
+
+/// Why standard output could not be written, the first time. The command has failed then, whatever it did.
+static OUTPUT_FAILED: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Keeps the failure of a write to standard output, for [`Ui::finish`]. A closed pipe (`| head`) is the reader's choice
+/// and no failure.
+pub fn written(result: std::io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        tracing::debug!(%error, "cannot write to standard output");
+        OUTPUT_FAILED.get_or_init(|| error);
+    }
+}
+
+/// Standard error has nowhere to report its own failure to.
+fn said(result: std::io::Result<()>) {
+    ignore(result, "standard error cannot be written");
+}
 
 fn masked(text: &str) -> Cow<'_, str> {
     HIDDEN.get().map_or(Cow::Borrowed(text), |secrets| secrets.redact(text))
@@ -48,10 +71,15 @@ impl Ui {
         Ui { json: true, quiet: true, verbose: false }
     }
 
+    /// For help and version, which are printed before there are options.
+    pub fn plain() -> Ui {
+        Ui { json: false, quiet: false, verbose: false }
+    }
+
     /// Masks these in everything that is printed from now on.
     pub fn hide(secrets: &Secrets) {
-        // A command opens one repository; a second set of secrets would be the same one.
-        drop(HIDDEN.set(secrets.clone()));
+        // A command opens one repository; a second set of secrets is the same one.
+        HIDDEN.get_or_init(|| secrets.clone());
     }
 
     pub fn is_json(&self) -> bool {
@@ -66,20 +94,18 @@ impl Ui {
         self.verbose && !self.json
     }
 
-    /// Whether a user can answer a question.
+    /// Whether a terminal can answer a question.
     pub fn can_ask(&self) -> bool {
         !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// The command's one JSON document, or its text.
-    pub fn result(&self, document: &Value, text: impl FnOnce() -> String) {
+    pub fn result(&self, document: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json {
-            let mut document = Cow::Borrowed(document);
-            if let Some(secrets) = HIDDEN.get().filter(|secrets| !secrets.is_empty()) {
-                secrets.redact_value(document.to_mut());
+            match document_text(document) {
+                Ok(text) => self.print(&text),
+                Err(error) => written(Err(error.into())),
             }
-            let document = document.as_ref();
-            self.print(&serde_json::to_string_pretty(document).unwrap_or_else(|_| document.to_string()));
         } else {
             self.print(masked(text().trim_end_matches('\n')).as_ref());
         }
@@ -90,32 +116,31 @@ impl Ui {
             return;
         }
         let mut out = anstream::stdout().lock();
-        // A reader that went away (`| head`) has what it wanted.
-        drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+        written(writeln!(out, "{text}").and_then(|()| out.flush()));
     }
 
     /// Bytes as they are.
     pub fn raw(&self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
-        drop(out.write_all(bytes).and_then(|()| out.flush()));
+        written(out.write_all(bytes).and_then(|()| out.flush()));
     }
 
     /// Talk: progress, output of methods. Silent with `--quiet`, and under `--json` too, where it would only disturb.
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet && !self.json {
-            drop(writeln!(anstream::stderr().lock(), "{}", masked(&line.to_string())));
+            said(writeln!(anstream::stderr().lock(), "{}", masked(&line.to_string())));
         }
     }
 
-    /// A message about an event without a command that must be seen, `--quiet` or not.
+    /// Something that marsh did without a request and that the user must see.
     pub fn note(message: &str) {
-        drop(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", masked(message)));
+        said(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", masked(message)));
     }
 
     /// Something the user should know even when quiet.
     pub fn warn(&self, message: impl std::fmt::Display) {
         let message = message.to_string();
-        drop(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {}", masked(&message)));
+        said(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {}", masked(&message)));
     }
 
     /// What went wrong with something whose result has been shown already.
@@ -124,25 +149,25 @@ impl Ui {
         if let Some(hint) = hint {
             text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
         }
-        drop(anstream::stderr().lock().write_all(masked(&text).as_bytes()));
+        said(anstream::stderr().lock().write_all(masked(&text).as_bytes()));
     }
 
     /// A question with a yes-or-no answer; no is the default.
     pub fn confirm(&self, question: &str) -> bool {
-        drop(write!(anstream::stderr().lock(), "{question} [y/N] "));
+        said(write!(anstream::stderr().lock(), "{question} [y/N] "));
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
     }
 
-    /// Shows an error and says how the process ends.
+    /// Shows an error and returns the exit code of its class.
     pub fn fail(&self, error: &CliError) -> ExitCode {
         if self.json {
-            self.result(&error.to_json(), String::new);
+            self.result(&error.document(), String::new);
         } else {
-            let mut err = anstream::stderr().lock();
+            let report = ErrorReport::of(error);
             let mut text = format!("{BAD}error{BAD:#}: {error}\n");
             let mut cause = std::error::Error::source(error);
-            let excerpts = error.source_excerpt();
+            let excerpts = source_excerpts(&report);
             while let Some(source) = cause
                 && excerpts.is_empty()
             {
@@ -156,12 +181,35 @@ impl Ui {
             for excerpt in excerpts {
                 text.push_str(&format!("{excerpt}\n"));
             }
-            if let Some(hint) = error.hint() {
+            if let Some(hint) = &report.hint {
                 text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
             }
-            drop(err.write_all(masked(&text).as_bytes()));
+            said(anstream::stderr().lock().write_all(masked(&text).as_bytes()));
         }
-        ExitCode::from(error.exit_code())
+        ExitCode::from(error.class().exit_code())
+    }
+
+    /// The exit code of a command that ended with `code`: a failure when its output could not be written.
+    pub fn finish(&self, code: ExitCode) -> ExitCode {
+        match OUTPUT_FAILED.get() {
+            None => code,
+            Some(error) => {
+                self.problem(&format!("cannot write to standard output: {error}"), None);
+                ExitCode::from(exit::FAILED)
+            }
+        }
+    }
+}
+
+/// A document as indented JSON, its secrets masked.
+fn document_text(document: &impl Serialize) -> serde_json::Result<String> {
+    match HIDDEN.get().filter(|secrets| !secrets.is_empty()) {
+        None => serde_json::to_string_pretty(document),
+        Some(secrets) => {
+            let mut document = serde_json::to_value(document)?;
+            secrets.redact_value(&mut document);
+            serde_json::to_string_pretty(&document)
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use marsh_engine::{Bridge, BridgeError, Driver, Limits, ModuleRuntime, Options, Reply, Source};
+use marsh_engine::{Bridge, BridgeError, Code, Driver, Limits, ModuleRuntime, Options, Reply, Source};
 
 use crate::cases::{self, Case, Outcome};
 use crate::error::Error;
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub fn run(case: &Case, servers: &Servers, dir: &Path, module: &Path) -> Result<Vec<Outcome>, Error> {
     let code = cases::compose(case, servers, dir)?;
     marsh_fs::atomic_write(module, code.as_bytes(), marsh_fs::Durability::Atomic)?;
-    let source = Source { url: format!("file://{}", module.display()), path: module.to_owned() };
+    let source = Source { url: format!("file://{}", module.display()), code: Code::file(module) };
     let options = Options {
         limits: Limits::default(),
         bytecode_cache: None,

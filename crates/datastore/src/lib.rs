@@ -23,7 +23,7 @@ use marsh_extension::Loader;
 use marsh_extension::kinds::datastore::{Health, Trees};
 use marsh_extension::kinds::{CallOptions, DatastoreExtension};
 use marsh_fs::Durability;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_repo::{Environment, Repo, env};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use marsh_extension::kinds::CallOptions;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_types::ignore;
 use serde_json::{Value, json};
 

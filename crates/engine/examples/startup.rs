@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use marsh_engine::{Bridge, BridgeError, Driver, External, Limits, ModuleRuntime, Options, Reply, Source};
+use marsh_engine::{
+    Bridge, BridgeError, Code, Driver, External, Limits, ModuleRuntime, Options, Reply, Source,
+};
 
 struct Nobody;
 
@@ -37,14 +39,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut externals = Vec::new();
     while let (Some(specifier), Some(path)) = (args.next(), args.next()) {
-        externals.push(External { specifier, path: path.into() });
+        externals.push(External { specifier, code: Code::file(path) });
     }
     let rss = || -> Option<String> {
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
         status.lines().find(|line| line.starts_with("VmRSS")).map(str::to_owned)
     };
     for round in 0..20 {
-        let source = Source { url: format!("file://{}?fp=1", module.display()), path: module.clone() };
+        let source =
+            Source { url: format!("file://{}?fp=1", module.display()), code: Code::file(module.clone()) };
         let options = Options {
             limits: Limits::default(),
             bytecode_cache: Some(cache.clone()),

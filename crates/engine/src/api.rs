@@ -6,14 +6,41 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub struct Source {
     pub url: String,
-    pub path: PathBuf,
+    pub code: Code,
+}
+
+/// Where the text of a module comes from.
+#[derive(Clone, Default)]
+pub struct Code {
+    /// A file that should hold it.
+    pub path: Option<PathBuf>,
+    /// The SHA-256 that the text must have; `None` takes any text.
+    pub sha256: Option<[u8; 32]>,
+    /// Asked, on a thread of its own, when no file holds a text with that digest.
+    pub fetch: Option<Fetch>,
+}
+
+/// Gets the text of a module from elsewhere, or says why not.
+pub type Fetch = std::sync::Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>;
+
+impl Code {
+    /// Whatever text this file holds.
+    pub fn file(path: impl Into<PathBuf>) -> Code {
+        Code { path: Some(path.into()), ..Code::default() }
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Code").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// An ES module provided by the host under a bare specifier, such as `npm:zod@4.3.6`.
 #[derive(Clone, Debug)]
 pub struct External {
     pub specifier: String,
-    pub path: PathBuf,
+    pub code: Code,
 }
 
 /// Bounds of one runtime.
@@ -52,13 +79,29 @@ pub struct Options {
     pub cwd: Option<PathBuf>,
 }
 
-/// The other side of the host protocol, as JavaScript sees it.
+/// The other side of the host protocol, as JavaScript sees it. Call ids come from the runtime, never from JavaScript.
 pub trait Bridge: Send + Sync + 'static {
     /// Ask. `reply` is called exactly once, from any thread, with JSON text or an error.
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply);
-    /// Tell: `output` `{stream, line}`, `log` `{level, message}`, `process/started` and `process/ended` `{pgid}`, and what
-    /// the driver sends. The call id is empty for what no call in flight can be blamed for (loading, leftovers).
+    /// Tell, on behalf of a call in flight: what the driver sends.
     fn notify(&self, call_id: &str, method: &str, params: String);
+    /// A line that a call wrote. The call id is empty for what no call in flight can be blamed for (loading, leftovers).
+    fn output(&self, _call_id: &str, _stream: Stream, _line: &str) {}
+    /// An error that no code handled, of a call or of none.
+    fn uncaught(&self, _call_id: &str, _message: &str) {}
+    /// A call started a process group.
+    fn process_started(&self, _call_id: &str, _pgid: i32) {}
+    /// A process group has ended.
+    fn process_ended(&self, _call_id: &str, _pgid: i32) {}
+}
+
+/// A standard stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 pub type Reply = Box<dyn FnOnce(Result<String, BridgeError>) + Send>;

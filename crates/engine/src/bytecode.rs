@@ -5,7 +5,7 @@
 //! names this engine, this source, and the digest of its own payload. Anything else counts as absent and is replaced.
 //! Losing the cache costs time, never answers; so failures to write are ignored.
 //!
-//! Layout: `<cache>/<engine tag>/<sha256 of name and source>.qbc`. Held by `tests/it/bytecode.rs`.
+//! Layout: `<cache>/<engine tag>/<sha256 of name and of the source's sha256>.qbc`. Held by `tests/it/bytecode.rs`.
 
 use std::fs::File;
 use std::io::Read;
@@ -25,11 +25,11 @@ pub(crate) struct Key([u8; 32]);
 
 impl Key {
     /// The name is part of what is compiled in (stack traces), so it is part of the key.
-    pub(crate) fn of(name: &str, source: &[u8]) -> Key {
+    pub(crate) fn of(name: &str, source_sha256: &[u8; 32]) -> Key {
         let mut digest = Sha256::new();
         digest.update((name.len() as u64).to_le_bytes());
         digest.update(name);
-        digest.update(source);
+        digest.update(source_sha256);
         Key(digest.finalize().into())
     }
 }

@@ -119,7 +119,7 @@ pub(crate) fn unhandled(shared: &Shared, list: &str) {
             }
             shared.fail(&owner, error);
         } else {
-            shared.log(&owner, "error", &format!("unhandled rejection: {error}"));
+            shared.uncaught(&owner, &format!("unhandled rejection: {error}"));
         }
     }
 }

@@ -77,6 +77,12 @@ impl HostError {
 pub(crate) struct Args(Vec<Arg>);
 
 impl Args {
+    /// The arguments of an operation of a call: its id comes first.
+    fn of_call(mut self, id: &str) -> Args {
+        self.0.insert(0, Arg::Str(id.to_owned()));
+        self
+    }
+
     pub(crate) fn is_none(&self, at: usize) -> bool {
         matches!(self.0.get(at), None | Some(Arg::None))
     }
@@ -270,12 +276,54 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, env: &Arc<Env>) -> rquickjs::Result<O
         Function::new(
             ctx.clone(),
             move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
-                let result = find(&ctx, &name).and_then(|op| begin(&at, op, read(&ctx, args)?));
+                let result =
+                    find(&ctx, &name).and_then(|op| begin(&at, op, read(&ctx, args)?, at.shared.slice()));
                 answer(&ctx, result.map(|op| Val::Num(op as f64)))
             },
         )?,
     )?;
     Ok(native)
+}
+
+/// The functions of one call, by which its requests, its reports and its result go out (`host::calls::OWN`). They hold
+/// the call's id here, so that no code can speak for another call, whatever it has patched: a continuation may run in
+/// another call's slice, and still speaks for the call that it belongs to.
+pub(crate) fn bind<'js>(ctx: &Ctx<'js>, env: &Arc<Env>, id: &Arc<str>) -> rquickjs::Result<Object<'js>> {
+    let own = Object::new(ctx.clone())?;
+    let (at, call_id) = (env.clone(), id.clone());
+    own.set(
+        "call",
+        Function::new(
+            ctx.clone(),
+            move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
+                let result =
+                    find_own(&ctx, &name).and_then(|op| call(&at, op, read(&ctx, args)?.of_call(&call_id)));
+                answer(&ctx, result)
+            },
+        )?,
+    )?;
+    let (at, call_id) = (env.clone(), id.clone());
+    own.set(
+        "start",
+        Function::new(
+            ctx.clone(),
+            move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
+                let owner = Owner::Call(call_id.clone());
+                let result = find_own(&ctx, &name)
+                    .and_then(|op| begin(&at, op, read(&ctx, args)?.of_call(&call_id), owner));
+                answer(&ctx, result.map(|op| Val::Num(op as f64)))
+            },
+        )?,
+    )?;
+    Ok(own)
+}
+
+fn find_own<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Op, HostError> {
+    let name = text(ctx, name)?;
+    host::calls::OWN
+        .iter()
+        .find(|op| op.name == name)
+        .ok_or_else(|| HostError::new("Unsupported", format!("no operation '{name}' of a call")))
 }
 
 fn find<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Op, HostError> {
@@ -303,10 +351,10 @@ fn call(env: &Arc<Env>, op: &Op, args: Args) -> HostResult {
 }
 
 /// Start and return the number under which the completion will arrive.
-fn begin(env: &Arc<Env>, op: &'static Op, args: Args) -> Result<u64, HostError> {
+fn begin(env: &Arc<Env>, op: &'static Op, args: Args, owner: Owner) -> Result<u64, HostError> {
     permit(env, op, &args)?;
     let id = env.next_id();
-    let target = Some(Target::Event { op: id, owner: env.shared.slice() });
+    let target = Some(Target::Event { op: id, owner });
     let completer = Completer { shared: env.shared.clone(), target };
     match op.run {
         Run::Start(run) => run(env, args, completer)?,

@@ -53,7 +53,6 @@
 //! network hold plain data and no JavaScript, and are dropped where they wait when their runtime goes (`host/net.rs`).
 //! TLS trusts Mozilla's roots, the system's, and what `DENO_CERT`, `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` name.
 
-pub mod allocator;
 mod api;
 mod bytecode;
 mod errors;
@@ -72,8 +71,8 @@ mod thread;
 mod timers;
 
 pub use api::{
-    Bridge, BridgeError, Driver, EngineError, EngineErrorKind, External, Limits, Location, Options, Reply,
-    Source, Stats,
+    Bridge, BridgeError, Code, Driver, EngineError, EngineErrorKind, External, Fetch, Limits, Location,
+    Options, Reply, Source, Stats, Stream,
 };
 pub use runtime::{ModuleRuntime, Probe};
 pub use surface::engine_version;

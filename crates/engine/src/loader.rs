@@ -9,14 +9,15 @@
 //! Held by `tests/it/bytecode.rs`, `tests/it/node.rs`.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::{Declared, WriteOptions};
 use rquickjs::{Ctx, Error, Module};
+use sha2::{Digest, Sha256};
 
+use crate::api::Code;
 use crate::bytecode::{Cache, Key};
 use crate::gate::lock;
 use crate::{node_missing, surface};
@@ -24,7 +25,7 @@ use crate::{node_missing, surface};
 /// Where the text of a module comes from.
 pub(crate) enum Text {
     Static(&'static str),
-    File(PathBuf),
+    Code(Code),
 }
 
 /// What happened while loading, for the error message and the counters.
@@ -44,21 +45,49 @@ pub(crate) struct Modules {
     pub(crate) record: Mutex<Record>,
 }
 
-/// A file's text, and the bytecode of it that the cache has.
+/// A text, and the bytecode of it that the cache has.
 struct Found {
-    code: std::io::Result<Vec<u8>>,
+    code: Result<Vec<u8>, String>,
     cached: Option<(Key, Option<Vec<u8>>)>,
 }
 
+/// The text of a module, with its digest: from its file when that has the right one, else from elsewhere.
+fn read(code: &Code) -> Result<(Vec<u8>, [u8; 32]), String> {
+    let verified = |text: Vec<u8>, from: &str| {
+        let digest: [u8; 32] = Sha256::digest(&text).into();
+        if code.sha256.is_none_or(|wanted| wanted == digest) {
+            Ok((text, digest))
+        } else {
+            Err(format!("{from} does not have the digest of the module"))
+        }
+    };
+    let from_file = match &code.path {
+        None => Err("the module has no file".to_owned()),
+        Some(path) => std::fs::read(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))
+            .and_then(|text| verified(text, &path.display().to_string())),
+    };
+    match (from_file, &code.fetch) {
+        (Err(reason), Some(fetch)) => fetch()
+            .and_then(|text| verified(text, "the text that was sent"))
+            .map_err(|error| format!("{reason}; {error}")),
+        (result, _) => result,
+    }
+}
+
 impl Found {
-    fn read(name: &str, path: &Path, cache: Option<&Cache>) -> Found {
-        let code = std::fs::read(path);
-        let cached = code.as_ref().ok().zip(cache).map(|(code, cache)| {
-            let key = Key::of(name, code);
-            let payload = cache.read(&key);
-            (key, payload)
-        });
-        Found { code, cached }
+    fn read(name: &str, code: &Code, cache: Option<&Cache>) -> Found {
+        match read(code) {
+            Ok((text, digest)) => {
+                let cached = cache.map(|cache| {
+                    let key = Key::of(name, &digest);
+                    let payload = cache.read(&key);
+                    (key, payload)
+                });
+                Found { code: Ok(text), cached }
+            }
+            Err(error) => Found { code: Err(error), cached: None },
+        }
     }
 }
 
@@ -71,11 +100,11 @@ struct Ahead {
 
 impl Ahead {
     /// Reads in this order.
-    fn start(files: Vec<(String, PathBuf)>, cache: Option<Arc<Cache>>) -> Ahead {
+    fn start(files: Vec<(String, Code)>, cache: Option<Arc<Cache>>) -> Ahead {
         let (sender, receiver) = channel();
         let read = move || {
-            for (name, path) in files {
-                let found = Found::read(&name, &path, cache.as_deref());
+            for (name, code) in files {
+                let found = Found::read(&name, &code, cache.as_deref());
                 if sender.send((name, found)).is_err() {
                     return;
                 }
@@ -113,10 +142,10 @@ impl Modules {
         cache: Option<Cache>,
     ) -> Modules {
         let cache = cache.map(Arc::new);
-        let mut files: Vec<(String, PathBuf)> = texts
+        let mut files: Vec<(String, Code)> = texts
             .iter()
             .filter_map(|(name, text)| match text {
-                Text::File(path) => Some((name.clone(), path.clone())),
+                Text::Code(code) => Some((name.clone(), code.clone())),
                 Text::Static(_) => None,
             })
             .collect();
@@ -144,13 +173,11 @@ impl Modules {
         let module = match self.texts.get(name) {
             None => self.declare_surface(ctx, name)?,
             Some(Text::Static(code)) => self.compile_or_load(ctx, name, code.as_bytes(), None)?.0,
-            Some(Text::File(path)) => {
+            Some(Text::Code(code)) => {
                 // In a statement of its own, as below.
                 let ahead = lock(&self.ahead).take(name);
-                let found = ahead.unwrap_or_else(|| Found::read(name, path, self.cache.as_deref()));
-                let code = found.code.map_err(|error| {
-                    Error::new_loading_message(name, format!("cannot read {}: {error}", path.display()))
-                })?;
+                let found = ahead.unwrap_or_else(|| Found::read(name, code, self.cache.as_deref()));
+                let code = found.code.map_err(|error| Error::new_loading_message(name, error))?;
                 self.compile_or_load(ctx, name, &code, found.cached)?.0
             }
         };
@@ -192,7 +219,7 @@ impl Modules {
             (None, _) => (None, None),
             (Some(cache), Some((key, payload))) => (Some((cache, key)), payload),
             (Some(cache), None) => {
-                let key = Key::of(name, code);
+                let key = Key::of(name, &Sha256::digest(code).into());
                 let payload = cache.read(&key);
                 (Some((cache, key)), payload)
             }

@@ -68,6 +68,11 @@ impl ModuleRuntime {
         self.inner.shared.on_loaded(done);
     }
 
+    /// Whether the module is still loading.
+    pub fn is_loading(&self) -> bool {
+        self.inner.shared.is_loading()
+    }
+
     /// Call `dispatch(op, JSON.parse(params), call)`. `done` runs exactly once, from any thread.
     pub fn call(&self, call_id: String, op: String, params: String, done: Done) {
         self.inner.shared.admit(call_id, op, params, done);

@@ -14,7 +14,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::api::{Bridge, EngineError, EngineErrorKind, Stats};
+use crate::api::{Bridge, EngineError, EngineErrorKind, Stats, Stream};
 use crate::gate::HostResult;
 use crate::heap::Heap;
 use crate::output::{Allowance, Lines, Said};
@@ -237,7 +237,7 @@ impl Shared {
             state.stats.heap_bytes = self.heap.used();
             (call, take_groups(&mut state, |owner| owner.id() == id))
         };
-        for (stream, lines) in [("stdout", &mut call.out), ("stderr", &mut call.err)] {
+        for (stream, lines) in [(Stream::Stdout, &mut call.out), (Stream::Stderr, &mut call.err)] {
             if let Some(line) = lines.take() {
                 self.send_line(id, stream, &line);
             }
@@ -421,7 +421,7 @@ impl Shared {
     /// Text written by the code of `owner`; complete lines go out, the rest waits for its end.
     ///
     /// Code that runs on after its call has ended speaks for no call: nothing is said of a call past its end.
-    pub(crate) fn output(&self, owner: &Owner, stream: &'static str, text: &str) {
+    pub(crate) fn output(&self, owner: &Owner, stream: Stream, text: &str) {
         let mut id = "";
         let mut out: Vec<String> = Vec::new();
         {
@@ -439,7 +439,7 @@ impl Shared {
                 },
                 Some(call) => {
                     id = owner.id();
-                    let lines = if stream == "stdout" { &mut call.out } else { &mut call.err };
+                    let lines = if stream == Stream::Stdout { &mut call.out } else { &mut call.err };
                     match call.said.says(text.len(), self.output_limit) {
                         Allowance::Enough => lines.push(text, &mut out),
                         Allowance::UpToHere => {
@@ -468,19 +468,18 @@ impl Shared {
         };
         match allowance {
             Allowance::Enough => self.bridge.notify(id, method, params),
-            Allowance::UpToHere => self.send_line(id, "stdout", &self.cut_notice()),
+            Allowance::UpToHere => self.send_line(id, Stream::Stdout, &self.cut_notice()),
             Allowance::None => {}
         }
     }
 
-    fn send_line(&self, id: &str, stream: &str, line: &str) {
-        let params = serde_json::json!({ "stream": stream, "line": line });
-        self.bridge.notify(id, "output", params.to_string());
+    fn send_line(&self, id: &str, stream: Stream, line: &str) {
+        self.bridge.output(id, stream, line);
     }
 
-    pub(crate) fn log(&self, owner: &Owner, level: &str, message: &str) {
-        let params = serde_json::json!({ "level": level, "message": message });
-        self.bridge.notify(owner.id(), "log", params.to_string());
+    /// An error that no code handled.
+    pub(crate) fn uncaught(&self, owner: &Owner, message: &str) {
+        self.bridge.uncaught(owner.id(), message);
     }
 
     // ---- process groups ----
@@ -500,8 +499,7 @@ impl Shared {
             accepted
         };
         if accepted {
-            let params = serde_json::json!({ "pgid": pgid });
-            self.bridge.notify(owner.id(), "process/started", params.to_string());
+            self.bridge.process_started(owner.id(), pgid);
         } else {
             signal_group(pgid, rustix::process::Signal::KILL);
         }
@@ -531,8 +529,7 @@ impl Shared {
     }
 
     fn group_ended(&self, pgid: i32, owner: &Owner) {
-        let params = serde_json::json!({ "pgid": pgid });
-        self.bridge.notify(owner.id(), "process/ended", params.to_string());
+        self.bridge.process_ended(owner.id(), pgid);
     }
 
     fn kill_groups(&self, groups: Vec<(i32, Owner)>) {

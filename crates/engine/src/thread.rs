@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use rquickjs::{Context, Ctx, Function, Object, Runtime, Value};
 
-use crate::allocator;
 use crate::api::{EngineError, EngineErrorKind, External, Options, Source};
 use crate::bytecode::Cache;
 use crate::errors;
@@ -24,6 +23,7 @@ use crate::loader::{Load, Modules, Resolve, Text};
 use crate::shared::{Event, Owner, Shared};
 use crate::stack::{self, Room};
 use crate::surface;
+use marsh_allocator as allocator;
 
 /// After a kill, the microtasks of the slice may still unwind this long; then the runtime counts as wedged.
 const UNWIND: Duration = Duration::from_secs(2);
@@ -102,9 +102,9 @@ impl Engine {
         let names = externals.iter().map(|external| external.specifier.clone()).collect();
         let mut texts = HashMap::new();
         for external in externals {
-            texts.insert(external.specifier, Text::File(external.path));
+            texts.insert(external.specifier, Text::Code(external.code));
         }
-        texts.insert(source.url.clone(), Text::File(source.path.clone()));
+        texts.insert(source.url.clone(), Text::Code(source.code.clone()));
         texts.insert(options.driver.name.to_owned(), Text::Static(options.driver.code));
         let cache = options.bytecode_cache.as_deref().and_then(Cache::open);
         let modules = Arc::new(Modules::new(texts, names, cache));
@@ -303,8 +303,10 @@ impl Engine {
                     self.parked.push_back(Event::Call { id, op, params });
                     return true;
                 }
+                let env = self.env.clone();
                 self.slice(Owner::Call(id.clone()), |ctx| {
-                    gate::invoke(ctx, Room::Module, "start", (&*id, op.as_str(), params.as_str()))
+                    let own = gate::bind(ctx, &env, &id)?;
+                    gate::invoke(ctx, Room::Module, "start", (&*id, op.as_str(), params.as_str(), own))
                 })
             }
             Event::Cancel { id, reason } => {
@@ -373,7 +375,7 @@ fn settle(shared: &Shared, ctx: &Ctx<'_>, owner: &Owner, error: rquickjs::Error)
         out_of_memory(shared, owner);
     } else if !stopped {
         match owner {
-            Owner::Nobody => shared.log(owner, "error", &format!("uncaught: {thrown}")),
+            Owner::Nobody => shared.uncaught(owner, &format!("uncaught: {thrown}")),
             Owner::Call(_) | Owner::Load => shared.fail(owner, thrown),
         }
     }

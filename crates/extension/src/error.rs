@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use marsh_bundle::{BundleError, Diagnostic};
-use marsh_host::{ErrorKind, HostError};
+use marsh_host_client::{ErrorKind, HostError};
 use marsh_types::yaml::YamlError;
 use marsh_types::{ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;

@@ -84,6 +84,14 @@ pub enum RepositoryMount {
 }
 
 impl Driver {
+    /// Whether the method's code sees the repository's files at the paths of this machine.
+    pub fn sees_repository(&self) -> bool {
+        match self {
+            Driver::Container(container) => container.repository != RepositoryMount::None,
+            Driver::Raw | Driver::Extension { .. } => true,
+        }
+    }
+
     /// The driver of this name: `raw`, `docker`, `podman`, or the type of a driver extension.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use marsh_data::DataError;
 use marsh_extension::LoadError;
 use marsh_extension::kinds::KindError;
-use marsh_host::{CallError, ErrorKind, HostError};
+use marsh_host_client::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::{YamlError, YamlWriteError};
 use marsh_types::{ErrorCode, Explain, NameError, TypeName, near};
 use marsh_vault::{Secrets, VaultError};
@@ -87,6 +87,8 @@ pub enum ModelError {
     Lock(#[from] marsh_fs::LockError),
     #[error(transparent)]
     YamlWrite(#[from] YamlWriteError),
+    #[error("the content of `{name}` version {version} is not valid JSON: {reason}")]
+    CorruptData { name: String, version: u32, reason: String },
     #[error("cannot read {path}: {source}", path = path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -204,6 +206,7 @@ impl Explain for ModelError {
             ModelError::Host(HostError::Call(error)) => call_code(error),
             ModelError::Host(_) => ErrorCode::HostFailed,
             ModelError::Data(error) => error.code(),
+            ModelError::CorruptData { .. } => ErrorCode::FileDamaged,
             ModelError::Name(_) => ErrorCode::InvalidName,
             ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
             ModelError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,

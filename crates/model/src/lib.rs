@@ -105,7 +105,7 @@ impl Models {
     }
 
     /// The processes that run extension code.
-    pub fn hosts(&self) -> &Arc<marsh_host::Hosts> {
+    pub fn hosts(&self) -> &Arc<marsh_host_client::Hosts> {
         self.loader.hosts()
     }
 }

@@ -5,7 +5,7 @@
 use marsh_data::DataError;
 use marsh_extension::LoadError;
 use marsh_extension::kinds::KindError;
-use marsh_host::{CallError, ErrorKind, HostError};
+use marsh_host_client::{CallError, ErrorKind, HostError};
 use marsh_types::RetryClass;
 use marsh_vault::VaultError;
 
@@ -43,6 +43,7 @@ impl ModelError {
             | ModelError::Query { .. }
             | ModelError::UnknownField { .. }
             | ModelError::Name(_)
+            | ModelError::CorruptData { .. }
             | ModelError::YamlWrite(_) => RetryClass::Permanent,
             ModelError::Held { .. }
             | ModelError::CommandFailed { .. }
@@ -144,7 +145,7 @@ mod tests {
 
     use marsh_extension::LoadError;
     use marsh_extension::kinds::KindError;
-    use marsh_host::{CallError, ErrorKind, HostError};
+    use marsh_host_client::{CallError, ErrorKind, HostError};
     use marsh_types::{Kind, RetryClass};
 
     use crate::error::ModelError;

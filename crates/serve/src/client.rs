@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use marsh_types::ErrorCode;
 
-use crate::error::{Failure, ServeError};
+use crate::error::ServeError;
 use crate::protocol::{Message, raw};
 use crate::socket;
+use marsh_api::ErrorReport;
 
 /// A connection on which one request is in flight at a time.
 pub struct Client {
@@ -22,7 +23,7 @@ pub struct Client {
 }
 
 /// What a request came to: its result, or why not.
-pub type Answer = Result<Value, Failure>;
+pub type Answer = Result<Value, ErrorReport>;
 
 impl Client {
     /// Connects to the server of a repository.
@@ -72,13 +73,14 @@ impl Client {
             };
             match (message.id, message.method.as_deref(), message.error) {
                 (Some(answered), None, Some(error)) if answered == id => {
-                    return Ok(Err(Failure::from_rpc(error)));
+                    return Ok(Err(crate::error::from_rpc(error)));
                 }
                 (Some(answered), None, None) if answered == id => return Ok(Ok(value(message.result))),
                 (None, Some("event"), _) => events(value(message.params)),
                 (None, Some("error"), _) => {
                     let failure = serde_json::from_value(value(message.params));
-                    let failure = failure.unwrap_or_else(|_| Failure::new(ErrorCode::BadRequest, "refused"));
+                    let failure =
+                        failure.unwrap_or_else(|_| ErrorReport::new(ErrorCode::BadRequest, "refused"));
                     return Err(ServeError::Refused(failure));
                 }
                 _ => {}

@@ -9,18 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use marsh_types::ErrorCode;
 
-use crate::error::Failure;
+use crate::error::to_rpc;
 use crate::fire::Triggers;
 use crate::protocol::{CancelParams, MAX_LINE, Message, raw};
 use crate::reload::Cause;
 use crate::service::Service;
 use crate::tidy::Tidy;
+use marsh_api::ErrorReport;
 
 /// What all connections of a server share.
 pub struct Hub {
@@ -98,7 +99,8 @@ pub fn serve(hub: &Arc<Hub>, mut reader: impl BufRead, writer: Box<dyn Write + S
         match serde_json::from_slice::<Message>(&line) {
             Ok(message) => Client::take(&client, message),
             Err(error) => {
-                let failure = Failure::new(ErrorCode::BadRequest, format!("invalid request line: {error}"));
+                let failure =
+                    ErrorReport::new(ErrorCode::BadRequest, format!("invalid request line: {error}"));
                 client.send(&Message::notification("error", raw(&failure)));
                 break;
             }
@@ -119,14 +121,14 @@ impl Client {
         let in_flight = client.hub.service.entered();
         if client.hub.ending.load(Ordering::SeqCst) && method != "status" {
             let failure =
-                Failure::new(ErrorCode::ShuttingDown, "the server is ending and takes no more requests");
-            client.send(&Message::answer(id, Err(failure.to_rpc())));
+                ErrorReport::new(ErrorCode::ShuttingDown, "the server is ending and takes no more requests");
+            client.send(&Message::answer(id, Err(to_rpc(&failure))));
             return;
         }
         let token = CancelToken::new();
         if locked(&client.tokens).insert(id, token.clone()).is_some() {
-            let failure = Failure::new(ErrorCode::BadRequest, format!("the id {id} is in use"));
-            client.send(&Message::answer(id, Err(failure.to_rpc())));
+            let failure = ErrorReport::new(ErrorCode::BadRequest, format!("the id {id} is in use"));
+            client.send(&Message::answer(id, Err(to_rpc(&failure))));
             return;
         }
         let client = Arc::clone(client);
@@ -136,7 +138,7 @@ impl Client {
             let hub = Arc::clone(&client.hub);
             let key = hub.register(&token);
             let outcome = client.perform(id, &method, &params, &token);
-            let answer = outcome.map(|value| raw(&value)).map_err(|failure| failure.to_rpc());
+            let answer = outcome.map(|value| raw(&value)).map_err(|failure| to_rpc(&failure));
             locked(&client.tokens).remove(&id);
             hub.unregister(key);
             client.send(&Message::answer(id, answer));
@@ -150,7 +152,13 @@ impl Client {
         });
     }
 
-    fn perform(&self, id: u64, method: &str, params: &str, token: &CancelToken) -> Result<Value, Failure> {
+    fn perform(
+        &self,
+        id: u64,
+        method: &str,
+        params: &str,
+        token: &CancelToken,
+    ) -> Result<Value, ErrorReport> {
         let service = &self.hub.service;
         let tell = |event: Value| {
             self.send(&Message::notification("event", raw(&json!({ "id": id, "event": event }))));
@@ -176,7 +184,9 @@ impl Client {
                 Ok(json!({ "cancelled": other.is_some() }))
             }
             "shutdown" => Ok(json!({})),
-            other => Err(Failure::new(ErrorCode::UnknownMethod, format!("there is no request `{other}`"))),
+            other => {
+                Err(ErrorReport::new(ErrorCode::UnknownMethod, format!("there is no request `{other}`")))
+            }
         }
     }
 
@@ -188,9 +198,9 @@ impl Client {
     }
 }
 
-fn parse<T: DeserializeOwned>(params: &str) -> Result<T, Failure> {
+fn parse<T: DeserializeOwned>(params: &str) -> Result<T, ErrorReport> {
     serde_json::from_str(params)
-        .map_err(|error| Failure::new(ErrorCode::BadRequest, format!("bad parameters: {error}")))
+        .map_err(|error| ErrorReport::new(ErrorCode::BadRequest, format!("bad parameters: {error}")))
 }
 
 fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

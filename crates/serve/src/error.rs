@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use marsh_api::ErrorReport;
 use marsh_fs::{FsError, LockError};
-use marsh_host::protocol::RpcError;
+use marsh_host_client::protocol::RpcError;
 use marsh_types::{ErrorCode, Explain};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum ServeError {
     #[error("the server ended before it answered")]
     Ended,
     #[error("{}", .0.message)]
-    Refused(Failure),
+    Refused(ErrorReport),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -68,51 +68,13 @@ impl Explain for ServeError {
     }
 }
 
-/// Why a request failed, as clients see it: the same code, message and hint that a command would show.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Failure {
-    pub code: ErrorCode,
-    pub message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
+/// A failure as an answer of the protocol.
+pub(crate) fn to_rpc(report: &ErrorReport) -> RpcError {
+    RpcError { code: -32000, message: report.message.clone(), data: serde_json::to_value(report).ok() }
 }
 
-impl Failure {
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Failure {
-        Failure { code, message: message.into(), hint: None, details: None }
-    }
-
-    pub fn of(error: &dyn Explain) -> Failure {
-        Failure {
-            code: error.code(),
-            message: error.to_string(),
-            hint: error.hint(),
-            details: error.details(),
-        }
-    }
-
-    /// The failure with every text passed through `change`.
-    pub(crate) fn map(self, change: impl Fn(Value) -> Value) -> Failure {
-        let text = |text: String| match change(Value::String(text)) {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        Failure {
-            code: self.code,
-            message: text(self.message),
-            hint: self.hint.map(text),
-            details: self.details.map(&change),
-        }
-    }
-
-    pub(crate) fn to_rpc(&self) -> RpcError {
-        RpcError { code: -32000, message: self.message.clone(), data: serde_json::to_value(self).ok() }
-    }
-
-    pub(crate) fn from_rpc(error: RpcError) -> Failure {
-        let whole = error.data.and_then(|data| serde_json::from_value(data).ok());
-        whole.unwrap_or_else(|| Failure::new(ErrorCode::Internal, error.message))
-    }
+/// The failure in an answer of the protocol.
+pub(crate) fn from_rpc(error: RpcError) -> ErrorReport {
+    let whole = error.data.and_then(|data| serde_json::from_value(data).ok());
+    whole.unwrap_or_else(|| ErrorReport::new(ErrorCode::Internal, error.message))
 }

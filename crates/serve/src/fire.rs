@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_trigger::{Called, Config, Full, Hook, Listener, Pattern, Scheduler, SecretSource, Webhook};
 use marsh_types::time::iso_millis;
 use marsh_types::{ErrorCode, Explain as _};
@@ -23,8 +23,9 @@ use marsh_workflow::{Stamp, WorkflowStore, Workflows};
 use serde_json::Value;
 
 use crate::connection::Hub;
-use crate::error::{Failure, ServeError};
+use crate::error::ServeError;
 use crate::protocol::TriggerRow;
+use marsh_api::ErrorReport;
 
 /// Below `.swamp`.
 const CONFIG: &str = "serve.yaml";
@@ -150,7 +151,7 @@ impl Triggers {
         }
     }
 
-    fn ran(&self, workflow: &str, at: Timestamp, result: &Result<Value, Failure>) {
+    fn ran(&self, workflow: &str, at: Timestamp, result: &Result<Value, ErrorReport>) {
         let mut state = self.locked();
         state.running = None;
         let history = state.history.entry(workflow.to_owned()).or_default();
@@ -239,11 +240,11 @@ pub(crate) fn start(
         let hooks: Vec<Hook> = webhooks
             .iter()
             .map(|webhook| hook(hub, webhook))
-            .collect::<Result<_, Failure>>()
+            .collect::<Result<_, ErrorReport>>()
             .map_err(ServeError::Refused)?;
         let calling = Arc::clone(hub);
         marsh_trigger::listen(addr, hooks, Arc::new(move |called| calling.triggers.call(called)))
-            .map_err(|error| ServeError::Refused(Failure::of(&error)))
+            .map_err(|error| ServeError::Refused(ErrorReport::of(&error)))
     });
     let listener = listener.transpose()?;
     if let Some(listener) = &listener {
@@ -278,19 +279,19 @@ fn opened_env(hub: &Hub, name: &str) -> Option<String> {
 }
 
 /// `.swamp/serve.yaml`, as it is now.
-fn config(hub: &Hub) -> Result<Config, Failure> {
+fn config(hub: &Hub) -> Result<Config, ErrorReport> {
     let opened = (hub.service.options.open)()?;
     match std::fs::read_to_string(opened.repo.layout.state().join(CONFIG)) {
-        Ok(text) => Config::parse(&text).map_err(|error| Failure::of(&error)),
+        Ok(text) => Config::parse(&text).map_err(|error| ErrorReport::of(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-        Err(error) => Err(Failure::new(ErrorCode::Io, format!("cannot read .swamp/serve.yaml: {error}"))),
+        Err(error) => Err(ErrorReport::new(ErrorCode::Io, format!("cannot read .swamp/serve.yaml: {error}"))),
     }
 }
 
 /// The webhook with its secret.
-fn hook(hub: &Hub, webhook: &Webhook) -> Result<Hook, Failure> {
+fn hook(hub: &Hub, webhook: &Webhook) -> Result<Hook, ErrorReport> {
     let refused = |message: String| {
-        Failure::new(
+        ErrorReport::new(
             ErrorCode::WebhookSecret,
             format!("the secret of webhook `{}`: {message}", webhook.route),
         )
@@ -328,7 +329,7 @@ fn run(hub: &Hub, fire: &Fire) {
     let token = CancelToken::new();
     let key = hub.register(&token);
     let result = if hub.ending.load(Ordering::SeqCst) {
-        Err(Failure::new(ErrorCode::ShuttingDown, "the server is ending"))
+        Err(ErrorReport::new(ErrorCode::ShuttingDown, "the server is ending"))
     } else {
         fired(hub, fire, &token)
     };
@@ -337,7 +338,7 @@ fn run(hub: &Hub, fire: &Fire) {
     drop(in_flight);
 }
 
-fn fired(hub: &Hub, fire: &Fire, token: &CancelToken) -> Result<Value, Failure> {
+fn fired(hub: &Hub, fire: &Fire, token: &CancelToken) -> Result<Value, ErrorReport> {
     let config = config(hub)?;
     let replaced = config.triggers.get(&fire.workflow).and_then(|trigger| trigger.inputs.as_ref());
     hub.service.fire(&fire.workflow, fire.source, replaced, fire.webhook.as_ref(), token)
@@ -371,10 +372,10 @@ impl Times {
 type Wanted = (Vec<(String, Pattern)>, BTreeMap<String, String>);
 
 /// The workflows with a schedule, and what is wrong with those that have none that can be read.
-fn wanted(hub: &Hub) -> Result<Wanted, Failure> {
+fn wanted(hub: &Hub) -> Result<Wanted, ErrorReport> {
     let models = hub.service.models()?;
     let config = config(hub)?;
-    let listing = Workflows::new(&models).store().list().map_err(|error| Failure::of(&error))?;
+    let listing = Workflows::new(&models).store().list().map_err(|error| ErrorReport::of(&error))?;
     let (mut wanted, mut broken) = (Vec::new(), BTreeMap::new());
     for stored in &listing.workflows {
         let workflow = stored.workflow();

@@ -9,7 +9,7 @@
 //!   answer ready earlier; so nothing that a watcher misses can make a call stale, and a reload is acknowledged when
 //!   everything that is loaded has been asked for once more (the binary's `tests/serve/fresh.rs`).
 //! * A call finishes on the version that it started with. No call fails because of a reload
-//!   (`tests/serve/fresh.rs`, `crates/host/tests/versions.rs`).
+//!   (`tests/serve/fresh.rs`, `crates/host-server/tests/versions.rs`).
 //! * One server per repository, by a kernel lock; a server that died leaves nothing that stands in the way of the next
 //!   (`tests/serve/lifecycle.rs`).
 //! * The socket is in a directory that only its owner can enter.
@@ -30,8 +30,9 @@ mod tidy;
 mod watch;
 
 pub use client::{Answer, Client};
-pub use error::{Failure, ServeError};
+pub use error::ServeError;
 pub use fire::TriggerOptions;
+pub use marsh_api::ErrorReport;
 pub use server::{Listening, Serving, serve_socket, serve_stdio};
 pub use service::{Opened, Service, ServiceOptions};
 pub use socket::{Endpoint, find as find_server};

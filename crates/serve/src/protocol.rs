@@ -18,9 +18,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::Failure;
+use marsh_api::ErrorReport;
 
-pub use marsh_host::protocol::{Message, RpcError, raw};
+pub use marsh_host_client::protocol::{Message, RpcError, raw};
 
 /// The longest line that a server reads.
 pub const MAX_LINE: u64 = 64 << 20;
@@ -122,7 +122,7 @@ pub struct Reloaded {
 pub struct FailedType {
     #[serde(rename = "type")]
     pub type_name: String,
-    pub error: Failure,
+    pub error: ErrorReport,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -226,5 +226,5 @@ pub struct TypeRow {
 pub struct LastError {
     pub at: String,
     #[serde(flatten)]
-    pub failure: Failure,
+    pub failure: ErrorReport,
 }

@@ -14,9 +14,9 @@ use marsh_extension::{LoadError, TypeCatalog};
 use marsh_model::{Code, ModelError, Models};
 use marsh_types::{Kind, TypeName};
 
-use crate::error::Failure;
 use crate::protocol::{FailedType, Reloaded};
 use crate::service::Service;
+use marsh_api::ErrorReport;
 
 #[derive(Debug, Default)]
 pub struct Reloader {
@@ -37,18 +37,18 @@ pub enum Cause {
 }
 
 /// A version that is to be loaded: host and module, and why it is not the newest, if it is not.
-type Newest = (Option<(String, marsh_host::ModuleRef)>, Option<Failure>);
+type Newest = (Option<(String, marsh_host_client::ModuleRef)>, Option<ErrorReport>);
 
 impl Service {
     /// Everything that is loaded is what its sources are now, or the reason why not is in the result.
-    pub fn reload(&self, cause: Cause) -> Result<Reloaded, Failure> {
+    pub fn reload(&self, cause: Cause) -> Result<Reloaded, ErrorReport> {
         let _turn = self.reloader.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
         let models = self.models()?;
         if cause == Cause::Asked {
             self.loader().accept_removals();
         }
-        let catalog = self.loader().catalog().map_err(|error| Failure::of(&error))?;
+        let catalog = self.loader().catalog().map_err(|error| ErrorReport::of(&error))?;
         let appeared = self.reloader.look(&catalog);
         let mut reloaded = Reloaded {
             types: catalog.types.len() + catalog.computed.len(),
@@ -84,7 +84,7 @@ impl Service {
 
     fn renew(&self, models: &Models, kind: Kind, type_name: &TypeName, reloaded: &mut Reloaded) {
         let before = self.loader().line(kind, type_name).map(|line| line.url);
-        let failed = |failure: Failure| FailedType { type_name: type_name.to_string(), error: failure };
+        let failed = |failure: ErrorReport| FailedType { type_name: type_name.to_string(), error: failure };
         let prepared = self.newest(models, kind, type_name).and_then(|(newest, failure)| {
             // What has not changed was loaded before. If it was evicted meanwhile, its next call loads it.
             if let Some((host_key, module)) = &newest
@@ -111,7 +111,7 @@ impl Service {
                 self.tally.forget(type_name);
                 reloaded.removed.push(type_name.to_string());
             }
-            Err(error) => reloaded.failed.push(failed(Failure::of(&error))),
+            Err(error) => reloaded.failed.push(failed(ErrorReport::of(&error))),
         }
     }
 
@@ -132,13 +132,11 @@ impl Service {
 }
 
 /// A recorded failure as clients see it.
-pub fn of_load(failure: &marsh_extension::LoadFailure) -> Failure {
-    Failure {
-        code: failure.code,
-        message: failure.message.clone(),
-        hint: failure.hint.clone(),
-        details: serde_json::to_value(failure).ok(),
-    }
+pub fn of_load(failure: &marsh_extension::LoadFailure) -> ErrorReport {
+    let report = ErrorReport::new(failure.code, failure.message.clone());
+    // A failure that cannot be written as JSON still has its code and its message.
+    let report = report.with_details(serde_json::to_value(failure).ok());
+    ErrorReport { hint: failure.hint.clone(), ..report }
 }
 
 impl Reloader {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_repo::Layout;
 
 use crate::connection::{self, Hub};

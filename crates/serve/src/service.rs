@@ -1,12 +1,15 @@
 //! What the server does, without saying how it was asked.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use marsh_api::model::{FailedRun, MethodRun};
+use marsh_api::report::ReportResult;
 use marsh_extension::Loader;
 use marsh_extension::kinds::CallOptions;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::reports::{ReportOutcome, ReportSelection};
 use marsh_model::{
     CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
@@ -18,15 +21,16 @@ use marsh_workflow::{
     ResumeRequest, WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest,
     Workflows,
 };
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::error::Failure;
 use crate::protocol::{CallParams, EvictParams, ResumeParams, WorkflowParams};
 use crate::reload::Reloader;
 use crate::tally::Tally;
+use marsh_api::ErrorReport;
 
 /// Opens the repository as it is now: its marker may have changed since the last time.
-pub type Open = Box<dyn Fn() -> Result<Opened, Failure> + Send + Sync>;
+pub type Open = Box<dyn Fn() -> Result<Opened, ErrorReport> + Send + Sync>;
 
 #[derive(Debug)]
 pub struct Opened {
@@ -37,10 +41,6 @@ pub struct Opened {
 pub struct ServiceOptions {
     pub open: Open,
     pub loader: Arc<Loader>,
-    /// The document of a method run, the same that commands print.
-    pub method_json: fn(&RunOutcome) -> Value,
-    /// Its member `reports`: those that followed the run.
-    pub reports_json: fn(&[ReportOutcome]) -> Value,
     pub default_timeout: Duration,
     pub initiated_by: Option<String>,
     pub version: String,
@@ -77,7 +77,7 @@ impl Service {
     }
 
     /// What one command would work on: data that live as long as a run do so here too.
-    pub(crate) fn models(&self) -> Result<Models, Failure> {
+    pub(crate) fn models(&self) -> Result<Models, ErrorReport> {
         let opened = (self.options.open)()?;
         Ok(Models::new(opened.repo, opened.env, Arc::clone(&self.options.loader)))
     }
@@ -92,12 +92,12 @@ impl Service {
         params: CallParams,
         cancel: &CancelToken,
         events: Events<'_>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ErrorReport> {
         let models = self.models()?;
         let tell = |event| events(shown(&models, event));
         self.run(&models, params, cancel, &tell)
             .map(|document| shown(&models, document))
-            .map_err(|failure| failure.map(|value| shown(&models, value)))
+            .map_err(|failure| failure.map_texts(|value| shown(&models, value)))
     }
 
     fn run(
@@ -106,7 +106,7 @@ impl Service {
         params: CallParams,
         cancel: &CancelToken,
         events: Events<'_>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ErrorReport> {
         let target = match params.name {
             None => Target::Definition(params.target.clone()),
             Some(name) => Target::Direct {
@@ -132,31 +132,26 @@ impl Service {
             gate: None,
         };
         let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
-        let outcome = models.run(&request, &observer).map_err(|error| Failure::of(&error))?;
-        let mut document = (self.options.method_json)(&outcome);
+        let outcome = models.run(&request, &observer).map_err(|error| ErrorReport::of(&error))?;
+        let mut document = marsh_app::method_run(&outcome);
         let reports = self.reports(models, &outcome, cancel, &observer)?;
-        if !reports.is_empty() {
-            document["reports"] = (self.options.reports_json)(&reports);
-        }
+        let failed = reports.iter().find(|report| report.result.is_err());
+        let failed = failed.map(|report| format!("the report `{}` failed", report.name));
+        document.reports = reports_of(&reports);
         if outcome.status == RunStatus::Succeeded {
-            return match reports.iter().find(|report| report.result.is_err()) {
-                None => Ok(document),
-                Some(report) => Err(Failure {
-                    details: Some(json!({ "run": document })),
-                    ..Failure::new(ErrorCode::ReportFailed, format!("the report `{}` failed", report.name))
-                }),
+            return match failed {
+                None => to_value(&document),
+                Some(message) => Err(with_run(ErrorReport::new(ErrorCode::ReportFailed, message), document)),
             };
         }
         if let Ok(type_name) = TypeName::parse(&outcome.model_type) {
             self.tally.call_failed(&type_name);
         }
-        Err(match &outcome.error {
-            Some(error) => Failure { details: Some(json!({ "run": document })), ..Failure::of(error) },
-            None => Failure {
-                details: Some(json!({ "run": document })),
-                ..Failure::new(ErrorCode::Failed, "the run failed")
-            },
-        })
+        let report = match &outcome.error {
+            Some(error) => ErrorReport::of(error),
+            None => ErrorReport::new(ErrorCode::Failed, "the run failed"),
+        };
+        Err(with_run(report, document))
     }
 
     /// The reports that follow a run, as after a command; a run that was cancelled has none.
@@ -166,14 +161,14 @@ impl Service {
         outcome: &RunOutcome,
         cancel: &CancelToken,
         observer: &dyn Observer,
-    ) -> Result<Vec<ReportOutcome>, Failure> {
+    ) -> Result<Vec<ReportOutcome>, ErrorReport> {
         if outcome.status == RunStatus::Cancelled {
             return Ok(Vec::new());
         }
         let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
         models
             .report_on(outcome, &ReportSelection::default(), &options, observer)
-            .map_err(|error| Failure::of(&error))
+            .map_err(|error| ErrorReport::of(&error))
     }
 
     /// Runs a workflow. A run that started has a document, whatever it ended with.
@@ -182,7 +177,7 @@ impl Service {
         params: WorkflowParams,
         cancel: &CancelToken,
         events: Events<'_>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ErrorReport> {
         let inputs = params.inputs;
         self.follow_run(params.events.then_some(events), |workflows, observer| {
             let request = WorkflowRunRequest {
@@ -208,7 +203,7 @@ impl Service {
         params: ResumeParams,
         cancel: &CancelToken,
         events: Events<'_>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ErrorReport> {
         let inputs = params.inputs;
         self.follow_run(params.events.then_some(events), |workflows, observer| {
             let request = ResumeRequest {
@@ -230,18 +225,16 @@ impl Service {
         &self,
         events: Option<Events<'_>>,
         run: impl FnOnce(&Workflows<'_>, &dyn WorkflowObserver) -> Result<WorkflowOutcome, WorkflowError>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ErrorReport> {
         let models = self.models()?;
         let tell = events.map(|events| |event| events(shown(&models, event)));
         let observer =
             Counting { tally: &self.tally, tell: tell.as_ref().map(|tell| -> Events<'_> { tell }) };
         let outcome = run(&Workflows::new(&models), &observer)
-            .map_err(|error| Failure::of(&error).map(|value| shown(&models, value)))?;
-        let mut document = serde_json::to_value(outcome.document()).map_err(|error| {
-            Failure::new(ErrorCode::Internal, format!("the run has no JSON form: {error}"))
-        })?;
+            .map_err(|error| ErrorReport::of(&error).map_texts(|value| shown(&models, value)))?;
+        let mut document = to_value(&outcome.document())?;
         if !outcome.reports.is_empty() {
-            document["reports"] = (self.options.reports_json)(&outcome.reports);
+            document["reports"] = to_value(&reports_of(&outcome.reports))?;
         }
         Ok(shown(&models, document))
     }
@@ -255,7 +248,7 @@ impl Service {
         written: Option<&Map<String, Value>>,
         webhook: Option<&Value>,
         cancel: &CancelToken,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ErrorReport> {
         self.follow_run(None, |workflows, observer| {
             let stored = workflows.store().find(workflow)?;
             let request = WorkflowRunRequest {
@@ -276,8 +269,8 @@ impl Service {
     }
 
     /// Lets go of the loaded code of a type, or of all, once no call uses it.
-    pub fn evict(&self, params: &EvictParams) -> Result<usize, Failure> {
-        let catalog = self.loader().catalog().map_err(|error| Failure::of(&error))?;
+    pub fn evict(&self, params: &EvictParams) -> Result<usize, ErrorReport> {
+        let catalog = self.loader().catalog().map_err(|error| ErrorReport::of(&error))?;
         let wanted = params.type_name.as_deref().map(type_name).transpose()?;
         let mut evicted = 0;
         for indexed in &catalog.types {
@@ -290,6 +283,25 @@ impl Service {
     pub(crate) fn entered(&self) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         InFlight(Arc::clone(&self.in_flight))
+    }
+}
+
+/// The reports of a run, by name; `None` when there are none.
+fn reports_of(reports: &[ReportOutcome]) -> Option<BTreeMap<String, ReportResult>> {
+    let results = reports.iter().map(|report| (report.name.clone(), marsh_app::report_result(report)));
+    (!reports.is_empty()).then(|| results.collect())
+}
+
+/// A document as the answer to a request.
+fn to_value(document: &impl Serialize) -> Result<Value, ErrorReport> {
+    serde_json::to_value(document).map_err(|error| ErrorReport::new(ErrorCode::Internal, error.to_string()))
+}
+
+/// The report of a run that was not successful; its details hold the run's document.
+fn with_run(report: ErrorReport, run: MethodRun) -> ErrorReport {
+    match to_value(&FailedRun { run }) {
+        Ok(details) => ErrorReport { details: Some(details), ..report },
+        Err(error) => error,
     }
 }
 
@@ -310,8 +322,8 @@ impl Drop for InFlight {
     }
 }
 
-pub(crate) fn type_name(text: &str) -> Result<TypeName, Failure> {
-    TypeName::parse(text).map_err(|error| Failure::new(ErrorCode::InvalidTypeName, error.to_string()))
+pub(crate) fn type_name(text: &str) -> Result<TypeName, ErrorReport> {
+    TypeName::parse(text).map_err(|error| ErrorReport::new(ErrorCode::InvalidTypeName, error.to_string()))
 }
 
 /// Counts calls by type and passes on what happens.
@@ -331,8 +343,11 @@ impl Counting<'_> {
 impl Observer for Counting<'_> {
     fn event(&self, event: &RunEvent) {
         self.count(event);
-        if let (Some(tell), Some(event)) = (self.tell, method_event(event)) {
-            tell(event);
+        if let Some(tell) = self.tell {
+            match to_value(&marsh_app::method_event(event)) {
+                Ok(event) => tell(event),
+                Err(error) => tracing::warn!(%error, "cannot send an event"),
+            }
         }
     }
 }
@@ -355,24 +370,4 @@ impl WorkflowObserver for Counting<'_> {
             }
         }
     }
-}
-
-fn method_event(event: &RunEvent) -> Option<Value> {
-    Some(match event {
-        RunEvent::Resolved { model, type_name, method } => {
-            json!({ "kind": "model_resolved", "modelName": model, "modelType": type_name, "methodName": method })
-        }
-        RunEvent::Output { stream, line } => {
-            json!({ "kind": "method_output", "stream": stream, "line": line })
-        }
-        RunEvent::Saved { name, version } => {
-            json!({ "kind": "data_artifact_saved", "name": name, "version": version })
-        }
-        RunEvent::Warning { code, message } => {
-            json!({ "kind": "warning", "code": code, "message": message })
-        }
-        RunEvent::Executing { method, .. } => json!({ "kind": "method_executing", "methodName": method }),
-        RunEvent::Extension(value) => json!({ "kind": "method_event", "event": value }),
-        _ => return None,
-    })
 }

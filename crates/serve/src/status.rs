@@ -4,20 +4,20 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
 use marsh_extension::IndexedType;
-use marsh_host::{HostStatus, ModuleState, ModuleStats};
+use marsh_host_client::{HostStatus, ModuleState, ModuleStats};
 use marsh_types::{Kind, TypeName};
 
-use crate::error::Failure;
 use crate::fire::Triggers;
 use crate::protocol::{HostRow, LastError, Status, TypeRow};
 use crate::reload::of_load;
 use crate::service::Service;
 use crate::tally::Count;
+use marsh_api::ErrorReport;
 
 impl Service {
-    pub fn status(&self, socket: Option<String>, triggers: &Triggers) -> Result<Status, Failure> {
+    pub fn status(&self, socket: Option<String>, triggers: &Triggers) -> Result<Status, ErrorReport> {
         let opened = (self.options.open)()?;
-        let catalog = self.loader().catalog().map_err(|error| Failure::of(&error))?;
+        let catalog = self.loader().catalog().map_err(|error| ErrorReport::of(&error))?;
         let hosts = self.loader().hosts().status();
         let mut runtimes: HashMap<&str, Vec<&ModuleStats>> = HashMap::new();
         for module in

@@ -27,7 +27,7 @@ impl Tidy {
                     std::thread::sleep(MOMENT);
                     // What happens from here on is for the next time.
                     theirs.store(false, Ordering::SeqCst);
-                    marsh_host::allocator::give_back();
+                    marsh_allocator::give_back();
                 }
             }
         };

@@ -26,6 +26,11 @@ impl Digest {
         hex(&self.0)
     }
 
+    /// The digest itself.
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The first digits, enough to tell digests apart in messages.
     pub fn short(self) -> String {
         hex(&self.0[..6])

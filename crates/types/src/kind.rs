@@ -36,7 +36,7 @@ pub struct KindSpec {
     pub unknown_code: ErrorCode,
     /// How a user moves the source directory.
     pub source_dir: SourceDirSetting,
-    /// The file of the shim that holds the contract and the operations (`crates/host/src/driver`).
+    /// The file of the shim that holds the contract and the operations (`crates/host-server/src/shim`).
     pub contract: &'static str,
     /// What can be called on an export, beside describing it. The shim implements exactly these.
     pub operations: &'static [&'static str],
@@ -109,7 +109,7 @@ kinds! {
             fallback: "SWAMP_MODELS_DIR",
             marker_key: "modelsDir",
         },
-        contract: "graft.js",
+        contract: "method_extension.js",
         operations: &[],
     }
     /// A provider of secrets.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use marsh_host::{Call, CallbackError, Callbacks, CancelToken, Host, HostCommand, Hosts, ModuleRef};
+use marsh_host_client::{
+    Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest,
+    ErrorKind, Host, HostCommand, Hosts, ModuleRef, Operation,
+};
 use serde_json::{Value, json};
 
 use crate::error::BenchError;
@@ -17,15 +20,13 @@ const DEADLINE: Duration = Duration::from_secs(120);
 struct Printed(Mutex<Vec<String>>);
 
 impl Callbacks for Printed {
-    fn request(&self, method: &str, _params: Value) -> Result<Value, CallbackError> {
-        Err(CallbackError::new("refused", method.to_owned()))
+    fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        Err(CallbackError::new("refused", request.name().as_str()))
     }
 
-    fn notify(&self, method: &str, params: Value) {
-        if method == "output"
-            && let Some(line) = params["line"].as_str()
-        {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+    fn notice(&self, notice: ContextNotice) {
+        if let ContextNotice::Output(output) = notice {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(output.line);
         }
     }
 }
@@ -40,7 +41,7 @@ impl OneHost {
     pub fn start(fixture: &Fixture) -> Result<OneHost, BenchError> {
         let hosts = Hosts::new(HostCommand {
             program: fixture.marsh().to_owned(),
-            args: vec![marsh_host::SUBCOMMAND.to_owned()],
+            args: vec![marsh_host_client::SUBCOMMAND.to_owned()],
             bytecode_cache: Some(bytecode(fixture)),
             cwd: None,
         });
@@ -64,7 +65,11 @@ impl OneHost {
 
     fn call(&self, module: &ModuleRef, op: &str, params: Value) -> Result<Vec<String>, BenchError> {
         let (cancel, printed) = (CancelToken::new(), Printed::default());
-        let call = Call { op, params, deadline: DEADLINE, cancel: &cancel, grace: Duration::ZERO };
+        let operation = Operation::parse(op, &params.to_string())
+            .map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))
+            .map_err(|error| failed(error.into()))?;
+        let (deadline, grace) = (DEADLINE, Duration::ZERO);
+        let call = Call { operation, deadline, cancel: &cancel, grace, trace_parent: None };
         self.host.call(module, &call, &printed).map_err(failed)?;
         Ok(printed.0.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
@@ -100,6 +105,6 @@ fn bytecode(fixture: &Fixture) -> PathBuf {
     fixture.top().join("cache").join("bench-bytecode")
 }
 
-fn failed(error: marsh_host::HostError) -> BenchError {
+fn failed(error: marsh_host_client::HostError) -> BenchError {
     BenchError::Command { what: "a call into a host".to_owned(), said: error.to_string() }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use marsh_host::ModuleRef;
+use marsh_host_client::ModuleRef;
 
 use crate::engine::hosts::OneHost;
 use crate::engine::models::Models;

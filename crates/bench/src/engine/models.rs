@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use marsh_host::{External, Limits, ModuleRef};
+use marsh_host_client::{External, Limits, ModuleRef};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -138,6 +138,7 @@ impl<'a> Models<'a> {
         let path = out_dir.join("bundle.js");
         let module = ModuleRef {
             url: format!("file://{}?fp={}", path.display(), meta.code_sha256),
+            sha256: meta.code_sha256,
             path,
             externals: meta.externals,
             limits: Limits::default(),

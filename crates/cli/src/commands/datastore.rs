@@ -2,55 +2,26 @@
 
 use std::process::ExitCode;
 
+use marsh_app::Session;
 use marsh_datastore::{Choice, Datastore, Direction};
 use marsh_model::Models;
-use marsh_types::{Explain as _, Kind};
+use marsh_types::Kind;
 use serde_json::{Value, json};
 
 use super::{done, failed};
-use crate::app::{self, Opened};
+use crate::app;
 use crate::args::Cli;
 use crate::args::datastore::{DatastoreCommand, DatastoreLockCommand, DatastoreTypeCommand};
 use crate::error::CliError;
-use crate::exit;
 use crate::ui::{BAD, GOOD, NAME, Ui, columns};
 
-/// Runs what changes data: under the lock of the datastore, on a fresh copy, and with the changes taken there.
-pub fn changing(
-    ui: &Ui,
-    opened: &Opened,
-    work: impl FnOnce(&Models) -> Result<ExitCode, CliError>,
-) -> Result<ExitCode, CliError> {
-    let Some(store) = &opened.datastore else { return work(&opened.models) };
-    app::cancel_on_signal(&opened.models);
-    let changed = store.exclusively(|| work(&opened.models))?;
-    let Err(error) = changed.pushed else { return changed.value };
-    // The command has said its own already, on standard output.
-    ui.problem(&error.to_string(), error.hint().as_deref());
-    changed
-        .value
-        .map(|code| if code == ExitCode::from(exit::DONE) { ExitCode::from(exit::FAILED) } else { code })
-}
-
-/// Changes data of a run for which another process may hold the lock. The next process that takes the lock pushes the
-/// changes.
-pub fn noting(
-    opened: &Opened,
-    work: impl FnOnce(&Models) -> Result<ExitCode, CliError>,
-) -> Result<ExitCode, CliError> {
-    if let Some(store) = &opened.datastore {
-        store.remember()?;
-    }
-    work(&opened.models)
-}
-
 pub fn run(cli: &Cli, ui: &Ui, command: &DatastoreCommand) -> Result<ExitCode, CliError> {
-    let mut opened = app::open_to_change(cli)?;
+    let mut opened = app::open(cli)?;
     match command {
         DatastoreCommand::Status => status(ui, &opened),
         DatastoreCommand::Sync { pull, push, timeout } => {
-            app::cancel_on_signal(&opened.models);
-            let store = opened.datastore.as_mut().ok_or_else(no_extension)?;
+            app::cancel_on_signal(opened.models());
+            let store = opened.datastore_mut().ok_or_else(no_extension)?;
             if let Some(timeout) = timeout {
                 store.limit_sync(*timeout);
             }
@@ -63,7 +34,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DatastoreCommand) -> Result<ExitCode, C
         }
         DatastoreCommand::Lock(command) => lock(ui, &opened, command),
         DatastoreCommand::Type(DatastoreTypeCommand::Search { query }) => {
-            types(ui, &opened.models, query.as_deref())
+            types(ui, opened.models(), query.as_deref())
         }
     }
 }
@@ -76,16 +47,16 @@ fn no_extension() -> CliError {
 }
 
 /// Also `marsh doctor datastores`.
-pub fn status(ui: &Ui, opened: &Opened) -> Result<ExitCode, CliError> {
-    let models = &opened.models;
+pub fn status(ui: &Ui, opened: &Session) -> Result<ExitCode, CliError> {
+    let models = opened.models();
     let choice = Choice::of(&models.repo, &models.env)?;
     let data = models.repo.layout.data();
     let mut document = json!({
         "type": choice.type_name(),
-        "path": opened.datastore.as_ref().map_or_else(|| data.parent().unwrap_or(&data), Datastore::root),
+        "path": opened.datastore().map_or_else(|| data.parent().unwrap_or(&data), Datastore::root),
         "directories": choice.directories(),
     });
-    let verdict = match &opened.datastore {
+    let verdict = match opened.datastore() {
         None => Ok(()),
         Some(store) => {
             document["unpushedChanges"] = json!(store.has_changes());
@@ -135,8 +106,8 @@ fn sync(ui: &Ui, store: &Datastore, direction: Direction, mode: &str) -> Result<
     done()
 }
 
-fn lock(ui: &Ui, opened: &Opened, command: &DatastoreLockCommand) -> Result<ExitCode, CliError> {
-    let store = opened.datastore.as_ref().ok_or_else(no_extension)?;
+fn lock(ui: &Ui, opened: &Session, command: &DatastoreLockCommand) -> Result<ExitCode, CliError> {
+    let store = opened.datastore().ok_or_else(no_extension)?;
     let holder = match command {
         DatastoreLockCommand::Status => store.lock_holder()?,
         DatastoreLockCommand::Release { .. } => store.release_lock()?,
@@ -155,7 +126,7 @@ fn lock(ui: &Ui, opened: &Opened, command: &DatastoreLockCommand) -> Result<Exit
 }
 
 fn types(ui: &Ui, models: &Models, query: Option<&str>) -> Result<ExitCode, CliError> {
-    let catalog = models.loader.catalog().map_err(CliError::Load)?;
+    let catalog = models.loader.catalog()?;
     let wanted = query.unwrap_or_default().to_lowercase();
     let mut all = catalog.of_kind(Kind::Datastore);
     all.retain(|indexed| indexed.type_name.as_str().contains(&wanted));

@@ -17,7 +17,7 @@ use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliError> {
     let DoctorCommand::Extensions { verify, repair, set } = command else {
-        return super::datastore::status(ui, &app::open_to_change(cli)?);
+        return super::datastore::status(ui, &app::open(cli)?);
     };
     let lifecycle = app::lifecycle(cli, set, if *repair { "doctor --repair" } else { "doctor" })?;
     let repaired = match repair {
@@ -25,7 +25,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
         false => None,
     };
     let inspection = lifecycle.inspect(*verify || *repair)?;
-    let local = marsh_extension::local_problems(lifecycle.repo()).map_err(CliError::Load)?;
+    let local = marsh_extension::local_problems(lifecycle.repo())?;
     let loads = marsh_extension::load_states(lifecycle.repo());
     let pass = super::extension::is_sound(&inspection)
         && local.is_empty()

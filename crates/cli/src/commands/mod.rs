@@ -1,5 +1,6 @@
 //! One module per noun.
 
+mod bridge;
 mod data;
 mod datastore;
 mod doctor;
@@ -24,12 +25,10 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use serde_json::json;
 
-use crate::args::report::ReportCommand;
 use crate::args::{Cli, Command, DataCommand, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
-use datastore::{changing, noting};
 
 /// Runs the command. `Ok` carries the exit code, as a command may have something to show and still have failed.
 pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
@@ -48,60 +47,73 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Init(arguments) | Command::Repo(RepoCommand::Init(arguments)) => {
             init::run(cli, ui, arguments)
         }
-        Command::Model(command) => {
-            let opened = app::open_to_change(cli)?;
-            let models = &opened.models;
-            match command {
-                ModelCommand::Type(command) => types::run(ui, models, command),
-                ModelCommand::Method(command @ MethodCommand::Run(_)) => {
-                    changing(ui, &opened, |models| method::run(ui, models, command))
-                }
-                ModelCommand::Method(command) => method::run(ui, models, command),
-                ModelCommand::Output(command) => output::run(ui, models, command),
-                ModelCommand::Delete { .. } => {
-                    changing(ui, &opened, |models| model::run(ui, models, command))
-                }
-                command => model::run(ui, models, command),
-            }
-        }
-        Command::Report(command) => {
-            let opened = app::open_to_change(cli)?;
-            match command {
-                ReportCommand::Run { .. } => changing(ui, &opened, |models| report::run(ui, models, command)),
-                command => report::run(ui, &opened.models, command),
-            }
-        }
+        Command::Model(command) => models(cli, ui, command),
+        Command::Report(command) => report::run(ui, &app::open(cli)?, command),
         Command::Data(command) => {
-            let opened = app::open_to_change(cli)?;
+            let session = app::open(cli)?;
             match command {
                 DataCommand::Get { .. }
                 | DataCommand::List { .. }
                 | DataCommand::Versions { .. }
                 | DataCommand::Search(_)
-                | DataCommand::Query { .. } => data::run(ui, &opened.models, command),
-                command => changing(ui, &opened, |models| data::run(ui, models, command)),
+                | DataCommand::Query { .. } => data::run(ui, session.models(), command),
+                command => app::change(ui, &session, |_| data::run(ui, session.models(), command)),
             }
         }
         Command::Datastore(command) => datastore::run(cli, ui, command),
-        Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
+        Command::Vault(command) => vault::run(ui, app::open(cli)?.models(), command),
         Command::Workflow(command) => {
-            let opened = app::open_to_change(cli)?;
+            let session = app::open(cli)?;
+            let models = session.models();
             match command {
                 WorkflowCommand::Run(_) | WorkflowCommand::Resume(_) | WorkflowCommand::Delete { .. } => {
-                    changing(ui, &opened, |models| workflow::run(ui, models, command))
+                    app::change(ui, &session, |_| workflow::run(ui, models, command))
                 }
-                // The process that runs the workflow holds the lock, and waits for them.
+                // The process that runs the workflow holds the lock, and waits for these.
                 WorkflowCommand::Approve(_) | WorkflowCommand::Reject(_) | WorkflowCommand::Cancel(_) => {
-                    noting(&opened, |models| workflow::run(ui, models, command))
+                    session.write_beside_owner(|_| workflow::run(ui, models, command))?
                 }
-                command => workflow::run(ui, &opened.models, command),
+                command => workflow::run(ui, models, command),
             }
         }
-        Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?, arguments),
+        Command::Summarise(arguments) => workflow::summarise(ui, app::open(cli)?.models(), arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),
         Command::Serve(arguments) => serve::run(cli, ui, arguments),
+    }
+}
+
+fn models(cli: &Cli, ui: &Ui, command: &ModelCommand) -> Result<ExitCode, CliError> {
+    let session = app::open(cli)?;
+    let read = session.read();
+    match command {
+        ModelCommand::Create { type_name, name, global_args } => {
+            model::create(ui, &read, type_name, name, global_args)
+        }
+        ModelCommand::Get { name } => model::get(ui, &read, name),
+        ModelCommand::Search { query } => model::search(ui, &read, query.as_deref().unwrap_or_default()),
+        ModelCommand::Edit { name } => model::edit(ui, &read, name),
+        ModelCommand::Delete { name, force, yes } => {
+            app::change(ui, &session, |write| model::delete(ui, write, name, *force, *yes))
+        }
+        ModelCommand::Validate { name } => model::validate(ui, &read, name.as_deref()),
+        ModelCommand::Type(command) => types::run(ui, &read, command),
+        ModelCommand::Method(MethodCommand::Run(arguments)) => {
+            app::change(ui, &session, |write| method::run(ui, write, arguments))
+        }
+        ModelCommand::Method(MethodCommand::Describe { name, method }) => {
+            method::describe(ui, &read, name, method)
+        }
+        ModelCommand::Output(command) => output::run(ui, &read, command),
+    }
+}
+
+/// A document as indented lines.
+fn lines_of(document: &impl serde::Serialize) -> String {
+    match serde_json::to_value(document) {
+        Ok(value) => crate::ui::value_lines(&value, 0),
+        Err(error) => error.to_string(),
     }
 }
 

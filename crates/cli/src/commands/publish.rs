@@ -33,7 +33,7 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
     if arguments.dry_run {
         // Not in the repository: a dry run writes nothing there.
         let scratch = marsh_fs::StagedDir::new(&std::env::temp_dir())?;
-        let shipped = shipped(ui, lifecycle.repo(), &prepared, arguments, scratch.path())?;
+        let shipped = shipped(cli, ui, lifecycle.repo(), &prepared, arguments, scratch.path())?;
         let packed = publish::pack(&prepared, &shipped, std::io::sink())?;
         let mut document = resolved(&prepared, arguments.release_notes.as_deref());
         document.insert("archiveSize".into(), json!(packed.bytes));
@@ -55,7 +55,7 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
     let staging = lifecycle.installation().trees().stage()?;
     let notes = arguments.release_notes.as_deref();
     let scratch = staging.tree();
-    let shipped = shipped(ui, lifecycle.repo(), &prepared, arguments, &scratch)?;
+    let shipped = shipped(cli, ui, lifecycle.repo(), &prepared, arguments, &scratch)?;
     let (published, packed) =
         publish::publish(registry, &prepared, &shipped, arguments.channel, notes, &scratch)?;
     let mut document = resolved(&prepared, notes);
@@ -78,6 +78,7 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
 
 /// The bundles of what is to be published.
 fn shipped(
+    cli: &Cli,
     ui: &Ui,
     repo: &Repo,
     prepared: &Prepared,
@@ -87,7 +88,7 @@ fn shipped(
     if arguments.no_bundles {
         return Ok(Shipped::default());
     }
-    let shipped = publish::build(repo, &prepared.files, &app::builder(&arguments.set)?, scratch)?;
+    let shipped = publish::build(repo, &prepared.files, &app::builder(cli, &arguments.set)?, scratch)?;
     for warning in &shipped.warnings {
         ui.warn(warning);
     }

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use marsh_model::Models;
 use marsh_repo::{Environment, Repo};
 use marsh_serve::protocol::{Reloaded, Status, TriggerRow};
-use marsh_serve::{Client, Failure, Listening, Opened, Service, ServiceOptions, TriggerOptions};
+use marsh_serve::{Client, ErrorReport, Listening, Opened, Service, ServiceOptions, TriggerOptions};
 use marsh_trigger::Webhook;
 use serde_json::{Value, json};
 
-use super::{done, failed, input, method, report};
+use super::{done, failed};
 use crate::app;
 use crate::args::Cli;
 use crate::args::serve::{ServeArgs, ServeCommand};
@@ -25,11 +25,12 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliErr
 
 fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
     // Requests run on threads of their own; two heaps are enough for what contends.
-    marsh_host::allocator::share_heaps(2);
-    let models = app::open_to_stay(cli)?;
-    let interrupt = app::cancel_on_signal(&models);
+    marsh_allocator::share_heaps(2);
+    let session = app::open_for_server(cli)?;
+    let models = session.models();
+    let interrupt = app::cancel_on_signal(models);
     let layout = models.repo.layout.clone();
-    let service = Service::new(options(cli, &models));
+    let service = Service::new(options(cli, models));
     if arguments.stdio {
         marsh_serve::serve_stdio(service, arguments.watch, &interrupt)?;
         return done();
@@ -63,15 +64,13 @@ fn options(cli: &Cli, models: &Models) -> ServiceOptions {
     let root = models.repo.layout.root().to_owned();
     let open = move || {
         let env = Environment::from_process();
-        let repo = Repo::find(repo_dir.as_deref(), &env, &root).map_err(|error| Failure::of(&error))?;
+        let repo = Repo::find(repo_dir.as_deref(), &env, &root).map_err(|error| ErrorReport::of(&error))?;
         Ok(Opened { repo, env })
     };
     ServiceOptions {
         open: Box::new(open),
         loader: std::sync::Arc::clone(&models.loader),
-        method_json: method::outcome_json,
-        reports_json: report::reports_json,
-        default_timeout: input::DEFAULT_TIMEOUT,
+        default_timeout: marsh_app::DEFAULT_TIMEOUT,
         initiated_by: app::initiated_by(&models.env),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -343,3 +343,45 @@ fn a_method_can_run_programs_and_use_files() {
     );
     assert_eq!(seen, json!({ "run": [3, "hi\n"], "file": "content", "hash": [45, 113] }));
 }
+
+#[test]
+fn redactor_of_a_method_masks_the_secrets_that_the_code_adds() {
+    let (_repo, seen) = seen(
+        r#"
+        const secret = ["s3cr3t", "token", "value"].join("-");
+        const { redactor } = context;
+        seen.plain = redactor.redact("plain text");
+        redactor.addSecret(secret);
+        seen.has = redactor.hasSecrets;
+        seen.leaks = redactor.redact(`it is ${secret}, here`).includes(secret);
+        seen.rest = redactor.redact(`it is ${secret}, here`).endsWith(", here");
+        "#,
+    );
+    assert_eq!(seen, json!({ "plain": "plain text", "has": true, "leaks": false, "rest": true }));
+}
+
+#[test]
+fn definition_of_an_invalid_type_is_an_error_and_not_null() {
+    let (_repo, seen) = seen(
+        r#"
+        try { await context.definitionRepository.findById("a\\b", context.modelId); }
+        catch (error) { seen.code = error.code; }
+        "#,
+    );
+    assert_eq!(seen, json!({ "code": "invalid_name" }));
+}
+
+#[test]
+fn model_data_with_corrupt_json_is_an_error_and_not_null() {
+    let (_repo, seen) = seen(
+        r#"
+        await context.writeResource("out", "a", { n: 1 });
+        const path = await context.dataRepository.getContentPath(context.modelType, context.modelId, "a");
+        await Deno.remove(path);
+        await Deno.writeTextFile(path, "{");
+        try { await context.readModelData("m", "out"); }
+        catch (error) { seen.code = error.code; seen.names = error.message.includes("`a` version 1"); }
+        "#,
+    );
+    assert_eq!(seen, json!({ "code": "file_damaged", "names": true }));
+}

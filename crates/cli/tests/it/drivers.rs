@@ -272,3 +272,20 @@ fn a_driver_of_an_extension_fails_by_name() {
     assert_eq!(repo.marsh(&nowhere).exits(1).json()["error"]["code"], "unknown_driver_type");
     repo.assert_no_processes();
 }
+
+#[test]
+fn method_in_a_container_without_the_repository_is_refused_its_paths() {
+    let repo = repo_running(
+        r#"
+        const seen = {};
+        try { seen.path = context.repoDir; } catch (error) { seen.repoDir = error.code; }
+        try { await context.dataRepository.getPath(context.modelType, context.modelId, "x"); }
+        catch (error) { seen.getPath = error.code; }
+        await context.writeResource("out", "seen", seen);
+        "#,
+    );
+    let options = container(&repo, "full", json!({}));
+    repo.marsh(&run_in(&options, &[])).ok();
+    let seen = repo.marsh(&["--json", "data", "get", "m", "seen"]).ok().json()["content"].clone();
+    assert_eq!(seen, json!({ "repoDir": "unsupported", "getPath": "unsupported" }));
+}

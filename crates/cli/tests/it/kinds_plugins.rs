@@ -4,8 +4,9 @@ use std::path::Path;
 
 use marsh_extension::Loader;
 use marsh_extension::kinds::datastore::Trees;
+use marsh_extension::kinds::driver::DriverStatus;
 use marsh_extension::kinds::{CallOptions, DatastoreExtension, DriverExtension, KindError};
-use marsh_host::supervisor::NoCallbacks;
+use marsh_host_client::NoCallbacks;
 use marsh_testkit::Scratch;
 use marsh_types::{Explain as _, Kind, TypeName};
 use serde_json::{Map, Value, json};
@@ -266,7 +267,7 @@ export const driver = {
     let driver = DriverExtension::open(&loader, &named("@me/echo"), &config).unwrap();
     let request = json!({ "protocolVersion": 1, "methodName": "go", "bundle": "AAEC" });
     let result = driver.execute(request, &CallOptions::default(), &NoCallbacks).unwrap();
-    assert_eq!((result.status.as_str(), result.logs.as_slice()), ("success", &["working".to_owned()][..]));
+    assert_eq!((result.status, result.logs.as_slice()), (DriverStatus::Success, &["working".to_owned()][..]));
     // {"method":"go","at":"here","size":3}
     assert_eq!(result.outputs[0].base64, "eyJtZXRob2QiOiJnbyIsImF0IjoiaGVyZSIsInNpemUiOjN9");
 }

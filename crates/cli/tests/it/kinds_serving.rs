@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use marsh_bundle::Worker;
 use marsh_extension::{LoadError, LoadOptions, LoadedModel, Loader, LoaderOptions, OnFailure};
-use marsh_host::{Call, CallbackError, Callbacks, CancelToken, HostCommand, Hosts, Limits, SUBCOMMAND};
+use marsh_host_client::{
+    Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, HostCommand,
+    Hosts, Limits, Operation, SUBCOMMAND,
+};
 use marsh_repo::Repo;
 use marsh_testkit::Scratch;
 use marsh_types::TypeName;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::BINARY;
 
@@ -70,27 +73,28 @@ pub fn said(loader: &Loader, loaded: &LoadedModel, method: &str) -> String {
     #[derive(Default)]
     struct Log(Mutex<Vec<String>>);
     impl Callbacks for Log {
-        fn request(&self, method: &str, _params: Value) -> Result<Value, CallbackError> {
-            Err(CallbackError::new("refused", format!("no {method} here")))
+        fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+            Err(CallbackError::new("refused", format!("no {} here", request.name())))
         }
-        fn notify(&self, method: &str, params: Value) {
-            if method == "context/log" {
-                self.0.lock().unwrap().push(params["message"].as_str().unwrap().to_owned());
+        fn notice(&self, notice: ContextNotice) {
+            if let ContextNotice::Log(log) = notice {
+                self.0.lock().unwrap().push(log.message);
             }
         }
     }
     let log = Log::default();
     let cancel = CancelToken::new();
+    let params = json!({
+        "method": method, "type": "@me/x",
+        "definition": { "id": "d", "name": "n", "version": 1, "tags": {}, "typeVersion": "2026.01.01.1" },
+        "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "checks": {}, "repoDir": "/",
+    });
     let call = Call {
-        op: "run",
-        params: json!({
-            "method": method, "type": "@me/x",
-            "definition": { "id": "d", "name": "n", "version": 1, "tags": {}, "typeVersion": "2026.01.01.1" },
-            "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "checks": {}, "repoDir": "/",
-        }),
+        operation: Operation::parse("run", &params.to_string()).unwrap(),
         deadline: Duration::from_secs(20),
         cancel: &cancel,
         grace: Duration::ZERO,
+        trace_parent: None,
     };
     let host = loader.hosts().get(&loaded.host_key).unwrap();
     host.call(&loaded.module, &call, &log).unwrap();

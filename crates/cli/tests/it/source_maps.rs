@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use marsh_extension::kinds::{CallOptions, DatastoreExtension, DriverExtension, KindError};
-use marsh_host::supervisor::NoCallbacks;
+use marsh_host_client::NoCallbacks;
 use marsh_testkit::Scratch;
 use marsh_types::{Explain as _, TypeName};
 use serde_json::{Map, Value, json};

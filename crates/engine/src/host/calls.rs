@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::api::{EngineError, EngineErrorKind};
+use crate::api::{EngineError, EngineErrorKind, Stream};
 use crate::errors;
 use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, lock, plain, start};
 use crate::shared::Owner;
@@ -11,17 +11,17 @@ use crate::shared::Owner;
 pub(crate) const OPS: &[Op] = &[
     plain("load.done", load_done),
     plain("load.externals", load_externals),
-    plain("call.done", call_done),
-    start("bridge.request", request),
-    plain("bridge.notify", notify),
     plain("output", output),
     plain("timer.set", timer_set),
     plain("timer.clear", timer_clear),
     plain("exit", exit),
     plain("current", current),
-    plain("log", log),
     plain("uncaught", uncaught),
 ];
+
+/// The operations of one call. Their first argument is the call's id, which the gate puts there (`gate::bind`).
+pub(crate) const OWN: &[Op] =
+    &[plain("call.done", call_done), start("bridge.request", request), plain("bridge.notify", notify)];
 
 fn load_done(env: &Env, args: &Args) -> HostResult {
     let result = match args.opt_str(0) {
@@ -73,6 +73,12 @@ fn call_done(env: &Env, args: &Args) -> HostResult {
 
 fn request(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> {
     let (id, method, params) = (args.str(0)?, args.str(1)?, args.str(2)?.to_owned());
+    if !env.shared.is_live(&Owner::Call(id.into())) {
+        return Err(HostError::new(
+            "Interrupted",
+            format!("{method} was asked for by a call that has ended"),
+        ));
+    }
     let reply = Box::new(move |result: Result<String, crate::BridgeError>| {
         done.done(match result {
             Ok(json) => Ok(Val::Json(json)),
@@ -94,7 +100,7 @@ fn notify(env: &Env, args: &Args) -> HostResult {
 }
 
 fn output(env: &Env, args: &Args) -> HostResult {
-    let stream = if args.str(0)? == "stderr" { "stderr" } else { "stdout" };
+    let stream = if args.str(0)? == "stderr" { Stream::Stderr } else { Stream::Stdout };
     let text = String::from_utf8_lossy(args.bytes(1)?);
     env.shared.output(&env.shared.slice(), stream, &text);
     Ok(Val::Undefined)
@@ -124,17 +130,12 @@ fn current(env: &Env, _args: &Args) -> HostResult {
     Ok(Val::Str(env.shared.slice().id().to_owned()))
 }
 
-fn log(env: &Env, args: &Args) -> HostResult {
-    env.shared.log(&env.shared.slice(), args.str(0)?, args.str(1)?);
-    Ok(Val::Undefined)
-}
-
 /// A timer's or listener's callback threw: the call it ran for fails.
 fn uncaught(env: &Env, args: &Args) -> HostResult {
     let error = errors::described(args.str(0)?);
     let owner = env.shared.slice();
     match owner {
-        Owner::Nobody => env.shared.log(&owner, "error", &format!("uncaught: {error}")),
+        Owner::Nobody => env.shared.uncaught(&owner, &format!("uncaught: {error}")),
         Owner::Call(_) | Owner::Load => env.shared.fail(&owner, error),
     }
     Ok(Val::Undefined)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::allocator;
 use crate::gate::{Completer, Env, HostError, HostResult};
+use marsh_allocator as allocator;
 
 /// Held by [`Env`]: dropping it ends every task of [`run`].
 pub(crate) struct Alive(Arc<watch::Sender<()>>);

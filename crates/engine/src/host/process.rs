@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
+use crate::api::Stream;
 use crate::errors;
 use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, lock, plain, start};
 use crate::shared::Owner;
@@ -110,11 +111,11 @@ fn launch(env: &Env, spec: &Spec) -> Result<Child, HostError> {
     };
     if spec.stdout == "inherit" {
         let pipe = std::mem::replace(&mut handle.stdout, share(None));
-        forward(env, &handle, pipe, "stdout", &owner);
+        forward(env, &handle, pipe, Stream::Stdout, &owner);
     }
     if spec.stderr == "inherit" {
         let pipe = std::mem::replace(&mut handle.stderr, share(None));
-        forward(env, &handle, pipe, "stderr", &owner);
+        forward(env, &handle, pipe, Stream::Stderr, &owner);
     }
     Ok(handle)
 }
@@ -136,7 +137,7 @@ fn not_started(error: &std::io::Error, spec: &Spec, cwd: &std::path::Path) -> Ho
 }
 
 /// "inherit": the host's own standard output is the protocol, so lines go out as output of the call.
-fn forward<R>(env: &Env, child: &Child, pipe: Shared<R>, stream: &'static str, owner: &Owner)
+fn forward<R>(env: &Env, child: &Child, pipe: Shared<R>, stream: Stream, owner: &Owner)
 where
     R: AsyncRead + Unpin + Send + 'static,
 {

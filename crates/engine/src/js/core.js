@@ -8,11 +8,20 @@ export const call = native.call;
 
 const waiting = new Map();
 
-/** Start a host operation; the promise settles when its completion arrives. */
-export function start(name, ...args) {
+// Taken before any other code runs: what modules patch later changes nothing here.
+const apply = Reflect.apply;
+const nativeStart = native.start;
+
+/** The promise of a host operation that was started; it settles when the completion arrives. */
+export function started(op) {
   const { promise, resolve, reject } = Promise.withResolvers();
-  waiting.set(native.start(name, ...args), { resolve, reject });
+  waiting.set(op, { resolve, reject });
   return promise;
+}
+
+/** Start a host operation: its name and arguments. They are not spread, which would ask a patched iterator. */
+export function start(...operation) {
+  return started(apply(nativeStart, undefined, operation));
 }
 
 export function complete(op, ok, value) {

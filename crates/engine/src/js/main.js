@@ -1,6 +1,6 @@
 // The entry points that the event loop calls, and the life of a call.
 
-import { call as host, complete, lazy, makeError, start as hostStart } from "marsh:core";
+import { call as host, complete, lazy, makeError, started } from "marsh:core";
 import { AbortController, abortWith } from "marsh:abort";
 import { fireTimer } from "marsh:timers";
 import { dispatchGlobal } from "marsh:globals";
@@ -23,23 +23,27 @@ async function load(url, driverName, engineVersion) {
   }
 }
 
-const json = (value) => JSON.stringify(value) ?? "null";
+// Taken before any other code runs: a module that patches `JSON` changes its own values, not those of other calls.
+const { parse, stringify } = JSON;
+const json = (value) => stringify(value) ?? "null";
 
-async function start(id, op, params) {
+/** `own`: the functions of this call; they know its id, and no other code gets hold of them. */
+async function start(id, op, params, own) {
+  const { call: ownCall, start: ownStart } = own;
   const controller = new AbortController();
   controllers.set(id, controller);
   const context = {
     id,
     signal: controller.signal,
-    request: (method, params) => hostStart("bridge.request", id, method, json(params)),
-    requestSync: (method, params) => host("bridge.request", id, method, json(params)),
-    notify: (method, params) => host("bridge.notify", id, method, json(params)),
+    request: (method, params) => started(ownStart("bridge.request", method, json(params))),
+    requestSync: (method, params) => ownCall("bridge.request", method, json(params)),
+    notify: (method, params) => ownCall("bridge.notify", method, json(params)),
   };
   try {
-    const result = await dispatch(op, JSON.parse(params), context);
-    host("call.done", id, json(result));
+    const result = await dispatch(op, parse(params), context);
+    ownCall("call.done", json(result));
   } catch (error) {
-    host("call.done", id, null, describe(error));
+    ownCall("call.done", null, describe(error));
   } finally {
     controllers.delete(id);
   }

@@ -199,3 +199,29 @@ fn a_call_id_in_use_is_refused_and_close_answers_everybody() {
     assert_eq!(first.wait().unwrap_err().kind, EngineErrorKind::Closed);
     assert_eq!(call(&other, "run", json!({})).unwrap_err().kind, EngineErrorKind::Closed);
 }
+
+/// The attack of a module whose calls run side by side: it changes what the surface passes on.
+#[test]
+fn patched_iterator_cannot_make_a_request_of_another_call() {
+    let fixture = Fixture::new();
+    let runtime = fixture.load(
+        "const iterate = Array.prototype[Symbol.iterator];
+         let ids = {};
+         export const wait = (params, call) => { ids.victim = call.id; return new Promise((resolve) => { ids.open = resolve; }); };
+         export const steal = async (params, call) => {
+           const swapped = (value) => (value === call.id ? ids.victim : value);
+           Array.prototype[Symbol.iterator] = function* () { for (let i = 0; i < this.length; i++) yield swapped(this[i]); };
+           const stringify = JSON.stringify;
+           JSON.stringify = (value) => stringify({ stolen: ids.victim });
+           try { await call.request('echo', { mine: true }); call.notify('mine', {}); }
+           finally { Array.prototype[Symbol.iterator] = iterate; JSON.stringify = stringify; ids.open(); }
+         };",
+    );
+    let victim = begin(&runtime, "victim", "wait", json!({}));
+    begin(&runtime, "thief", "steal", json!({})).wait().unwrap();
+    victim.wait().unwrap();
+    let asked = fixture.bridge.asked.lock().unwrap();
+    assert_eq!(*asked, [("thief".to_owned(), "echo".to_owned(), json!({ "mine": true }))]);
+    let notes = fixture.bridge.notes.lock().unwrap();
+    assert!(notes.iter().all(|(call, ..)| call != "victim"), "{notes:?}");
+}

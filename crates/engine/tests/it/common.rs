@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use marsh_engine::{
-    Bridge, BridgeError, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source,
+    Bridge, BridgeError, Code, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source,
+    Stream,
 };
 use serde_json::{Value, json};
 
@@ -29,11 +30,15 @@ pub type Notes = Arc<Mutex<Vec<(String, String, Value)>>>;
 #[derive(Default)]
 pub struct TestBridge {
     pub notes: Notes,
+    /// Requests: call id, method, parameters.
+    pub asked: Mutex<Vec<(String, String, Value)>>,
     pub held: Mutex<Vec<Reply>>,
 }
 
 impl Bridge for TestBridge {
-    fn request(&self, _call_id: &str, method: &str, params: String, reply: Reply) {
+    fn request(&self, call_id: &str, method: &str, params: String, reply: Reply) {
+        let given = serde_json::from_str(&params).unwrap();
+        self.asked.lock().unwrap().push((call_id.to_owned(), method.to_owned(), given));
         match method {
             "echo" => reply(Ok(params)),
             "hang" => self.held.lock().unwrap().push(reply),
@@ -47,7 +52,30 @@ impl Bridge for TestBridge {
 
     fn notify(&self, call_id: &str, method: &str, params: String) {
         let params = serde_json::from_str(&params).unwrap();
-        self.notes.lock().unwrap().push((call_id.to_owned(), method.to_owned(), params));
+        self.note(call_id, method, params);
+    }
+
+    fn output(&self, call_id: &str, stream: Stream, line: &str) {
+        let stream = if stream == Stream::Stdout { "stdout" } else { "stderr" };
+        self.note(call_id, "output", json!({ "stream": stream, "line": line }));
+    }
+
+    fn uncaught(&self, call_id: &str, message: &str) {
+        self.note(call_id, "log", json!({ "level": "error", "message": message }));
+    }
+
+    fn process_started(&self, call_id: &str, pgid: i32) {
+        self.note(call_id, "process/started", json!({ "pgid": pgid }));
+    }
+
+    fn process_ended(&self, call_id: &str, pgid: i32) {
+        self.note(call_id, "process/ended", json!({ "pgid": pgid }));
+    }
+}
+
+impl TestBridge {
+    fn note(&self, call_id: &str, what: &str, params: Value) {
+        self.notes.lock().unwrap().push((call_id.to_owned(), what.to_owned(), params));
     }
 }
 
@@ -77,7 +105,7 @@ impl Fixture {
     pub fn external(&mut self, specifier: &str, code: &str) {
         let path = self.path(&format!("external{}.js", self.externals.len()));
         std::fs::write(&path, code).unwrap();
-        self.externals.push(External { specifier: specifier.to_owned(), path });
+        self.externals.push(External { specifier: specifier.to_owned(), code: Code::file(path) });
     }
 
     /// Start a runtime over `code`, without waiting for the load.
@@ -92,8 +120,13 @@ impl Fixture {
             args: vec!["one".to_owned()],
             cwd: Some(self.dir.path().to_owned()),
         };
-        ModuleRuntime::spawn(Source { url, path }, self.externals.clone(), options, self.bridge.clone())
-            .unwrap()
+        ModuleRuntime::spawn(
+            Source { url, code: Code::file(path) },
+            self.externals.clone(),
+            options,
+            self.bridge.clone(),
+        )
+        .unwrap()
     }
 
     pub fn load(&self, code: &str) -> ModuleRuntime {

@@ -3,14 +3,21 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{CallbackError, Callbacks};
+use marsh_host_client::protocol::{
+    DatastoreCapabilities, DatastoreForceReleaseLock, DatastoreInspectLock, DatastoreMarkDirty,
+    DatastorePlace, DatastorePull, DatastorePush, DatastoreResolveCachePath, DatastoreResolvePath,
+    DatastoreVerify, DatastoreWithLock,
+};
+use marsh_host_client::{
+    Ask, CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest, NoCallbacks,
+};
 use marsh_types::{Kind, TypeName};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{CallOptions, Export, KindError};
 use crate::loader::{Loaded, Loader};
+
+pub use marsh_host_client::protocol::{DataPlace, Health};
 
 /// A datastore of an extension's type, with its configuration.
 #[derive(Debug, Clone)]
@@ -18,32 +25,6 @@ pub struct DatastoreExtension {
     export: Export,
     config: Map<String, Value>,
     options: CallOptions,
-}
-
-/// What a verifier found.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
-    pub healthy: bool,
-    #[serde(default)]
-    pub message: String,
-    #[serde(default)]
-    pub latency_ms: f64,
-    #[serde(default)]
-    pub datastore_type: String,
-    #[serde(default)]
-    pub details: Value,
-}
-
-/// Where an extension has its data, or wants our copy of them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DataPlace {
-    /// Whether it brings and takes.
-    pub syncs: bool,
-    pub path: PathBuf,
-    #[serde(default)]
-    pub cache_path: Option<PathBuf>,
 }
 
 /// Where data is synchronized from and to.
@@ -78,19 +59,19 @@ impl DatastoreExtension {
     }
 
     pub fn verify(&self) -> Result<Health, KindError> {
-        self.call("verify", json!({}), &NoCallbacks)
+        self.ask(DatastoreVerify { config: self.config() })
     }
 
     pub fn place(&self, repo_dir: &Path) -> Result<DataPlace, KindError> {
-        self.call("place", json!({ "repoDir": repo_dir }), &NoCallbacks)
+        self.ask(DatastorePlace { config: self.config(), repo_dir: repo_dir.to_owned() })
     }
 
     pub fn resolve_path(&self, repo_dir: &Path) -> Result<String, KindError> {
-        self.call("resolvePath", json!({ "repoDir": repo_dir }), &NoCallbacks)
+        self.ask(DatastoreResolvePath { config: self.config(), repo_dir: repo_dir.to_owned() })
     }
 
     pub fn resolve_cache_path(&self, repo_dir: &Path) -> Result<Option<String>, KindError> {
-        self.call("resolveCachePath", json!({ "repoDir": repo_dir }), &NoCallbacks)
+        self.ask(DatastoreResolveCachePath { config: self.config(), repo_dir: repo_dir.to_owned() })
     }
 
     /// Holds the datastore's lock while `work` runs, and releases it whatever `work` returns. The deadline counts for the
@@ -102,56 +83,60 @@ impl DatastoreExtension {
         work: impl FnOnce() -> T,
     ) -> Result<Option<T>, KindError> {
         let held = Held { work: RefCell::new(Some(work)), done: RefCell::new(None) };
-        let params = json!({ "path": path, "options": lock });
-        self.call::<Value>("withLock", params, &held)?;
+        let params =
+            DatastoreWithLock { config: self.config(), path: path.to_owned(), options: lock.clone() };
+        self.export.call(params, &self.options, &held)?;
         Ok(held.done.into_inner())
     }
 
     pub fn inspect_lock(&self, path: &str, lock: &Value) -> Result<Option<Value>, KindError> {
-        self.call("inspectLock", json!({ "path": path, "options": lock }), &NoCallbacks)
+        self.ask(DatastoreInspectLock { config: self.config(), path: path.to_owned(), options: lock.clone() })
     }
 
     pub fn force_release_lock(&self, path: &str, lock: &Value, nonce: &str) -> Result<Value, KindError> {
-        self.call("forceReleaseLock", json!({ "path": path, "options": lock, "nonce": nonce }), &NoCallbacks)
+        self.ask(DatastoreForceReleaseLock {
+            config: self.config(),
+            path: path.to_owned(),
+            options: lock.clone(),
+            nonce: nonce.to_owned(),
+        })
     }
 
-    /// Brings what changed there; how many files that were, if the extension counts them.
+    /// Copies remote changes. Returns how many files changed, if the extension counts them.
     pub fn pull(&self, trees: &Trees<'_>, options: &Value) -> Result<Option<f64>, KindError> {
-        self.sync("pull", trees, options)
+        let (repo_dir, cache_path) = trees.owned();
+        self.ask(DatastorePull { config: self.config(), repo_dir, cache_path, options: options.clone() })
     }
 
     pub fn push(&self, trees: &Trees<'_>, options: &Value) -> Result<Option<f64>, KindError> {
-        self.sync("push", trees, options)
+        let (repo_dir, cache_path) = trees.owned();
+        self.ask(DatastorePush { config: self.config(), repo_dir, cache_path, options: options.clone() })
     }
 
-    /// Tells that a file is about to change.
+    /// Announces that a file is about to change.
     pub fn mark_dirty(&self, trees: &Trees<'_>, options: &Value) -> Result<(), KindError> {
-        self.sync("markDirty", trees, options).map(drop)
+        let (repo_dir, cache_path) = trees.owned();
+        let options = options.clone();
+        self.ask(DatastoreMarkDirty { config: self.config(), repo_dir, cache_path, options }).map(|_| ())
     }
 
     pub fn capabilities(&self, trees: &Trees<'_>) -> Result<Value, KindError> {
-        let params = json!({ "repoDir": trees.repo_dir, "cachePath": trees.cache_path });
-        self.call("capabilities", params, &NoCallbacks)
+        let (repo_dir, cache_path) = trees.owned();
+        self.ask(DatastoreCapabilities { config: self.config(), repo_dir, cache_path })
     }
 
-    fn sync(
-        &self,
-        operation: &'static str,
-        trees: &Trees<'_>,
-        options: &Value,
-    ) -> Result<Option<f64>, KindError> {
-        let params = json!({ "repoDir": trees.repo_dir, "cachePath": trees.cache_path, "options": options });
-        self.call::<Value>(operation, params, &NoCallbacks).map(|count| count.as_f64())
+    fn config(&self) -> Map<String, Value> {
+        self.config.clone()
     }
 
-    fn call<T: serde::de::DeserializeOwned>(
-        &self,
-        operation: &'static str,
-        mut params: Value,
-        callbacks: &dyn Callbacks,
-    ) -> Result<T, KindError> {
-        params["config"] = json!(self.config);
-        self.export.call(operation, params, &self.options, callbacks)
+    fn ask<A: Ask>(&self, params: A) -> Result<A::Answer, KindError> {
+        self.export.call(params, &self.options, &NoCallbacks)
+    }
+}
+
+impl Trees<'_> {
+    fn owned(&self) -> (PathBuf, PathBuf) {
+        (self.repo_dir.to_owned(), self.cache_path.to_owned())
     }
 }
 
@@ -162,15 +147,13 @@ struct Held<F, T> {
 }
 
 impl<T, F: FnOnce() -> T> Callbacks for Held<F, T> {
-    fn request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        if method != "datastore/locked" {
-            return NoCallbacks.request(method, params);
-        }
+    fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        let ContextRequest::DatastoreLocked(_) = request else { return NoCallbacks.request(request) };
         if let Some(work) = self.work.borrow_mut().take() {
             *self.done.borrow_mut() = Some(work());
         }
-        Ok(Value::Null)
+        Ok(ContextAnswer::Nothing)
     }
 
-    fn notify(&self, _method: &str, _params: Value) {}
+    fn notice(&self, _notice: ContextNotice) {}
 }

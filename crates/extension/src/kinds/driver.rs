@@ -1,49 +1,20 @@
 //! Driver extensions: running a method somewhere else.
 
-use marsh_host::Callbacks;
+use marsh_host_client::Callbacks;
+use marsh_host_client::protocol::{DriverExecute, DriverInitialize};
 use marsh_types::{Kind, TypeName};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{CallOptions, Export, KindError};
 use crate::loader::{Loaded, Loader};
+
+pub use marsh_host_client::protocol::{DriverOutput, DriverResult, DriverStatus};
 
 /// A driver of an extension's type, with its configuration.
 #[derive(Debug, Clone)]
 pub struct DriverExtension {
     export: Export,
     config: Map<String, Value>,
-}
-
-/// What a driver's run ended with.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriverResult {
-    /// `success` or `error`.
-    pub status: String,
-    #[serde(default)]
-    pub error: Option<String>,
-    #[serde(default)]
-    pub outputs: Vec<DriverOutput>,
-    #[serde(default)]
-    pub logs: Vec<String>,
-    #[serde(default)]
-    pub duration_ms: Option<f64>,
-}
-
-/// An output that is still to be stored.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriverOutput {
-    pub kind: String,
-    pub spec_name: Option<String>,
-    pub name: String,
-    /// `resource` or `file`.
-    #[serde(rename = "type")]
-    pub output_type: String,
-    #[serde(default)]
-    pub tags: Map<String, Value>,
-    pub base64: String,
 }
 
 impl DriverExtension {
@@ -70,10 +41,8 @@ impl DriverExtension {
         options: &CallOptions,
         callbacks: &dyn Callbacks,
     ) -> Result<DriverResult, KindError> {
-        self.export
-            .call("initialize", json!({ "config": self.config }), options, callbacks)
-            .map(|_: Value| ())?;
-        let params = json!({ "config": self.config, "request": request });
-        self.export.call("execute", params, options, callbacks)
+        let config = &self.config;
+        self.export.call(DriverInitialize { config: config.clone() }, options, callbacks)?;
+        self.export.call(DriverExecute { config: config.clone(), request }, options, callbacks)
     }
 }

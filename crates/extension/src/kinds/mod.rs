@@ -2,7 +2,7 @@
 //!
 //! A wrapper is opened at the moment of use and holds one module version: what it does, it does with that version. Who
 //! lives long opens anew for each use, and so sees fresh code (`Loader::resolve_kind` compares every input).
-//! Contracts are checked in the host when the version is loaded (`crates/host/src/driver/kinds.js`). What a call throws is
+//! Contracts are checked in the host when the version is loaded (`crates/host-server/src/shim/kinds.js`). What a call throws is
 //! told in terms of the sources (held by `crates/cli/tests/it/source_maps.rs`).
 
 pub mod datastore;
@@ -14,9 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marsh_host::{Call, Callbacks, CancelToken, HostError, Hosts};
+use marsh_host_client::{Ask, Call, Callbacks, CancelToken, HostError, Hosts};
 use marsh_types::{ErrorCode, Explain, Kind};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{LoadError, call_code};
@@ -91,22 +90,21 @@ struct Export {
 }
 
 impl Export {
-    fn call<T: DeserializeOwned>(
+    fn call<A: Ask>(
         &self,
-        operation: &'static str,
-        params: Value,
+        params: A,
         options: &CallOptions,
         callbacks: &dyn Callbacks,
-    ) -> Result<T, KindError> {
+    ) -> Result<A::Answer, KindError> {
         let Loaded { kind, type_name, entry, module, host_key, .. } = &self.loaded;
         let name = type_name.to_string();
-        let op = format!("{kind}.{operation}");
+        let operation = A::NAME.member();
         let call = Call {
-            op: &op,
-            params,
+            operation: params.into(),
             deadline: options.deadline,
             cancel: &options.cancel,
             grace: Duration::from_millis(500),
+            trace_parent: None,
         };
         let answer = self.hosts.get(host_key).and_then(|host| host.call(module, &call, callbacks)).map_err(
             |source| KindError::Call {
@@ -117,7 +115,7 @@ impl Export {
                 source: in_sources(source, module),
             },
         )?;
-        serde_json::from_value(answer).map_err(|source| KindError::Answer {
+        serde_json::from_str(answer.get()).map_err(|source| KindError::Answer {
             kind: *kind,
             name,
             operation,

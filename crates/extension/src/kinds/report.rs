@@ -1,24 +1,18 @@
 //! Reports: what an extension says about a run, as text for people and as JSON.
 
-use marsh_host::Callbacks;
+use marsh_host_client::Callbacks;
+use marsh_host_client::protocol::ReportExecute;
 use marsh_types::{Kind, TypeName};
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::{CallOptions, Export, KindError};
 use crate::loader::{Loaded, Loader};
+
+pub use marsh_host_client::protocol::ReportResult;
 
 /// A report of an extension.
 #[derive(Debug, Clone)]
 pub struct ReportExtension {
     export: Export,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub struct ReportResult {
-    pub markdown: String,
-    /// The JSON text as the report made it.
-    pub json: String,
 }
 
 impl ReportExtension {
@@ -40,14 +34,13 @@ impl ReportExtension {
         &self.export.loaded.description.labels
     }
 
-    /// Runs the report. `params`: `{ context: { scope, … }, repoDir, sensitive }` as `driver/report.js` reads it;
-    /// `callbacks` serve the data and definitions that it reads.
+    /// Runs the report; `callbacks` serve the data and definitions that it reads.
     pub fn execute(
         &self,
-        params: Value,
+        params: ReportExecute,
         options: &CallOptions,
         callbacks: &dyn Callbacks,
     ) -> Result<ReportResult, KindError> {
-        self.export.call("execute", params, options, callbacks)
+        self.export.call(params, options, callbacks)
     }
 }

@@ -1,16 +1,19 @@
 //! Vault extensions: secrets by key, kept wherever the extension keeps them.
 
-use marsh_host::Callbacks;
-use marsh_host::supervisor::NoCallbacks;
+use marsh_host_client::protocol::{
+    VaultDelete, VaultDeleteAnnotation, VaultGet, VaultGetAnnotation, VaultList, VaultListAnnotations,
+    VaultMembers, VaultPut, VaultPutAnnotation,
+};
+use marsh_host_client::{Ask, NoCallbacks};
 use marsh_types::{Kind, TypeName};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{CallOptions, Export, KindError};
 use crate::loader::{Loaded, Loader};
 
 /// A vault of an extension's type, with its name and configuration.
 ///
-/// Errors carry what the extension threw; the driver never puts a secret's value into one.
+/// Errors carry what the extension threw; the shim never puts a secret's value into one.
 #[derive(Debug, Clone)]
 pub struct VaultExtension {
     export: Export,
@@ -46,51 +49,51 @@ impl VaultExtension {
         &self.export.loaded
     }
 
-    /// The value of a key. A key that is not there is an error of the extension's own wording.
+    /// The value of a key. A missing key is an error in the extension's own words.
     pub fn get(&self, key: &str) -> Result<String, KindError> {
-        self.call("get", json!({ "key": key }))
+        self.ask(|name, config| VaultGet { name, config, key: key.to_owned() })
     }
 
     pub fn put(&self, key: &str, value: &str, tags: Option<&Map<String, Value>>) -> Result<(), KindError> {
-        self.call("put", json!({ "key": key, "value": value, "tags": tags }))
+        let (key, value, tags) = (key.to_owned(), value.to_owned(), tags.cloned());
+        self.ask(|name, config| VaultPut { name, config, key, value, tags }).map(|_| ())
     }
 
     pub fn list(&self) -> Result<Vec<String>, KindError> {
-        self.call("list", json!({}))
+        self.ask(|name, config| VaultList { name, config })
     }
 
     pub fn delete(&self, key: &str) -> Result<(), KindError> {
-        self.call("delete", json!({ "key": key }))
+        self.ask(|name, config| VaultDelete { name, config, key: key.to_owned() }).map(|_| ())
     }
 
     /// Which of the optional members the provider has: `delete`, `getAnnotation`, …
     pub fn optional_members(&self) -> Result<Vec<String>, KindError> {
-        self.call("members", json!({}))
+        self.ask(|name, config| VaultMembers { name, config })
     }
 
     pub fn annotation(&self, key: &str) -> Result<Option<Value>, KindError> {
-        self.call("getAnnotation", json!({ "key": key }))
+        self.ask(|name, config| VaultGetAnnotation { name, config, key: key.to_owned() })
     }
 
     pub fn put_annotation(&self, key: &str, annotation: &Value) -> Result<(), KindError> {
-        self.call("putAnnotation", json!({ "key": key, "annotation": annotation }))
+        let (key, annotation) = (key.to_owned(), annotation.clone());
+        self.ask(|name, config| VaultPutAnnotation { name, config, key, annotation }).map(|_| ())
     }
 
     pub fn delete_annotation(&self, key: &str) -> Result<(), KindError> {
-        self.call("deleteAnnotation", json!({ "key": key }))
+        self.ask(|name, config| VaultDeleteAnnotation { name, config, key: key.to_owned() }).map(|_| ())
     }
 
     pub fn annotations(&self) -> Result<Map<String, Value>, KindError> {
-        self.call("listAnnotations", json!({}))
+        self.ask(|name, config| VaultListAnnotations { name, config })
     }
 
-    fn call<T: serde::de::DeserializeOwned>(
+    fn ask<A: Ask>(
         &self,
-        operation: &'static str,
-        mut params: Value,
-    ) -> Result<T, KindError> {
-        params["name"] = json!(self.name);
-        params["config"] = json!(self.config);
-        self.export.call(operation, params, &self.options, &NoCallbacks as &dyn Callbacks)
+        params: impl FnOnce(String, Map<String, Value>) -> A,
+    ) -> Result<A::Answer, KindError> {
+        let params = params(self.name.clone(), self.config.clone());
+        self.export.call(params, &self.options, &NoCallbacks)
     }
 }

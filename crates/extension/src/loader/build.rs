@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use marsh_bundle::{BundleMeta, BundleRequest, Worker};
 use marsh_fs::{Durability, Published, StagedDir};
-use marsh_host::{External, Limits, ModuleRef};
+use marsh_host_client::{External, Limits, ModuleRef};
 use marsh_types::Digest;
 
 use super::files::{put_dir, read_json};
@@ -191,15 +191,16 @@ impl Bundles {
         let dir = self.dir.join(&fingerprint);
         let path = dir.join("bundle.js");
         let mut externals: Vec<External> = Vec::new();
-        let code_sha256 = if let (None, [meta]) = (&parts.builtin, metas) {
+        let (sha256, code_sha256) = if let (None, [meta]) = (&parts.builtin, metas) {
             externals.extend(meta.externals.iter().map(external));
-            meta.code_sha256.clone()
+            (meta.code_sha256.clone(), meta.code_sha256.clone())
         } else {
             let text = parts.joining_module();
             self.put_joining_module(&dir, &text)?;
             for (index, (part, meta)) in parts.parts().zip(metas).enumerate() {
                 let path = self.dir.join(&part.fingerprint).join("bundle.js");
-                externals.push(External { specifier: part_specifier(index), path });
+                let sha256 = meta.code_sha256.clone();
+                externals.push(External { specifier: part_specifier(index), sha256, path });
                 for one in &meta.externals {
                     if !externals.iter().any(|known| known.specifier == one.specifier) {
                         externals.push(external(one));
@@ -207,10 +208,11 @@ impl Bundles {
                 }
             }
             let hashes: Vec<&str> = metas.iter().map(|meta| meta.code_sha256.as_str()).collect();
-            Digest::of(format!("{text}{}", hashes.join("\n")).as_bytes()).to_hex()
+            let code_sha256 = Digest::of(format!("{text}{}", hashes.join("\n")).as_bytes()).to_hex();
+            (Digest::of(text.as_bytes()).to_hex(), code_sha256)
         };
         let url = module_url(&path, &fingerprint);
-        Ok((ModuleRef { url, path, externals, limits: self.tools.limits }, code_sha256))
+        Ok((ModuleRef { url, sha256, path, externals, limits: self.tools.limits }, code_sha256))
     }
 
     fn put_joining_module(&self, dir: &Path, text: &str) -> Result<(), LoadError> {
@@ -226,7 +228,7 @@ impl Bundles {
 }
 
 fn external(meta: &marsh_bundle::ExternalMeta) -> External {
-    External { specifier: meta.specifier.clone(), path: meta.path.clone() }
+    External { specifier: meta.specifier.clone(), sha256: meta.sha256.clone(), path: meta.path.clone() }
 }
 
 /// `file:///…/bundle.js?fp=<fingerprint>`, the identity of loaded code everywhere.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marsh_host::supervisor::NoCallbacks;
-use marsh_host::{Call, CancelToken, HostError, Hosts, ModuleRef};
+use marsh_host_client::NoCallbacks;
+use marsh_host_client::protocol::{Describe, Load};
+use marsh_host_client::{Call, CancelToken, HostError, Hosts, ModuleRef};
 use marsh_types::{ErrorCode, Kind, TypeName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -172,11 +173,11 @@ impl Describer {
             return Ok(());
         }
         let call = Call {
-            op: "load",
-            params: serde_json::Value::Null,
+            operation: Load {}.into(),
             deadline: options.timeout,
             cancel: &self.cancel,
             grace: Duration::ZERO,
+            trace_parent: None,
         };
         host.call(module, &call, &NoCallbacks).map(|_| ()).map_err(host_error)
     }
@@ -220,18 +221,18 @@ impl Describer {
             .get(&parts.host_key())
             .map_err(|source| LoadError::Host { entry: parts.main_entry(), source })?;
         let call = Call {
-            op: "describe",
-            params: serde_json::json!({ "kind": parts.kind }),
+            operation: Describe { kind: parts.kind }.into(),
             deadline: options.timeout,
             cancel: &self.cancel,
             grace: Duration::ZERO,
+            trace_parent: None,
         };
-        let value = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
+        let description = host.call(&built.module, &call, &NoCallbacks).map_err(|source| {
             // No call will use the heap of a version that failed.
             host.evict(&built.module.url);
             failed(parts, trace::in_sources(source, &built.module))
         })?;
-        serde_json::from_value(value)
+        serde_json::from_str(description.get())
             .map_err(|source| LoadError::Description { entry: parts.main_entry(), source })
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use marsh_bundle::BundleError;
-use marsh_host::{ErrorKind, HostError};
+use marsh_host_client::{ErrorKind, HostError};
 use marsh_repo::Layout;
 use marsh_types::time::iso_millis;
 use marsh_types::{Diagnostic, Digest, Explain as _, Kind, TypeName, ignore};

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use marsh_host::{Hosts, Line, Ticket};
+use marsh_host_client::{Hosts, Line, Ticket};
 use marsh_types::{Kind, TypeName};
 
 /// The lines of this process.

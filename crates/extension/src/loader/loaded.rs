@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use marsh_host::ModuleRef;
+use marsh_host_client::ModuleRef;
 use marsh_types::{Kind, Origin, TypeName};
 
 use super::describe::Described;

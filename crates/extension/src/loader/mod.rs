@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use marsh_bundle::Worker;
-use marsh_host::{CancelToken, Hosts, Limits, Line, ModuleRef, Ticket};
+use marsh_host_client::{CancelToken, Hosts, Limits, Line, ModuleRef, Ticket};
 use marsh_repo::Repo;
 use marsh_types::{Kind, TypeName};
 

@@ -3,8 +3,8 @@
 //! A host knows bundles only. Errors are mapped when they are shown, not before.
 
 use marsh_bundle::{Original, SourceMap};
-use marsh_host::error::Place;
-use marsh_host::{CallError, HostError, ModuleRef};
+use marsh_host_client::SourceLocation;
+use marsh_host_client::{CallError, HostError, ModuleRef};
 use serde_json::json;
 
 /// The error, with locations in its module's bundle replaced by those in the sources.
@@ -41,7 +41,7 @@ fn mapped(mut error: CallError, module: &ModuleRef) -> CallError {
     if error.data.as_ref().is_some_and(of_bundle) {
         error.data = Some(json!({ "file": file, "line": line, "column": column }));
     }
-    error.place = Some(Box::new(Place { file, line, column, source_line }));
+    error.place = Some(Box::new(SourceLocation { file, line, column, source_line }));
     error
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use marsh_extension::ModelDescription;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_process::{CommandLimits, CommandLine, Ended, Executor, Exit, OutputStream, Stop};
 use marsh_vault::Secrets;
 use serde_json::{Map, Value, json};
@@ -297,7 +297,7 @@ pub fn execute(
 mod tests {
     use std::time::Duration;
 
-    use marsh_host::CancelToken;
+    use marsh_host_client::CancelToken;
     use marsh_process::{Exit, LocalExecutor};
     use marsh_vault::Secrets;
     use serde_json::json;

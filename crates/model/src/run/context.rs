@@ -1,6 +1,6 @@
 //! What extension code can reach while its method runs: the parent's side of the context object.
 //!
-//! Content that a method writes arrives as the JSON text it made and is stored byte for byte.
+//! Content that a method writes arrives as the JSON text that it made, and is stored byte for byte.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,11 +8,15 @@ use std::path::Path;
 
 use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::OutputDescription;
-use marsh_host::{CallbackError, Callbacks};
+use marsh_host_client::protocol::{
+    FindDefinition, Log, LogLevel, OutputStream, Overrides, ReadResource, Upgraded, WriteResource,
+};
+use marsh_host_client::{
+    CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest, unavailable,
+};
 use marsh_types::{CalVer, Explain as _, TypeName};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use marsh_vault::Secret;
+use serde_json::{Value, json};
 
 use super::log::RunLog;
 use super::secrets::{Writer, callback_error};
@@ -29,35 +33,11 @@ pub struct RunContext<'a> {
     pub(super) request: &'a RunRequest<'a>,
     pub(super) log: &'a RunLog,
     observer: &'a dyn Observer,
-    /// Everything written, in order; callbacks of one call run on one thread.
+    /// Everything written, in order; requests of one call are answered on one thread.
     written: RefCell<Vec<Metadata>>,
     pub(super) writers: RefCell<BTreeMap<u64, Writer>>,
     pub(super) next_writer: Cell<u64>,
     failure: RefCell<Option<ModelError>>,
-}
-
-/// What a call of `writeResource` or `createFileWriter` may override.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Overrides {
-    #[serde(default)]
-    lifetime: Option<String>,
-    #[serde(default)]
-    garbage_collection: Option<Value>,
-    #[serde(default)]
-    tags: Option<Map<String, Value>>,
-    #[serde(default)]
-    content_type: Option<String>,
-    #[serde(default)]
-    streaming: Option<bool>,
-    #[serde(default)]
-    pub(super) vault_name: Option<String>,
-}
-
-impl Overrides {
-    pub(super) fn with_tags(tags: Map<String, Value>) -> Overrides {
-        Overrides { tags: Some(tags), ..Overrides::default() }
-    }
 }
 
 impl<'a> RunContext<'a> {
@@ -95,8 +75,13 @@ impl<'a> RunContext<'a> {
     }
 
     pub(super) fn output(&self, stream: &str, line: &str) {
-        self.log.line(if stream == "stderr" { "ERR" } else { "INF" }, line);
+        self.log_line(if stream == OutputStream::Stderr.as_str() { "ERR" } else { "INF" }, line);
         self.observe(RunEvent::Output { stream: stream.to_owned(), line: line.to_owned() });
+    }
+
+    /// Writes to the run's log, which counts the lines that it loses.
+    pub(super) fn log_line(&self, level: &str, message: &str) {
+        self.log.line(level, message);
     }
 
     /// A callback that must not fail quietly (the stored upgrade) fails the run even if the code caught its error.
@@ -107,16 +92,9 @@ impl<'a> RunContext<'a> {
         }
     }
 
-    /// What the run wrote: the handles that the method returned, in its order, else everything.
-    pub(super) fn artifacts(&self, result: Option<&Value>) -> Vec<Metadata> {
+    /// The data that the run wrote: those whose ids the method returned, in its order, else all.
+    pub(super) fn artifacts(&self, returned: &[String]) -> Vec<Metadata> {
         let written = self.written.borrow();
-        let returned: Vec<&str> = result
-            .and_then(|value| value.get("handles"))
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|handle| handle.get("dataId").and_then(Value::as_str))
-            .collect();
         if returned.is_empty() {
             return written.clone();
         }
@@ -246,13 +224,14 @@ impl<'a> RunContext<'a> {
         spec_name: &str,
         name: &str,
         content: &[u8],
-        overrides: Option<Overrides>,
+        overrides: Option<&Overrides>,
     ) -> Result<Value, DataError> {
         let spec = self.code.description.resource(spec_name);
         let spec = spec.ok_or_else(|| DataError::NoSuchData { name: spec_name.to_owned() })?;
-        let overrides = overrides.unwrap_or_default();
+        let none = Overrides::default();
+        let overrides = overrides.unwrap_or(&none);
         let name = self.stored_name(spec_name, name);
-        let new = self.new_version("resource", spec_name, spec, &name, &overrides)?;
+        let new = self.new_version("resource", spec_name, spec, &name, overrides)?;
         Ok(self.saved(self.models.data.write(&new, content)?))
     }
 
@@ -261,140 +240,82 @@ impl<'a> RunContext<'a> {
         spec_name: &str,
         name: &str,
         content: &[u8],
-        overrides: Option<Overrides>,
+        overrides: Option<&Overrides>,
     ) -> Result<Value, DataError> {
         let spec = self.code.description.file(spec_name);
         let spec = spec.ok_or_else(|| DataError::NoSuchData { name: spec_name.to_owned() })?;
-        let overrides = overrides.unwrap_or_default();
+        let none = Overrides::default();
+        let overrides = overrides.unwrap_or(&none);
         let name = self.stored_name(spec_name, name);
-        let new = self.new_version("file", spec_name, spec, &name, &overrides)?;
+        let new = self.new_version("file", spec_name, spec, &name, overrides)?;
         Ok(self.saved(self.models.data.write(&new, content)?))
     }
 
     /// Records that the definition was made for, or upgraded to, this version of its type.
     pub(super) fn stamp_type_version(&self, version: &str) -> Result<(), ModelError> {
-        let version: Option<CalVer> = version.parse().ok();
-        if self.stored.definition.type_version >= version {
+        let version = self.parsed_type_version(version)?;
+        if self.stored.definition.type_version >= Some(version) {
             return Ok(());
         }
         let mut stored = self.stored.clone();
-        stored.definition.type_version = version;
+        stored.definition.type_version = Some(version);
         self.models.definitions.save_in_place(&stored)
     }
 
-    fn upgraded(&self, params: &Value) -> Result<Value, ModelError> {
-        let mut stored = self.stored.clone();
-        if let Some(Value::Object(globals)) = params.get("globalArguments") {
-            stored.definition.global_arguments = globals.clone();
-        }
-        let to_version = params.get("toVersion").and_then(Value::as_str).unwrap_or_default();
-        stored.definition.type_version = to_version.parse().ok();
-        self.models.definitions.save_in_place(&stored)?;
-        if params.get("applied").and_then(Value::as_array).is_some_and(|applied| !applied.is_empty()) {
-            self.observe(RunEvent::Upgraded {
-                name: stored.definition.name.clone(),
-                to_version: to_version.to_owned(),
-            });
-        }
-        Ok(Value::Null)
+    fn parsed_type_version(&self, text: &str) -> Result<CalVer, ModelError> {
+        text.parse().map_err(|error| ModelError::InvalidDefinition {
+            path: self.stored.path.clone(),
+            reason: format!("invalid type version `{text}`: {error}"),
+        })
     }
 
-    fn context_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        let model_id = &self.stored.definition.id;
-        match method {
-            "writeResource" => {
-                #[derive(Deserialize)]
-                struct Write {
-                    spec: String,
-                    instance: Option<String>,
-                    content: String,
-                    #[serde(default)]
-                    sensitive: Vec<String>,
-                    overrides: Option<Overrides>,
-                }
-                let write: Write = read(params)?;
-                let instance = write.instance.unwrap_or_default();
-                self.check_name_holds_no_secret(&instance)?;
-                let (content, replaced) = self
-                    .protected(
-                        &write.spec,
-                        &instance,
-                        &write.content,
-                        &write.sensitive,
-                        write.overrides.as_ref(),
-                    )
-                    .map_err(callback_error)?;
-                let mut handle = self
-                    .write_resource(&write.spec, &instance, content.as_bytes(), write.overrides)
-                    .map_err(data_error)?;
-                handle["replaced"] = Value::Array(replaced);
-                Ok(handle)
-            }
-            "readResource" => {
-                #[derive(Deserialize)]
-                struct Read {
-                    instance: String,
-                    version: Option<u32>,
-                }
-                let wanted: Read = read(params)?;
-                let content = self
-                    .models
-                    .data
-                    .content(&self.code.type_name, model_id, &wanted.instance, wanted.version)
-                    .map_err(data_error)?;
-                // The text itself: the engine that wrote it parses it back, whatever other parsers think of it.
-                content.map_or(Ok(Value::Null), |bytes| self.with_secrets(bytes).map(Value::String))
-            }
-            "deleteResource" => {
-                #[derive(Deserialize)]
-                struct Delete {
-                    instance: String,
-                }
-                let wanted: Delete = read(params)?;
-                let data = &self.models.data;
-                data.delete(&self.code.type_name, model_id, &wanted.instance, None).map_err(data_error)?;
-                Ok(Value::Null)
-            }
-            "readModelData" => {
-                #[derive(Deserialize)]
-                #[serde(rename_all = "camelCase")]
-                struct Wanted {
-                    model_name: String,
-                    spec: Option<String>,
-                }
-                let wanted: Wanted = read(params)?;
-                self.models
-                    .data_records(&wanted.model_name, wanted.spec.as_deref())
-                    .map(Value::Array)
-                    .map_err(|error| CallbackError::new(error.code().as_str(), error.to_string()))
-            }
-            "definition/findByName" | "definition/findById" => {
-                self.models.query_definition(method.trim_start_matches("definition/"), &params)
-            }
-            "extensionFile" => {
-                let path = params.get("path").and_then(Value::as_str).unwrap_or_default();
-                self.extension_file(path)
-            }
-            "upgraded" => self.upgraded(&params).map_err(|error| {
-                let answer = CallbackError::new(error.code().as_str(), error.to_string());
-                *self.failure.borrow_mut() = Some(error);
-                answer
-            }),
-            _ => Err(unknown(method)),
+    fn upgraded(&self, upgraded: Upgraded) -> Result<(), ModelError> {
+        let mut stored = self.stored.clone();
+        stored.definition.global_arguments = upgraded.global_arguments;
+        stored.definition.type_version = Some(self.parsed_type_version(&upgraded.to_version)?);
+        self.models.definitions.save_in_place(&stored)?;
+        if !upgraded.applied.is_empty() {
+            let name = stored.definition.name.clone();
+            self.observe(RunEvent::Upgraded { name, to_version: upgraded.to_version });
         }
+        Ok(())
+    }
+
+    fn write_requested(&self, write: &WriteResource) -> Result<Value, CallbackError> {
+        let WriteResource { spec, instance, content, sensitive, overrides } = write;
+        let instance = instance.as_deref().unwrap_or_default();
+        self.check_name_holds_no_secret(instance)?;
+        let (content, replaced) =
+            self.protected(spec, instance, content, sensitive, overrides.as_ref()).map_err(callback_error)?;
+        let mut handle = self
+            .write_resource(spec, instance, content.as_bytes(), overrides.as_ref())
+            .map_err(data_error)?;
+        handle["replaced"] = Value::Array(replaced);
+        Ok(handle)
+    }
+
+    /// The text itself: the engine that wrote it parses it back, whatever other parsers think of it.
+    fn read_requested(&self, wanted: &ReadResource) -> Result<Option<String>, CallbackError> {
+        let (model_id, data) = (&self.stored.definition.id, &self.models.data);
+        let content = data
+            .content(&self.code.type_name, model_id, &wanted.instance, wanted.version)
+            .map_err(data_error)?;
+        content.map(|bytes| self.with_secrets(bytes)).transpose()
     }
 
     /// A file that belongs to the extension: relative, inside it, and there.
-    fn extension_file(&self, relative: &str) -> Result<Value, CallbackError> {
+    fn extension_file(&self, relative: &str) -> Result<ContextAnswer, CallbackError> {
         let method = &self.request.method;
-        let Some(loaded) = self.code.module(method) else { return Err(unknown("extensionFile")) };
+        let Some(loaded) = self.code.module(method) else {
+            return Err(CallbackError::new("unsupported", format!("`{method}` belongs to no extension")));
+        };
         let (_, base) = loaded.source_of(method);
         file_of(base, relative)
     }
 }
 
 /// A file that belongs to the extension with this base.
-pub(super) fn file_of(base: &Path, relative: &str) -> Result<Value, CallbackError> {
+pub(super) fn file_of(base: &Path, relative: &str) -> Result<ContextAnswer, CallbackError> {
     let unsafe_path = |error: marsh_fs::UnsafePath| CallbackError::new("unsafe_path", error.to_string());
     let pulled = base.join("files");
     let root = if pulled.is_dir() { &pulled } else { base };
@@ -402,75 +323,121 @@ pub(super) fn file_of(base: &Path, relative: &str) -> Result<Value, CallbackErro
     if !path.is_file() {
         return Err(CallbackError::new("not_found", format!("the extension has no file `{relative}`")));
     }
-    Ok(json!(path))
+    Ok(ContextAnswer::Path(Some(path)))
 }
 
 impl Callbacks for RunContext<'_> {
-    fn request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        let Some(name) = method.strip_prefix("context/") else { return Err(unknown(method)) };
-        if let Some(method) = name.strip_prefix("data/") {
-            return self.data_request(method, params);
+    fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        use ContextRequest as Ask;
+        match request {
+            Ask::WriteResource(write) => self.write_requested(&write).map(ContextAnswer::Document),
+            Ask::ReadResource(wanted) => self.read_requested(&wanted).map(ContextAnswer::Text),
+            Ask::DeleteResource(wanted) => {
+                let (model_id, data) = (&self.stored.definition.id, &self.models.data);
+                data.delete(&self.code.type_name, model_id, &wanted.instance, None).map_err(data_error)?;
+                Ok(ContextAnswer::Nothing)
+            }
+            Ask::ReadModelData(wanted) => self
+                .models
+                .data_records(&wanted.model_name, wanted.spec.as_deref())
+                .map(|records| ContextAnswer::Document(Value::Array(records)))
+                .map_err(callback_error),
+            Ask::ExtensionFile(wanted) => self.extension_file(&wanted.path),
+            Ask::RepoDir(_) | Ask::DataGetPath(_) | Ask::DataGetContentPath(_)
+                if !self.request.driver.sees_repository() =>
+            {
+                let message = format!(
+                    "`{}` is a path on another machine: the repository is not mounted where the method runs",
+                    request.name()
+                );
+                Err(CallbackError::new("unsupported", message))
+            }
+            Ask::RepoDir(_) => Ok(ContextAnswer::Path(Some(self.models.repo.layout.root().to_owned()))),
+            Ask::Upgraded(upgraded) => {
+                self.upgraded(upgraded).map(|()| ContextAnswer::Nothing).map_err(|error| {
+                    let answer = CallbackError::new(error.code().as_str(), error.to_string());
+                    *self.failure.borrow_mut() = Some(error);
+                    answer
+                })
+            }
+            Ask::BeginFile(begin) => self.begin_file(begin).map(ContextAnswer::File),
+            Ask::AppendFile(append) => self.append_file(append).map(|()| ContextAnswer::Nothing),
+            Ask::FinalizeFile(finalize) => self.finalize_file(finalize.writer).map(ContextAnswer::Document),
+            Ask::Redact(wanted) => Ok(ContextAnswer::Text(Some(self.redact(&wanted.text).into_owned()))),
+            Ask::AddSecret(secret) => {
+                self.models.secrets.track(&Secret::new(secret.value));
+                Ok(ContextAnswer::Nothing)
+            }
+            Ask::HasSecrets(_) => Ok(ContextAnswer::Flag(!self.models.secrets.is_empty())),
+            Ask::FindDefinitionByName(_) | Ask::FindDefinitionById(_) => {
+                self.models.query_definition(request)
+            }
+            Ask::DatastoreLocked(_) => Err(unavailable(&request)),
+            other => self.models.query_data(Some(&self.code.type_name), other),
         }
-        if let Some(method) = name.strip_prefix("file/") {
-            return self.file_request(method, params);
-        }
-        self.context_request(name, params)
     }
 
-    fn notify(&self, method: &str, params: Value) {
-        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
-        match method {
-            "output" => self.output(text("stream"), text("line")),
-            "context/log" => {
-                let (level, message) = (text("level"), text("message"));
-                let short = match level {
-                    "trace" => "TRC",
-                    "debug" => "DBG",
-                    "info" => "INF",
-                    "warning" => "WRN",
-                    "fatal" => "FTL",
-                    _ => "ERR",
-                };
-                self.log.line(short, message);
-                let stream = match level {
-                    "trace" | "debug" => return,
-                    "info" => "stdout",
-                    _ => "stderr",
-                };
-                self.observe(RunEvent::Output { stream: stream.into(), line: message.to_owned() });
-            }
-            "context/schemaWarning" => {
-                let message =
-                    format!("`{}` does not match its schema: {}", text("instanceName"), text("error"));
-                self.log.line("WRN", &message);
+    fn notice(&self, notice: ContextNotice) {
+        match notice {
+            ContextNotice::Output(output) => self.output(output.stream.as_str(), &output.line),
+            ContextNotice::Log(log) => self.logged(log),
+            ContextNotice::SchemaWarning(warning) => {
+                let instance = warning.instance_name.unwrap_or_default();
+                let message = format!("`{instance}` does not match its schema: {}", warning.error);
+                self.log_line("WRN", &message);
                 self.observe(RunEvent::Warning { code: "schema_validation_warning", message });
             }
-            "context/executing" => {
-                let checks = params.get("checks").and_then(Value::as_array).into_iter().flatten();
-                let checks = checks.filter_map(Value::as_str).map(str::to_owned).collect();
-                self.observe(RunEvent::Executing { method: text("method").to_owned(), checks });
+            ContextNotice::Executing(executing) => {
+                let (method, checks) = (executing.method, executing.checks);
+                self.observe(RunEvent::Executing { method, checks });
             }
-            "context/event" => self.observe(RunEvent::Extension(params)),
-            // Process groups are the supervisor's business.
-            _ => {}
+            ContextNotice::Event(event) => self.observe(RunEvent::Extension(event.0)),
+            // Loading and process groups are the host client's business.
+            ContextNotice::Loaded(_) | ContextNotice::ProcessStarted(_) | ContextNotice::ProcessEnded(_) => {}
+        }
+    }
+}
+
+impl RunContext<'_> {
+    fn logged(&self, log: Log) {
+        let Log { level, message, category: _ } = log;
+        let (short, stream) = match level {
+            LogLevel::Trace => ("TRC", None),
+            LogLevel::Debug => ("DBG", None),
+            LogLevel::Info => ("INF", Some(OutputStream::Stdout)),
+            LogLevel::Warning => ("WRN", Some(OutputStream::Stderr)),
+            LogLevel::Error => ("ERR", Some(OutputStream::Stderr)),
+            LogLevel::Fatal => ("FTL", Some(OutputStream::Stderr)),
+        };
+        self.log_line(short, &message);
+        if let Some(stream) = stream {
+            self.observe(RunEvent::Output { stream: stream.as_str().to_owned(), line: message });
         }
     }
 }
 
 impl Models {
     /// Definitions, as code asks for them.
-    pub(super) fn query_definition(&self, method: &str, params: &Value) -> Result<Value, CallbackError> {
-        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
-        let by_name = method == "findByName";
-        let wanted = TypeName::parse(text("type")).ok();
-        match self.definitions.find(text(if by_name { "name" } else { "id" })) {
-            Ok(found) if by_name => Ok(json!({ "definition": found.definition, "type": found.type_name })),
-            Ok(found) if found.definition.id == text("id") && wanted.as_ref() == Some(&found.type_name) => {
-                Ok(json!(found.definition))
+    pub(super) fn query_definition(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        let find = |name: &str| match self.definitions.find(name) {
+            Ok(found) => Ok(Some(found)),
+            Err(ModelError::ModelNotFound { .. }) => Ok(None),
+            Err(error) => Err(callback_error(error)),
+        };
+        let found = match request {
+            ContextRequest::FindDefinitionByName(FindDefinition { name, .. }) => {
+                let found = find(&name.unwrap_or_default())?;
+                found.map(|found| json!({ "definition": found.definition, "type": found.type_name }))
             }
-            Ok(_) | Err(ModelError::ModelNotFound { .. }) => Ok(Value::Null),
-            Err(error) => Err(CallbackError::new(error.code().as_str(), error.to_string())),
-        }
+            ContextRequest::FindDefinitionById(FindDefinition { r#type, id, .. }) => {
+                let (wanted, id) = (type_name(&r#type.unwrap_or_default())?, id.unwrap_or_default());
+                let found = find(&id)?;
+                let found = found.filter(|found| found.definition.id == id && found.type_name == wanted);
+                found.map(|found| json!(found.definition))
+            }
+            other => return Err(unavailable(&other)),
+        };
+        Ok(ContextAnswer::Document(found.unwrap_or(Value::Null)))
     }
 
     /// The latest living data of a model, as records with their content.
@@ -485,7 +452,10 @@ impl Models {
             let bytes =
                 self.data.content(ty, id, &metadata.name, Some(metadata.version))?.unwrap_or_default();
             let content = if metadata.content_type == "application/json" {
-                let mut content = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+                let mut content = serde_json::from_slice(&bytes).map_err(|error| {
+                    let name = metadata.name.clone();
+                    ModelError::CorruptData { name, version: metadata.version, reason: error.to_string() }
+                })?;
                 self.vaults.resolve_stored(&mut content, &self.secrets, "readModelData")?;
                 content
             } else if metadata.content_type.starts_with("text/") {
@@ -493,7 +463,7 @@ impl Models {
             } else {
                 json!("")
             };
-            let mut record = to_json(&metadata);
+            let mut record = json!(metadata);
             record["attributes"] = if content.is_object() { content.clone() } else { json!({}) };
             record["content"] = content;
             record["modelName"] = json!(stored.definition.name);
@@ -527,19 +497,10 @@ pub(super) fn handle(metadata: &Metadata) -> Value {
     })
 }
 
-pub(super) fn to_json(metadata: &Metadata) -> Value {
-    serde_json::to_value(metadata).unwrap_or(Value::Null)
-}
-
-pub(super) fn read<T: DeserializeOwned>(params: Value) -> Result<T, CallbackError> {
-    serde_json::from_value(params)
-        .map_err(|error| CallbackError::new("invalid_arguments", format!("unusable arguments: {error}")))
+pub(super) fn type_name(text: &str) -> Result<TypeName, CallbackError> {
+    TypeName::parse(text).map_err(|error| CallbackError::new("invalid_name", error.to_string()))
 }
 
 pub(super) fn data_error(error: DataError) -> CallbackError {
     CallbackError { code: error.code().to_string(), message: error.to_string(), data: error.details() }
-}
-
-pub(super) fn unknown(method: &str) -> CallbackError {
-    CallbackError::new("unsupported", format!("`{method}` is not available in this version of marsh"))
 }

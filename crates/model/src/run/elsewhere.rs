@@ -8,11 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_extension::LoadedModel;
 use marsh_extension::kinds::{CallOptions, DriverExtension, DriverOutput};
-use marsh_host::{Call, HostCommand, HostError, Hosts, Place};
+use marsh_host_client::protocol::{DriverStatus, Overrides, Prepare, Run, RunParams};
+use marsh_host_client::{Ask, Call, ContainerControl, HostCommand, HostError, HostLocation, Hosts};
 use serde_json::{Map, Value, json};
 
 use super::RunRequest;
-use super::context::{Overrides, RunContext};
+use super::context::RunContext;
 use crate::Models;
 use crate::driver::{Container, Driver, RepositoryMount};
 use crate::error::ModelError;
@@ -24,16 +25,16 @@ const CONTAINER_GRACE: Duration = Duration::from_secs(10);
 const EXECUTION_PROTOCOL: u32 = 1;
 
 impl Models {
-    /// Runs a method of a loaded type. `params` are those of the host's operation `run`.
+    /// Runs a method of a loaded type. Returns the ids of the data that it returned.
     pub(super) fn execute(
         &self,
         loaded: &LoadedModel,
-        params: Value,
+        params: RunParams,
         request: &RunRequest<'_>,
         context: &RunContext<'_>,
-    ) -> Result<Value, ModelError> {
+    ) -> Result<Vec<String>, ModelError> {
         match &request.driver {
-            Driver::Raw => call(self.hosts(), "run", loaded, params, request, context),
+            Driver::Raw => run(self.hosts(), loaded, params, request, context),
             Driver::Container(container) => self.in_container(container, loaded, params, request, context),
             Driver::Extension { .. } => self.by_extension(loaded, params, request, context),
         }
@@ -43,10 +44,10 @@ impl Models {
         &self,
         container: &Container,
         loaded: &LoadedModel,
-        params: Value,
+        params: RunParams,
         request: &RunRequest<'_>,
         context: &RunContext<'_>,
-    ) -> Result<Value, ModelError> {
+    ) -> Result<Vec<String>, ModelError> {
         let own = self.hosts().command();
         let (_, base) = loaded.source_of(&request.method);
         let root = self.repo.layout.root();
@@ -70,13 +71,13 @@ impl Models {
             bytecode_cache: None,
             cwd: None,
         };
-        let place = Place {
+        let control = ContainerControl {
             program: container.program.clone().into_os_string(),
             end: ["rm", "--force", &name].map(OsString::from).to_vec(),
             grace: CONTAINER_GRACE,
         };
-        let hosts = Hosts::new(command).in_place(place);
-        match call(&hosts, "run", loaded, params, request, context) {
+        let hosts = Hosts::new(command).at(HostLocation::Container(control));
+        match run(&hosts, loaded, params, request, context) {
             Err(ModelError::Host(HostError::Spawn { program, source })) => {
                 Err(ModelError::DriverProgram { program, source })
             }
@@ -89,13 +90,13 @@ impl Models {
     fn by_extension(
         &self,
         loaded: &LoadedModel,
-        params: Value,
+        params: RunParams,
         request: &RunRequest<'_>,
         context: &RunContext<'_>,
-    ) -> Result<Value, ModelError> {
-        let Driver::Extension { type_name, config } = &request.driver else { return Ok(Value::Null) };
+    ) -> Result<Vec<String>, ModelError> {
+        let Driver::Extension { type_name, config } = &request.driver else { return Ok(Vec::new()) };
         let driver = DriverExtension::open(&self.loader, type_name, config)?;
-        let prepared = call(self.hosts(), "prepare", loaded, params, request, context)?;
+        let prepared = call(self.hosts(), Prepare(params), loaded, request, context)?;
         let bundle = std::fs::read(&loaded.module.path)
             .map_err(|source| ModelError::Io { path: loaded.module.path.clone(), source })?;
         let definition = &context.stored.definition;
@@ -107,8 +108,8 @@ impl Models {
             "modelType": context.code.description.raw_type,
             "modelId": definition.id,
             "methodName": request.method,
-            "globalArgs": prepared["globalArguments"],
-            "methodArgs": prepared["methodArguments"],
+            "globalArgs": prepared.global_arguments,
+            "methodArgs": prepared.method_arguments,
             "definitionMeta": {
                 "id": definition.id, "name": definition.name, "version": definition.version,
                 "tags": definition.tags,
@@ -119,14 +120,14 @@ impl Models {
         });
         let options = CallOptions { deadline: request.deadline, cancel: request.cancel.clone() };
         let result = driver.execute(execution, &options, context)?;
-        if result.status != "success" {
+        if result.status != DriverStatus::Success {
             let message = result.error.unwrap_or_else(|| "it gave no reason".to_owned());
             return Err(ModelError::DriverFailed { driver: type_name.to_string(), message });
         }
         for output in result.outputs {
             context.store_output(type_name.as_str(), output)?;
         }
-        Ok(Value::Null)
+        Ok(Vec::new())
     }
 }
 
@@ -140,24 +141,39 @@ pub(super) fn refuse_driver(code: &TypeCode, request: &RunRequest<'_>) -> Result
     Err(ModelError::InvalidDriver { driver: request.driver.name(), reason })
 }
 
-fn call(
+/// Runs the method in a host. Returns the ids of the data that it returned.
+fn run(
     hosts: &Hosts,
-    op: &str,
     loaded: &LoadedModel,
-    params: Value,
+    params: RunParams,
     request: &RunRequest<'_>,
     context: &RunContext<'_>,
-) -> Result<Value, ModelError> {
+) -> Result<Vec<String>, ModelError> {
+    let returned = call(hosts, Run(params), loaded, request, context)?;
+    Ok(returned.handles.into_iter().filter_map(|handle| handle.data_id).collect())
+}
+
+fn call<A: Ask>(
+    hosts: &Hosts,
+    params: A,
+    loaded: &LoadedModel,
+    request: &RunRequest<'_>,
+    context: &RunContext<'_>,
+) -> Result<A::Answer, ModelError> {
     let call = Call {
-        op,
-        params,
+        operation: params.into(),
         deadline: request.deadline,
         cancel: request.cancel,
         grace: Duration::from_millis(500),
+        trace_parent: None,
     };
     hosts
         .get(&loaded.host_key)
         .and_then(|host| host.call(&loaded.module, &call, context))
+        .and_then(|answer| {
+            serde_json::from_str(answer.get())
+                .map_err(|source| HostError::Answer { operation: A::NAME.as_str(), source })
+        })
         .map_err(|error| ModelError::from(marsh_extension::in_sources(error, &loaded.module)))
 }
 
@@ -184,7 +200,7 @@ impl RunContext<'_> {
                 return Err(broken(format!("the type declares no file `{spec_name}`")));
             }
             let masked = self.masked(&content);
-            self.write_file(&spec_name, &name, &masked, Some(overrides))?;
+            self.write_file(&spec_name, &name, &masked, Some(&overrides))?;
             return Ok(());
         }
         let Some(spec) = description.resource(&spec_name) else {
@@ -201,7 +217,7 @@ impl RunContext<'_> {
             _ => spec.sensitive.iter().map(|field| field.path.clone()).collect(),
         };
         let (content, _) = self.protected(&spec_name, &name, &text, &sensitive, Some(&overrides))?;
-        self.write_resource(&spec_name, &name, content.as_bytes(), Some(overrides))?;
+        self.write_resource(&spec_name, &name, content.as_bytes(), Some(&overrides))?;
         Ok(())
     }
 

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use marsh_data::{OutputError, OutputRecord, OutputStatus, Provenance, TriggeredBy};
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
+use marsh_host_client::protocol::{RunChecks, RunDefinition, RunParams};
 use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
 use serde_json::{Map, Value, json};
@@ -305,10 +306,10 @@ impl Models {
         let log_path =
             self.outputs.log_path(&code.type_name, &request.method, &definition.id, &started_at)?;
         let log = log::RunLog::new(log_path, &definition.name, &request.method, self.secrets.clone());
-        if !matches!(request.driver, Driver::Raw) {
-            log.line("INF", &format!("driver {}", request.driver.name()));
-        }
         let context = RunContext::new(self, stored, code, request, &log, observer);
+        if !matches!(request.driver, Driver::Raw) {
+            context.log_line("INF", &format!("driver {}", request.driver.name()));
+        }
         // Written once, at the end. Until then, the record of the workflow shows what is running.
         let mut record = self.new_record(stored, code, request, &started_at)?;
         if let Some(gate) = request.gate {
@@ -335,7 +336,7 @@ impl Models {
         if result.is_err() && code.method(&request.method).is_ok_and(|method| method.rollback_on_failure) {
             context.roll_back()?;
         }
-        let artifacts = context.artifacts(result.as_ref().ok());
+        let artifacts = context.artifacts(result.as_deref().unwrap_or_default());
         record.completed_at = Some(iso_millis(jiff::Timestamp::now()));
         record.duration_ms = Some(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         record.status = match &result {
@@ -349,7 +350,7 @@ impl Models {
         });
         record.artifacts = outcome::record_artifacts(&artifacts);
         if let Some(error) = &record.error {
-            log.line("ERR", &error.message);
+            context.log_line("ERR", &error.message);
         }
         if let Some(message) = log.missing() {
             observer.event(&RunEvent::Warning { code: "log_incomplete", message });
@@ -414,32 +415,32 @@ impl Models {
         code: &TypeCode,
         request: &RunRequest<'_>,
         evaluated: &Evaluated,
-    ) -> Value {
+    ) -> RunParams {
         let definition = &stored.definition;
         let rules = definition.checks.clone().unwrap_or_default();
-        json!({
-            "method": request.method,
-            "type": code.type_name,
-            "definition": {
-                "id": definition.id,
-                "name": definition.name,
-                "version": definition.version,
-                "tags": definition.tags,
-                "typeVersion": definition.type_version,
+        RunParams {
+            method: request.method.clone(),
+            r#type: code.type_name.to_string(),
+            definition: RunDefinition {
+                id: definition.id.clone(),
+                name: definition.name.clone(),
+                version: json!(definition.version),
+                tags: json!(definition.tags),
+                type_version: definition.type_version.as_ref().map(ToString::to_string),
             },
-            "globalArguments": secrets::revealed(&self.secrets, &evaluated.global_arguments),
-            "storedGlobalArguments": definition.global_arguments,
-            "unresolvedGlobals": evaluated.unresolved_globals,
-            "methodArguments": secrets::revealed(&self.secrets, &evaluated.method_arguments),
-            "unresolvedMethodArguments": evaluated.method_arguments,
-            "checks": {
-                "require": rules.require,
-                "skip": rules.skip,
-                "skipAll": request.checks.skip_all,
-                "skipNames": request.checks.skip_names,
-                "skipLabels": request.checks.skip_labels,
+            global_arguments: secrets::revealed(&self.secrets, &evaluated.global_arguments),
+            stored_global_arguments: json!(definition.global_arguments),
+            unresolved_globals: json!(evaluated.unresolved_globals),
+            method_arguments: secrets::revealed(&self.secrets, &evaluated.method_arguments),
+            unresolved_method_arguments: json!(evaluated.method_arguments),
+            checks: RunChecks {
+                require: rules.require,
+                skip: rules.skip,
+                skip_all: request.checks.skip_all,
+                skip_names: request.checks.skip_names.clone(),
+                skip_labels: request.checks.skip_labels.clone(),
             },
-            "repoDir": self.repo.layout.root(),
-        })
+            repo_dir: request.driver.sees_repository().then(|| self.repo.layout.root().to_owned()),
+        }
     }
 }

@@ -10,12 +10,13 @@ use std::path::Path;
 use marsh_data::{GarbageCollection, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::LoadError;
 use marsh_extension::kinds::{CallOptions, KindError, ReportExtension, ReportResult};
-use marsh_host::{CallbackError, Callbacks};
+use marsh_host_client::protocol::{LogLevel, OutputStream, ReportExecute, SensitiveArguments};
+use marsh_host_client::{CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest};
 use marsh_types::TypeName;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::context::{handle, unknown};
+use super::context::handle;
 use super::{Observer, RunEvent, RunOutcome, RunStatus};
 use crate::Models;
 use crate::definition::Stored;
@@ -244,7 +245,7 @@ impl Models {
     fn execute_report(
         &self,
         shelf: &Shelf<'_>,
-        params: Value,
+        params: ReportExecute,
         name: &str,
         report: &ReportExtension,
         options: &CallOptions,
@@ -275,7 +276,7 @@ impl Models {
         }
     }
 
-    fn report_params(&self, subject: &Subject<'_>, scope: &str) -> Value {
+    fn report_params(&self, subject: &Subject<'_>, scope: &str) -> ReportExecute {
         let Subject { stored, code, method, .. } = subject;
         let definition = &stored.definition;
         let paths = |fields: &[marsh_extension::SensitiveField]| -> Vec<String> {
@@ -283,13 +284,13 @@ impl Models {
         };
         let globals = code.description.global_arguments.as_ref();
         let arguments = code.description.method(method).map(|method| &method.arguments);
-        json!({
-            "repoDir": self.repo.layout.root(),
-            "sensitive": {
-                "global": globals.map(|globals| paths(&globals.sensitive)).unwrap_or_default(),
-                "method": arguments.map(|arguments| paths(&arguments.sensitive)).unwrap_or_default(),
+        ReportExecute {
+            repo_dir: Some(self.repo.layout.root().to_owned()),
+            sensitive: SensitiveArguments {
+                global: globals.map(|globals| paths(&globals.sensitive)).unwrap_or_default(),
+                method: arguments.map(|arguments| paths(&arguments.sensitive)).unwrap_or_default(),
             },
-            "context": {
+            context: json!({
                 "scope": scope,
                 "modelType": code.type_name,
                 "modelTypeRaw": code.description.raw_type,
@@ -304,8 +305,8 @@ impl Models {
                 "executionStatus": subject.status,
                 "errorMessage": subject.error,
                 "dataHandles": subject.handles,
-            },
-        })
+            }),
+        }
     }
 
     /// Stores a report with the reason in place of the one that failed.
@@ -399,32 +400,26 @@ struct ReportCallbacks<'a> {
 }
 
 impl Callbacks for ReportCallbacks<'_> {
-    fn request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        let name = method.strip_prefix("context/").unwrap_or_default();
-        if name == "data/delete" {
-            return Err(CallbackError::new("unsupported", "a report cannot delete data"));
+    fn request(&self, request: ContextRequest) -> Result<ContextAnswer, CallbackError> {
+        use ContextRequest as Ask;
+        match request {
+            Ask::DataDelete(_) => Err(CallbackError::new("unsupported", "a report cannot delete data")),
+            Ask::FindDefinitionByName(_) | Ask::FindDefinitionById(_) => {
+                self.models.query_definition(request)
+            }
+            Ask::ExtensionFile(wanted) => super::context::file_of(self.base, &wanted.path),
+            Ask::RepoDir(_) => Ok(ContextAnswer::Path(Some(self.models.repo.layout.root().to_owned()))),
+            other => self.models.query_data(None, other),
         }
-        if let Some(query) = name.strip_prefix("data/") {
-            return self.models.query_data(None, query, params);
-        }
-        if let Some(query) = name.strip_prefix("definition/") {
-            return self.models.query_definition(query, &params);
-        }
-        if name == "extensionFile" {
-            let path = params.get("path").and_then(Value::as_str).unwrap_or_default();
-            return super::context::file_of(self.base, path);
-        }
-        Err(unknown(method))
     }
 
-    fn notify(&self, method: &str, params: Value) {
-        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (stream, line) = match method {
-            "output" => (text("stream"), text("line")),
-            "context/log" if !matches!(text("level"), "trace" | "debug") => ("stdout", text("message")),
+    fn notice(&self, notice: ContextNotice) {
+        let (stream, line) = match notice {
+            ContextNotice::Output(output) => (output.stream, output.line),
+            ContextNotice::Log(log) if log.level > LogLevel::Debug => (OutputStream::Stdout, log.message),
             _ => return,
         };
-        let line = self.models.secrets.redact(line).into_owned();
-        self.observer.event(&RunEvent::Output { stream: stream.to_owned(), line });
+        let line = self.models.secrets.redact(&line).into_owned();
+        self.observer.event(&RunEvent::Output { stream: stream.as_str().to_owned(), line });
     }
 }

@@ -1,80 +1,52 @@
-//! What a method asks of files it writes and of the repository of data.
-
-use std::path::PathBuf;
+//! Requests of running code about files that it writes, and about the repository of data.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_data::Metadata;
-use marsh_host::CallbackError;
+use marsh_host_client::protocol::{AppendFile, BeginFile, DataQuery, OpenedFile};
+use marsh_host_client::{CallbackError, ContextAnswer, ContextRequest, unavailable};
 use marsh_types::TypeName;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::context::{RunContext, data_error, type_name};
+use super::secrets::callback_error;
 use crate::Models;
 
-use super::context::{Overrides, RunContext, data_error, read, to_json, unknown};
-use super::secrets::callback_error;
-
 impl RunContext<'_> {
-    pub(super) fn file_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        match method {
-            "begin" => {
-                #[derive(Deserialize)]
-                struct Begin {
-                    spec: String,
-                    instance: String,
-                    overrides: Option<Overrides>,
-                }
-                let begin: Begin = read(params)?;
-                let spec = self.code.description.file(&begin.spec).ok_or_else(|| {
-                    CallbackError::new("unknown_output", format!("no file output `{}`", begin.spec))
-                })?;
-                let overrides = begin.overrides.unwrap_or_default();
-                self.check_name_holds_no_secret(&begin.instance)?;
-                let name = self.stored_name(&begin.spec, &begin.instance);
-                let new =
-                    self.new_version("file", &begin.spec, spec, &name, &overrides).map_err(data_error)?;
-                let mut pending = self.models.data.begin(&new).map_err(data_error)?;
-                let writer = self.next_writer.replace(self.next_writer.get() + 1);
-                let answer = json!({ "writer": writer, "dataId": pending.id(), "path": pending.path() });
-                self.writers.borrow_mut().insert(writer, self.writer(pending));
-                Ok(answer)
-            }
-            "append" => {
-                #[derive(Deserialize)]
-                struct Append {
-                    writer: u64,
-                    base64: Option<String>,
-                    text: Option<String>,
-                }
-                let append: Append = read(params)?;
-                let bytes = match (append.base64, append.text) {
-                    (Some(base64), _) => BASE64
-                        .decode(base64)
-                        .map_err(|error| CallbackError::new("internal", format!("not base64: {error}")))?,
-                    (None, text) => text.unwrap_or_default().into_bytes(),
-                };
-                let mut writers = self.writers.borrow_mut();
-                let writer = writers.get_mut(&append.writer).ok_or_else(|| no_writer(append.writer))?;
-                writer.append(&bytes).map_err(data_error)?;
-                Ok(Value::Null)
-            }
-            "finalize" => {
-                #[derive(Deserialize)]
-                struct Finalize {
-                    writer: u64,
-                }
-                let finalize: Finalize = read(params)?;
-                let writer = self.writers.borrow_mut().remove(&finalize.writer);
-                let writer = writer.ok_or_else(|| no_writer(finalize.writer))?;
-                Ok(self.saved(self.finalize(writer).map_err(callback_error)?))
-            }
-            _ => Err(unknown(method)),
-        }
+    pub(super) fn begin_file(&self, begin: BeginFile) -> Result<OpenedFile, CallbackError> {
+        let spec = self.code.description.file(&begin.spec).ok_or_else(|| {
+            CallbackError::new("unknown_output", format!("the type declares no file `{}`", begin.spec))
+        })?;
+        let overrides = begin.overrides.unwrap_or_default();
+        self.check_name_holds_no_secret(&begin.instance)?;
+        let name = self.stored_name(&begin.spec, &begin.instance);
+        let new = self.new_version("file", &begin.spec, spec, &name, &overrides).map_err(data_error)?;
+        let pending = self.models.data.begin(&new).map_err(data_error)?;
+        let writer = self.next_writer.replace(self.next_writer.get() + 1);
+        let mut opened = self.writer(pending);
+        let (data_id, path) =
+            (opened.pending.id().to_owned(), opened.pending.path().map(|path| path.to_owned()));
+        // Code elsewhere writes through requests only.
+        let path = path.filter(|_| self.request.driver.sees_repository());
+        self.writers.borrow_mut().insert(writer, opened);
+        Ok(OpenedFile { writer, data_id, path })
     }
 
-    pub(super) fn data_request(&self, method: &str, params: Value) -> Result<Value, CallbackError> {
-        self.models.query_data(Some(&self.code.type_name), method, params)
+    pub(super) fn append_file(&self, append: AppendFile) -> Result<(), CallbackError> {
+        let bytes = match (append.base64, append.text) {
+            (Some(base64), _) => BASE64
+                .decode(base64)
+                .map_err(|error| CallbackError::new("internal", format!("invalid base64: {error}")))?,
+            (None, text) => text.unwrap_or_default().into_bytes(),
+        };
+        let mut writers = self.writers.borrow_mut();
+        let writer = writers.get_mut(&append.writer).ok_or_else(|| no_writer(append.writer))?;
+        writer.append(&bytes).map_err(data_error)
+    }
+
+    pub(super) fn finalize_file(&self, number: u64) -> Result<Value, CallbackError> {
+        let writer = self.writers.borrow_mut().remove(&number).ok_or_else(|| no_writer(number))?;
+        Ok(self.saved(self.finalize(writer).map_err(callback_error)?))
     }
 }
 
@@ -83,94 +55,90 @@ impl Models {
     pub(super) fn query_data(
         &self,
         own: Option<&TypeName>,
-        method: &str,
-        params: Value,
-    ) -> Result<Value, CallbackError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Query {
-            #[serde(rename = "type", default)]
-            type_name: Option<String>,
-            #[serde(default)]
-            model_id: String,
-            #[serde(default)]
-            name: String,
-            #[serde(default)]
-            id: String,
-            #[serde(default)]
-            version: Option<u32>,
-        }
-        let query: Query = read(params)?;
+        request: ContextRequest,
+    ) -> Result<ContextAnswer, CallbackError> {
+        use ContextRequest as Ask;
         let data = &self.data;
-        let ty = match &query.type_name {
-            Some(raw) => {
-                TypeName::parse(raw).map_err(|error| CallbackError::new("invalid_name", error.to_string()))?
-            }
-            None if method == "findAllGlobal" => TypeName::parse("any")
-                .map_err(|error| CallbackError::new("invalid_name", error.to_string()))?,
-            None => own
-                .cloned()
-                .ok_or_else(|| CallbackError::new("invalid_arguments", "say which type's data are meant"))?,
+        let ty = |query: &DataQuery| match &query.type_name {
+            Some(raw) => type_name(raw),
+            None => own.cloned().ok_or_else(|| {
+                CallbackError::new("invalid_arguments", "missing the type whose data are asked for")
+            }),
         };
-        let metadata = |found: Option<Metadata>| found.map_or(Value::Null, |found| to_json(&found));
-        match method {
-            "getContent" => {
-                let content =
-                    data.content(&ty, &query.model_id, &query.name, query.version).map_err(data_error)?;
-                Ok(content.map_or(Value::Null, |bytes| json!(BASE64.encode(bytes))))
+        let one = |found: Option<Metadata>| {
+            ContextAnswer::Document(found.map_or(Value::Null, |found| json!(found)))
+        };
+        match &request {
+            Ask::DataGetContent(query) => {
+                let content = data.content(&ty(query)?, &query.model_id, &query.name, query.version);
+                let content = content.map_err(data_error)?;
+                Ok(ContextAnswer::Text(content.map(|bytes| BASE64.encode(bytes))))
             }
-            "findByName" => match query.version {
-                Some(version) => data.metadata(&ty, &query.model_id, &query.name, version),
-                None => data.latest(&ty, &query.model_id, &query.name),
+            Ask::DataFindByName(query) => match query.version {
+                Some(version) => data.metadata(&ty(query)?, &query.model_id, &query.name, version),
+                None => data.latest(&ty(query)?, &query.model_id, &query.name),
             }
-            .map(metadata)
+            .map(one)
             .map_err(data_error),
-            "findById" => {
-                let all = data.list_model(&ty, &query.model_id).map_err(data_error)?;
-                Ok(metadata(all.into_iter().find(|found| found.id == query.id)))
+            Ask::DataFindById(query) => {
+                let all = data.list_model(&ty(query)?, &query.model_id).map_err(data_error)?;
+                Ok(one(all.into_iter().find(|found| found.id == query.id)))
             }
-            "findAllForModel" => {
-                let all = data.list_model(&ty, &query.model_id).map_err(data_error)?;
-                Ok(Value::Array(all.iter().map(to_json).collect()))
+            Ask::DataFindAllForModel(query) => {
+                let all = data.list_model(&ty(query)?, &query.model_id).map_err(data_error)?;
+                Ok(ContextAnswer::Document(json!(all)))
             }
-            "findAllForType" | "findAllGlobal" => {
-                let mut all = Vec::new();
-                for (found, model_id) in data.list_models().map_err(data_error)? {
-                    if method == "findAllGlobal" || found == ty {
-                        for metadata in data.list_model(&found, &model_id).map_err(data_error)? {
-                            all.push(json!({ "data": metadata, "modelType": found, "modelId": model_id }));
-                        }
-                    }
-                }
-                if method == "findAllForType" {
-                    all = all.into_iter().map(|mut item| item["data"].take()).collect();
-                }
-                Ok(Value::Array(all))
+            Ask::DataFindAllForType(query) => {
+                let wanted = ty(query)?;
+                let all = self.data_of_all_models(|found| *found == wanted)?;
+                let all: Vec<Metadata> = all.into_iter().map(|(metadata, ..)| metadata).collect();
+                Ok(ContextAnswer::Document(json!(all)))
             }
-            "listVersions" => {
-                let versions = data.versions(&ty, &query.model_id, &query.name).map_err(data_error)?;
-                Ok(json!(versions.iter().map(|found| found.version).collect::<Vec<_>>()))
+            Ask::DataFindAllGlobal(_) => {
+                let all = self.data_of_all_models(|_| true)?;
+                let all = all
+                    .into_iter()
+                    .map(|(data, ty, id)| json!({ "data": data, "modelType": ty, "modelId": id }));
+                Ok(ContextAnswer::Document(all.collect()))
             }
-            "getPath" | "getContentPath" => {
-                let path: Option<PathBuf> = data
-                    .content_path(&ty, &query.model_id, &query.name, query.version)
-                    .map_err(data_error)?;
-                let path = match method {
-                    "getPath" => path.and_then(|path| path.parent().map(PathBuf::from)),
+            Ask::DataListVersions(query) => {
+                let versions =
+                    data.versions(&ty(query)?, &query.model_id, &query.name).map_err(data_error)?;
+                Ok(ContextAnswer::Versions(versions.iter().map(|found| found.version).collect()))
+            }
+            Ask::DataGetPath(query) | Ask::DataGetContentPath(query) => {
+                let path = data.content_path(&ty(query)?, &query.model_id, &query.name, query.version);
+                let path = path.map_err(data_error)?;
+                let path = match request {
+                    Ask::DataGetPath(_) => path.and_then(|path| path.parent().map(ToOwned::to_owned)),
                     _ => path,
                 };
-                Ok(json!(path))
+                Ok(ContextAnswer::Path(path))
             }
-            "delete" => {
-                let count =
-                    data.delete(&ty, &query.model_id, &query.name, query.version).map_err(data_error)?;
-                Ok(json!(count))
+            Ask::DataDelete(query) => {
+                let count = data.delete(&ty(query)?, &query.model_id, &query.name, query.version);
+                Ok(ContextAnswer::Count(count.map_err(data_error)?))
             }
-            _ => Err(unknown(method)),
+            other => Err(unavailable(other)),
         }
+    }
+
+    fn data_of_all_models(
+        &self,
+        wanted: impl Fn(&TypeName) -> bool,
+    ) -> Result<Vec<(Metadata, TypeName, String)>, CallbackError> {
+        let mut all = Vec::new();
+        for (ty, id) in self.data.list_models().map_err(data_error)? {
+            if wanted(&ty) {
+                for metadata in self.data.list_model(&ty, &id).map_err(data_error)? {
+                    all.push((metadata, ty.clone(), id.clone()));
+                }
+            }
+        }
+        Ok(all)
     }
 }
 
 fn no_writer(writer: u64) -> CallbackError {
-    CallbackError::new("already_finalized", format!("there is no open writer {writer}"))
+    CallbackError::new("already_finalized", format!("file {writer} is not open"))
 }

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 
 use marsh_data::{DataError, RunPending};
 use marsh_extension::{OutputDescription, SensitiveField};
-use marsh_host::CallbackError;
+use marsh_host_client::CallbackError;
+use marsh_host_client::protocol::Overrides;
 use marsh_types::Explain as _;
 use marsh_vault::RedactedStream;
 use serde_json::{Map, Value, json};
 
 use super::RunRequest;
-use super::context::{Overrides, RunContext, data_error};
+use super::context::{RunContext, data_error};
 use crate::Models;
 use crate::error::ModelError;
 use crate::types::TypeCode;

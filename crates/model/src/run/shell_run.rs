@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_process::Exit;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ impl RunContext<'_> {
         arguments: &Map<String, Value>,
         deadline: Duration,
         cancel: &CancelToken,
-    ) -> Result<Value, ModelError> {
+    ) -> Result<Vec<String>, ModelError> {
         let mut arguments = ShellArguments::parse(arguments)?;
         let shown = self.redact(&arguments.run).into_owned();
         self.refer_to_secrets(&mut arguments);
@@ -61,7 +61,7 @@ impl RunContext<'_> {
         self.models.secrets.redact_value(&mut content);
         self.write_resource("result", "result", content.to_string().as_bytes(), None)?;
         self.write_file("log", "log", self.redact(&log).as_bytes(), None)?;
-        Ok(Value::Null)
+        Ok(Vec::new())
     }
 
     /// Warns in the log and on the screen.

@@ -24,7 +24,7 @@ mod step;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::reports::ReportSelection;
 use marsh_model::{CheckSelection, Driver};
 use serde_json::{Map, Value};

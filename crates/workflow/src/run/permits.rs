@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 
 #[derive(Debug)]
 pub(crate) struct Permits {
@@ -52,7 +52,7 @@ impl Drop for Permit<'_> {
 
 #[cfg(test)]
 mod tests {
-    use marsh_host::CancelToken;
+    use marsh_host_client::CancelToken;
 
     use super::Permits;
 

@@ -18,7 +18,7 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use marsh_api::workflow::event::StepRef;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
 
 use super::owner_request::{OwnerInbox, OwnerRequest};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use marsh_api::workflow::event::StepRef;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportSelection;
 use marsh_model::{CheckSelection, Driver, Models, Pins, RunInputs};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use marsh_bundle::Worker;
 use marsh_extension::{Loader, LoaderOptions};
 use marsh_fs::Durability;
-use marsh_host::{CancelToken, HostCommand, Hosts, Limits};
+use marsh_host_client::{CancelToken, HostCommand, Hosts, Limits};
 use marsh_model::{CheckSelection, Models};
 use marsh_repo::Environment;
 use marsh_workflow::schema::Severity;

@@ -2,7 +2,7 @@
 
 use crate::common::Scratch;
 use crate::rules::shape;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_workflow::{RunStatus, WorkflowEvent};
 use serde_json::{Value, json};
 

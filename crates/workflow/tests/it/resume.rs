@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{ID, Scratch};
 use crate::rules::shape;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::CheckSelection;
 use marsh_types::Explain;
 use marsh_workflow::{ResumeRequest, RunStatus, Silent, WorkflowError, WorkflowOutcome};

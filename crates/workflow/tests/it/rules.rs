@@ -176,7 +176,7 @@ fn severities_below_the_limit_do_not_fail_the_run() {
         let scratch = scratch();
         let step = assert("a", "inputs.zero", &format!(", severity: {severity}"));
         scratch.workflow(&format!("jobs:\n{}", job("main", &[step])));
-        let cancel = marsh_host::CancelToken::new();
+        let cancel = marsh_host_client::CancelToken::new();
         let mut request = crate::common::request(json!({"zero": 0, "n": 1}), &cancel);
         request.fail_on = fail_on;
         let outcome = scratch.workflows().run(&request, &marsh_workflow::Silent).unwrap();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::{ID, On, Scratch, job, step};
 use marsh_api::workflow::event::JobEnd;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_types::Explain;
 use marsh_workflow::{NodeStatus, RunStatus, SkipReason, WorkflowEvent};
 use serde_json::{Map, Value, json};

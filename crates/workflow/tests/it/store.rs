@@ -153,7 +153,7 @@ fn workflows_of_extensions_are_found_and_not_changed() {
     let supplied = store.find("of-pulled").unwrap();
     assert_eq!(store.save_text(&supplied, &supplied.text).unwrap_err().code().as_str(), "read_only");
     assert_eq!(store.delete(&supplied).unwrap_err().code().as_str(), "read_only");
-    let cancel = marsh_host::CancelToken::new();
+    let cancel = marsh_host_client::CancelToken::new();
     let mut request = crate::common::request(serde_json::Value::Null, &cancel);
     request.name_or_id = "of-pulled";
     let outcome = workflows.run(&request, &marsh_workflow::Silent).unwrap();

@@ -176,7 +176,7 @@ fn edit(ui: &Ui, models: &Models, name: &str, vault_type: Option<&str>) -> Resul
     let path = configs(models).path(&before)?;
     let text = std::fs::read_to_string(&path)
         .map_err(|source| CliError::Read { what: path.display().to_string(), source })?;
-    let (text, editor) = super::model::edited_text(models, &text, &before.name)?;
+    let (text, editor) = super::bridge::edited_text(models, &text, &before.name)?;
     let after: VaultConfig =
         text.parse().map_err(|source| marsh_vault::VaultError::Config { path: path.clone(), source })?;
     if after.id != before.id || after.vault_type != before.vault_type || after.name != before.name {

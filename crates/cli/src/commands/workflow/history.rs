@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::shown;
 use super::text::{millis, status_text, step_status_text};
 use crate::args::{HistoryCommand, RunSearchArgs};
+use crate::commands::bridge::show_log;
 use crate::commands::done;
-use crate::commands::output::show_log;
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns};
 

@@ -20,8 +20,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::done;
-use super::model::edited_text;
 use crate::args::WorkflowCommand;
+use crate::commands::bridge::edited_text;
 use crate::error::CliError;
 use crate::ui::{DIM, GOOD, NAME, Ui, columns};
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use marsh_fs::Durability;
-use marsh_host::CancelToken;
+use marsh_host_client::CancelToken;
 use marsh_model::Models;
 use marsh_workflow::{
     ResumeRequest, RunStatus, WorkflowError, WorkflowOutcome, WorkflowRunRequest, Workflows,
@@ -15,7 +15,7 @@ use super::events::Lines;
 use super::progress::Progress;
 use super::text::outcome_text;
 use crate::args::{ReportArgs, ResumeArgs, WorkflowRunArgs};
-use crate::commands::{input, report};
+use crate::commands::bridge;
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
@@ -26,9 +26,9 @@ pub fn run(
     workflows: &Workflows<'_>,
     arguments: &WorkflowRunArgs,
 ) -> Result<ExitCode, CliError> {
-    let inputs = input::read(models, &arguments.inputs)?;
-    let tags = input::tags(&arguments.run)?;
-    let driver = input::driver(&arguments.run)?;
+    let inputs = bridge::read(models, &arguments.inputs)?;
+    let tags = bridge::tags(&arguments.run)?;
+    let driver = bridge::driver(&arguments.run)?;
     let runner = Runner { ui, models, report: &arguments.report };
     let cancel = app::cancel_on_signal(models);
     runner.all(inputs, &cancel, |inputs, cancel, observer| {
@@ -36,14 +36,14 @@ pub fn run(
             name_or_id: &arguments.name,
             inputs,
             tags: tags.clone(),
-            checks: input::checks(&arguments.run),
-            deadline_per_step: input::deadline(&arguments.run),
+            checks: bridge::checks(&arguments.run),
+            deadline_per_step: bridge::deadline(&arguments.run),
             cancel,
             initiated_by: app::initiated_by(&models.env),
             fail_on: arguments.fail_on.into(),
             trigger_source: "manual",
             driver: driver.clone(),
-            reports: report::selection(&arguments.reports),
+            reports: bridge::selection(&arguments.reports),
         };
         workflows.run(&request, observer)
     })
@@ -55,11 +55,11 @@ pub fn resume(
     workflows: &Workflows<'_>,
     arguments: &ResumeArgs,
 ) -> Result<ExitCode, CliError> {
-    let mut inputs = input::read(models, &arguments.inputs)?;
+    let mut inputs = bridge::read(models, &arguments.inputs)?;
     if inputs.len() > 1 {
         return Err(CliError::usage("one run is resumed at a time; give one set of inputs"));
     }
-    let driver = input::driver(&arguments.run)?;
+    let driver = bridge::driver(&arguments.run)?;
     let runner = Runner { ui, models, report: &arguments.report };
     let cancel = app::cancel_on_signal(models);
     inputs.truncate(1);
@@ -69,11 +69,11 @@ pub fn resume(
             run: arguments.run_id(),
             from: arguments.from.as_deref(),
             inputs,
-            checks: input::checks(&arguments.run),
-            deadline_per_step: input::deadline(&arguments.run),
+            checks: bridge::checks(&arguments.run),
+            deadline_per_step: bridge::deadline(&arguments.run),
             cancel,
             driver: driver.clone(),
-            reports: report::selection(&arguments.reports),
+            reports: bridge::selection(&arguments.reports),
         };
         workflows.resume(&request, observer)
     })
@@ -128,13 +128,13 @@ impl Runner<'_> {
             if ui.is_json() {
                 let mut document = serde_json::to_value(outcome.document()).unwrap_or_default();
                 if !outcome.reports.is_empty() {
-                    document["reports"] = report::reports_json(&outcome.reports);
+                    document["reports"] = bridge::reports_json(&outcome.reports);
                 }
                 documents.push(document);
             } else if !(self.report.events || self.report.junit && self.report.out.is_none()) {
                 ui.result(&Value::Null, || outcome_text(self.models, &outcome, ui.is_verbose()));
                 for made in &outcome.reports {
-                    ui.result(&Value::Null, || report::to_text(made));
+                    ui.result(&Value::Null, || bridge::to_text(made));
                 }
             }
             outcomes.push(outcome);

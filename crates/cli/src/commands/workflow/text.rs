@@ -6,7 +6,8 @@ use marsh_model::Models;
 use marsh_workflow::{NodeStatus, RunStatus, SkipReason, WorkflowOutcome};
 
 use super::shown;
-use crate::commands::method::{artifact_lines, duration};
+use crate::commands::bridge::artifact_lines;
+use crate::commands::method::duration;
 use crate::ui::{BAD, DIM, GOOD, NAME, WARN};
 
 pub fn reason_text(reason: SkipReason) -> &'static str {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use marsh_extension::LoadError;
 use marsh_extension::kinds::{CallOptions, KindError};
+use marsh_host_client::protocol::{ReportExecute, SensitiveArguments};
 use marsh_types::TypeName;
 use serde_json::{Map, Value, json};
 
@@ -118,10 +119,11 @@ impl Models {
         described.flatten().collect()
     }
 
-    fn workflow_params(&self, subject: &WorkflowSubject<'_>) -> Value {
-        json!({
-            "repoDir": self.repo.layout.root(),
-            "context": {
+    fn workflow_params(&self, subject: &WorkflowSubject<'_>) -> ReportExecute {
+        ReportExecute {
+            repo_dir: Some(self.repo.layout.root().to_owned()),
+            sensitive: SensitiveArguments::default(),
+            context: json!({
                 "scope": WORKFLOW,
                 "workflowId": subject.id,
                 "workflowRunId": subject.run_id,
@@ -129,8 +131,8 @@ impl Models {
                 "workflowStatus": subject.status,
                 "inputs": subject.inputs,
                 "stepExecutions": (subject.steps)(),
-            },
-        })
+            }),
+        }
     }
 }
 

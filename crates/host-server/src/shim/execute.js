@@ -1,0 +1,34 @@
+// Running a method through an extension's driver.
+
+const contentOf = (output) => {
+  const content = output.content;
+  if (content === undefined || content === null) return "";
+  return base64Of(typeof content === "string" ? new TextEncoder().encode(content) : content);
+};
+
+const DRIVER_OPERATIONS = {
+  execute: async (params, call) => {
+    const driver = await instanceOf("driver", params, (made, config) => made.createDriver(config));
+    const { bundle, ...request } = params.request;
+    const logs = [];
+    const onLog = (line) => {
+      logs.push(String(line));
+      call.notify(NOTICE.output, { stream: "stdout", line: String(line) });
+    };
+    const full = bundle === undefined ? request : { ...request, bundle: bytesOf(bundle) };
+    const result = await callMember(driver, "the driver", "execute", full, { onLog, onEvent: () => {} });
+    if (result === null || typeof result !== "object" || !["success", "error"].includes(result.status)) {
+      throw coded("contract_violation", "`execute` of the driver must return a `status` of success or error", { field: "driver.execute" });
+    }
+    const outputs = (result.outputs ?? []).map((output) => ({
+      kind: output.kind, specName: output.specName, name: output.name, type: output.type ?? "resource",
+      tags: output.tags ?? {}, base64: contentOf(output),
+    }));
+    return { status: result.status, error: result.error ?? null, outputs, logs: result.logs ?? logs, durationMs: result.durationMs ?? null };
+  },
+  initialize: async (params) => {
+    const driver = await instanceOf("driver", params, (made, config) => made.createDriver(config));
+    if (typeof driver.initialize === "function") await driver.initialize();
+    return null;
+  },
+};

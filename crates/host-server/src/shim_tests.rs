@@ -1,0 +1,84 @@
+//! The shim's names and the protocol's tables.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use marsh_host_protocol::{
+    CallbackError, ContextNotice, ContextNoticeName, ContextRequestName, Limits, ModuleRef, OperationName,
+};
+
+use crate::engine::{Bridge, Engine as _, OpName, Reply, Shim};
+use crate::quickjs::QuickJs;
+use crate::shim::SHIM;
+
+struct Deaf;
+
+impl Bridge for Deaf {
+    fn request(&self, _call_id: &str, method: &str, _params: String, reply: Reply) {
+        reply(Err(CallbackError::new("refused", method)));
+    }
+
+    fn notify(&self, _call_id: &str, _method: &str, _params: String) {}
+
+    fn module(&self, sha256: &str) -> Result<Vec<u8>, String> {
+        Err(format!("no module {sha256} here"))
+    }
+
+    fn notice(&self, _call_id: &str, _notice: &ContextNotice) {}
+}
+
+/// The names that the shim has, by asking the shim.
+fn names() -> [Vec<String>; 3] {
+    const DISPATCH: &str = "export const dispatch = (op, params, call) => {";
+    let told = "export const dispatch = () => [Object.keys(OPERATIONS), Object.values(REQUEST), Object.values(NOTICE)];\n\
+                const replaced = (op, params, call) => {";
+    assert_eq!(SHIM.code.matches(DISPATCH).count(), 1);
+    let code: &'static str = Box::leak(SHIM.code.replace(DISPATCH, told).into_boxed_str());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("module.js");
+    marsh_fs::atomic_write(&path, b"export {};", marsh_fs::Durability::Atomic).unwrap();
+    let module = ModuleRef {
+        url: "file:///module.js".into(),
+        sha256: marsh_types::Digest::of(b"export {};").to_hex(),
+        path,
+        externals: Vec::new(),
+        limits: Limits::default(),
+    };
+    let runtime = QuickJs.start(&module, Shim { name: "marsh:told", code }, None, Arc::new(Deaf)).unwrap();
+    let (sender, receiver) = channel();
+    runtime.call("c", OpName::Other("names"), "{}", Box::new(move |outcome| sender.send(outcome).unwrap()));
+    let names = receiver.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+    runtime.close();
+    serde_json::from_str(&names).unwrap()
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}
+
+#[test]
+fn shim_names_and_protocol_tables_are_equal() {
+    let [operations, requests, notices] = names();
+    let table = OperationName::ALL.iter().map(|name| name.to_string()).collect();
+    assert_eq!(sorted(operations), sorted(table));
+    let table = ContextRequestName::ALL.iter().map(|name| name.to_string()).collect();
+    assert_eq!(sorted(requests), sorted(table));
+    // The others are reports of the host itself.
+    let own = [ContextNoticeName::Loaded, ContextNoticeName::ProcessStarted, ContextNoticeName::ProcessEnded];
+    let table = ContextNoticeName::ALL.iter().filter(|name| !own.contains(name));
+    assert_eq!(sorted(notices), sorted(table.map(|name| name.to_string()).collect()));
+}
+
+#[test]
+fn shim_files_other_than_names_hold_no_name_of_the_protocol() {
+    let (names, rest) = SHIM.code.split_at(include_str!("shim/names.js").len());
+    assert!(names.contains("const NOTICE"));
+    for name in ContextRequestName::ALL.iter().map(|name| name.as_str()) {
+        assert!(!rest.contains(&format!("\"{name}\"")), "{name}");
+    }
+    for name in ContextNoticeName::ALL.iter().map(|name| name.as_str()) {
+        assert!(!rest.contains(&format!("(\"{name}\"")), "{name}");
+    }
+}
