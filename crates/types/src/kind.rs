@@ -36,10 +36,9 @@ pub struct KindSpec {
     pub unknown_code: ErrorCode,
     /// How a user moves the source directory.
     pub source_dir: SourceDirSetting,
-    /// The file of the shim that holds the contract and the operations (`crates/host-server/src/shim`).
+    /// The file of the shim that checks the contract or implements the operations (`crates/host-server/src/shim`). The
+    /// operations themselves are types of the host protocol (`crates/host-protocol/src/operation.rs`).
     pub contract: &'static str,
-    /// What can be called on an export, beside describing it. The shim implements exactly these.
-    pub operations: &'static [&'static str],
 }
 
 /// The settings that move the source directory of a kind.
@@ -91,7 +90,6 @@ kinds! {
             marker_key: "modelsDir",
         },
         contract: "contract.js",
-        operations: &[],
     }
     /// A method extension: methods, checks and resources for a model type that another source declares.
     Extension {
@@ -110,7 +108,6 @@ kinds! {
             marker_key: "modelsDir",
         },
         contract: "method_extension.js",
-        operations: &[],
     }
     /// A provider of secrets.
     Vault {
@@ -129,10 +126,6 @@ kinds! {
             marker_key: "vaultsDir",
         },
         contract: "vault.js",
-        operations: &[
-            "get", "put", "list", "delete", "name", "members", "getAnnotation", "putAnnotation", "deleteAnnotation",
-            "listAnnotations",
-        ],
     }
     /// A place where methods run.
     Driver {
@@ -151,7 +144,6 @@ kinds! {
             marker_key: "driversDir",
         },
         contract: "execute.js",
-        operations: &["execute", "initialize"],
     }
     /// A store for the repository's data.
     Datastore {
@@ -170,10 +162,6 @@ kinds! {
             marker_key: "datastoresDir",
         },
         contract: "datastore.js",
-        operations: &[
-            "verify", "place", "resolvePath", "resolveCachePath", "withLock", "inspectLock", "forceReleaseLock", "pull",
-            "push", "markDirty", "capabilities",
-        ],
     }
     /// Text and JSON about a run.
     Report {
@@ -192,7 +180,6 @@ kinds! {
             marker_key: "reportsDir",
         },
         contract: "report.js",
-        operations: &["execute"],
     }
 }
 

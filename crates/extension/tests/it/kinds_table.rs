@@ -74,3 +74,11 @@ fn document_lists_every_kind() {
         assert!(document.contains(&begin), "docs/reference/kinds.md lacks a row: {begin}");
     }
 }
+
+#[test]
+fn contract_of_every_kind_is_a_file_of_the_shim() {
+    for row in &KINDS {
+        let path = workspace().join("crates/host-server/src/shim").join(row.contract);
+        assert!(path.is_file(), "missing {}", path.display());
+    }
+}
