@@ -13,11 +13,14 @@
 
 #![warn(missing_docs)]
 
+pub mod data;
+pub mod datastore;
 pub mod error;
 pub mod event;
 pub mod model;
 pub mod report;
 pub mod schema;
+pub mod vault;
 pub mod workflow;
 
 pub use error::{ErrorDocument, ErrorReport, SourceLocation};

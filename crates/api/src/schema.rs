@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::{error, model, report};
+use crate::{data, datastore, error, model, report, vault};
 
 /// A public document: its name, where it appears, and how its schema is made.
 #[derive(Clone, Copy)]
@@ -60,6 +60,39 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<report::ReportDocument>("report", &["report get"]),
     DocumentSpec::new::<report::ReportDescription>("report-description", &["report describe"]),
     DocumentSpec::new::<report::ReportTypeSearch>("report-type-search", &["report type search"]),
+    DocumentSpec::new::<data::DataDocument>("data", &["data get"]),
+    DocumentSpec::new::<data::DataList>("data-list", &["data list"]),
+    DocumentSpec::new::<data::DataVersions>("data-versions", &["data versions"]),
+    DocumentSpec::new::<data::DataSearch>("data-search", &["data search"]),
+    DocumentSpec::new::<data::DataQuery>("data-query", &["data query"]),
+    DocumentSpec::new::<data::DataRenamed>("data-renamed", &["data rename"]),
+    DocumentSpec::new::<data::DataDeleted>("data-deleted", &["data delete"]),
+    DocumentSpec::new::<data::DataCollected>("data-collected", &["data gc"]),
+    DocumentSpec::new::<data::DataPruned>("data-pruned", &["data prune"]),
+    DocumentSpec::new::<datastore::DatastoreStatus>(
+        "datastore-status",
+        &["datastore status", "doctor datastores"],
+    ),
+    DocumentSpec::new::<datastore::DatastoreSynced>("datastore-synced", &["datastore sync"]),
+    DocumentSpec::new::<datastore::DatastoreLock>("datastore-lock", &["datastore lock status"]),
+    DocumentSpec::new::<datastore::DatastoreLockReleased>(
+        "datastore-lock-released",
+        &["datastore lock release"],
+    ),
+    DocumentSpec::new::<datastore::DatastoreTypeSearch>("datastore-type-search", &["datastore type search"]),
+    DocumentSpec::new::<vault::VaultCreated>("vault-created", &["vault create"]),
+    DocumentSpec::new::<vault::VaultTypeSearch>("vault-type-search", &["vault type search"]),
+    DocumentSpec::new::<vault::VaultSearch>("vault-search", &["vault search"]),
+    DocumentSpec::new::<vault::VaultDocument>("vault", &["vault get"]),
+    DocumentSpec::new::<vault::VaultEdited>("vault-edited", &["vault edit"]),
+    DocumentSpec::new::<vault::VaultMigrated>("vault-migrated", &["vault migrate"]),
+    DocumentSpec::new::<vault::SecretStored>("secret-stored", &["vault put"]),
+    DocumentSpec::new::<vault::SecretDocument>("secret", &["vault read-secret"]),
+    DocumentSpec::new::<vault::SecretKeys>("secret-keys", &["vault list-keys"]),
+    DocumentSpec::new::<vault::SecretInspection>("secret-inspection", &["vault inspect"]),
+    DocumentSpec::new::<vault::SecretDeleted>("secret-deleted", &["vault delete"]),
+    DocumentSpec::new::<vault::SecretAnnotated>("secret-annotated", &["vault annotate"]),
+    DocumentSpec::new::<vault::AuditTrail>("audit-trail", &["vault audit-trail"]),
 ];
 
 /// The document with this name.

@@ -11,6 +11,8 @@
 
 #![warn(missing_docs)]
 
+mod data;
+mod datastore;
 mod error;
 mod input;
 mod method;
@@ -19,6 +21,7 @@ mod output;
 mod report;
 mod session;
 mod types;
+mod vault;
 
 pub use error::AppError;
 pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions};
@@ -27,3 +30,4 @@ pub use method::{MethodRunRequest, MethodTarget, data_artifact, method_event, me
 pub use model::{DeleteModel, ModelEdit};
 pub use report::{ReportFilter, report_result};
 pub use session::{App, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
+pub use vault::{PreparedSecret, VaultSource};

@@ -262,7 +262,8 @@ impl Session {
         Ok(Pushed { value: changed.value, pushed: changed.pushed.map(|_| ()) })
     }
 
-    /// Changes a run whose owner may hold the lock, as an approval does. The owner pushes the change.
+    /// Changes what needs no lock, or must not wait for it: a run whose owner may hold the lock (an approval), and
+    /// secrets with their audit trail. The holder of the lock, or the next one, pushes the change.
     ///
     /// # Errors
     ///

@@ -304,10 +304,7 @@ impl Engine {
                     return true;
                 }
                 let env = self.env.clone();
-                self.slice(Owner::Call(id.clone()), |ctx| {
-                    let own = gate::bind(ctx, &env, &id)?;
-                    gate::invoke(ctx, Room::Module, "start", (&*id, op.as_str(), params.as_str(), own))
-                })
+                self.slice(Owner::Call(id.clone()), |ctx| start_call(ctx, &env, &id, &op, &params))
             }
             Event::Cancel { id, reason } => {
                 let owner = Owner::Call(id.clone());
@@ -334,6 +331,13 @@ impl Engine {
             }
         })
     }
+}
+
+/// Start a call, with the functions that carry its id.
+#[inline(never)]
+fn start_call(ctx: &Ctx<'_>, env: &Arc<Env>, id: &Arc<str>, op: &str, params: &str) -> rquickjs::Result<()> {
+    let own = gate::bind(ctx, env, id)?;
+    gate::invoke(ctx, Room::Module, "start", (&**id, op, params, own))
 }
 
 /// Run the microtasks. `false` if they cannot be brought to an end.

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use marsh_data::{CollectRequest, Collected, DataCatalog, DataStore, Row};
+use marsh_repo::Layout;
 use marsh_types::TypeName;
 use serde_json::{Value, json};
 
 use crate::Models;
+use crate::definition::DefinitionStore;
 use crate::error::ModelError;
 
 /// Data of a model whose definition is gone.
@@ -24,25 +26,24 @@ pub struct Orphan {
     pub bytes: u64,
 }
 
-impl Models {
-    /// The store, for changes that must survive a power failure as soon as they are reported.
-    pub fn durable_data(&self) -> DataStore {
-        DataStore::new(self.repo.layout.data())
-    }
+/// Collects stored data of all models, and finds those of models that are gone.
+#[derive(Debug, Clone)]
+pub struct DataMaintenance {
+    layout: Layout,
+    definitions: DefinitionStore,
+    store: DataStore,
+}
 
-    /// The catalog, brought up to date.
-    ///
-    /// # Errors
-    ///
-    /// The data cannot be read, or SQLite fails.
-    pub fn catalog(&self) -> Result<DataCatalog, ModelError> {
-        self.stored_data().catalog()
+impl DataMaintenance {
+    /// The data of `store`; definitions and run records are below the directories of `layout`.
+    pub fn new(layout: Layout, store: DataStore) -> DataMaintenance {
+        DataMaintenance { definitions: DefinitionStore::new(layout.clone()), layout, store }
     }
 
     /// Whether the record of a workflow run exists.
     pub fn run_exists(&self, workflow_id: &str, run_id: &str) -> bool {
         let is_plain = |text: &str| !text.is_empty() && !text.contains(['/', '\\']) && !text.contains("..");
-        let dir = self.repo.layout.workflow_runs().join(workflow_id);
+        let dir = self.layout.workflow_runs().join(workflow_id);
         is_plain(workflow_id) && is_plain(run_id) && dir.join(format!("workflow-run-{run_id}.yaml")).is_file()
     }
 
@@ -58,7 +59,7 @@ impl Models {
             model,
             dry_run,
         };
-        Ok(self.data.store().collect(&request)?)
+        Ok(self.store.collect(&request)?)
     }
 
     /// Data whose model has no definition.
@@ -76,15 +77,17 @@ impl Models {
             let text = std::fs::read_to_string(&broken.path)
                 .map_err(|source| ModelError::Io { path: broken.path.clone(), source })?;
             let ids = text.lines().filter_map(|line| line.trim().strip_prefix("id:"));
-            let before = living.len();
-            living.extend(ids.map(|id| id.trim().trim_matches(['"', '\'']).to_ascii_lowercase()));
-            if living.len() == before {
+            let ids: Vec<String> =
+                ids.map(|id| id.trim().trim_matches(['"', '\'']).to_ascii_lowercase()).collect();
+            let is_illegible = ids.is_empty();
+            living.extend(ids);
+            if is_illegible {
                 let reason =
                     format!("its data cannot be told from orphans, as it names no `id`: {}", broken.message);
                 return Err(ModelError::InvalidDefinition { path: broken.path.clone(), reason });
             }
         }
-        let store = self.data.store();
+        let store = &self.store;
         let mut orphans = Vec::new();
         for (type_name, model_id) in store.list_models()? {
             // Data of the server and of workflows never have a definition.
@@ -121,11 +124,59 @@ impl Models {
             };
             let type_name = TypeName::parse(&now.type_name)?;
             for name in &now.names {
-                self.data.store().delete(&type_name, &now.model_id, name, None)?;
+                self.store.delete(&type_name, &now.model_id, name, None)?;
             }
             removed.push(now.clone());
         }
         Ok(removed)
+    }
+}
+
+impl Models {
+    /// The store, for changes that must survive a power failure as soon as they are reported.
+    pub fn durable_data(&self) -> DataStore {
+        DataStore::new(self.repo.layout.data())
+    }
+
+    /// The catalog, brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
+    pub fn catalog(&self) -> Result<DataCatalog, ModelError> {
+        self.stored_data().catalog()
+    }
+
+    /// [`DataMaintenance::run_exists`].
+    pub fn run_exists(&self, workflow_id: &str, run_id: &str) -> bool {
+        self.maintenance.run_exists(workflow_id, run_id)
+    }
+
+    /// [`DataMaintenance::collect`].
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read or removed.
+    pub fn collect(&self, model: Option<(&TypeName, &str)>, dry_run: bool) -> Result<Collected, ModelError> {
+        self.maintenance.collect(model, dry_run)
+    }
+
+    /// [`DataMaintenance::orphans`].
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or the id of some definition is illegible.
+    pub fn orphans(&self) -> Result<Vec<Orphan>, ModelError> {
+        self.maintenance.orphans()
+    }
+
+    /// [`DataMaintenance::remove_orphans`].
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read or removed.
+    pub fn remove_orphans(&self, found: &[Orphan]) -> Result<Vec<Orphan>, ModelError> {
+        self.maintenance.remove_orphans(found)
     }
 
     /// Collects after a method run, if the marker's `autoGc` is set.

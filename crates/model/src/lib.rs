@@ -43,6 +43,7 @@ use marsh_process::{Executor, LocalExecutor};
 use marsh_repo::{Environment, Repo};
 use marsh_vault::{Secrets, VaultLayout, VaultProvider, Vaults};
 
+pub use data::DataMaintenance;
 pub use definition::{Definition, DefinitionStore, Stored};
 pub use driver::Driver;
 pub use error::{Issue, ModelError};
@@ -53,10 +54,11 @@ pub use run::{
 };
 pub use secrets::SecretAccess;
 pub use stored::{StoredData, WithData};
-pub use types::{Code, TypeCode};
+pub use types::{Code, TypeCode, Types};
 pub use vaults::ExtensionVaults;
 
-/// The models of one repository, and what their runs need: the field of each part is where to look for its operations.
+/// The models of one repository. Each field is a part with one job; what needs several parts is a method of this type: runs
+/// (`run`), reports (`run/reports.rs`), validation (`validate.rs`), and the creation of definitions (`direct.rs`).
 #[derive(Debug)]
 pub struct Models {
     /// The repository.
@@ -65,10 +67,14 @@ pub struct Models {
     pub env: Environment,
     /// Resolves types to code. One process shares it between all that it opens on a repository.
     pub loader: Arc<Loader>,
+    /// From types to their code.
+    pub types: Types,
     /// Definition files.
     pub definitions: DefinitionStore,
     /// Stored data, and the ephemeral data of this command.
     pub data: RunData,
+    /// Collection and orphans of stored data.
+    pub maintenance: DataMaintenance,
     /// Records and logs of method runs.
     pub outputs: OutputStore,
     /// Secrets at rest.
@@ -92,6 +98,8 @@ impl Models {
         let store = DataStore::new(repo.layout.data()).with_durable(false);
         let outputs = OutputStore::new(repo.layout.outputs()).with_durable(false);
         Models {
+            types: Types::new(Arc::clone(&loader)),
+            maintenance: DataMaintenance::new(repo.layout.clone(), store.clone()),
             definitions: DefinitionStore::new(repo.layout.clone()),
             data: RunData::new(store, EphemeralStore::new(budget)),
             outputs,

@@ -8,7 +8,7 @@ use marsh_types::TypeName;
 
 use crate::Models;
 use crate::error::ModelError;
-use crate::types::{Code, TypeCode};
+use crate::types::{Code, TypeCode, Types};
 
 /// The pins of one run. A type is pinned at its first use.
 #[derive(Debug, Default)]
@@ -46,18 +46,18 @@ impl Pins {
     }
 }
 
-impl Models {
+impl Types {
     /// The code of a type: the newest, or the one to which the run is pinned.
     ///
     /// # Errors
     ///
     /// The type is unknown, its code does not load, or the pinned code is gone.
-    pub fn code(&self, type_name: &TypeName, pins: Option<&Pins>) -> Result<TypeCode, ModelError> {
-        let Some(pins) = pins else { return self.resolve_type(type_name) };
+    pub fn resolve_pinned(&self, type_name: &TypeName, pins: Option<&Pins>) -> Result<TypeCode, ModelError> {
+        let Some(pins) = pins else { return self.resolve(type_name) };
         let pin = match pins.get(type_name) {
             Some(pin) => pin,
             None => {
-                let code = self.resolve_type(type_name)?;
+                let code = self.resolve(type_name)?;
                 let Code::Module(loaded) = &code.code else { return Ok(code) };
                 let pin = pins.add(type_name, Pin::from(&**loaded));
                 if pin.fingerprint == loaded.fingerprint {
@@ -66,6 +66,17 @@ impl Models {
                 pin
             }
         };
-        Ok(crate::types::module(self.loader.load_pinned(&pin)?))
+        Ok(crate::types::module(self.loader().load_pinned(&pin)?))
+    }
+}
+
+impl Models {
+    /// [`Types::resolve_pinned`].
+    ///
+    /// # Errors
+    ///
+    /// The type is unknown, its code does not load, or the pinned code is gone.
+    pub fn code(&self, type_name: &TypeName, pins: Option<&Pins>) -> Result<TypeCode, ModelError> {
+        self.types.resolve_pinned(type_name, pins)
     }
 }

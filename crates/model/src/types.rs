@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use marsh_extension::{LoadError, LoadedModel, ModelDescription};
+use marsh_extension::{LoadError, LoadedModel, Loader, ModelDescription};
 use marsh_types::{Origin, TypeName, near};
 
 use crate::builtin::shell;
@@ -81,16 +81,27 @@ pub struct ListedType {
     pub method_extensions: Vec<std::path::PathBuf>,
 }
 
-impl Models {
+/// Resolves types to code and lists them. Clones share the loader.
+#[derive(Debug, Clone)]
+pub struct Types {
+    loader: Arc<Loader>,
+}
+
+impl Types {
+    /// The types that this loader finds, and the built-in ones.
+    pub fn new(loader: Arc<Loader>) -> Types {
+        Types { loader }
+    }
+
     /// The code of a type. `@type` stands for `type` if only that is known: users often write built-in types so.
     ///
     /// # Errors
     ///
     /// The type is unknown, or its code does not load.
-    pub fn resolve_type(&self, type_name: &TypeName) -> Result<TypeCode, ModelError> {
+    pub fn resolve(&self, type_name: &TypeName) -> Result<TypeCode, ModelError> {
         let bare = type_name.as_str().strip_prefix('@');
         if type_name.as_str() == shell::TYPE || bare == Some(shell::TYPE) {
-            return self.shell_type();
+            return self.shell();
         }
         match self.loader.resolve(type_name) {
             Ok(loaded) => Ok(module(loaded)),
@@ -107,8 +118,12 @@ impl Models {
         }
     }
 
+    pub(crate) fn loader(&self) -> &Loader {
+        &self.loader
+    }
+
     /// The built-in type with its method extensions.
-    fn shell_type(&self) -> Result<TypeCode, ModelError> {
+    fn shell(&self) -> Result<TypeCode, ModelError> {
         let type_name = TypeName::parse(shell::TYPE)?;
         let scoped = TypeName::parse(&format!("@{}", shell::TYPE))?;
         let own = shell::description();
@@ -129,7 +144,7 @@ impl Models {
     }
 
     /// Whether the type is built in or some source declares it. Loads no code.
-    pub fn knows_type(&self, type_name: &TypeName) -> bool {
+    pub fn knows(&self, type_name: &TypeName) -> bool {
         let bare = type_name.as_str().strip_prefix('@').unwrap_or(type_name.as_str());
         bare == shell::TYPE
             || self
@@ -143,7 +158,7 @@ impl Models {
     /// # Errors
     ///
     /// The source directories cannot be read.
-    pub fn list_types(
+    pub fn list(
         &self,
         query: &str,
     ) -> Result<(Vec<ListedType>, Vec<marsh_extension::SourceProblem>), ModelError> {
@@ -187,6 +202,34 @@ impl Models {
         let near: Vec<ListedType> =
             types.iter().filter(|listed| near.contains(&listed.type_name.as_str())).cloned().collect();
         Ok((near, catalog.problems))
+    }
+}
+
+impl Models {
+    /// [`Types::resolve`].
+    ///
+    /// # Errors
+    ///
+    /// The type is unknown, or its code does not load.
+    pub fn resolve_type(&self, type_name: &TypeName) -> Result<TypeCode, ModelError> {
+        self.types.resolve(type_name)
+    }
+
+    /// [`Types::knows`].
+    pub fn knows_type(&self, type_name: &TypeName) -> bool {
+        self.types.knows(type_name)
+    }
+
+    /// [`Types::list`].
+    ///
+    /// # Errors
+    ///
+    /// The source directories cannot be read.
+    pub fn list_types(
+        &self,
+        query: &str,
+    ) -> Result<(Vec<ListedType>, Vec<marsh_extension::SourceProblem>), ModelError> {
+        self.types.list(query)
     }
 }
 

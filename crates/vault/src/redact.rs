@@ -75,7 +75,7 @@ impl Matcher {
         match &self.automaton {
             Some(automaton) => automaton.find_iter(bytes).map(|found| found.range()).collect(),
             None if bytes.is_empty() => Vec::new(),
-            None => vec![0..bytes.len()],
+            None => std::iter::once(0..bytes.len()).collect(),
         }
     }
 

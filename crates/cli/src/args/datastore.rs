@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreCommand {
-    /// Show the datastore's location and health
+    /// Show where data are, and whether the datastore works
     Status,
     /// Pull remote changes, push local ones
     Sync {
@@ -16,25 +16,25 @@ pub enum DatastoreCommand {
         /// Push only
         #[arg(long)]
         push: bool,
-        /// How long each way may take: 30, 30s, 5m (default: 5m)
+        /// Time limit of each direction: 30, 30s, 5m (default: 5m)
         #[arg(long, value_name = "DURATION", value_parser = super::parse_duration)]
         timeout: Option<Duration>,
     },
     /// Show or release the datastore's lock
     #[command(subcommand)]
     Lock(DatastoreLockCommand),
-    /// List the datastore types of sources and extensions
+    /// Datastore types of sources and installed extensions
     #[command(subcommand)]
     Type(DatastoreTypeCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreLockCommand {
-    /// Show the holder of the lock
+    /// Show who holds the lock
     Status,
-    /// Take the lock from a process that died
+    /// Release the lock of a process that died
     Release {
-        /// Take it from a living process too
+        /// Release it even if its holder is alive
         #[arg(long, required = true)]
         force: bool,
     },
@@ -42,10 +42,10 @@ pub enum DatastoreLockCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum DatastoreTypeCommand {
-    /// List the types
+    /// List datastore types
     #[command(visible_alias = "list")]
     Search {
-        /// Part of a type's name
+        /// Text that the type's name contains
         query: Option<String>,
     },
 }

@@ -2,148 +2,186 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::parse_pair;
+
 #[derive(Debug, Subcommand)]
 pub enum VaultCommand {
     /// Create a vault
     Create {
-        /// The type, e.g. local_encryption
+        /// Type of the vault, for example local_encryption
         #[arg(value_name = "TYPE")]
         vault_type: String,
-        /// Its name; default: the last part of the type
+        /// Name of the vault; default: the last part of the type
         name: Option<String>,
-        /// The configuration, as JSON
+        /// Configuration, a JSON object
         #[arg(long, value_name = "JSON")]
         config: Option<String>,
-        /// Record every read of a secret in the audit trail
+        /// Record each reading of a secret in the audit trail
         #[arg(long)]
         audit_reads: bool,
     },
-    /// List types of vaults
+    /// Vault types: built-in, and of extensions
     #[command(subcommand)]
     Type(VaultTypeCommand),
     /// List vaults
     #[command(visible_alias = "list")]
     Search {
-        /// Part of a name or type
+        /// Text that name or type contain
         query: Option<String>,
     },
-    /// Show a vault's configuration
+    /// Show the configuration of a vault
     #[command(visible_alias = "describe")]
     Get {
-        /// Name or id
+        /// Name or id of the vault
         vault: String,
-        /// Only if it has this type
+        /// Fail unless the vault has this type
         #[arg(short = 't', long = "type", value_name = "TYPE")]
         vault_type: Option<String>,
     },
-    /// Edit a vault in $EDITOR or from standard input
+    /// Edit the configuration of a vault
+    ///
+    /// Opens the file in $EDITOR; when standard input is not a terminal, its YAML replaces the file.
     Edit {
-        /// Name or id
+        /// Name or id of the vault
         vault: String,
-        /// Only if it has this type
+        /// Fail unless the vault has this type
         #[arg(short = 't', long = "type", value_name = "TYPE")]
         vault_type: Option<String>,
     },
-    /// Store a secret, from a prompt or from standard input
+    /// Store a secret: typed on a terminal, or from standard input
     #[command(visible_alias = "write-secret")]
     Put(PutArgs),
     /// Print a secret
-    ReadSecret { vault: String, key: String },
+    ReadSecret {
+        /// Name or id of the vault
+        vault: String,
+        /// Key of the secret
+        key: String,
+    },
     /// List the keys of the secrets in a vault
-    ListKeys { vault: String },
-    /// Show a secret's metadata, but not the secret
-    Inspect { vault: String, key: String },
+    ListKeys {
+        /// Name or id of the vault
+        vault: String,
+    },
+    /// Describe a secret without printing it
+    Inspect {
+        /// Name or id of the vault
+        vault: String,
+        /// Key of the secret
+        key: String,
+    },
     /// Delete a secret
     Delete {
+        /// Name or id of the vault
         vault: String,
+        /// Key of the secret
         key: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
-        /// Do not ask, and succeed without the secret
+        /// Do not ask, and succeed if there is no such secret
         #[arg(short, long)]
         force: bool,
     },
-    /// Annotate a secret
-    Annotate {
-        vault: String,
-        key: String,
-        #[arg(long)]
-        url: Option<String>,
-        #[arg(long)]
-        notes: Option<String>,
-        /// A label to set
-        #[arg(long = "label", value_name = "KEY=VALUE")]
-        labels: Vec<String>,
-        /// A label to remove
-        #[arg(long = "remove-label", value_name = "KEY")]
-        remove_labels: Vec<String>,
-        /// Remove earlier annotations
-        #[arg(long)]
-        clear: bool,
-    },
+    /// Annotate a secret: address, notes, labels
+    Annotate(AnnotateArgs),
     /// Move all secrets of a vault to another type
-    Migrate {
-        vault: String,
-        #[arg(long, value_name = "TYPE")]
-        to_type: String,
-        /// The new configuration, as JSON
-        #[arg(long, value_name = "JSON")]
-        config: Option<String>,
-        /// Show the changes and make none
-        #[arg(long)]
-        dry_run: bool,
-        /// Do not ask
-        #[arg(short, long, visible_short_alias = 'f')]
-        yes: bool,
-    },
-    /// Show the audit trail, newest first
+    Migrate(MigrateArgs),
+    /// Show what was done to secrets, the newest first
     AuditTrail {
+        /// Name of the vault
         #[arg(long)]
         vault: Option<String>,
+        /// Key of the secret
         #[arg(long)]
         key: Option<String>,
+        /// What was done
         #[arg(long, value_enum)]
         action: Option<AuditAction>,
-        /// Since this time, as 2026-08-22 or 2026-08-22T10:15:00Z
-        #[arg(long)]
+        /// Since this time: 2026-08-22 or 2026-08-22T10:15:00Z
+        #[arg(long, value_name = "TIME")]
         since: Option<String>,
-        #[arg(long)]
+        /// Until this time
+        #[arg(long, value_name = "TIME")]
         until: Option<String>,
-        #[arg(long, default_value_t = 100)]
+        /// Show at most this many entries
+        #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
     },
 }
 
 #[derive(Debug, Args)]
 pub struct PutArgs {
+    /// Name or id of the vault
     pub vault: String,
+    /// Key of the secret
     pub key: String,
-    /// The secret. Every process on the machine can read an argument; prefer standard input
+    /// The secret; other processes can see it here, so prefer standard input
     pub value: Option<String>,
     /// Do not ask before a secret is replaced
     #[arg(short, long, visible_short_alias = 'f')]
     pub yes: bool,
-    /// A command whose output replaces an expired secret
+    /// Command whose output replaces the secret when it is too old
     #[arg(long, value_name = "COMMAND", requires = "refresh_ttl")]
     pub refresh_from: Option<String>,
-    /// The lifetime of the secret: 30m, 12h
+    /// How old the secret may become: 30m, 12h
     #[arg(long, value_name = "DURATION", requires = "refresh_from")]
     pub refresh_ttl: Option<String>,
     /// Stop refreshing the secret
     #[arg(long, conflicts_with = "refresh_from")]
     pub clear_refresh: bool,
-    /// A label
-    #[arg(long = "label", value_name = "KEY=VALUE")]
-    pub labels: Vec<String>,
+    /// Label to set; may be given several times
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    pub labels: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct AnnotateArgs {
+    /// Name or id of the vault
+    pub vault: String,
+    /// Key of the secret
+    pub key: String,
+    /// Address where people find out more
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Text about the secret
+    #[arg(long)]
+    pub notes: Option<String>,
+    /// Label to set; may be given several times
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    pub labels: Vec<(String, String)>,
+    /// Label to remove; may be given several times
+    #[arg(long = "remove-label", value_name = "KEY")]
+    pub remove_labels: Vec<String>,
+    /// Remove the whole annotation first
+    #[arg(long)]
+    pub clear: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Name or id of the vault
+    pub vault: String,
+    /// New type
+    #[arg(long, value_name = "TYPE")]
+    pub to_type: String,
+    /// New configuration, a JSON object
+    #[arg(long, value_name = "JSON")]
+    pub config: Option<String>,
+    /// Show what would be moved, and move nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask for confirmation
+    #[arg(short, long, visible_short_alias = 'f')]
+    pub yes: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum VaultTypeCommand {
-    /// List all types
+    /// List vault types
     #[command(visible_alias = "list")]
     Search {
-        /// Part of a type's name
+        /// Text that the type's name contains
         query: Option<String>,
     },
 }

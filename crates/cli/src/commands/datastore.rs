@@ -1,143 +1,89 @@
-//! `marsh datastore …`, and what every change of data has to do with one.
+//! `marsh datastore …`.
 
 use std::process::ExitCode;
 
-use marsh_app::Session;
-use marsh_datastore::{Choice, Datastore, Direction};
-use marsh_model::Models;
-use marsh_types::Kind;
-use serde_json::{Value, json};
+use marsh_api::datastore::{DatastoreSyncRequest, SyncMode};
+use marsh_app::{Read, Session};
 
 use super::{done, failed};
 use crate::app;
-use crate::args::Cli;
 use crate::args::datastore::{DatastoreCommand, DatastoreLockCommand, DatastoreTypeCommand};
 use crate::error::CliError;
-use crate::ui::{BAD, GOOD, NAME, Ui, columns};
+use crate::ui::{BAD, GOOD, NAME, Ui, columns, inline};
 
-pub fn run(cli: &Cli, ui: &Ui, command: &DatastoreCommand) -> Result<ExitCode, CliError> {
-    let mut opened = app::open(cli)?;
+pub fn run(ui: &Ui, mut session: Session, command: &DatastoreCommand) -> Result<ExitCode, CliError> {
     match command {
-        DatastoreCommand::Status => status(ui, &opened),
+        DatastoreCommand::Status => status(ui, session.read()),
         DatastoreCommand::Sync { pull, push, timeout } => {
-            app::cancel_on_signal(opened.models());
-            let store = opened.datastore_mut().ok_or_else(no_extension)?;
-            if let Some(timeout) = timeout {
-                store.limit_sync(*timeout);
-            }
-            let (direction, mode) = match (pull, push) {
-                (true, _) => (Direction::Pull, "pull"),
-                (_, true) => (Direction::Push, "push"),
-                _ => (Direction::Both, "sync"),
+            let mode = match (pull, push) {
+                (true, _) => SyncMode::Pull,
+                (_, true) => SyncMode::Push,
+                _ => SyncMode::Sync,
             };
-            sync(ui, store, direction, mode)
+            let timeout_ms = timeout.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+            sync(ui, &mut session, &DatastoreSyncRequest { mode, timeout_ms })
         }
-        DatastoreCommand::Lock(command) => lock(ui, &opened, command),
+        DatastoreCommand::Lock(DatastoreLockCommand::Status) => lock_status(ui, session.read()),
+        DatastoreCommand::Lock(DatastoreLockCommand::Release { .. }) => release(ui, &session),
         DatastoreCommand::Type(DatastoreTypeCommand::Search { query }) => {
-            types(ui, opened.models(), query.as_deref())
+            types(ui, session.read(), query.as_deref())
         }
-    }
-}
-
-fn no_extension() -> CliError {
-    CliError::Refused {
-        message: "the data of this repository are in a directory, which needs no synchronization".into(),
-        hint: Some("`datastore` in the marker names the datastore of an extension".into()),
     }
 }
 
 /// Also `marsh doctor datastores`.
-pub fn status(ui: &Ui, opened: &Session) -> Result<ExitCode, CliError> {
-    let models = opened.models();
-    let choice = Choice::of(&models.repo, &models.env)?;
-    let data = models.repo.layout.data();
-    let mut document = json!({
-        "type": choice.type_name(),
-        "path": opened.datastore().map_or_else(|| data.parent().unwrap_or(&data), Datastore::root),
-        "directories": choice.directories(),
-    });
-    let verdict = match opened.datastore() {
-        None => Ok(()),
-        Some(store) => {
-            document["unpushedChanges"] = json!(store.has_changes());
-            match store.verify() {
-                Ok(health) => {
-                    document["latencyMs"] = json!(health.latency_ms);
-                    document["details"] = health.details;
-                    if health.healthy { Ok(()) } else { Err(health.message) }
-                }
-                Err(error) => Err(models.secrets.redact(&error.to_string()).into_owned()),
-            }
-        }
-    };
-    document["healthy"] = json!(verdict.is_ok());
-    document["message"] = json!(verdict.as_ref().err().map_or("all is well", String::as_str));
-    ui.result(&document, || {
-        let state = match &verdict {
-            Ok(()) => format!("{GOOD}well{GOOD:#}"),
-            Err(message) => format!("{BAD}not well{BAD:#}: {message}"),
+pub fn status(ui: &Ui, read: Read<'_>) -> Result<ExitCode, CliError> {
+    let status = read.datastore_status()?;
+    ui.result(&status, || {
+        let state = match status.healthy {
+            true => format!("{GOOD}healthy{GOOD:#}"),
+            false => format!("{BAD}unhealthy{BAD:#}: {}", status.message),
         };
-        let changes = match document["unpushedChanges"] == json!(true) {
-            true => "\n  changes here that were not pushed yet; the next change pushes them first",
-            false => "",
+        let changes = match status.unpushed_changes {
+            Some(true) => "\n  unpushed changes on this machine; the next change pushes them first",
+            _ => "",
         };
-        format!(
-            "{NAME}{}{NAME:#} {state}\n  {}{changes}",
-            choice.type_name(),
-            document["path"].as_str().unwrap_or_default()
-        )
+        format!("{NAME}{}{NAME:#} {state}\n  {}{changes}", status.type_name, status.path)
     });
-    if verdict.is_ok() { done() } else { failed() }
+    if status.healthy { done() } else { failed() }
 }
 
-fn sync(ui: &Ui, store: &Datastore, direction: Direction, mode: &str) -> Result<ExitCode, CliError> {
-    let synchronized = store.synchronize(direction)?;
-    let mut document = json!({ "mode": mode });
-    let mut said = Vec::new();
-    for (key, what, count) in
-        [("filesPulled", "brought", synchronized.pulled), ("filesPushed", "taken there", synchronized.pushed)]
-    {
-        if let Some(count) = count {
-            document[key] = json!(count as u64);
-            said.push(format!("{count} {what}"));
-        }
-    }
-    ui.result(&document, || format!("{GOOD}synchronized{GOOD:#} {}", said.join(", ")));
+fn sync(ui: &Ui, session: &mut Session, request: &DatastoreSyncRequest) -> Result<ExitCode, CliError> {
+    app::cancel_on_signal(session.models());
+    let synced = session.sync_datastore(request)?;
+    ui.result(&synced, || {
+        let counts = [(synced.files_pulled, "pulled"), (synced.files_pushed, "pushed")];
+        let counts = counts.iter().filter_map(|(count, verb)| Some(format!("{} {verb}", (*count)?)));
+        format!("{GOOD}synchronized{GOOD:#} {}", counts.collect::<Vec<_>>().join(", "))
+    });
     done()
 }
 
-fn lock(ui: &Ui, opened: &Session, command: &DatastoreLockCommand) -> Result<ExitCode, CliError> {
-    let store = opened.datastore().ok_or_else(no_extension)?;
-    let holder = match command {
-        DatastoreLockCommand::Status => store.lock_holder()?,
-        DatastoreLockCommand::Release { .. } => store.release_lock()?,
-    };
-    let is_status = matches!(command, DatastoreLockCommand::Status);
-    let key = if is_status { "held" } else { "released" };
-    let document = json!({ key: holder.is_some(), "info": holder, "datastoreType": store.type_name() });
-    ui.result(&document, || match &holder {
+fn lock_status(ui: &Ui, read: Read<'_>) -> Result<ExitCode, CliError> {
+    let lock = read.datastore_lock()?;
+    ui.result(&lock, || match &lock.info {
         None => "the lock is free".to_owned(),
-        Some(holder) => {
-            let said = if is_status { "held by" } else { "taken from" };
-            format!("{said} {}", crate::ui::inline(holder))
-        }
+        Some(holder) => format!("held by {}", inline(holder)),
     });
     done()
 }
 
-fn types(ui: &Ui, models: &Models, query: Option<&str>) -> Result<ExitCode, CliError> {
-    let catalog = models.loader.catalog()?;
-    let wanted = query.unwrap_or_default().to_lowercase();
-    let mut all = catalog.of_kind(Kind::Datastore);
-    all.retain(|indexed| indexed.type_name.as_str().contains(&wanted));
-    let results: Vec<Value> = all
-        .iter()
-        .map(|indexed| json!({ "type": indexed.raw, "origin": indexed.root.origin, "path": indexed.path }))
-        .collect();
-    ui.result(&json!({ "query": query.unwrap_or_default(), "results": results }), || {
-        let rows: Vec<Vec<String>> = all
+fn release(ui: &Ui, session: &Session) -> Result<ExitCode, CliError> {
+    let released = session.release_datastore_lock()?;
+    ui.result(&released, || match &released.info {
+        None => "the lock was free".to_owned(),
+        Some(holder) => format!("released the lock of {}", inline(holder)),
+    });
+    done()
+}
+
+fn types(ui: &Ui, read: Read<'_>, query: Option<&str>) -> Result<ExitCode, CliError> {
+    let found = read.search_datastore_types(query)?;
+    ui.result(&found, || {
+        let rows: Vec<Vec<String>> = found
+            .results
             .iter()
-            .map(|indexed| vec![format!("{NAME}{}{NAME:#}", indexed.raw), indexed.root.origin.to_string()])
+            .map(|row| vec![format!("{NAME}{}{NAME:#}", row.type_name), row.origin.to_string()])
             .collect();
         columns(&rows)
     });

@@ -17,7 +17,7 @@ use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliError> {
     let DoctorCommand::Extensions { verify, repair, set } = command else {
-        return super::datastore::status(ui, &app::open(cli)?);
+        return super::datastore::status(ui, app::open(cli)?.read());
     };
     let lifecycle = app::lifecycle(cli, set, if *repair { "doctor --repair" } else { "doctor" })?;
     let repaired = match repair {

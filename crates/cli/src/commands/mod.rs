@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use serde_json::json;
 
-use crate::args::{Cli, Command, DataCommand, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
+use crate::args::{Cli, Command, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
@@ -49,19 +49,9 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         }
         Command::Model(command) => models(cli, ui, command),
         Command::Report(command) => report::run(ui, &app::open(cli)?, command),
-        Command::Data(command) => {
-            let session = app::open(cli)?;
-            match command {
-                DataCommand::Get { .. }
-                | DataCommand::List { .. }
-                | DataCommand::Versions { .. }
-                | DataCommand::Search(_)
-                | DataCommand::Query { .. } => data::run(ui, session.models(), command),
-                command => app::change(ui, &session, |_| data::run(ui, session.models(), command)),
-            }
-        }
-        Command::Datastore(command) => datastore::run(cli, ui, command),
-        Command::Vault(command) => vault::run(ui, app::open(cli)?.models(), command),
+        Command::Data(command) => data::run(ui, &app::open(cli)?, command),
+        Command::Datastore(command) => datastore::run(ui, app::open(cli)?, command),
+        Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => {
             let session = app::open(cli)?;
             let models = session.models();

@@ -238,17 +238,19 @@ fn those_who_change_data_wait_for_each_other() {
     one.assert_no_processes();
 }
 
+/// The audit trail is one of the trees in the datastore.
 #[test]
-fn data_may_be_in_another_directory() {
+fn audit_entries_of_vault_commands_reach_the_datastore() {
     let scene = Scene::new();
-    let repo = repo().env("SWAMP_DATASTORE", format!("filesystem:{}", scene.mirror().display()));
-    let members = format!("{OUTPUTS} {}", method("run", "await context.writeResource('out', 'said', {});"));
-    repo.write("extensions/models/x.ts", model("@me/x", &members));
+    let repo = scene.repo("");
+    repo.marsh(&["vault", "create", "local_encryption", "main", "--audit-reads"]).ok();
+    repo.marsh_with_stdin(&["vault", "put", "main", "key"], "v").ok();
+    repo.marsh(&["vault", "read-secret", "main", "key"]).ok();
+    // A change begins with a fresh copy, in which entries that were not pushed would be missing.
     repo.marsh(&run_args(&[])).ok();
-    assert!(scene.has("data") && repo.files(".swamp/data").is_empty() && has_said(&repo));
-    let refused = repo.marsh(&["--json", "datastore", "sync"]).exits(1).error();
-    assert_eq!(refused["code"], "refused");
-    let broken =
-        repo.env("SWAMP_DATASTORE", "filesystem:").marsh(&["--json", "data", "list", "m"]).exits(1).error();
-    assert_eq!(broken["code"], "invalid_datastore");
+    let trail = repo.marsh(&["--json", "vault", "audit-trail"]).ok().json();
+    let entries = trail["entries"].as_array().unwrap();
+    let actions: Vec<&str> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["get", "put"], "{trail:#}");
+    assert!(scene.has("files/audit"));
 }

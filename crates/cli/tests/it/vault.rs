@@ -1,4 +1,5 @@
-//! `marsh vault …`.
+//! `marsh vault …`: what each command prints, prompts, and vaults of extensions. What the operations do is tested in
+//! `crates/app/tests/it/vault.rs`.
 
 use marsh_testkit::Scratch;
 use serde_json::json;
@@ -18,32 +19,55 @@ pub fn put(repo: &Scratch, key: &str, value: &str) {
 }
 
 #[test]
-fn a_secret_is_stored_read_listed_and_deleted() {
-    let repo = repo_with_vault();
-    let stored =
-        repo.marsh_with_stdin(&["--json", "vault", "put", "main", "key", "--label", "team=a"], "hunter2\n");
-    let stored = stored.ok().json();
-    assert_eq!((&stored["secretKey"], &stored["overwritten"]), (&json!("key"), &json!(false)));
-    // Bytes as they are, so that `$(marsh vault read-secret …)` and pipes get the value itself.
+fn vault_commands_print_text_and_documents() {
+    let repo = repo();
+    let json = |arguments: &[&str]| repo.marsh(&[&["--json", "vault"], arguments].concat()).ok().json();
+    let made = json(&["create", "local_encryption", "main"]);
+    assert_eq!((&made["name"], &made["config"]), (&json!("main"), &json!({"auto_generate": true})));
+    assert_eq!(json(&["list"])["results"][0]["name"], "main");
+    assert_eq!(json(&["type", "search"])["results"][0]["type"], "local_encryption");
+
+    let put = ["--json", "vault", "put", "main", "key", "--label", "team=a"];
+    let stored = repo.marsh_with_stdin(&put, "hunter2\n").ok().json();
+    assert_eq!((&stored["overwritten"], &stored["labels"]), (&json!(false), &json!({"team": "a"})));
+    // The bytes of the value, so that `$(marsh vault read-secret …)` and pipes get the value itself.
     assert_eq!(repo.marsh(&["vault", "read-secret", "main", "key"]).ok().stdout, "hunter2");
-    let read = repo.marsh(&["--json", "vault", "read-secret", "main", "key"]).ok().json();
-    assert_eq!(read["value"], "hunter2");
-    let keys = repo.marsh(&["--json", "vault", "list-keys", "main"]).ok().json();
+    assert_eq!(json(&["read-secret", "main", "key"])["value"], "hunter2");
+    let keys = json(&["list-keys", "main"]);
     assert_eq!((&keys["secretKeys"], &keys["count"]), (&json!(["key"]), &json!(1)));
     let seen = repo.marsh(&["--json", "vault", "inspect", "main", "key"]).ok();
     assert!(!seen.stdout.contains("hunter2"));
-    assert_eq!(seen.json()["sizeBytes"], 7);
-    assert_eq!(seen.json()["annotation"]["labels"]["team"], "a");
+    assert_eq!((&seen.json()["sizeBytes"], &seen.json()["refreshHook"]), (&json!(7), &json!(null)));
+    let noted = json(&["annotate", "main", "key", "--notes", "n", "--remove-label", "team"]);
+    assert_eq!((&noted["annotation"]["notes"], noted["annotation"].get("labels")), (&json!("n"), None));
+    let label = repo.marsh(&["vault", "annotate", "main", "key", "--label", "team"]).exits(2);
+    assert!(label.stderr.contains("expected KEY=VALUE"), "{}", label.stderr);
+
+    let shown = json(&["get", "main"]);
+    let text = repo.read(shown["storagePath"].as_str().unwrap()) + "auditReads: true\n";
+    let edited = repo.marsh_with_stdin(&["--json", "vault", "edit", "main"], &text).ok().json();
+    assert_eq!((&edited["status"], &edited["editor"]), (&json!("updated"), &json!(null)));
+    assert_eq!(json(&["get", "main"])["auditReads"], true);
+
+    let config = r#"{"auto_generate":true,"base_dir":"elsewhere"}"#;
+    let migrate = ["vault", "migrate", "main", "--to-type", "local_encryption", "--config", config];
+    let refused = repo.marsh(&migrate).exits(1);
+    assert!(refused.stderr.contains("`--yes` moves the secrets without asking"), "{}", refused.stderr);
+    let moved = repo.marsh(&[&migrate[..], &["--yes"]].concat()).ok();
+    assert_eq!(moved.stdout.trim(), "moved 1 secrets of main to local_encryption");
+    assert_eq!(repo.marsh(&["vault", "read-secret", "main", "key"]).ok().stdout, "hunter2");
+    let broken =
+        repo.marsh(&["--json", "vault", "create", "local_encryption", "x", "--config", "["]).exits(2);
+    assert!(broken.error()["message"].as_str().unwrap().contains("invalid JSON object in `--config`"));
+
     repo.marsh(&["vault", "delete", "main", "key", "--yes"]).ok();
     let gone = repo.marsh(&["--json", "vault", "read-secret", "main", "key"]).exits(1).error();
     assert_eq!(gone["code"], "secret_not_found");
-    repo.marsh(&["vault", "delete", "main", "key", "--yes"]).exits(1);
-    let nothing = repo.marsh(&["--json", "vault", "delete", "main", "key", "--force"]).ok().json();
-    assert_eq!(nothing["noOp"], true);
-    let trail = repo.marsh(&["--json", "vault", "audit-trail"]).ok().json();
+    assert_eq!(json(&["delete", "main", "key", "--force"])["noOp"], true);
+    let trail = json(&["audit-trail"]);
     let actions: Vec<&str> =
         trail["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["delete", "put"]);
+    assert_eq!(actions, ["delete", "get", "annotate", "put"]);
 }
 
 #[test]
@@ -97,55 +121,6 @@ fn on_a_terminal_a_secret_is_asked_for_and_not_shown() {
     terminal.read_to_end(&mut shown).ok();
     assert!(!String::from_utf8_lossy(&shown).contains("hunter"), "{shown:?}");
     assert_eq!(repo.marsh(&["vault", "read-secret", "main", "key"]).ok().stdout, "hunter2");
-}
-
-#[test]
-fn vaults_are_made_listed_shown_and_edited() {
-    let repo = repo();
-    let none = repo.marsh(&["--json", "vault", "list-keys", "main"]).exits(1).error();
-    assert_eq!(none["code"], "vault_not_found");
-    assert!(none["hint"].as_str().unwrap().contains("vault create"));
-    let made = repo.marsh(&["--json", "vault", "create", "local_encryption", "main"]).ok().json();
-    assert_eq!(made["config"], json!({"auto_generate": true}));
-    assert_eq!(repo.list("vaults/local_encryption").len(), 1);
-    let twice = repo.marsh(&["--json", "vault", "create", "local_encryption", "main"]).exits(1).error();
-    assert_eq!(twice["code"], "already_exists");
-    repo.marsh(&["vault", "create", "local_encryption", "other", "--config", "{\"auto_generat\":true}"])
-        .exits(1);
-    let unknown = repo.marsh(&["--json", "vault", "create", "local_encription"]).exits(1).error();
-    assert_eq!(unknown["code"], "unknown_vault_type");
-    assert!(unknown["hint"].as_str().unwrap().contains("local_encryption"));
-    let list = repo.marsh(&["--json", "vault", "list"]).ok().json();
-    assert_eq!(list["results"][0]["name"], "main");
-    let types = repo.marsh(&["--json", "vault", "type", "search"]).ok().json();
-    assert_eq!(types["results"][0]["type"], "local_encryption");
-    let shown = repo.marsh(&["--json", "vault", "get", "main"]).ok().json();
-    let path = shown["storagePath"].as_str().unwrap().to_owned();
-    let text = repo.read(&path) + "auditReads: true\n";
-    repo.marsh_with_stdin(&["vault", "edit", "main"], &text).ok();
-    put(&repo, "key", "v");
-    repo.marsh(&["vault", "read-secret", "main", "key"]).ok();
-    let trail = repo.marsh(&["--json", "vault", "audit-trail", "--action", "get"]).ok().json();
-    assert_eq!(trail["returnedCount"], 1);
-    let renamed = text.replace("name: main", "name: other");
-    assert_eq!(
-        repo.marsh_with_stdin(&["--json", "vault", "edit", "main"], &renamed).exits(1).error()["code"],
-        "refused"
-    );
-}
-
-#[test]
-fn a_vault_moves_to_another_configuration() {
-    let repo = repo_with_vault();
-    put(&repo, "a", "1");
-    put(&repo, "b", "2");
-    let arguments = ["--json", "vault", "migrate", "main", "--to-type", "local_encryption", "--yes"];
-    assert_eq!(repo.marsh(&arguments).exits(1).error()["code"], "refused", "it is one already");
-    let config = r#"{"auto_generate":true,"base_dir":"elsewhere"}"#;
-    let moved = repo.marsh(&[&arguments[..], &["--config", config]].concat()).ok().json();
-    assert_eq!(moved["secretsMigrated"], 2);
-    assert!(repo.exists("elsewhere/.swamp/secrets/local_encryption/main/a.enc"));
-    assert_eq!(repo.marsh(&["vault", "read-secret", "main", "b"]).ok().stdout, "2");
 }
 
 /// A vault in TypeScript that keeps its secrets in a file, reversed.

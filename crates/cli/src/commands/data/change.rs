@@ -1,177 +1,112 @@
-//! Deleting, renaming, collecting.
+//! `marsh data delete`, `rename`, `gc` and `prune`.
 
 use std::process::ExitCode;
 
-use marsh_model::Models;
-use serde_json::{Value, json};
+use marsh_api::data::{DataDeleteRequest, DataDeleted, DataTarget};
+use marsh_app::Write;
 
-use super::{done, no_such};
-use crate::args::DataCommand;
-use crate::args::data::Removal;
+use super::done;
+use crate::args::data::{DataDeleteArgs, Removal};
 use crate::commands::failed;
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns};
 
-pub fn run(ui: &Ui, models: &Models, command: &DataCommand) -> Result<ExitCode, CliError> {
-    match command {
-        DataCommand::Delete { model, name: Some(name), version, removal, .. } => {
-            delete(ui, models, model, name, *version, removal)
-        }
-        DataCommand::Delete { model, prefix, removal, .. } => {
-            delete_many(ui, models, model, prefix.as_deref(), removal)
-        }
-        DataCommand::Rename { model, old, new, new_name } => {
-            let new = new.as_ref().or(new_name.as_ref());
-            rename(ui, models, model, old, new.map_or("", String::as_str))
-        }
-        DataCommand::Gc { removal } => gc(ui, models, removal),
-        DataCommand::Prune { removal } => prune(ui, models, removal),
-        // `data::run` takes the others.
-        _ => done(),
-    }
-}
-
-/// Asks on a terminal.
-fn agreed(ui: &Ui, removal: &Removal, question: &str) -> Result<(), CliError> {
-    if removal.yes || removal.dry_run || !ui.can_ask() || ui.confirm(question) {
+/// Asks on a terminal; without one, the command goes on.
+fn confirm(ui: &Ui, removal: &Removal, question: &str) -> Result<(), CliError> {
+    if removal.yes || !ui.can_ask() || ui.confirm(question) {
         return Ok(());
     }
     Err(CliError::Refused { message: "nothing was deleted".into(), hint: None })
 }
 
-fn delete(
-    ui: &Ui,
-    models: &Models,
-    model: &str,
-    name: &str,
-    version: Option<u32>,
-    removal: &Removal,
-) -> Result<ExitCode, CliError> {
-    let stored = models.definitions.find(model)?;
-    let (ty, id) = (&stored.type_name, &stored.definition.id);
-    let what = version.map_or_else(|| name.to_owned(), |version| format!("version {version} of {name}"));
-    agreed(ui, removal, &format!("Delete {what} of {}?", stored.definition.name))?;
-    let there = models.data.store().versions(ty, id, name)?;
-    let deleted = match removal.dry_run {
-        true => there.iter().filter(|found| version.is_none_or(|version| found.version == version)).count(),
-        false => models.durable_data().delete(ty, id, name, version)?,
+/// `deleted`, or with `--dry-run` what would have been.
+fn verb(dry_run: bool) -> &'static str {
+    if dry_run { "would delete" } else { "deleted" }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+pub fn delete(ui: &Ui, write: &Write<'_>, arguments: &DataDeleteArgs) -> Result<ExitCode, CliError> {
+    let removal = &arguments.removal;
+    let target = match (&arguments.name, arguments.version, &arguments.prefix) {
+        (Some(name), Some(version), _) => DataTarget::Version { name: name.clone(), version },
+        (Some(name), None, _) => DataTarget::Name(name.clone()),
+        (None, _, Some(prefix)) => DataTarget::Prefix(prefix.clone()),
+        (None, _, None) => DataTarget::All,
     };
-    if deleted == 0 {
-        return Err(no_such(models, &stored, name, version));
+    let request = DataDeleteRequest { model: arguments.model.clone(), target };
+    let preview = write.preview_delete_data(&request)?;
+    let deleted = if removal.dry_run {
+        preview
+    } else {
+        confirm(ui, removal, &format!("Delete {}?", described(&preview)))?;
+        write.delete_data(&request)?
+    };
+    ui.result(&deleted, || format!("{} {}", verb(removal.dry_run), described(&deleted)));
+    let DataDeleted::Several(several) = &deleted else { return done() };
+    for failure in &several.failed {
+        ui.warn(format_args!("`{}` was not deleted: {}", failure.name, failure.error));
     }
-    let mut document = json!({
-        "modelId": id, "modelName": stored.definition.name, "modelType": ty, "dataName": name,
-        "versionsDeleted": deleted, "dryRun": removal.dry_run,
-    });
-    if let Some(version) = version {
-        document["version"] = json!(version);
-    }
-    ui.result(&document, || {
-        let word = if removal.dry_run { "would delete" } else { "deleted" };
-        format!("{word} {NAME}{what}{NAME:#} of {} ({deleted} versions)", stored.definition.name)
-    });
-    done()
+    if several.failed.is_empty() { done() } else { failed() }
 }
 
-fn delete_many(
-    ui: &Ui,
-    models: &Models,
-    model: &str,
-    prefix: Option<&str>,
-    removal: &Removal,
-) -> Result<ExitCode, CliError> {
-    let stored = models.definitions.find(model)?;
-    let (ty, id) = (&stored.type_name, &stored.definition.id);
-    let mut names = models.data.store().list_model(ty, id)?;
-    names.retain(|metadata| prefix.is_none_or(|prefix| metadata.name.starts_with(prefix)));
-    let question = format!("Delete {} results of {}?", names.len(), stored.definition.name);
-    agreed(ui, removal, &question)?;
-    let store = models.durable_data();
-    let (mut total, mut versions, mut failures) = (0, 0, Vec::new());
-    for metadata in &names {
-        let deleted = match removal.dry_run {
-            true => store.versions(ty, id, &metadata.name).map(|found| found.len()),
-            false => store.delete(ty, id, &metadata.name, None),
-        };
-        match deleted {
-            // Another process was faster.
-            Ok(0) => {}
-            Ok(count) => {
-                total += 1;
-                versions += count;
+fn described(deleted: &DataDeleted) -> String {
+    match deleted {
+        DataDeleted::One(one) => {
+            let (name, model) = (&one.data_name, &one.model_name);
+            match one.version {
+                Some(version) => format!("version {version} of {NAME}{name}{NAME:#} of {model}"),
+                None => {
+                    let versions = count(one.versions_deleted, "version");
+                    format!("{NAME}{name}{NAME:#} of {model} ({versions})")
+                }
             }
-            Err(error) => failures.push(json!({ "name": metadata.name, "error": error.to_string() })),
         }
+        DataDeleted::Several(several) => format!(
+            "{} of {NAME}{}{NAME:#} ({})",
+            count(several.total_deleted, "result"),
+            several.model_name,
+            count(several.total_versions_deleted, "version")
+        ),
     }
-    let document = json!({
-        "modelId": id, "modelName": stored.definition.name, "modelType": ty, "totalDeleted": total,
-        "totalVersionsDeleted": versions, "failed": failures, "dryRun": removal.dry_run,
-    });
-    ui.result(&document, || {
-        let word = if removal.dry_run { "would delete" } else { "deleted" };
-        format!("{word} {total} results of {NAME}{}{NAME:#} ({versions} versions)", stored.definition.name)
-    });
-    for failure in &failures {
-        ui.warn(format_args!("{} stays: {}", failure["name"], failure["error"]));
-    }
-    if failures.is_empty() { done() } else { failed() }
 }
 
-fn rename(ui: &Ui, models: &Models, model: &str, old: &str, new: &str) -> Result<ExitCode, CliError> {
-    let stored = models.definitions.find(model)?;
-    let (ty, id) = (&stored.type_name, &stored.definition.id);
-    let store = models.durable_data();
-    let before = store.latest(ty, id, old)?.ok_or_else(|| no_such(models, &stored, old, None))?;
-    let copy = store.rename(ty, id, old, new)?;
-    let warning = format!("`{old}` leads to `{new}` from now on; its older versions stay under the old name");
-    let document = json!({
-        "oldName": old, "newName": new, "modelId": id, "modelName": stored.definition.name, "modelType": ty,
-        "copiedVersion": before.version, "newVersion": copy.version, "warning": warning,
+pub fn rename(ui: &Ui, write: &Write<'_>, model: &str, old: &str, new: &str) -> Result<ExitCode, CliError> {
+    let renamed = write.rename_data(model, old, new)?;
+    ui.result(&renamed, || {
+        format!("renamed {NAME}{old}{NAME:#} to {NAME}{new}{NAME:#} v{}", renamed.new_version)
     });
-    ui.result(&document, || format!("renamed {NAME}{old}{NAME:#} to {NAME}{new}{NAME:#} v{}", copy.version));
     done()
 }
 
-fn gc(ui: &Ui, models: &Models, removal: &Removal) -> Result<ExitCode, CliError> {
-    let mut collected = models.collect(None, true)?;
+pub fn gc(ui: &Ui, write: &Write<'_>, removal: &Removal) -> Result<ExitCode, CliError> {
+    let mut collected = write.preview_collect_data()?;
     if !removal.dry_run {
-        let (data, versions) = (collected.expired.len(), collected.versions);
+        let (data, versions) = (collected.data_entries_expired, collected.versions_deleted);
         if data + versions > 0 {
-            agreed(ui, removal, &format!("Remove {data} results and {versions} versions of others?"))?;
+            let (data, versions) = (count(data, "expired result"), count(versions, "surplus version"));
+            confirm(ui, removal, &format!("Delete {data} and {versions}?"))?;
         }
-        collected = models.collect(None, false)?;
+        collected = write.collect_data()?;
     }
-    let expired: Vec<Value> = collected
-        .expired
-        .iter()
-        .map(|expired| {
-            json!({
-                "type": expired.type_path, "modelId": expired.model_id, "dataName": expired.name,
-                "reason": expired.reason, "versions": expired.versions,
-            })
-        })
-        .collect();
-    let document = json!({
-        "dataEntriesExpired": collected.expired.len(), "versionsDeleted": collected.versions,
-        // The catalog keeps no write-ahead log.
-        "walPagesTotal": 0, "walPagesCheckpointed": 0,
-        "bytesReclaimed": collected.bytes, "dryRun": removal.dry_run, "expiredEntries": expired,
-    });
-    ui.result(&document, || {
-        let word = if removal.dry_run { "would remove" } else { "removed" };
+    ui.result(&collected, || {
         let mut text = format!(
-            "{word} {} results and {} versions of others, {} bytes\n",
-            collected.expired.len(),
-            collected.versions,
-            collected.bytes
+            "{} {} and {}, {} bytes\n",
+            verb(removal.dry_run),
+            count(collected.data_entries_expired, "expired result"),
+            count(collected.versions_deleted, "surplus version"),
+            collected.bytes_reclaimed
         );
         let rows: Vec<Vec<String>> = collected
-            .expired
+            .expired_entries
             .iter()
             .map(|expired| {
                 vec![
-                    format!("  {NAME}{}{NAME:#}", expired.name),
-                    format!("{} {}", expired.type_path, expired.model_id),
+                    format!("  {NAME}{}{NAME:#}", expired.data_name),
+                    format!("{} {}", expired.type_name, expired.model_id),
                     format!("{DIM}{}{DIM:#}", expired.reason),
                 ]
             })
@@ -182,32 +117,24 @@ fn gc(ui: &Ui, models: &Models, removal: &Removal) -> Result<ExitCode, CliError>
     done()
 }
 
-fn prune(ui: &Ui, models: &Models, removal: &Removal) -> Result<ExitCode, CliError> {
-    let mut orphans = models.orphans()?;
-    if !removal.dry_run && !orphans.is_empty() {
-        agreed(ui, removal, &format!("Delete the results of {} models that are gone?", orphans.len()))?;
-        orphans = models.remove_orphans(&orphans)?;
+pub fn prune(ui: &Ui, write: &Write<'_>, removal: &Removal) -> Result<ExitCode, CliError> {
+    let mut pruned = write.preview_prune_data()?;
+    if !removal.dry_run {
+        if pruned.models_reclaimed > 0 {
+            let models = count(pruned.models_reclaimed, "model");
+            confirm(ui, removal, &format!("Delete the results of {models} without a definition?"))?;
+        }
+        pruned = write.prune_data(&pruned)?;
     }
-    let sum = |count: &dyn Fn(&marsh_model::data::Orphan) -> usize| orphans.iter().map(count).sum::<usize>();
-    let (names, versions) = (sum(&|orphan| orphan.names.len()), sum(&|orphan| orphan.versions));
-    let reclaimed: Vec<Value> = orphans
-        .iter()
-        .map(|orphan| {
-            json!({
-                "type": orphan.type_name, "modelId": orphan.model_id, "dataNames": orphan.names,
-                "versions": orphan.versions, "bytes": orphan.bytes,
-            })
-        })
-        .collect();
-    let bytes: u64 = orphans.iter().map(|orphan| orphan.bytes).sum();
-    let document = json!({
-        "modelsReclaimed": orphans.len(), "dataEntriesReclaimed": names, "versionsDeleted": versions,
-        "bytesReclaimed": bytes, "dryRun": removal.dry_run, "reclaimedModels": reclaimed,
-        "walPagesTotal": 0, "walPagesCheckpointed": 0,
-    });
-    ui.result(&document, || {
-        let word = if removal.dry_run { "would remove" } else { "removed" };
-        format!("{word} {names} results ({versions} versions, {bytes} bytes) of {} models", orphans.len())
+    ui.result(&pruned, || {
+        format!(
+            "{} {} ({}, {} bytes) of {} without a definition",
+            verb(removal.dry_run),
+            count(pruned.data_entries_reclaimed, "result"),
+            count(pruned.versions_deleted, "version"),
+            pruned.bytes_reclaimed,
+            count(pruned.models_reclaimed, "model")
+        )
     });
     done()
 }

@@ -1,60 +1,52 @@
-//! What is in a vault.
+//! `marsh vault put`, `read-secret` and the other commands about secrets.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
-use marsh_model::Models;
-use marsh_vault::{Action, AuditQuery, RefreshHook, Secret, Vault, VaultError};
-use serde_json::{Value, json};
+use marsh_api::vault::{AuditTrailRequest, RefreshRequest, SecretAnnotateRequest, SecretPutRequest};
+use marsh_app::{Read, Session};
+use marsh_vault::Secret;
 use zeroize::Zeroizing;
 
-use super::{CALLER, now};
-use crate::args::vault::{AuditAction, PutArgs, VaultCommand};
-use crate::commands::done;
+use crate::args::vault::{AnnotateArgs, AuditAction, PutArgs, VaultCommand};
+use crate::commands::{done, lines_of};
 use crate::error::CliError;
 use crate::prompt;
-use crate::ui::{DIM, NAME, Ui, columns, value_lines};
+use crate::ui::{DIM, NAME, Ui, columns};
 
-pub fn run(ui: &Ui, models: &Models, command: &VaultCommand) -> Result<ExitCode, CliError> {
+pub fn run(ui: &Ui, session: &Session, command: &VaultCommand) -> Result<ExitCode, CliError> {
     match command {
-        VaultCommand::Put(arguments) => put(ui, models, arguments),
-        VaultCommand::ReadSecret { vault, key } => read(ui, models, vault, key),
-        VaultCommand::ListKeys { vault } => list_keys(ui, models, vault),
-        VaultCommand::Inspect { vault, key } => inspect(ui, models, vault, key),
-        VaultCommand::Delete { vault, key, yes, force } => delete(ui, models, vault, key, *yes, *force),
-        VaultCommand::Annotate { vault, key, url, notes, labels, remove_labels, clear } => {
-            let change = Change { url, notes, labels, remove_labels, clear: *clear };
-            annotate(ui, models, vault, key, &change)
+        VaultCommand::Put(arguments) => put(ui, session, arguments),
+        VaultCommand::ReadSecret { vault, key } => read(ui, session, vault, key),
+        VaultCommand::ListKeys { vault } => list_keys(ui, session.read(), vault),
+        VaultCommand::Inspect { vault, key } => {
+            let secret = session.read().inspect_secret(vault, key)?;
+            ui.result(&secret, || lines_of(&secret));
+            done()
         }
+        VaultCommand::Delete { vault, key, yes, force } => delete(ui, session, vault, key, *yes, *force),
+        VaultCommand::Annotate(arguments) => annotate(ui, session, arguments),
         VaultCommand::AuditTrail { vault, key, action, since, until, limit } => {
-            let query = AuditQuery {
+            let request = AuditTrailRequest {
                 vault: vault.clone(),
                 key: key.clone(),
                 action: action.map(action_of),
                 since: since.clone(),
                 until: until.clone(),
+                limit: *limit,
             };
-            audit_trail(ui, models, &query, *limit)
+            audit_trail(ui, session.read(), &request)
         }
-        // `vault::run` takes the others.
+        // `vault::run` handles the other commands.
         _ => done(),
     }
 }
 
-fn labels(given: &[String]) -> Result<BTreeMap<String, String>, CliError> {
-    let pair = |text: &String| match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(CliError::usage(format!("invalid label `{text}`; expected key=value"))),
-    };
-    given.iter().map(pair).collect()
-}
-
-/// The secret: from the argument, else hidden from the terminal, else all of standard input less its last line break.
+/// The secret: from the argument, else hidden from the terminal, else all of standard input without its last line break.
 fn value(ui: &Ui, arguments: &PutArgs) -> Result<Secret, CliError> {
     if let Some(value) = &arguments.value {
         ui.warn(
-            "a secret in an argument is seen by every process of this machine and kept by your shell; \
+            "every process of this machine can see a secret in an argument, and your shell stores it; \
              give it on standard input",
         );
         return Ok(Secret::new(value.as_str()));
@@ -71,232 +63,118 @@ fn value(ui: &Ui, arguments: &PutArgs) -> Result<Secret, CliError> {
     Ok(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
 }
 
-fn exists(vault: &dyn Vault, key: &str) -> Result<bool, VaultError> {
-    match vault.get(key) {
-        Ok(_) => Ok(true),
-        Err(VaultError::NoSuchSecret { .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn put(ui: &Ui, models: &Models, arguments: &PutArgs) -> Result<ExitCode, CliError> {
-    let vault = models.vaults.open(&arguments.vault)?;
-    let vault = vault.as_ref();
-    let key = &arguments.key;
-    let labels = labels(&arguments.labels)?;
-    let hook = match (&arguments.refresh_from, &arguments.refresh_ttl) {
-        (Some(command), Some(ttl)) => Some(RefreshHook::new(command, ttl)?),
+fn put(ui: &Ui, session: &Session, arguments: &PutArgs) -> Result<ExitCode, CliError> {
+    let refresh = match (&arguments.refresh_from, &arguments.refresh_ttl) {
+        (Some(command), Some(ttl)) => Some(RefreshRequest { command: command.clone(), ttl: ttl.clone() }),
         _ => None,
     };
-    if (hook.is_some() || arguments.clear_refresh) && !vault.support().refresh {
-        return Err(vault.unsupported("refresh secrets").into());
-    }
-    // A file that does not open is replaced like any other, as it is of no use.
-    let overwritten = match exists(vault, key) {
-        Err(VaultError::WrongKey { .. } | VaultError::DamagedSecret { .. }) => true,
-        other => other?,
-    };
-    if overwritten
+    let key = &arguments.key;
+    let prepared = session.read().prepare_secret(SecretPutRequest {
+        vault: arguments.vault.clone(),
+        key: key.clone(),
+        labels: arguments.labels.iter().cloned().collect(),
+        refresh,
+        clear_refresh: arguments.clear_refresh,
+    })?;
+    if prepared.overwrites()
         && !arguments.yes
         && ui.can_ask()
-        && !ui.confirm(&format!("Replace the secret {key} in {}?", vault.name()))
+        && !ui.confirm(&format!("Replace the secret {key} in {}?", prepared.vault_name()))
     {
         return Err(CliError::Refused { message: "nothing was stored".into(), hint: None });
     }
-    // With a command that makes it, the first use does.
-    let asked = arguments.value.is_some() || hook.is_none() && !(arguments.clear_refresh && overwritten);
-    let secret = if asked { Some(value(ui, arguments)?) } else { None };
-    if secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
-        return Err(CliError::usage("the secret is empty"));
-    }
-    if let Some(secret) = &secret {
-        models.vaults.put(vault, key, secret, &labels, CALLER)?;
-    } else if !overwritten {
-        models.vaults.put(vault, key, &Secret::new(""), &labels, CALLER)?;
-    }
-    if let Some(mut hook) = hook {
-        // A value that was given now is young.
-        hook.last_refreshed_at = secret.is_some().then(now);
-        vault.set_refresh_hook(key, Some(&hook))?;
-    } else if arguments.clear_refresh {
-        vault.set_refresh_hook(key, None)?;
-    }
-    if !labels.is_empty() && vault.support().annotations {
-        let mut annotation = vault.annotation(key)?.unwrap_or_default();
-        annotation.labels.get_or_insert_default().extend(labels.clone());
-        annotation.updated_at = now();
-        vault.set_annotation(key, Some(&annotation))?;
-    }
-    let mut document = json!({
-        "vaultName": vault.name(), "secretKey": key, "vaultType": vault.vault_type(),
-        "overwritten": overwritten, "timestamp": now(),
-    });
-    if !labels.is_empty() {
-        document["labels"] = json!(labels);
-    }
-    ui.result(&document, || {
-        let what = if overwritten { "replaced" } else { "stored" };
-        format!("{what} {NAME}{key}{NAME:#} in {}", vault.name())
-    });
-    done()
-}
-
-fn read(ui: &Ui, models: &Models, vault: &str, key: &str) -> Result<ExitCode, CliError> {
-    let config = models.vaults.configs().find(vault)?;
-    let vault = models.vaults.open(&config.name)?;
-    let secret = vault.get(key)?;
-    if config.audit_reads == Some(true) {
-        models.vaults.record(Action::Get, vault.as_ref(), key, CALLER)?;
-    }
-    if ui.is_json() {
-        let document = json!({
-            "vaultName": vault.name(), "secretKey": key, "vaultType": vault.vault_type(), "value": secret.expose(),
-        });
-        ui.result(&document, String::new);
-    } else {
-        // As it is; a line break only for eyes.
-        let end: &[u8] = if std::io::stdout().is_terminal() { b"\n" } else { b"" };
-        ui.raw(&[secret.expose().as_bytes(), end].concat());
-    }
-    done()
-}
-
-fn list_keys(ui: &Ui, models: &Models, vault: &str) -> Result<ExitCode, CliError> {
-    let vault = models.vaults.open(vault)?;
-    let keys = vault.list()?;
-    let document = json!({
-        "vaultName": vault.name(), "vaultType": vault.vault_type(), "secretKeys": keys, "count": keys.len(),
-    });
-    ui.result(&document, || match keys.is_empty() {
-        true => format!("`{}` is empty", vault.name()),
-        false => keys.join("\n"),
-    });
-    done()
-}
-
-fn inspect(ui: &Ui, models: &Models, vault: &str, key: &str) -> Result<ExitCode, CliError> {
-    let vault = models.vaults.open(vault)?;
-    let secret = vault.get(key)?;
-    let text = secret.expose();
-    let support = vault.support();
-    let annotation = vault.annotation(key)?;
-    let hook = vault.refresh_hook(key)?;
-    let kind = match serde_json::from_str::<Value>(text) {
-        Ok(Value::Object(_) | Value::Array(_)) => "json",
-        _ => "string",
+    let secret = match arguments.value.is_some() || prepared.needs_value() {
+        true => Some(value(ui, arguments)?),
+        false => None,
     };
-    let document = json!({
-        "vaultName": vault.name(), "secretKey": key, "vaultType": vault.vault_type(),
-        "sizeBytes": text.len(), "sizeChars": text.chars().count(), "valueType": kind,
-        "supportsAnnotations": support.annotations, "hasAnnotation": annotation.is_some(), "annotation": annotation,
-        "supportsRefreshHooks": support.refresh, "hasRefreshHook": hook.is_some(), "refreshHook": hook,
+    let stored = session.write_beside_owner(|write| write.put_secret(prepared, secret.as_ref()))??;
+    ui.result(&stored, || {
+        let verb = if stored.overwritten { "replaced" } else { "stored" };
+        format!("{verb} {NAME}{key}{NAME:#} in {}", stored.vault_name)
     });
-    ui.result(&document, || value_lines(&document, 0));
+    done()
+}
+
+fn read(ui: &Ui, session: &Session, vault: &str, key: &str) -> Result<ExitCode, CliError> {
+    let secret = session.read_secret(vault, key)?;
+    if ui.is_json() {
+        ui.result(&secret, String::new);
+    } else {
+        // The bytes of the value; a line break follows only on a terminal.
+        let end: &[u8] = if std::io::stdout().is_terminal() { b"\n" } else { b"" };
+        ui.raw(&Zeroizing::new([secret.value.expose().as_bytes(), end].concat()));
+    }
+    done()
+}
+
+fn list_keys(ui: &Ui, read: Read<'_>, vault: &str) -> Result<ExitCode, CliError> {
+    let keys = read.list_secrets(vault)?;
+    ui.result(&keys, || match keys.secret_keys.is_empty() {
+        true => format!("`{}` is empty", keys.vault_name),
+        false => keys.secret_keys.join("\n"),
+    });
     done()
 }
 
 fn delete(
     ui: &Ui,
-    models: &Models,
+    session: &Session,
     vault: &str,
     key: &str,
     yes: bool,
     force: bool,
 ) -> Result<ExitCode, CliError> {
-    let vault = models.vaults.open(vault)?;
-    if !(yes || force)
-        && ui.can_ask()
-        && !ui.confirm(&format!("Delete the secret {key} of {}?", vault.name()))
-    {
-        return Err(CliError::Refused { message: "nothing was deleted".into(), hint: None });
+    if !(yes || force) && ui.can_ask() {
+        let name = session.read().get_vault(vault, None)?.name;
+        if !ui.confirm(&format!("Delete the secret {key} of {name}?")) {
+            return Err(CliError::Refused { message: "nothing was deleted".into(), hint: None });
+        }
     }
-    let deleted = vault.delete(key)?;
-    if !deleted && !force {
-        return Err(VaultError::NoSuchSecret { vault: vault.name().to_owned(), key: key.to_owned() }.into());
-    }
-    if deleted {
-        models.vaults.record(Action::Delete, vault.as_ref(), key, CALLER)?;
-    }
-    let document = json!({
-        "vaultName": vault.name(), "secretKey": key, "vaultType": vault.vault_type(), "timestamp": now(),
-        "noOp": !deleted,
-    });
-    ui.result(&document, || match deleted {
-        true => format!("deleted {NAME}{key}{NAME:#} of {}", vault.name()),
-        false => format!("{} has no secret {key}", vault.name()),
+    let deleted = session.write_beside_owner(|write| write.delete_secret(vault, key, force))??;
+    ui.result(&deleted, || match deleted.no_op {
+        false => format!("deleted {NAME}{key}{NAME:#} of {}", deleted.vault_name),
+        true => format!("{} has no secret {key}", deleted.vault_name),
     });
     done()
 }
 
-struct Change<'a> {
-    url: &'a Option<String>,
-    notes: &'a Option<String>,
-    labels: &'a [String],
-    remove_labels: &'a [String],
-    clear: bool,
-}
-
-fn annotate(
-    ui: &Ui,
-    models: &Models,
-    vault: &str,
-    key: &str,
-    change: &Change<'_>,
-) -> Result<ExitCode, CliError> {
-    let vault = models.vaults.open(vault)?;
-    if !vault.support().annotations {
-        return Err(vault.unsupported("keep annotations").into());
-    }
-    if !exists(vault.as_ref(), key)? {
-        return Err(VaultError::NoSuchSecret { vault: vault.name().to_owned(), key: key.to_owned() }.into());
-    }
-    let mut annotation = if change.clear { None } else { vault.annotation(key)? }.unwrap_or_default();
-    if change.url.is_some() {
-        annotation.url.clone_from(change.url);
-    }
-    if change.notes.is_some() {
-        annotation.notes.clone_from(change.notes);
-    }
-    let mut all = annotation.labels.take().unwrap_or_default();
-    all.extend(labels(change.labels)?);
-    all.retain(|label, _| !change.remove_labels.contains(label));
-    annotation.labels = (!all.is_empty()).then_some(all);
-    annotation.updated_at = now();
-    let kept = (!annotation.is_empty()).then_some(&annotation);
-    vault.set_annotation(key, kept)?;
-    models.vaults.record(Action::Annotate, vault.as_ref(), key, CALLER)?;
-    let document = json!({
-        "vaultName": vault.name(), "secretKey": key, "vaultType": vault.vault_type(), "annotation": kept,
-    });
-    ui.result(&document, || match kept {
-        Some(_) => format!("noted for {NAME}{key}{NAME:#}"),
-        None => format!("nothing is noted for {NAME}{key}{NAME:#}"),
+fn annotate(ui: &Ui, session: &Session, arguments: &AnnotateArgs) -> Result<ExitCode, CliError> {
+    let request = SecretAnnotateRequest {
+        vault: arguments.vault.clone(),
+        key: arguments.key.clone(),
+        url: arguments.url.clone(),
+        notes: arguments.notes.clone(),
+        labels: arguments.labels.iter().cloned().collect(),
+        remove_labels: arguments.remove_labels.clone(),
+        clear: arguments.clear,
+    };
+    let annotated = session.write_beside_owner(|write| write.annotate_secret(&request))??;
+    ui.result(&annotated, || match annotated.annotation {
+        Some(_) => format!("annotated {NAME}{}{NAME:#}", annotated.secret_key),
+        None => format!("{NAME}{}{NAME:#} has no annotation", annotated.secret_key),
     });
     done()
 }
 
-fn action_of(action: AuditAction) -> Action {
+fn action_of(action: AuditAction) -> marsh_api::vault::AuditAction {
     match action {
-        AuditAction::Get => Action::Get,
-        AuditAction::Put => Action::Put,
-        AuditAction::Delete => Action::Delete,
-        AuditAction::Annotate => Action::Annotate,
+        AuditAction::Get => marsh_api::vault::AuditAction::Get,
+        AuditAction::Put => marsh_api::vault::AuditAction::Put,
+        AuditAction::Delete => marsh_api::vault::AuditAction::Delete,
+        AuditAction::Annotate => marsh_api::vault::AuditAction::Annotate,
     }
 }
 
-fn audit_trail(ui: &Ui, models: &Models, query: &AuditQuery, limit: usize) -> Result<ExitCode, CliError> {
-    let all = models.vaults.audit().read(query)?;
-    let shown = &all[..all.len().min(limit)];
-    let document =
-        json!({ "entries": shown, "returnedCount": shown.len(), "truncated": shown.len() < all.len() });
-    ui.result(&document, || {
-        let rows: Vec<Vec<String>> = shown
+fn audit_trail(ui: &Ui, read: Read<'_>, request: &AuditTrailRequest) -> Result<ExitCode, CliError> {
+    let trail = read.audit_trail(request)?;
+    ui.result(&trail, || {
+        let rows: Vec<Vec<String>> = trail
+            .entries
             .iter()
             .map(|entry| {
-                let action = serde_json::to_value(entry.action).unwrap_or_default();
                 vec![
                     format!("{DIM}{}{DIM:#}", entry.timestamp),
-                    action.as_str().unwrap_or_default().to_owned(),
+                    entry.action.as_str().to_owned(),
                     entry.vault_name.clone(),
                     format!("{NAME}{}{NAME:#}", entry.secret_key),
                     entry.caller_context.clone(),

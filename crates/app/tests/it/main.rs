@@ -1,0 +1,15 @@
+//! One binary for all integration tests: linking takes most of the time.
+//!
+//! These tests open sessions on a scratch repository and call operations directly. They start no host; what needs one is
+//! tested through the binary (`crates/cli/tests/it`).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests: a panic is their way to fail, and scratch files need no durability"
+)]
+
+mod data;
+mod datastore;
+mod support;
+mod vault;
