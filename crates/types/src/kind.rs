@@ -50,6 +50,8 @@ pub struct SourceDirSetting {
     pub fallback: &'static str,
     /// The key of the repository's marker.
     pub marker_key: &'static str,
+    /// What `docs/reference/environment.md` says about the variable.
+    pub meaning: &'static str,
 }
 
 macro_rules! kinds {
@@ -88,6 +90,7 @@ kinds! {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
             marker_key: "modelsDir",
+            meaning: "directory of model extension sources",
         },
         contract: "contract.js",
     }
@@ -106,6 +109,7 @@ kinds! {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
             marker_key: "modelsDir",
+            meaning: "directory of model extension sources",
         },
         contract: "method_extension.js",
     }
@@ -124,6 +128,7 @@ kinds! {
             variable: "MARSH_VAULTS_DIR",
             fallback: "SWAMP_VAULTS_DIR",
             marker_key: "vaultsDir",
+            meaning: "directory of vault extension sources",
         },
         contract: "vault.js",
     }
@@ -142,6 +147,7 @@ kinds! {
             variable: "MARSH_DRIVERS_DIR",
             fallback: "SWAMP_DRIVERS_DIR",
             marker_key: "driversDir",
+            meaning: "directory of driver extension sources",
         },
         contract: "execute.js",
     }
@@ -160,6 +166,7 @@ kinds! {
             variable: "MARSH_DATASTORES_DIR",
             fallback: "SWAMP_DATASTORES_DIR",
             marker_key: "datastoresDir",
+            meaning: "directory of datastore extension sources",
         },
         contract: "datastore.js",
     }
@@ -178,6 +185,7 @@ kinds! {
             variable: "MARSH_REPORTS_DIR",
             fallback: "SWAMP_REPORTS_DIR",
             marker_key: "reportsDir",
+            meaning: "directory of report extension sources",
         },
         contract: "report.js",
     }
