@@ -2,6 +2,7 @@
 
 // cfg: the tests read /proc
 // cfg: the tests read /proc
+// cfg: the tests read /proc
 #![cfg(target_os = "linux")]
 
 use std::time::{Duration, Instant};

@@ -145,6 +145,7 @@ fn await_death(pid: &str) {
 /// Runs a script that writes the number of a process to `$PIDFILE`, stops it once the number is there, and says it.
 // cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn survivor_of(script: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -167,6 +168,7 @@ fn survivor_of(script: &str) -> String {
 #[test]
 // cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn a_child_in_a_session_of_its_own_is_killed() {
     let script = "setsid sh -c 'trap \"\" TERM; echo $$ > \"$PIDFILE\"; while :; do sleep 1; done' & wait";
@@ -174,6 +176,7 @@ fn a_child_in_a_session_of_its_own_is_killed() {
 }
 
 #[test]
+// cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
@@ -184,6 +187,7 @@ fn a_daemon_whose_parent_has_ended_is_killed() {
 }
 
 #[test]
+// cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@
 //! * The end of a step is on disk before code runs of anything that depends on it, so no finished step runs again
 //!   (`sync.rs`, `machine/tests.rs`: `a_run_that_stopped_anywhere_goes_on_and_repeats_nothing_finished`; the binary's
 //!   `tests/it/workflow_kill.rs`).
-//! * One process writes: whoever holds the kernel lock of the run. Nobody else changes what it says, so a status is
+//! * One process writes: the holder of the kernel lock of the run. No other process changes it, so a status is
 //!   never guessed by an observer (`tests/it/resume.rs`).
 //! * Facts name jobs and steps as the file does. A run resumed with an edited file keeps what was decided about the steps
 //!   that are still there.

@@ -394,7 +394,7 @@ fn cancellation_stops_what_runs_and_starts_nothing() {
     }
     machine.apply(&Fact::Stopping { reason: "interrupted".into() });
     facts.extend(machine.decide(true));
-    // It had `allowFailure`, which is not meant for this: whoever ends it says so.
+    // It had `allowFailure`, which does not apply here: an interruption is not a failure of the step.
     let end = StepEnd::failed(FailureKind::Cancelled, "interrupted");
     let fact = Fact::StepEnded { key: plan.key(0, 0, None), end: Box::new(end) };
     machine.apply(&fact);

@@ -62,6 +62,7 @@ fn unreadable_pin_fails_the_resume() {
     assert!(error.to_string().contains("invalid pin of type `@me/x`"), "{error}");
 }
 
+// cfg: `/dev/full` is of Linux
 #[cfg(target_os = "linux")]
 #[test]
 fn log_that_cannot_be_written_is_reported_once() {

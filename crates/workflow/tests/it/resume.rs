@@ -198,7 +198,7 @@ fn resumed_run_uses_the_edited_file_for_its_remaining_steps() {
     assert_eq!(outcome.record.inputs.unwrap()["v"], 7);
 }
 
-/// The journal of a run that was cut after any of its facts is what a kill leaves; whoever resumes repeats nothing that
+/// The journal of a run that was cut after any of its facts is the state after a kill; a resumption repeats no step that
 /// had ended.
 #[test]
 fn a_run_that_was_cut_anywhere_goes_on() {
@@ -295,7 +295,7 @@ fn a_run_that_waits_can_be_cancelled() {
     assert!(counted.0.workflows().approvals().unwrap().is_empty());
 }
 
-/// The owner of a run hears of decisions while it runs.
+/// The owner of a run receives decisions while it runs.
 #[test]
 fn decisions_and_cancellations_reach_a_run_that_is_being_run() {
     let counted = Counted::new();
