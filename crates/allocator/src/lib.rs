@@ -2,8 +2,8 @@
 
 #![warn(missing_docs)]
 
-/// Lets threads share heaps: by default glibc makes one for each of the first many threads, and what one thread has freed
-/// no other one uses. A server whose requests run on threads of their own would hold the sum of their peaks. To be called
+/// Lets threads share heaps. By default glibc makes a heap for each of the first many threads, and no other thread uses
+/// what one has freed; a server whose requests run on threads of their own would hold the sum of their peaks. Call it
 /// before the process has other threads.
 pub fn share_heaps(heaps: u16) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

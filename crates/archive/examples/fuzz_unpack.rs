@@ -1,24 +1,31 @@
-//! Unpacks archives that were damaged at random, for as many seconds as the first argument says: no panic, nothing outside
-//! of the directory, no more than the limits allow. `cargo run --release -p marsh-archive --example fuzz_unpack -- 600 [SEED]`
+//! Unpacks randomly damaged archives for the number of seconds in the first argument. Checks that nothing panics, nothing
+//! outside the directory changes, and no limit is exceeded:
+//!
+//! `cargo run --release -p marsh-archive --example fuzz_unpack -- 600 [SEED]`
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program, and this is what it says")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program, and this is its output")]
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use marsh_archive::Limits;
+use marsh_archive::ArchiveLimits;
 use marsh_types::Explain;
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-/// Small, so that both sides of every limit are met.
-const LIMITS: Limits =
-    Limits { archive_bytes: 64 << 10, unpacked_bytes: 16 << 10, file_bytes: 8 << 10, entries: 24, depth: 12 };
+/// Small limits, so that archives on both sides of every limit occur.
+const LIMITS: ArchiveLimits = ArchiveLimits {
+    archive_bytes: 64 << 10,
+    unpacked_bytes: 16 << 10,
+    file_bytes: 8 << 10,
+    entries: 24,
+    depth: 12,
+};
 
-/// xorshift64*: the same seed, the same run.
+/// xorshift64*: the same seed gives the same run.
 struct Random(u64);
 
 impl Random {
@@ -43,7 +50,7 @@ impl Random {
     }
 }
 
-/// The fields of a header: start and length.
+/// The start and length of each field of a header.
 const FIELDS: [(usize, usize); 8] =
     [(0, 100), (100, 8), (124, 12), (148, 8), (156, 1), (157, 100), (257, 8), (345, 155)];
 
@@ -51,7 +58,7 @@ fn mutate_tar(raw: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
     let blocks = raw.len() / 512;
     let block = random.below(blocks) * 512;
     match random.below(6) {
-        // A field of a header, the checksum made right half of the time.
+        // Changes a field of a header, and corrects the checksum half of the time.
         0..=2 if block + 512 <= raw.len() => {
             let (start, length) = FIELDS[random.below(FIELDS.len())];
             for _ in 0..=random.below(4) {
@@ -61,7 +68,7 @@ fn mutate_tar(raw: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
                 support::fix_checksum(&mut raw[block..block + 512]);
             }
         }
-        // Blocks out of another archive.
+        // Inserts blocks of another archive.
         3 => {
             let other = &corpus[random.below(corpus.len())];
             let from = random.below(other.len() / 512) * 512;
@@ -102,13 +109,13 @@ fn main() -> ExitCode {
     let sandbox = match support::Sandbox::new() {
         Ok(sandbox) => sandbox,
         Err(error) => {
-            eprintln!("there is no place to unpack in: {error}");
+            eprintln!("cannot create a directory to unpack in: {error}");
             return ExitCode::FAILURE;
         }
     };
     let mut corpus: Vec<Vec<u8>> = support::hostile().into_iter().map(|(_, tar, _)| tar).collect();
     corpus.retain(|tar| tar.len() < 128 << 10);
-    // As many good ones: most damage to a hostile archive leaves it hostile for the old reason.
+    // Half of the archives are valid, because most damage to a hostile one leaves it hostile for the old reason.
     corpus.resize(corpus.len() * 2, support::good().end());
     let mut random = Random(seed);
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -128,7 +135,7 @@ fn main() -> ExitCode {
             Ok(Ok(Ok(_))) => "unpacked",
             Ok(Ok(Err(error))) => error.code().as_str(),
             Ok(Err(error)) => {
-                eprintln!("iteration {iterations}: the place to unpack in cannot be read: {error}");
+                eprintln!("iteration {iterations}: cannot read the directory to unpack in: {error}");
                 return ExitCode::FAILURE;
             }
             Err(_) => {

@@ -1,6 +1,7 @@
 //! The digest of an unpacked tree, as lockfiles record it (extension formats, "filesChecksum").
 //!
-//! For every regular file, in the order of their paths: path, NUL, SHA-256 of the content in hex, line feed; SHA-256 of it all.
+//! The digest is the SHA-256 of the concatenation, for every regular file in the order of the paths, of: path, NUL, SHA-256
+//! of the content in hex, line feed.
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use marsh_types::{Digest, DigestWriter, RelPath};
 
 use crate::error::ArchiveError;
 
-/// Over files whose digests are known. Paths sort by UTF-16 code units, as other implementations sort them.
+/// The digest of a tree whose files' digests are known. Paths sort by UTF-16 code units, as other implementations sort them.
 pub fn files_checksum<'a>(files: impl IntoIterator<Item = (&'a RelPath, &'a Digest)>) -> Digest {
     let mut files: Vec<(&RelPath, &Digest)> = files.into_iter().collect();
     files.sort_by(|a, b| a.0.as_str().encode_utf16().cmp(b.0.as_str().encode_utf16()));
@@ -22,7 +23,10 @@ pub fn files_checksum<'a>(files: impl IntoIterator<Item = (&'a RelPath, &'a Dige
     writer.finish()
 }
 
-/// Over a directory. Links and `._*` files do not count. `None`: there is no such directory.
+/// The digest of a directory, or `None` if it is missing. Ignores links and files named `._*`.
+///
+/// # Errors
+/// A file or directory cannot be read, or a path is not portable.
 pub fn digest_dir(dir: &Path) -> Result<Option<Digest>, ArchiveError> {
     if !dir.is_dir() {
         return Ok(None);

@@ -1,45 +1,67 @@
-//! Why an archive was refused.
+//! The errors of packing and unpacking.
 
 use marsh_types::{ErrorCode, Explain, ManifestError};
 
+/// An archive cannot be packed or unpacked. In each variant, `path` is the entry's path in the archive, shortened if it is
+/// long.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the comment above describes the field that all variants share")]
 pub enum ArchiveError {
-    #[error("the entry {path:?} leaves the archive's directory")]
+    /// The path contains `..`.
+    #[error("invalid archive entry {path:?}: its path contains \"..\"")]
     Traversal { path: String },
-    #[error("the entry {path:?} is absolute")]
+    /// The path begins with `/`.
+    #[error("invalid archive entry {path:?}: its path is absolute")]
     AbsolutePath { path: String },
-    #[error("the entry {path:?} is a link to {target:?}; archives may hold files and directories only")]
+    /// The entry is a hard or symbolic link to `target`.
+    #[error("invalid archive entry {path:?}: expected a file or directory, found a link to {target:?}")]
     Link { path: String, target: String },
-    #[error("the entry {path:?} is a {what}; archives may hold files and directories only")]
+    /// The entry is a device or another special file, which `what` names.
+    #[error("invalid archive entry {path:?}: expected a file or directory, found a {what}")]
     Device { path: String, what: &'static str },
-    #[error("the entry {path:?} stands twice in the archive")]
+    /// Two entries have this path.
+    #[error("duplicate archive entry {path:?}")]
     Duplicate { path: String },
-    #[error("the entries {path:?} and {other:?} are one file where case does not count")]
+    /// Two entries have paths that differ only in case.
+    #[error("the archive entries {path:?} and {other:?} differ only in case")]
     CaseCollision { path: String, other: String },
-    #[error("the entry {path:?} is a file, and others lie below it")]
+    /// The path is a file, and other entries are below it.
+    #[error("the archive entry {path:?} is a file, but other entries are below it")]
     FileAndDirectory { path: String },
-    #[error("the entry {path:?} has a name that cannot be used: {reason}")]
+    /// The path is invalid or not portable; `reason` is a clause.
+    #[error("invalid path of archive entry {path:?}: {reason}")]
     BadName { path: String, reason: String },
-    #[error("the entry {path:?} does not lie below `extension/`")]
+    /// The path is not below `extension/`.
+    #[error("invalid archive entry {path:?}: expected a path below `extension/`")]
     OutsideTop { path: String },
+    /// A part of the archive, or the whole of it, exceeds a limit in bytes.
     #[error("{what} is larger than {limit} bytes")]
     TooLarge { what: String, limit: u64 },
+    /// All files together exceed the limit in bytes.
     #[error("the archive unpacks to more than {limit} bytes")]
     Bomb { limit: u64 },
-    #[error("the archive holds more than {limit} entries")]
+    /// The archive has more entries than allowed.
+    #[error("the archive has more than {limit} entries")]
     TooManyEntries { limit: u64 },
-    #[error("the archive holds no `extension/manifest.yaml`")]
+    /// The archive has no manifest.
+    #[error("missing `extension/manifest.yaml` in the archive")]
     NoManifest,
+    /// The manifest is invalid.
     #[error(transparent)]
     BadManifest(#[from] ManifestError),
-    #[error("the bundle {path:?} is not the one that the archive's record describes: {reason}")]
+    /// A file differs from the archive's record of bundles.
+    #[error("the bundle {path:?} does not match the archive's record of bundles: {reason}")]
     BundleMismatch { path: String, reason: String },
-    #[error("the archive is damaged: {reason}")]
+    /// The bytes are not a whole gzip'd tar.
+    #[error("damaged archive: {reason}")]
     Corrupt { reason: String },
+    /// A file cannot be created.
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
+    /// A file cannot be read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read { path: std::path::PathBuf, source: std::io::Error },
+    /// The archive's bytes cannot be written.
     #[error("cannot write the archive: {0}")]
     Write(std::io::Error),
 }
@@ -70,7 +92,7 @@ impl Explain for ArchiveError {
     fn hint(&self) -> Option<String> {
         match self {
             ArchiveError::Fs(_) | ArchiveError::Read { .. } | ArchiveError::Write(_) => None,
-            _ => Some("nothing of it was kept; tell whoever published it".into()),
+            _ => Some("nothing was unpacked; report the problem to the publisher of the extension".into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Extended headers: what they say about the entry that follows, within a limit of memory.
+//! Extended tar headers (PAX and GNU), which describe the entry after them. Reading them is limited in memory.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -8,10 +8,10 @@ use tar::{EntryType, Header};
 use crate::error::{ArchiveError, corrupt, damaged};
 use crate::names;
 
-/// A path takes a kibibyte at most; the rest is room for attributes, which are not used.
+/// A path has at most one KiB; the rest is room for attributes, which marsh ignores.
 const HEADER_BYTES: u64 = 64 << 10;
 
-/// What the headers before an entry said of it.
+/// The properties of an entry that the headers before it state.
 #[derive(Default)]
 pub(crate) struct Extended {
     path: Option<Vec<u8>>,
@@ -21,8 +21,11 @@ pub(crate) struct Extended {
 }
 
 impl Extended {
-    /// Whether this entry was such a header.
-    pub(crate) fn take_in(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> Result<bool, ArchiveError> {
+    /// Reads `entry` if it is an extended header. Returns whether it is one.
+    pub(crate) fn read_header(
+        &mut self,
+        entry: &mut tar::Entry<'_, impl Read>,
+    ) -> Result<bool, ArchiveError> {
         match entry.header().entry_type() {
             EntryType::XHeader => {
                 if std::mem::replace(&mut self.pax, true) {
@@ -32,14 +35,14 @@ impl Extended {
                     self.record(key, value)?;
                 }
             }
-            // What it says holds for every entry; a name, a size or a sparse map for all of them makes no sense.
+            // A global header applies to every entry, so it must not have a path, a size or a sparse map.
             EntryType::XGlobalHeader => {
                 let mut all = Extended::default();
                 for (key, value) in records(&content(entry)?)? {
                     all.record(key, value)?;
                 }
                 if all.path.is_some() || all.size.is_some() || all.sparse {
-                    return Err(damaged("a global header names, sizes or maps every entry"));
+                    return Err(damaged("a global PAX header states a path, a size or a sparse map"));
                 }
             }
             EntryType::GNULongName => {
@@ -62,10 +65,10 @@ impl Extended {
         match key {
             b"path" => self.set_path(value.to_vec())?,
             b"size" => {
-                let size =
-                    number(value).ok_or_else(|| damaged("a PAX header gives a size that is no number"))?;
+                let size = number(value)
+                    .ok_or_else(|| damaged("invalid size in a PAX header: expected a number"))?;
                 if self.size.replace(size).is_some() {
-                    return Err(damaged("a PAX header gives two sizes"));
+                    return Err(damaged("a PAX header states two sizes"));
                 }
             }
             _ if key.starts_with(b"GNU.sparse.") => self.sparse = true,
@@ -77,7 +80,7 @@ impl Extended {
     fn set_path(&mut self, path: Vec<u8>) -> Result<(), ArchiveError> {
         match self.path.replace(path) {
             None => Ok(()),
-            Some(_) => Err(damaged("one entry is named twice")),
+            Some(_) => Err(damaged("two extended headers state the path of one entry")),
         }
     }
 
@@ -97,7 +100,7 @@ impl Extended {
         self.pax || self.path.is_some()
     }
 
-    /// Whether the name that counts goes on behind the NUL that ends it, where some reader may look.
+    /// Whether the path has bytes after the NUL that ends it, which some readers take as part of the path.
     pub(crate) fn hides_bytes(&self, header: &Header) -> bool {
         let hides = |field: &[u8]| field.iter().skip_while(|byte| **byte != 0).any(|byte| *byte != 0);
         self.path.is_none()
@@ -118,12 +121,12 @@ fn content(entry: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, ArchiveErro
     Ok(bytes)
 }
 
-/// `LENGTH KEY=VALUE` and a line feed, the length being that of the whole record.
+/// Parses records of the form `LENGTH KEY=VALUE` and a line feed, where LENGTH counts the whole record.
 fn records(bytes: &[u8]) -> Result<Vec<Record<'_>>, ArchiveError> {
     let mut found = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (record, after) = first_record(rest).ok_or_else(|| damaged("a PAX header cannot be read"))?;
+        let (record, after) = first_record(rest).ok_or_else(|| damaged("invalid record in a PAX header"))?;
         found.push(record);
         rest = after;
     }
@@ -145,7 +148,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Reads all of a source within a limit.
+/// Reads all bytes of `reader`, or returns `None` if there are more than `limit`.
 pub(crate) fn read_limited(reader: &mut impl Read, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     reader.take(limit + 1).read_to_end(&mut bytes)?;

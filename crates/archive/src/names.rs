@@ -1,4 +1,4 @@
-//! Names in archives: which may be created, and which are one.
+//! Paths in archives: which are valid, and which name the same file on some system.
 
 use std::collections::HashMap;
 
@@ -7,20 +7,20 @@ use marsh_types::RelPath;
 use crate::TOP;
 use crate::error::ArchiveError;
 
-/// As messages show it.
+/// A path for messages: at most 200 characters.
 pub(crate) fn shown(raw: &[u8]) -> String {
     String::from_utf8_lossy(&raw[..raw.len().min(800)]).chars().take(200).collect()
 }
 
-/// What file managers of one system leave in archives. Neither packed nor unpacked.
-pub(crate) fn is_passed_over(path: &RelPath) -> bool {
+/// Whether the path is metadata that macOS puts into archives, which is neither packed nor unpacked.
+pub(crate) fn is_ignored(path: &RelPath) -> bool {
     path.segments().any(|segment| segment.starts_with("._") || segment == "PaxHeader")
 }
 
-/// The path below `extension/`; `None` for the top itself.
+/// Parses a path and returns the part below `extension/`, or `None` for `extension/` itself.
 pub(crate) fn inside(raw: &[u8], max_depth: usize) -> Result<Option<RelPath>, ArchiveError> {
     let bad = |reason: &str| ArchiveError::BadName { path: shown(raw), reason: reason.to_owned() };
-    let text = std::str::from_utf8(raw).map_err(|_| bad("it is not UTF-8"))?;
+    let text = std::str::from_utf8(raw).map_err(|_| bad("it is not valid UTF-8"))?;
     if text.starts_with('/') {
         return Err(ArchiveError::AbsolutePath { path: shown(raw) });
     }
@@ -29,10 +29,10 @@ pub(crate) fn inside(raw: &[u8], max_depth: usize) -> Result<Option<RelPath>, Ar
     }
     let full = RelPath::parse(text).map_err(|error| bad(error.reason))?;
     if full.segments().count() > max_depth {
-        return Err(bad("it lies too deep"));
+        return Err(bad(&format!("it has more than {max_depth} segments")));
     }
     if let Some(segment) = full.segments().find(|segment| is_reserved(segment)) {
-        return Err(bad(&format!("`{segment}` is no file name on every system")));
+        return Err(bad(&format!("`{segment}` is not a valid file name on every system")));
     }
     let Some((top, rest)) = full.as_str().split_once('/') else {
         return if full.as_str() == TOP {
@@ -47,7 +47,7 @@ pub(crate) fn inside(raw: &[u8], max_depth: usize) -> Result<Option<RelPath>, Ar
     RelPath::parse(rest).map(Some).map_err(|error| bad(error.reason))
 }
 
-/// Names that some system reserves or changes.
+/// Whether some system reserves or changes this name.
 fn is_reserved(segment: &str) -> bool {
     if segment.ends_with('.')
         || segment.ends_with(' ')
@@ -55,7 +55,7 @@ fn is_reserved(segment: &str) -> bool {
     {
         return true;
     }
-    // "CON .txt" is CON as well.
+    // Windows reads "CON .txt" as CON.
     let stem = segment.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered = |prefix: &str| {
         stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
@@ -65,15 +65,15 @@ fn is_reserved(segment: &str) -> bool {
         || numbered("LPT")
 }
 
-/// The form in which file systems that ignore case see a name. Through upper case, which joins what lower case alone
-/// keeps apart (`ſ` and `s`).
+/// The name as a file system that ignores case compares it. Upper case comes first, because lower case alone keeps `ſ` and
+/// `s` apart.
 fn folded(segment: &str) -> String {
     segment.to_uppercase().to_lowercase()
 }
 
-/// Every path so far, as a tree, so that many deep paths cost what their names cost and no more.
+/// The paths of the entries read so far, as a tree, so that many deep paths do not store their common parts again.
 pub(crate) struct Seen {
-    /// By the directory that holds it and its folded name.
+    /// The key is the id of the parent directory and the folded name.
     nodes: HashMap<(usize, String), Node>,
     limit: u64,
 }
@@ -85,7 +85,7 @@ struct Node {
 }
 
 impl Seen {
-    /// Directories that no entry names count to the limit as well: each is made on disk.
+    /// A tree without paths. Directories without an entry count towards `limit` too, because each is created on disk.
     pub(crate) fn new(limit: u64) -> Seen {
         Seen { nodes: HashMap::new(), limit }
     }
@@ -124,7 +124,7 @@ impl Seen {
         Ok(())
     }
 
-    /// Whether this file lies at the top.
+    /// Whether a file of this name is at the top.
     pub(crate) fn has_file(&self, name: &str) -> bool {
         self.nodes.get(&(0, folded(name))).is_some_and(|node| node.name == name && !node.is_dir)
     }

@@ -1,4 +1,4 @@
-//! Packing: sorted, without times and owners, so that the same files make the same bytes.
+//! Packing an archive. Entries are sorted and have no times and owners, so that the same files give the same bytes.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,39 +10,50 @@ use marsh_types::{Digest, DigestWriter, Kind, RelPath};
 use crate::TOP;
 use crate::error::ArchiveError;
 use crate::names::{self, Seen};
-use crate::unpack::Limits;
+use crate::unpack::ArchiveLimits;
 
-/// Where an entry's content comes from.
+/// The source of an entry's content.
 #[derive(Debug, Clone)]
 pub enum Source {
+    /// The content itself.
     Bytes(Vec<u8>),
+    /// A file with the content.
     File(PathBuf),
 }
 
-/// One file, its path below `extension/`.
+/// One file to pack.
 #[derive(Debug, Clone)]
 pub struct PackEntry {
+    /// The path, relative to `extension/`.
     pub path: RelPath,
+    /// The content.
     pub source: Source,
+    /// Whether the file gets mode 0755 in place of 0644.
     pub executable: bool,
 }
 
+/// A packed archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packed {
+    /// The digest of the archive's bytes.
     pub sha256: Digest,
+    /// The archive's size in bytes.
     pub bytes: u64,
 }
 
-/// Directories that are present in every archive, even when empty.
+/// The directories that every archive has, even when they are empty.
 fn directories() -> impl Iterator<Item = &'static str> {
     let of_kinds = Kind::with_directory().flat_map(|kind| [kind.spec().directory, kind.spec().bundles]);
     of_kinds.chain(["workflows", "skills", "files"])
 }
 
-/// Writes the archive of these files, in any order. What [`unpack`](crate::unpack()) would refuse by its name is refused
-/// here, and what it passes over is left out.
+/// Writes an archive of these files to `out`. Their order does not matter. Files that [`unpack`](crate::unpack()) ignores
+/// are left out.
+///
+/// # Errors
+/// A path that [`unpack`](crate::unpack()) would refuse; a file cannot be read; `out` cannot be written.
 pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveError> {
-    let limits = Limits::default();
+    let limits = ArchiveLimits::default();
     let mut seen = Seen::new(limits.entries);
     let mut nodes: BTreeMap<String, Option<PackEntry>> = BTreeMap::new();
     nodes.insert(format!("{TOP}/"), None);
@@ -53,7 +64,7 @@ pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveE
         }
     }
     for entry in entries {
-        if names::is_passed_over(&entry.path) {
+        if names::is_ignored(&entry.path) {
             continue;
         }
         let path = format!("{TOP}/{}", entry.path);
@@ -92,7 +103,7 @@ pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveE
         };
         header.set_size(content.len() as u64);
         if header.set_path(&path).is_err() {
-            // Too long for its field: a PAX header says it, and the field holds what fits.
+            // The path is too long for its field: a PAX header has all of it, and the field has the part that fits.
             append_long_name(&mut tar, &path).map_err(ArchiveError::Write)?;
             let cut = path.floor_char_boundary(path.len().min(100));
             header.as_old_mut().name[..cut].copy_from_slice(&path.as_bytes()[..cut]);
@@ -108,7 +119,7 @@ pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveE
 
 fn append_long_name<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> std::io::Result<()> {
     let rest = format!(" path={path}\n");
-    // The length counts its own digits.
+    // The length of a record includes the digits of the length.
     let mut length = rest.len();
     while length != rest.len() + length.to_string().len() {
         length = rest.len() + length.to_string().len();

@@ -1,58 +1,68 @@
-//! What may be published: how many files, how large, of which kinds. The numbers are those of the extension format.
+//! The rules for publishing: the number, sizes and kinds of files. The numbers come from the extension format ("Publishing").
 
 use marsh_types::RelPath;
 
+/// The largest number of files.
 pub const MAX_FILES: usize = 150;
+/// The largest size of a file, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1_000_000;
+/// The largest size of all files together, in bytes.
 pub const MAX_TOTAL_BYTES: u64 = 10_000_000;
+/// The largest size of a file of a skill, in bytes.
 pub const MAX_SKILL_FILE_BYTES: u64 = 512_000;
+/// The largest size of all files of a skill together, in bytes.
 pub const MAX_SKILL_BYTES: u64 = 2_097_152;
 
 const EXTENSIONS: [&str; 6] = ["ts", "json", "md", "yaml", "yml", "txt"];
 const LEGAL: [&str; 7] =
     ["AUTHORS", "CONTRIBUTORS", "COPYING", "COPYING-EXCEPTION", "LICENSE", "NOTICE", "PATENTS"];
 
-/// A file that is to be published.
+/// A file to publish.
 #[derive(Debug, Clone)]
 pub struct Candidate<'a> {
+    /// The path, relative to the extension.
     pub path: &'a RelPath,
+    /// The size in bytes.
     pub bytes: u64,
-    /// Binaries may be of any kind.
+    /// Whether the manifest lists the file under `binaries`, which allows any kind of file.
     pub binary: bool,
 }
 
-/// What a rule says against a file; without a file, against all of them.
+/// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
+    /// The file that breaks the rule, or `None` if all files together break it.
     pub file: Option<String>,
+    /// The rule, in words.
     pub message: String,
 }
 
-/// Every breach, so that an author mends them in one go.
+/// Checks the rules and returns every broken one, so that an author sees them at once.
 pub fn check(files: &[Candidate<'_>]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     if files.len() > MAX_FILES {
-        let message = format!("{} files are more than {MAX_FILES}", files.len());
+        let message = format!("expected at most {MAX_FILES} files, found {}", files.len());
         breaches.push(Breach { file: None, message });
     }
     for one in files {
         let mut breach =
             |message: String| breaches.push(Breach { file: Some(one.path.to_string()), message });
         if one.path.file_name().starts_with('.') {
-            breach("hidden files are not published".into());
+            breach("hidden files cannot be published".into());
         } else if !one.binary && !allowed(one.path.file_name()) {
             breach(format!(
-                "files of this kind are not published; allowed are {} and legal texts; list programs under `binaries`",
+                "this kind of file cannot be published: expected {} or a license text; list programs under `binaries`",
                 EXTENSIONS.map(|extension| format!(".{extension}")).join(" ")
             ));
         }
         if one.bytes > MAX_FILE_BYTES {
-            breach(format!("{} bytes are more than {MAX_FILE_BYTES}", one.bytes));
+            breach(format!("expected at most {MAX_FILE_BYTES} bytes, found {}", one.bytes));
         }
     }
     let total: u64 = files.iter().map(|one| one.bytes).sum();
     if total > MAX_TOTAL_BYTES {
-        let message = format!("{total} bytes in all are more than {MAX_TOTAL_BYTES}");
+        let message =
+            format!("expected at most {MAX_TOTAL_BYTES} bytes in all files together, found {total}");
         breaches.push(Breach { file: None, message });
     }
     breaches
@@ -76,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_and_sizes() {
+    fn check_of_a_wrong_kind_or_size_reports_one_breach() {
         for good in ["a.ts", "b/A.JSON", "LICENSE", "x.md"] {
             assert_eq!(breaches(good, MAX_FILE_BYTES, false), 0, "{good}");
         }
@@ -88,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn there_may_not_be_too_many() {
+    fn check_of_too_many_files_reports_one_breach() {
         let path = RelPath::parse("a.ts").unwrap();
         let files = vec![Candidate { path: &path, bytes: 1, binary: false }; MAX_FILES + 1];
         assert_eq!(check(&files).len(), 1);

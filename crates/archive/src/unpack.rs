@@ -1,4 +1,7 @@
-//! Unpacking within limits.
+//! Unpacking an archive within limits.
+//!
+//! Every entry is checked before its content is read. The limits on sizes stop the stream, so that they hold however the
+//! bytes are compressed (`tests/hostile.rs`).
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
@@ -15,23 +18,24 @@ use crate::error::{ArchiveError, corrupt, damaged};
 use crate::extended::{Extended, read_limited};
 use crate::names::{self, Seen};
 
-/// What an archive may cost.
+/// The limits on the size of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Compressed.
+pub struct ArchiveLimits {
+    /// Bytes of the archive, compressed.
     pub archive_bytes: u64,
-    /// All files together.
+    /// Bytes of all files together.
     pub unpacked_bytes: u64,
+    /// Bytes of one file.
     pub file_bytes: u64,
-    /// Files, directories and headers.
+    /// Number of files, directories and extended headers.
     pub entries: u64,
-    /// Names in a path.
+    /// Number of segments in a path.
     pub depth: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for ArchiveLimits {
+    fn default() -> ArchiveLimits {
+        ArchiveLimits {
             archive_bytes: 64 << 20,
             unpacked_bytes: 256 << 20,
             file_bytes: 64 << 20,
@@ -41,32 +45,43 @@ impl Default for Limits {
     }
 }
 
-/// One file, its path below `extension/`.
+/// One unpacked file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnpackedFile {
+    /// The path, relative to `extension/`.
     pub path: RelPath,
+    /// The size in bytes.
     pub bytes: u64,
+    /// The content's digest.
     pub sha256: Digest,
+    /// Whether the manifest lists the file under `binaries`.
     pub executable: bool,
 }
 
-/// What an archive held.
+/// The content of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpacked {
+    /// The manifest.
     pub manifest: Manifest,
-    /// Sorted by path.
+    /// All files, sorted by path.
     pub files: Vec<UnpackedFile>,
+    /// The digest of the tree, as lockfiles record it.
     pub files_checksum: Digest,
+    /// The size of all files together, in bytes.
     pub unpacked_bytes: u64,
 }
 
 const MANIFEST: &str = "manifest.yaml";
-/// A manifest lists names; this is generous.
+/// Far more than the names in a manifest take.
 const MANIFEST_BYTES: u64 = 1 << 20;
 
-/// Unpacks a gzip'd tar into an existing empty directory, `extension/` stripped. Files are 0444, or 0555 when the manifest
-/// lists them as binaries. Nothing is synced. Directories without files are not created.
-pub fn unpack(archive: impl Read, into: &Path, limits: &Limits) -> Result<Unpacked, ArchiveError> {
+/// Unpacks a gzip'd tar into an existing empty directory, without the top directory `extension/`. Files get mode 0444, or
+/// 0555 if the manifest lists them as binaries. Nothing is synced. Directories without files are not created.
+///
+/// # Errors
+/// The archive is damaged, breaks a rule or exceeds a limit, or a file cannot be written. Files that were unpacked before
+/// the error stay in `into`.
+pub fn unpack(archive: impl Read, into: &Path, limits: &ArchiveLimits) -> Result<Unpacked, ArchiveError> {
     let mut files: Vec<UnpackedFile> = Vec::new();
     let mut manifest_text = None;
     let mut made: HashSet<std::path::PathBuf> = HashSet::new();
@@ -105,7 +120,7 @@ pub fn unpack(archive: impl Read, into: &Path, limits: &Limits) -> Result<Unpack
     Ok(Unpacked { manifest, files, files_checksum, unpacked_bytes })
 }
 
-/// The bundles are those of the record, if there is one.
+/// Checks the bundles against the record of bundles, if there is one.
 fn check_bundles(into: &Path, files: &[UnpackedFile]) -> Result<(), ArchiveError> {
     let Some(file) = files.iter().find(|file| file.path.as_str() == BUNDLES) else { return Ok(()) };
     if file.bytes > bundles::MAX_BYTES {
@@ -114,13 +129,16 @@ fn check_bundles(into: &Path, files: &[UnpackedFile]) -> Result<(), ArchiveError
     let path = file.path.below(into);
     let bytes = std::fs::read(&path).map_err(|source| ArchiveError::Read { path, source })?;
     match BundlesRecord::parse(&bytes)? {
-        Some(record) => record.verify(files),
+        Some(record) => record.verify(files.iter().map(|file| (&file.path, &file.sha256))),
         None => Ok(()),
     }
 }
 
-/// The manifest alone. The whole archive is checked, and nothing of it kept.
-pub fn read_manifest(archive: impl Read, limits: &Limits) -> Result<Manifest, ArchiveError> {
+/// Reads the manifest of an archive. Checks the whole archive and writes no files.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn read_manifest(archive: impl Read, limits: &ArchiveLimits) -> Result<Manifest, ArchiveError> {
     let mut text = None;
     walk(archive, limits, &mut |path, size, content| {
         if path.as_str() == MANIFEST {
@@ -134,7 +152,7 @@ pub fn read_manifest(archive: impl Read, limits: &Limits) -> Result<Manifest, Ar
 fn parse_manifest(bytes: Option<Vec<u8>>) -> Result<Manifest, ArchiveError> {
     let bytes = bytes.ok_or(ArchiveError::NoManifest)?;
     let text = String::from_utf8(bytes)
-        .map_err(|_| ArchiveError::Corrupt { reason: "the manifest is not UTF-8".into() })?;
+        .map_err(|_| ArchiveError::Corrupt { reason: "invalid UTF-8 in the manifest".into() })?;
     Ok(Manifest::parse(&text)?)
 }
 
@@ -153,7 +171,7 @@ fn read_content(
 }
 
 fn write(target: &Path, content: &mut dyn Read, path: &RelPath) -> Result<Digest, ArchiveError> {
-    // What cannot be created because something is there is a collision that the file system sees and we did not.
+    // If the name is taken, the file system treats two names as one that `Seen` told apart.
     let mut file = NewFile::create(target).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => ArchiveError::Duplicate { path: path.to_string() },
         _ => ArchiveError::Fs(error),
@@ -177,11 +195,11 @@ fn write(target: &Path, content: &mut dyn Read, path: &RelPath) -> Result<Digest
 
 type Visit<'a> = dyn FnMut(&RelPath, u64, &mut dyn Read) -> Result<(), ArchiveError> + 'a;
 
-/// Reads every entry to its end, judging it before `visit` sees it. Returns the size of all files.
-fn walk(archive: impl Read, limits: &Limits, visit: &mut Visit<'_>) -> Result<u64, ArchiveError> {
+/// Checks every entry, calls `visit` for each file and reads the file to its end. Returns the size of all files.
+fn walk(archive: impl Read, limits: &ArchiveLimits, visit: &mut Visit<'_>) -> Result<u64, ArchiveError> {
     let compressed = Capped { inner: archive, left: limits.archive_bytes, over: false };
     let gzip = GzDecoder::new(BufReader::new(compressed));
-    // Headers and padding count too, so that an archive of nothing but headers ends.
+    // Headers and padding count too, so that an archive that consists of headers is stopped.
     let ceiling = limits.unpacked_bytes.saturating_add(limits.entries.saturating_mul(4096));
     let mut tar = tar::Archive::new(Capped { inner: gzip, left: ceiling, over: false });
     let mut seen = Seen::new(limits.entries);
@@ -193,10 +211,10 @@ fn walk(archive: impl Read, limits: &Limits, visit: &mut Visit<'_>) -> Result<u6
     let mut rest = capped.inner.into_inner();
     let outcome = outcome.and_then(|()| match rest.fill_buf().map_err(corrupt)? {
         [] => Ok(()),
-        _ => Err(damaged("there is something after the end of the archive")),
+        _ => Err(damaged("unexpected bytes after the end of the archive")),
     });
     if let Err(error) = outcome {
-        // A limit that stopped the stream shows as an early end; it is the cause.
+        // A limit that stopped the stream looks like an early end to the reader. Report the limit.
         if rest.get_ref().over {
             return Err(ArchiveError::TooLarge { what: "the archive".into(), limit: limits.archive_bytes });
         }
@@ -208,10 +226,10 @@ fn walk(archive: impl Read, limits: &Limits, visit: &mut Visit<'_>) -> Result<u6
     Ok(total)
 }
 
-/// The members are read raw: the tar crate would hold extended headers of any size in memory.
+/// Reads the entries raw, because the tar crate would hold extended headers of any size in memory.
 fn members<R: Read>(
     tar: &mut tar::Archive<R>,
-    limits: &Limits,
+    limits: &ArchiveLimits,
     seen: &mut Seen,
     total: &mut u64,
     visit: &mut Visit<'_>,
@@ -224,19 +242,19 @@ fn members<R: Read>(
         if count > limits.entries {
             return Err(ArchiveError::TooManyEntries { limit: limits.entries });
         }
-        if extended.take_in(&mut entry)? {
+        if extended.read_header(&mut entry)? {
             continue;
         }
         one(entry, &std::mem::take(&mut extended), limits, seen, total, visit)?;
     }
     if extended.is_pending() {
-        return Err(damaged("it ends after the header of an entry that never comes"));
+        return Err(damaged("the last entry is missing after its extended header"));
     }
     Ok(())
 }
 
-/// The end mark is two blocks of zeros, of which the first is read already; only padding may follow. Without it an archive
-/// that lost its last files would look whole.
+/// Checks the end mark: two blocks of zeros, of which the first has been read, and then only padding. Without this check an
+/// archive that lost its last files would look whole.
 fn finish(tar: &mut impl Read) -> Result<(), ArchiveError> {
     let mut buffer = [0; 8192];
     let mut zeros = 0;
@@ -244,13 +262,13 @@ fn finish(tar: &mut impl Read) -> Result<(), ArchiveError> {
         match tar.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) if buffer[..count].iter().all(|byte| *byte == 0) => zeros += count,
-            Ok(_) => return Err(damaged("there is something after the last entry")),
+            Ok(_) => return Err(damaged("unexpected bytes after the last entry")),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(corrupt(error)),
         }
     }
     if zeros < 512 {
-        return Err(damaged("it ends without the end mark; the last part is missing"));
+        return Err(damaged("missing end mark; the last part of the archive is missing"));
     }
     Ok(())
 }
@@ -258,7 +276,7 @@ fn finish(tar: &mut impl Read) -> Result<(), ArchiveError> {
 fn one<R: Read>(
     mut entry: tar::Entry<'_, R>,
     extended: &Extended,
-    limits: &Limits,
+    limits: &ArchiveLimits,
     seen: &mut Seen,
     total: &mut u64,
     visit: &mut Visit<'_>,
@@ -284,24 +302,24 @@ fn one<R: Read>(
         return Err(device("sparse file"));
     }
     let size = entry.size();
-    // Readers that believe one and readers that believe the other would see two different archives.
+    // A reader that uses one size and a reader that uses the other would see two different archives.
     if extended.size().is_some_and(|other| other != size) {
-        return Err(damaged(&format!("{shown:?} has two sizes")));
+        return Err(damaged(&format!("the headers of {shown:?} state two sizes")));
     }
     let is_dir = kind == EntryType::Directory;
     if !is_dir && raw.ends_with(b"/") {
-        return Err(bad("it is a file, and its name ends like a directory's"));
+        return Err(bad("it is a file, but its name ends with `/`"));
     }
     if is_dir && size != 0 {
         return Err(damaged(&format!("the directory {shown:?} has content")));
     }
     if extended.hides_bytes(entry.header()) {
-        return Err(bad("it goes on after a NUL"));
+        return Err(bad("it contains bytes after a NUL"));
     }
     let Some(path) = names::inside(&raw, limits.depth)? else {
         return if is_dir { Ok(()) } else { Err(ArchiveError::OutsideTop { path: shown }) };
     };
-    if names::is_passed_over(&path) {
+    if names::is_ignored(&path) {
         return Ok(());
     }
     seen.add(&path, is_dir)?;
@@ -317,7 +335,7 @@ fn one<R: Read>(
     }
     let mut counted = CountedRead { inner: &mut entry, read: 0 };
     visit(&path, size, &mut counted)?;
-    // Whoever looks does not have to read; an entry that ends early is damage all the same.
+    // `visit` need not read the content; an entry that ends early is damaged all the same.
     io::copy(&mut counted, &mut io::sink()).map_err(corrupt)?;
     if counted.read != size {
         return Err(damaged(&format!("{path} ends early")));
@@ -338,7 +356,7 @@ impl<R: Read> Read for CountedRead<R> {
     }
 }
 
-/// Ends with an error when more than `left` bytes would come.
+/// A reader that fails once it has returned more than `left` bytes.
 struct Capped<R> {
     inner: R,
     left: u64,
@@ -355,7 +373,7 @@ impl<R: Read> Read for Capped<R> {
             }
             None => {
                 self.over = true;
-                Err(io::Error::other("a limit was reached"))
+                Err(io::Error::other("a size limit is exceeded"))
             }
         }
     }

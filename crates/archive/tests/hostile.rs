@@ -1,9 +1,9 @@
-//! Hostile archives: each is refused with its code, and nothing around the directory changes.
+//! Hostile archives are refused with their error codes, and nothing outside the target directory changes.
 
 use std::io::Read;
 
 use flate2::{Compress, Compression, FlushCompress};
-use marsh_archive::{ArchiveError, Limits, read_manifest};
+use marsh_archive::{ArchiveError, ArchiveLimits, read_manifest};
 use marsh_types::Explain;
 
 mod support;
@@ -15,13 +15,13 @@ fn code<T>(outcome: &Result<T, ArchiveError>) -> &'static str {
 }
 
 #[test]
-fn every_hostile_archive_is_refused_by_its_code() {
+fn hostile_archives_are_refused_with_their_codes() {
     let sandbox = Sandbox::new().unwrap();
     let mut wrong = Vec::new();
     for (what, raw, expected) in hostile() {
         let archive = gzip(&raw);
-        let got = sandbox.unpack(&archive, &Limits::default()).unwrap();
-        let read = read_manifest(archive.as_slice(), &Limits::default());
+        let got = sandbox.unpack(&archive, &ArchiveLimits::default()).unwrap();
+        let read = read_manifest(archive.as_slice(), &ArchiveLimits::default());
         if code(&got) != expected || code(&read) != expected {
             wrong.push(format!("{what}: {expected}, got {got:?} and {read:?}"));
         }
@@ -30,7 +30,7 @@ fn every_hostile_archive_is_refused_by_its_code() {
 }
 
 #[test]
-fn defect_41_what_only_looks_hostile_is_unpacked_and_long_names_count() {
+fn harmless_unusual_archive_is_unpacked() {
     let raw = good()
         .file("extension/files/v1..2.md")
         .file("extension/._x")
@@ -40,24 +40,24 @@ fn defect_41_what_only_looks_hostile_is_unpacked_and_long_names_count() {
         .entry(b'L', "L", b"extension/files/long\0")
         .file("extension/cut")
         .end();
-    let unpacked = Sandbox::new().unwrap().unpack(&gzip(&raw), &Limits::default()).unwrap().unwrap();
+    let unpacked = Sandbox::new().unwrap().unpack(&gzip(&raw), &ArchiveLimits::default()).unwrap().unwrap();
     let paths: Vec<&str> = unpacked.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["files/long", "files/tool", "files/v1..2.md", "manifest.yaml", "models/m.ts"]);
 }
 
 #[test]
-fn a_tar_cut_anywhere_is_damaged() {
+fn tar_cut_at_any_block_is_damaged() {
     let sandbox = Sandbox::new().unwrap();
     let raw = good().end();
     for length in (0..raw.len()).step_by(512).chain([1, 700, raw.len() - 1]) {
-        let got = sandbox.unpack(&gzip(&raw[..length]), &Limits::default()).unwrap();
+        let got = sandbox.unpack(&gzip(&raw[..length]), &ArchiveLimits::default()).unwrap();
         assert_eq!(code(&got), "archive_corrupt", "{length} of {}: {got:?}", raw.len());
     }
-    assert!(sandbox.unpack(&gzip(&raw), &Limits::default()).unwrap().is_ok());
+    assert!(sandbox.unpack(&gzip(&raw), &ArchiveLimits::default()).unwrap().is_ok());
 }
 
 #[test]
-fn a_gzip_stream_that_is_none_or_cut_or_goes_on_is_damaged() {
+fn gzip_stream_cut_or_continued_is_damaged() {
     let sandbox = Sandbox::new().unwrap();
     let archive = gzip(&good().end());
     let mut sum = archive.clone();
@@ -70,15 +70,15 @@ fn a_gzip_stream_that_is_none_or_cut_or_goes_on_is_damaged() {
     let mut all: Vec<&[u8]> = vec![b"", b"PK\x03\x04 no gzip", &plain, &sum, &longer, &zeros, &twice];
     all.extend((1..archive.len()).map(|length| &archive[..length]));
     for bytes in all {
-        let got = sandbox.unpack(bytes, &Limits::default()).unwrap();
+        let got = sandbox.unpack(bytes, &ArchiveLimits::default()).unwrap();
         assert_eq!(code(&got), "archive_corrupt", "{} of {}: {got:?}", bytes.len(), archive.len());
     }
 }
 
 #[test]
-fn every_limit_stops_what_is_beyond_it() {
+fn unpack_beyond_each_limit_fails_with_its_code() {
     let sandbox = Sandbox::new().unwrap();
-    let limits = Limits {
+    let limits = ArchiveLimits {
         archive_bytes: 8 << 10,
         unpacked_bytes: 8 << 10,
         file_bytes: 4 << 10,
@@ -107,16 +107,16 @@ fn every_limit_stops_what_is_beyond_it() {
     }
     assert!(sandbox.unpack(&gzip(&many(1, 4 << 10)), &limits).unwrap().is_ok());
     let archive = gzip(&many(1, 100));
-    let limits = Limits { archive_bytes: archive.len() as u64, ..limits };
+    let limits = ArchiveLimits { archive_bytes: archive.len() as u64, ..limits };
     assert!(sandbox.unpack(&archive, &limits).unwrap().is_ok());
     for less in [1, 10, 200] {
-        let limits = Limits { archive_bytes: limits.archive_bytes - less, ..limits };
+        let limits = ArchiveLimits { archive_bytes: limits.archive_bytes - less, ..limits };
         let got = sandbox.unpack(&archive, &limits).unwrap();
         assert_eq!(code(&got), "archive_too_large", "{got:?}");
     }
 }
 
-/// Says how much was asked of it.
+/// A reader that counts the bytes it returns.
 struct Metered<'a, R>(R, &'a mut u64);
 
 impl<R: Read> Read for Metered<'_, R> {
@@ -127,7 +127,7 @@ impl<R: Read> Read for Metered<'_, R> {
     }
 }
 
-/// A gzip stream of these bytes and a gibibyte of zeros, unfinished. After a full flush the same input makes the same
+/// A gzip stream of these bytes and a gibibyte of zeros, without its end. After a full flush the same input gives the same
 /// output, so one mebibyte is compressed and repeated.
 fn before_a_gibibyte(head: &[u8]) -> Result<Vec<u8>, flate2::CompressError> {
     let mut deflate = Compress::new(Compression::fast(), false);
@@ -145,13 +145,18 @@ fn before_a_gibibyte(head: &[u8]) -> Result<Vec<u8>, flate2::CompressError> {
 }
 
 #[test]
-fn limits_hold_while_the_bytes_arrive() {
-    // A gibibyte of zeros in one file, in a file that is passed over, in padding, and in the header of an entry.
+fn unpack_of_a_gibibyte_stops_before_reading_half_of_it() {
+    // A gibibyte of zeros in one file, in an ignored file, in padding, and in the header of an entry.
     let zeros = 1_u64 << 30;
-    let limits = Limits { unpacked_bytes: 2 << 20, file_bytes: 2 << 30, entries: 100, ..Limits::default() };
+    let limits = ArchiveLimits {
+        unpacked_bytes: 2 << 20,
+        file_bytes: 2 << 30,
+        entries: 100,
+        ..ArchiveLimits::default()
+    };
     for (what, head, expected) in [
         ("file", good().raw(b'0', b"extension/a", b"", zeros, b"").0, "archive_bomb"),
-        ("passed over", good().raw(b'0', b"extension/._a", b"", zeros, b"").0, "archive_bomb"),
+        ("ignored", good().raw(b'0', b"extension/._a", b"", zeros, b"").0, "archive_bomb"),
         ("padding", good().0, "archive_bomb"),
         ("header", good().raw(b'x', b"x", b"", zeros, b"").0, "archive_too_large"),
     ] {
@@ -163,7 +168,7 @@ fn limits_hold_while_the_bytes_arrive() {
     }
 }
 
-/// Blocks that hold nothing, for ever: sound deflate, of which nothing but its own size can get enough.
+/// Empty blocks without end: valid deflate that unpacks to nothing, so only the limit on the archive's size can stop it.
 struct Endless {
     head: Vec<u8>,
     at: usize,
@@ -182,9 +187,9 @@ impl Read for Endless {
 }
 
 #[test]
-fn an_input_that_never_ends_is_given_up_at_the_limit() {
+fn endless_archive_is_refused_at_the_size_limit() {
     const LIMIT: u64 = 1 << 20;
-    let limits = Limits { archive_bytes: LIMIT, ..Limits::default() };
+    let limits = ArchiveLimits { archive_bytes: LIMIT, ..ArchiveLimits::default() };
     let mut read = 0;
     let endless = Endless { head: b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec(), at: 0 };
     let got = read_manifest(Metered(endless, &mut read), &limits);

@@ -1,8 +1,10 @@
-//! What is packed comes out again, and the same files make the same bytes.
+//! Unpacking gives the packed files, and the same files give the same bytes.
 
 use std::os::unix::fs::PermissionsExt;
 
-use marsh_archive::{Limits, PackEntry, Source, digest_dir, files_checksum, pack, read_manifest, unpack};
+use marsh_archive::{
+    ArchiveLimits, PackEntry, Source, digest_dir, files_checksum, pack, read_manifest, unpack,
+};
 use marsh_types::{Digest, Explain, RelPath};
 
 const MANIFEST: &str =
@@ -26,7 +28,7 @@ fn packed(entries: Vec<PackEntry>) -> Vec<u8> {
 }
 
 #[test]
-fn files_come_out_as_they_went_in() {
+fn unpack_of_a_packed_archive_gives_the_same_files() {
     let long = format!("files/{}/{}.md", "directory-".repeat(20), "ü".repeat(100));
     let contents = [
         ("manifest.yaml", MANIFEST),
@@ -37,7 +39,7 @@ fn files_come_out_as_they_went_in() {
     ];
     let archive = packed(contents.iter().map(|(path, content)| entry(path, content)).collect());
     let target = tempfile::tempdir().unwrap();
-    let unpacked = unpack(archive.as_slice(), target.path(), &Limits::default()).unwrap();
+    let unpacked = unpack(archive.as_slice(), target.path(), &ArchiveLimits::default()).unwrap();
     assert_eq!(unpacked.files.len(), contents.len());
     assert_eq!(
         unpacked.unpacked_bytes,
@@ -53,11 +55,11 @@ fn files_come_out_as_they_went_in() {
         assert_eq!(file.executable, path == "files/tool");
     }
     assert_eq!(digest_dir(target.path()).unwrap(), Some(unpacked.files_checksum));
-    assert_eq!(read_manifest(archive.as_slice(), &Limits::default()).unwrap(), unpacked.manifest);
+    assert_eq!(read_manifest(archive.as_slice(), &ArchiveLimits::default()).unwrap(), unpacked.manifest);
 }
 
 #[test]
-fn the_same_files_make_the_same_bytes() {
+fn pack_of_the_same_files_gives_the_same_bytes() {
     let files = || vec![entry("manifest.yaml", MANIFEST), entry("models/m.ts", "x"), entry("files/a/b", "y")];
     let mut reversed = files();
     reversed.reverse();
@@ -72,7 +74,7 @@ fn the_same_files_make_the_same_bytes() {
 }
 
 #[test]
-fn what_could_not_be_unpacked_is_not_packed() {
+fn pack_of_a_path_that_unpack_refuses_fails() {
     let deep = "d/".repeat(40) + "x";
     for (paths, code) in [
         (vec!["a", "a"], "archive_duplicate_entry"),
@@ -88,7 +90,7 @@ fn what_could_not_be_unpacked_is_not_packed() {
 }
 
 #[test]
-fn what_is_passed_over_is_not_packed() {
+fn pack_of_an_ignored_file_leaves_it_out() {
     let files = || vec![entry("manifest.yaml", MANIFEST), entry("models/m.ts", "x")];
     let mut more = files();
     more.push(entry("models/._m.ts", "attributes"));
@@ -96,7 +98,7 @@ fn what_is_passed_over_is_not_packed() {
 }
 
 #[test]
-fn the_checksum_of_a_tree_is_the_one_that_others_compute() {
+fn files_checksum_equals_the_one_of_other_implementations() {
     let expected = "6f06426d3ba7865d9e1f1e5a02023c848506e9be43039004eaab992681a3f2cb";
     let files = [("models/m.ts", "export {};\n"), ("manifest.yaml", "name: x\n")];
     let known: Vec<(RelPath, Digest)> =

@@ -1,4 +1,4 @@
-//! What is measured, and what it may cost.
+//! The measured commands, and their targets.
 
 use std::cell::Cell;
 
@@ -10,20 +10,20 @@ use crate::measure::Job;
 pub const SINGLE: &str = "`model method run`, trivial zod model, warm";
 pub const BATCHED: &str = "`model method run --stdin`, 11 runs in one command";
 
-/// What a run of the trivial model prints.
+/// The output of a run of the trivial model.
 const GREETED: &str = "trivial greet succeeded";
 
-/// A command under one condition.
+/// A command in one condition.
 pub struct Case<'a> {
     pub name: &'static str,
-    /// Targets and the reference's result; what has none is measured to explain the others.
+    /// Targets and the reference's result. A case without them is measured to explain the others.
     pub target: Option<Target>,
     pub warm_up: u32,
-    /// What the command prints when it has done its work: an exit code alone proves little.
+    /// A text in the output of a successful run, because an exit code alone proves little.
     pub says: &'static str,
-    /// One run for so many of `--runs`.
+    /// The number of runs of `--runs` for which this case runs once.
     pub part: u32,
-    /// Makes the condition and says what to run. Not timed.
+    /// Creates the condition and returns the command. This is not timed.
     pub prepare: Box<dyn Fn() -> Result<Job, BenchError> + 'a>,
 }
 
@@ -31,7 +31,7 @@ pub struct Case<'a> {
 pub struct Target {
     pub ratio: f64,
     pub rss_mb: Option<f64>,
-    /// What the reference took, in D.
+    /// The reference's time, in D.
     pub reference: f64,
 }
 
@@ -50,7 +50,7 @@ fn warm<'a>(name: &'static str, says: &'static str, target: Option<Target>, job:
     Case { name, target, says, warm_up: 3, part: 1, prepare: Box::new(move || Ok(job.clone())) }
 }
 
-/// The commands that have a budget.
+/// The commands with a target.
 fn budgeted(fixture: &Fixture) -> Vec<Case<'_>> {
     let (top, many, trivial) = (fixture.top(), fixture.many(), fixture.trivial());
     const { assert!(MANY == 500 && BATCH == 11, "the names of cases say so") };
@@ -70,7 +70,7 @@ fn budgeted(fixture: &Fixture) -> Vec<Case<'_>> {
     ]
 }
 
-/// Warm commands that show where the time of the others goes.
+/// Warm commands that explain the time of the others.
 fn explaining(fixture: &Fixture) -> Vec<Case<'_>> {
     let (many, trivial) = (fixture.many(), fixture.trivial());
     let mut batch = fixture.job(&trivial, &["model", "method", "run", "trivial", "greet", "--stdin"]);
@@ -105,7 +105,7 @@ fn explaining(fixture: &Fixture) -> Vec<Case<'_>> {
     ]
 }
 
-/// Commands that find less than a warm cache.
+/// Commands with a cold or partial cache.
 fn cold(fixture: &Fixture) -> Vec<Case<'_>> {
     let count = Cell::new(0_u32);
     let next = move || {

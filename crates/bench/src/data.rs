@@ -1,7 +1,7 @@
-//! Stored data: making the catalog of many versions, and asking it.
+//! Measures stored data: building the catalog of many versions, and queries.
 //!
-//! The tree is written by this program in the format of the store, a hundred versions to a name and ten names to a model,
-//! and is older than the catalog's patience when the clock starts.
+//! This program writes the versions in the format of the data store, a hundred versions of a name and ten names of a model.
+//! They are older than the catalog's limit for new files when the clock starts.
 
 use std::path::Path;
 use std::time::Instant;
@@ -29,7 +29,7 @@ pub fn run(fixture: &Fixture, records: usize, runs: u32) -> Result<String, Bench
         write_model(&repo, model)?;
     }
     eprintln!(" {:.0} s", start.elapsed().as_secs_f64());
-    // What is younger than this is looked at again by every question, which is not what is measured.
+    // Every query reads younger files again, which would be measured too.
     std::thread::sleep(std::time::Duration::from_secs(3));
     let asked = models / 2;
     let predicate = format!("modelName == \"m{asked}\" && name == \"n3\"");

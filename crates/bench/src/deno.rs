@@ -1,7 +1,7 @@
-//! The Deno that times are compared with: given, or installed by npm into a cache of the bench.
+//! The Deno that times are compared with: a given binary, or one that npm installs into a cache of the bench.
 //!
-//! npm chooses the registry. The package `deno` is a script for Node that starts the binary of a platform package; that
-//! binary is what is measured.
+//! npm chooses the registry. The package `deno` is a script for Node that starts the binary of a platform package; the bench
+//! measures that binary.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +10,10 @@ use etcetera::BaseStrategy as _;
 
 use crate::error::BenchError;
 
+/// The Deno to compare with: `given`, or one that npm installs.
+///
+/// # Errors
+/// `given` does not exist, or npm cannot install Deno.
 pub fn find(given: Option<PathBuf>) -> Result<PathBuf, BenchError> {
     if let Some(path) = given {
         return path
@@ -38,14 +42,14 @@ pub fn find(given: Option<PathBuf>) -> Result<PathBuf, BenchError> {
     })
 }
 
-/// `node_modules/@deno/<platform>/deno`.
+/// The path `node_modules/@deno/<platform>/deno`.
 fn installed(cache: &Path) -> Option<PathBuf> {
     let name = format!("deno{}", std::env::consts::EXE_SUFFIX);
     let platforms = std::fs::read_dir(cache.join("node_modules").join("@deno")).ok()?;
     platforms.flatten().map(|platform| platform.path().join(&name)).find(|path| path.is_file())
 }
 
-/// `deno 2.1.0`, for the report.
+/// The version for the report: `deno 2.1.0`.
 pub fn version(deno: &Path) -> String {
     let output = Command::new(deno).arg("--version").output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The repositories that commands are measured in.
+//! The repositories in which commands are measured.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 use crate::error::BenchError;
 use crate::measure::Job;
 
-/// Local models in the large repository.
+/// The number of local models in the large repository.
 pub const MANY: usize = 500;
-/// Runs of one command that gets its inputs line by line.
+/// The number of runs of a command that reads its inputs line by line.
 pub const BATCH: usize = 11;
-/// A file younger than this is read again by every command (`extension::stat`), which is not what "warm" means.
+/// Every command reads a file that is younger than this again (`extension::stat`), so a warm case waits until it is older.
 const AGE: Duration = Duration::from_millis(2300);
 
-/// Scratch repositories, all below one directory that goes when this is dropped.
+/// Scratch repositories below one directory, which is removed on drop.
 #[derive(Debug)]
 pub struct Fixture {
     top: TempDir,
@@ -62,17 +62,17 @@ impl Fixture {
         self.top().join("trivial")
     }
 
-    /// The same; its model is edited before each run.
+    /// The same repository, whose model is edited before each run.
     pub fn edited(&self) -> PathBuf {
         self.top().join("edited")
     }
 
-    /// The same; what marsh derived is removed before each run.
+    /// The same repository, whose derived files are removed before each run.
     pub fn fresh(&self) -> PathBuf {
         self.top().join("fresh")
     }
 
-    /// The same, with a cache of its own that is removed before each run.
+    /// The same repository, with its own cache, which is removed before each run.
     pub fn uncached(&self) -> PathBuf {
         self.top().join("uncached")
     }
@@ -91,7 +91,7 @@ impl Fixture {
         self.top().join("quickstart")
     }
 
-    /// Where `marsh init` makes repositories.
+    /// The directory in which `marsh init` creates repositories.
     pub fn inits(&self) -> PathBuf {
         self.top().join("inits")
     }
@@ -100,7 +100,7 @@ impl Fixture {
         self.top().join("batch.jsonl")
     }
 
-    /// The environment of this process, without what would lead marsh or Deno elsewhere.
+    /// The environment of this process, without the variables that configure marsh or Deno.
     fn environment(&self) -> Vec<(OsString, OsString)> {
         let foreign =
             |name: &str| ["MARSH_", "SWAMP_", "DENO_"].iter().any(|prefix| name.starts_with(prefix));
@@ -126,7 +126,7 @@ impl Fixture {
         }
     }
 
-    /// What D is the time of.
+    /// The command whose time is D.
     pub fn deno_job(&self) -> Job {
         Job {
             program: self.deno.clone(),
@@ -165,7 +165,7 @@ impl Fixture {
         let models = repo.join("extensions").join("models");
         write(&models.join("_lib").join("text.ts"), HELPER)?;
         for number in 0..MANY {
-            // A few directories, as people sort them.
+            // A few directories, as in real repositories.
             let dir = models.join(format!("group_{:02}", number % 20));
             write(&dir.join(format!("model_{number:03}.ts")), &model(number))?;
         }
@@ -189,7 +189,7 @@ fn quickstart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/quickstart")
 }
 
-/// Copies files and directories, without what a run of the example left there.
+/// Copies files and directories, without the files that a run of the example left.
 fn copy_tree(from: &Path, to: &Path) -> Result<(), BenchError> {
     let read = |source| BenchError::io(format!("read {}", from.display()), source);
     marsh_fs::create_dir_all(to)?;
@@ -208,7 +208,7 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// A model that does nothing but what every model does: validate, write one resource.
+/// A model that does the minimum: validate and write one resource.
 pub const TRIVIAL: &str = r#"import { z } from "npm:zod@4.3.6";
 
 const Arguments = z.object({ greeting: z.string().default("hello") });
@@ -244,7 +244,7 @@ export function plural(count: number, word: string): string {
 }
 "#;
 
-/// One of many: about 50 lines, as a model that wraps one kind of remote resource has.
+/// One of many models: about 50 lines, as a model for one kind of remote resource has.
 fn model(number: usize) -> String {
     MODEL.replace("NUMBER", &number.to_string())
 }

@@ -1,7 +1,8 @@
-//! What the bench shares with other tools that compare marsh with Deno: finding Deno, and the error of that.
-//! The bench itself is the binary of this crate.
+//! Finding or installing Deno, for the bench and other tools that compare marsh with Deno. The bench is the binary of this
+//! crate.
 
-#![expect(clippy::print_stderr, reason = "an installation takes a while and says so")]
+#![warn(missing_docs)]
+#![expect(clippy::print_stderr, reason = "an installation takes a while and reports it")]
 
 pub mod deno;
 pub mod error;

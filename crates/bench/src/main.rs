@@ -5,30 +5,30 @@
 //! cargo run --release -p marsh-bench -- --markdown
 //! ```
 //!
-//! **What is measured.** Whole commands of the release binary, as a user starts them: [`cases`] lists them, [`fixture`]
-//! makes the repositories that they run in, below one temporary directory and with a cache of their own.
+//! **Subject.** The bench measures whole commands of the release binary, as a user starts them. [`cases`] lists them;
+//! [`fixture`] creates their repositories, below one temporary directory and with a separate cache.
 //!
-//! **How.** Machines differ and drift, so each time is also given in D, the wall time of `deno run` on an empty script.
-//! A case is N pairs: one run of Deno, one of the command, and so on; both medians come from the same pairs, so what
-//! slows the machine for a while slows both. Warm-up runs come first and are thrown away. A pair starts after a moment
-//! in which nothing else used the machine ([`quiet`]), or when patience for that has ended. Each run has a process of
-//! this program as its parent ([`measure`]), which reports:
+//! **Method.** Machines differ and their speed changes, so each time is also given in D, the wall time of `deno run` on an
+//! empty script. A case has N pairs of one run of Deno and one of the command. Both medians come from the same pairs, so a
+//! slow phase of the machine slows both. Warm-up runs come first and do not count. A pair starts after a moment in which
+//! nothing else used the machine ([`quiet`]), or after a timeout. Each run has a process of this program as its parent
+//! ([`measure`]), which reports:
 //!
 //! * *wall*: from before the spawn until the command has exited, as a shell sees it;
 //! * *CPU*: user and system time of the command and of everything it started. marsh does not wait for its host to exit,
 //!   so the parent adopts it (Linux) and waits, outside the wall time;
 //! * *peak RSS*: in runs that are not timed, the tree of processes is sampled without a pause: the largest sum of the
-//!   high-water marks (`VmHWM`) of the processes that lived at one moment ([`memory`]). For commands of one process,
-//!   and where there is no `/proc`, the kernel's own maximum of the timed runs is used where it is larger.
+//!   high-water marks (`VmHWM`) of the processes that existed at one moment ([`memory`]). For commands of one process, and
+//!   on systems without `/proc`, the kernel's maximum of the timed runs is used if it is larger.
 //!
-//! **How not to read it.** A sum of high-water marks counts pages that two processes share (the binary's code) twice,
-//! so it is an upper bound. On systems without `/proc` it is the largest single process, which is less than the sum.
-//! Peak RSS of a process is at least that of its parent at the time of the fork; the parent is this small program, and
-//! the floor is printed. A ratio to D is comparable between machines only as far as Deno and marsh respond to them
-//! alike: slow disks hurt a command that writes durably and do not touch D. Numbers from a busy machine are useless:
-//! the report says how far D itself was spread, and how many pairs found the machine in use.
+//! **Limits.** A sum of high-water marks counts pages that two processes share (the binary's code) twice, so it is an upper
+//! bound. On systems without `/proc` it is the largest single process, which is less than the sum. Peak RSS of a process is
+//! at least that of its parent at the time of the fork; the parent is this small program, and the report prints the minimum.
+//! A ratio to D is comparable between machines only if Deno and marsh respond to them alike: a slow disk slows a command
+//! that writes durably and does not change D. Results from a busy machine are worthless: the report states the spread of D
+//! and the number of pairs that began on a busy machine.
 //!
-//! A bench is not a test: the exit code is 0 whatever the numbers are, and 1 if a case could not be run.
+//! A bench is not a test: the exit code is 0 whatever the results are, and 1 if a case cannot be run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
 
@@ -62,53 +62,53 @@ use crate::report::{Row, Rows};
 #[derive(Debug, Parser)]
 #[command(name = "marsh-bench", about = "Measure the release binary (docs/internals/performance.md)")]
 struct Args {
-    /// Timed runs of each command; slow cases take a part of that
+    /// Number of timed runs of each command; slow cases take fewer
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// The Deno to compare with; default: one that npm installs into a cache
+    /// Deno to compare with; default: one that npm installs into a cache
     #[arg(long, value_name = "PATH")]
     deno: Option<PathBuf>,
-    /// The binary to measure; default: the one next to this program
+    /// Binary to measure; default: the one next to this program
     #[arg(long, value_name = "PATH")]
     marsh: Option<PathBuf>,
-    /// Only cases whose name contains this
+    /// Measure only cases whose name contains this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Print the table of docs/internals/performance.md
     #[arg(long)]
     markdown: bool,
-    /// Measure the lifecycle of extensions instead (docs/internals/concurrency.md)
+    /// Measure the lifecycle of extensions (docs/internals/concurrency.md)
     #[arg(long)]
     lifecycle: bool,
-    /// Measure the engine instead: hosts, bundling, memory, computing kernels
+    /// Measure the engine: hosts, bundling, memory, computing kernels
     #[arg(long)]
     engine: bool,
-    /// Measure stored data instead (docs/guides/data.md)
+    /// Measure stored data (docs/guides/data.md)
     #[arg(long, conflicts_with = "lifecycle")]
     data: bool,
-    /// How many versions `--data` measures with
+    /// Number of versions for `--data`
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     records: usize,
-    /// Reload sources of every kind this often in one server, with calls in flight, and import the same bundles as often
+    /// Reload sources of every kind this many times in one server, with calls in flight, and import the same bundles as often
     /// in Deno; print memory and latency (docs/guides/hot-reload.md)
     #[arg(long, value_name = "N")]
     reloads: Option<usize>,
     /// The size of those sources in KB, and how many zod schemas each has
     #[arg(long, value_name = "KB,SCHEMAS", default_value = "100,40", value_parser = size)]
     size: (usize, usize),
-    /// Measure workflows instead, beside another runner of workflows
+    /// Measure workflows, beside another workflow runner
     #[arg(long, conflicts_with = "lifecycle")]
     workflow: bool,
-    /// Let those sources construct a client of the AWS SDK as well
+    /// Make those sources construct a client of the AWS SDK too
     #[arg(long)]
     aws: bool,
-    /// Measure the latency and the size of a server instead (docs/guides/hot-reload.md)
+    /// Measure the latency and memory of a server (docs/guides/hot-reload.md)
     #[arg(long)]
     serve: bool,
-    /// Seconds to wait before each pair of runs for a moment in which nothing else uses the machine
+    /// Longest wait for an idle machine before each pair of runs, in seconds
     #[arg(long, default_value_t = 1, value_name = "SECONDS")]
     patience: u64,
-    /// Where scratch repositories are made; default: the directory for temporary files
+    /// Directory for scratch repositories; default: the directory for temporary files
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -134,7 +134,7 @@ fn size(text: &str) -> Result<(usize, usize), String> {
     parsed.ok_or_else(|| format!("`{text}`: expected KB,SCHEMAS, as in 100,40"))
 }
 
-/// Whether every case could be run.
+/// Runs all cases. Returns whether every case could be run.
 fn run(args: &Args) -> Result<bool, BenchError> {
     let marsh = marsh_binary(args.marsh.clone())?;
     let deno = deno::find(args.deno.clone())?;
@@ -212,7 +212,7 @@ fn prepared(case: &Case) -> Result<Job, BenchError> {
     (case.prepare)()
 }
 
-/// The release binary: given, or next to this program.
+/// The release binary: the given one, or the one next to this program.
 fn marsh_binary(given: Option<PathBuf>) -> Result<PathBuf, BenchError> {
     let path = match given {
         Some(path) => path,

@@ -1,7 +1,7 @@
-//! One run of one command, from a process of its own.
+//! Measures one run of one command, in a separate process.
 //!
-//! The bench starts itself as `marsh-bench __measure <mode> <program> <argument>...`. That process is small, has no
-//! other children, and so what the kernel counts for "children" is the command and what it started.
+//! The bench starts itself as `marsh-bench __measure <mode> <program> <argument>...`. That process is small and has no other
+//! children, so the kernel's numbers for "children" are those of the command and its descendants.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::error::BenchError;
 use crate::memory;
 
 pub const SUBCOMMAND: &str = "__measure";
-/// How long processes that outlive the command are waited for.
+/// How long to wait for processes that end after the command.
 const ORPHANS: Duration = Duration::from_secs(5);
 
 /// A command to run.
@@ -24,7 +24,7 @@ pub struct Job {
     pub args: Vec<OsString>,
     pub cwd: PathBuf,
     pub env: Vec<(OsString, OsString)>,
-    /// Given on standard input.
+    /// The standard input.
     pub stdin: Option<PathBuf>,
 }
 
@@ -43,20 +43,20 @@ impl Job {
     }
 }
 
-/// What one run took.
+/// The result of one run.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Sample {
     pub wall_ms: f64,
     pub cpu_ms: f64,
-    /// From the spawn until the last process of the tree was gone.
+    /// From the spawn until the last process of the tree has ended.
     pub settled_ms: f64,
-    /// Of the largest process of the tree.
+    /// The peak RSS of the largest process of the tree.
     pub max_rss_kb: u64,
-    /// Sampled only.
+    /// The sampled peak, in runs that are not timed.
     pub tree: memory::Peak,
 }
 
-/// Starts measuring processes.
+/// Starts processes that measure.
 #[derive(Debug)]
 pub struct Runner {
     own: PathBuf,
@@ -76,7 +76,7 @@ impl Runner {
         self.run("sampled", job)
     }
 
-    /// The peak RSS in kB that any child of a measuring process shows, because it starts as its copy.
+    /// The peak RSS in kB of any child of a measuring process, because a child starts as a copy of it.
     pub fn floor(&self) -> Result<u64, BenchError> {
         let job = Job {
             program: "/bin/true".into(),
@@ -88,7 +88,7 @@ impl Runner {
         Ok(self.timed(&job)?.max_rss_kb)
     }
 
-    /// Runs a command once and looks for a text in what it prints.
+    /// Runs a command once and checks that its output contains a text.
     pub fn check(&self, job: &Job, says: &str) -> Result<(), BenchError> {
         let mut command = Command::new(&job.program);
         let output = command
@@ -188,8 +188,8 @@ mod sys {
 
     use super::Usage;
 
-    /// Processes whose parent ends become children of this one (Linux). Elsewhere their time is lost, which the report
-    /// says.
+    /// Processes whose parent ends become children of this one (Linux). On other systems their time is lost, which the
+    /// report states.
     pub fn adopt_orphans() {
         // cfg: macOS has no subreaper; the report says that the time of orphans is missing
         #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use std::process::Child;
 
 use serde::{Deserialize, Serialize};
 
-/// The largest sum of high-water marks of processes that lived at the same moment.
+/// The largest sum of high-water marks of processes that existed at the same moment.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Peak {
     pub sum_kb: u64,
@@ -14,7 +14,7 @@ pub struct Peak {
     pub samples: u32,
 }
 
-/// Samples the tree below `child` until it exits. Nothing without `/proc`.
+/// Samples the tree below `child` until it exits. Does nothing on systems without `/proc`.
 #[cfg(target_os = "linux")]
 pub fn watch(child: &mut Child) -> Peak {
     let mut peak = Peak::default();
@@ -48,7 +48,7 @@ pub fn watch(_child: &mut Child) -> Peak {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    /// `VmHWM`; `None` for a process that is gone, or a zombie.
+    /// `VmHWM` of a process; `None` if it has ended or is a zombie.
     pub fn high_water_kb(pid: u32) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

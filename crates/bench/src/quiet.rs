@@ -1,17 +1,17 @@
-//! Waiting until nothing else uses the machine.
+//! Waits until nothing else uses the machine.
 //!
-//! Pairing a command with Deno cancels what slows both alike. Other work does not: it takes the second core, which
-//! marsh and its host share and an empty script does not need. So a pair of runs starts after a moment of idleness, or
-//! when patience ends; the report says how often that was.
+//! Pairing a command with Deno cancels influences that slow both alike. Other work does not slow both alike: it takes the
+//! second core, which marsh and its host use and an empty script does not need. So a pair of runs starts when the machine is
+//! idle, or after a timeout; the report states how often the timeout ended.
 
 use std::time::{Duration, Instant};
 
-/// How long the machine is watched.
+/// How long the machine is observed.
 const WINDOW: Duration = Duration::from_millis(100);
-/// The part of all cores that others may use in it.
+/// The share of all cores that other processes may use in that time.
 const BUSY: f64 = 0.1;
 
-/// Whether the machine was idle for a moment before `patience` ended. Always `true` without `/proc/stat`.
+/// Waits for an idle machine, at most `patience`. Returns whether it was idle; always `true` without `/proc/stat`.
 pub fn wait(patience: Duration) -> bool {
     let until = Instant::now() + patience;
     loop {
@@ -28,7 +28,7 @@ pub fn wait(patience: Duration) -> bool {
     }
 }
 
-/// Clock ticks of all cores since the start: those spent working, and all.
+/// Clock ticks of all cores since the start: the busy ones, and all.
 fn times() -> Option<(f64, f64)> {
     parse(&std::fs::read_to_string("/proc/stat").ok()?)
 }

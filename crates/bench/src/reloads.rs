@@ -1,15 +1,13 @@
-//! Memory and latency over many reloads in one server, and beside it Deno's own `import("…?fp=")` of the same bundles.
+//! Measures memory and latency over many reloads in one server, and beside it Deno's `import("…?fp=")` of the same bundles.
 //!
-//! The sources are of every kind (models, method extensions, vaults, datastores, drivers, reports), each of realistic size, and are
-//! edited in turn. Each edit says another word than the loaded version does, from a few words, so that what is measured is
-//! loading and unloading and not the disk. After each reload the word is asked for. Calls of a type without edits are
-//! in flight all the while.
+//! The sources are of every kind (models, method extensions, vaults, datastores, drivers, reports) and of realistic size, and
+//! are edited in turn. Each edit changes the source's word to another of a few words, so that the disk has little influence.
+//! After each reload, a call checks the word. Meanwhile calls of a type that no edit changes are in flight.
 //!
-//! Deno imports the bundles that marsh built, zod included, each time under a new `?fp=`, as a process would that reloads
-//! by such imports. It builds nothing, compares no sources and makes no calls, so its latency is that of the import alone.
-//! Its heap is what is in use after a collection. It is stopped at [`ENOUGH`].
+//! Deno imports the bundles that marsh built, including zod, each time under a new `?fp=`, as a process that reloads by such
+//! imports. It builds nothing, compares no sources and makes no calls, so its latency is that of the import alone. Its heap
+//! is measured after a garbage collection. The run of Deno is stopped at [`ENOUGH`].
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,25 +22,25 @@ use crate::stats::Series;
 
 /// Different contents of each source, in turn.
 const WORDS: usize = 4;
-/// Rounds through all sources before anything is counted.
+/// Rounds through all sources before the measurement.
 const WARM: usize = 2 * WORDS;
-/// Looks at the memory at a mark, and the time between them.
+/// Measurements of memory at a mark, and the time between them.
 const SAMPLES: usize = 20;
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// Deno's resident memory at which its run is stopped.
 const ENOUGH: u64 = 3 << 30;
 
-/// What is reloaded, and how often.
+/// The parameters of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     pub reloads: usize,
     pub schemas: usize,
     pub bytes: usize,
-    /// Each source constructs a client of the AWS SDK.
+    /// Whether each source constructs a client of the AWS SDK.
     pub aws: bool,
 }
 
-/// A type whose calls last for a moment, so that some are always in flight.
+/// A type with short calls, so that some are always in flight.
 const BUSY: &str = "const any = { _def: { type: 'any' }, parse: (x) => x, safeParse: (x) => ({ success: true, data: x }) };
 export const model = { type: '@bench/busy', version: '2026.01.01.1', resources: {}, methods: { wait: {
   description: 'Wait', kind: 'read', arguments: any, execute: () => new Promise((done) => setTimeout(done, 20)) } } };
@@ -56,12 +54,12 @@ globalThis.aws = [new S3Client({ region: \"eu-central-1\" }), ListBucketsCommand
 struct Row {
     engine: &'static str,
     reloads: usize,
-    /// The server's and its hosts', or the process's.
+    /// The memory of the server and its hosts, or of Deno.
     rss: u64,
     heap: u64,
     leaked: Option<u64>,
     versions_alive: Option<u64>,
-    /// Since the line before, in milliseconds.
+    /// The times since the line before, in milliseconds.
     took: Series,
 }
 
@@ -97,7 +95,7 @@ fn served(repo: &Scratch, plan: Plan) -> Result<Report, BenchError> {
     let reload = |i: usize, took: &mut Vec<f64>| -> Result<(), BenchError> {
         let source = EVERY_KIND[i % EVERY_KIND.len()];
         let word = format!("word {}", (i / EVERY_KIND.len()) % WORDS);
-        // Not in the root, which the server watches.
+        // Written outside the root, which the server watches.
         let new = repo.write("edits/next.ts", source.source(repo, &top, &format!("'{word}'")));
         let started = Instant::now();
         marsh_fs::rename(&new, &repo.path(source.file))?;
@@ -107,7 +105,7 @@ fn served(repo: &Scratch, plan: Plan) -> Result<Report, BenchError> {
         if said == word {
             return Ok(());
         }
-        let said = format!("it said `{said}` and not `{word}`: {reloaded}");
+        let said = format!("expected `{word}`, found `{said}`: {reloaded}");
         Err(BenchError::Command { what: format!("reload {i}, a {}", source.kind), said })
     };
     let mut work = || -> Result<(), BenchError> {
@@ -189,7 +187,7 @@ fn is_loaded(repo: &Scratch, process: &ExtensionProcess, source: KindSource) -> 
     }
 }
 
-/// The least resident memory while only the calls in flight go on: memory that a load uses for a moment is not growth.
+/// The smallest resident memory while only the calls in flight run, because memory that a load uses briefly is not growth.
 fn settled(process: &ExtensionProcess) -> Memory {
     let look = || {
         std::thread::sleep(SAMPLE_EVERY);
@@ -211,7 +209,7 @@ fn row(reloads: usize, memory: &Memory, took: &mut Vec<f64>) -> Row {
     }
 }
 
-/// What marsh built for the sources: bundle and zod.
+/// The bundles that marsh built for the sources, and zod.
 #[derive(Debug)]
 struct Bundles {
     files: Vec<PathBuf>,
@@ -234,7 +232,7 @@ fn bundles(repo: &Scratch, bytes: usize) -> Result<Bundles, BenchError> {
     for entry in std::fs::read_dir(&top).map_err(read)? {
         let dir = entry.map_err(read)?.path();
         let file = dir.join("bundle.js");
-        // The small ones are the surroundings.
+        // The small bundles are of the sources that are not edited.
         if std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() > bytes as u64 / 2) {
             found.files.push(file);
             let meta = std::fs::read(dir.join("bundle.json")).map_err(read)?;
@@ -279,7 +277,7 @@ for (const mark of marks) {
 }
 "#;
 
-/// What Deno printed at a mark.
+/// The line that Deno printed at a mark.
 #[derive(Deserialize)]
 struct Told {
     reloads: usize,
@@ -355,10 +353,8 @@ impl Report {
             let first = self.rows.iter().find(|first| first.engine == row.engine).unwrap_or(row);
             let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
             let time = |ms: f64| if row.took.median > 0.0 { format!("{ms:.1}") } else { "–".to_owned() };
-            // Writing to a string cannot fail.
-            writeln!(
-                text,
-                "| {} | {} | {:.1} | {:+.1} | {:.2} | {:+.2} | {} | {} | {} | {} |",
+            text.push_str(&format!(
+                "| {} | {} | {:.1} | {:+.1} | {:.2} | {:+.2} | {} | {} | {} | {} |\n",
                 row.engine,
                 row.reloads,
                 megabytes(row.rss),
@@ -368,21 +364,16 @@ impl Report {
                 count(row.leaked),
                 count(row.versions_alive),
                 time(row.took.median),
-                time(row.took.p90),
-            )
-            .ok();
+                time(row.took.p90)
+            ));
         }
         text.push('\n');
         for note in &self.notes {
-            writeln!(text, "* {note}").ok();
+            text.push_str(&format!("* {note}\n"));
         }
-        writeln!(
-            text,
-            "* marsh's times are from the rename of an edited source to the answer of a call that ran it, with a reload in \
+        text.push_str(&format!("* marsh's times are from the rename of an edited source to the answer of a call that ran it, with a reload in \
              between; its memory is that of the server and its host, the least of {SAMPLES} looks within two seconds; the heap \
-             is that of all living engines."
-        )
-        .ok();
+             is that of all living engines.\n"));
         text
     }
 }

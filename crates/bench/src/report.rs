@@ -1,4 +1,4 @@
-//! The table.
+//! The table of results.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::fixture::{BATCH, Fixture};
 use crate::measure::Sample;
 use crate::stats::Series;
 
-/// D is called unsteady when its slow runs took so much longer than its fastest.
+/// D is called unsteady if its slow runs took this many times as long as its fastest.
 const UNSTEADY: f64 = 1.6;
 
 /// The results of one case.
@@ -21,11 +21,11 @@ pub struct Row {
     deno_cpu: Vec<f64>,
     deno_rss_kb: u64,
     cpu: Series,
-    /// Processes of the tree that outlive the command, in milliseconds.
+    /// How long processes of the tree ran after the command, in milliseconds.
     lingers: Series,
     rss_kb: u64,
     processes: u32,
-    /// Pairs that began while others used the machine.
+    /// The number of pairs that began on a busy machine.
     disturbed: u32,
 }
 
@@ -47,7 +47,7 @@ impl Row {
         }
     }
 
-    /// The median in medians of the Deno runs in between.
+    /// The median, divided by the median of the Deno runs in between.
     pub fn ratio(&self) -> f64 {
         if self.deno.median > 0.0 { self.wall.median / self.deno.median } else { 0.0 }
     }
@@ -63,7 +63,7 @@ impl Row {
 pub struct Rows {
     machine: String,
     rows: Vec<(&'static str, Option<Target>, Result<Row, String>)>,
-    /// Peak RSS in kB that a process shows only because it was started by the measuring process.
+    /// The peak RSS in kB that every process has because the measuring process started it.
     pub floor: u64,
 }
 
@@ -80,7 +80,7 @@ impl Rows {
         self.rows.iter().all(|(_, _, row)| row.is_ok())
     }
 
-    /// Header, lines.
+    /// The header and the lines.
     fn cells(&self) -> Vec<Vec<String>> {
         let header = [
             "command",
@@ -260,7 +260,7 @@ fn megabytes(kilobytes: u64) -> f64 {
     kilobytes * 1024.0 / 1e6
 }
 
-/// One line about where the numbers come from; what a system does not tell is left out.
+/// One line about the machine. Facts that the system does not provide are left out.
 pub fn machine(fixture: &Fixture, deno: &std::path::Path) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
@@ -291,7 +291,7 @@ pub fn machine(fixture: &Fixture, deno: &std::path::Path) -> String {
     parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// The type of the file system that holds a path: the longest mount point above it.
+/// The type of the file system of a path, which is that of the longest mount point above it.
 fn file_system(path: &std::path::Path, mounts: &str) -> Option<String> {
     mounts
         .lines()

@@ -1,9 +1,8 @@
-//! The living process: how soon an edit answers, and its size. [`crate::reloads`] is about memory over time.
+//! Measures a server: the latency of edits, and its memory. [`crate::reloads`] measures memory over time.
 //!
-//! `--serve` measures latency and size: from the rename of an edited file to the answer of a call that ran it, with
-//! `--watch`; a reload of a thousand types without an edit; and the idle server with a thousand types.
+//! `--serve` measures the time from the rename of an edited file to the answer of a call that ran it, with `--watch`; a
+//! reload of a thousand types without an edit; and the memory of an idle server with a thousand types.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use crate::fixture::Fixture;
 use crate::measure::Runner;
 use crate::stats::Series;
 
-/// How long a file counts as just written, with some room.
+/// How long a file counts as just written, with a margin.
 const YOUNG: Duration = Duration::from_millis(2_200);
 const SOURCE: &str = "extensions/models/large.ts";
 
@@ -22,7 +21,7 @@ fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// Latency and size, beside Deno on an empty script.
+/// Measures latency and memory, beside Deno on an empty script.
 pub fn latency(marsh: &Path, runner: &Runner, fixture: &Fixture, runs: u32) -> Result<String, BenchError> {
     let mut text = String::from(
         "| what | median | p95 | D | median in D | target | | p95 in D | target | |\n|---|---|---|---|---|---|---|---|---|---|\n",
@@ -31,18 +30,14 @@ pub fn latency(marsh: &Path, runner: &Runner, fixture: &Fixture, runs: u32) -> R
         let (values, deno) = (Series::of(values.into_iter()), Series::of(deno.into_iter()));
         let (median, p95) = (values.median / deno.median, values.p95 / deno.median);
         let word = |ratio: f64, most: f64| if ratio <= most { "pass" } else { "above" };
-        writeln!(
-            text,
-            "| {what} | {:.1} ms | {:.1} ms | {:.1} ms | {median:.2} | ≤ {} D | {} | {p95:.2} | ≤ {} D | {} |",
+        text.push_str(&format!("| {what} | {:.1} ms | {:.1} ms | {:.1} ms | {median:.2} | ≤ {} D | {} | {p95:.2} | ≤ {} D | {} |\n",
             values.median,
             values.p95,
             deno.median,
             most.0,
             word(median, most.0),
             most.1,
-            word(p95, most.1),
-        )
-        .ok();
+            word(p95, most.1)));
     };
     let deno = || runner.timed(&fixture.deno_job()).map(|sample| sample.wall_ms);
 
@@ -77,7 +72,7 @@ pub fn latency(marsh: &Path, runner: &Runner, fixture: &Fixture, runs: u32) -> R
     row("reload of 1,000 types without an edit", values, of_deno, (0.8, 0.8));
     let idle = megabytes(process.memory().server_rss);
     process.stop();
-    writeln!(text, "\nidle server with 1,000 indexed types: {idle:.1} MB").ok();
+    text.push_str(&format!("\nidle server with 1,000 indexed types: {idle:.1} MB\n"));
     Ok(text)
 }
 
@@ -90,7 +85,7 @@ fn thousand_types(repo: &Scratch) -> ExtensionProcess {
     }
     let process = repo.spawn_extension_process(&[]);
     process.trigger_reload();
-    // A file that is younger than time stamps are fine is read again at every look (`extension::stat`).
+    // A file that is younger than the resolution of time stamps is read again at every check (`extension::stat`).
     std::thread::sleep(YOUNG);
     process.trigger_reload();
     process

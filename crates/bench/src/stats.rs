@@ -1,4 +1,4 @@
-//! Medians and the like.
+//! Medians and other quantiles.
 
 /// Minimum, median, 90th and 95th percentile of a series.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,7 +22,7 @@ impl Series {
     }
 }
 
-/// The value at a quantile, between neighbours in proportion.
+/// The value at a quantile, interpolated between neighbours.
 fn at(sorted: &[f64], quantile: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     #[expect(clippy::cast_precision_loss, reason = "a handful of runs")]

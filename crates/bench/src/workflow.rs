@@ -1,10 +1,9 @@
-//! Workflows: what a run, a step, an item of a `forEach` and a check cost, beside another runner of workflows.
+//! Measures workflows: a run, a step, an item of a `forEach` and a check, beside another workflow runner.
 //!
-//! The other runner is doit, which pip installs into an environment of the bench: tasks of a Python file, each a shell command,
-//! with the order between them. It gets the same three and the same thousand steps, and keeps no record of a run but which
-//! tasks succeeded, so it does less than marsh does.
+//! The other runner is doit, which pip installs into an environment of the bench. Its tasks are in a Python file; each is a
+//! shell command, with dependencies between them. It runs the same three and the same thousand steps. Of a run it records
+//! only which tasks succeeded, so it does less than marsh.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,7 +19,7 @@ const ITEMS: usize = 10_000;
 const FILES: usize = 100;
 const MEGABYTE: f64 = 1024.0;
 
-/// A job beside Deno on an empty script: medians of pairs.
+/// The medians of pairs of a job and Deno on an empty script.
 struct Beside {
     wall: Series,
     d: Series,
@@ -130,8 +129,9 @@ impl Bench<'_> {
         let (what, measured) = what.rsplit_once(": ").unwrap_or((what, ""));
         let target_text = target.map_or_else(String::new, |target| format!("≤ {target} D"));
         let word = target.map_or("", |target| if ratio <= target { "pass" } else { "above" });
-        // Writing to a string cannot fail.
-        writeln!(self.text, "| {what} | {measured} | {d:.1} ms | {ratio:.2} | {target_text} | {word} |").ok();
+        self.text.push_str(&format!(
+            "| {what} | {measured} | {d:.1} ms | {ratio:.2} | {target_text} | {word} |\n"
+        ));
     }
 }
 
@@ -176,7 +176,7 @@ fn dodo(steps: usize) -> String {
     )
 }
 
-/// doit, in an environment of its own. pip chooses where it comes from.
+/// Installs doit into a separate environment. pip chooses the index.
 fn doit() -> Result<PathBuf, BenchError> {
     let failed = |said: String| BenchError::Command { what: "pip install doit".into(), said };
     let cache = etcetera::choose_base_strategy().map_err(|error| failed(error.to_string()))?;

@@ -16,7 +16,7 @@ use rolldown::{
 use rolldown_common::Output;
 use rolldown_error::{BatchedBuildDiagnostic, BuildDiagnostic, DiagnosticOptions, EventKind};
 
-use crate::diagnostic::{BundleError, Diagnostic, shown};
+use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode, shown};
 use crate::graph::relative;
 use crate::import_map::{is_path, normalized};
 use crate::plugin::{Failure, Found, Names, Resolver};
@@ -73,7 +73,10 @@ pub(crate) fn run(entry: &str, root: &Path, names: Names) -> Result<Built, Bundl
             let code = code.replace(&format!("//#region {packages}/"), "//#region npm/");
             Ok(Built { code, map, warnings, externals })
         }
-        _ => Err(BundleError::one(Diagnostic::new("bundle_error", "the bundle is not one module"))),
+        _ => Err(BundleError::one(Diagnostic::new(
+            DiagnosticCode::BundleError,
+            "the bundle is not one module",
+        ))),
     }
 }
 
@@ -117,7 +120,8 @@ fn translate_all(batch: BatchedBuildDiagnostic, root: &Path) -> Vec<Diagnostic> 
         }
     }
     if diagnostics.is_empty() {
-        diagnostics.push(Diagnostic::new("bundle_error", "the bundler failed and gave no reason"));
+        diagnostics
+            .push(Diagnostic::new(DiagnosticCode::BundleError, "the bundler failed and gave no reason"));
     }
     diagnostics
 }
@@ -125,12 +129,14 @@ fn translate_all(batch: BatchedBuildDiagnostic, root: &Path) -> Vec<Diagnostic> 
 fn translate(fault: &BuildDiagnostic, root: &Path) -> Diagnostic {
     let at = DiagnosticOptions { cwd: root.to_path_buf() };
     let code = match fault.kind() {
-        EventKind::ParseError | EventKind::TransformError | EventKind::JsonParseError => "syntax_error",
-        EventKind::MissingExportError => "missing_export",
-        EventKind::UnresolvedImport | EventKind::ResolveError | EventKind::UnloadableDependencyError => {
-            "missing_file"
+        EventKind::ParseError | EventKind::TransformError | EventKind::JsonParseError => {
+            DiagnosticCode::SyntaxError
         }
-        _ => "bundle_error",
+        EventKind::MissingExportError => DiagnosticCode::MissingExport,
+        EventKind::UnresolvedImport | EventKind::ResolveError | EventKind::UnloadableDependencyError => {
+            DiagnosticCode::MissingFile
+        }
+        _ => DiagnosticCode::BundleError,
     };
     let message = fault.to_message_with(&at);
     let mut diagnostic = Diagnostic::new(code, message.trim());
@@ -144,7 +150,7 @@ fn translate(fault: &BuildDiagnostic, root: &Path) -> Diagnostic {
     } else {
         diagnostic.file = fault.id().map(|id| shown(Path::new(&id), root));
     }
-    if code == "missing_export" {
+    if code == DiagnosticCode::MissingExport {
         explain_export(&mut diagnostic, fault, root);
     }
     diagnostic

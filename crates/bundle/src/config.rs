@@ -10,7 +10,7 @@ use deno_semver::npm::NpmPackageReqReference;
 use serde_json::Value;
 use url::Url;
 
-use crate::diagnostic::{Diagnostic, shown};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, shown};
 use crate::import_map::{ImportMap, is_path, normalized};
 use crate::jsr;
 use crate::lock::Lock;
@@ -108,8 +108,11 @@ impl Config {
             Err(error) => {
                 let file = shown(path, root);
                 self.problems.push(
-                    Diagnostic::new("config_error", format!("cannot read this configuration: {error}"))
-                        .in_file(file),
+                    Diagnostic::new(
+                        DiagnosticCode::ConfigError,
+                        format!("cannot read this configuration: {error}"),
+                    )
+                    .in_file(file),
                 );
                 None
             }
@@ -129,8 +132,9 @@ impl Config {
                 self.remote = Some(url.to_owned());
                 let message =
                     format!("the import map {url} would have to be fetched, which marsh does not do");
-                self.problems
-                    .push(Diagnostic::new("unsupported_specifier", message).in_file(shown(path, root)));
+                self.problems.push(
+                    Diagnostic::new(DiagnosticCode::UnsupportedSpecifier, message).in_file(shown(path, root)),
+                );
             }
             Some(file) => {
                 let file = normalized(&dir.join(file));
@@ -184,7 +188,7 @@ impl Config {
         match Lock::parse(&json) {
             Ok(lock) => self.lock = Some(lock),
             Err(reason) => self.problems.push(
-                Diagnostic::new("config_error", format!("cannot use this lock file: {reason}"))
+                Diagnostic::new(DiagnosticCode::ConfigError, format!("cannot use this lock file: {reason}"))
                     .in_file(shown(path, root))
                     .with_hint(Some(
                         "run `deno install` with a current Deno to renew it, or remove it".into(),

@@ -1,6 +1,6 @@
-//! What a source declares, read off its syntax tree: kind, type, version and method names without running anything.
+//! The declarations of a source, read off its syntax tree: kind, type, version and method names, without running code.
 //!
-//! Only what is written out is reported. Strings and objects may be named by a `const` of the same file; anything else
+//! Only literals are reported. Strings and objects may be named by a `const` of the same file; anything else
 //! (a call, a spread, an import) makes the declaration non-literal, and the caller has to ask a host.
 
 use std::collections::HashMap;
@@ -20,9 +20,11 @@ use crate::scan::source_type;
 /// One export of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Declaration {
+    /// Of what kind the export is.
     pub kind: Kind,
     /// The literal `type`; of a report the literal `name`.
     pub name: Option<String>,
+    /// The literal `version`.
     pub version: Option<String>,
     /// Method names in source order, when they are all written out.
     pub methods: Option<Vec<String>>,
@@ -35,7 +37,11 @@ pub struct Declaration {
     pub line: u32,
 }
 
-/// All declarations of a source text, in source order. Fails on a syntax error only.
+/// All declarations of a source text, in source order.
+///
+/// # Errors
+///
+/// The text has a syntax error, or nests too deep.
 pub fn declarations(source: &str, path: &Path) -> Result<Vec<Declaration>, Diagnostic> {
     static DECLARATIONS: Memo<Vec<Declaration>> = Memo::new();
     let found = DECLARATIONS.of(source, source_type(path), || read(source, path))?;
@@ -222,7 +228,7 @@ impl<'p, 'a> File<'p, 'a> {
         fields.closed.then(|| fields.names())
     }
 
-    /// A graft writes `methods: [{ a: … }, { b: … }]`.
+    /// A method extension writes `methods: [{ a: … }, { b: … }]`.
     fn keys_of_all<'e>(&self, expression: &'e Expression<'a>) -> Option<Vec<String>>
     where
         'p: 'e,

@@ -1,4 +1,4 @@
-//! What can be wrong with an extension's source, and what can go wrong while bundling it.
+//! Faults of an extension's source, and failures of bundling.
 //!
 //! Lines and columns count from 1; columns count characters.
 
@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use marsh_types::Diagnostic;
+pub use marsh_types::{Diagnostic, DiagnosticCode};
 
 /// `path` as messages show it: relative to `root` where it is below it.
 pub(crate) fn shown(path: &Path, root: &Path) -> String {
@@ -21,12 +21,24 @@ pub enum BundleError {
     Diagnostics(Vec<Diagnostic>),
     /// The worker ended without an answer; the fault is marsh's, the bundler's or the system's.
     #[error("the bundler stopped without an answer ({status}){}", tail(.stderr_tail))]
-    WorkerDied { status: String, stderr_tail: String },
+    WorkerDied {
+        /// How the process ended.
+        status: String,
+        /// The end of its standard error.
+        stderr_tail: String,
+    },
+    /// The worker was killed at the deadline.
     #[error("bundling took longer than {} s and was stopped", .after.as_secs())]
-    Timeout { after: Duration },
+    Timeout {
+        /// The time that it had.
+        after: Duration,
+    },
+    /// A file or a process could not be used.
     #[error("cannot use {}: {source}", .path.display())]
     Io {
+        /// The file, or the worker's program.
         path: PathBuf,
+        /// Why.
         #[source]
         source: io::Error,
     },

@@ -1,8 +1,8 @@
 //! Code that is made from text at run time: `eval`, `Function`, timers that take text, imports of computed names.
 //!
 //! Found in the syntax tree, by name and not by substring: `retrieval(…)`, comments and strings are nothing, and an alias
-//! (`const run = eval`) is as much a use as the call. What an author hides behind a computed property of an arbitrary
-//! object is not found: this keeps honest code reviewable; the host's isolation is what holds dishonest code.
+//! (`const run = eval`) is as much a use as the call. A use behind a computed property of an arbitrary object is not found:
+//! this check keeps honest code reviewable; the host's isolation contains dishonest code.
 
 use std::path::Path;
 
@@ -14,11 +14,15 @@ use oxc_ast::ast::{
 use oxc_ast_visit::{Visit, walk};
 use oxc_syntax::operator::BinaryOperator;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::parse::parse;
 use crate::scan::source_type;
 
-/// Every use, in source order. Fails on a syntax error only.
+/// Every use of code that is made from text, in source order.
+///
+/// # Errors
+///
+/// The text has a syntax error, or nests too deep.
 pub fn dynamic_code(source: &str, path: &Path) -> Result<Vec<Diagnostic>, Diagnostic> {
     let file = path.to_string_lossy().into_owned();
     let found = parse(source, source_type(path), |program, errors| match errors.into_iter().next() {
@@ -29,7 +33,7 @@ pub fn dynamic_code(source: &str, path: &Path) -> Result<Vec<Diagnostic>, Diagno
     found.sort_by_key(|(at, _)| *at);
     found.dedup_by_key(|(at, _)| *at);
     let diagnostic = |(at, what): (u32, &str)| {
-        Diagnostic::new("dynamic_code", format!("{what} makes code from text while it runs"))
+        Diagnostic::new(DiagnosticCode::DynamicCode, format!("{what} makes code from text while it runs"))
             .with_hint(Some("write the code out; published extensions are read before they are run".into()))
             .at(file.clone(), source, at as usize)
     };
@@ -167,7 +171,7 @@ mod tests {
     use super::dynamic_code;
 
     #[test]
-    fn every_form_is_found() {
+    fn code_from_text_in_every_form_is_found() {
         for source in [
             "eval('1')",
             "(0, eval)('1')",
@@ -189,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn code_that_only_looks_similar_is_not_found() {
         for source in [
             "retrieval('1'); const evaluate = 1; evaluate;",
             "// eval('1')\nconst text = \"new Function('1')\";",
@@ -203,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_is_told() {
+    fn a_use_has_its_line_and_column() {
         let found = dynamic_code("const a = 1;\n  eval('a');\n", Path::new("a.ts")).unwrap();
         assert_eq!((found[0].line, found[0].column), (Some(2), Some(3)));
     }

@@ -1,7 +1,7 @@
 //! The import graph of an entry point and the fingerprint over it.
 //!
-//! Total by construction: [`import_graph`] returns a graph for every input. What cannot be read is a node with a
-//! sentinel, so that its appearing, vanishing and becoming readable all change the fingerprint.
+//! Total by construction: [`import_graph`] returns a graph for every input. A file that cannot be read is a node with a
+//! state of its own, so that its appearing, vanishing and becoming readable all change the fingerprint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,6 +18,7 @@ use crate::scan::{ImportSite, SyntaxError, scan};
 /// Everything the meaning of an entry point depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportGraph {
+    /// The entry point, absolute.
     pub entry: PathBuf,
     /// The entry and every local file that it reaches, by path.
     pub files: Vec<GraphFile>,
@@ -27,24 +28,30 @@ pub struct ImportGraph {
     pub config: Vec<GraphFile>,
 }
 
+/// A file of the graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphFile {
     /// Absolute.
     pub path: PathBuf,
     /// Relative to the root, separated by `/`; starts with `../` for a file outside of it.
     pub rel: String,
+    /// Its content, as far as it can be read.
     pub state: FileState,
 }
 
+/// The content of a file, as far as it matters to a fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState {
     /// SHA-256 of the content.
     Hashed([u8; 32]),
+    /// There is no such file.
     Missing,
     /// The reason, free of paths.
     Unreadable(String),
 }
 
+/// Everything that the meaning of `entry` depends on. It never fails: an unreadable file is a state.
+///
 /// `root` is the source root (of the repository or the extension): relative paths are relative to it, and configuration
 /// is looked for from the entry's directory up to it. Type-only imports are not followed.
 pub fn import_graph(entry: &Path, root: &Path) -> ImportGraph {
@@ -119,12 +126,11 @@ pub fn fingerprint(graph: &ImportGraph) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    })
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 /// The local files, each with what it asks for.

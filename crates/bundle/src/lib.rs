@@ -19,6 +19,8 @@
 //!   cache (`tests/it/npm.rs`).
 //! * Every error of an extension's author names file, line and column (`tests/it/diagnostics.rs`).
 
+#![warn(missing_docs)]
+
 mod build;
 mod config;
 mod declare;
@@ -41,7 +43,7 @@ mod worker;
 mod zod;
 
 pub use declare::{Declaration, declarations};
-pub use diagnostic::{BundleError, Diagnostic};
+pub use diagnostic::{BundleError, Diagnostic, DiagnosticCode};
 pub use dynamic::dynamic_code;
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;

@@ -1,8 +1,8 @@
-//! What was read off a source text, remembered by the text.
+//! Results of parsing, remembered by the source text.
 //!
 //! Freshness trusts no file that changed a moment ago by its time, so such a file is read again and again; parsing it each
-//! time is what would cost. What a parser says depends on the text and the language alone, so it is kept by their hash:
-//! nothing here can be stale. Bounded, and for the larger texts only.
+//! time would be slow. The result depends on the text and the language alone, so it is kept by their hash and never stale.
+//! The memo is bounded, and holds results of larger texts only.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -642,7 +642,7 @@ impl<'s> Scanner<'s> {
         letter.then_some(6)
     }
 
-    /// The dot of a number is no access to a member.
+    /// Skips the dot of a number, which names no member.
     fn fraction(&mut self, start: usize) -> Option<()> {
         let digits = &self.bytes[start..self.at];
         if self.peek(0) == Some(b'.') && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'_') {

@@ -10,6 +10,7 @@ use oxc_ast::ast::Program;
 use oxc_parser::Parser;
 use oxc_span::SourceType;
 
+use crate::diagnostic::DiagnosticCode;
 use crate::nesting::{self, MAX_DEPTH, MAX_UNCERTAIN, Nesting, Uncertain};
 use crate::scan::SyntaxError;
 
@@ -57,7 +58,7 @@ fn on_stack<R: Send>(bytes: usize, work: impl FnOnce() -> R + Send) -> Result<R,
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("marsh-parse".to_owned()).stack_size(bytes);
         let thread = thread.spawn_scoped(scope, work).map_err(|error| SyntaxError {
-            code: "nesting_too_deep",
+            code: DiagnosticCode::NestingTooDeep,
             message: format!("cannot start a thread with {bytes} bytes of stack to parse this: {error}"),
             offset: None,
             help: None,
@@ -85,11 +86,11 @@ fn check(nesting: &Nesting) -> Result<(), SyntaxError> {
         Some(Uncertain::From(offset)) => (
             "cannot tell how deep the code nests: from here on it has more than one reading".to_owned(),
             offset,
-            "write a regular expression after `(`, `=` or `,`, so that its `/` is no division",
+            "write a regular expression after `(`, `=` or `,`, so that its `/` cannot divide",
         ),
     };
     let help = Some(help.to_owned());
-    Err(SyntaxError { code: "nesting_too_deep", message, offset: Some(offset), help })
+    Err(SyntaxError { code: DiagnosticCode::NestingTooDeep, message, offset: Some(offset), help })
 }
 
 #[cfg(test)]

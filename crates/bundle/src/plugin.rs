@@ -21,7 +21,7 @@ use rolldown_plugin::{
 };
 
 use crate::config::{Config, Target, split_bare};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::import_map::is_path;
 use crate::npm::{Closure, Package, Store};
 use crate::prepare::{unknown_name, unsupported};
@@ -139,7 +139,11 @@ impl Resolver {
                     // Seen by rolldown only: what a transform of JSX imports.
                     let message =
                         format!("npm package {reference} is not among those that the source imports");
-                    Some(names.fail(importer, args.specifier, Diagnostic::new("missing_package", message)))
+                    Some(names.fail(
+                        importer,
+                        args.specifier,
+                        Diagnostic::new(DiagnosticCode::MissingPackage, message),
+                    ))
                 }
             },
             Target::Unsupported(specifier) => {
@@ -188,7 +192,8 @@ impl Resolver {
                     package.id()
                 );
                 let hint = "it may be an optional peer dependency: import it in the extension to bring it in";
-                let diagnostic = Diagnostic::new("missing_package", message).with_hint(Some(hint.to_owned()));
+                let diagnostic =
+                    Diagnostic::new(DiagnosticCode::MissingPackage, message).with_hint(Some(hint.to_owned()));
                 Some(names.fail(importer, specifier, diagnostic))
             }
             // `import(…)` and `require(…)` of what may be missing are usual; they fail when they run, if they do.
@@ -216,7 +221,7 @@ impl Resolver {
         }
         let message =
             format!("npm package {} imports {:?}, a file outside of it", package.id(), args.specifier);
-        Some(self.0.fail(importer, args.specifier, Diagnostic::new("unsafe_import", message)))
+        Some(self.0.fail(importer, args.specifier, Diagnostic::new(DiagnosticCode::UnsafeImport, message)))
     }
 
     /// The module `sub` of `package`, as an importer outside of it sees it.
@@ -248,7 +253,7 @@ impl Resolver {
                     exported_paths(&names.store.entry(package).join("node_modules").join(&package.name), sub);
                 let part = if sub.is_empty() { "main module".to_owned() } else { format!("module {sub:?}") };
                 let message = format!("npm package {} has no {part}: {reason}", package.id());
-                let diagnostic = Diagnostic::new("missing_package", message).with_hint(hint);
+                let diagnostic = Diagnostic::new(DiagnosticCode::MissingPackage, message).with_hint(hint);
                 Some(names.fail(importer, args.specifier, diagnostic))
             }
         }

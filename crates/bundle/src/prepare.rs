@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use marsh_types::near;
 
 use crate::config::{Config, NpmRef, Target};
-use crate::diagnostic::{BundleError, Diagnostic, shown};
+use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode, shown};
 use crate::graph::{FileState, Walk, WalkedFile, absolute, config_states, fingerprint, graph_of};
 use crate::npm::{self, Closure, NpmError, Store};
 use crate::scan::ImportSite;
@@ -96,12 +96,17 @@ impl Faults<'_> {
         match self.walk.files.get(self.entry).map(|file| &file.state) {
             Some(FileState::Missing) | None => {
                 let message = format!("cannot find the entry point {}", shown(self.entry, self.root));
-                faults.push(Diagnostic::new("missing_file", message).in_file(shown(self.entry, self.root)));
+                faults.push(
+                    Diagnostic::new(DiagnosticCode::MissingFile, message)
+                        .in_file(shown(self.entry, self.root)),
+                );
             }
             Some(FileState::Unreadable(reason)) => {
                 let message = format!("cannot read the entry point: {reason}");
-                faults
-                    .push(Diagnostic::new("unreadable_file", message).in_file(shown(self.entry, self.root)));
+                faults.push(
+                    Diagnostic::new(DiagnosticCode::UnreadableFile, message)
+                        .in_file(shown(self.entry, self.root)),
+                );
             }
             Some(FileState::Hashed(_)) => {}
         }
@@ -137,11 +142,17 @@ impl Faults<'_> {
             FileState::Hashed(_) => None,
             FileState::Missing => {
                 let message = format!("cannot find {} imported from {from}", site.specifier);
-                Some(Diagnostic::new("missing_file", message).with_hint(near_files(&site.specifier, path)))
+                Some(
+                    Diagnostic::new(DiagnosticCode::MissingFile, message)
+                        .with_hint(near_files(&site.specifier, path)),
+                )
             }
             FileState::Unreadable(reason) => {
                 let message = format!("cannot read {} imported from {from}: {reason}", site.specifier);
-                Some(Diagnostic::new("unreadable_file", message).with_hint(near_files(&site.specifier, path)))
+                Some(
+                    Diagnostic::new(DiagnosticCode::UnreadableFile, message)
+                        .with_hint(near_files(&site.specifier, path)),
+                )
             }
         }
     }
@@ -197,7 +208,7 @@ pub(crate) fn unsupported(specifier: &str, address: &str) -> Diagnostic {
         }
         _ => ("this kind of import is not supported", "import a file, an npm: package or a node: module"),
     };
-    Diagnostic::new("unsupported_specifier", format!("cannot import {shown}: {what}"))
+    Diagnostic::new(DiagnosticCode::UnsupportedSpecifier, format!("cannot import {shown}: {what}"))
         .with_hint(Some(hint.to_owned()))
 }
 
@@ -208,6 +219,9 @@ pub(crate) fn unknown_name(name: &str, config: &Config) -> Diagnostic {
     let hint = near.unwrap_or_else(|| {
         format!("write `npm:{package}@<version>{path}`, or map {package:?} in the `imports` of a deno.json")
     });
-    Diagnostic::new("missing_package", format!("cannot import {name:?}: nothing says which package that is"))
-        .with_hint(Some(hint))
+    Diagnostic::new(
+        DiagnosticCode::MissingPackage,
+        format!("cannot import {name:?}: nothing says which package that is"),
+    )
+    .with_hint(Some(hint))
 }

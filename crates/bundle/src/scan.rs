@@ -18,7 +18,7 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_diagnostics::OxcDiagnostic;
 use oxc_span::{GetSpan, SourceType};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::memo::Memo;
 use crate::parse::parse;
 
@@ -44,7 +44,7 @@ pub(crate) struct ImportSite {
 
 #[derive(Debug, Clone)]
 pub(crate) struct SyntaxError {
-    pub code: &'static str,
+    pub code: DiagnosticCode,
     pub message: String,
     pub offset: Option<usize>,
     pub help: Option<String>,
@@ -64,7 +64,7 @@ impl SyntaxError {
 impl From<&OxcDiagnostic> for SyntaxError {
     fn from(error: &OxcDiagnostic) -> Self {
         Self {
-            code: "syntax_error",
+            code: DiagnosticCode::SyntaxError,
             message: error.message.to_string(),
             offset: error.labels.first().map(|label| label.offset() as usize),
             help: error.help.as_ref().map(ToString::to_string),

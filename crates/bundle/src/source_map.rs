@@ -1,4 +1,4 @@
-//! From places in a bundle to places in the sources it was made of.
+//! From locations in a bundle to locations in the sources that it was made of.
 //!
 //! The map lies beside `bundle.js` and is read only when an error has to be shown. File names in it are those of the
 //! diagnostics: relative to the source root, packages as `npm/…`. It carries the text of the extension's own files, so
@@ -14,16 +14,19 @@ use crate::import_map::normalized;
 pub(crate) const FILE: &str = SourceMap::FILE;
 /// Where rolldown thinks that it writes, below the root; its source names are relative to it.
 const OUTPUT: &str = "dist";
-/// What packages are shown below.
+/// The directory below which packages are shown.
 const PACKAGES: &str = "npm/";
 
-/// A place in a source file. Lines and columns count from 1.
+/// A location in a source file. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Original {
     /// Relative to the source root.
     pub file: String,
+    /// From 1.
     pub line: u32,
+    /// From 1.
     pub column: u32,
+    /// The text of the line when the bundle was made; packages have none.
     pub source_line: Option<String>,
 }
 
@@ -34,6 +37,7 @@ impl Original {
     }
 }
 
+/// The source map of a bundle.
 #[derive(Debug)]
 pub struct SourceMap(Map);
 
@@ -48,7 +52,7 @@ impl SourceMap {
         Map::from_json(json).ok().map(SourceMap)
     }
 
-    /// What line and column of the bundle were before.
+    /// The location in the source of a line and column of the bundle, both from 1.
     pub fn original(&self, line: u32, column: u32) -> Option<Original> {
         let table = self.0.generate_lookup_table();
         let token = self.0.lookup_token(&table, line.checked_sub(1)?, column.saturating_sub(1))?;
@@ -64,7 +68,7 @@ impl SourceMap {
     }
 }
 
-/// The map as it is stored: no place of this machine in it, and no text of packages.
+/// The map as it is stored: without paths of this machine, and without the text of packages.
 pub(crate) fn stored(map: &Map, root: &Path, packages: &Path) -> String {
     let names: Vec<String> = map.get_sources().map(|source| shown(source, root, packages)).collect();
     let texts: Vec<Option<String>> = names

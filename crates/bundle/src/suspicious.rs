@@ -1,5 +1,5 @@
-//! What a reader of published code should look at: programs that are started, and long runs of Base64 that hide what they
-//! are. Nothing here is wrong by itself; found in the syntax tree, so comments and names that only look alike are nothing.
+//! Code that a reader of a published extension should look at: programs that it starts, and long runs of Base64. Neither is
+//! wrong by itself. Both are found in the syntax tree, so comments and similar names do not count.
 
 use std::path::Path;
 
@@ -9,14 +9,18 @@ use oxc_ast::ast::{
 };
 use oxc_ast_visit::{Visit, walk};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::parse::parse;
 use crate::scan::source_type;
 
 /// The shortest run of Base64 characters that is worth a look.
 const BLOB: usize = 100;
 
-/// Every place, in source order. Fails on a syntax error only.
+/// Every suspicious location, in source order.
+///
+/// # Errors
+///
+/// The text has a syntax error, or nests too deep.
 pub fn suspicious_code(source: &str, path: &Path) -> Result<Vec<Diagnostic>, Diagnostic> {
     let file = path.to_string_lossy().into_owned();
     let found = parse(source, source_type(path), |program, errors| match errors.into_iter().next() {
@@ -26,25 +30,25 @@ pub fn suspicious_code(source: &str, path: &Path) -> Result<Vec<Diagnostic>, Dia
     let mut found = found.flatten().map_err(|error| error.diagnostic(file.clone(), source))?;
     found.sort_by_key(|(at, ..)| *at);
     found.dedup_by_key(|(at, ..)| *at);
-    let diagnostic = |(at, code, message): (u32, &'static str, &'static str)| {
+    let diagnostic = |(at, code, message): (u32, DiagnosticCode, &'static str)| {
         Diagnostic::new(code, message).at(file.clone(), source, at as usize)
     };
     Ok(found.into_iter().map(diagnostic).collect())
 }
 
-pub(crate) fn find(program: &Program<'_>) -> Vec<(u32, &'static str, &'static str)> {
+pub(crate) fn find(program: &Program<'_>) -> Vec<(u32, DiagnosticCode, &'static str)> {
     let mut finder = Finder { found: Vec::new() };
     finder.visit_program(program);
     finder.found
 }
 
 struct Finder {
-    found: Vec<(u32, &'static str, &'static str)>,
+    found: Vec<(u32, DiagnosticCode, &'static str)>,
 }
 
 impl Finder {
     fn starts_program(&mut self, at: u32) {
-        self.found.push((at, "starts_program", "`Deno.Command` starts a program"));
+        self.found.push((at, DiagnosticCode::StartsProgram, "`Deno.Command` starts a program"));
     }
 
     fn text(&mut self, at: u32, text: &str) {
@@ -53,7 +57,11 @@ impl Finder {
             run =
                 if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') { run + 1 } else { 0 };
             if run >= BLOB {
-                return self.found.push((at, "base64", "a long run of Base64 hides what it is"));
+                return self.found.push((
+                    at,
+                    DiagnosticCode::Base64,
+                    "a long run of Base64 hides its content",
+                ));
             }
         }
     }

@@ -1,7 +1,7 @@
-//! The worker process: its two ends and what goes between them.
+//! The worker process: its two ends and the messages between them.
 //!
 //! The request is one JSON document on the worker's stdin; the answer is a line of its stdout, and with it the worker is
-//! done: nobody waits for its memory to go. Everything else (panics included) goes to stderr. A worker that ends without
+//! done: the caller does not wait until its memory is free. Everything else (panics included) goes to stderr. A worker that ends without
 //! an answer died, whatever its exit code says.
 
 use std::ffi::OsString;
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use marsh_fs::{Durability, atomic_write};
+use marsh_types::ignore;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -23,10 +24,15 @@ use crate::prepare::{Prepared, prepare};
 use crate::source_map;
 use crate::zod;
 
+/// Bytes of stack of every thread of a worker: enough for what [`crate::parse`] lets through. Address space, not memory.
+const STACK: usize = 256 << 20;
+
 /// How to start a worker: this binary and the hidden subcommand. Clones share the one that is ready.
 #[derive(Debug, Clone)]
 pub struct Worker {
+    /// The program.
     pub exe: PathBuf,
+    /// Its arguments.
     pub args: Vec<OsString>,
     /// Added to the environment, which is inherited.
     pub env: Vec<(OsString, OsString)>,
@@ -35,6 +41,7 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A worker that is started as `exe` with `args`.
     pub fn new<A: Into<OsString>>(exe: impl Into<PathBuf>, args: impl IntoIterator<Item = A>) -> Self {
         Self {
             exe: exe.into(),
@@ -44,16 +51,18 @@ impl Worker {
         }
     }
 
+    /// Adds a variable to its environment.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    /// Starts the process of the next bundling now, for who would rather not wait for it then. Best effort.
+    /// Starts the process of the next bundling now, so that it does not have to be waited for then. Best effort.
     pub fn make_ready(&self) {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if ready.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None))) {
+            // A process that cannot start now fails, with its reason, when it is needed.
             *ready = self.start().ok();
         }
     }
@@ -66,6 +75,8 @@ impl Worker {
     fn start(&self) -> io::Result<Child> {
         Command::new(&self.exe)
             .args(&self.args)
+            // The standard library's threads, and with them the bundler's, get stacks of this size.
+            .env("RUST_MIN_STACK", STACK.to_string())
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -74,8 +85,10 @@ impl Worker {
     }
 }
 
+/// What to bundle, and where to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleRequest {
+    /// The entry point.
     pub entry: PathBuf,
     /// The source root; see [`import_graph`](crate::import_graph).
     pub root: PathBuf,
@@ -87,7 +100,7 @@ pub struct BundleRequest {
     pub offline: bool,
 }
 
-/// What came out; also in `bundle.json`.
+/// The result of bundling; also in `bundle.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleMeta {
     /// Relative to the root.
@@ -95,11 +108,15 @@ pub struct BundleMeta {
     /// Of exactly what was bundled. Empty in records of bundles that were not made here.
     #[serde(default)]
     pub fingerprint: String,
+    /// 64 hex digits.
     pub code_sha256: String,
+    /// The size of `bundle.js`.
     pub code_bytes: u64,
+    /// Modules that the bundle imports.
     pub externals: Vec<ExternalMeta>,
     /// The whole closure, sorted.
     pub packages: Vec<PackageMeta>,
+    /// For the author of the extension.
     pub warnings: Vec<String>,
 }
 
@@ -110,13 +127,18 @@ pub struct ExternalMeta {
     pub specifier: String,
     /// An ES module without imports, in the cache.
     pub path: PathBuf,
+    /// Of its text, 64 hex digits.
     pub sha256: String,
 }
 
+/// A package in the closure of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageMeta {
+    /// As the registry names it.
     pub name: String,
+    /// The exact version.
     pub version: String,
+    /// As in `package-lock.json`: `sha512-…`.
     pub integrity: String,
 }
 
@@ -129,6 +151,10 @@ enum Response {
 }
 
 /// Bundles in a process of its own, which is killed when `timeout` passes.
+///
+/// # Errors
+///
+/// A fault of the sources with its location; or the worker could not start, died, or was too slow.
 pub fn bundle_in_worker(
     worker: &Worker,
     request: &BundleRequest,
@@ -159,8 +185,7 @@ fn bundle_in(
     let text = serde_json::to_vec(request).map_err(|error| exe(error.into()))?;
     let stderr = in_background(move || rest(stderr));
     let answer = in_background(move || answer(stdout));
-    // A worker that died already does not read; that shows below.
-    stdin.write_all(&text).ok();
+    ignore(stdin.write_all(&text), "the missing answer shows that the worker has died");
     drop(stdin);
     let answer = match answer.recv_timeout(timeout) {
         Ok(answer) => answer,
@@ -185,13 +210,16 @@ fn bundle_in(
 
 fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> mpsc::Receiver<T> {
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(work()).ok());
+    std::thread::spawn(move || {
+        let sent = sender.send(work()).map_err(|_| "the caller has gone");
+        ignore(sent, "a caller whose time is up does not wait for it");
+    });
     receiver
 }
 
 fn rest(mut pipe: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
-    pipe.read_to_end(&mut bytes).ok();
+    ignore(pipe.read_to_end(&mut bytes), "the part that was read is shown");
     bytes
 }
 
@@ -216,8 +244,8 @@ fn tail(bytes: &[u8]) -> String {
 }
 
 fn end(child: &mut Child) {
-    child.kill().ok();
-    child.wait().ok();
+    ignore(child.kill(), "the process has ended by itself");
+    ignore(child.wait(), "the process was reaped already");
 }
 
 /// Gives the process a moment to end by itself, so that its exit status tells something.
@@ -237,7 +265,7 @@ fn wait(child: &mut Child) -> String {
 pub fn worker_main() -> ExitCode {
     // A panic on one of rolldown's threads would leave the others waiting for it forever.
     std::panic::set_hook(Box::new(|panic| {
-        writeln!(io::stderr(), "{panic}").ok();
+        ignore(writeln!(io::stderr(), "{panic}"), "the exit code reports the panic, too");
         std::process::exit(101);
     }));
     let mut text = String::new();
@@ -248,7 +276,10 @@ pub fn worker_main() -> ExitCode {
     let request = match request {
         Ok(request) => request,
         Err(error) => {
-            writeln!(io::stderr(), "not a bundle request: {error}").ok();
+            ignore(
+                writeln!(io::stderr(), "invalid bundle request: {error}"),
+                "the exit code reports it, too",
+            );
             return ExitCode::from(2);
         }
     };
@@ -257,7 +288,7 @@ pub fn worker_main() -> ExitCode {
         Err(BundleError::Diagnostics(diagnostics)) => Response::Diagnostics(diagnostics),
         Err(BundleError::Io { path, source }) => Response::Io { path, message: source.to_string() },
         Err(other) => {
-            writeln!(io::stderr(), "{other}").ok();
+            ignore(writeln!(io::stderr(), "{other}"), "the exit code reports it, too");
             return ExitCode::FAILURE;
         }
     };
@@ -275,7 +306,7 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
     let Prepared { entry, root, config, closure, store, mut warnings, fingerprint, texts } =
         prepare(request)?;
     let names = Names::new(config, closure.clone(), store.clone()).with_texts(texts);
-    let built = build::run(&entry.to_string_lossy(), &root, names)?;
+    let built = on_a_thread(&root, || build::run(&entry.to_string_lossy(), &root, names))?;
     warnings.extend(built.warnings.iter().cloned());
     let mut externals = Vec::new();
     for id in &built.externals {
@@ -299,6 +330,20 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
     };
     write(&request.out_dir, &built, &meta)?;
     Ok(meta)
+}
+
+/// The main thread's stack has the size that the shell's limits give it; the bundler runs on one of ours.
+fn on_a_thread<T: Send>(
+    root: &Path,
+    work: impl FnOnce() -> Result<T, BundleError> + Send,
+) -> Result<T, BundleError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, work);
+        match thread.map_err(|source| BundleError::io(root, source))?.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 fn write(out_dir: &Path, built: &build::Built, meta: &BundleMeta) -> Result<(), BundleError> {

@@ -74,7 +74,7 @@ fn run(args: &Args) -> Result<bool, Error> {
     }
     let vanished = known.vanished(&found);
     for known in &vanished {
-        eprintln!("listed in differences.json, but there is no such difference: {known}");
+        eprintln!("differences.json lists a difference that does not exist: {known}");
     }
     Ok(vanished.is_empty() && report::differences(&compared).all(|difference| difference.reason.is_some()))
 }

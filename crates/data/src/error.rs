@@ -62,9 +62,7 @@ impl Explain for DataError {
             DataError::Damaged { .. } => ErrorCode::FileDamaged,
             DataError::Read { .. } | DataError::Fs(_) => ErrorCode::Io,
             DataError::Encode(_) => ErrorCode::Internal,
-            DataError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            DataError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
-            DataError::Lock(LockError::Fs(_)) => ErrorCode::Io,
+            DataError::Lock(error) => error.code(),
             DataError::PrefixTooShort { .. } => ErrorCode::IdTooShort,
             DataError::AmbiguousId { .. } => ErrorCode::IdAmbiguous,
         }

@@ -7,9 +7,9 @@ use marsh_engine::{
     Bridge, BridgeError, Code, Driver, External, Limits, ModuleRuntime, Options, Reply, Source,
 };
 
-struct Nobody;
+struct Silent;
 
-impl Bridge for Nobody {
+impl Bridge for Silent {
     fn request(&self, _: &str, method: &str, _: String, reply: Reply) {
         reply(Err(BridgeError { code: "NONE".to_owned(), message: format!("no {method}"), data: None }));
     }
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             cwd: None,
         };
         let start = std::time::Instant::now();
-        let runtime = ModuleRuntime::spawn(source, externals.clone(), options, Arc::new(Nobody))?;
+        let runtime = ModuleRuntime::spawn(source, externals.clone(), options, Arc::new(Silent))?;
         let (sender, receiver) = mpsc::channel();
         runtime.call(
             "a".to_owned(),

@@ -1,11 +1,13 @@
-//! The public vocabulary of the crate: what a caller passes in and gets back. No behaviour.
+//! The public types of the crate: what a caller passes in and gets back. No behaviour.
 
 use std::path::PathBuf;
 
-/// One ES module to run. `url` is the module's identity and what `import.meta.url` says.
+/// One ES module to run.
 #[derive(Clone, Debug)]
 pub struct Source {
+    /// The module's identity, and the value of `import.meta.url`.
     pub url: String,
+    /// Its text.
     pub code: Code,
 }
 
@@ -24,7 +26,7 @@ pub struct Code {
 pub type Fetch = std::sync::Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>;
 
 impl Code {
-    /// Whatever text this file holds.
+    /// Any text that this file holds.
     pub fn file(path: impl Into<PathBuf>) -> Code {
         Code { path: Some(path.into()), ..Code::default() }
     }
@@ -39,7 +41,9 @@ impl std::fmt::Debug for Code {
 /// An ES module provided by the host under a bare specifier, such as `npm:zod@4.3.6`.
 #[derive(Clone, Debug)]
 pub struct External {
+    /// As the module imports it.
     pub specifier: String,
+    /// Its text.
     pub code: Code,
 }
 
@@ -50,7 +54,7 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Bytes of native stack that JavaScript may use (at most 16 MiB).
     pub stack_bytes: usize,
-    /// Bytes of captured console and child output per call; what comes after is cut with one notice.
+    /// Bytes of captured console and child output per call; the engine cuts the rest, with one notice.
     pub output_bytes: usize,
 }
 
@@ -63,27 +67,32 @@ impl Default for Limits {
 /// The JavaScript that the caller puts between the module and its calls; see the crate documentation.
 #[derive(Clone, Copy, Debug)]
 pub struct Driver {
+    /// The module's name in stack traces.
     pub name: &'static str,
+    /// Its text.
     pub code: &'static str,
 }
 
+/// How a runtime runs its module.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Bounds of memory, stack and output.
     pub limits: Limits,
     /// Directory for compiled code; `None` compiles from source every time.
     pub bytecode_cache: Option<PathBuf>,
+    /// The JavaScript between the module and its calls.
     pub driver: Driver,
-    /// What `Deno.args` says.
+    /// The value of `Deno.args`.
     pub args: Vec<String>,
-    /// What `Deno.cwd()` says and what relative paths are relative to; `None` is the process's own.
+    /// The value of `Deno.cwd()`, and the base of relative paths; `None` is the process's own directory.
     pub cwd: Option<PathBuf>,
 }
 
 /// The other side of the host protocol, as JavaScript sees it. Call ids come from the runtime, never from JavaScript.
 pub trait Bridge: Send + Sync + 'static {
-    /// Ask. `reply` is called exactly once, from any thread, with JSON text or an error.
+    /// Sends a request. `reply` runs exactly once, on any thread, with JSON text or an error.
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply);
-    /// Tell, on behalf of a call in flight: what the driver sends.
+    /// Sends a notification of the driver, on behalf of a call in flight.
     fn notify(&self, call_id: &str, method: &str, params: String);
     /// A line that a call wrote. The call id is empty for what no call in flight can be blamed for (loading, leftovers).
     fn output(&self, _call_id: &str, _stream: Stream, _line: &str) {}
@@ -104,17 +113,22 @@ pub enum Stream {
     Stderr,
 }
 
+/// Takes the answer of a [`Bridge::request`].
 pub type Reply = Box<dyn FnOnce(Result<String, BridgeError>) + Send>;
 
 /// A failed request; in JavaScript an `Error` with `.code` and `.data`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct BridgeError {
+    /// The error's `code`.
     pub code: String,
+    /// The error's `message`.
     pub message: String,
+    /// The error's `data`.
     pub data: Option<serde_json::Value>,
 }
 
+/// Why a load or a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EngineErrorKind {
@@ -122,46 +136,63 @@ pub enum EngineErrorKind {
     Syntax,
     /// Top-level code threw, or an import is missing.
     Load,
+    /// The code threw.
     Threw,
     /// A member of the surface is missing; the message names it.
     Unsupported,
+    /// The heap reached [`Limits::memory_bytes`].
     OutOfMemory,
+    /// The stack reached [`Limits::stack_bytes`].
     StackOverflow,
+    /// The caller interrupted the call at its deadline.
     Deadline,
+    /// The call was cancelled.
     Cancelled,
-    /// `Deno.exit(n)`.
+    /// The code called `Deno.exit(n)`.
     Exit,
+    /// A promise was rejected, and no code handled it.
     UnhandledRejection,
     /// The runtime had a call interrupted or lost its heap, and takes no new calls.
     Tainted,
+    /// The runtime was closed.
     Closed,
+    /// A defect of the engine, or of the system under it.
     Internal,
 }
 
 /// Where in the source an error comes from; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
+    /// As the stack trace names it.
     pub file: String,
+    /// From 1.
     pub line: u32,
+    /// From 1.
     pub column: u32,
 }
 
+/// A failed load or call.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", self.headline())]
 pub struct EngineError {
+    /// Why it failed.
     pub kind: EngineErrorKind,
+    /// `message` of the JavaScript error.
     pub message: String,
     /// `name` of the JavaScript error.
     pub name: Option<String>,
     /// `code` of the JavaScript error, if it is a string.
     pub code: Option<String>,
+    /// `stack` of the JavaScript error.
     pub stack: Option<String>,
-    /// `data` of the JavaScript error, if JSON can say it.
+    /// `data` of the JavaScript error, if JSON can express it.
     pub data: Option<serde_json::Value>,
+    /// The first frame that is not the surface's.
     pub location: Option<Location>,
 }
 
 impl EngineError {
+    /// An error without a JavaScript error behind it.
     pub fn new(kind: EngineErrorKind, message: impl Into<String>) -> EngineError {
         EngineError {
             kind,
@@ -192,7 +223,9 @@ impl EngineError {
 pub struct Stats {
     /// Bytes the JavaScript heap holds.
     pub heap_bytes: usize,
+    /// The most bytes that the JavaScript heap has held.
     pub heap_peak_bytes: usize,
+    /// Calls that were accepted.
     pub calls_total: u64,
     /// Creation of the engine plus evaluation of the surface.
     pub start_ms: f64,

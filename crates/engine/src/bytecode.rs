@@ -1,7 +1,7 @@
 //! Compiled modules on disk.
 //!
 //! Loading bytecode is trusting it: a wrong byte is undefined behaviour in the engine. So a file is believed only if
-//! it is a regular file of ours that nobody else can write, in a directory that nobody else can enter, and its header
+//! it is a regular file of ours that no other user can write, in a directory that no other user can enter, and its header
 //! names this engine, this source, and the digest of its own payload. Anything else counts as absent and is replaced.
 //! Losing the cache costs time, never answers; so failures to write are ignored.
 //!
@@ -82,8 +82,9 @@ impl Cache {
         bytes.extend_from_slice(&key.0);
         bytes.extend_from_slice(&Sha256::digest(payload));
         bytes.extend_from_slice(payload);
-        // A cache that cannot be written costs time only; a torn file after a power cut fails its digest.
-        drop(marsh_fs::atomic_write_private(&self.path(key), &bytes, marsh_fs::Durability::Atomic));
+        // A torn file after a power cut fails its digest.
+        let written = marsh_fs::atomic_write_private(&self.path(key), &bytes, marsh_fs::Durability::Atomic);
+        marsh_types::ignore(written, "without compiled code the module is compiled again");
     }
 }
 

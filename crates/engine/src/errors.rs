@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::api::{EngineError, EngineErrorKind, Location};
-use crate::gate::{self, HostError};
+use crate::gate::{self, ErrorClass, HostError};
 use crate::shared::{Owner, Shared};
 use crate::stack::Room;
 use rquickjs::{CaughtError, Ctx};
 
-/// What `describe` in `js/main.js` says about a thrown value.
+/// A thrown value, as `describe` in `js/main.js` puts it.
 #[derive(Deserialize)]
 pub(crate) struct Described {
     #[serde(default)]
@@ -74,7 +74,9 @@ fn first_location(stack: &str) -> Option<Location> {
 pub(crate) fn described(json: &str) -> EngineError {
     match serde_json::from_str::<Described>(json) {
         Ok(described) => described.into_error(),
-        Err(_) => EngineError::new(EngineErrorKind::Threw, "the module threw something indescribable"),
+        Err(_) => {
+            EngineError::new(EngineErrorKind::Threw, "the module threw a value that cannot be described")
+        }
     }
 }
 
@@ -107,7 +109,7 @@ pub(crate) fn internal(error: &rquickjs::Error) -> EngineError {
     EngineError::new(EngineErrorKind::Internal, error.to_string())
 }
 
-/// Rejections that nobody handled: `[[call id, description], …]`.
+/// Rejections without a handler: `[[call id, description], …]`.
 pub(crate) fn unhandled(shared: &Shared, list: &str) {
     let Ok(list) = serde_json::from_str::<Vec<(String, Described)>>(list) else { return };
     for (id, described) in list {
@@ -131,46 +133,46 @@ pub(crate) fn io(error: &std::io::Error, what: &str) -> HostError {
     HostError { class, message, code: code.map(str::to_owned), data: None }
 }
 
-fn classify(error: &std::io::Error) -> (&'static str, Option<&'static str>) {
+fn classify(error: &std::io::Error) -> (ErrorClass, Option<&'static str>) {
     use rustix::io::Errno;
     let Some(number) = error.raw_os_error() else {
         return match error.kind() {
-            std::io::ErrorKind::NotFound => ("NotFound", None),
-            std::io::ErrorKind::AlreadyExists => ("AlreadyExists", None),
-            std::io::ErrorKind::InvalidData => ("InvalidData", None),
-            std::io::ErrorKind::UnexpectedEof => ("UnexpectedEof", None),
-            std::io::ErrorKind::TimedOut => ("TimedOut", None),
-            _ => ("Error", None),
+            std::io::ErrorKind::NotFound => (ErrorClass::NotFound, None),
+            std::io::ErrorKind::AlreadyExists => (ErrorClass::AlreadyExists, None),
+            std::io::ErrorKind::InvalidData => (ErrorClass::InvalidData, None),
+            std::io::ErrorKind::UnexpectedEof => (ErrorClass::UnexpectedEof, None),
+            std::io::ErrorKind::TimedOut => (ErrorClass::TimedOut, None),
+            _ => (ErrorClass::Error, None),
         };
     };
     let (class, code) = match Errno::from_raw_os_error(number) {
-        Errno::NOENT => ("NotFound", "ENOENT"),
-        Errno::EXIST => ("AlreadyExists", "EEXIST"),
-        Errno::ACCESS => ("PermissionDenied", "EACCES"),
-        Errno::PERM => ("PermissionDenied", "EPERM"),
-        Errno::NOTDIR => ("NotADirectory", "ENOTDIR"),
-        Errno::ISDIR => ("IsADirectory", "EISDIR"),
-        Errno::NOTEMPTY => ("Error", "ENOTEMPTY"),
-        Errno::LOOP => ("FilesystemLoop", "ELOOP"),
-        Errno::BADF => ("BadResource", "EBADF"),
-        Errno::PIPE => ("BrokenPipe", "EPIPE"),
-        Errno::INTR => ("Interrupted", "EINTR"),
-        Errno::TIMEDOUT => ("TimedOut", "ETIMEDOUT"),
-        Errno::CONNREFUSED => ("ConnectionRefused", "ECONNREFUSED"),
-        Errno::CONNRESET => ("ConnectionReset", "ECONNRESET"),
-        Errno::CONNABORTED => ("ConnectionAborted", "ECONNABORTED"),
-        Errno::NOTCONN => ("NotConnected", "ENOTCONN"),
-        Errno::ADDRINUSE => ("AddrInUse", "EADDRINUSE"),
-        Errno::ADDRNOTAVAIL => ("AddrNotAvailable", "EADDRNOTAVAIL"),
-        Errno::AGAIN => ("WouldBlock", "EAGAIN"),
-        Errno::BUSY => ("Busy", "EBUSY"),
-        Errno::TXTBSY => ("Busy", "ETXTBSY"),
-        Errno::XDEV => ("Error", "EXDEV"),
-        Errno::NOSPC => ("Error", "ENOSPC"),
-        Errno::INVAL => ("Error", "EINVAL"),
-        Errno::NAMETOOLONG => ("Error", "ENAMETOOLONG"),
-        Errno::NOTSUP => ("NotSupported", "ENOTSUP"),
-        _ => return ("Error", None),
+        Errno::NOENT => (ErrorClass::NotFound, "ENOENT"),
+        Errno::EXIST => (ErrorClass::AlreadyExists, "EEXIST"),
+        Errno::ACCESS => (ErrorClass::PermissionDenied, "EACCES"),
+        Errno::PERM => (ErrorClass::PermissionDenied, "EPERM"),
+        Errno::NOTDIR => (ErrorClass::NotADirectory, "ENOTDIR"),
+        Errno::ISDIR => (ErrorClass::IsADirectory, "EISDIR"),
+        Errno::NOTEMPTY => (ErrorClass::Error, "ENOTEMPTY"),
+        Errno::LOOP => (ErrorClass::FilesystemLoop, "ELOOP"),
+        Errno::BADF => (ErrorClass::BadResource, "EBADF"),
+        Errno::PIPE => (ErrorClass::BrokenPipe, "EPIPE"),
+        Errno::INTR => (ErrorClass::Interrupted, "EINTR"),
+        Errno::TIMEDOUT => (ErrorClass::TimedOut, "ETIMEDOUT"),
+        Errno::CONNREFUSED => (ErrorClass::ConnectionRefused, "ECONNREFUSED"),
+        Errno::CONNRESET => (ErrorClass::ConnectionReset, "ECONNRESET"),
+        Errno::CONNABORTED => (ErrorClass::ConnectionAborted, "ECONNABORTED"),
+        Errno::NOTCONN => (ErrorClass::NotConnected, "ENOTCONN"),
+        Errno::ADDRINUSE => (ErrorClass::AddrInUse, "EADDRINUSE"),
+        Errno::ADDRNOTAVAIL => (ErrorClass::AddrNotAvailable, "EADDRNOTAVAIL"),
+        Errno::AGAIN => (ErrorClass::WouldBlock, "EAGAIN"),
+        Errno::BUSY => (ErrorClass::Busy, "EBUSY"),
+        Errno::TXTBSY => (ErrorClass::Busy, "ETXTBSY"),
+        Errno::XDEV => (ErrorClass::Error, "EXDEV"),
+        Errno::NOSPC => (ErrorClass::Error, "ENOSPC"),
+        Errno::INVAL => (ErrorClass::Error, "EINVAL"),
+        Errno::NAMETOOLONG => (ErrorClass::Error, "ENAMETOOLONG"),
+        Errno::NOTSUP => (ErrorClass::NotSupported, "ENOTSUP"),
+        _ => return (ErrorClass::Error, None),
     };
     (class, Some(code))
 }

@@ -1,6 +1,6 @@
 //! The heap of one runtime: an allocator that counts, and refuses beyond a limit.
 //!
-//! QuickJS can limit its heap itself, but then nobody can tell afterwards whether a failure was the limit's, and the
+//! QuickJS can limit its heap itself, but then a failure does not show whether the limit caused it, and the
 //! error path (building an `Error`, settling a promise) has no memory left to run in. So the limit sits here:
 //!
 //! * A single request that does not fit fails alone; JavaScript sees a catchable `out of memory`.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::gate::HostError;
+use crate::gate::{ErrorClass, HostError};
 
 static IO: OnceLock<Option<Runtime>> = OnceLock::new();
 
@@ -21,6 +21,6 @@ pub(crate) fn handle() -> Result<&'static Handle, HostError> {
     };
     match IO.get_or_init(build) {
         Some(runtime) => Ok(runtime.handle()),
-        None => Err(HostError::new("Error", "the process cannot start its I/O thread")),
+        None => Err(HostError::new(ErrorClass::Error, "the process cannot start its I/O thread")),
     }
 }

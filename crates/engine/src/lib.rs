@@ -53,6 +53,8 @@
 //! network hold plain data and no JavaScript, and are dropped where they wait when their runtime goes (`host/net.rs`).
 //! TLS trusts Mozilla's roots, the system's, and what `DENO_CERT`, `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` name.
 
+#![warn(missing_docs)]
+
 mod api;
 mod bytecode;
 mod errors;
@@ -73,6 +75,10 @@ mod timers;
 pub use api::{
     Bridge, BridgeError, Code, Driver, EngineError, EngineErrorKind, External, Fetch, Limits, Location,
     Options, Reply, Source, Stats, Stream,
+};
+pub use gate::{
+    Arg, Args, Capability, Cost, Determinism, ErrorClass, HostError, HostResult, Operation, OperationCall,
+    Val, Wrapper, operations,
 };
 pub use runtime::{ModuleRuntime, Probe};
 pub use surface::engine_version;

@@ -3,8 +3,8 @@
 //! Names: the module's own URL, the externals' specifiers, the driver, `node:*`, and the surface's `marsh:*`, which only
 //! the surface itself may import (so that a module cannot reach the native functions). Nothing is resolved on disk.
 //!
-//! What comes from files is read, and its bytecode with it, by a thread of its own while the surface is being evaluated:
-//! megabytes to digest, and nobody to wait for them.
+//! A thread of its own reads the files and their bytecode while the surface is being evaluated, so that digesting megabytes
+//! delays nothing.
 //!
 //! Held by `tests/it/bytecode.rs`, `tests/it/node.rs`.
 
@@ -28,7 +28,7 @@ pub(crate) enum Text {
     Code(Code),
 }
 
-/// What happened while loading, for the error message and the counters.
+/// The modules that were loaded, for error messages and counters.
 #[derive(Default)]
 pub(crate) struct Record {
     /// Modules loaded, with whether their code came from the cache.
@@ -91,7 +91,7 @@ impl Found {
     }
 }
 
-/// What was read before anybody asked for it.
+/// Files that were read before an import asked for them.
 #[derive(Default)]
 struct Ahead {
     coming: Option<Receiver<(String, Found)>>,
@@ -110,7 +110,7 @@ impl Ahead {
                 }
             }
         };
-        // Without a thread whoever asks reads for himself.
+        // Without a thread, `take` finds nothing and the caller reads the file.
         let started = std::thread::Builder::new().name("marsh-ahead".into()).spawn(read);
         Ahead { coming: started.is_ok().then_some(receiver), here: HashMap::new() }
     }
@@ -225,7 +225,7 @@ impl Modules {
             }
         };
         if let Some(payload) = payload {
-            // SAFETY: `Cache::read` only returns bytes that this user wrote, in a directory and a file nobody else can
+            // SAFETY: `Cache::read` only returns bytes that this user wrote, in a directory and a file that no other user can
             // write, under a header that names this exact engine and this exact source, and whose digest matches; and
             // `Cache::write` below only ever stores what `Module::write` of that engine produced.
             if let Ok(module) = unsafe { Module::load(ctx.clone(), &payload) } {

@@ -1,4 +1,4 @@
-//! What code writes: cut into lines, and cut off at a limit.
+//! Text that code writes: cut into lines, and cut off at a limit.
 
 /// The part of a stream that has no end of line yet.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::api::{Bridge, EngineError, EngineErrorKind, External, Options, Source, Stats};
-use crate::gate::lock;
+use crate::gate::{Wrapper, lock};
 use crate::heap::Heap;
 use crate::shared::{Done, LoadDone, Shared};
 use crate::stack;
@@ -21,7 +21,7 @@ const MAX_STACK: usize = 16 << 20;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One module version, running on a thread of its own. Clones are the same runtime; when the last one is dropped
-/// without [`ModuleRuntime::close`], the thread is told to end but not waited for.
+/// without [`ModuleRuntime::close`], the thread ends in its own time.
 #[derive(Clone)]
 pub struct ModuleRuntime {
     inner: Arc<Inner>,
@@ -34,11 +34,40 @@ struct Inner {
 
 impl ModuleRuntime {
     /// Start the thread and return at once; the module loads there. See [`ModuleRuntime::loaded`].
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
     pub fn spawn(
         source: Source,
         externals: Vec<External>,
         options: Options,
         bridge: Arc<dyn Bridge>,
+    ) -> Result<ModuleRuntime, EngineError> {
+        ModuleRuntime::start(source, externals, options, bridge, None)
+    }
+
+    /// The same with `wrapper` around every host operation, those of loading included.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn spawn_wrapped(
+        source: Source,
+        externals: Vec<External>,
+        options: Options,
+        bridge: Arc<dyn Bridge>,
+        wrapper: Arc<dyn Wrapper>,
+    ) -> Result<ModuleRuntime, EngineError> {
+        ModuleRuntime::start(source, externals, options, bridge, Some(wrapper))
+    }
+
+    fn start(
+        source: Source,
+        externals: Vec<External>,
+        options: Options,
+        bridge: Arc<dyn Bridge>,
+        wrapper: Option<Arc<dyn Wrapper>>,
     ) -> Result<ModuleRuntime, EngineError> {
         let (sender, receiver) = mpsc::channel();
         let heap = Heap::new(options.limits.memory_bytes);
@@ -50,6 +79,7 @@ impl ModuleRuntime {
             options,
             stack: bytes,
             events: receiver,
+            wrapper,
             shared: shared.clone(),
         };
         let thread = std::thread::Builder::new()
@@ -99,6 +129,7 @@ impl ModuleRuntime {
         self.inner.shared.in_flight()
     }
 
+    /// Counters as of now.
     pub fn stats(&self) -> Stats {
         self.inner.shared.stats()
     }
@@ -112,15 +143,15 @@ impl ModuleRuntime {
     pub fn close(self) {
         self.inner.shared.close();
         let Some(thread) = lock(&self.inner.thread).take() else { return };
-        // From a callback on the runtime's own thread, waiting would be for ever.
+        // From a callback on the runtime's own thread, the wait would never end.
         if thread.thread().id() == std::thread::current().id() {
             return;
         }
         let deadline = Instant::now() + CLOSE_PATIENCE;
         self.inner.shared.wait_ended(deadline);
         if self.inner.shared.ended() {
-            // A panic there has already been answered for: the thread's guard failed all its calls.
-            drop(thread.join());
+            let joined = thread.join().map_err(|_| "the thread of a module panicked");
+            marsh_types::ignore(joined, "the thread's guard has failed all its calls");
         }
     }
 }
@@ -131,7 +162,7 @@ impl Drop for Inner {
     }
 }
 
-/// What can be told of a runtime from outside, also after its last handle is gone.
+/// A view of a runtime that does not keep it alive, and outlives its last handle.
 #[derive(Clone)]
 pub struct Probe {
     shared: Arc<Shared>,
@@ -148,6 +179,7 @@ impl Probe {
         self.shared.closing()
     }
 
+    /// Calls that have not been answered.
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight()
     }
@@ -157,6 +189,7 @@ impl Probe {
         self.shared.heap.used()
     }
 
+    /// Counters as of now.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
     }

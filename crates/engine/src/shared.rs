@@ -1,8 +1,8 @@
-//! What the handle, the JavaScript thread and the I/O threads of one runtime have in common.
+//! The state that the handle, the JavaScript thread and the I/O threads of one runtime share.
 //!
 //! Invariants:
 //! * A call is in `calls` from [`Shared::admit`] until exactly one of result, interrupt, exit or close takes it out;
-//!   whoever takes it out runs its `done`, outside the lock. So `done` runs exactly once.
+//!   the thread that takes it out runs its `done`, outside the lock. So `done` runs exactly once.
 //! * `slice` is who owns the JavaScript that runs right now. It changes only under the lock, together with `kill`, so
 //!   a kill meant for one slice never hits the next.
 //! * Every child's process group is in `groups` from before its first instruction can matter until it is known empty
@@ -27,14 +27,15 @@ pub(crate) type LoadDone = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
 pub(crate) enum Owner {
     Load,
     Call(Arc<str>),
-    Nobody,
+    /// Leftovers of calls that have ended.
+    None,
 }
 
 impl Owner {
     pub(crate) fn id(&self) -> &str {
         match self {
             Owner::Call(id) => id,
-            Owner::Load | Owner::Nobody => "",
+            Owner::Load | Owner::None => "",
         }
     }
 }
@@ -131,8 +132,8 @@ impl Shared {
     }
 
     pub(crate) fn send(&self, event: Event) {
-        // The receiver is gone only when the thread has ended, and then nobody waits for the event.
-        drop(self.events.send(event));
+        let sent = self.events.send(event).map_err(|_| "the thread has ended");
+        marsh_types::ignore(sent, "nothing waits for an event once the thread has ended");
     }
 
     // ---- loading ----
@@ -216,7 +217,7 @@ impl Shared {
         match owner {
             Owner::Call(id) => self.lock().calls.contains_key(id),
             Owner::Load => self.is_loading(),
-            Owner::Nobody => false,
+            Owner::None => false,
         }
     }
 
@@ -224,7 +225,7 @@ impl Shared {
         self.lock().calls.len()
     }
 
-    /// End a call with what it came to. Flushes its output, kills what it left running, then reports.
+    /// Ends a call with its result. Flushes its output, kills what it left running, then reports.
     pub(crate) fn end(&self, id: &str, result: Result<String, EngineError>) {
         let Some(call) = self.take(id) else { return };
         (call.done)(result);
@@ -276,7 +277,7 @@ impl Shared {
             // waits for; code of another live call is left alone (it has a deadline of its own).
             let other = match &state.slice {
                 Owner::Call(running) => &**running != id && state.calls.contains_key(running),
-                Owner::Load | Owner::Nobody => false,
+                Owner::Load | Owner::None => false,
             };
             if !other {
                 self.kill.store(true, Ordering::SeqCst);
@@ -308,7 +309,7 @@ impl Shared {
         match owner {
             Owner::Call(id) => self.end(id, Err(error)),
             Owner::Load => self.set_loaded(Err(error)),
-            Owner::Nobody => {}
+            Owner::None => {}
         }
     }
 
@@ -316,7 +317,7 @@ impl Shared {
         self.tainted.store(true, Ordering::SeqCst);
     }
 
-    /// Tainted, and nobody waits for it any more.
+    /// Tainted, and without a call in flight.
     pub(crate) fn spent(&self) -> bool {
         self.tainted() && self.lock().calls.is_empty()
     }
@@ -335,7 +336,7 @@ impl Shared {
 
     pub(crate) fn end_slice(&self) {
         let mut state = self.lock();
-        state.slice = Owner::Nobody;
+        state.slice = Owner::None;
         state.stats.heap_bytes = self.heap.used();
     }
 
@@ -429,7 +430,7 @@ impl Shared {
             let state = &mut *state;
             let call = match owner {
                 Owner::Call(id) => state.calls.get_mut(id),
-                Owner::Load | Owner::Nobody => None,
+                Owner::Load | Owner::None => None,
             };
             match call {
                 None => match state.said_by_no_call.says(text.len(), self.output_limit) {
@@ -439,7 +440,10 @@ impl Shared {
                 },
                 Some(call) => {
                     id = owner.id();
-                    let lines = if stream == Stream::Stdout { &mut call.out } else { &mut call.err };
+                    let lines = match stream {
+                        Stream::Stdout => &mut call.out,
+                        Stream::Stderr => &mut call.err,
+                    };
                     match call.said.says(text.len(), self.output_limit) {
                         Allowance::Enough => lines.push(text, &mut out),
                         Allowance::UpToHere => {
@@ -490,7 +494,7 @@ impl Shared {
             let mut state = self.lock();
             let live = match owner {
                 Owner::Call(id) => state.calls.contains_key(id),
-                Owner::Load | Owner::Nobody => true,
+                Owner::Load | Owner::None => true,
             };
             let accepted = live && !self.closing();
             if accepted {

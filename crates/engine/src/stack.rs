@@ -11,7 +11,7 @@
 //!
 //! The surface's own code gets [`RESERVE`] more than the module's ([`Room::Surface`]): a host operation that fails at
 //! the very end of the stack still throws its own error, and a part of the surface that is first used there is still
-//! evaluated whole. Below that the thread has [`NATIVE`] bytes for what asks nobody: the parser's tables, regular
+//! evaluated whole. Below that the thread has [`NATIVE`] bytes for code that checks no limit: the parser's tables, regular
 //! expressions, host operations. Held by `tests/it/stack.rs`.
 
 use std::cell::Cell;
@@ -20,7 +20,7 @@ use rquickjs::{Ctx, qjs};
 
 /// What the surface may use beyond the module's limit.
 const RESERVE: usize = 256 << 10;
-/// What native code may use beyond that. Address space, not memory: pages that nobody touches do not exist.
+/// What native code may use beyond that. Address space, not memory: untouched pages do not exist.
 const NATIVE: usize = 8 << 20;
 
 thread_local! {

@@ -1,4 +1,4 @@
-//! The JavaScript half of the surface: its modules, by name.
+//! The JavaScript modules of the surface, by name.
 
 use std::sync::LazyLock;
 
@@ -92,7 +92,7 @@ static MODULES: &[(&str, &str)] = modules! {
     "node:util/types" => "node_util_types.js",
 };
 
-/// Every builtin of Node; what has no module above gets one whose use throws (`node_missing.rs`).
+/// Every builtin of Node; one without a module above gets a module whose use throws (`node_missing.rs`).
 pub(crate) const NODE: &[&str] = &[
     "assert",
     "assert/strict",
@@ -154,7 +154,7 @@ pub(crate) fn find(name: &str) -> Option<(&'static str, &'static str)> {
     MODULES.iter().copied().find(|(known, _)| *known == name)
 }
 
-/// `fs` and `node:fs` are the same module; an unknown `node:` name is nobody's.
+/// `fs` and `node:fs` are the same module; an unknown `node:` name is `None`.
 pub(crate) fn node_name(name: &str) -> Option<String> {
     let bare = name.strip_prefix("node:").unwrap_or(name);
     NODE.contains(&bare).then(|| format!("node:{bare}"))
@@ -165,15 +165,15 @@ static SURFACE_DIGEST: LazyLock<String> = LazyLock::new(|| {
     for (name, code) in MODULES {
         digest.update(name);
         digest.update([0]);
-        // What is vendored and large names its version in its first lines; reading all of it would cost every start.
-        let told = if code.len() > 48 << 10 { &code.as_bytes()[..256] } else { code.as_bytes() };
-        digest.update(told);
+        // Large vendored files name their version in their first lines; digesting all of them would slow every start.
+        let digested = if code.len() > 48 << 10 { &code.as_bytes()[..256] } else { code.as_bytes() };
+        digest.update(digested);
         digest.update(code.len().to_le_bytes());
     }
     crate::bytecode::hex(&digest.finalize())
 });
 
-/// What compiled code depends on: engine, binding, and the machine's word size and byte order.
+/// The build that compiled code depends on: engine, binding, and the machine's word size and byte order.
 pub(crate) fn engine_build() -> String {
     format!(
         "quickjs-ng {} / rquickjs 0.14.0 / {}-{}",

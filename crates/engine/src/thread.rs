@@ -38,6 +38,7 @@ pub(crate) struct Start {
     pub(crate) stack: usize,
     pub(crate) events: Receiver<Event>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) wrapper: Option<Arc<dyn gate::Wrapper>>,
 }
 
 /// Runs however the thread ends, a panic included.
@@ -86,14 +87,17 @@ struct Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.context.with(|ctx| drop(ctx.remove_userdata::<Surface>()));
+        self.context.with(|ctx| {
+            let removed = ctx.remove_userdata::<Surface>().map_err(|_| "the surface is in use");
+            marsh_types::ignore(removed, "the context goes with it");
+        });
     }
 }
 
 impl Engine {
     fn new(start: Start) -> rquickjs::Result<Engine> {
         let started = Instant::now();
-        let Start { source, externals, options, stack, events, shared } = start;
+        let Start { source, externals, options, stack, events, shared, wrapper } = start;
         let runtime = Runtime::new_with_alloc(Counting(shared.heap.clone()))?;
         stack::begin(stack);
         // The default would collect every few hundred kilobytes while a large module is being evaluated.
@@ -111,7 +115,7 @@ impl Engine {
         runtime.set_loader(Resolve(modules.clone()), Load(modules.clone()));
 
         let cwd = options.cwd.or_else(|| std::env::current_dir().ok()).unwrap_or_else(|| "/".into());
-        let env = Arc::new(Env::new(shared.clone(), modules.clone(), cwd, options.args));
+        let env = Arc::new(Env::new(shared.clone(), modules.clone(), cwd, options.args, wrapper));
         let context = Context::full(&runtime)?;
         let mut engine = Engine {
             context,
@@ -288,7 +292,7 @@ impl Engine {
 
     fn fire(&mut self, now: Instant) -> bool {
         let Some((id, owner)) = lock(&self.env.timers).take_due(now) else { return true };
-        let owner = if self.shared.is_live(&owner) { owner } else { Owner::Nobody };
+        let owner = if self.shared.is_live(&owner) { owner } else { Owner::None };
         self.slice(owner, |ctx| gate::invoke(ctx, Room::Module, "timer", (id as f64,)))
     }
 
@@ -322,7 +326,7 @@ impl Engine {
             self.parked.push_back(Event::Completed { op, owner, result });
             return true;
         }
-        let owner = if self.shared.is_live(&owner) { owner } else { Owner::Nobody };
+        let owner = if self.shared.is_live(&owner) { owner } else { Owner::None };
         self.slice(owner, |ctx| match result {
             Ok(value) => gate::invoke(ctx, Room::Module, "complete", (op as f64, true, value)),
             Err(error) => {
@@ -379,7 +383,7 @@ fn settle(shared: &Shared, ctx: &Ctx<'_>, owner: &Owner, error: rquickjs::Error)
         out_of_memory(shared, owner);
     } else if !stopped {
         match owner {
-            Owner::Nobody => shared.uncaught(owner, &format!("uncaught: {thrown}")),
+            Owner::None => shared.uncaught(owner, &format!("uncaught: {thrown}")),
             Owner::Call(_) | Owner::Load => shared.fail(owner, thrown),
         }
     }

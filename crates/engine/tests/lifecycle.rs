@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,
-    reason = "tests fail by panicking, and prepare files that are nobody's state"
+    reason = "tests fail by panicking, and prepare files that marsh does not own"
 )]
 
 #[expect(dead_code, reason = "the other tests use the rest")]

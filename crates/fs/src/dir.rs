@@ -1,4 +1,7 @@
 //! Directories and names: create, remove, rename, make durable.
+//!
+//! Every function that changes something passes a failpoint first and reports the change to `trace.rs` afterwards
+//! (`tests/failpoints.rs`: `trace_of_every_kind_of_mutation_is_complete`).
 
 use std::fs;
 use std::io;
@@ -8,7 +11,11 @@ use crate::error::{Context, FsError};
 use crate::failpoint;
 use crate::trace::{self, Op};
 
-/// Makes the names in `dir` durable. Expensive (10 ms where a file costs 0.4): once per transaction.
+/// Makes the names in `dir` durable. A directory sync is expensive (10 ms, where a file sync takes 0.4 ms): call it once
+/// per transaction.
+///
+/// # Errors
+/// The directory cannot be opened or synced.
 pub fn sync_dir(dir: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.sync_dir").context("sync", dir)?;
     fs::File::open(dir).and_then(|handle| handle.sync_all()).context("sync", dir)?;
@@ -16,10 +23,14 @@ pub fn sync_dir(dir: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Makes the names that lead from `top` to `dir`, and those in `dir`, durable: [`sync_dir`] of each of them, `top`
-/// included. Whoever creates a file below directories that may be new, to him or to a process that has not synced them
-/// yet, needs the whole way; a directory that has nothing new costs a twentieth of a millisecond. When `dir` is not below
-/// `top`, it is synced alone.
+/// Calls [`sync_dir`] for `dir` and every directory above it up to `top`, `top` included.
+///
+/// A caller that creates a file below directories that may be new needs all of them: another process may have created a
+/// directory without syncing it yet. A directory without new names costs 0.05 ms. If `dir` is not below `top`, only `dir`
+/// is synced.
+///
+/// # Errors
+/// The first directory that cannot be synced.
 pub fn sync_way(top: &Path, dir: &Path) -> Result<(), FsError> {
     sync_dir(dir)?;
     if dir != top && dir.starts_with(top) {
@@ -33,9 +44,14 @@ pub fn sync_way(top: &Path, dir: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Makes everything in `dirs` durable: the data of all files, and their names. The names of `dirs` themselves are the
-/// caller's to sync, in their parents. Many files are cheaper to sync with the whole file system, where there is a call
-/// for that (1,000 files: one journal commit in place of 1,000).
+/// Makes everything in `dirs` durable: the data of all files, and their names. The caller syncs the names of `dirs`
+/// themselves, in their parents.
+///
+/// More than 64 files are synced with the whole file system where the system has a call for that: one journal commit in
+/// place of one for each file.
+///
+/// # Errors
+/// A directory cannot be read, or a file cannot be opened or synced.
 pub fn sync_trees(dirs: &[&Path]) -> Result<(), FsError> {
     let Some(first) = dirs.first() else { return Ok(()) };
     failpoint::hit("fs.sync_trees").context("sync", first)?;
@@ -59,7 +75,7 @@ pub fn sync_trees(dirs: &[&Path]) -> Result<(), FsError> {
     Ok(())
 }
 
-/// `dir`, its files and its directories; links are names and need no sync of their own.
+/// Collects `dir`, its files and its directories. Links are names and need no sync of their own.
 fn below(dir: &Path, found: &mut Vec<std::path::PathBuf>) -> io::Result<()> {
     found.push(dir.to_path_buf());
     for entry in fs::read_dir(dir)? {
@@ -74,7 +90,10 @@ fn below(dir: &Path, found: &mut Vec<std::path::PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates `dir` and its missing ancestors; fine when it exists.
+/// Creates `dir` and its missing ancestors. Succeeds if the directory exists.
+///
+/// # Errors
+/// A directory cannot be created, or a file has its name.
 pub fn create_dir_all(dir: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.create_dir_all").context("create directory", dir)?;
     fs::create_dir_all(dir).context("create directory", dir)?;
@@ -82,8 +101,11 @@ pub fn create_dir_all(dir: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Creates `dir`, whose parent exists. `false`: something of that name existed already. Of several processes that call
-/// this at once, one gets `true`.
+/// Creates `dir`, whose parent must exist. Returns `false` if something has that name already. Of several processes that
+/// call this at once, one gets `true`.
+///
+/// # Errors
+/// The directory cannot be created for another reason than a taken name.
 pub fn create_dir_new(dir: &Path) -> Result<bool, FsError> {
     failpoint::hit("fs.create_dir_new").context("create directory", dir)?;
     match fs::create_dir(dir) {
@@ -96,7 +118,10 @@ pub fn create_dir_new(dir: &Path) -> Result<bool, FsError> {
     }
 }
 
-/// `false`: there was no such file.
+/// Removes a file or a link. Returns `false` if there was none.
+///
+/// # Errors
+/// The file exists and cannot be removed.
 pub fn remove_file_if_exists(path: &Path) -> Result<bool, FsError> {
     failpoint::hit("fs.remove_file").context("remove", path)?;
     match fs::remove_file(path) {
@@ -109,7 +134,10 @@ pub fn remove_file_if_exists(path: &Path) -> Result<bool, FsError> {
     }
 }
 
-/// Removes the directory if nothing is in it. `false`: it has content, or does not exist.
+/// Removes the directory if it is empty. Returns `false` if it has content or does not exist.
+///
+/// # Errors
+/// The directory is empty and cannot be removed.
 pub fn remove_dir_if_empty(dir: &Path) -> Result<bool, FsError> {
     failpoint::hit("fs.remove_dir").context("remove", dir)?;
     match fs::remove_dir(dir) {
@@ -120,30 +148,19 @@ pub fn remove_dir_if_empty(dir: &Path) -> Result<bool, FsError> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
             Ok(false)
         }
-        // What POSIX also allows for "not empty".
+        // POSIX allows this error for "not empty" too.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(FsError::new("remove", dir, error)),
     }
 }
 
-/// Removes from `dir` itself what writers under a lock ([`atomic_write_locked`](crate::atomic_write_locked)) left when they
-/// died. Only under the lock that all of them take. Returns how many.
-pub fn sweep_leftovers(dir: &Path) -> Result<usize, FsError> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(FsError::new("read directory", dir, error)),
-    };
-    let mut swept = 0;
-    let is_left = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(crate::file::is_leftover);
-    for entry in entries.flatten().filter(is_left) {
-        swept += usize::from(remove_file_if_exists(&entry.path())?);
-    }
-    Ok(swept)
-}
-
-/// Removes `path` and all below it; fine when there is nothing. Links are removed, not followed, and directories that
-/// their owner made read-only are opened up first. Not atomic: rename the tree to a private name first where that matters.
+/// Removes `path` and everything below it. Succeeds if nothing has that name.
+///
+/// Links are removed, not followed. Directories that their owner made read-only are made writable first. The removal is
+/// not atomic: rename the tree to a private name first where readers must not see a part of it.
+///
+/// # Errors
+/// A part of the tree cannot be removed, and stays.
 pub fn remove_tree(path: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.remove_tree").context("remove", path)?;
     let result = match remove_any(path) {
@@ -166,20 +183,28 @@ fn remove_any(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
-/// Best effort: what stays closed makes the removal fail with the path that it is about.
+/// Makes `dir` and the directories below it writable by their owner, where that is possible. The removal that follows
+/// reports the directories that stay closed.
 fn make_dirs_writable(dir: &Path) {
     let Ok(metadata) = fs::symlink_metadata(dir) else { return };
     if !metadata.is_dir() {
         return;
     }
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(dir, fs::Permissions::from_mode(metadata.permissions().mode() | 0o700)).ok();
+    marsh_types::ignore(
+        fs::set_permissions(dir, fs::Permissions::from_mode(metadata.permissions().mode() | 0o700)),
+        "the removal that follows reports a directory that stays closed",
+    );
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         make_dirs_writable(&entry.path());
     }
 }
 
-/// Renames within one file system, replacing a file (or an empty directory, by a directory) of the new name.
+/// Renames `from` to `to` within one file system. A file replaces a file of the new name, and a directory replaces an
+/// empty directory.
+///
+/// # Errors
+/// `from` is missing, `to` cannot be replaced, or the two are on different file systems.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
     failpoint::hit("fs.rename").context("rename to", to)?;
     fs::rename(from, to).context("rename to", to)?;
@@ -187,11 +212,14 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Renames a directory to a name that nothing has. `false`: the name is taken, be it by an empty directory, and `from`
-/// is where it was. Of several processes that race for one name, by this function or by `mkdir`, one wins.
+/// Renames a directory to a name that must be free. Returns `false` if the name is taken, even by an empty directory;
+/// `from` then stays where it is. Of several processes that race for one name, by this function or by `mkdir`, one wins.
 ///
-/// Where the kernel or the file system has no exclusive rename, the name is claimed by `mkdir` and the claim replaced by
-/// rename, so that others may see an empty directory of that name for a moment (or for good, after a crash in between).
+/// Where the kernel or the file system has no exclusive rename, `mkdir` claims the name and a rename replaces the claim.
+/// Others may then see an empty directory of that name for a moment, or forever after a crash in between.
+///
+/// # Errors
+/// The rename fails for another reason than a taken name.
 pub fn rename_dir_new(from: &Path, to: &Path) -> Result<bool, FsError> {
     failpoint::hit("fs.rename_dir_new").context("rename to", to)?;
     match rename_exclusive(from, to) {
@@ -211,7 +239,7 @@ fn claim_and_rename(from: &Path, to: &Path) -> Result<bool, FsError> {
             trace::done(to, Op::Rename { from });
             Ok(true)
         }
-        // Someone put content into the directory we claimed: it is theirs.
+        // Another process put content into the claimed directory: the directory belongs to that process now.
         Err(error) if is_taken(&error) => Ok(false),
         Err(error) => {
             if fs::remove_dir(to).is_ok() {
@@ -226,7 +254,7 @@ pub(crate) fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
 
-/// `None`: this system cannot.
+/// Renames `from` to `to` unless `to` exists. Returns `None` if the kernel or the file system cannot do that.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub(crate) fn rename_exclusive(from: &Path, to: &Path) -> Option<io::Result<()>> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -251,9 +279,9 @@ pub(crate) fn rename_exclusive(_from: &Path, _to: &Path) -> Option<io::Result<()
 mod tests {
     use super::*;
 
-    /// The path that systems without an exclusive rename take has the same outcomes.
+    /// Systems without an exclusive rename take this path; it has the same outcomes.
     #[test]
-    fn the_fallback_of_an_exclusive_rename_does_not_clobber() {
+    fn claim_and_rename_onto_an_existing_directory_fails() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         fs::create_dir(&from).unwrap();

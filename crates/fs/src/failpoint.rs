@@ -1,19 +1,27 @@
 //! Named points at which a test can stop, fail or delay the process.
 //!
 //! With the feature `failpoints`, the environment variable `MARSH_FAILPOINT` holds a comma-separated list of
-//! `name=action` or `name=action@n`. The name `*` stands for every point; `n` picks the n-th time this process passes
-//! a matching point (from 1), and without it every passage counts. Actions: `abort` (the process dies on the spot, as
-//! under `kill -9`, without destructors), `error` (the operation fails), `eio`, `enospc`, `erofs`, `eacces` (it fails as it
-//! does on a broken, full, read-only or forbidden disk), `sleep:<ms>`; and where bytes are written ([`writer`]) `short` (half
-//! of them reach the file, then the disk is full) and `trickle` (each write takes less than it was given and the writer
-//! has to go on), which do nothing at other points. So `*=abort@17` for 17 = 1, 2, …
-//! visits every mutation of a command without knowing their names.
+//! `name=action` or `name=action@n`. The name `*` matches every point. `n` selects the n-th time that this process passes
+//! a matching point (from 1); without it every passage counts. So `*=abort@n` for n = 1, 2, … visits every mutation of a
+//! command without knowing their names. The actions:
 //!
-//! Without the feature [`hit`] is an inlined `Ok(())`.
+//! * `abort`: the process dies at once, as under `kill -9`, without destructors;
+//! * `error`: the operation fails; `eio`, `enospc`, `erofs`, `eacces`: it fails as on a broken, full, read-only or
+//!   forbidden disk;
+//! * `sleep:<ms>`: the operation is delayed;
+//! * `short`, where bytes are written ([`writer`]): half of the bytes reach the file, then the disk is full;
+//! * `trickle`, where bytes are written: each write takes fewer bytes than it was given, and the writer must continue.
+//!
+//! `short` and `trickle` do nothing at other points. Without the feature, [`hit`] is an inlined `Ok(())`.
+//!
+//! Held by `tests/failpoints.rs`: `failpoint_with_a_name_applies_at_that_point_only`.
 
 use std::io;
 
 /// Passes the point `name`.
+///
+/// # Errors
+/// The error that `MARSH_FAILPOINT` asks for.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub fn hit(_name: &'static str) -> io::Result<()> {
@@ -21,16 +29,22 @@ pub fn hit(_name: &'static str) -> io::Result<()> {
 }
 
 /// Passes the point `name`.
+///
+/// # Errors
+/// The error that `MARSH_FAILPOINT` asks for.
 #[cfg(feature = "failpoints")]
 pub fn hit(name: &'static str) -> io::Result<()> {
     active::hit(name).map(drop)
 }
 
-/// What [`writer`] hands out.
+/// The file that [`writer`] returns, which does what `MARSH_FAILPOINT` asks for.
 #[cfg(not(feature = "failpoints"))]
 pub type Writer<'f> = &'f mut std::fs::File;
 
-/// Passes the point `name`, at which something is written to `file`.
+/// Passes the point `name`, at which bytes are written to `file`. Write them through the answer.
+///
+/// # Errors
+/// The error that `MARSH_FAILPOINT` asks for.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub fn writer<'f>(_name: &'static str, file: &'f mut std::fs::File) -> io::Result<Writer<'f>> {
@@ -40,7 +54,10 @@ pub fn writer<'f>(_name: &'static str, file: &'f mut std::fs::File) -> io::Resul
 #[cfg(feature = "failpoints")]
 pub use active::Writer;
 
-/// Passes the point `name`, at which something is written to `file`.
+/// Passes the point `name`, at which bytes are written to `file`. Write them through the answer.
+///
+/// # Errors
+/// The error that `MARSH_FAILPOINT` asks for.
 #[cfg(feature = "failpoints")]
 pub fn writer<'f>(name: &'static str, file: &'f mut std::fs::File) -> io::Result<Writer<'f>> {
     Ok(Writer::new(file, active::hit(name)?))
@@ -56,18 +73,20 @@ mod active {
 
     enum Action {
         Abort,
-        /// `None`: an error of no particular kind.
+        /// Fails with this error number, or with an error without a number.
         Error(Option<i32>),
         Sleep(Duration),
         Write(Fault),
     }
 
-    /// What happens to bytes that are written.
+    /// How a write falls short.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Fault {
-        /// The next half of what comes is written, and nothing after it.
+        /// Half of the next write reaches the file, and nothing after it.
         Short,
+        /// The disk is full.
         Full,
+        /// Each write takes half of its bytes.
         Trickle,
     }
 
@@ -148,7 +167,7 @@ mod active {
         Some(errno.raw_os_error())
     }
 
-    /// Says what is to happen to the bytes that are written here, if any are.
+    /// Passes the point. Returns the fault for the bytes that are written here.
     pub fn hit(name: &str) -> io::Result<Option<Fault>> {
         let mut fault = None;
         for rule in rules().iter().filter(|rule| rule.name == "*" || rule.name == name) {
@@ -168,7 +187,7 @@ mod active {
     }
 }
 
-/// As of a disk without space.
+/// The error of a disk without space.
 #[cfg(feature = "failpoints")]
 fn full() -> io::Error {
     return io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());

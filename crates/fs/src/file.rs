@@ -1,4 +1,7 @@
 //! Files: replaced as a whole, created exclusively, or appended to.
+//!
+//! A write goes to a private sibling, which is renamed to its final name. A write that fails removes the sibling
+//! (`tests/atomic.rs`: `atomic_write_that_fails_leaves_no_temporary_file`).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,21 +13,25 @@ use crate::failpoint;
 use crate::order;
 use crate::trace::{self, Op};
 
-/// What survives a power failure after the call has returned.
+/// How much of a write survives a power failure after the call has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Visible atomically to every process; may be lost at power failure.
+    /// Every process sees the old file or the new one. A power failure may lose the new one.
     Atomic,
-    /// File data is on disk before the name appears, so the name never shows torn bytes. That the name itself is on
-    /// disk takes one [`sync_dir`](crate::sync_dir) per transaction, which is the caller's.
+    /// The file's data is on disk before its name appears, so the name never shows torn bytes. The caller makes the name
+    /// durable with one [`sync_dir`](crate::sync_dir) per transaction.
     Synced,
-    /// The same, and whatever is synced later on the same file system makes data and name durable: to be used where that
-    /// follows, since it costs less. Where file systems do not keep the order of what happens, this is `Synced`.
+    /// The file's data is on disk before its name appears, and any later sync on the same file system makes data and name
+    /// durable. Cheaper than `Synced`; use it where such a sync follows. On file systems that do not keep the order of
+    /// changes this is `Synced`.
     Ordered,
 }
 
-/// Replaces `path` with `bytes` in one step. Keeps the mode of an existing file; a new one gets 0644 less the umask. A
+/// Replaces `path` with `bytes` in one step. An existing file keeps its mode; a new one gets 0644 less the umask. A
 /// symlink at `path` is replaced, never followed.
+///
+/// # Errors
+/// The bytes cannot be written or the file cannot be renamed. The old file is unchanged.
 pub fn atomic_write(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), FsError> {
     let mode = match existing_mode(path) {
         Some(mode) => Mode::Exactly(mode),
@@ -33,22 +40,48 @@ pub fn atomic_write(path: &Path, bytes: &[u8], durability: Durability) -> Result
     write_and_rename(path, mode, durability, |file| file.write_all(bytes))
 }
 
-/// [`atomic_write`] for whoever holds the lock that all writers of `path` take. What a writer that died left behind has a
-/// name that the next writer knows, so it replaces it.
+/// [`atomic_write`] for a caller that holds the lock that all writers of `path` take. The temporary file has a fixed name,
+/// so the next writer replaces the one that a dead writer left.
+///
+/// # Errors
+/// As [`atomic_write`].
 pub fn atomic_write_locked(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), FsError> {
     remove_leftover(path)?;
     let mode = existing_mode(path).map_or(Mode::Masked(0o644), Mode::Exactly);
     write_and_rename_as(&locked_sibling(path), path, mode, durability, |file| file.write_all(bytes))
 }
 
-/// Removes what an [`atomic_write_locked`] of `path` that died left behind, under the same lock. `false`: nothing.
+/// Removes the temporary file that a dead [`atomic_write_locked`] of `path` left. Returns `false` if there is none. The
+/// caller must hold the same lock.
+///
+/// # Errors
+/// The file exists and cannot be removed.
 pub fn remove_leftover(path: &Path) -> Result<bool, FsError> {
     dir::remove_file_if_exists(&locked_sibling(path))
 }
 
-/// Whether `name` is that of a leftover which [`remove_leftover`] removes.
+/// Whether a file of this name is a temporary file of [`atomic_write_locked`].
 pub fn is_leftover(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(LOCKED_SUFFIX)
+}
+
+/// Removes the files that writers under a lock ([`atomic_write_locked`]) left in `directory` itself
+/// when they died. Returns how many. The caller must hold the lock that all these writers take.
+///
+/// # Errors
+/// The directory cannot be read, or a file in it cannot be removed.
+pub fn sweep_leftovers(directory: &Path) -> Result<usize, FsError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(FsError::new("read directory", directory, error)),
+    };
+    let mut swept = 0;
+    let is_left = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_leftover);
+    for entry in entries.flatten().filter(is_left) {
+        swept += usize::from(dir::remove_file_if_exists(&entry.path())?);
+    }
+    Ok(swept)
 }
 
 const LOCKED_SUFFIX: &str = ".marsh-new";
@@ -58,17 +91,26 @@ fn locked_sibling(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}{LOCKED_SUFFIX}"))
 }
 
-/// [`atomic_write`] for secrets: the file is 0600 from its first instant, whatever was there before.
+/// [`atomic_write`] for secrets: the file has mode 0600 from its first instant, whatever mode an earlier file had.
+///
+/// # Errors
+/// As [`atomic_write`].
 pub fn atomic_write_private(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), FsError> {
     write_and_rename(path, Mode::Exactly(0o600), durability, |file| file.write_all(bytes))
 }
 
-/// Creates `path` with `bytes` in one step. `false`: something of that name existed, and is untouched.
+/// Creates `path` with `bytes` in one step. Returns `false` if something has that name already; it stays as it is.
+///
+/// # Errors
+/// The bytes cannot be written, or the rename fails for another reason than a taken name.
 pub fn atomic_write_new(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool, FsError> {
     create_whole(path, bytes, 0o644, durability)
 }
 
-/// [`atomic_write_new`] for secrets: the file is 0600 from its first instant.
+/// [`atomic_write_new`] for secrets: the file has mode 0600 from its first instant.
+///
+/// # Errors
+/// As [`atomic_write_new`].
 pub fn atomic_write_new_private(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool, FsError> {
     create_whole(path, bytes, 0o600, durability)
 }
@@ -85,7 +127,7 @@ fn create_whole(path: &Path, bytes: &[u8], mode: u32, durability: Durability) ->
         failpoint::hit("fs.atomic_write_new.rename")?;
         match dir::rename_exclusive(&temp, path) {
             Some(result) => result,
-            // Where renames always replace, a second link never does.
+            // A rename may replace; a hard link never does.
             None => fs::hard_link(&temp, path).and_then(|()| {
                 trace::done(path, Op::Link { from: &temp });
                 fs::remove_file(&temp).inspect(|()| trace::done(&temp, Op::Unlink))
@@ -102,7 +144,10 @@ fn create_whole(path: &Path, bytes: &[u8], mode: u32, durability: Durability) ->
     }
 }
 
-/// Copies the bytes and the mode of `from` to `to`, in one step for readers of `to`.
+/// Copies the bytes and the mode of `from` to `to`, in one step for readers of `to`. Returns the number of bytes.
+///
+/// # Errors
+/// `from` cannot be read, or as [`atomic_write`].
 pub fn copy_file(from: &Path, to: &Path, durability: Durability) -> Result<u64, FsError> {
     let mut source = File::open(from).context("read", from)?;
     let mode = existing_mode(from).map_or(Mode::Masked(0o644), Mode::Exactly);
@@ -115,6 +160,9 @@ pub fn copy_file(from: &Path, to: &Path, durability: Durability) -> Result<u64, 
 }
 
 /// Makes `link` a symbolic link to `target`, replacing a file or link of that name in one step.
+///
+/// # Errors
+/// The link cannot be created, or a directory has its name.
 pub fn symlink_atomic(target: &Path, link: &Path) -> Result<(), FsError> {
     let temp = temp_sibling(link);
     let result = (|| {
@@ -132,7 +180,10 @@ pub fn symlink_atomic(target: &Path, link: &Path) -> Result<(), FsError> {
     result.context("link", link)
 }
 
-/// Sets the permission bits of `path`. Does nothing where there are none.
+/// Sets the permission bits of `path`.
+///
+/// # Errors
+/// The mode cannot be changed.
 pub fn set_mode(path: &Path, mode: u32) -> Result<(), FsError> {
     use std::os::unix::fs::PermissionsExt;
     failpoint::hit("fs.set_mode").context("change the mode of", path)?;
@@ -140,7 +191,10 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Appends `bytes` with one write, creating the file if there is none. Concurrent appends do not mix.
+/// Appends `bytes` with one write, creating the file if it is missing. The bytes of concurrent appends do not mix.
+///
+/// # Errors
+/// The file cannot be opened or written.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     (|| {
         failpoint::hit("fs.append")?;
@@ -152,7 +206,7 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     .context("append to", path)
 }
 
-/// A log that grows line by line. Each line is one write, so that lines of several threads or processes do not mix.
+/// A log that grows line by line. Each line is one write, so the lines of several threads or processes do not mix.
 #[derive(Debug)]
 pub struct LogFile {
     file: File,
@@ -160,11 +214,15 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Starts an empty log, dropping what an earlier one of that name held. Its directory is created if missing.
+    /// Starts an empty log, discarding the content of an earlier log of that name. Creates the directory if it is missing.
+    ///
+    /// # Errors
+    /// The file or its directory cannot be created.
     pub fn create(path: &Path) -> Result<Self, FsError> {
         (|| {
             failpoint::hit("fs.log.create")?;
-            // Truncated by hand: `truncate` and `append` exclude each other, and only `append` keeps lines whole.
+            // `set_len` truncates: the options `truncate` and `append` exclude each other, and only `append` keeps lines
+            // whole.
             let open = || OpenOptions::new().append(true).create(true).open(path);
             let file = match (open(), path.parent()) {
                 (Err(error), Some(dir)) if error.kind() == io::ErrorKind::NotFound => {
@@ -180,7 +238,10 @@ impl LogFile {
         .context("create log", path)
     }
 
-    /// Continues a log, or starts one.
+    /// Continues a log, or starts one if it is missing.
+    ///
+    /// # Errors
+    /// The file cannot be opened or created.
     pub fn append(path: &Path) -> Result<Self, FsError> {
         (|| {
             failpoint::hit("fs.log.open")?;
@@ -190,10 +251,15 @@ impl LogFile {
         .context("open log", path)
     }
 
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Appends `line` and a newline with one write.
+    ///
+    /// # Errors
+    /// The line cannot be written.
     pub fn write_line(&self, line: &str) -> Result<(), FsError> {
         let mut bytes = Vec::with_capacity(line.len() + 1);
         bytes.extend_from_slice(line.as_bytes());
@@ -208,8 +274,8 @@ impl LogFile {
     }
 }
 
-/// A file that did not exist before, written piece by piece. For files inside a private directory
-/// ([`StagedDir`](crate::StagedDir)): its bytes are visible while they are written.
+/// A new file that is written piece by piece. Its bytes are visible while they are written, so use it inside a private
+/// directory ([`StagedDir`](crate::StagedDir)).
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
@@ -217,12 +283,18 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Fails when `path` exists, a dangling symlink included.
+    /// Creates the file with mode 0644 less the umask.
+    ///
+    /// # Errors
+    /// Something has the name `path` already, even a dangling symlink, or the file cannot be created.
     pub fn create(path: &Path) -> Result<Self, FsError> {
         Self::create_with_mode(path, 0o644)
     }
 
-    /// `mode` is narrowed by the umask.
+    /// Creates the file with `mode` less the umask.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
     pub fn create_with_mode(path: &Path, mode: u32) -> Result<Self, FsError> {
         (|| {
             failpoint::hit("fs.new_file.create")?;
@@ -233,10 +305,15 @@ impl NewFile {
         .context("create", path)
     }
 
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// The bytes cannot be written; a part of them may be in the file.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FsError> {
         (|| {
             failpoint::writer("fs.new_file.write", &mut self.file)?.write_all(bytes)?;
@@ -246,7 +323,11 @@ impl NewFile {
         .context("write", &self.path)
     }
 
-    /// [`finish`](Self::finish) with [`Durability::Ordered`] for whoever has other things to do meanwhile.
+    /// Starts a [`finish`](Self::finish) with [`Durability::Ordered`] and returns at once. Call [`Settling::settle`] to
+    /// wait for the disk.
+    ///
+    /// # Errors
+    /// The system cannot start to write the data out.
     pub fn finish_soon(self) -> Result<Settling, FsError> {
         (|| {
             failpoint::hit("fs.new_file.finish")?;
@@ -256,7 +337,10 @@ impl NewFile {
         Ok(Settling { file: self.file, path: self.path })
     }
 
-    /// Ends the file, with its data on disk if `durability` asks for it.
+    /// Closes the file, after its data is on disk if `durability` asks for it.
+    ///
+    /// # Errors
+    /// The data cannot be synced.
     pub fn finish(self, durability: Durability) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.new_file.finish")?;
@@ -266,16 +350,19 @@ impl NewFile {
     }
 }
 
-/// A file that is on its way to the disk, with [`Durability::Ordered`].
+/// A file whose data is being written to the disk, with [`Durability::Ordered`].
 #[derive(Debug)]
-#[must_use = "nothing is on disk before `settle`"]
+#[must_use = "the data may not be on disk before `settle` returns"]
 pub struct Settling {
     file: File,
     path: PathBuf,
 }
 
 impl Settling {
-    /// Waits until its data is there.
+    /// Waits until the data is on disk.
+    ///
+    /// # Errors
+    /// The data cannot be written.
     pub fn settle(self) -> Result<(), FsError> {
         sync_data(&self.file, &self.path, Durability::Ordered).context("write", &self.path)
     }
@@ -343,14 +430,14 @@ pub(crate) fn sync_data(file: &File, path: &Path, durability: Durability) -> io:
     }
 }
 
-/// What a failed write leaves; if it cannot be removed either, the failure that is reported is the first.
+/// Removes the temporary file of a write that failed. If that fails too, the caller reports the first failure.
 fn discard(temp: &Path) {
     if fs::remove_file(temp).is_ok() {
         trace::done(temp, Op::Unlink);
     }
 }
 
-/// A name in the same directory that nobody else has: a rename stays on one file system.
+/// A unique name in the same directory, so that the rename stays on one file system.
 fn temp_sibling(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.tmp", uuid::Uuid::new_v4()))
 }

@@ -1,4 +1,4 @@
-//! A file that grows over several tries: a download that is resumed, a journal that goes on after a crash.
+//! A file that grows over several attempts: a download that is resumed, a journal that continues after a crash.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -9,8 +9,8 @@ use crate::failpoint;
 use crate::file::{Durability, sync_data};
 use crate::trace::{self, Op};
 
-/// Continues where an earlier writer, dead or alive, stopped. Its bytes are visible while it grows, so it belongs into a
-/// private place, and one writer at a time is the caller's lock.
+/// A file that continues where an earlier writer stopped. Its bytes are visible while it grows, so it belongs in a private
+/// directory. The caller holds a lock so that there is one writer at a time.
 #[derive(Debug)]
 pub struct GrowingFile {
     file: File,
@@ -19,12 +19,15 @@ pub struct GrowingFile {
 }
 
 impl GrowingFile {
-    /// Opens the file, or creates it empty. Never follows a symlink that someone left in its place.
+    /// Opens the file, or creates it empty. Never follows a symlink of that name.
+    ///
+    /// # Errors
+    /// Something other than a regular file has the name, or the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, FsError> {
         (|| {
             failpoint::hit("fs.growing.open")?;
             if std::fs::symlink_metadata(path).is_ok_and(|data| !data.is_file()) {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file"));
             }
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             let len = file.metadata()?.len();
@@ -34,19 +37,25 @@ impl GrowingFile {
         .context("open", path)
     }
 
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// The file's length in bytes.
     pub fn len(&self) -> u64 {
         self.len
     }
 
+    /// Whether the file has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Passes what is there already to `each`, piece by piece.
+    /// Passes the file's bytes to `each`, from the start, in pieces of up to 64 KiB.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn replay(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), FsError> {
         let mut pass = || {
             self.file.seek(SeekFrom::Start(0))?;
@@ -63,6 +72,10 @@ impl GrowingFile {
         pass().context("read", &self.path)
     }
 
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// The bytes cannot be written; a part of them may be in the file.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FsError> {
         (|| {
             self.file.seek(SeekFrom::Start(self.len))?;
@@ -75,7 +88,10 @@ impl GrowingFile {
         Ok(())
     }
 
-    /// Starts over.
+    /// Removes all bytes.
+    ///
+    /// # Errors
+    /// The file cannot be truncated.
     pub fn clear(&mut self) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.clear")?;
@@ -88,7 +104,10 @@ impl GrowingFile {
         Ok(())
     }
 
-    /// Gives up everything from `len` on: the torn end that a writer left which died.
+    /// Removes the bytes from `len` on, such as the torn end that a dead writer left.
+    ///
+    /// # Errors
+    /// The file cannot be truncated.
     pub fn cut(&mut self, len: u64) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.cut")?;
@@ -104,7 +123,10 @@ impl GrowingFile {
         Ok(())
     }
 
-    /// Puts what was written so far on disk. The name of a new file needs [`crate::sync_dir`].
+    /// Puts the bytes written so far on disk. The name of a new file needs [`crate::sync_dir`].
+    ///
+    /// # Errors
+    /// The data cannot be synced.
     pub fn sync(&mut self) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.sync")?;
@@ -113,13 +135,19 @@ impl GrowingFile {
         .context("write", &self.path)
     }
 
-    /// For a thread that syncs while this one writes.
+    /// A second handle, for a thread that syncs while this one writes.
+    ///
+    /// # Errors
+    /// The process has no free file descriptor.
     pub fn syncing(&self) -> Result<GrowingSync, FsError> {
         let file = self.file.try_clone().context("open", &self.path)?;
         Ok(GrowingSync { file, path: self.path.clone() })
     }
 
-    /// Ends the file, with its data on disk if `durability` asks for it.
+    /// Closes the file, after its data is on disk if `durability` asks for it.
+    ///
+    /// # Errors
+    /// The data cannot be synced.
     pub fn finish(self, durability: Durability) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.finish")?;
@@ -129,7 +157,8 @@ impl GrowingFile {
     }
 }
 
-/// [`GrowingFile::sync`] from elsewhere. The kernel tells either of a failure, and not both.
+/// [`GrowingFile::sync`] for another thread. The kernel reports a failed write to one of the two handles only, so the
+/// caller must treat a failure of either as a failure of the file.
 #[derive(Debug)]
 pub struct GrowingSync {
     file: File,
@@ -137,7 +166,10 @@ pub struct GrowingSync {
 }
 
 impl GrowingSync {
-    /// Puts on disk what had been written when this was called.
+    /// Puts the bytes that were written before this call on disk.
+    ///
+    /// # Errors
+    /// The data cannot be synced.
     pub fn sync(&self) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.growing.sync")?;
@@ -152,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_continues_and_starts_over() {
+    fn growing_file_reopened_continues_after_the_last_byte() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("partial");
         let mut first = GrowingFile::open(&path).unwrap();
@@ -172,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_end_is_cut_off() {
+    fn cut_at_the_last_whole_line_removes_the_torn_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
         let mut first = GrowingFile::open(&path).unwrap();
@@ -186,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_its_place_is_refused() {
+    fn open_on_a_symlink_fails_and_does_not_follow_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("partial");
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), &path).unwrap();

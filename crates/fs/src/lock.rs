@@ -1,17 +1,22 @@
 //! Advisory locks on open descriptors.
 //!
-//! The kernel ties a lock to the open file, so it goes when the process goes, however it goes. Hence no age guesses, no
-//! heartbeats and nothing to clean up. Lock files are never unlinked: a second locker of a re-created file would get
-//! the lock too. A lock belongs to the handle, not to the thread: taking it twice in one process waits for itself, until
-//! the timeout.
+//! The kernel ties a lock to the open file and frees it when the process ends, however it ends. So there are no age
+//! limits, no heartbeats and nothing to clean up (`tests/lock.rs`: `lock_of_a_killed_process_is_free`). Lock files are never
+//! unlinked: a process that creates the file again would get the lock while another process holds the old one. A lock
+//! belongs to the handle, not to the thread: a process that takes it twice waits for itself until the timeout.
 //!
-//! Waiting polls: a blocking system call could neither be bounded nor interrupted.
+//! Waiting polls, because a blocking system call can neither be bounded nor interrupted.
+//!
+//! [`LockError`] has the codes of all errors of locks. Errors of other crates that contain one return its code, so that a
+//! lock that another process holds always has class `Busy`, exit code 75 (`tests/lock.rs`:
+//! `lock_error_has_the_code_of_its_cause`).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use marsh_types::{ErrorCode, Explain};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, FsError};
@@ -21,12 +26,14 @@ const TELL_AFTER: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Who holds an exclusive lock, as far as the lock file tells. Shared holders do not sign.
+/// The process that holds an exclusive lock, as the lock file says. Empty for shared locks, whose holders write nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
+    /// The process id.
     pub pid: Option<u32>,
+    /// The command that the process runs, for messages: `extension pull`.
     pub command: Option<String>,
-    /// RFC 3339.
+    /// When it took the lock, RFC 3339 in UTC.
     pub since: Option<String>,
 }
 
@@ -46,17 +53,65 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// A lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
+    /// Another process held the lock for the whole wait.
     #[error("{} is held by {holder}; gave up after {:.1} s", path.display(), waited.as_secs_f64())]
-    Timeout { path: PathBuf, holder: Holder, waited: Duration },
-    #[error("the file system of {} has no file locks: {source}", path.display())]
-    Unsupported { path: PathBuf, source: io::Error },
+    Timeout {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds the lock.
+        holder: Holder,
+        /// How long this process waited.
+        waited: Duration,
+    },
+    /// The file system has no locks, as some network file systems.
+    #[error("the file system of {} does not support file locks: {source}", path.display())]
+    Unsupported {
+        /// The lock file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The lock file cannot be opened, created or written.
     #[error(transparent)]
     Fs(#[from] FsError),
 }
 
-/// A lock that is held until this is dropped.
+impl Explain for LockError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            LockError::Timeout { .. } => ErrorCode::LockTimeout,
+            LockError::Unsupported { .. } => ErrorCode::LockUnsupported,
+            LockError::Fs(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            LockError::Timeout { .. } => Some(
+                "wait for that process to end, or set a longer wait with MARSH_LOCK_TIMEOUT_MS".to_owned(),
+            ),
+            LockError::Unsupported { .. } => {
+                Some("move the directory to a file system that supports locks".to_owned())
+            }
+            LockError::Fs(error) => error.hint(),
+        }
+    }
+
+    /// `holder` and `waitedMs` of a timeout.
+    fn details(&self) -> Option<serde_json::Value> {
+        match self {
+            LockError::Timeout { holder, waited, .. } => Some(serde_json::json!({
+                "holder": holder, "waitedMs": u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            })),
+            LockError::Unsupported { .. } | LockError::Fs(_) => None,
+        }
+    }
+}
+
+/// A held lock. Dropping it frees the lock.
 #[derive(Debug)]
 pub struct LockFile {
     file: File,
@@ -65,12 +120,13 @@ pub struct LockFile {
 }
 
 impl LockFile {
+    /// The lock file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the locked file is the one that `path` names now. A lock on content that others may rename away says
-    /// nothing until this has been asked.
+    /// Whether the locked file is the one that `path` names now. A caller that locks a file that others may rename must
+    /// check this after it has the lock.
     pub fn is_at(&self, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         match (self.file.metadata(), std::fs::metadata(path)) {
@@ -83,9 +139,12 @@ impl LockFile {
 impl Drop for LockFile {
     fn drop(&mut self) {
         if self.signed {
-            self.file.set_len(0).ok();
+            marsh_types::ignore(
+                self.file.set_len(0),
+                "the name of the last holder is for messages, and the next holder overwrites it",
+            );
         }
-        self.file.unlock().ok();
+        marsh_types::ignore(self.file.unlock(), "closing the descriptor frees the lock too");
     }
 }
 
@@ -95,8 +154,12 @@ enum Kind {
     Shared,
 }
 
-/// Takes the lock alone, waiting up to `timeout`. After one second `on_wait` hears, once, who is in the way. The lock
-/// file and its directory are created if missing.
+/// Takes the lock exclusively, waiting up to `timeout`. After one second of waiting, `on_wait` is called once with the
+/// holder. The lock file and its directory are created if they are missing. `command` is written into the lock file, so
+/// that other processes can name the holder.
+///
+/// # Errors
+/// [`LockError::Timeout`] if another process holds the lock until the timeout; otherwise as the variants say.
 pub fn lock_exclusive(
     path: &Path,
     timeout: Duration,
@@ -108,8 +171,11 @@ pub fn lock_exclusive(
     Ok(lock)
 }
 
-/// [`lock_exclusive`] for a lock that is taken often and held for microseconds. The signature says who took it last and
-/// stays when the lock is free, so that a process which takes it again need not write it again.
+/// [`lock_exclusive`] for a lock that is taken often and held for microseconds. The line that names the holder stays in the
+/// file when the lock is free, so that a process that takes the lock again need not write the line again.
+///
+/// # Errors
+/// As [`lock_exclusive`].
 pub fn lock_latch(path: &Path, timeout: Duration, command: &str) -> Result<LockFile, LockError> {
     let lock = acquire(path, Kind::Exclusive, timeout, &mut |_| {})?;
     let line = signature(command, None).context("write lock file", path)?;
@@ -123,7 +189,10 @@ pub fn lock_latch(path: &Path, timeout: Duration, command: &str) -> Result<LockF
     Ok(lock)
 }
 
-/// [`lock_exclusive`] without waiting. `None`: someone holds it.
+/// [`lock_exclusive`] without waiting. Returns `None` if the lock is held.
+///
+/// # Errors
+/// [`LockError::Unsupported`] and [`LockError::Fs`]; never [`LockError::Timeout`].
 pub fn try_lock_exclusive(path: &Path, command: &str) -> Result<Option<LockFile>, LockError> {
     let file = open(path, Kind::Exclusive)?;
     if !try_lock(&file, path, Kind::Exclusive)? {
@@ -134,7 +203,11 @@ pub fn try_lock_exclusive(path: &Path, command: &str) -> Result<Option<LockFile>
     Ok(Some(lock))
 }
 
-/// Takes the lock together with other readers. Works on a lock file that this user may only read.
+/// Takes the lock together with other shared holders, waiting up to `timeout`; `on_wait` as for [`lock_exclusive`]. Works on
+/// a lock file that this user may only read.
+///
+/// # Errors
+/// As [`lock_exclusive`].
 pub fn lock_shared(
     path: &Path,
     timeout: Duration,
@@ -143,14 +216,21 @@ pub fn lock_shared(
     acquire(path, Kind::Shared, timeout, on_wait)
 }
 
-/// [`lock_shared`] on a file of content: it is opened for reading, not created and not written to. `None`: there is no
-/// such file.
+/// [`lock_shared`] on a file with content: the file is opened for reading, never created and never written. Returns `None`
+/// if the file is missing.
+///
+/// # Errors
+/// As [`lock_exclusive`].
 pub fn lock_existing_shared(path: &Path, timeout: Duration) -> Result<Option<LockFile>, LockError> {
     let Some(file) = open_existing(path)? else { return Ok(None) };
     wait(file, path, Kind::Shared, timeout, &mut |_| {}).map(Some)
 }
 
-/// Takes the lock of a file of content alone, without waiting. `None`: someone uses it, or there is no such file.
+/// Takes the lock of a file with content exclusively, without waiting. Returns `None` if the lock is held or the file is
+/// missing.
+///
+/// # Errors
+/// [`LockError::Unsupported`] and [`LockError::Fs`]; never [`LockError::Timeout`].
 pub fn try_lock_existing_exclusive(path: &Path) -> Result<Option<LockFile>, LockError> {
     let Some(file) = open_existing(path)? else { return Ok(None) };
     if !try_lock(&file, path, Kind::Exclusive)? {
@@ -256,7 +336,7 @@ impl LockFile {
         Ok(())
     }
 
-    /// Written over the old line and then cut to length, so that a waiter always reads one whole line.
+    /// Writes the new line over the old one and then truncates the file, so that a waiter always reads one whole line.
     fn write_signature(&self, line: &[u8]) -> Result<(), FsError> {
         (|| {
             failpoint::hit("fs.lock.sign")?;
@@ -280,7 +360,7 @@ fn signature(command: &str, since: Option<jiff::Timestamp>) -> io::Result<Vec<u8
     Ok(line)
 }
 
-/// Only for messages: a signature of a dead process (which a crash leaves until the next exclusive holder) is nobody's.
+/// The holder, for messages. The line of a dead process, which a crash leaves until the next exclusive holder, is ignored.
 fn read_holder(mut file: &File) -> Holder {
     let mut text = String::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(4096).read_to_string(&mut text));

@@ -1,33 +1,34 @@
-//! File data that a later sync of another file makes durable.
+//! [`Durability::Ordered`](crate::Durability::Ordered): file data that a later sync of another file makes durable.
 //!
-//! ext4 and XFS have one journal for the names, sizes and places of all their files, and what is in it reaches the disk in
-//! the order in which it happened. So where a file's data is on disk before the file gets its name, a power failure leaves
-//! the file whole or leaves no such name; and once anything that happened later has been synced, the file is sure to be
-//! there. That takes a wait for the data ([`settle`]), and no journal write of its own, which costs several times as much.
+//! ext4 and XFS have one journal for the names, sizes and locations of all their files, and journal entries reach the disk
+//! in the order of the changes. So if a file's data is on disk before the file gets its name, a power failure leaves the
+//! whole file or no file of that name. Once a later change has been synced, the file is on disk too. This takes a wait for
+//! the data ([`settle`]) and no journal write of its own, which costs several times as much.
 //!
-//! It is asked of the file system, once for each: ext4 can be made without a journal, other file systems (btrfs) sync one
-//! file without what came before, and on a stack of two (overlayfs) the call that waits reaches only the upper one and
-//! says nothing. Where the answer is no, or cannot be had, the file is synced by itself.
+//! Not every file system keeps that order: ext4 can be made without a journal, btrfs syncs one file without the changes
+//! before it, and on overlayfs the call that waits reaches only the upper file system and reports no error. So marsh checks
+//! each file system once. If it does not keep the order, or the check fails, each file is synced by itself.
 //!
-//! Held by `tests/failpoints.rs`, and with every power failure on such a disk by `marsh-data`'s `tests/power.rs`.
+//! Held by `tests/failpoints.rs` (`ordered_write_is_settled_or_synced_before_the_rename`), and for every power failure on
+//! such a disk by `marsh-data`'s `tests/power.rs`.
 
 use std::fs::File;
 use std::io;
 
-/// Begins to write the data of `file` out. `false`: that is not enough here, the file has to be synced.
+/// Begins to write the data of `file` out. Returns `false` if the file system does not keep the order: the file must be
+/// synced.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux can order writes"))]
 pub(crate) fn begin(file: &File) -> io::Result<bool> {
     #[cfg(target_os = "linux")]
     {
         Ok(linux::keeps_order(file) && linux::write_out(file, libc::SYNC_FILE_RANGE_WRITE)?)
     }
     #[cfg(not(target_os = "linux"))]
-    {
-        let _ = file;
-        Ok(false)
-    }
+    Ok(false)
 }
 
-/// Waits until the data of `file` is on disk. `false`: as for [`begin`].
+/// Waits until the data of `file` is on disk. Returns `false` as [`begin`] does.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux can order writes"))]
 pub(crate) fn settle(file: &File) -> io::Result<bool> {
     #[cfg(target_os = "linux")]
     {
@@ -37,10 +38,7 @@ pub(crate) fn settle(file: &File) -> io::Result<bool> {
         Ok(linux::keeps_order(file) && linux::write_out(file, all)?)
     }
     #[cfg(not(target_os = "linux"))]
-    {
-        let _ = file;
-        Ok(false)
-    }
+    Ok(false)
 }
 
 #[cfg(target_os = "linux")]
@@ -57,16 +55,16 @@ mod linux {
     const EXT4: u64 = 0xEF53;
     const XFS: u64 = 0x5846_5342;
 
-    /// Whether the file system of `file` is one whose journal keeps the order of everything.
+    /// Whether the file system of `file` has a journal that keeps the order of all changes.
     pub(super) fn keeps_order(file: &File) -> bool {
         static KNOWN: OnceLock<Mutex<HashMap<Dev, bool>>> = OnceLock::new();
         let Ok(stat) = fstat(file) else { return false };
         let mut known = KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        *known.entry(stat.st_dev).or_insert_with(|| asked(file, stat.st_dev))
+        *known.entry(stat.st_dev).or_insert_with(|| check(file, stat.st_dev))
     }
 
-    fn asked(file: &File, dev: Dev) -> bool {
-        // Tests of power failure replay what such a file system would have done, wherever they run.
+    fn check(file: &File, dev: Dev) -> bool {
+        // Tests of power failure simulate such a file system on any machine.
         #[cfg(feature = "failpoints")]
         if let Some(answer) = std::env::var_os("MARSH_FS_ORDERED") {
             return answer == "1";
@@ -76,23 +74,23 @@ mod linux {
         };
         match kind {
             XFS => true,
-            // ext2 and ext3 have the same number, and no such file unless ext4's code serves them.
+            // ext2 and ext3 have the same number; they have a journal file here only if ext4's code serves them.
             EXT4 => has_journal(dev).unwrap_or(false),
             _ => false,
         }
     }
 
-    /// `None`: nobody says.
+    /// Whether the ext4 file system on this device has a journal; `None` if the kernel does not say.
     fn has_journal(dev: Dev) -> Option<bool> {
         let link = PathBuf::from(format!("/sys/dev/block/{}:{}", major(dev), minor(dev)));
         let device = fs::read_link(link).ok()?;
-        let says =
+        let task =
             fs::read_to_string(Path::new("/sys/fs/ext4").join(device.file_name()?).join("journal_task"));
-        // The process that writes the journal.
-        Some(says.ok()?.trim().parse::<u32>().is_ok())
+        // The file holds the id of the process that writes the journal.
+        Some(task.ok()?.trim().parse::<u32>().is_ok())
     }
 
-    /// `false`: not in this kernel.
+    /// Calls `sync_file_range` for the whole file. Returns `false` if the kernel does not have the call.
     pub(super) fn write_out(file: &File, how: libc::c_uint) -> io::Result<bool> {
         let whole_file = 0;
         loop {

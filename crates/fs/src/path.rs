@@ -1,18 +1,23 @@
-//! Joining names that others chose.
+//! Joining a path with a relative path from an untrusted source.
 
 use std::path::{Path, PathBuf};
 
-/// A relative path that could leave its root, or means different things on different systems.
+/// A relative path that could leave its root, or that means different files on different systems.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unsafe path {path:?}: {reason}")]
 pub struct UnsafePath {
+    /// The path as it was given.
     pub path: String,
+    /// A clause that says what is wrong: `it is absolute`.
     pub reason: &'static str,
 }
 
-/// Joins `rel`, with `/` as the separator, to `root`. Refuses what is absolute, climbs (`..`), holds a backslash, a NUL
-/// or a drive letter, or names nothing; `.` and doubled slashes are dropped. Looks at text only: that no link below
-/// `root` leads out is a matter of who creates links there.
+/// Joins `rel`, with `/` as the separator, to `root`. Drops `.` and doubled slashes.
+///
+/// Checks the text only. The caller makes sure that no link below `root` leads out of it.
+///
+/// # Errors
+/// `rel` is absolute, empty, contains `..`, a backslash or a NUL, or starts with a drive letter.
 pub fn safe_join(root: &Path, rel: &str) -> Result<PathBuf, UnsafePath> {
     let refuse = |reason| Err(UnsafePath { path: rel.to_owned(), reason });
     if rel.starts_with('/') {
@@ -33,7 +38,7 @@ pub fn safe_join(root: &Path, rel: &str) -> Result<PathBuf, UnsafePath> {
     for segment in rel.split('/') {
         match segment {
             "" | "." => {}
-            ".." => return refuse("it climbs out with \"..\""),
+            ".." => return refuse("it contains \"..\""),
             name => {
                 joined.push(name);
                 names += 1;
@@ -41,7 +46,7 @@ pub fn safe_join(root: &Path, rel: &str) -> Result<PathBuf, UnsafePath> {
         }
     }
     if names == 0 {
-        return refuse("it names nothing");
+        return refuse("it is empty");
     }
     Ok(joined)
 }
@@ -51,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joins_what_stays_inside() {
+    fn safe_join_of_a_path_inside_joins() {
         for (rel, expected) in [
             ("a", "/r/a"),
             ("a/b.ts", "/r/a/b.ts"),
@@ -64,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_could_leave() {
+    fn safe_join_of_a_path_that_could_leave_fails() {
         for rel in [
             "",
             ".",
@@ -85,8 +90,8 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_path_and_reason() {
+    fn unsafe_path_message_names_path_and_reason() {
         let error = safe_join(Path::new("/r"), "a/../b").unwrap_err();
-        assert_eq!(error.to_string(), r#"unsafe path "a/../b": it climbs out with "..""#);
+        assert_eq!(error.to_string(), r#"unsafe path "a/../b": it contains "..""#);
     }
 }

@@ -1,32 +1,35 @@
-//! A directory that is filled in private and appears as a whole.
+//! A directory that is filled in private and appears as a whole (`tests/staging.rs`).
 
 use std::path::{Path, PathBuf};
 
 use crate::dir::{create_dir_all, create_dir_new, is_taken, remove_tree, rename, rename_dir_new};
 use crate::error::FsError;
 
-/// A private directory `.tmp-<uuid>` under a given parent, gone on drop unless published. A process that dies leaves
-/// it behind: readers skip dot names, and whoever owns the parent may sweep them.
+/// A private directory `.tmp-<uuid>` under a given parent. Dropping it removes it unless it was published. A process that
+/// dies leaves the directory behind: readers skip names that begin with a dot, and the owner of the parent may remove them.
 #[derive(Debug)]
 pub struct StagedDir {
     path: PathBuf,
     published: bool,
 }
 
-/// What [`StagedDir::publish`] found.
+/// The result of [`StagedDir::publish`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// The directory is now at the target.
     Here,
-    /// Someone else's was there first; ours has been removed.
+    /// Another directory was at the target first; this one has been removed.
     AlreadyThere,
 }
 
 impl StagedDir {
-    /// The prefix by which a sweep recognises directories that a dead process left.
+    /// The prefix of the names of staged directories, which cleaning up recognises.
     pub const PREFIX: &'static str = ".tmp-";
 
-    /// Creates the parent if it is missing.
+    /// Creates an empty private directory below `parent`, and `parent` if it is missing.
+    ///
+    /// # Errors
+    /// A directory cannot be created.
     pub fn new(parent: &Path) -> Result<Self, FsError> {
         let path = parent.join(format!("{}{}", Self::PREFIX, uuid::Uuid::new_v4()));
         match create_dir_new(&path) {
@@ -34,18 +37,25 @@ impl StagedDir {
                 create_dir_all(parent)?;
                 create_dir_new(&path)?;
             }
-            other => drop(other?),
+            other => {
+                // The name is a new UUID, so it is never taken.
+                other?;
+            }
         }
         Ok(Self { path, published: false })
     }
 
+    /// The private path, to fill.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Renames to `target`, on the same file system. A target with content stays as it is; an empty directory, which
-    /// nobody publishes, is replaced. Syncs nothing: files are synced as they are written, the parent of `target` by
-    /// the caller's one [`sync_dir`](crate::sync_dir).
+    /// Renames the directory to `target`, on the same file system. A target with content stays as it is; an empty directory
+    /// is replaced. This syncs nothing: the caller syncs files as it writes them, and the parent of `target` with one
+    /// [`sync_dir`](crate::sync_dir).
+    ///
+    /// # Errors
+    /// The rename fails for another reason than a target with content.
     pub fn publish(mut self, target: &Path) -> Result<Published, FsError> {
         match rename(&self.path, target) {
             Ok(()) => {
@@ -57,7 +67,10 @@ impl StagedDir {
         }
     }
 
-    /// Renames to `target` if nothing at all has that name; else gives the directory back, to try another name.
+    /// Renames the directory to `target` if that name is free. Otherwise returns the directory, to try another name.
+    ///
+    /// # Errors
+    /// The rename fails for another reason than a taken name.
     pub fn publish_new(mut self, target: &Path) -> Result<Option<Self>, FsError> {
         if rename_dir_new(&self.path, target)? {
             self.published = true;
@@ -70,7 +83,10 @@ impl StagedDir {
 impl Drop for StagedDir {
     fn drop(&mut self) {
         if !self.published {
-            remove_tree(&self.path).ok();
+            marsh_types::ignore(
+                remove_tree(&self.path),
+                "cleaning up removes staged directories that are left",
+            );
         }
     }
 }

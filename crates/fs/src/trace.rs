@@ -1,22 +1,26 @@
-//! What reaches the disk, and when: a record of every mutation, for tests of power loss.
+//! A record of every change to the file system, in order, for tests of power loss.
 //!
 //! With the feature `failpoints`, the environment variable `MARSH_FS_TRACE` names a file that gets one JSON line for each
-//! mutation that has happened, in order. A replay of the lines tells what a disk may hold when the power fails after any
-//! of them: names whose directory was not synced may be missing, data that was not synced may be gone. Lock files and
-//! SQLite's files are not in the record; what they hold is worth nothing after a restart.
+//! change that has happened. `marsh_testkit::Disk` replays the lines to find the states that a disk may have when the power
+//! fails after any of them: names whose directory was not synced may be missing, and data that was not synced may be lost.
+//! Lock files and SQLite's files are not recorded, because their content means nothing after a restart.
 //!
 //! Lines: `{"op": "mkdir"|"unlink"|"rmdir"|"rmtree"|"sync_file"|"order_file"|"sync_dir", "path"}`, `{"op": "create"|"append", "path",
-//! "hex"}` (`append` adds to what is there, and creates), `{"op": "truncate", "path"}`, `{"op": "rename"|"link", "from",
-//! "path"}`, `{"op": "symlink", "path", "target"}`, `{"op": "sync_fs", "path"}` (everything).
-//! `order_file` is [`Durability::Ordered`](crate::Durability::Ordered): the data is on disk, and durable with the next sync.
+//! "hex"}` (`append` creates a missing file and adds to an existing one), `{"op": "truncate", "path"}`, `{"op":
+//! "rename"|"link", "from", "path"}`, `{"op": "symlink", "path", "target"}`, `{"op": "sync_fs", "path"}` (the whole file
+//! system). `order_file` is [`Durability::Ordered`](crate::Durability::Ordered): the data is on disk, and the next sync makes
+//! it durable.
 //!
-//! Without the feature every function is an inlined nothing.
+//! Without the feature every function is inlined and does nothing.
 
 use std::path::Path;
 
-/// What has happened to `path`, or, with data, with `bytes`.
+/// A change to a path, with the bytes that were written.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(feature = "failpoints"), expect(dead_code, reason = "nobody listens"))]
+#[cfg_attr(
+    not(feature = "failpoints"),
+    expect(dead_code, reason = "without the feature nothing reads the fields")
+)]
 pub(crate) enum Op<'a> {
     Mkdir,
     Create(&'a [u8]),
@@ -38,7 +42,7 @@ pub(crate) enum Op<'a> {
 #[inline(always)]
 pub(crate) fn done(_path: &Path, _op: Op<'_>) {}
 
-/// Whether anybody listens, where an argument of [`done`] costs something.
+/// Whether changes are recorded. Ask before computing an argument of [`done`] that is expensive.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
@@ -50,7 +54,6 @@ pub(crate) use active::{done, is_on};
 
 #[cfg(feature = "failpoints")]
 mod active {
-    use std::fmt::Write as _;
     use std::fs::File;
     use std::io::Write as _;
     use std::path::Path;
@@ -59,6 +62,7 @@ mod active {
     use serde_json::json;
 
     use super::Op;
+    use marsh_types::digest::hex;
 
     fn trace() -> Option<&'static File> {
         static FILE: OnceLock<Option<File>> = OnceLock::new();
@@ -75,13 +79,6 @@ mod active {
 
     pub(crate) fn done(path: &Path, op: Op<'_>) {
         let Some(mut file) = trace() else { return };
-        let hex = |bytes: &[u8]| {
-            bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-                // Writing to a string cannot fail.
-                write!(text, "{byte:02x}").ok();
-                text
-            })
-        };
         let line = match op {
             Op::Mkdir => json!({ "op": "mkdir", "path": path }),
             Op::Create(bytes) => json!({ "op": "create", "path": path, "hex": hex(bytes) }),
@@ -99,7 +96,7 @@ mod active {
             Op::SyncFs => json!({ "op": "sync_fs", "path": path }),
         };
         let line = format!("{line}\n");
-        // A record with a gap proves nothing: better no process than a wrong proof.
+        // A record with a gap would make a test of power loss pass wrongly, so the process dies.
         if file.write_all(line.as_bytes()).is_err() {
             std::process::abort();
         }

@@ -1,9 +1,9 @@
-//! A file is replaced as a whole, its mode survives, and nothing is left behind.
+//! A file is replaced as a whole, keeps its mode, and leaves no temporary file.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    reason = "these tests set the scene that marsh_fs then acts on"
+    reason = "these tests create the files that marsh_fs then changes"
 )]
 
 use std::fs;
@@ -22,7 +22,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn readers_see_old_or_new_bytes_never_a_mixture() {
+fn atomic_write_during_reads_shows_old_or_new_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state");
     let contents = |byte: u8| vec![byte; 64 * 1024];
@@ -42,7 +42,7 @@ fn readers_see_old_or_new_bytes_never_a_mixture() {
 }
 
 #[test]
-fn a_failed_write_leaves_no_temporary_file_and_says_what_failed() {
+fn atomic_write_that_fails_leaves_no_temporary_file() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("taken");
     fs::create_dir(&target).unwrap();
@@ -60,7 +60,7 @@ mod unix {
     }
 
     #[test]
-    fn the_mode_of_a_replaced_file_is_kept() {
+    fn atomic_write_over_a_file_keeps_its_mode() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("f");
         for kept in [0o755, 0o640, 0o444] {
@@ -72,7 +72,7 @@ mod unix {
     }
 
     #[test]
-    fn a_new_private_file_is_private_and_never_replaces() {
+    fn new_private_file_has_mode_0600_and_never_replaces() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
@@ -84,7 +84,7 @@ mod unix {
     }
 
     #[test]
-    fn a_private_write_closes_a_file_that_was_open_to_all() {
+    fn private_write_over_a_public_file_makes_it_private() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("secret");
         atomic_write(&file, b"1", Durability::Atomic).unwrap();
@@ -94,7 +94,7 @@ mod unix {
     }
 
     #[test]
-    fn a_symlink_is_replaced_and_its_target_untouched() {
+    fn atomic_write_over_a_symlink_leaves_its_target() {
         let dir = tempfile::tempdir().unwrap();
         let (target, link) = (dir.path().join("target"), dir.path().join("link"));
         fs::write(&target, "theirs").unwrap();
@@ -109,7 +109,7 @@ mod unix {
     }
 
     #[test]
-    fn read_only_trees_can_be_removed() {
+    fn remove_tree_of_read_only_directories_removes_them() {
         let dir = tempfile::tempdir().unwrap();
         let tree = dir.path().join("tree");
         fs::create_dir_all(tree.join("a/b")).unwrap();
@@ -123,7 +123,7 @@ mod unix {
 }
 
 #[test]
-fn removing_what_is_not_there_is_fine() {
+fn remove_of_a_missing_path_succeeds() {
     let dir = tempfile::tempdir().unwrap();
     let nothing = dir.path().join("nothing");
     remove_tree(&nothing).unwrap();
@@ -132,7 +132,7 @@ fn removing_what_is_not_there_is_fine() {
 }
 
 #[test]
-fn logs_start_empty_or_continue_and_keep_lines_whole() {
+fn log_written_by_several_threads_keeps_lines_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.log");
     append(&path, b"from an earlier run\n").unwrap();
@@ -153,7 +153,7 @@ fn logs_start_empty_or_continue_and_keep_lines_whole() {
 }
 
 #[test]
-fn a_new_file_does_not_overwrite() {
+fn new_file_over_an_existing_file_fails() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("raw");
     let mut file = NewFile::create(&path).unwrap();
@@ -164,9 +164,9 @@ fn a_new_file_does_not_overwrite() {
     assert!(NewFile::create(&path).is_err());
 }
 
-/// Under a lock the private name can be the same every time, so that the next writer finds what a dead one left.
+/// Under a lock the temporary file has the same name every time, so the next writer finds the one that a dead writer left.
 #[test]
-fn a_writer_under_a_lock_replaces_what_a_dead_one_left() {
+fn locked_write_after_a_dead_writer_replaces_its_leftover() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.json");
     atomic_write_locked(&file, b"one", Durability::Synced).unwrap();
@@ -193,9 +193,9 @@ fn a_writer_under_a_lock_replaces_what_a_dead_one_left() {
     assert!(!left.exists());
 }
 
-/// That it reaches the disk is for the record of `tests/failpoints.rs` to show; here, that nothing stands in its way.
+/// `tests/failpoints.rs` shows that the data reaches the disk; this test shows that no kind of entry makes a sync fail.
 #[test]
-fn whole_trees_are_synced_whatever_is_in_them() {
+fn sync_trees_with_links_and_read_only_files_succeeds() {
     let dir = tempfile::tempdir().unwrap();
     sync_trees(&[]).unwrap();
     for (name, files) in [("small", 3), ("large", 100)] {
@@ -218,7 +218,7 @@ fn whole_trees_are_synced_whatever_is_in_them() {
 }
 
 #[test]
-fn what_dead_writers_left_can_be_swept_and_nothing_else() {
+fn sweep_removes_leftovers_of_dead_writers_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let left = ".state.json.marsh-new";
     for name in [left, ".mine.tmp", "state.json.marsh-new", ".state.json", "file"] {

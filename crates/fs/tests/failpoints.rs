@@ -1,6 +1,6 @@
-//! Killed at every mutation, a write leaves the old file or the new one. Run with `--features failpoints`.
+//! A write that is killed at any of its steps leaves the old file or the new one. Run with `--features failpoints`.
 
-#![expect(clippy::unwrap_used, reason = "these tests set the scene that marsh_fs then acts on")]
+#![expect(clippy::unwrap_used, reason = "these tests create the files that marsh_fs then changes")]
 
 use std::fs;
 use std::path::Path;
@@ -33,14 +33,14 @@ fn run_child(dir: &Path, failpoint: &str) -> bool {
 }
 
 #[test]
-fn killed_at_any_mutation_the_old_or_the_new_state_is_visible() {
+fn write_killed_at_any_failpoint_shows_the_old_or_the_new_state() {
     for action in ["abort", "error", "short"] {
         let mut points = 0;
         loop {
             let dir = tempfile::tempdir().unwrap();
             atomic_write(&dir.path().join("file"), b"old", Durability::Atomic).unwrap();
             let run = run_child(dir.path(), &format!("*={action}@{}", points + 1));
-            // Where nothing is written, nothing can be cut short, and the end is not the first success.
+            // `short` does nothing at points that write no bytes, so for it the first success is not the end.
             let done = run && (action != "short" || points >= 20);
             let content = fs::read_to_string(dir.path().join("file")).unwrap();
             assert!(content == "old" || content == "new", "{content:?}");
@@ -58,13 +58,13 @@ fn killed_at_any_mutation_the_old_or_the_new_state_is_visible() {
                 break;
             }
             points += 1;
-            assert!(points < 100);
+            assert!(points < 100, "the write does not end");
         }
         assert!(points >= 10, "only {points} points were passed");
     }
 }
 
-/// Not a test of its own: writes `bytes` in the way that `MARSH_TEST_WAY` names.
+/// Not a test of its own: writes [`BYTES`] in the way that `MARSH_TEST_WAY` names.
 #[test]
 fn child_writes_once() {
     let Some(way) = std::env::var_os("MARSH_TEST_WAY") else { return };
@@ -87,7 +87,7 @@ fn child_writes_once() {
             growing.write(bytes)?;
             growing.finish(Durability::Synced)
         }),
-        _ => panic!("no such way"),
+        _ => panic!("unknown way {way}"),
     }
     .unwrap();
 }
@@ -95,7 +95,7 @@ fn child_writes_once() {
 const BYTES: &str = "sixteen letters!";
 const WAYS: [&str; 8] = ["atomic", "locked", "private", "new", "copy", "append", "pieces", "growing"];
 
-/// Runs [`child_writes_once`]; whether it succeeded, and what is in the directory then.
+/// Runs [`child_writes_once`]. Returns whether it succeeded, and the files in the directory.
 fn write_once(way: &str, action: &str) -> (bool, Vec<(String, String)>) {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("source"), BYTES).unwrap();
@@ -117,26 +117,26 @@ fn write_once(way: &str, action: &str) -> (bool, Vec<(String, String)>) {
 }
 
 #[test]
-fn a_write_that_takes_less_than_it_was_given_is_continued() {
+fn write_that_takes_fewer_bytes_than_given_is_continued() {
     for way in WAYS {
         assert_eq!(write_once(way, "trickle"), (true, vec![("file".into(), BYTES.into())]), "{way}");
     }
 }
 
 #[test]
-fn a_write_that_ends_half_way_fails_and_what_is_replaced_as_a_whole_shows_nothing_of_it() {
+fn write_that_ends_half_way_fails_and_shows_no_part_of_an_atomic_write() {
     for way in WAYS {
         let (done, found) = write_once(way, "short");
         assert!(!done, "{way}");
         let half = vec![("file".to_owned(), BYTES[..8].to_owned())];
-        // These grow in sight of everybody and say so; everything else was never there.
+        // These three are documented to grow in sight of readers; of all others nothing is visible.
         let expected = if ["append", "pieces", "growing"].contains(&way) { half } else { Vec::new() };
         assert_eq!(found, expected, "{way}");
     }
 }
 
 #[test]
-fn a_point_can_be_named() {
+fn failpoint_with_a_name_applies_at_that_point_only() {
     let dir = tempfile::tempdir().unwrap();
     assert!(!run_child(dir.path(), "fs.sync_dir=abort"));
     assert!(dir.path().join("entry/inside").exists());
@@ -144,7 +144,7 @@ fn a_point_can_be_named() {
     assert!(run_child(dir.path(), "no.such.point=abort,fs.sync_dir=sleep:1"));
 }
 
-/// Not a test of its own: one of everything that mutates.
+/// Not a test of its own: calls every function that changes the file system.
 #[test]
 fn child_does_everything() {
     let Some(dir) = std::env::var_os("MARSH_TEST_EVERYTHING") else { return };
@@ -211,9 +211,9 @@ fn look(dir: &Path) -> Vec<(std::path::PathBuf, String)> {
     found
 }
 
-/// A record that misses a mutation would prove nothing: followed, it leads to what is there.
+/// A trace that misses a change would prove nothing. Replayed, it must lead to the files that are there.
 #[test]
-fn the_record_of_mutations_is_complete() {
+fn trace_of_every_kind_of_mutation_is_complete() {
     use marsh_testkit::{Disk, Loss};
     let (dir, traces) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let root = dir.path().canonicalize().unwrap();
@@ -234,7 +234,7 @@ fn the_record_of_mutations_is_complete() {
     assert!(found.len() > 80);
     disk.restore(&Loss::Nothing);
     assert_eq!(look(&root), found);
-    // What was synced survives the worst.
+    // Synced files survive the loss of everything that was not synced.
     let of = |name: &str| fs::read_to_string(root.join(name)).ok();
     disk.restore(&Loss::Names);
     assert_eq!(of("deep/er/file").as_deref(), Some("two"));
@@ -252,9 +252,9 @@ fn child_orders() {
     atomic_write(&Path::new(&dir).join("file"), b"new", Durability::Ordered).unwrap();
 }
 
-/// Where the journal keeps the order the data is waited for and the file is not synced; elsewhere it is synced.
+/// Where the journal keeps the order, the write waits for the data and does not sync the file. Elsewhere it syncs the file.
 #[test]
-fn what_is_ordered_is_settled_or_synced_before_it_has_its_name() {
+fn ordered_write_is_settled_or_synced_before_the_rename() {
     use marsh_testkit::Disk;
     for (keeps_order, expected) in
         [("1", ["create", "order_file", "rename"]), ("0", ["create", "sync_file", "rename"])]

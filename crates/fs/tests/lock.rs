@@ -1,9 +1,9 @@
-//! Locks exclude, tell who holds them, end their waits, and vanish with their holder.
+//! Locks exclude each other, name their holder, end their waits, and end with the process that holds them.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    reason = "these tests set the scene that marsh_fs then acts on"
+    reason = "these tests create the files that marsh_fs then locks"
 )]
 
 use std::fs;
@@ -16,6 +16,24 @@ use marsh_fs::{
     LockError, lock_exclusive, lock_existing_shared, lock_latch, lock_shared, try_lock_exclusive,
     try_lock_existing_exclusive,
 };
+use marsh_types::{ErrorCode, Explain as _};
+
+/// A held lock is `Busy`, exit code 75. A lock that fails for another reason is not.
+#[test]
+fn lock_error_has_the_code_of_its_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("repo.lock");
+    let held = lock_exclusive(&path, LONG, "test", &mut |_| {}).unwrap();
+    let error = lock_exclusive(&path, Duration::ZERO, "test", &mut |_| {}).unwrap_err();
+    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::LockTimeout, 75));
+    assert_eq!(error.details().unwrap()["holder"]["pid"], std::process::id());
+    drop(held);
+    let error = lock_exclusive(dir.path(), Duration::ZERO, "test", &mut |_| {}).unwrap_err();
+    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::Io, 1), "{error}");
+    let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
+    let error = LockError::Unsupported { path, source };
+    assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::LockUnsupported, 1));
+}
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -41,7 +59,7 @@ fn spawn_holder(path: &Path) -> Child {
 }
 
 #[test]
-fn an_exclusive_lock_excludes_across_threads() {
+fn exclusive_lock_taken_by_many_threads_excludes() {
     let dir = tempfile::tempdir().unwrap();
     let (path, counter) = (dir.path().join("locks/repo.lock"), dir.path().join("counter"));
     fs::write(&counter, "0").unwrap();
@@ -60,7 +78,7 @@ fn an_exclusive_lock_excludes_across_threads() {
 }
 
 #[test]
-fn readers_share_and_keep_a_writer_out() {
+fn shared_locks_share_and_exclude_an_exclusive_lock() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lease.lock");
     let first = lock_shared(&path, LONG, &mut |_| {}).unwrap();
@@ -71,7 +89,7 @@ fn readers_share_and_keep_a_writer_out() {
 }
 
 #[test]
-fn a_waiter_hears_who_holds_the_lock_and_gives_up_in_time() {
+fn wait_for_a_held_lock_names_the_holder_and_times_out() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("repo.lock");
     let mut child = spawn_holder(&path);
@@ -93,7 +111,7 @@ fn a_waiter_hears_who_holds_the_lock_and_gives_up_in_time() {
 }
 
 #[test]
-fn a_killed_holder_leaves_nothing_to_clean() {
+fn lock_of_a_killed_process_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("repo.lock");
     let mut child = spawn_holder(&path);
@@ -102,12 +120,12 @@ fn a_killed_holder_leaves_nothing_to_clean() {
     child.wait().unwrap();
     let lock = lock_exclusive(&path, LONG, "test", &mut |_| {}).unwrap();
     drop(lock);
-    assert_eq!(fs::read(&path).unwrap(), b"", "the file stays, the signature goes");
+    assert_eq!(fs::read(&path).unwrap(), b"", "the file stays, the holder's line is removed");
 }
 
-/// The signature that a killed holder left says nothing about the reader that has the lock now.
+/// The line that a killed holder left does not name the reader that has the lock now.
 #[test]
-fn a_dead_process_is_not_named_as_the_holder() {
+fn timeout_after_a_dead_holder_does_not_name_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("repo.lock");
     let mut child = spawn_holder(&path);
@@ -119,7 +137,7 @@ fn a_dead_process_is_not_named_as_the_holder() {
 }
 
 #[test]
-fn a_latch_is_signed_once_by_whoever_takes_it_again_and_again() {
+fn latch_taken_again_by_one_process_is_signed_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("latch");
     let mut child = spawn_holder(&path);
@@ -131,16 +149,16 @@ fn a_latch_is_signed_once_by_whoever_takes_it_again_and_again() {
     assert!(error.to_string().contains(&holder), "{error}");
     drop(latch);
     let signed = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
-    assert!(signed.0.ends_with(b"}\n"), "the signature stays");
+    assert!(signed.0.ends_with(b"}\n"), "the holder's line stays");
     drop(lock_latch(&path, LONG, "data write").unwrap());
     assert_eq!((fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap()), signed);
     drop(lock_latch(&path, LONG, "gc").unwrap());
     assert_ne!(fs::read(&path).unwrap(), signed.0, "another purpose signs anew");
-    assert!(try_lock_exclusive(&path, "test").unwrap().is_some(), "whoever signed, it is free");
+    assert!(try_lock_exclusive(&path, "test").unwrap().is_some(), "the line does not hold the lock");
 }
 
 #[test]
-fn a_lock_file_that_may_only_be_read_can_be_shared() {
+fn shared_lock_of_a_read_only_file_succeeds() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.lock");
     fs::write(&path, "").unwrap();
@@ -148,9 +166,9 @@ fn a_lock_file_that_may_only_be_read_can_be_shared() {
     lock_shared(&path, LONG, &mut |_| {}).unwrap();
 }
 
-/// A file of content is locked as it is: never created, never written to.
+/// A file with content is locked as it is: never created, never written.
 #[test]
-fn content_can_be_locked_without_being_touched() {
+fn lock_of_an_existing_file_does_not_change_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("entry.json");
     assert!(lock_existing_shared(&path, LONG).unwrap().is_none());
@@ -171,9 +189,9 @@ fn content_can_be_locked_without_being_touched() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "content");
 }
 
-/// Whoever waited for the lock of a file that has been renamed away has the lock of another file.
+/// A process that waits for the lock of a file that is renamed meanwhile gets the lock of a file with another name.
 #[test]
-fn a_lock_knows_whether_its_file_still_has_that_name() {
+fn lock_of_a_renamed_file_is_not_at_its_old_path() {
     let dir = tempfile::tempdir().unwrap();
     let (entry, away) = (dir.path().join("entry"), dir.path().join("away"));
     let path = entry.join("entry.json");
@@ -182,7 +200,7 @@ fn a_lock_knows_whether_its_file_still_has_that_name() {
     let lock = lock_existing_shared(&path, LONG).unwrap().unwrap();
     assert!(lock.is_at(&path));
     fs::rename(&entry, &away).unwrap();
-    assert!(!lock.is_at(&path), "nothing has that name");
+    assert!(!lock.is_at(&path), "the name is free");
     assert!(lock.is_at(&away.join("entry.json")));
     fs::create_dir(&entry).unwrap();
     fs::write(&path, "old").unwrap();

@@ -1,13 +1,13 @@
 //! A directory appears as a whole, or not at all.
 
-#![expect(clippy::disallowed_methods, reason = "these tests set the scene that marsh_fs then acts on")]
+#![expect(clippy::disallowed_methods, reason = "these tests create the files that marsh_fs then changes")]
 
 use std::fs;
 
 use marsh_fs::{Published, StagedDir, rename_dir_new};
 
 #[test]
-fn a_staged_directory_is_gone_unless_published() {
+fn staged_directory_dropped_unpublished_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let staged = StagedDir::new(&dir.path().join("missing/parent")).unwrap();
     let path = staged.path().to_path_buf();
@@ -17,7 +17,7 @@ fn a_staged_directory_is_gone_unless_published() {
 }
 
 #[test]
-fn of_many_publishers_of_one_name_one_wins_and_all_succeed() {
+fn publish_of_one_name_by_many_succeeds_for_all() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("entry");
     let outcomes: Vec<_> = std::thread::scope(|scope| {
@@ -36,19 +36,19 @@ fn of_many_publishers_of_one_name_one_wins_and_all_succeed() {
 }
 
 #[test]
-fn an_exclusive_rename_yields_even_to_an_empty_directory() {
+fn publish_new_onto_an_empty_directory_gives_the_staged_one_back() {
     let dir = tempfile::tempdir().unwrap();
     let taken = dir.path().join("1");
     fs::create_dir(&taken).unwrap();
     let staged = StagedDir::new(dir.path()).unwrap();
-    let staged = staged.publish_new(&taken).unwrap().expect("the claim of another process holds");
+    let staged = staged.publish_new(&taken).unwrap().expect("an empty directory keeps its name");
     assert!(staged.publish_new(&dir.path().join("2")).unwrap().is_none());
     assert!(dir.path().join("2").is_dir());
 }
 
-/// The reference claims version numbers by `mkdir`; we claim by rename. Neither ever takes what the other has.
+/// Other implementations claim version numbers by `mkdir`, marsh by rename. Neither takes a name that the other has.
 #[test]
-fn renames_and_mkdirs_that_race_for_names_share_them_out() {
+fn rename_racing_with_mkdir_gives_each_name_to_one() {
     let dir = tempfile::tempdir().unwrap();
     let target = |n: u32| dir.path().join(n.to_string());
     let wins: Vec<u32> = std::thread::scope(|scope| {
@@ -71,9 +71,9 @@ fn renames_and_mkdirs_that_race_for_names_share_them_out() {
     assert_eq!(with_content, wins[0]);
 }
 
-/// What a racing creator wrote stays; the loser is told so.
+/// The file of the process that wins stays, and the others get `false`.
 #[test]
-fn a_file_is_created_whole_or_not_at_all() {
+fn atomic_write_new_of_one_name_by_many_creates_one_whole_file() {
     use marsh_fs::{Durability, atomic_write_new};
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("record.yaml");

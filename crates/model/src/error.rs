@@ -208,10 +208,8 @@ impl Explain for ModelError {
             ModelError::Data(error) => error.code(),
             ModelError::CorruptData { .. } => ErrorCode::FileDamaged,
             ModelError::Name(_) => ErrorCode::InvalidName,
-            ModelError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            ModelError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
+            ModelError::Lock(error) => error.code(),
             ModelError::Held { .. }
-            | ModelError::Lock(_)
             | ModelError::Fs(_)
             | ModelError::YamlWrite(_)
             | ModelError::Io { .. } => ErrorCode::Io,

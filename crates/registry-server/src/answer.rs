@@ -1,10 +1,11 @@
-//! Answers: JSON, and what an error's status is.
+//! Answers: JSON documents, and the HTTP status of each error.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use marsh_fs::LockError;
 use marsh_registry::RegistryError;
 use marsh_types::{CalVer, Explain, ExtensionName};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::State;
 
-/// An error on its way out.
+/// An error answer.
 pub(crate) struct Refusal {
     status: StatusCode,
     body: Value,
@@ -57,7 +58,7 @@ pub(crate) fn ok(value: &impl Serialize) -> Answer {
 }
 
 impl State {
-    /// What the directory answered, for the client: without the server's paths.
+    /// The answer for an error of the directory registry, without paths of the server.
     pub(crate) fn refuse(&self, error: RegistryError) -> Refusal {
         use RegistryError as E;
         let status = match &error {
@@ -79,7 +80,7 @@ impl State {
             }
             E::ValidationFailed { .. } | E::ChecksumMismatch { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            E::Lock(_) => {
+            E::Lock(LockError::Timeout { .. }) => {
                 (self.options.on_fault)(&error.to_string());
                 let refusal = Refusal::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -98,11 +99,11 @@ impl State {
         Refusal::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "registry_error",
-            "the registry has a fault; its operator finds more in its log",
+            "internal error of the registry; its log has the details",
         )
     }
 
-    /// Runs what touches files where it may block.
+    /// Runs work that reads or writes files on a thread that may block.
     pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&State) -> Result<T, RegistryError> + Send + 'static,
@@ -114,19 +115,18 @@ impl State {
         }
     }
 
-    /// A JSON body. An empty one is an empty object.
+    /// Parses a JSON body. An empty body is an empty object.
     pub(crate) async fn body<T: DeserializeOwned>(&self, body: Body) -> Result<T, Refusal> {
         let limit = self.options.max_request_bytes;
         let bytes = axum::body::to_bytes(body, limit).await.map_err(|_| {
-            let message = format!("the request did not arrive whole, or is larger than {limit} bytes");
+            let message = format!("the request is incomplete, or larger than {limit} bytes");
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "validation_failed", message)
         })?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(bytes)
-            .map_err(|error| Refusal::invalid(format!("the request is not usable: {error}")))
+        serde_json::from_slice(bytes).map_err(|error| Refusal::invalid(format!("invalid request: {error}")))
     }
 
-    /// The URL of a place on this server, as this client reaches it.
+    /// The URL of `path` on this server, as this client reaches it.
     pub(crate) fn url(&self, headers: &HeaderMap, path: &str) -> Result<String, Refusal> {
         if let Some(public) = &self.options.public_url {
             return Ok(format!("{}/{path}", public.as_str().trim_end_matches('/')));
@@ -137,21 +137,21 @@ impl State {
             return Err(Refusal::new(
                 StatusCode::BAD_REQUEST,
                 "validation_failed",
-                "the request names no host",
+                "missing or invalid header Host",
             ));
         }
         Ok(format!("http://{host}/{path}"))
     }
 }
 
-/// `@a/b` or `@a/b@<version>`.
+/// Parses `@a/b` or `@a/b@<version>`.
 pub(crate) fn reference(text: &str) -> Result<(ExtensionName, Option<CalVer>), Refusal> {
     let not_found = || {
         let shown: String = text.chars().take(100).flat_map(char::escape_debug).collect();
         Refusal::new(
             StatusCode::NOT_FOUND,
             "not_found",
-            format!("`{shown}` is no extension and no version of one"),
+            format!("invalid reference `{shown}`: expected `@collective/name` or `@collective/name@version`"),
         )
     };
     let at = text.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(index, _)| index);
@@ -161,10 +161,10 @@ pub(crate) fn reference(text: &str) -> Result<(ExtensionName, Option<CalVer>), R
     Ok((name, version))
 }
 
-pub(crate) async fn no_such_place() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this place")
+pub(crate) async fn unknown_path() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "not_found", "unknown path")
 }
 
 pub(crate) async fn wrong_method() -> Refusal {
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "registry_error", "this place does not take this method")
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "registry_error", "this path does not support this method")
 }

@@ -1,4 +1,4 @@
-//! Archives, whole or from an offset on.
+//! Downloads of archives, whole or a range of bytes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use marsh_types::Digest;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::State;
-use crate::answer::{Answer, no_such_place};
+use crate::answer::{Answer, unknown_path};
 
 pub(crate) async fn archive(
     Extract(state): Extract<Arc<State>>,
@@ -19,16 +19,16 @@ pub(crate) async fn archive(
 ) -> Answer {
     // Only what parses as a digest becomes a path.
     let Some(Ok(digest)) = file.strip_suffix(".tar.gz").map(str::parse::<Digest>) else {
-        return Err(no_such_place().await);
+        return Err(unknown_path().await);
     };
     let mut file = match tokio::fs::File::open(state.directory.archive(&digest)).await {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_such_place().await),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(unknown_path().await),
         Err(error) => return Err(state.fault(&error.to_string())),
     };
     let total = file.metadata().await.map_err(|error| state.fault(&error.to_string()))?.len();
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    // A name that is a hash has one content for ever.
+    // Archives are named by their digest, so their content never changes.
     let fixed = [
         (header::CONTENT_TYPE, "application/gzip".to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
@@ -76,7 +76,7 @@ enum Range {
     None,
 }
 
-/// One range; what is not understood is ignored, as the standard has it.
+/// Parses the header `Range` with one range. Other values are ignored, as RFC 9110 requires.
 fn range(text: &str, total: u64) -> Range {
     let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
         return Range::Whole;
@@ -98,7 +98,7 @@ mod tests {
     use super::{Range, range};
 
     #[test]
-    fn ranges() {
+    fn range_header_selects_bytes_or_is_ignored() {
         for (text, expected) in [
             ("bytes=0-", Range::Part(0, 9)),
             ("bytes=4-", Range::Part(4, 9)),

@@ -1,4 +1,4 @@
-//! Changes to what is published, and who asks for them.
+//! Changes to published extensions, and the tokens that authorize them.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use marsh_types::{CalVer, Channel, ExtensionName};
 use serde::Deserialize;
 
 use crate::State;
-use crate::answer::{Answer, Refusal, no_such_place, ok, reference};
+use crate::answer::{Answer, Refusal, ok, reference, unknown_path};
 use crate::tokens::{self, Token};
 
 const MAX_REASON: usize = 2000;
 
-/// The union of what the changes take.
+/// The fields of all changes.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct ChangeRequest {
     reason: Option<String>,
     channel: Option<Channel>,
     superseded_by: Option<ExtensionName>,
@@ -35,13 +35,13 @@ impl State {
         let unknown =
             |message: &str| Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message.to_owned());
         let Some(secret) = bearer.or(key).map(str::to_owned) else {
-            return Err(unknown("this needs a token"));
+            return Err(unknown("missing token"));
         };
         let state = Arc::clone(self);
         let found = tokio::task::spawn_blocking(move || tokens::find(state.directory.root(), &secret)).await;
         match found {
             Ok(Ok(Some(token))) => Ok(token),
-            Ok(Ok(None)) => Err(unknown("the token is not known here")),
+            Ok(Ok(None)) => Err(unknown("unknown token")),
             Ok(Err(error)) => Err(self.fault(&error.to_string())),
             Err(error) => Err(self.fault(&error.to_string())),
         }
@@ -61,7 +61,7 @@ impl State {
         }
         if !token.owns(name) {
             return Err(forbidden(format!(
-                "{} may not change what is in @{}",
+                "{} may not change extensions of @{}",
                 token.username,
                 name.collective()
             )));
@@ -78,16 +78,16 @@ pub(crate) async fn change(
 ) -> Answer {
     let (name, version) = reference(&text)?;
     if !matches!(op.as_str(), "yank" | "unyank" | "deprecate" | "undeprecate" | "promote") {
-        return Err(no_such_place().await);
+        return Err(unknown_path().await);
     }
     state.allowed(&headers, &name, "manage").await?;
-    let body: Asked = state.body(body).await?;
+    let body: ChangeRequest = state.body(body).await?;
     let reason = || match &body.reason {
         Some(reason) if !reason.trim().is_empty() && reason.len() <= MAX_REASON => Ok(reason.clone()),
         Some(reason) if reason.len() > MAX_REASON => {
-            Err(Refusal::invalid("`reason` is longer than 2000 bytes"))
+            Err(Refusal::invalid(format!("invalid `reason`: expected at most {MAX_REASON} bytes")))
         }
-        _ => Err(Refusal::invalid("`reason` is required")),
+        _ => Err(Refusal::invalid("missing `reason`")),
     };
     let channel = body.channel;
     let message = match (op.as_str(), version) {
@@ -105,12 +105,12 @@ pub(crate) async fn change(
         ("undeprecate", None) => state.blocking(move |state| state.directory.undeprecate(&name)).await?,
         ("promote", None) => {
             let (Some(version), Some(to)) = (body.version, body.to_channel) else {
-                return Err(Refusal::invalid("`version` and `toChannel` are required"));
+                return Err(Refusal::invalid("missing `version` or `toChannel`"));
             };
             let promoted = state.blocking(move |state| state.directory.promote(&name, version, to)).await?;
             return ok(&promoted);
         }
-        _ => return Err(no_such_place().await),
+        _ => return Err(unknown_path().await),
     };
     ok(&Message { message })
 }

@@ -1,14 +1,17 @@
-//! The registry protocol served over HTTP from a directory registry.
+//! A server for the registry protocol over HTTP, on top of a directory registry.
 //!
 //! Invariants (`tests/it`):
 //!
-//! * The directory is the state. The server keeps only uploads that wait for their confirmation; what it answered to a
-//!   publisher is on disk, and other writers of the directory are seen at once.
-//! * Changes want a token whose collectives include the extension's and whose scopes allow the change. Tokens are
-//!   stored hashed, in `private/tokens.json`, and read afresh for each request, so that a removed one stops working.
-//! * What is published are the bytes that were measured as they arrived: a gzip stream with the announced digest that
-//!   the [`Validate`] of the caller accepts.
-//! * Every answer is JSON, errors included, and every body has a limit.
+//! * The directory is the state. The server keeps only uploads that wait for confirmation. A publisher gets a success only
+//!   after the version is on disk, and the server sees changes of other writers of the directory at once.
+//! * A change needs a token that has the extension's collective and the scope of the change. Tokens are stored as hashes in
+//!   `private/tokens.json` and read again for each request, so a removed token stops working at once
+//!   (`tests/it/tokens.rs`).
+//! * An upload is measured while it arrives. It is published only if it is a gzip stream, has the announced digest, and
+//!   passes the caller's [`Validate`] (`tests/it/publish.rs`).
+//! * Every answer is JSON, including errors, and every request body has a limit.
+
+#![warn(missing_docs)]
 
 mod answer;
 mod archive;
@@ -31,25 +34,29 @@ use marsh_types::{ErrorCode, Explain};
 
 pub use tokens::{SCOPES, Token, TokenError, add_token, list_tokens, remove_token};
 
-/// How long answers that are under way may take after the shutdown began.
+/// How long requests in progress may take after the shutdown began.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Looks into an archive whose bytes have been checked: that its manifest is the pushed one, and that it unpacks.
+/// Checks that an uploaded archive unpacks and that its manifest matches the pushed metadata. Returns the reason if not.
 pub type Validate = Arc<dyn Fn(&Path, &PushMetadata) -> Result<(), String> + Send + Sync>;
 
+/// The options of a server.
 #[derive(Clone)]
 pub struct ServerOptions {
+    /// The largest archive, in bytes.
     pub max_archive_bytes: u64,
-    /// Of requests other than uploads: metadata, mostly.
+    /// The largest body of a request other than an upload, in bytes.
     pub max_request_bytes: usize,
-    /// What clients reach this server by, when it is not the `Host` they ask for over plain http: behind a proxy.
+    /// The URL of this server for clients, if it is behind a proxy. Otherwise it is `http://` and the request's `Host`.
     pub public_url: Option<url::Url>,
+    /// Checks uploaded archives.
     pub validate: Validate,
-    /// Hears of faults that clients are told nothing particular about.
+    /// Called with the details of an internal error, which clients do not get.
     pub on_fault: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl ServerOptions {
+    /// The default limits: 64 MB for an archive, 4 MB for other requests.
     pub fn new(validate: Validate) -> ServerOptions {
         ServerOptions {
             max_archive_bytes: 64 << 20,
@@ -61,12 +68,21 @@ impl ServerOptions {
     }
 }
 
+/// The server cannot start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The directory is not a registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The server cannot listen on the address.
     #[error("cannot listen on {addr}: {source}")]
-    Listen { addr: SocketAddr, source: std::io::Error },
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// The server stopped with an error.
     #[error("the server stopped: {0}")]
     Stopped(std::io::Error),
 }
@@ -83,9 +99,7 @@ impl Explain for ServeError {
     fn hint(&self) -> Option<String> {
         match self {
             ServeError::Registry(error) => error.hint(),
-            ServeError::Listen { .. } => {
-                Some("choose another address, or port 0 for any that is free".to_owned())
-            }
+            ServeError::Listen { .. } => Some("choose another address, or port 0 for a free port".to_owned()),
             ServeError::Stopped(_) => None,
         }
     }
@@ -97,8 +111,11 @@ pub(crate) struct State {
     uploads: push::Uploads,
 }
 
-/// Serves the registry in `dir` until `shutdown` comes, and then finishes what is under way. `ready` hears the address,
-/// which for port 0 is news.
+/// Serves the registry in `dir` until `shutdown` completes, then finishes the requests in progress. `ready` is called with
+/// the address, which has the chosen port if `addr` has port 0.
+///
+/// # Errors
+/// `dir` is not a registry, the server cannot listen on `addr`, or it stops with an error.
 pub fn serve(
     dir: &Path,
     addr: SocketAddr,
@@ -118,8 +135,10 @@ pub fn serve(
         let (begin, begun) = tokio::sync::oneshot::channel::<()>();
         let signal = async move {
             shutdown.await;
-            // Nobody listens once the server has stopped by itself.
-            begin.send(()).ok();
+            marsh_types::ignore(
+                begin.send(()).map_err(|()| "the receiver is gone"),
+                "the server has already stopped by itself",
+            );
         };
         let server = axum::serve(listener, router(state)).with_graceful_shutdown(signal);
         let overdue = async {
@@ -137,7 +156,7 @@ pub fn serve(
     result
 }
 
-/// Ctrl-C or the request of a service manager to end.
+/// Completes at SIGINT (Ctrl-C) or SIGTERM.
 pub async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     if let Ok(mut terminate) = signal(SignalKind::terminate()) {
@@ -162,7 +181,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/api/v1/extensions/{reference}/{op}", get(read::about).post(change::change))
         .route("/uploads/{id}", put(push::upload))
         .route("/archives/{file}", get(archive::archive))
-        .fallback(answer::no_such_place)
+        .fallback(answer::unknown_path)
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state(state)

@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::State;
-use crate::answer::{Answer, Refusal, no_such_place, ok};
+use crate::answer::{Answer, Refusal, ok, unknown_path};
 
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 const MAX_PER_USER: usize = 100;
 const MAX_UPLOAD_TIME: Duration = Duration::from_secs(600);
-/// A gzip stream that unpacks to more is a bomb.
+/// The largest size of an unpacked upload, in bytes.
 const MAX_UNPACKED: u64 = 1 << 30;
 
-/// Announced and not yet confirmed. Dropped with their files after an hour, and with the server.
+/// Uploads that were announced and not confirmed. They and their files are dropped after an hour, and when the server stops.
 #[derive(Default)]
 pub(crate) struct Uploads(Mutex<HashMap<String, Upload>>);
 
@@ -46,9 +46,9 @@ impl Uploads {
         self.with(|uploads| {
             uploads.retain(|_, upload| upload.since.elapsed() < FORGOTTEN);
             if uploads.values().filter(|upload| upload.username == username).count() >= MAX_PER_USER {
-                return Err(Refusal::busy("too many uploads wait for their confirmation", 30));
+                return Err(Refusal::busy("too many uploads wait for confirmation", 30));
             }
-            // The id is all that an upload is authorised by: nobody guesses it.
+            // The random id authorizes the upload.
             let id = uuid::Uuid::new_v4().simple().to_string();
             let username = username.to_owned();
             uploads.insert(id.clone(), Upload { username, metadata, since: Instant::now(), staged: None });
@@ -56,7 +56,7 @@ impl Uploads {
         })
     }
 
-    /// The upload that a confirmation means: the one it names, else the last of this version that arrived.
+    /// Removes and returns the upload that a confirmation is for: the one with its key, else the last one of this version.
     fn take(&self, key: Option<&str>, username: &str, metadata: &PushMetadata) -> Option<(String, Upload)> {
         let is_meant = |upload: &Upload| {
             upload.username == username
@@ -78,7 +78,7 @@ impl Uploads {
 }
 
 pub(crate) async fn push(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: Body) -> Answer {
-    // Before the body: nobody unknown makes the server read much.
+    // Check the token before reading the body, so that a client without a token cannot make the server read much.
     state.token(&headers).await?;
     let metadata: PushMetadata = state.body(body).await?;
     let token = state.allowed(&headers, &metadata.name, "publish").await?;
@@ -101,7 +101,7 @@ pub(crate) async fn upload(
     body: Body,
 ) -> Answer {
     if !state.uploads.with(|uploads| uploads.contains_key(&id)) {
-        return Err(no_such_place().await);
+        return Err(unknown_path().await);
     }
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
     let writer = {
@@ -120,7 +120,7 @@ pub(crate) async fn upload(
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|error| io::Error::other(error.to_string()));
             let failed = piece.is_err();
-            // The writer has given up: the limit is reached. It says so itself.
+            // The writer has stopped, for example at the size limit. Its result has the error.
             if sender.send(piece).await.is_err() || failed {
                 break;
             }
@@ -139,13 +139,12 @@ pub(crate) async fn upload(
         None => false,
     });
     if !kept {
-        return Err(no_such_place().await);
+        return Err(unknown_path().await);
     }
     ok(&json!({ "size": size, "checksum": checksum }))
 }
 
-/// What arrives over the network, for a reader that blocks. It ends well only if the body did: a body that breaks off
-/// arrives as an error.
+/// The pieces of a request body, for a reader that blocks. An interrupted body ends with an error.
 struct Pieces {
     receiver: mpsc::Receiver<io::Result<Bytes>>,
     current: Bytes,
@@ -177,26 +176,28 @@ struct Confirmation {
 pub(crate) async fn confirm(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: Body) -> Answer {
     state.token(&headers).await?;
     let body: Value = state.body(body).await?;
-    let unusable = |error: serde_json::Error| Refusal::invalid(format!("the request is not usable: {error}"));
+    let unusable = |error: serde_json::Error| Refusal::invalid(format!("invalid request: {error}"));
     let metadata = PushMetadata::deserialize(&body).map_err(unusable)?;
     let rest = Confirmation::deserialize(&body).map_err(unusable)?;
     let token = state.allowed(&headers, &metadata.name, "publish").await?;
     let key = rest.s3_key.as_deref().filter(|key| !key.is_empty());
     let Some((_, upload)) = state.uploads.take(key, &token.username, &metadata) else {
-        // Someone else's confirmation may have been faster, which is the better thing to say.
+        // Another publisher may have confirmed this version; that is the more helpful error.
         let asked = metadata.clone();
         state.blocking(move |state| state.directory.check_push(&asked)).await?;
-        let message =
-            format!("no upload of {}@{} waits for this confirmation", metadata.name, metadata.version);
+        let message = format!(
+            "missing upload of {}@{}: upload the archive before the confirmation",
+            metadata.name, metadata.version
+        );
         return Err(Refusal::invalid(message));
     };
     let published = state
         .blocking(move |state| {
             let Some(staged) = upload.staged else {
-                return Err(RegistryError::ValidationFailed { message: "nothing was uploaded".to_owned() });
+                return Err(RegistryError::ValidationFailed { message: "missing upload".to_owned() });
             };
             check_gzip(staged.path())?;
-            // What was announced binds as much as what is confirmed.
+            // The digest in the announcement must match too.
             let announced = upload.metadata.checksum.filter(|announced| *announced != staged.digest);
             if let Some(expected) = announced {
                 let what = format!("{}@{}", metadata.name, metadata.version);
@@ -211,7 +212,7 @@ pub(crate) async fn confirm(Extract(state): Extract<Arc<State>>, headers: Header
     ok(&published)
 }
 
-/// A gzip stream, whole.
+/// Checks that a file is one whole gzip stream.
 fn check_gzip(path: &FilePath) -> Result<(), RegistryError> {
     let refuse = |reason: String| RegistryError::ValidationFailed { message: format!("the upload {reason}") };
     let file = std::fs::File::open(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
@@ -221,6 +222,6 @@ fn check_gzip(path: &FilePath) -> Result<(), RegistryError> {
             Err(refuse(format!("unpacks to more than {MAX_UNPACKED} bytes")))
         }
         Ok(_) => Ok(()),
-        Err(error) => Err(refuse(format!("is no whole gzip stream: {error}"))),
+        Err(error) => Err(refuse(format!("is not a whole gzip stream: {error}"))),
     }
 }

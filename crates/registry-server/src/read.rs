@@ -1,4 +1,4 @@
-//! Questions that need no token.
+//! Requests that read and need no token.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use marsh_types::{CalVer, Channel, ExtensionName, KINDS};
 use serde_json::{Value, json};
 
 use crate::State;
-use crate::answer::{Answer, Refusal, no_such_place, ok, reference};
+use crate::answer::{Answer, Refusal, ok, reference, unknown_path};
 
 /// The keys below which a version lists what it contains.
 fn content_keys() -> impl Iterator<Item = &'static str> {
@@ -40,12 +40,13 @@ impl Query {
     fn number(&self, key: &str, otherwise: u32, most: u32) -> Result<u32, Refusal> {
         let Some(text) = self.one(key) else { return Ok(otherwise) };
         let number = text.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
-        number.ok_or_else(|| Refusal::invalid(format!("`{key}` must be a number from 1 to {most}")))
+        number.ok_or_else(|| Refusal::invalid(format!("invalid `{key}`: expected a number from 1 to {most}")))
     }
 
     fn channels(&self) -> Result<Vec<Channel>, Refusal> {
-        let parse =
-            |text: String| text.parse().map_err(|_| Refusal::invalid("`channel` must be beta, rc or stable"));
+        let parse = |text: String| {
+            text.parse().map_err(|_| Refusal::invalid("invalid `channel`: expected beta, rc or stable"))
+        };
         self.all("channel").into_iter().map(parse).collect()
     }
 }
@@ -53,7 +54,7 @@ impl Query {
 pub(crate) async fn info(Extract(state): Extract<Arc<State>>, Path(text): Path<String>) -> Answer {
     let (name, version) = reference(&text)?;
     if version.is_some() {
-        return Err(no_such_place().await);
+        return Err(unknown_path().await);
     }
     ok(&state.blocking(move |state| Ok(state.directory.record(&name)?.info())).await?)
 }
@@ -69,10 +70,10 @@ pub(crate) async fn about(
     match (op.as_str(), version) {
         ("latest", None) => latest(&state, name, &query).await,
         ("versions", None) => versions(&state, name, &query).await,
-        // A pinned version is what it is on whichever channel it has been promoted to.
+        // A version has one archive, whatever its channel.
         ("download", Some(version)) => download(&state, name, version, &headers).await,
         ("checksum", Some(version)) => checksum(&state, name, version).await,
-        _ => Err(no_such_place().await),
+        _ => Err(unknown_path().await),
     }
 }
 
@@ -81,7 +82,7 @@ async fn latest(state: &Arc<State>, name: ExtensionName, query: &Query) -> Answe
     let asked = name.clone();
     let record = state.blocking(move |state| state.directory.record(&asked)).await?;
     let Some(version) = record.latest(channel) else {
-        let message = format!("{name} offers nothing on channel {channel}");
+        let message = format!("{name} has no version on channel {channel}");
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", message));
     };
     ok(&json!({ "latestVersion": version.version, "latestVersionDetail": detail(&record, version) }))
@@ -140,7 +141,7 @@ pub(crate) async fn search(Extract(state): Extract<Arc<State>>, RawQuery(raw): R
         Some(text) => SearchSort::ALL
             .into_iter()
             .find(|sort| sort.as_str() == text)
-            .ok_or_else(|| Refusal::invalid("`sort` must be relevance, new, updated or name"))?,
+            .ok_or_else(|| Refusal::invalid("invalid `sort`: expected relevance, new, updated or name"))?,
     };
     let query = SearchQuery {
         text: query.one("q").unwrap_or_default(),

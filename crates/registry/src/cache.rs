@@ -1,12 +1,12 @@
-//! The archives of a user, shared by all repositories.
+//! The per-user cache of archives, shared by all repositories.
 //!
 //! Invariants (`tests/it/cache.rs`):
 //!
-//! * A file `<dir>/<sha256>.tar.gz` has the bytes of its name. It appears by one rename after they were verified, and
-//!   [`ArchiveCache::get`] verifies them again, so that a damaged file is a missing one.
-//! * One download per digest at a time, across processes: a kernel lock per digest, waited for within bounds. Whoever
-//!   waited finds the file and downloads nothing.
-//! * What an interrupted download got stays below `partial/`, and the next one continues there.
+//! * A file `<dir>/<sha256>.tar.gz` has the digest in its name. It appears by one rename after its bytes were verified, and
+//!   [`ArchiveCache::get`] verifies them again, so a damaged file counts as missing.
+//! * There is one download per digest at a time, across processes: each digest has a kernel lock, and the wait for it is
+//!   bounded. A process that waited finds the file and downloads nothing.
+//! * The bytes of an interrupted download stay below `partial/`, and the next download continues there.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,29 +20,35 @@ use crate::client::Registry;
 use crate::client::download::{self, Wanted};
 use crate::error::RegistryError;
 
+/// The cache in a directory.
 #[derive(Debug, Clone)]
 pub struct ArchiveCache {
     dir: PathBuf,
 }
 
 impl ArchiveCache {
-    /// Nothing is created before something is fetched.
+    /// The cache in `dir`, which the first download creates.
     pub fn new(dir: PathBuf) -> ArchiveCache {
         ArchiveCache { dir }
     }
 
+    /// The cache's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The archive, if it is there and its bytes are right.
+    /// The archive of this digest, if the cache has it undamaged.
     pub fn get(&self, digest: &Digest) -> Option<PathBuf> {
         let path = self.path(digest);
         (digest_of(&path).ok()? == *digest).then_some(path)
     }
 
-    /// Downloads, verifies and keeps an archive, unless it is here. `progress` hears of bytes done and, if known, of how
-    /// many there are.
+    /// Downloads an archive into the cache and verifies it, unless the cache has it. `progress` is called with the number of
+    /// bytes so far and, if known, the size.
+    ///
+    /// # Errors
+    /// The registry is unreachable, does not offer the version, or sends other bytes; another process holds the digest's lock
+    /// longer than a download may take; a file cannot be written.
     pub fn fetch(
         &self,
         registry: &Registry,
@@ -57,7 +63,7 @@ impl ArchiveCache {
         }
         registry.check_offline(|| format!("{name}@{version}"))?;
         let _lock = self.lock(expected, registry.longest_download())?;
-        // Someone else may have fetched it while this waited.
+        // Another process may have downloaded it meanwhile.
         if let Some(path) = self.get(expected) {
             return Ok(path);
         }
@@ -67,14 +73,17 @@ impl ArchiveCache {
         let mut file = open_partial(&partial)?;
         let wanted = Wanted { name, version, channel, expected: Some(*expected) };
         download::download(registry, &wanted, &mut file, progress)?;
-        // What a power failure tears is found by `get`: nothing here has to reach the disk first.
+        // No sync: `get` finds a file that a power failure damaged.
         file.finish(Durability::Atomic)?;
         let path = self.path(expected);
         marsh_fs::rename(&partial, &path)?;
         Ok(path)
     }
 
-    /// Downloads an archive of which nobody says what it should be. The digest is that of what came.
+    /// Downloads an archive whose digest the registry does not state. Returns the digest of the received bytes.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch), except that the bytes are not verified.
     pub fn fetch_unverified(
         &self,
         registry: &Registry,
@@ -84,14 +93,14 @@ impl ArchiveCache {
         progress: &dyn Fn(u64, Option<u64>),
     ) -> Result<Digest, RegistryError> {
         registry.check_offline(|| format!("{name}@{version}"))?;
-        // A name for what has none yet, the same for all who want it.
+        // The digest is unknown, so the lock and the partial file are named after the version.
         let stand_in = Digest::of(format!("unverified {name}@{version}").as_bytes());
         let _lock = self.lock(&stand_in, registry.longest_download())?;
         let partial_dir = self.dir.join("partial");
         marsh_fs::create_dir_all(&partial_dir)?;
         let partial = partial_dir.join(format!("{stand_in}.tar.gz"));
         let mut file = open_partial(&partial)?;
-        // Nothing tells whether what is there is the start of what will come.
+        // Without a digest, the bytes of an earlier download cannot be checked.
         file.clear()?;
         let wanted = Wanted { name, version, channel, expected: None };
         let found = download::download(registry, &wanted, &mut file, progress)?;
@@ -110,7 +119,7 @@ impl ArchiveCache {
     }
 }
 
-/// Something else in its place is removed: it is ours.
+/// Opens a partial download. Anything but a regular file in its place is removed: the directory belongs to the cache.
 fn open_partial(path: &Path) -> Result<GrowingFile, RegistryError> {
     match GrowingFile::open(path) {
         Ok(file) => Ok(file),

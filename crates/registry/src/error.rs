@@ -1,4 +1,4 @@
-//! What can go wrong between this machine and a registry.
+//! The errors of the registry client and of directory registries.
 
 use std::time::Duration;
 
@@ -6,42 +6,63 @@ use marsh_fs::{FsError, LockError};
 use marsh_types::{CalVer, Digest, ErrorCode, Explain, ExtensionName};
 use serde_json::{Value, json};
 
-/// "Cannot be reached" and "is not there" are different variants and never stand in for each other.
+/// A request to a registry failed. In each variant, `registry` is the registry's location, and `what` is an extension or
+/// one of its versions.
+///
+/// [`Unreachable`](RegistryError::Unreachable) and [`NotFound`](RegistryError::NotFound) are different conditions, and an
+/// error is never reported as the other.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the comments on the enum and the variants describe the fields")]
 pub enum RegistryError {
-    #[error("the registry {registry} cannot be reached: {reason}")]
+    /// The registry did not answer.
+    #[error("cannot reach the registry {registry}: {reason}")]
     Unreachable { registry: String, reason: String },
-    /// `what` is an extension or one of its versions.
+    /// The registry answered that it does not have `what`.
     #[error("{what} is not in the registry {registry}")]
     NotFound { what: String, registry: String },
-    #[error("{what} has been yanked{}", because(reason.as_deref()))]
+    /// The version was withdrawn.
+    #[error("{what} was yanked{}", because(reason.as_deref()))]
     Yanked { what: String, reason: Option<String> },
-    #[error("the registry {registry} asks to wait{}", wait(*retry_after))]
+    /// The registry received too many requests.
+    #[error("too many requests to the registry {registry}{}", wait(*retry_after))]
     RateLimited { registry: String, retry_after: Option<Duration> },
-    #[error("the registry {registry} wants credentials: {message}")]
+    /// The request needs a token, or the token is invalid.
+    #[error("the registry {registry} requires credentials: {message}")]
     Unauthorized { registry: String, message: String },
-    #[error("the registry {registry} refuses: {message}")]
+    /// The token does not allow the request.
+    #[error("the registry {registry} denies the request: {message}")]
     Forbidden { registry: String, message: String },
+    /// The version was published before, with an archive of this checksum.
     #[error("{message}")]
     AlreadyExists { message: String, checksum: Option<Digest> },
+    /// The registry refuses the content of the request.
     #[error("{message}")]
     ValidationFailed { message: String },
-    #[error("{url} answered {status}: {message}")]
+    /// The registry answered with another HTTP status.
+    #[error("unexpected HTTP status {status} from {url}: {message}")]
     Answered { status: u16, message: String, url: String },
-    #[error("the answer of the registry {registry} is not usable: {reason}")]
+    /// The answer is invalid.
+    #[error("invalid answer from the registry {registry}: {reason}")]
     BadResponse { registry: String, reason: String },
+    /// The archive exceeds a limit in bytes.
     #[error("{what} is larger than {limit} bytes")]
     TooLarge { what: String, limit: u64 },
-    #[error("the registry redirects to {url}, which is not followed: {reason}")]
+    /// The registry redirects to a URL that marsh does not follow.
+    #[error("unsafe redirect of the registry to {url}: {reason}")]
     UnsafeRedirect { url: String, reason: String },
-    #[error("the registry {registry} states no checksum of {name}@{version}")]
+    /// The registry states no checksum of the version.
+    #[error("missing checksum of {name}@{version} in the registry {registry}")]
     MissingChecksum { name: ExtensionName, version: CalVer, registry: String },
-    #[error("the bytes of {what} are not the expected ones: SHA-256 is {found}, expected {expected}")]
+    /// The received bytes have another digest.
+    #[error("checksum mismatch of {what}: expected SHA-256 {expected}, found {found}")]
     ChecksumMismatch { what: String, expected: Digest, found: Digest },
+    /// The request needs the network, and marsh is offline.
     #[error("{what} is not in the archive cache, and marsh is offline")]
     Offline { what: String },
+    /// A lock cannot be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] FsError),
 }
@@ -51,7 +72,7 @@ fn because(reason: Option<&str>) -> String {
 }
 
 fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map(|time| format!(" {} s before the next request", time.as_secs())).unwrap_or_default()
+    retry_after.map(|time| format!("; retry after {} s", time.as_secs())).unwrap_or_default()
 }
 
 impl RegistryError {
@@ -59,7 +80,7 @@ impl RegistryError {
         RegistryError::Io(FsError::new("read", path, source))
     }
 
-    /// Whether the extension or version is known not to exist, as opposed to unknown.
+    /// Whether the registry answered that the extension or version does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, RegistryError::NotFound { .. })
     }
@@ -83,29 +104,30 @@ impl Explain for RegistryError {
             RegistryError::MissingChecksum { .. } => ErrorCode::MissingChecksum,
             RegistryError::ChecksumMismatch { .. } => ErrorCode::ChecksumMismatch,
             RegistryError::Offline { .. } => ErrorCode::Offline,
-            RegistryError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            RegistryError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
-            RegistryError::Lock(_) | RegistryError::Io(_) => ErrorCode::Io,
+            RegistryError::Lock(error) => error.code(),
+            RegistryError::Io(error) => error.code(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
             RegistryError::Unreachable { .. } => {
-                "check the network and the registry's address (--registry, MARSH_REGISTRY)"
+                "check the network and the address of the registry (`--registry`, MARSH_REGISTRY)"
             }
-            RegistryError::NotFound { .. } => "check the spelling, or name another registry with --registry",
+            RegistryError::NotFound { .. } => {
+                "check the spelling, or name another registry with `--registry`"
+            }
             RegistryError::Yanked { .. } => "choose another version",
-            RegistryError::RateLimited { .. } => "try again later",
+            RegistryError::RateLimited { .. } => "retry later",
             RegistryError::Unauthorized { .. } => "set MARSH_API_KEY to a token of this registry",
-            RegistryError::AlreadyExists { .. } => "a published version never changes; publish a newer one",
+            RegistryError::AlreadyExists { .. } => {
+                "published versions are immutable; publish a newer version"
+            }
             RegistryError::ChecksumMismatch { .. } => {
-                "nothing was installed; if it happens again, the registry or what lies between serves other bytes"
+                "nothing was installed; if this happens again, the registry or a proxy sends wrong bytes"
             }
-            RegistryError::Offline { .. } => {
-                "run once with the network, so that the archive gets into the cache"
-            }
-            RegistryError::Lock(LockError::Timeout { .. }) => "try again when the other process is done",
+            RegistryError::Offline { .. } => "run the command once with network access to fill the cache",
+            RegistryError::Lock(LockError::Timeout { .. }) => "retry when the other process has ended",
             _ => return None,
         };
         Some(hint.to_owned())

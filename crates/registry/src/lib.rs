@@ -1,12 +1,16 @@
 //! The registry protocol: client, directory registry and archive cache.
 //!
-//! [`Registry`] asks a [`Location`]: a directory on this machine, a server, or static files behind a web server.
-//! Everything a registry says is hostile until it has become a typed value ([`protocol`]).
+//! A [`Registry`] sends requests to a [`Location`]: a directory on this machine, a server, or static files behind a web
+//! server. A registry is untrusted: its answers are parsed into typed values ([`protocol`]) before they are used. Invariants:
 //!
-//! * "Unreachable" is never "not found" ([`RegistryError`]; `tests/it/http.rs`).
-//! * Credentials go to the registry's own origin only, and https never becomes http (`client/redirect.rs`).
-//! * Bytes never appear under a digest they do not have ([`ArchiveCache`], `tests/it/cache.rs`).
-//! * Of many publishers of one version one wins ([`directory`], `tests/it/publish.rs`).
+//! * A registry that does not answer and an extension that does not exist are different errors ([`RegistryError`];
+//!   `tests/it/http.rs`: `unreachable_registry_is_not_reported_as_not_found`).
+//! * Credentials go only to the registry's own origin, and a redirect never leads from https to http
+//!   (`client/redirect.rs`).
+//! * A file in the cache has the digest in its name ([`ArchiveCache`], `tests/it/cache.rs`).
+//! * If many publish one version, one succeeds ([`directory`], `tests/it/publish.rs`).
+
+#![warn(missing_docs)]
 
 mod cache;
 mod client;

@@ -1,27 +1,35 @@
-//! Where a registry is.
+//! The location of a registry.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
-/// A directory on this machine, or the base URL of a server or of static files. `Display` is what lockfiles store, and
+/// A directory on this machine, or the base URL of a server or of static files. Lockfiles store its `Display` form, which
 /// parses back to the same location.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Location {
+    /// A directory registry.
     Directory(PathBuf),
+    /// The base URL of a server or of static files, http or https.
     Http(Url),
 }
 
+/// A text is not the location of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no registry: {reason}")]
+#[error("invalid registry `{text}`: {reason}")]
 pub struct LocationError {
+    /// The first 200 characters of the text.
     pub text: String,
+    /// A clause that says what is wrong.
     pub reason: &'static str,
 }
 
 impl Location {
-    /// A path (absolute, or relative to `cwd`), a `file:` URL, or an http(s) URL.
+    /// Parses a path (absolute, or relative to `cwd`), a `file:` URL, or an http(s) URL.
+    ///
+    /// # Errors
+    /// The text is empty, or is a URL with another scheme, with credentials, a query or a fragment, or without a host.
     pub fn parse(text: &str, cwd: &Path) -> Result<Location, LocationError> {
         let refuse = |reason| Err(LocationError { text: text.chars().take(200).collect(), reason });
         if text.trim().is_empty() {
@@ -37,11 +45,11 @@ impl Location {
             },
             Ok(url) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) => Ok(Location::Directory(path)),
-                Err(()) => refuse("the file URL names no path of this machine"),
+                Err(()) => refuse("the file URL is not a path on this machine"),
             },
-            // One letter before the colon is a drive.
+            // One letter before the colon is a drive letter.
             Ok(url) if url.scheme().len() > 1 && text.contains("://") => {
-                refuse("use a path, or a URL of file:, http: or https:")
+                refuse("expected a path, or a URL with file:, http: or https:")
             }
             _ => Ok(Location::Directory(normalized(&cwd.join(text)))),
         }
@@ -50,15 +58,15 @@ impl Location {
 
 fn problem(url: &Url) -> Option<&'static str> {
     if url.host_str().is_none() {
-        return Some("the URL names no host");
+        return Some("the URL has no host");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Some("the URL carries credentials; use an API key instead");
+        return Some("the URL contains credentials; set MARSH_API_KEY instead");
     }
     (url.query().is_some() || url.fragment().is_some()).then_some("the URL has a query or a fragment")
 }
 
-/// Without `.` and, as far as text goes, `..`.
+/// The path without `.` and `..`, by its text alone.
 fn normalized(path: &Path) -> PathBuf {
     let mut result = PathBuf::new();
     for component in path.components() {
@@ -92,7 +100,7 @@ mod tests {
     use super::Location;
 
     #[test]
-    fn paths_and_urls_are_told_apart_and_round_trip() {
+    fn location_of_a_path_or_url_round_trips() {
         let cwd = Path::new("/home/me");
         for (text, shown) in [
             ("registry", "file:///home/me/registry"),
@@ -110,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_request_can_use_is_refused() {
+    fn location_that_no_request_can_use_is_refused() {
         for text in
             ["", " ", "ftp://x/y", "https://u:p@host/", "https://host/?q=1", "https://host/#x", "a\0b"]
         {

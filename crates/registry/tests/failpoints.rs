@@ -1,8 +1,11 @@
-//! Killed at any mutation, a publisher leaves nothing or the whole version, and a download nothing or the whole archive.
+//! A publisher that is killed at any step leaves nothing or the whole version, and a download nothing or the whole archive.
 //! Run with `--features failpoints`.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(clippy::disallowed_methods, reason = "these tests set the scene that the registry then acts on")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests create the files that the registry then works on"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,7 +40,7 @@ fn child_works() {
     }
 }
 
-/// Whether it came to its end.
+/// Runs [`child_works`]. Returns whether it succeeded.
 fn run_child(dir: &Path, failpoint: &str, fetch: bool) -> bool {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child_works"]).env("MARSH_TEST_DIR", dir).env("MARSH_FAILPOINT", failpoint);
@@ -47,7 +50,7 @@ fn run_child(dir: &Path, failpoint: &str, fetch: bool) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
 }
 
-/// A registry with no version, or one, of the extension, and the archive of a second.
+/// A registry with no version of the extension, or with one, and the archive of another version.
 fn scene(existing: bool) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     marsh_registry::init(&dir.path().join("registry")).unwrap();
@@ -60,7 +63,7 @@ fn scene(existing: bool) -> tempfile::TempDir {
     dir
 }
 
-/// What no reader and no writer has a name for.
+/// The files that no reader and no writer uses.
 fn leftovers(registry: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![registry.to_owned()];
@@ -79,7 +82,7 @@ fn leftovers(registry: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_publisher_killed_at_any_mutation_leaves_nothing_or_the_whole_version() {
+fn publisher_killed_at_any_failpoint_leaves_nothing_or_the_whole_version() {
     for (action, existing) in [("abort", false), ("abort", true), ("error", true)] {
         let mut points = 0;
         loop {
@@ -112,7 +115,7 @@ fn a_publisher_killed_at_any_mutation_leaves_nothing_or_the_whole_version() {
             let expected =
                 if published { Some(version) } else { existing.then(|| "2026.01.01.1".parse().unwrap()) };
             assert_eq!(latest, expected);
-            // Whoever comes next is not in the way of what the dead one left.
+            // The leftovers of the dead process do not disturb the next one.
             let again = registry.publish(&push("2026.01.01.2"), &json!({}), &dir.join("second"));
             match again {
                 Ok(_) => assert!(!published),
@@ -120,7 +123,7 @@ fn a_publisher_killed_at_any_mutation_leaves_nothing_or_the_whole_version() {
             }
             registry.publish(&push("2026.01.01.3"), &json!({}), &dir.join("first")).unwrap();
             let index = std::fs::read_to_string(dir.join("registry/index.json")).unwrap();
-            assert!(index.contains("2026.01.01.3"), "the index for static hosts is mended");
+            assert!(index.contains("2026.01.01.3"), "the index for static hosts is up to date");
             assert_eq!(leftovers(&dir.join("registry")), Vec::<PathBuf>::new(), "point {points}");
             if done {
                 break;
@@ -133,7 +136,7 @@ fn a_publisher_killed_at_any_mutation_leaves_nothing_or_the_whole_version() {
 }
 
 #[test]
-fn a_download_killed_at_any_mutation_leaves_nothing_or_the_archive() {
+fn download_killed_at_any_failpoint_leaves_nothing_or_the_archive() {
     for action in ["abort", "error"] {
         let mut points = 0;
         loop {

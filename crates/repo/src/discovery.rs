@@ -1,4 +1,4 @@
-//! Finding the repository that a command works on.
+//! Finding and opening the repository that a command works on.
 
 use std::path::{Path, PathBuf};
 
@@ -8,32 +8,60 @@ use crate::env::{self as variables, Environment, REPO_DIR};
 use crate::layout::{Layout, MARKER};
 use crate::marker::{Marker, MarkerError};
 
-/// How far the search walks up from the current directory.
+/// How many directories the search looks at, the current one included.
 const MAX_LEVELS: usize = 10;
 
 /// An opened repository.
 #[derive(Debug, Clone)]
 pub struct Repo {
+    /// The paths inside the repository.
     pub layout: Layout,
+    /// The content of the marker file, with source directories from the environment.
     pub marker: Marker,
 }
 
+/// A repository cannot be found, opened or initialized.
 #[derive(Debug, thiserror::Error)]
 pub enum RepoError {
-    #[error("no repository here: neither {start} nor a directory above it has a {MARKER}", start = start.display())]
-    NotFound { start: PathBuf },
+    /// The search found no repository.
+    #[error("no repository found: neither {start} nor a directory above it has a {MARKER}", start = start.display())]
+    NotFound {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// The directory has no marker file.
     #[error("{dir} is not a repository: it has no {MARKER}", dir = dir.display())]
-    NoMarker { dir: PathBuf },
+    NoMarker {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory is missing.
     #[error("{dir} does not exist", dir = dir.display())]
-    NoSuchDirectory { dir: PathBuf },
-    #[error("{dir} is a repository already", dir = dir.display())]
-    AlreadyThere { dir: PathBuf },
+    NoSuchDirectory {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// `init` was called for a repository.
+    #[error("{dir} is already a repository", dir = dir.display())]
+    AlreadyThere {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The marker file is invalid.
     #[error(transparent)]
     Marker(#[from] MarkerError),
+    /// A file cannot be read.
     #[error("cannot read {path}: {source}", path = path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
+    /// The marker has no form in YAML.
     #[error(transparent)]
     Yaml(#[from] marsh_types::yaml::YamlWriteError),
 }
@@ -54,10 +82,12 @@ impl Explain for RepoError {
             RepoError::NotFound { .. } => {
                 Some("run `marsh init` here, or name a repository with `--repo-dir`".into())
             }
-            RepoError::NoMarker { dir } => Some(format!("`marsh init {}` makes it one", dir.display())),
-            RepoError::AlreadyThere { .. } => {
-                Some("`--force` writes its marker and directories again; it keeps the repository's id".into())
+            RepoError::NoMarker { dir } => {
+                Some(format!("run `marsh init {}` to make it a repository", dir.display()))
             }
+            RepoError::AlreadyThere { .. } => Some(
+                "use `--force` to write its marker and directories again; the repository keeps its id".into(),
+            ),
             _ => None,
         }
     }
@@ -73,11 +103,15 @@ impl Explain for RepoError {
 }
 
 impl Repo {
-    /// `--repo-dir`, else the environment, else the nearest marker from `cwd` upwards. The walk ends after a directory
-    /// with a `.git`, so that a repository nested in another project is never mistaken for it.
+    /// Opens the repository that `explicit` (`--repo-dir`) names, else the environment, else the nearest directory with a
+    /// marker, from `cwd` upwards. The search ends after a directory with a `.git`, so that a project inside a repository
+    /// does not use that repository.
+    ///
+    /// # Errors
+    /// [`RepoError::NotFound`] if the search finds none; otherwise as [`Repo::open`].
     pub fn find(explicit: Option<&Path>, env: &Environment, cwd: &Path) -> Result<Repo, RepoError> {
         let mut repo = Repo::locate(explicit, env, cwd)?;
-        // The environment moves source directories for this process only; the marker on disk stays as it is.
+        // The environment moves source directories for this process only. The marker on disk does not change.
         for kind in Kind::ALL {
             if let Some(dir) = env.get(variables::source_dir(kind)) {
                 repo.marker.set(kind.spec().source_dir.marker_key, serde_json::json!(dir));
@@ -102,11 +136,15 @@ impl Repo {
         Err(RepoError::NotFound { start: cwd.to_owned() })
     }
 
+    /// Opens the repository at `dir`.
+    ///
+    /// # Errors
+    /// `dir` is missing, has no marker, or its marker cannot be read or is invalid.
     pub fn open(dir: &Path) -> Result<Repo, RepoError> {
         if !dir.is_dir() {
             return Err(RepoError::NoSuchDirectory { dir: dir.to_owned() });
         }
-        // Content paths and module URLs must not depend on which link led here.
+        // Content paths and module URLs must not depend on the links in `dir`.
         let root = dir.canonicalize().map_err(|source| RepoError::Read { path: dir.to_owned(), source })?;
         let layout = Layout::new(root);
         let path = layout.marker();
@@ -122,7 +160,7 @@ impl Repo {
     }
 }
 
-/// `path` as seen from `cwd`.
+/// Returns `path` if it is absolute, else `path` below `cwd`.
 pub fn absolute(cwd: &Path, path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_owned() } else { cwd.join(path) }
 }

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 
 use marsh_types::Kind;
 
-/// One variable: marsh's own name, the name that existing set-ups use, and what it does.
+/// One environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
+    /// The name.
     pub name: &'static str,
-    /// Read when `name` is unset, so that environments made for existing repositories keep working.
+    /// Another name, which is read if `name` is unset, so that existing environments keep working.
     pub fallback: Option<&'static str>,
+    /// The meaning, for `docs/reference/environment.md`.
     pub meaning: &'static str,
 }
 
@@ -19,60 +21,76 @@ const fn variable(name: &'static str, fallback: Option<&'static str>, meaning: &
     Variable { name, fallback, meaning }
 }
 
+/// The repository; read by [`Repo::find`](crate::Repo::find).
 pub const REPO_DIR: Variable =
     variable("MARSH_REPO_DIR", Some("SWAMP_REPO_DIR"), "the repository to use, as --repo-dir");
+/// See [`Environment::home_dir`].
 pub const HOME: Variable = variable("MARSH_HOME", Some("SWAMP_HOME"), "per-user state directory");
+/// See [`Environment::cache_dir`].
 pub const CACHE_DIR: Variable = variable(
     "MARSH_CACHE_DIR",
     None,
     "per-user cache of packages and compiled code, shared by all repositories",
 );
+/// See [`Environment::lock_timeout`].
 pub const LOCK_TIMEOUT_MS: Variable = variable(
     "MARSH_LOCK_TIMEOUT_MS",
     Some("SWAMP_LOCK_TIMEOUT_MS"),
     "how long to wait for a lock, in milliseconds",
 );
+/// The registry.
 pub const REGISTRY: Variable = variable(
     "MARSH_REGISTRY",
     Some("SWAMP_CLUB_URL"),
     "the registry of extensions: a URL, or the directory of one",
 );
+/// The registry's token.
 pub const API_KEY: Variable = variable("MARSH_API_KEY", Some("SWAMP_API_KEY"), "the token for that registry");
+/// Whether the network may be used.
 pub const OFFLINE: Variable = variable("MARSH_OFFLINE", None, "1: use only what is already in the cache");
+/// A size in bytes, with an optional suffix `k`, `m` or `g`.
 pub const EPHEMERAL_BUDGET: Variable = variable(
     "MARSH_EPHEMERAL_BUDGET",
     Some("SWAMP_EPHEMERAL_BUDGET"),
     "memory for ephemeral data of one run, e.g. 512m",
 );
+/// A number of steps.
 pub const MAX_CONCURRENT_STEPS: Variable = variable(
     "MARSH_MAX_CONCURRENT_STEPS",
     Some("SWAMP_MAX_CONCURRENT_STEPS"),
     "how many workflow steps run at once",
 );
+/// The datastore.
 pub const DATASTORE: Variable = variable(
     "MARSH_DATASTORE",
     Some("SWAMP_DATASTORE"),
-    "where data are: `filesystem:/path`, or `@scope/type:{…}` for an extension's datastore and its configuration",
+    "the datastore: `filesystem:/path`, or `@scope/type:{…}` for an extension's datastore and its configuration",
 );
+/// Milliseconds.
 pub const DATASTORE_SYNC_TIMEOUT_MS: Variable = variable(
     "MARSH_DATASTORE_SYNC_TIMEOUT_MS",
     Some("SWAMP_DATASTORE_SYNC_TIMEOUT_MS"),
-    "how long bringing data from a datastore, or taking them there, may take, in milliseconds",
+    "the longest time that a pull from the datastore, or a push to it, may take, in milliseconds",
 );
+/// The filter of trace events.
 pub const LOG: Variable = variable(
     "MARSH_LOG",
     None,
     "trace to standard error: a level (`info`, `debug`), or targets (`warn,marsh_workflow=debug`)",
 );
+/// The format of trace events.
 pub const LOG_FORMAT: Variable = variable(
     "MARSH_LOG_FORMAT",
     None,
     "`json` or `pretty`; without it, pretty on a terminal and JSON lines otherwise",
 );
+/// Any value turns colours off (<https://no-color.org>).
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
+/// A command line.
 pub const EDITOR: Variable = variable("VISUAL", Some("EDITOR"), "the editor that `edit` commands open");
 
-/// The whole table, in the order of `docs/reference/environment.md` (held by `document_lists_the_table`).
+/// The whole table. `docs/reference/environment.md` lists the same variables in the same order
+/// (`environment_page_lists_every_variable`).
 pub fn variables() -> Vec<Variable> {
     let mut all = vec![
         REPO_DIR,
@@ -98,17 +116,19 @@ pub fn source_dir(kind: Kind) -> Variable {
     variable(setting.variable, Some(setting.fallback), setting.meaning)
 }
 
-/// A snapshot of the process environment.
+/// The environment variables of the process at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     values: BTreeMap<OsString, OsString>,
 }
 
 impl Environment {
+    /// The variables of this process.
     pub fn from_process() -> Environment {
         Environment { values: std::env::vars_os().collect() }
     }
 
+    /// The given variables, for tests.
     pub fn from_pairs<I, K, V>(pairs: I) -> Environment
     where
         I: IntoIterator<Item = (K, V)>,
@@ -118,7 +138,7 @@ impl Environment {
         Environment { values: pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect() }
     }
 
-    /// The value under marsh's name, else under the fallback name. Empty counts as unset.
+    /// The value under the variable's name, else under its fallback name. An empty value counts as unset.
     pub fn get_os(&self, variable: Variable) -> Option<&OsString> {
         [Some(variable.name), variable.fallback]
             .into_iter()
@@ -127,19 +147,22 @@ impl Environment {
             .find(|value| !value.is_empty())
     }
 
+    /// The value, if it is UTF-8.
     pub fn get(&self, variable: Variable) -> Option<&str> {
         self.get_os(variable).and_then(|value| value.to_str())
     }
 
+    /// The value as a path.
     pub fn path(&self, variable: Variable) -> Option<PathBuf> {
         self.get_os(variable).map(PathBuf::from)
     }
 
+    /// Whether the variable is set to another value than `0`, `false` or `no`.
     pub fn flag(&self, variable: Variable) -> bool {
         self.get(variable).is_some_and(|value| !matches!(value, "0" | "false" | "no"))
     }
 
-    /// Any variable by name, for `env.NAME` in definitions.
+    /// The value of any variable, for `env.NAME` in definitions.
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.values.get(&OsString::from(name)).and_then(|value| value.to_str())
     }
@@ -149,13 +172,14 @@ impl Environment {
         self.values.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
     }
 
-    /// How long to wait for a lock.
+    /// How long to wait for a lock; 60 seconds if the variable is unset or not a number.
     pub fn lock_timeout(&self) -> std::time::Duration {
         let millis = self.get(LOCK_TIMEOUT_MS).and_then(|text| text.trim().parse().ok()).unwrap_or(60_000);
         std::time::Duration::from_millis(millis)
     }
 
-    /// The per-user state: `MARSH_HOME`, else `marsh` below the platform's data directory.
+    /// The directory of per-user state: `MARSH_HOME`, else `marsh` below the platform's data directory. `None` if the user
+    /// has no home directory.
     pub fn home_dir(&self) -> Option<PathBuf> {
         use etcetera::BaseStrategy as _;
         if let Some(dir) = self.path(HOME) {
@@ -164,7 +188,8 @@ impl Environment {
         etcetera::choose_base_strategy().ok().map(|strategy| strategy.data_dir().join("marsh"))
     }
 
-    /// The per-user cache: `MARSH_CACHE_DIR`, else `marsh` below the platform's cache directory.
+    /// The per-user cache directory: `MARSH_CACHE_DIR`, else `marsh` below the platform's cache directory. `None` if the
+    /// user has no home directory.
     pub fn cache_dir(&self) -> Option<PathBuf> {
         use etcetera::BaseStrategy as _;
         if let Some(dir) = self.path(CACHE_DIR) {
@@ -179,7 +204,7 @@ mod tests {
     use super::{Environment, OFFLINE, REPO_DIR, variables};
 
     #[test]
-    fn marsh_names_win_over_fallbacks_and_empty_is_unset() {
+    fn variable_set_under_both_names_has_the_value_of_the_first() {
         let env = Environment::from_pairs([("MARSH_REPO_DIR", "/a"), ("SWAMP_REPO_DIR", "/b")]);
         assert_eq!(env.get(REPO_DIR), Some("/a"));
         let env = Environment::from_pairs([("MARSH_REPO_DIR", ""), ("SWAMP_REPO_DIR", "/b")]);
@@ -189,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn document_lists_the_table() {
+    fn environment_page_lists_every_variable() {
         let document = include_str!("../../../docs/reference/environment.md");
         for variable in variables() {
             let fallback = variable.fallback.map_or(String::new(), |name| format!("`{name}`"));

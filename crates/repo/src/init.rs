@@ -1,4 +1,4 @@
-//! `init`: make a directory a repository.
+//! `marsh init`: turns a directory into a repository.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const BLOCK_BEGIN: &str = "# BEGIN swamp managed section - DO NOT EDIT";
 const BLOCK_END: &str = "# END swamp managed section";
 const BLOCK_LINES: [&str; 2] = [".swamp/", ".swamp-sources.yaml"];
 
-/// Tracked directories, then runtime state below `.swamp`. The rest appears on demand.
+/// Tracked directories, then runtime state below `.swamp`. Other directories are created on demand.
 const DIRECTORIES: [&str; 12] = [
     "models",
     "workflows",
@@ -29,14 +29,19 @@ const DIRECTORIES: [&str; 12] = [
     ".swamp/vault-bundles",
 ];
 
+/// The change that [`init`] made to `.gitignore`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GitignoreAction {
+    /// The file was missing.
     Created,
+    /// The managed block was added or replaced.
     Updated,
+    /// The managed block was there.
     Unchanged,
 }
 
 impl GitignoreAction {
+    /// The name in JSON documents.
     pub fn as_str(self) -> &'static str {
         match self {
             GitignoreAction::Created => "created",
@@ -46,14 +51,23 @@ impl GitignoreAction {
     }
 }
 
+/// The result of [`init`].
 #[derive(Debug, Clone)]
 pub struct InitOutcome {
+    /// The repository.
     pub repo: Repo,
+    /// When the repository was first initialized, ISO 8601.
     pub initialized_at: String,
+    /// The change to `.gitignore`.
     pub gitignore: GitignoreAction,
 }
 
-/// Makes `dir` a repository. With `force`, an existing one keeps its id and every key of its marker.
+/// Turns `dir` into a repository, creating `dir` if it is missing. `version` is recorded in the marker. With `force`, an
+/// existing repository keeps its id and every key of its marker.
+///
+/// # Errors
+/// [`RepoError::AlreadyThere`] if `dir` is a repository and `force` is false; [`RepoError::Marker`] if its marker is invalid
+/// and `force` is false; otherwise a file cannot be read or written.
 pub fn init(dir: &Path, version: &str, force: bool) -> Result<InitOutcome, RepoError> {
     marsh_fs::create_dir_all(dir)?;
     let layout = Layout::new(dir);
@@ -61,7 +75,7 @@ pub fn init(dir: &Path, version: &str, force: bool) -> Result<InitOutcome, RepoE
         Ok(_) if !force => return Err(RepoError::AlreadyThere { dir: dir.to_owned() }),
         Ok(repo) => Some(repo.marker),
         Err(RepoError::NoMarker { .. }) => None,
-        // An unreadable marker is replaced only on request, and then nothing of it can be kept.
+        // An invalid marker is replaced only with `force`, and then nothing of it can be kept.
         Err(RepoError::Marker(_)) if force => None,
         Err(error) => return Err(error),
     };
@@ -80,7 +94,7 @@ pub fn init(dir: &Path, version: &str, force: bool) -> Result<InitOutcome, RepoE
     }
     marker.set("gitignoreManaged", json!(true));
     let initialized_at = marker.text("initializedAt").unwrap_or(&now).to_owned();
-    // The marker comes last: without it a half-made directory is not a repository.
+    // The marker is written last, so that no process opens a half-made repository.
     marsh_fs::atomic_write(&layout.marker(), marker.to_yaml()?.as_bytes(), Durability::Synced)?;
     Ok(InitOutcome { repo: Repo::open(dir)?, initialized_at, gitignore })
 }
@@ -104,7 +118,7 @@ fn manage_gitignore(layout: &Layout) -> Result<GitignoreAction, RepoError> {
     Ok(action)
 }
 
-/// The text with exactly one managed block; everything outside it stays as it was.
+/// Returns `text` with exactly one managed block. Lines outside the block stay as they are.
 fn with_managed_block(text: &str) -> String {
     let mut block = vec![BLOCK_BEGIN];
     block.extend(BLOCK_LINES);
@@ -137,7 +151,7 @@ mod tests {
     use super::with_managed_block;
 
     #[test]
-    fn the_block_is_added_once_and_replaced_in_place() {
+    fn managed_block_that_was_edited_is_replaced_in_place() {
         let first = with_managed_block("target\n");
         assert!(first.starts_with("target\n\n# BEGIN"), "{first}");
         assert_eq!(with_managed_block(&first), first);

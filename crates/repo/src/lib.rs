@@ -1,11 +1,13 @@
-//! The repository on disk: where it is, what its marker says, where everything in it lives.
+//! The repository on disk: finding it, its marker file, and the paths of everything in it.
 //!
 //! Invariants:
-//! * The process environment is read in one place (`Environment::from_process`), by names that stand in one table
-//!   (`env::variables`); everything below the command line gets values, never variable names.
-//! * Paths inside a repository are spelled in `Layout` and nowhere else.
+//! * The process environment is read in one place (`Environment::from_process`), by the names of one table
+//!   (`env::variables`). Code below the command line gets values, never the names of variables.
+//! * Only `Layout` spells paths inside a repository.
 //! * `init` never changes a file that it did not create, except the marker (only with `force`) and the managed block
-//!   of `.gitignore` (held by `tests/init.rs`).
+//!   of `.gitignore` (`tests/init.rs`).
+
+#![warn(missing_docs)]
 
 pub mod discovery;
 pub mod env;

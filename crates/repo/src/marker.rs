@@ -1,27 +1,48 @@
-//! The marker file `.swamp.yaml`.
+//! The marker file `.swamp.yaml`, which makes a directory a repository (repository formats, "Marker").
 
 use std::path::{Path, PathBuf};
 
 use marsh_types::{Kind, yaml};
 use serde_json::{Map, Value};
 
-/// The marker's content. Unknown keys are kept, so that rewriting loses nothing another implementation wrote.
+/// The marker's content. Unknown keys are kept, so that writing the file keeps the keys of other implementations.
 #[derive(Debug, Clone, Default)]
 pub struct Marker {
     values: Map<String, Value>,
 }
 
+/// The marker file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum MarkerError {
+    /// The file is not YAML.
     #[error("{path}: {source}", path = path.display())]
-    Yaml { path: PathBuf, source: yaml::YamlError },
-    #[error("{path}: the marker must be a map", path = path.display())]
-    NotAMap { path: PathBuf },
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// The error, with line and column.
+        source: yaml::YamlError,
+    },
+    /// The document is not a map.
+    #[error("{path}: invalid marker: expected a map", path = path.display())]
+    NotAMap {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has a key that the format does not have any more.
     #[error("{path}: `{key}` was removed from the format; delete it", path = path.display())]
-    Removed { path: PathBuf, key: &'static str },
+    Removed {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+    },
 }
 
 impl Marker {
+    /// Parses the file's text. `path` is for messages.
+    ///
+    /// # Errors
+    /// As the variants of [`MarkerError`] say.
     pub fn parse(path: &Path, text: &str) -> Result<Marker, MarkerError> {
         let value: Value = if text.trim().is_empty() {
             Value::Object(Map::new())
@@ -39,28 +60,36 @@ impl Marker {
         Ok(Marker { values })
     }
 
+    /// The file's text.
+    ///
+    /// # Errors
+    /// None for a parsed marker.
     pub fn to_yaml(&self) -> Result<String, yaml::YamlWriteError> {
         yaml::to_string(&self.values)
     }
 
+    /// The value of `key`, if it is a text.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.values.get(key).and_then(Value::as_str)
     }
 
+    /// The value of `key`.
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.values.get(key)
     }
 
+    /// The value of `key`, if it is a boolean.
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.values.get(key).and_then(Value::as_bool)
     }
 
+    /// Sets the value of `key`.
     pub fn set(&mut self, key: &str, value: Value) {
         self.values.insert(key.to_owned(), value);
     }
 
-    /// Where the AI tools of the repository look for skills, relative to its root. A marker without a list of tools means one
-    /// tool; unknown tools are skipped, and without any the fallback applies.
+    /// The directories in which the repository's AI tools look for skills, relative to its root. A marker without `tool`
+    /// and `tools` means `claude`. Unknown tools are ignored; without a known tool the answer is one fallback directory.
     pub fn skill_dirs(&self) -> Vec<String> {
         let tools: Vec<&str> = match (self.values.get("tools"), self.text("tool")) {
             (Some(Value::Array(tools)), _) => tools.iter().filter_map(Value::as_str).collect(),
@@ -87,7 +116,7 @@ impl Marker {
         dirs
     }
 
-    /// The collectives whose extensions may be installed without being asked for.
+    /// The collectives whose extensions marsh may install when a definition needs them, without a command.
     pub fn trusted_collectives(&self) -> Vec<String> {
         match self.values.get("trustedCollectives") {
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -95,11 +124,12 @@ impl Marker {
         }
     }
 
+    /// The repository's id, a UUID.
     pub fn repo_id(&self) -> Option<&str> {
         self.text("repoId")
     }
 
-    /// The directory of extension sources of a kind, when the marker moves it.
+    /// The directory of extension sources of a kind, if the marker names one.
     pub fn source_dir(&self, kind: Kind) -> Option<&str> {
         self.text(kind.spec().source_dir.marker_key).filter(|dir| !dir.is_empty())
     }

@@ -1,4 +1,4 @@
-//! What `init` makes, what it accepts, and what it leaves alone.
+//! `init` creates a repository, keeps the id of an existing one, and finds it again.
 
 #![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
@@ -16,7 +16,7 @@ fn write(path: &Path, text: &str) {
 }
 
 #[test]
-fn a_new_repository_can_be_found_from_below() {
+fn find_below_a_new_repository_opens_it() {
     let dir = scratch();
     let outcome = init(dir.path(), "1.0.0", false).unwrap();
     assert_eq!(outcome.gitignore, GitignoreAction::Created);
@@ -27,7 +27,7 @@ fn a_new_repository_can_be_found_from_below() {
 }
 
 #[test]
-fn a_second_init_is_refused_and_force_keeps_the_identity() {
+fn init_of_a_repository_needs_force_and_keeps_its_id() {
     let dir = scratch();
     let first = init(dir.path(), "1.0.0", false).unwrap();
     assert!(matches!(init(dir.path(), "1.0.0", false), Err(RepoError::AlreadyThere { .. })));
@@ -38,7 +38,7 @@ fn a_second_init_is_refused_and_force_keeps_the_identity() {
 }
 
 #[test]
-fn a_repository_made_elsewhere_is_accepted_and_its_keys_survive_force() {
+fn init_with_force_keeps_the_keys_of_another_implementation() {
     let dir = scratch();
     write(
         &dir.path().join(".swamp.yaml"),
@@ -53,7 +53,7 @@ fn a_repository_made_elsewhere_is_accepted_and_its_keys_survive_force() {
 }
 
 #[test]
-fn the_walk_stops_at_a_git_directory() {
+fn find_below_a_git_directory_stops_there() {
     let dir = scratch();
     init(dir.path(), "1", false).unwrap();
     let project = dir.path().join("project");
@@ -62,7 +62,7 @@ fn the_walk_stops_at_a_git_directory() {
 }
 
 #[test]
-fn the_environment_names_a_repository_and_the_flag_wins() {
+fn find_with_flag_and_environment_uses_the_flag() {
     let (one, two) = (scratch(), scratch());
     init(one.path(), "1", false).unwrap();
     init(two.path(), "1", false).unwrap();
@@ -76,7 +76,7 @@ fn the_environment_names_a_repository_and_the_flag_wins() {
 }
 
 #[test]
-fn a_broken_marker_says_where_and_removed_keys_are_refused() {
+fn open_with_an_invalid_marker_fails_with_the_line() {
     let dir = scratch();
     write(&dir.path().join(".swamp.yaml"), "a: 1\nb: [1\n");
     let error = Repo::open(dir.path()).unwrap_err();

@@ -42,9 +42,8 @@ impl Explain for ServeError {
             ServeError::Watch { .. } => ErrorCode::CannotWatch,
             ServeError::Connection(_) | ServeError::Ended => ErrorCode::ConnectionLost,
             ServeError::Refused(_) => ErrorCode::RequestFailed,
-            ServeError::Lock(LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            ServeError::Lock(LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
-            ServeError::Lock(_) | ServeError::Fs(_) => ErrorCode::Io,
+            ServeError::Lock(error) => error.code(),
+            ServeError::Fs(error) => error.code(),
         }
     }
 
@@ -56,6 +55,7 @@ impl Explain for ServeError {
             ServeError::NotServed => Some("`marsh serve` starts a server".into()),
             ServeError::PathTooLong { .. } => Some("name a shorter one with --socket".into()),
             ServeError::Refused(failure) => failure.hint.clone(),
+            ServeError::Lock(error) => error.hint(),
             _ => None,
         }
     }
@@ -63,6 +63,7 @@ impl Explain for ServeError {
     fn details(&self) -> Option<Value> {
         match self {
             ServeError::Refused(failure) => Some(json!({ "code": failure.code, "details": failure.details })),
+            ServeError::Lock(error) => error.details(),
             _ => None,
         }
     }
@@ -77,4 +78,24 @@ pub(crate) fn to_rpc(report: &ErrorReport) -> RpcError {
 pub(crate) fn from_rpc(error: RpcError) -> ErrorReport {
     let whole = error.data.and_then(|data| serde_json::from_value(data).ok());
     whole.unwrap_or_else(|| ErrorReport::new(ErrorCode::Internal, error.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use marsh_fs::{Holder, LockError};
+    use marsh_types::{ErrorCode, Explain as _};
+
+    use super::ServeError;
+
+    #[test]
+    fn lock_held_by_another_process_exits_with_75() {
+        let holder = Holder { pid: Some(7), command: None, since: None };
+        let error = ServeError::Lock(LockError::Timeout {
+            path: "lock".into(),
+            holder,
+            waited: std::time::Duration::from_secs(1),
+        });
+        assert_eq!((error.code(), error.class().exit_code()), (ErrorCode::LockTimeout, 75));
+        assert_eq!(error.details().map(|details| details["holder"]["pid"].clone()), Some(7.into()));
+    }
 }

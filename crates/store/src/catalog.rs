@@ -1,61 +1,67 @@
-//! What stored trees provide, remembered.
+//! A cache of the declarations in stored trees.
 //!
-//! One SQLite table from a tree's digest to the facts read off its sources, sealed with a digest of their own. It knows
-//! nothing of what is installed. Whatever is wrong with it (missing, corrupt, read-only, busy, of another version), the
-//! facts are read off the tree again; no error of the database ever leaves this file. The schema's version is part of the
-//! file's name, so that older and newer binaries do not meet in one file.
+//! One SQLite table maps a tree's digest to the facts that were read from its sources, sealed with a digest of the row. It
+//! does not record what is installed. If the database is missing, corrupt, read-only, busy or of another version, the facts
+//! are read from the tree again, and no error of the database leaves this file (`tests/catalog.rs`). The schema's version is
+//! part of the file's name, so that binaries of different versions use different files.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use marsh_types::{Diagnostic, Digest, ExtensionRef, Kind, RelPath};
+use marsh_types::{Diagnostic, Digest, ExtensionRef, Kind, RelPath, ignore};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 /// One declaration in a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provided {
+    /// The kind.
     pub kind: Kind,
-    /// As written; `None`: it is computed, and only running the code tells it.
+    /// The type's name as written; `None` if it is computed, so that only running the code would give it.
     pub raw: Option<String>,
+    /// The type's version as written.
     pub version: Option<String>,
+    /// The names of the methods, if they can be read from the syntax.
     pub methods: Option<Vec<String>>,
     /// The entry point, relative to the tree.
     pub path: RelPath,
-    /// From 1.
+    /// The line of the declaration, from 1.
     pub line: u32,
 }
 
-/// What a tree means.
+/// The facts of a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
+    /// The declarations.
     pub provided: Vec<Provided>,
-    /// What the manifest says it needs.
+    /// The dependencies in the manifest.
     pub dependencies: Vec<ExtensionRef>,
-    /// Entry points whose declarations could not be read, and why.
+    /// Entry points whose declarations cannot be read, and why.
     pub problems: Vec<(RelPath, Diagnostic)>,
 }
 
 /// The catalog of a `.swamp` directory.
 #[derive(Debug, Clone)]
-pub struct Catalog {
+pub struct StoreCatalog {
     path: PathBuf,
 }
 
 const BUSY: Duration = Duration::from_secs(2);
 
-impl Catalog {
-    pub fn new(state: &Path) -> Catalog {
-        Catalog { path: state.join("marsh").join("catalog-v1.db") }
+impl StoreCatalog {
+    /// The catalog of the state directory `state`. Creates nothing.
+    pub fn new(state: &Path) -> StoreCatalog {
+        StoreCatalog { path: state.join("marsh").join("catalog-v1.db") }
     }
 
+    /// The database file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The facts of trees. What is not known under `rules` (the version of the reading rules) is asked of `read` and
-    /// remembered; `read` returns `None` for a tree that is not there.
+    /// The facts of trees. `rules` is the version of the rules by which facts are read. Facts that the catalog does not have
+    /// under `rules` are read with `read` and remembered; `read` returns `None` for a missing tree.
     pub fn facts(
         &self,
         digests: &[Digest],
@@ -105,20 +111,25 @@ impl Catalog {
         Some(found)
     }
 
-    /// Best effort: what is not remembered is read again.
+    /// Writes facts, if the database can be written.
     fn remember(&self, rows: &[(Digest, &Facts)], rules: u32) {
-        if let Err(error) = self.write(rows, rules)
-            && is_broken(&error)
-        {
-            // Not a database any more: away with it, and once more from nothing.
-            drop(self.remove());
-            drop(self.write(rows, rules));
+        const REASON: &str = "facts that are not in the catalog are read from the tree again";
+        match self.write(rows, rules) {
+            Err(error) if is_broken(&error) => {
+                // The file is not a database, or a table has other columns: start with an empty one.
+                ignore(self.remove(), REASON);
+                ignore(self.write(rows, rules), REASON);
+            }
+            other => ignore(other, REASON),
         }
     }
 
-    /// Forgets everything. Facts are read off the trees again when they are asked for.
+    /// Deletes the catalog. The next use reads facts from the trees again.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
     pub fn remove(&self) -> Result<(), marsh_fs::FsError> {
-        // The logs first: a log that outlives its database would be applied to the next one.
+        // The logs go first: SQLite would apply a log without its database to the next database.
         for suffix in ["-wal", "-shm", "-journal", ""] {
             let mut name = self.path.clone().into_os_string();
             name.push(suffix);
@@ -135,7 +146,7 @@ impl Catalog {
         }
         let mut connection = Connection::open(&self.path)?;
         connection.busy_timeout(BUSY)?;
-        // Not WAL: its index is mapped memory, and a file that somebody cuts short under a mapping kills the process.
+        // Not WAL: SQLite maps the WAL's index, and a process dies when another one truncates a file that it has mapped.
         connection.pragma_update(None, "journal_mode", "DELETE")?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -154,7 +165,7 @@ impl Catalog {
     }
 }
 
-/// Ties facts to their tree and rules, so that a page that came back wrong is a miss and not an answer.
+/// The seal of a row, which ties facts to their tree and rules, so that a damaged page is a miss.
 fn sealed(digest: &Digest, rules: u32, text: &str) -> String {
     Digest::of(format!("{digest} {rules} {text}").as_bytes()).to_hex()
 }
@@ -163,7 +174,7 @@ fn is_broken(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => true,
-        // A table of that name with other columns.
+        // The table has other columns.
         Some(ErrorCode::Unknown) => true,
         _ => false,
     }

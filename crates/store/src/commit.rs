@@ -1,4 +1,4 @@
-//! The one commit point: lock, read again, change, check, announce, rename.
+//! The commit of a change to the installed set: lock, read again, change, check, announce, rename.
 
 use std::time::{Duration, Instant};
 
@@ -7,36 +7,42 @@ use marsh_types::time::iso_millis;
 use marsh_types::{Digest, Lockfile};
 
 use crate::error::StoreError;
-use crate::generation::{Generation, changes, stands_for};
-use crate::installation::{Installation, Snapshot};
+use crate::generation::{Generation, changes, content_of_newest};
+use crate::installation::Installation;
+use crate::snapshot::Snapshot;
 use crate::trees::Lease;
 
-/// How a commit is made, and for whom.
+/// The parameters of a commit.
 pub struct CommitRequest<'a> {
-    /// What the user ran, for the history and for whoever waits.
+    /// The command that the user ran, for the history and for processes that wait.
     pub command: String,
+    /// How long to wait for the commit lock.
     pub lock_timeout: Duration,
-    /// Hears once, after a second, who is in the way.
+    /// Called once with the holder of the lock, after one second of waiting.
     pub on_wait: &'a mut dyn FnMut(&Holder),
-    /// For every digest that the change may add.
+    /// A lease for every digest that the change may add.
     pub leases: &'a [Lease],
 }
 
-/// What a commit did.
+/// The result of a commit.
 #[derive(Debug)]
 pub struct Committed {
-    /// `None`: there was nothing to change, and nothing changed.
+    /// The new generation; `None` if the change changed nothing.
     pub generation: Option<Generation>,
+    /// The set before.
     pub before: Snapshot,
+    /// The set after.
     pub after: Snapshot,
-    /// How long others had to wait for us.
+    /// How long this commit held the lock.
     pub held: Duration,
 }
 
-/// The change refused, or the store did.
+/// A commit failed, and the set is as before.
 #[derive(Debug)]
 pub enum CommitError<E> {
+    /// The caller's function refused the change.
     Refused(E),
+    /// The store failed.
     Store(StoreError),
 }
 
@@ -47,9 +53,13 @@ impl<E, S: Into<StoreError>> From<S> for CommitError<E> {
 }
 
 impl Installation {
-    /// Changes the installed set. `change` sees the set as it is under the lock and says what it shall be, or why not;
-    /// it must be quick, as everyone else waits. Nothing is visible until the whole change is, and when this returns it
-    /// is durable.
+    /// Changes the installed set. `change` gets the set as it is under the lock and returns the new one, or an error. It must
+    /// be quick, because all other writers wait for it. Readers see the old set or the whole new one. When this returns, the
+    /// change is durable.
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`] with the error of `change`; [`CommitError::Store`] if the lock cannot be taken, a new digest
+    /// is not leased, or a file cannot be read or written.
     pub fn commit<E>(
         &self,
         request: CommitRequest<'_>,
@@ -58,12 +68,15 @@ impl Installation {
         self.commit_as(request, |before, _| change(before).map(|after| (after, None)))
     }
 
-    /// The generation that a rollback would go back to, the given one or the one before the current, with its content.
-    /// Asked before the lock is taken, so that its trees can be brought back first.
+    /// The generation that a rollback would restore, with its content: generation `number`, or the one before the current
+    /// one. Takes no lock, so that the caller can download missing trees before the commit.
+    ///
+    /// # Errors
+    /// There is no such generation, its content is lost, or a file cannot be read.
     pub fn target_of_rollback(&self, number: Option<u64>) -> Result<(u64, Lockfile), StoreError> {
         let current = self.snapshot()?;
         let mut list = self.generations.list(&current)?;
-        // A state that nobody recorded is a generation of its own as soon as somebody commits.
+        // A state without a record becomes a generation with the next commit.
         let unrecorded = match list.last() {
             Some(last) => last.lockfile != current.digest,
             None => !current.text.trim().is_empty(),
@@ -98,7 +111,7 @@ impl Installation {
             }
         };
         let Some(target) = target else { return Ok((0, Lockfile::default())) };
-        // The current one may be one that nobody has recorded yet.
+        // The current state may have no record yet.
         if target.lockfile == current.digest {
             return Ok((target.number, current.lockfile.clone()));
         }
@@ -109,14 +122,15 @@ impl Installation {
         Ok((target.number, lockfile))
     }
 
-    /// The generation before what the newest one stands for, so that repeated rollbacks go back step by step. One that
-    /// differs from the current set in spelling only is no step. `None` is the empty set before the first generation.
+    /// The generation before the one whose content the newest has, so that repeated rollbacks go back step by step.
+    /// Generations that differ from the current set only in spelling are skipped. `None` is the empty set before the first
+    /// generation.
     fn before_current<'a>(
         &self,
         list: &'a [Generation],
         current: &Lockfile,
     ) -> Result<Option<&'a Generation>, StoreError> {
-        let Some(now) = stands_for(list) else { return Err(StoreError::NothingToRollBack) };
+        let Some(now) = content_of_newest(list) else { return Err(StoreError::NothingToRollBack) };
         let mut first = now;
         for generation in list.iter().rev().filter(|generation| generation.number < now) {
             first = generation.number;
@@ -124,12 +138,15 @@ impl Installation {
                 return Ok(Some(generation));
             }
         }
-        // Nothing preceded the first one, unless older ones have been forgotten.
+        // The empty set is before generation 1. If older generations were forgotten, the state before is unknown.
         let is_step = first == 1 && *current != Lockfile::default();
         if is_step { Ok(None) } else { Err(StoreError::NothingToRollBack) }
     }
 
-    /// [`Installation::commit`] of the content of generation `number`, whose trees are leased.
+    /// Commits the content of generation `number`, whose trees are leased. `check` may refuse it.
+    ///
+    /// # Errors
+    /// As [`Installation::commit`]; also, there is no such generation or its content is lost.
     pub fn commit_rollback<E>(
         &self,
         request: CommitRequest<'_>,
@@ -162,7 +179,7 @@ impl Installation {
         if let Some(dir) = self.lockfile.parent() {
             marsh_fs::create_dir_all(dir)?;
         }
-        // Whoever published a leased tree may not have synced its name yet, and may be dead.
+        // The process that published a leased tree may have died before it synced the tree's name.
         if !request.leases.is_empty() {
             self.trees.sync_names()?;
         }
@@ -182,7 +199,7 @@ impl Installation {
         if lockfile == before.lockfile {
             drop(lock);
             let held = since.elapsed();
-            // "It is so already" is a promise too, and whoever made it so may not have synced it yet.
+            // "Nothing to change" is an acknowledgement too, and the process that made this state may not have synced it.
             self.sync()?;
             return Ok(Committed { generation: None, after: before.clone(), before, held });
         }
@@ -205,8 +222,8 @@ impl Installation {
         Ok(Committed { generation: Some(generation), before, after, held })
     }
 
-    /// Makes the names of lockfile and records durable, the lockfile's first: a record without its change would tell of
-    /// what never was. Outside the lock: whoever commits next syncs the same directories before it reports.
+    /// Makes the names of the lockfile and the records durable, the lockfile's first: a record without its change would be a
+    /// change that did not happen. Runs outside the lock: the next commit syncs the same directories before it reports.
     fn sync(&self) -> Result<(), StoreError> {
         if let Some(dir) = self.lockfile.parent().filter(|dir| dir.is_dir()) {
             marsh_fs::sync_way(self.home.as_deref().unwrap_or(dir), dir)?;
@@ -214,7 +231,7 @@ impl Installation {
         self.generations.sync()
     }
 
-    /// Every digest that is new must be leased by whoever commits: then it is in the store and stays there.
+    /// Checks that the caller has a lease for every new digest, so that its tree is in the store and stays there.
     fn check_held(&self, before: &Lockfile, after: &Lockfile, leases: &[Lease]) -> Result<(), StoreError> {
         let known: std::collections::HashSet<Digest> = before.digests().collect();
         for (name, entry) in &after.entries {
@@ -226,7 +243,10 @@ impl Installation {
         Ok(())
     }
 
-    /// All generations, oldest first. A state that somebody else wrote and no commit has seen yet is not among them.
+    /// All generations, oldest first. A state that another program wrote is listed after the next commit.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the lockfile is invalid.
     pub fn history(&self) -> Result<Vec<Generation>, StoreError> {
         self.generations.list(&self.snapshot()?)
     }

@@ -1,31 +1,68 @@
-//! What can go wrong with the store itself.
+//! The errors of the store.
 
 use std::path::PathBuf;
 
 use marsh_types::lockfile::LockfileError;
 use marsh_types::{Digest, ErrorCode, Explain, ExtensionName};
 
+/// An operation on the installed set failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The lockfile is invalid.
     #[error("{path}: {source}", path = path.display())]
-    Lockfile { path: PathBuf, source: LockfileError },
+    Lockfile {
+        /// The lockfile.
+        path: PathBuf,
+        /// The error, with line and column.
+        source: LockfileError,
+    },
+    /// A file cannot be read.
     #[error("cannot read {path}: {source}", path = path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("the set of installed extensions is locked: {0}")]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// A lock cannot be taken: another process holds it, or the file system has no locks.
+    #[error("cannot lock the installed extensions: {0}")]
     Lock(marsh_fs::LockError),
+    /// A file cannot be written.
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
-    /// A lockfile that names what the store does not hold must not be committed; a fault of marsh.
-    #[error("{name} cannot be committed: its tree {digest} is not held in the store")]
-    NotHeld { name: ExtensionName, digest: Digest },
-    #[error("there is no generation {number}; the newest is {newest}")]
-    NoGeneration { number: u64, newest: u64 },
-    #[error("there is nothing to roll back to: the installed set has no earlier generation")]
+    /// The lockfile to commit names a tree without a lease. This is a defect of marsh.
+    #[error("cannot commit {name}: its tree {digest} is not leased from the store")]
+    NotHeld {
+        /// The extension.
+        name: ExtensionName,
+        /// The tree.
+        digest: Digest,
+    },
+    /// There is no generation of this number.
+    #[error("unknown generation {number}: the newest is {newest}")]
+    NoGeneration {
+        /// The number.
+        number: u64,
+        /// The number of the newest generation.
+        newest: u64,
+    },
+    /// The set has no earlier generation.
+    #[error("cannot roll back: the installed set has no earlier generation")]
     NothingToRollBack,
-    #[error("the content of generation {number} is not there any more")]
-    GenerationLost { number: u64 },
-    #[error("the store's record {path} cannot be understood: {message}", path = path.display())]
-    Record { path: PathBuf, message: String },
+    /// The record of a generation exists, but its lockfile is missing or damaged.
+    #[error("cannot restore generation {number}: its content is missing or damaged")]
+    GenerationLost {
+        /// The number.
+        number: u64,
+    },
+    /// A record of the store is invalid.
+    #[error("invalid record {path} in the store: {message}", path = path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        message: String,
+    },
 }
 
 impl From<marsh_fs::LockError> for StoreError {
@@ -41,8 +78,7 @@ impl Explain for StoreError {
     fn code(&self) -> ErrorCode {
         match self {
             StoreError::Lockfile { .. } => ErrorCode::InvalidLockfile,
-            StoreError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
-            StoreError::Lock(_) => ErrorCode::LockTimeout,
+            StoreError::Lock(error) => error.code(),
             StoreError::NotHeld { .. } => ErrorCode::NotInStore,
             StoreError::NoGeneration { .. } | StoreError::GenerationLost { .. } => {
                 ErrorCode::NoSuchGeneration
@@ -56,13 +92,15 @@ impl Explain for StoreError {
     fn hint(&self) -> Option<String> {
         match self {
             StoreError::Lockfile { .. } => Some(
-                "mend the file by hand (a merge conflict?) or take it from version control; nothing was changed".into(),
+                "correct the file (it may have a merge conflict) or restore it from version control; nothing was changed"
+                    .into(),
             ),
             StoreError::Lock(marsh_fs::LockError::Timeout { .. }) => {
-                Some("wait for it to end, or allow a longer wait with `--lock-timeout`".into())
+                Some("wait for that process to end, or set a longer wait with `--lock-timeout`".into())
             }
+            StoreError::Lock(error) => error.hint(),
             StoreError::NoGeneration { .. } | StoreError::GenerationLost { .. } => {
-                Some("`marsh extension history` lists the generations there are".into())
+                Some("run `marsh extension history` to list the generations".into())
             }
             _ => None,
         }
@@ -73,12 +111,37 @@ impl Explain for StoreError {
             StoreError::Lockfile { path, source: LockfileError::Json { line, column, .. } } => {
                 Some(serde_json::json!({ "file": path, "line": line, "column": column }))
             }
-            StoreError::Lock(marsh_fs::LockError::Timeout { holder, waited, .. }) => {
-                Some(serde_json::json!({
-                    "holder": holder, "waitedMs": u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
-                }))
-            }
+            StoreError::Lock(error) => error.details(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+    use std::path::{Path, PathBuf};
+
+    use marsh_fs::{FsError, Holder, LockError};
+    use marsh_types::{ErrorClass, ErrorCode, Explain as _};
+
+    use super::StoreError;
+
+    /// Only a lock that another process holds is busy; a lock file that cannot be opened is not.
+    #[test]
+    fn lock_error_of_the_store_is_busy_only_after_a_timeout() {
+        let held = LockError::Timeout {
+            path: PathBuf::from("lock"),
+            holder: Holder::default(),
+            waited: std::time::Duration::ZERO,
+        };
+        assert_eq!(StoreError::Lock(held).class(), ErrorClass::Busy);
+        let broken = || FsError::new("open lock file", Path::new("lock"), Error::from(ErrorKind::NotFound));
+        assert_eq!(StoreError::Lock(LockError::Fs(broken())).code(), ErrorCode::Io);
+        let without = LockError::Unsupported {
+            path: PathBuf::from("lock"),
+            source: Error::from(ErrorKind::Unsupported),
+        };
+        assert_eq!(StoreError::Lock(without).code(), ErrorCode::LockUnsupported);
     }
 }

@@ -1,4 +1,4 @@
-//! Collection: the only thing that deletes trees.
+//! Garbage collection, the only operation that deletes trees.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,52 +8,61 @@ use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::generation::{Generation, Generations};
-use crate::installation::{Installation, Snapshot};
+use crate::installation::Installation;
+use crate::snapshot::Snapshot;
 
-/// What of the past stays usable without a download.
+/// The generations that a rollback can restore without a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// The newest generations of each lockfile whose trees are kept.
+pub struct GenerationRetention {
+    /// How many of the newest generations of each lockfile keep their trees; at least 1.
     pub generations: usize,
 }
 
-impl Default for Retention {
-    fn default() -> Retention {
-        Retention { generations: 50 }
+impl Default for GenerationRetention {
+    fn default() -> GenerationRetention {
+        GenerationRetention { generations: 50 }
     }
 }
 
-/// A tree that nothing names.
+/// A tree that no lockfile and no kept generation names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Garbage {
+    /// The digest of its archive.
     pub digest: Digest,
-    /// `None`: its record is damaged.
+    /// The extension; `None` if the tree's record is damaged.
     pub name: Option<ExtensionName>,
+    /// The extension's version.
     pub version: Option<CalVer>,
+    /// The size of its files in bytes; 0 if the tree's record is damaged.
     pub bytes: u64,
 }
 
-/// What a collection found, and with `apply` removed.
+/// The result of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Collection {
+    /// The removed trees, or those that `apply` would remove.
     pub removed: Vec<Garbage>,
-    /// Unnamed, and in use by a living process.
+    /// Trees that no lockfile or generation names, but that a process uses.
     pub in_use: Vec<Garbage>,
+    /// The number of trees that a lockfile or a kept generation names.
     pub kept: usize,
-    /// Leftovers of processes that died while unpacking.
+    /// The number of directories that processes left when they died while unpacking.
     pub swept: usize,
-    /// Generations beyond the retention, forgotten.
+    /// The number of generations beyond the retention, whose records are removed.
     pub forgotten: usize,
 }
 
 impl Installation {
-    /// Finds trees that no lockfile, no generation within the retention and no lease names; deletes them with `apply`.
-    /// Without `apply` nothing changes, and `removed` is what would be removed.
+    /// Finds trees that no lockfile, no kept generation and no lease names, and deletes them if `apply` is true. Otherwise
+    /// nothing changes.
+    ///
+    /// # Errors
+    /// The commit lock cannot be taken within `lock_timeout`, a lockfile is invalid, or a file cannot be read or removed.
     pub fn collect(
         &self,
-        retention: Retention,
+        retention: GenerationRetention,
         apply: bool,
         command: &str,
         lock_timeout: Duration,
@@ -68,14 +77,14 @@ impl Installation {
             self.trees.list()?.into_iter().partition(|digest| named.contains(digest));
         let garbage: Vec<Garbage> = unnamed.iter().map(|digest| self.garbage(*digest)).collect();
         let unused = if apply {
-            // Asked again under the entry's lock: a commit may have named it since.
+            // Checked again under the entry's lock: a commit may have named the tree meanwhile.
             self.trees.remove_unused(&unnamed, |digest| Ok(self.named(retention)?.contains(digest)))?
         } else {
             self.trees.unused(&unnamed)?
         };
         let (removed, mut in_use): (Vec<Garbage>, Vec<Garbage>) =
             garbage.into_iter().partition(|garbage| unused.contains(&garbage.digest));
-        // Not those that another collection has removed.
+        // Another collection may have removed some of them.
         in_use.retain(|garbage| self.trees.dir(&garbage.digest).exists());
         let swept = if apply { self.trees.sweep()? } else { 0 };
         Ok(Collection { removed, in_use, kept: kept.len(), swept, forgotten })
@@ -93,13 +102,13 @@ impl Installation {
         }
     }
 
-    /// Every digest that some lockfile of this state directory names, now or in a generation that is kept.
-    fn named(&self, retention: Retention) -> Result<HashSet<Digest>, StoreError> {
+    /// Every digest that a lockfile of this state directory names, now or in a kept generation.
+    fn named(&self, retention: GenerationRetention) -> Result<HashSet<Digest>, StoreError> {
         let mut named: HashSet<Digest> = self.snapshot()?.lockfile.digests().collect();
         for generations in Generations::all(&self.state) {
             let current = match generations.lockfile_path() {
                 Some(path) => match std::fs::read_to_string(&path) {
-                    // A lockfile that cannot be understood now may come back with the next checkout: its history counts.
+                    // An invalid lockfile may become valid with the next checkout, so its history counts.
                     Ok(text) => Snapshot::of_text(&path, text).ok(),
                     Err(_) => None,
                 },
@@ -119,7 +128,12 @@ impl Installation {
         Ok(named)
     }
 
-    fn forget(&self, retention: Retention, command: &str, timeout: Duration) -> Result<usize, StoreError> {
+    fn forget(
+        &self,
+        retention: GenerationRetention,
+        command: &str,
+        timeout: Duration,
+    ) -> Result<usize, StoreError> {
         let _lock = marsh_fs::lock_exclusive(&self.commit_lock, timeout, command, &mut |_| {})?;
         let list = self.generations.list(&self.snapshot()?)?;
         let numbers = beyond(&list, retention);
@@ -129,8 +143,8 @@ impl Installation {
     }
 }
 
-/// The numbers of the generations that are not kept.
-fn beyond(list: &[Generation], retention: Retention) -> Vec<u64> {
+/// The numbers of the generations beyond the retention.
+fn beyond(list: &[Generation], retention: GenerationRetention) -> Vec<u64> {
     let excess = list.len().saturating_sub(retention.generations.max(1));
     list.iter().take(excess).map(|generation| generation.number).collect()
 }

@@ -1,9 +1,9 @@
-//! Generations: every committed state of a lockfile, numbered, with what led to it.
+//! Generations: every committed state of a lockfile, numbered, with the command that made it.
 //!
 //! `generations/<key>/<number>.json` is a record, `content/<digest>.json` the lockfile's bytes. A commit writes its record
-//! as `<number>.pending` before the lockfile changes and gives it its final name afterwards. A process that dies in
-//! between leaves a pending record; whether the lockfile has the content it announces tells whether it happened. So the
-//! history neither forgets a change nor tells of one that never was.
+//! as `<number>.pending` before the lockfile changes and renames it afterwards. A process that dies in between leaves a
+//! pending record. If the lockfile has the content that the record names, the commit happened; otherwise it did not. So the
+//! history has every change and no change that did not happen (`tests/crash.rs`, `tests/history.rs`).
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,16 +12,19 @@ use marsh_fs::Durability;
 use marsh_types::{CalVer, Digest, ExtensionName, Lockfile};
 use serde::{Deserialize, Serialize};
 
+use crate::dirs::{above, names};
 use crate::error::StoreError;
-use crate::installation::Snapshot;
-use crate::trees::names;
+use crate::snapshot::Snapshot;
 
-/// What happened to one extension.
+/// The change of one extension between two states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
+    /// The extension.
     pub name: ExtensionName,
+    /// The version before; `None` if the extension was not installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<CalVer>,
+    /// The version after; `None` if the extension was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<CalVer>,
 }
@@ -30,20 +33,22 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Generation {
+    /// Counts from 1. A number is never used twice.
     pub number: u64,
-    /// ISO 8601, when it was committed or first seen.
+    /// When it was committed or first seen, ISO 8601.
     pub at: String,
-    /// The command that made it; `None`: the lockfile was changed by something else (version control, an editor).
+    /// The command that made it; `None` if version control, an editor or another program changed the lockfile.
     pub command: Option<String>,
-    /// Of the lockfile's bytes.
+    /// The digest of the lockfile's bytes.
     pub lockfile: Digest,
-    /// The generation whose content a rollback brought back.
+    /// The generation that a rollback restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
+    /// The changes since the generation before.
     pub changes: Vec<Change>,
 }
 
-/// What differs between two states.
+/// The differences between two states.
 pub(crate) fn changes(before: &Lockfile, after: &Lockfile) -> Vec<Change> {
     let mut changes: BTreeMap<&ExtensionName, Change> = BTreeMap::new();
     for (name, entry) in &before.entries {
@@ -81,13 +86,13 @@ impl Generations {
         Generations { dir: root(state).join(key), top: above(state) }
     }
 
-    /// Every lockfile that this state directory has served: the directories of their records.
+    /// The records of every lockfile that has used this state directory.
     pub(crate) fn all(state: &Path) -> Vec<Generations> {
         let entries = std::fs::read_dir(root(state)).into_iter().flatten().flatten();
         entries.map(|entry| Generations { dir: entry.path(), top: above(state) }).collect()
     }
 
-    /// The path of the lockfile that these are about, as it was at the last commit.
+    /// The path of the lockfile at its last commit.
     pub(crate) fn lockfile_path(&self) -> Option<PathBuf> {
         let text = std::fs::read_to_string(self.dir.join("lockfile.path")).ok()?;
         Some(PathBuf::from(text.trim_end_matches('\n')))
@@ -116,16 +121,16 @@ impl Generations {
 
     fn read(&self, path: &Path) -> Result<Option<Generation>, StoreError> {
         match std::fs::read(path) {
-            // Named after its write, a record is whole; one that is not was damaged later and tells nothing.
+            // A record gets its name after it is written, so an invalid one was damaged later. It is ignored.
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
         }
     }
 
-    /// All generations, oldest first, the one that the lockfile is in now included. Reads only.
+    /// All generations, oldest first, including a pending one that has happened. Reads only.
     pub(crate) fn list(&self, current: &Snapshot) -> Result<Vec<Generation>, StoreError> {
-        // Pending ones first: a commit that goes on meanwhile turns them into records, and none may be missed.
+        // Pending ones are read first: a commit at the same time renames them to records, and none may be missed.
         let mut pending = Vec::new();
         for number in self.numbers("pending")? {
             pending.extend(self.read(&self.pending_path(number))?);
@@ -141,8 +146,8 @@ impl Generations {
                 list.push(pending);
             }
         }
-        // Records are forgotten oldest first, while we read: what comes before a gap is gone too by now, unless the gap
-        // is a record that was damaged.
+        // A collection removes records oldest first, even while this reads. So records before a gap may be removed by now,
+        // unless the gap is a damaged record.
         if list.windows(2).any(|pair| pair[1].number != pair[0].number + 1) {
             list.retain(|one| {
                 self.record_path(one.number).exists() || self.pending_path(one.number).exists()
@@ -151,8 +156,8 @@ impl Generations {
         Ok(list)
     }
 
-    /// Brings the records up to the lockfile as it is now: settles what a dead process left pending, and makes a
-    /// generation of a state that nobody recorded. Only under the commit lock.
+    /// Makes the records agree with the lockfile: confirms or removes records that a dead process left pending, and records
+    /// the lockfile's state if no record has it. The caller holds the commit lock.
     pub(crate) fn settle(
         &self,
         current: &Snapshot,
@@ -196,7 +201,8 @@ impl Generations {
         Ok(list)
     }
 
-    /// Announces a generation. It happens with the rename of the lockfile, and [`Generations::confirm`] says so.
+    /// Writes a pending record. The generation takes effect with the rename of the lockfile; [`Generations::confirm`]
+    /// follows.
     pub(crate) fn announce(
         &self,
         generation: &Generation,
@@ -208,7 +214,7 @@ impl Generations {
         self.write(&self.pending_path(generation.number), generation)
     }
 
-    /// So that a collection by another lockfile's process finds this one.
+    /// Records the lockfile's path, so that a collection for another lockfile finds this one.
     fn write_path(&self, lockfile: &Path) -> Result<(), StoreError> {
         let path = self.dir.join("lockfile.path");
         let line = format!("{}\n", lockfile.display());
@@ -248,11 +254,11 @@ impl Generations {
         Ok(())
     }
 
-    /// The lockfile's text in a recorded state.
+    /// The lockfile's text in a recorded state, or `None` if it is lost or damaged.
     pub(crate) fn content_text(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
         let path = self.content_path(digest);
         match std::fs::read_to_string(&path) {
-            // Bytes that are not the announced ones are not that generation.
+            // A file whose digest differs is damaged.
             Ok(text) => Ok((Digest::of(text.as_bytes()) == *digest).then_some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -267,13 +273,13 @@ impl Generations {
         Ok(self.content_text(digest)?.and_then(|text| Lockfile::parse(&text).ok()))
     }
 
-    /// Forgets generations, then whatever no record names: contents, and leftovers of writers that died. Only under the
-    /// commit lock.
+    /// Removes the records of generations, then contents that no record names and leftovers of dead writers. The caller
+    /// holds the commit lock.
     pub(crate) fn forget(&self, numbers: &[u64]) -> Result<(), StoreError> {
         for number in numbers {
             marsh_fs::remove_file_if_exists(&self.record_path(*number))?;
         }
-        // Forgotten for good before anything that a record stands for goes.
+        // The removal of the records is durable before their contents are removed.
         if !numbers.is_empty() {
             marsh_fs::sync_dir(&self.dir)?;
         }
@@ -293,18 +299,13 @@ impl Generations {
     }
 }
 
-/// The directory that holds the state directory; marsh does not create it.
-pub(crate) fn above(state: &Path) -> PathBuf {
-    state.parent().unwrap_or(state).to_owned()
-}
-
 fn root(state: &Path) -> PathBuf {
     state.join("marsh").join("generations")
 }
 
-/// The number of the generation whose content the newest one has: its own, or that of the one it restored, which may
-/// itself have been a rollback; numbers only fall. 0 is the empty set before the first.
-pub(crate) fn stands_for(list: &[Generation]) -> Option<u64> {
+/// The number of the generation whose content the newest one has: its own number, or that of the generation that it
+/// restored, which may be a rollback itself. 0 is the empty set before the first generation.
+pub(crate) fn content_of_newest(list: &[Generation]) -> Option<u64> {
     let newest = list.last()?;
     let mut number = newest.number;
     let mut restores = newest.restores;

@@ -1,18 +1,19 @@
-//! One lockfile and the `.swamp` directory that serves it.
+//! A lockfile and the `.swamp` directory with the trees of its extensions.
 
 use std::path::{Path, PathBuf};
 
 use marsh_types::{Digest, ExtensionName, Lockfile};
 
-use crate::catalog::Catalog;
+use crate::catalog::StoreCatalog;
 use crate::error::StoreError;
 use crate::generation::Generations;
+use crate::snapshot::Snapshot;
 use crate::trees::Trees;
 
-/// What is installed according to one lockfile, and everything that keeps it so.
+/// The installed set of one lockfile.
 ///
-/// Several installations can share a state directory (worktrees whose `.swamp` is a link): trees and catalog are shared,
-/// because content is content; lock, generations and views belong to the lockfile.
+/// Several installations can share a state directory (worktrees whose `.swamp` is a link). They share trees and catalog,
+/// which depend on content alone. Lock, generations and views belong to the lockfile.
 #[derive(Debug, Clone)]
 pub struct Installation {
     pub(crate) state: PathBuf,
@@ -20,36 +21,21 @@ pub struct Installation {
     pub(crate) commit_lock: PathBuf,
     pub(crate) trees: Trees,
     pub(crate) generations: Generations,
-    pub(crate) catalog: Catalog,
-    /// Sixteen hex digits that stand for the canonical path of the lockfile.
+    pub(crate) catalog: StoreCatalog,
+    /// Sixteen hex digits of the digest of the lockfile's canonical path.
     pub(crate) key: String,
     pub(crate) owns_state: bool,
     /// The nearest directory above the lockfile that has a marker.
     pub(crate) home: Option<PathBuf>,
 }
 
-/// One reading of the lockfile: one generation of the installed set.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    pub lockfile: Lockfile,
-    /// Of the bytes as read; of no bytes when there is no lockfile.
-    pub digest: Digest,
-    pub text: String,
-}
-
-impl Snapshot {
-    pub(crate) fn of_text(path: &Path, text: String) -> Result<Snapshot, StoreError> {
-        let lockfile = Lockfile::parse(&text)
-            .map_err(|source| StoreError::Lockfile { path: path.to_owned(), source })?;
-        Ok(Snapshot { lockfile, digest: Digest::of(text.as_bytes()), text })
-    }
-}
-
 impl Installation {
-    /// `state` is the `.swamp` directory, `lockfile` the file (present or not). Touches nothing.
+    /// The installation of `lockfile`, whether the file exists or not. `state` is the `.swamp` directory, `marker` the file
+    /// name of the repository's marker. Creates nothing.
     ///
-    /// The lock lies where the lockfile's own canonical path leads, not where `state` is, so that everyone who writes the
-    /// file takes the same lock: in the `.swamp` of the nearest directory above it that has a marker, else beside it.
+    /// The commit lock's path follows from the lockfile's canonical path and not from `state`, so that every process that
+    /// writes the file takes the same lock. It is in the `.swamp` of the nearest directory above the lockfile that has a
+    /// marker, else beside the lockfile.
     pub fn new(state: &Path, lockfile: &Path, marker: &str) -> Installation {
         let lockfile = canonical(lockfile);
         let state = canonical(state);
@@ -68,7 +54,7 @@ impl Installation {
             home,
             trees: Trees::new(&state),
             generations: Generations::new(&state, &key),
-            catalog: Catalog::new(&state),
+            catalog: StoreCatalog::new(&state),
             state,
             lockfile,
             commit_lock,
@@ -77,23 +63,30 @@ impl Installation {
         }
     }
 
+    /// The lockfile's canonical path.
     pub fn lockfile_path(&self) -> &Path {
         &self.lockfile
     }
 
+    /// The path of the lock that every commit takes.
     pub fn commit_lock_path(&self) -> &Path {
         &self.commit_lock
     }
 
+    /// The trees of the state directory.
     pub fn trees(&self) -> &Trees {
         &self.trees
     }
 
-    pub fn catalog(&self) -> &Catalog {
+    /// The catalog of the state directory.
+    pub fn catalog(&self) -> &StoreCatalog {
         &self.catalog
     }
 
-    /// Reads the lockfile, once. A missing one is an empty set.
+    /// Reads the lockfile once. A missing file is an empty set.
+    ///
+    /// # Errors
+    /// The file cannot be read or is invalid.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let text = match std::fs::read_to_string(&self.lockfile) {
             Ok(text) => text,
@@ -103,7 +96,11 @@ impl Installation {
         Snapshot::of_text(&self.lockfile, text)
     }
 
-    /// Keeps every other writer of the lockfile out, for whoever mends what follows from it.
+    /// Takes the commit lock, to repair files that are derived from the lockfile while no process changes it. `on_wait` is
+    /// called once with the holder after one second of waiting.
+    ///
+    /// # Errors
+    /// The lock is held until `timeout`, or cannot be taken.
     pub fn lock_commits(
         &self,
         command: &str,
@@ -113,7 +110,7 @@ impl Installation {
         Ok(marsh_fs::lock_exclusive(&self.commit_lock, timeout, command, on_wait)?)
     }
 
-    /// The locked extensions whose tree the store does not hold: what a restore has to fetch.
+    /// The installed extensions whose tree the store does not have, which a restore downloads.
     pub fn missing(&self, snapshot: &Snapshot) -> Vec<ExtensionName> {
         let missing = snapshot
             .lockfile
@@ -124,7 +121,7 @@ impl Installation {
     }
 }
 
-/// The real path, also of something that is not there yet: then of what is, with the rest as it is.
+/// The path without links. Of a path that does not exist, the part that exists is resolved and the rest is kept.
 fn canonical(path: &Path) -> PathBuf {
     canonical_below(path, 0)
 }
@@ -133,7 +130,7 @@ fn canonical_below(path: &Path, depth: u32) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
-    // A link to what is not there yet leads to where it will be.
+    // A link to a missing file: the file will be created at the link's target.
     if let (Ok(target), Some(parent)) = (std::fs::read_link(path), path.parent())
         && depth < 32
     {

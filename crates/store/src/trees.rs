@@ -1,8 +1,8 @@
 //! Immutable trees: `store/v1/<sha256 of the archive>/{entry.json,tree/…}`.
 //!
-//! A directory of such a name is complete by construction: it was filled under a private name, synced, and renamed.
-//! `entry.json` lists what is in it and is the file that leases lock: shared by whoever uses the tree, exclusively by
-//! whoever wants to delete it.
+//! A directory of such a name is complete by construction: it was filled under a private name, synced, and renamed
+//! (`tests/trees.rs`). `entry.json` lists the tree's files, and leases lock it: shared to use the tree, exclusively to
+//! delete it.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -13,48 +13,59 @@ use marsh_fs::{Durability, LockFile, Published, StagedDir};
 use marsh_types::{CalVer, Digest, ExtensionName, RelPath};
 use serde::{Deserialize, Serialize};
 
+use crate::dirs::{above, names};
 use crate::error::StoreError;
-use crate::generation::above;
 
 /// One file of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {
+    /// The path, relative to the tree.
     pub path: RelPath,
+    /// The size in bytes.
     pub bytes: u64,
+    /// The content's digest.
     pub sha256: Digest,
+    /// Whether the file has mode 0555 in place of 0444.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
 }
 
-/// `entry.json`: what a tree is. Everything in it follows from the archive alone.
+/// `entry.json`: the description of a tree. It is computed from the archive alone, so it is the same for every process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeRecord {
+    /// The format version of this file.
     pub format: u32,
+    /// The extension.
     pub name: ExtensionName,
+    /// Its version.
     pub version: CalVer,
-    /// Of the archive's bytes: the name of the directory.
+    /// The digest of the archive's bytes, which is the name of the directory.
     pub checksum: Digest,
-    /// Of the unpacked tree, as lockfiles record it.
+    /// The digest of the unpacked tree, as lockfiles record it.
     pub files_checksum: Digest,
+    /// The archive's size in bytes.
     pub archive_bytes: u64,
-    /// Sorted by path.
+    /// All files, sorted by path.
     pub files: Vec<StoredFile>,
 }
 
 const RECORD: &str = "entry.json";
 const TREE: &str = "tree";
 const FORMAT: u32 = 1;
-/// For locks that are held for moments only.
+/// The timeout for locks that every process holds only briefly.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
-/// How a stored tree looks when one looks closely.
+/// The result of [`Trees::check`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeState {
+    /// The store does not have the tree.
     Missing,
+    /// Every file is as it was published.
     Whole,
-    /// Somebody changed it after it was published.
+    /// The tree was changed after it was published.
     Damaged {
+        /// Missing, changed and added files. Empty if the record itself is damaged.
         files: Vec<RelPath>,
     },
 }
@@ -69,7 +80,7 @@ pub struct Trees {
     repair_lock: PathBuf,
 }
 
-/// A tree that is being built. While it lives nobody sweeps what unpackers leave behind.
+/// A tree that is being built. While a value of this type exists, no process removes leftovers of unpacking.
 #[derive(Debug)]
 pub struct Staging {
     dir: StagedDir,
@@ -77,13 +88,13 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Where the archive is unpacked to: an existing empty directory.
+    /// The existing empty directory to unpack the archive into.
     pub fn tree(&self) -> PathBuf {
         self.dir.path().join(TREE)
     }
 }
 
-/// Keeps a tree from being collected while this lives, in whatever process.
+/// The use of a tree by this process. No process deletes the tree while a value of this type exists.
 #[derive(Debug)]
 pub struct Lease {
     digest: Digest,
@@ -93,22 +104,24 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The digest of the archive.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// The unpacked archive, without its top directory.
+    /// The directory with the unpacked archive, without the archive's top directory.
     pub fn tree(&self) -> &Path {
         &self.tree
     }
 
+    /// The description of the tree.
     pub fn record(&self) -> &TreeRecord {
         &self.record
     }
 }
 
 impl Trees {
-    /// The trees below `<state>/marsh/store`. Touches nothing.
+    /// The trees below `<state>/marsh/store`. Creates and reads nothing.
     pub fn new(state: &Path) -> Trees {
         let store = state.join("marsh").join("store");
         Trees {
@@ -119,25 +132,30 @@ impl Trees {
         }
     }
 
+    /// The directory that contains the entries.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The directory of an entry, present or not.
+    /// The directory of an entry, whether it exists or not.
     pub fn dir(&self, digest: &Digest) -> PathBuf {
         self.root.join(digest.to_hex())
     }
 
-    /// The unpacked tree of an entry, present or not.
+    /// The unpacked tree of an entry, whether it exists or not.
     pub fn tree(&self, digest: &Digest) -> PathBuf {
         self.dir(digest).join(TREE)
     }
 
+    /// Whether the store has this tree.
     pub fn contains(&self, digest: &Digest) -> bool {
         self.dir(digest).join(RECORD).is_file()
     }
 
-    /// The record of an entry; `None` when the store does not hold it.
+    /// Reads the record of an entry. Returns `None` if the store does not have the entry.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a record, or describes another entry.
     pub fn record(&self, digest: &Digest) -> Result<Option<TreeRecord>, StoreError> {
         let path = self.dir(digest).join(RECORD);
         let bytes = match std::fs::read(&path) {
@@ -148,15 +166,21 @@ impl Trees {
         let record: TreeRecord = serde_json::from_slice(&bytes)
             .map_err(|error| StoreError::Record { path: path.clone(), message: error.to_string() })?;
         if record.checksum != *digest || record.format != FORMAT {
-            return Err(StoreError::Record { path, message: "it is of another entry or format".into() });
+            return Err(StoreError::Record {
+                path,
+                message: "it describes another entry or has another format".into(),
+            });
         }
         Ok(Some(record))
     }
 
-    /// Uses an entry. `None`: the store does not hold it (any more).
+    /// Leases an entry. Returns `None` if the store does not have it.
+    ///
+    /// # Errors
+    /// The record cannot be read or locked.
     pub fn lease(&self, digest: &Digest) -> Result<Option<Lease>, StoreError> {
         let path = self.dir(digest).join(RECORD);
-        // A collector may hold the lock for the moment in which it renames the entry away.
+        // A collection holds the lock briefly while it renames the entry away.
         for _ in 0..100 {
             if !path.is_file() {
                 return Ok(None);
@@ -166,7 +190,7 @@ impl Trees {
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            // Locked too late, it is the file of an entry that has been renamed away.
+            // The entry may have been renamed away before the lock was taken; the lock is then on a file that is going.
             if !lock.is_at(&path) {
                 continue;
             }
@@ -176,7 +200,10 @@ impl Trees {
         Ok(None)
     }
 
-    /// Begins an entry.
+    /// Creates a private directory for a new entry.
+    ///
+    /// # Errors
+    /// A directory cannot be created or the staging lock cannot be taken.
     pub fn stage(&self) -> Result<Staging, StoreError> {
         marsh_fs::create_dir_all(&self.root)?;
         let in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
@@ -185,8 +212,11 @@ impl Trees {
         Ok(Staging { dir, _in_progress: in_progress })
     }
 
-    /// Publishes entries, all durable when this returns: their files are synced, then their names. A digest that is there
-    /// already is as good as ours.
+    /// Publishes entries. All are durable when this returns: their files are synced, then their names. An entry whose digest
+    /// the store has already is dropped, because the two are equal.
+    ///
+    /// # Errors
+    /// A file cannot be written, synced or renamed.
     pub fn publish(&self, staged: Vec<(Staging, TreeRecord)>) -> Result<(), StoreError> {
         if staged.is_empty() {
             return Ok(());
@@ -204,7 +234,7 @@ impl Trees {
         marsh_fs::sync_trees(&dirs)?;
         for (staging, record) in staged {
             let target = self.dir(&record.checksum);
-            // What is there and has no record is of nobody's making.
+            // A directory without a record was not made by `publish`.
             if target.exists() && !matches!(self.record(&record.checksum), Ok(Some(_))) {
                 self.set_aside(&record.checksum)?;
             }
@@ -215,13 +245,16 @@ impl Trees {
         self.sync_names()
     }
 
-    /// Makes the names of all entries durable, and those of the directories above them.
+    /// Makes the names of all entries durable, and the names of the directories above them.
     pub(crate) fn sync_names(&self) -> Result<(), StoreError> {
         Ok(marsh_fs::sync_way(&self.top, &self.root)?)
     }
 
-    /// Puts a damaged entry out of the way, so that it can be built again. Processes that have it open keep it. One that
-    /// somebody else has made whole meanwhile stays: it may be leased.
+    /// Removes a damaged entry, so that it can be built again. Processes that have its files open keep them. An entry that
+    /// another process has rebuilt meanwhile stays, because it may be leased.
+    ///
+    /// # Errors
+    /// A lock cannot be taken, or a file cannot be read or renamed.
     pub fn set_aside(&self, digest: &Digest) -> Result<(), StoreError> {
         let _in_progress = marsh_fs::lock_shared(&self.staging_lock, LOCK_WAIT, &mut |_| {})?;
         let _alone = marsh_fs::lock_exclusive(&self.repair_lock, LOCK_WAIT, "set aside", &mut |_| {})?;
@@ -242,8 +275,9 @@ impl Trees {
         Ok(Some(aside))
     }
 
-    /// Only under the repair lock, so that a directory with something in it stays where it is: a publisher replaces
-    /// empty ones only, and what he puts there has a record and may be leased at once. `None`: there is none, any more.
+    /// Renames away a directory that has no record, and returns `None` if there is none any more. The caller holds the repair
+    /// lock, so a directory with content stays where it is: publishing replaces only empty directories, and a published
+    /// entry has a record and may be leased at once.
     fn rename_away_without_record(&self, digest: &Digest) -> Result<Option<StagedDir>, StoreError> {
         let dir = self.dir(digest);
         if marsh_fs::remove_dir_if_empty(&dir)? || names(&dir)?.is_empty() || dir.join(RECORD).is_file() {
@@ -252,8 +286,8 @@ impl Trees {
         self.rename_away(digest)
     }
 
-    /// Deletes what has been renamed away, once that is durable: else a power failure could bring back the name and not
-    /// the files.
+    /// Deletes entries that were renamed away, after the renames are durable. Otherwise a power failure could bring back the
+    /// name without the files.
     fn discard(&self, asides: Vec<StagedDir>) -> Result<(), StoreError> {
         if !asides.is_empty() {
             marsh_fs::sync_dir(&self.root)?;
@@ -262,7 +296,11 @@ impl Trees {
         Ok(())
     }
 
-    /// Looks at every file of an entry; with `contents`, at every byte.
+    /// Checks that every file of an entry exists with its size; with `contents`, also every byte and that there are no other
+    /// files.
+    ///
+    /// # Errors
+    /// The record exists and cannot be read.
     pub fn check(&self, digest: &Digest, contents: bool) -> Result<TreeState, StoreError> {
         let record = match self.record(digest) {
             Ok(Some(record)) => record,
@@ -293,6 +331,9 @@ impl Trees {
     }
 
     /// The digests of all entries, sorted.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
     pub fn list(&self) -> Result<Vec<Digest>, StoreError> {
         let mut digests: Vec<Digest> =
             names(&self.root)?.iter().filter_map(|name| name.parse().ok()).collect();
@@ -300,7 +341,11 @@ impl Trees {
         Ok(digests)
     }
 
-    /// Removes what unpackers that died left behind. Does nothing while anybody unpacks. Returns how many.
+    /// Removes the directories that processes left when they died while unpacking. Does nothing while a process unpacks.
+    /// Returns how many were removed.
+    ///
+    /// # Errors
+    /// A directory cannot be read or removed, or the staging lock cannot be opened.
     pub fn sweep(&self) -> Result<usize, StoreError> {
         let left: Vec<String> =
             names(&self.root)?.into_iter().filter(|name| name.starts_with(StagedDir::PREFIX)).collect();
@@ -308,8 +353,8 @@ impl Trees {
             return Ok(0);
         }
         let Some(_alone) = marsh_fs::try_lock_exclusive(&self.staging_lock, "sweep")? else { return Ok(0) };
-        // Listed again under the lock: what is there now has no living owner.
-        // Some may have been entries whose new name is not durable yet.
+        // Listed again under the lock: no living process owns the directories that are there now. Some may be entries that
+        // were renamed away, and that name may not be durable yet.
         marsh_fs::sync_dir(&self.root)?;
         let mut swept = 0;
         for name in names(&self.root)?.into_iter().filter(|name| name.starts_with(StagedDir::PREFIX)) {
@@ -319,7 +364,7 @@ impl Trees {
         Ok(swept)
     }
 
-    /// Those of the entries that nobody uses now.
+    /// The entries among `digests` that no process uses now.
     pub(crate) fn unused(&self, digests: &[Digest]) -> Result<HashSet<Digest>, StoreError> {
         let mut unused = HashSet::new();
         for digest in digests {
@@ -331,8 +376,8 @@ impl Trees {
         Ok(unused)
     }
 
-    /// Deletes those of the entries that nobody uses and `still_wanted` does not name, asked while nobody can begin to use
-    /// them. Returns what has been deleted.
+    /// Deletes the entries among `digests` that no process uses and for which `still_wanted` returns false. It is called
+    /// while the entry is locked, so that no process can lease the entry meanwhile. Returns the deleted entries.
     pub(crate) fn remove_unused(
         &self,
         digests: &[Digest],
@@ -354,7 +399,7 @@ impl Trees {
                 }
                 Some(_) => continue,
                 None if path.is_file() => continue,
-                // Without a record nothing can be leased.
+                // An entry without a record cannot be leased.
                 None => {
                     asides.extend(self.rename_away_without_record(digest)?);
                     if !self.dir(digest).exists() {
@@ -365,17 +410,6 @@ impl Trees {
         }
         self.discard(asides)?;
         Ok(removed)
-    }
-}
-
-/// The names in a directory; none when it is not there.
-pub(crate) fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
-    match std::fs::read_dir(dir) {
-        Ok(entries) => {
-            Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(StoreError::Read { path: dir.to_owned(), source }),
     }
 }
 

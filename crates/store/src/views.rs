@@ -1,13 +1,13 @@
-//! What people see below `.swamp/pulled-extensions`: links into the store.
+//! Views: links into the store below `.swamp/pulled-extensions`, which show people the installed trees.
 //!
-//! The links follow from the lockfile and the records of the trees, and from nothing else. They are written after the
-//! commit, under a lock of their own, from the lockfile as it is then; the stamp that names the lockfile's digest comes
-//! last, and the old one goes first. Whoever finds no stamp of the lockfile's digest derives again, so a process that died
-//! in between is made good by the next command. Nothing is ever loaded through a view.
+//! The links are derived from the lockfile and the records of the trees alone. They are written after the commit, under
+//! their own lock, from the lockfile as it is then. The old stamp is removed first, and a new stamp with the lockfile's
+//! digest is written last. A command that finds no stamp with the lockfile's digest derives the links again, so it repairs
+//! the links of a process that died in between (`tests/views.rs`). No code is loaded through a view.
 //!
-//! One extension is one link, `@acme/dns -> ../../marsh/store/v1/<digest>/tree`. Where another installed name lies below
-//! it (`@acme/dns/zones`), it is a directory of links to its parts, beside the other's view; should the other's name
-//! be that of a part (`@acme/dns/models`), the other is shown as `@acme/dns+models`.
+//! One extension is one link, `@acme/dns -> ../../marsh/store/v1/<digest>/tree`. If another installed name is below it
+//! (`@acme/dns/zones`), the extension is a directory of links to its parts, beside the view of the other one. If the other
+//! name equals a part (`@acme/dns/models`), the other extension is shown as `@acme/dns+models`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,31 +18,32 @@ use marsh_types::{Digest, ExtensionName};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::installation::{Installation, Snapshot};
+use crate::installation::Installation;
+use crate::snapshot::Snapshot;
 
-/// How the views compare with the lockfile.
+/// The differences between the views and the lockfile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ViewReport {
-    /// The views are those of another state of the lockfile.
+    /// Whether the views show another state of the lockfile.
     pub stale: bool,
-    /// Links that should be there and are not.
+    /// Links that are missing or lead elsewhere.
     pub missing: Vec<PathBuf>,
-    /// Links into the store that nothing installed explains.
+    /// Links into the store that belong to no installed extension.
     pub orphans: Vec<PathBuf>,
-    /// Links that lead nowhere.
+    /// Links whose target is missing.
     pub dangling: Vec<PathBuf>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stamp {
-    /// The sixteen digits of the lockfile that the views show.
+    /// The key of the installation.
     key: String,
     lockfile: Option<Digest>,
 }
 
 impl Installation {
-    /// Where the views are. A lockfile that shares another's `.swamp` has views of its own.
+    /// The directory of the views. A lockfile that uses the `.swamp` of another repository has its own directory.
     pub fn views_dir(&self) -> PathBuf {
         if self.owns_state {
             return self.state.join("pulled-extensions");
@@ -64,8 +65,11 @@ impl Installation {
         self.stamp().lockfile == Some(snapshot.digest)
     }
 
-    /// Makes the views those of the lockfile as it is now. Returns the directories that were in the way, with where they
-    /// were put: trees that another implementation unpacked, kept for whoever edited them.
+    /// Writes the links for the current lockfile. Directories in their place, such as trees that another implementation
+    /// unpacked, may contain edits, so they are moved. Returns the old and the new path of each.
+    ///
+    /// # Errors
+    /// The views lock cannot be taken within `timeout`, the lockfile is invalid, or a file cannot be read or written.
     pub fn derive_views(&self, timeout: Duration) -> Result<Vec<(PathBuf, PathBuf)>, StoreError> {
         let lock = self.state.join("marsh").join("locks").join(format!("views-{}.lock", self.key));
         let _lock = marsh_fs::lock_exclusive(&lock, timeout, "derive views", &mut |_| {})?;
@@ -76,8 +80,8 @@ impl Installation {
         let root = self.views_dir();
         let wanted = self.wanted(&snapshot)?;
         let mut set_aside = Vec::new();
-        // While links change no stamp stands. The old one may name a state that comes back before we are through, or
-        // after we died half-way, and would then vouch for what is not there.
+        // There is no stamp while links change. The lockfile may return to the state that the old stamp names before this
+        // ends, or after this process died half-way, and the stamp would then be wrong.
         let stamp_path = self.stamp_path();
         marsh_fs::remove_file_if_exists(&stamp_path)?;
         for link in self.links_below(&root) {
@@ -100,7 +104,7 @@ impl Installation {
             }
             marsh_fs::symlink_atomic(target, &path)?;
         }
-        // Where trees are missing the views are behind until somebody has brought them back.
+        // While trees are missing, the views are not current.
         let is_whole = snapshot.lockfile.digests().all(|digest| self.trees.contains(&digest));
         let stamp = Stamp { key: self.key.clone(), lockfile: is_whole.then_some(snapshot.digest) };
         if let Some(dir) = stamp_path.parent() {
@@ -112,7 +116,7 @@ impl Installation {
         Ok(set_aside)
     }
 
-    /// A link or file where a directory has to be makes room; links into the store follow from the lockfile anyway.
+    /// Removes links into the store, and moves files and other links, where a directory must be created.
     fn clear_way(
         &self,
         root: &Path,
@@ -142,6 +146,9 @@ impl Installation {
     }
 
     /// Compares the views with the lockfile. Reads only.
+    ///
+    /// # Errors
+    /// A record cannot be read.
     pub fn check_views(&self, snapshot: &Snapshot) -> Result<ViewReport, StoreError> {
         let root = self.views_dir();
         let wanted = self.wanted(snapshot)?;
@@ -159,7 +166,7 @@ impl Installation {
         })
     }
 
-    /// Every link that should be there, relative to the views' directory, with its target as written.
+    /// Every link that the lockfile requires, relative to the views' directory, with its target as written.
     fn wanted(&self, snapshot: &Snapshot) -> Result<BTreeMap<PathBuf, PathBuf>, StoreError> {
         let mut held: BTreeMap<&ExtensionName, Digest> = BTreeMap::new();
         for (name, entry) in &snapshot.lockfile.entries {
@@ -198,7 +205,7 @@ impl Installation {
         Ok(wanted)
     }
 
-    /// Relative, so that a repository can be moved; absolute where views and store do not share a directory tree.
+    /// The target of a link, relative to the link, so that a repository can be moved.
     fn target(&self, link: &Path, digest: &Digest, part: Option<&str>) -> PathBuf {
         let up = link.components().count() - 1;
         let mut target = PathBuf::new();
@@ -215,7 +222,7 @@ impl Installation {
         target
     }
 
-    /// Whether a path is a link, as written, into the store; links of others are not ours to touch.
+    /// Whether a path is a link whose text leads into the store. Marsh does not change other links.
     fn is_view(&self, path: &Path) -> bool {
         let (Ok(target), Some(dir)) = (std::fs::read_link(path), path.parent()) else { return false };
         let mut end = PathBuf::new();
@@ -230,7 +237,7 @@ impl Installation {
         end.starts_with(self.trees.root())
     }
 
-    /// The links below the views' directory that lead into the store, wherever they stand.
+    /// All links below the views' directory that lead into the store.
     fn links_below(&self, root: &Path) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut pending = vec![root.to_owned()];

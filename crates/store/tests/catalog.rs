@@ -1,10 +1,10 @@
-//! The catalog may be anything at all: the facts are always right, and there is never an error.
+//! Whatever the state of the catalog, the facts are right and no call fails.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use marsh_store::{Catalog, Facts, Installation, Provided};
+use marsh_store::{Facts, Installation, Provided, StoreCatalog};
 use marsh_types::{Digest, Kind, RelPath};
 
 use crate::support::*;
@@ -25,8 +25,10 @@ fn facts_of(digest: &Digest) -> Facts {
         path: RelPath::parse("models/a.ts").unwrap(),
         line: 3,
     };
-    let problem =
-        (RelPath::parse("models/b.ts").unwrap(), marsh_types::Diagnostic::new("syntax_error", "odd"));
+    let problem = (
+        RelPath::parse("models/b.ts").unwrap(),
+        marsh_types::Diagnostic::new(marsh_types::DiagnosticCode::SyntaxError, "odd"),
+    );
     Facts {
         provided: vec![provided],
         dependencies: vec!["@a/b@>=2026.01.01.1".parse().unwrap()],
@@ -34,8 +36,8 @@ fn facts_of(digest: &Digest) -> Facts {
     }
 }
 
-/// Asks for all facts; they must be right. Returns how many had to be read off the trees.
-fn ask(catalog: &Catalog) -> usize {
+/// Asks for all facts, which must be right. Returns how many were read from the trees.
+fn ask(catalog: &StoreCatalog) -> usize {
     let read = RefCell::new(0);
     let facts = catalog.facts(&digests(), RULES, |digest| {
         *read.borrow_mut() += 1;
@@ -47,13 +49,13 @@ fn ask(catalog: &Catalog) -> usize {
     read.into_inner()
 }
 
-fn with_suffix(catalog: &Catalog, suffix: &str) -> PathBuf {
+fn with_suffix(catalog: &StoreCatalog, suffix: &str) -> PathBuf {
     let mut path = catalog.path().as_os_str().to_owned();
     path.push(suffix);
     path.into()
 }
 
-fn delete(catalog: &Catalog) {
+fn delete(catalog: &StoreCatalog) {
     for suffix in ["", "-wal", "-shm"] {
         std::fs::remove_file(with_suffix(catalog, suffix)).ok();
     }
@@ -68,30 +70,30 @@ fn filled() -> (Repo, Installation) {
 }
 
 #[test]
-fn facts_are_read_once_and_remembered() {
+fn facts_asked_twice_are_read_once() {
     let (repo, installation) = filled();
     assert_eq!(ask(repo.open().catalog()), 0, "by any process");
     let catalog = installation.catalog();
     assert!(catalog.facts(&[], RULES, |_| panic!("nothing was asked")).is_empty());
-    // What is not there is not remembered as being nothing.
+    // A missing tree is not remembered as an empty one.
     let unknown = Digest::of(b"unknown");
     assert!(catalog.facts(&[unknown], RULES, |_| None).is_empty());
     assert_eq!(catalog.facts(&[unknown], RULES, |_| Some(Facts::default())).len(), 1);
-    // Other rules read other facts, and do not overwrite these.
+    // Facts under other rules do not overwrite these.
     let one = digests()[0];
     assert_eq!(catalog.facts(&[one], RULES + 1, |_| Some(Facts::default()))[&one], Facts::default());
     assert_eq!(ask(catalog), 0);
 }
 
 #[test]
-fn a_catalog_that_is_deleted_is_written_again() {
+fn catalog_deleted_is_written_again() {
     let (_repo, installation) = filled();
     for _ in 0..3 {
         delete(installation.catalog());
         assert_eq!(ask(installation.catalog()), 5);
         assert_eq!(ask(installation.catalog()), 0);
     }
-    // Its log alone gone, or it alone gone and the log of another one left.
+    // The database or its log is missing, or the log belongs to another database.
     for suffix in ["-wal", "-shm", ""] {
         std::fs::remove_file(with_suffix(installation.catalog(), suffix)).ok();
         ask(installation.catalog());
@@ -100,7 +102,7 @@ fn a_catalog_that_is_deleted_is_written_again() {
 }
 
 #[test]
-fn a_catalog_of_other_bytes_is_written_again() {
+fn catalog_with_corrupt_bytes_is_written_again() {
     let (_repo, installation) = filled();
     let catalog = installation.catalog();
     let whole = std::fs::read(catalog.path()).unwrap();
@@ -123,14 +125,14 @@ fn a_catalog_of_other_bytes_is_written_again() {
         ask(catalog);
         assert_eq!(ask(catalog), 0, "{what}: remembered again");
     }
-    // A log of other bytes beside it.
+    // A log of other bytes is beside it.
     std::fs::write(with_suffix(catalog, "-wal"), noise).unwrap();
     ask(catalog);
     assert_eq!(ask(catalog), 0);
 }
 
 #[test]
-fn a_foreign_table_is_no_catalog() {
+fn catalog_with_a_table_of_other_columns_is_written_again() {
     let (_repo, installation) = filled();
     let catalog = installation.catalog();
     for schema in [
@@ -148,7 +150,7 @@ fn a_foreign_table_is_no_catalog() {
 }
 
 #[test]
-fn a_row_that_was_tampered_with_is_a_miss() {
+fn catalog_row_with_a_wrong_seal_is_a_miss() {
     let (_repo, installation) = filled();
     let catalog = installation.catalog();
     let (one, two) = (digests()[0].to_hex(), digests()[1].to_hex());
@@ -156,7 +158,7 @@ fn a_row_that_was_tampered_with_is_a_miss() {
         format!("UPDATE facts SET facts = '{{\"provided\":[],\"problems\":[]}}' WHERE digest = '{one}'"),
         format!("UPDATE facts SET seal = 'x' WHERE digest = '{one}'"),
         format!("UPDATE facts SET facts = x'00ff' WHERE digest = '{one}'"),
-        // A whole row of another tree, seal and all.
+        // The row of another tree, with its seal.
         format!(
             "UPDATE facts SET (facts, seal) = (SELECT facts, seal FROM facts WHERE digest = '{two}') \
              WHERE digest = '{one}'"
@@ -170,19 +172,19 @@ fn a_row_that_was_tampered_with_is_a_miss() {
     }
 }
 
-/// Where nothing can be written, nothing is remembered, and all is well. Permissions do not bind who runs these tests, so
-/// directories stand where files and a file where a directory should be.
+/// If nothing can be written, nothing is remembered and every answer is right. Permissions do not stop root, who may run
+/// these tests, so directories take the place of files and a file that of a directory.
 #[test]
-fn a_place_that_cannot_be_written_costs_time_only() {
+fn catalog_in_an_unwritable_directory_answers() {
     let (_repo, installation) = filled();
     let catalog = installation.catalog();
     delete(catalog);
     std::fs::create_dir_all(catalog.path().join("in-the-way")).unwrap();
     assert_eq!((ask(catalog), ask(catalog)), (5, 5), "a directory in its place");
-    assert!(catalog.path().join("in-the-way").is_dir(), "which is nobody's to remove");
+    assert!(catalog.path().join("in-the-way").is_dir(), "which another program created");
     std::fs::remove_dir_all(catalog.path()).unwrap();
     assert_eq!((ask(catalog), ask(catalog)), (5, 0));
-    // Its log cannot be made.
+    // The log cannot be created.
     delete(catalog);
     std::fs::create_dir_all(with_suffix(catalog, "-wal").join("x")).unwrap();
     ask(catalog);
@@ -195,11 +197,11 @@ fn a_place_that_cannot_be_written_costs_time_only() {
     assert_eq!(std::fs::read_to_string(repo.root().join(".swamp")).unwrap(), "a file");
 }
 
-/// A file that the file system itself keeps from changing, root or not; where it has such a flag.
+/// The file has a flag of the file system that keeps even root from changing it, where there is such a flag.
 #[test]
 // cfg: `chattr +i` is of Linux
 #[cfg(target_os = "linux")]
-fn a_catalog_that_cannot_change_still_answers() {
+fn read_only_catalog_answers() {
     let chattr = |flag: &str, path: &std::path::Path| {
         std::process::Command::new("chattr")
             .arg(flag)
@@ -228,7 +230,7 @@ fn a_catalog_that_cannot_change_still_answers() {
 }
 
 #[test]
-fn a_catalog_that_another_process_occupies_is_not_waited_for_long() {
+fn catalog_locked_by_another_process_answers_soon() {
     let (repo, installation) = filled();
     let occupant = spawn(&repo.root(), "occupy-catalog", &[]).heard("occupied");
     let start = std::time::Instant::now();
@@ -241,7 +243,7 @@ fn a_catalog_that_another_process_occupies_is_not_waited_for_long() {
 }
 
 #[test]
-fn twenty_processes_that_create_it_at_once_all_get_their_answer() {
+fn catalog_created_by_twenty_processes_at_once_answers_all() {
     let repo = Repo::new();
     let processes: Vec<_> =
         (1..=20).map(|n| spawn(&repo.root(), &format!("facts {n}; facts {}", n % 5 + 1), &[])).collect();
@@ -251,9 +253,9 @@ fn twenty_processes_that_create_it_at_once_all_get_their_answer() {
     assert_eq!(ask(catalog.catalog()), 0);
 }
 
-/// Deleted and damaged again and again while others use it.
+/// One thread deletes and damages the catalog again and again while others use it.
 #[test]
-fn whoever_uses_it_while_it_is_destroyed_gets_right_answers() {
+fn catalog_damaged_during_use_gives_right_answers() {
     let (_repo, installation) = filled();
     let catalog = installation.catalog();
     std::thread::scope(|scope| {

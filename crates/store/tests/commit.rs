@@ -1,4 +1,4 @@
-//! The one commit point.
+//! Commits of changes to the installed set.
 
 use std::convert::Infallible;
 use std::process::Command;
@@ -10,7 +10,7 @@ use marsh_types::{Digest, Explain as _};
 use crate::support::*;
 
 #[test]
-fn a_commit_changes_the_lockfile_and_says_what_it_did() {
+fn commit_of_a_change_writes_the_lockfile_and_a_generation() {
     let repo = Repo::new();
     let installation = repo.open();
     let committed = pull(&installation, "@s/a", 1).unwrap();
@@ -38,13 +38,13 @@ fn a_commit_changes_the_lockfile_and_says_what_it_did() {
 }
 
 #[test]
-fn a_commit_of_no_change_writes_nothing() {
+fn commit_without_a_change_writes_nothing() {
     let repo = Repo::new();
     let installation = repo.open();
     assert!(remove(&installation, "@s/a").unwrap().generation.is_none());
     assert!(!repo.lockfile().exists(), "an empty set needs no file");
     pull(&installation, "@s/a", 1).unwrap();
-    // Somebody's own formatting is not undone by a commit that has nothing to say.
+    // A commit without a change keeps the file's formatting.
     let text = std::fs::read_to_string(repo.lockfile()).unwrap().replace("  ", "\t");
     std::fs::write(repo.lockfile(), &text).unwrap();
     let modified = || std::fs::metadata(repo.lockfile()).unwrap().modified().unwrap();
@@ -56,7 +56,7 @@ fn a_commit_of_no_change_writes_nothing() {
 }
 
 #[test]
-fn a_refusal_leaves_nothing() {
+fn commit_that_is_refused_writes_nothing() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -71,7 +71,7 @@ fn a_refusal_leaves_nothing() {
 }
 
 #[test]
-fn what_is_not_leased_cannot_be_committed() {
+fn commit_of_a_digest_without_a_lease_fails() {
     let repo = Repo::new();
     let installation = repo.open();
     publish(&installation, "@s/a", 1).unwrap();
@@ -89,7 +89,7 @@ fn what_is_not_leased_cannot_be_committed() {
     let other = lease(&installation, "@s/b", 1).unwrap();
     assert!(matches!(add(&[other]).unwrap_err(), StoreError::NotHeld { .. }));
     assert!(!repo.lockfile().exists() && installation.history().unwrap().is_empty());
-    // What the lockfile names already needs no lease, under whatever name.
+    // A digest that the lockfile names already needs no lease, even under another name.
     pull(&installation, "@s/a", 1).unwrap();
     change(&installation, "alias", &[], |lockfile| {
         lockfile.entries.insert(name("@s/alias"), entry("@s/a", 1));
@@ -98,7 +98,7 @@ fn what_is_not_leased_cannot_be_committed() {
 }
 
 #[test]
-fn what_an_entry_has_that_marsh_does_not_know_is_kept() {
+fn commit_keeps_unknown_fields_of_entries() {
     let repo = Repo::new();
     let installation = repo.open();
     let text = r#"{
@@ -119,7 +119,7 @@ fn what_an_entry_has_that_marsh_does_not_know_is_kept() {
 }
 
 #[test]
-fn a_lockfile_that_is_none_is_a_clean_error_and_stays_as_it_is() {
+fn commit_over_an_invalid_lockfile_fails_and_keeps_it() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -146,9 +146,9 @@ fn a_lockfile_that_is_none_is_a_clean_error_and_stays_as_it_is() {
     }
     std::fs::remove_file(repo.lockfile()).unwrap();
     pull(&installation, "@s/b", 1).unwrap();
-    assert_settled(&installation, "mended");
+    assert_settled(&installation, "after the correction");
     assert!(installation.trees().contains(&digest_of("@s/a", 1)), "nothing was collected");
-    // Bytes that are no text at all.
+    // Bytes that are not UTF-8.
     std::fs::write(repo.lockfile(), [0xff, 0xfe]).unwrap();
     let error = installation.snapshot().unwrap_err();
     assert!(matches!(error, StoreError::Read { .. }), "{error:?}");
@@ -161,9 +161,9 @@ fn git(root: &std::path::Path, args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Version control may put another lockfile in place at any time.
+/// Version control may replace the lockfile at any time.
 #[test]
-fn a_checkout_becomes_a_generation_of_its_own() {
+fn lockfile_changed_by_git_becomes_a_generation() {
     let repo = Repo::new();
     let (root, installation) = (repo.root(), repo.open());
     git(&root, &["init", "-q", "-b", "main"]);
@@ -191,16 +191,16 @@ fn a_checkout_becomes_a_generation_of_its_own() {
     ];
     assert_eq!(told, expected);
     assert_settled(&installation, "after the checkout");
-    // A rollback straight after a checkout goes back to what it replaced.
+    // A rollback right after a checkout restores the state before it.
     git(&root, &["checkout", "-q", "."]);
     rollback(&installation, None).unwrap();
     assert_eq!(installed(&installation), "@s/a 1, @s/d 1");
     assert_eq!(installation.history().unwrap().len(), 7);
 }
 
-/// Whatever a reader sees is one whole state, and never an earlier one again.
+/// A reader sees one whole state, and never an earlier one again.
 #[test]
-fn readers_need_no_lock() {
+fn snapshot_during_commits_shows_whole_states_in_order() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -229,14 +229,14 @@ fn readers_need_no_lock() {
 }
 
 #[test]
-fn a_commit_waits_no_longer_than_it_is_told() {
+fn commit_with_a_short_timeout_fails_as_busy() {
     let repo = Repo::new();
     let installation = repo.open();
     let holder = spawn(&repo.root(), "hold slow", &[]).heard("holding");
     let request = CommitRequest {
         command: "rm".into(),
         lock_timeout: std::time::Duration::from_millis(1),
-        on_wait: &mut |_| panic!("nobody waited long enough to be told"),
+        on_wait: &mut |_| panic!("the wait is too short for a message"),
         leases: &[],
     };
     let error = installation.commit::<Infallible>(request, |before| Ok(before.lockfile.clone())).unwrap_err();

@@ -1,6 +1,7 @@
-//! Killed or failed at any mutation, a change happened or did not, and nobody has to clean up. Needs `failpoints`.
+//! A process that is killed, or whose disk fails, at any step has made its change or has not, and leaves nothing to clean
+//! up. Needs `failpoints`.
 
-use marsh_store::{Installation, Retention};
+use marsh_store::{GenerationRetention, Installation};
 use marsh_testkit::{Disk, Loss};
 
 use crate::support::*;
@@ -10,13 +11,13 @@ struct Scenario {
     /// The installed set before and after.
     old: &'static str,
     new: &'static str,
-    /// The fewest mutations that it can do with: fewer, and the points are not passed.
+    /// The smallest number of failpoints that the operation must pass.
     at_least: u64,
-    /// The fewest of them that write bytes.
+    /// The smallest number of them at which bytes are written.
     writes: u64,
 }
 
-/// Before each: three generations, two extensions, views, and a tree that nothing names.
+/// Creates three generations, two extensions, views, and a tree that nothing names.
 fn set_the_scene(installation: &Installation) {
     pull(installation, "@s/a", 1).unwrap();
     pull(installation, "@s/b", 1).unwrap();
@@ -55,7 +56,7 @@ fn at_every_point(scenario: &Scenario) -> [u64; 2] {
     points
 }
 
-/// The disk is full after half of what is written at a point; and every write takes only a part of what it is given.
+/// Runs with a disk that is full after half of the bytes of a write, and with writes that take a part of their bytes.
 fn short_of_space(scenario: &Scenario, points: u64) {
     let repo = Repo::new();
     let (root, installation) = (repo.root(), repo.open());
@@ -93,7 +94,7 @@ fn check(installation: &Installation, scenario: &Scenario, done: bool, generatio
             .target_of_rollback(Some(generation.number))
             .unwrap_or_else(|error| panic!("{when}: {error}"));
     }
-    // The next command of any kind works.
+    // The next command works.
     let next = pull(installation, "@s/next", 1).unwrap_or_else(|error| panic!("{when}: {error}"));
     assert_eq!(next.generation.unwrap().number, history.last().unwrap().number + 1, "{when}");
     assert_settled(installation, when);
@@ -102,8 +103,8 @@ fn check(installation: &Installation, scenario: &Scenario, done: bool, generatio
     installation.derive_views(LONG).unwrap();
     let report = installation.check_views(&installation.snapshot().unwrap()).unwrap();
     assert_eq!(report, Default::default(), "{when}");
-    // What is left of the dead is collected.
-    let keep = Retention { generations: 1 };
+    // A collection removes the leftovers of the dead process.
+    let keep = GenerationRetention { generations: 1 };
     installation.collect(keep, true, "gc", LONG).unwrap();
     let digests = installation.snapshot().unwrap().lockfile.digests().count();
     assert_eq!(installation.trees().list().unwrap().len(), digests, "{when}");
@@ -126,14 +127,14 @@ fn assert_no_lock_is_held(installation: &Installation, when: &str) {
     }
 }
 
-/// Says how many points there were.
+/// Runs a scenario. Returns a line with the number of failpoints.
 fn prove(scenario: Scenario) -> String {
     let points = at_every_point(&scenario);
     format!("{}: {} kills, {} errors", scenario.script, points[0], points[1])
 }
 
 #[test]
-fn a_pull_of_something_new() {
+fn pull_killed_at_any_point_happens_or_not() {
     let figures = prove(Scenario {
         script: "pull @s/c 1; views",
         old: BEFORE,
@@ -145,7 +146,7 @@ fn a_pull_of_something_new() {
 }
 
 #[test]
-fn an_update() {
+fn update_killed_at_any_point_happens_or_not() {
     let figures = prove(Scenario {
         script: "pull @s/a 3; views",
         old: BEFORE,
@@ -157,14 +158,14 @@ fn an_update() {
 }
 
 #[test]
-fn a_removal() {
+fn removal_killed_at_any_point_happens_or_not() {
     let figures =
         prove(Scenario { script: "rm @s/b; views", old: BEFORE, new: "@s/a 2", at_least: 30, writes: 4 });
     println!("{figures}");
 }
 
 #[test]
-fn a_rollback() {
+fn rollback_killed_at_any_point_happens_or_not() {
     let figures = prove(Scenario {
         script: "rollback; views",
         old: BEFORE,
@@ -176,14 +177,14 @@ fn a_rollback() {
 }
 
 #[test]
-fn a_collection() {
+fn collection_killed_at_any_point_deletes_no_needed_tree() {
     let figures = prove(Scenario { script: "collect 1", old: BEFORE, new: BEFORE, at_least: 15, writes: 0 });
     println!("{figures}");
 }
 
-/// The commit comes after a change that no commit has seen.
+/// Another program has changed the lockfile before the commit.
 #[test]
-fn a_commit_after_a_foreign_change() {
+fn commit_after_a_foreign_change_killed_at_any_point_happens_or_not() {
     let text = r#"{"@s/b":{"version":"2026.01.01.1"}}"#;
     let repo = Repo::new();
     let (root, installation) = (repo.root(), repo.open());
@@ -216,9 +217,9 @@ fn a_commit_after_a_foreign_change() {
     }
 }
 
-/// Views alone, over directories of another implementation.
+/// Derives views over directories of another implementation.
 #[test]
-fn deriving_views_over_what_somebody_edited() {
+fn derive_views_killed_at_any_point_keeps_edited_directories() {
     for action in ["abort", "error"] {
         let repo = Repo::new();
         let (root, installation) = (repo.root(), repo.open());

@@ -1,12 +1,12 @@
-//! Only what nothing names is ever deleted.
+//! A collection deletes only trees that nothing names.
 
-use marsh_store::{Collection, Installation, Retention};
+use marsh_store::{Collection, GenerationRetention, Installation};
 use marsh_types::Digest;
 
 use crate::support::*;
 
 fn collect(installation: &Installation, generations: usize, apply: bool) -> Collection {
-    installation.collect(Retention { generations }, apply, "gc", LONG).unwrap()
+    installation.collect(GenerationRetention { generations }, apply, "gc", LONG).unwrap()
 }
 
 fn digests(garbage: &[marsh_store::Garbage]) -> Vec<Digest> {
@@ -18,14 +18,14 @@ fn sorted(mut digests: Vec<Digest>) -> Vec<Digest> {
     digests
 }
 
-/// All files with their bytes; lock files say who held them last.
+/// All files with their bytes, except lock files, which name their last holder.
 fn everything(repo: &Repo) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let files = find(&repo.root(), |name| !name.ends_with(".lock"));
     files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap_or_default())).collect()
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_foretells_what_would_go() {
+fn dry_collection_changes_nothing_and_lists_what_would_be_removed() {
     let repo = Repo::new();
     let installation = repo.open();
     for n in 1..=3 {
@@ -54,7 +54,7 @@ fn a_dry_run_changes_nothing_and_foretells_what_would_go() {
 }
 
 #[test]
-fn a_dry_run_foretells_what_a_smaller_retention_would_free() {
+fn dry_collection_with_a_smaller_retention_lists_more() {
     let repo = Repo::new();
     let installation = repo.open();
     for n in 1..=4 {
@@ -69,7 +69,7 @@ fn a_dry_run_foretells_what_a_smaller_retention_would_free() {
 }
 
 #[test]
-fn what_a_kept_generation_names_stays_and_can_be_rolled_back_to_offline() {
+fn collection_keeps_trees_of_kept_generations() {
     let repo = Repo::new();
     let installation = repo.open();
     for n in 1..=5 {
@@ -83,15 +83,15 @@ fn what_a_kept_generation_names_stays_and_can_be_rolled_back_to_offline() {
     }
     rollback(&installation, Some(4)).unwrap();
     assert_settled(&installation, "offline");
-    // At least the newest generation is kept, whatever is asked for.
+    // The newest generation is always kept.
     collect(&installation, 0, true);
     assert_settled(&installation, "kept");
     assert_eq!(installation.history().unwrap().len(), 1);
 }
 
-/// Nobody has recorded it, and it is what is installed.
+/// No generation records the lockfile's state, but it is installed.
 #[test]
-fn what_an_unrecorded_lockfile_names_stays() {
+fn collection_keeps_trees_of_an_unrecorded_lockfile() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -105,7 +105,7 @@ fn what_an_unrecorded_lockfile_names_stays() {
 }
 
 #[test]
-fn a_damaged_entry_is_garbage_like_any_other() {
+fn collection_removes_a_damaged_entry() {
     let repo = Repo::new();
     let installation = repo.open();
     for n in 1..=2 {
@@ -122,9 +122,9 @@ fn a_damaged_entry_is_garbage_like_any_other() {
     assert_eq!(installation.trees().list().unwrap(), []);
 }
 
-/// What is not an entry by its name is nobody's to delete.
+/// A collection deletes only directories that are named as entries.
 #[test]
-fn what_does_not_belong_to_the_store_stays() {
+fn collection_keeps_files_of_others() {
     let repo = Repo::new();
     let installation = repo.open();
     publish(&installation, "@s/garbage", 1).unwrap();
@@ -134,9 +134,9 @@ fn what_does_not_belong_to_the_store_stays() {
     assert!(theirs.is_dir());
 }
 
-/// Processes pull and remove, each looking at what it has pulled, while two others collect all the time.
+/// Processes pull, check and remove trees while two others collect all the time.
 #[test]
-fn a_collection_that_races_with_commits_never_takes_a_locked_tree() {
+fn collection_racing_with_commits_keeps_installed_trees() {
     let repo = Repo::new();
     let root = repo.root();
     let churners: Vec<_> =

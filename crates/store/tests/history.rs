@@ -1,6 +1,6 @@
-//! Generations: rollback goes back step by step, to a number, to nothing; what is forgotten is said to be.
+//! Generations: rollback step by step, to a number, and to the empty set; forgotten generations are errors.
 
-use marsh_store::{Installation, Retention, StoreError};
+use marsh_store::{GenerationRetention, Installation, StoreError};
 use marsh_types::Explain as _;
 
 use crate::support::*;
@@ -10,7 +10,7 @@ fn restores(installation: &Installation) -> Vec<Option<u64>> {
 }
 
 #[test]
-fn repeated_rollbacks_go_back_step_by_step() {
+fn rollback_repeated_goes_back_step_by_step() {
     let repo = Repo::new();
     let installation = repo.open();
     assert!(matches!(rollback(&installation, None).unwrap_err(), StoreError::NothingToRollBack));
@@ -25,7 +25,7 @@ fn repeated_rollbacks_go_back_step_by_step() {
     let error = rollback(&installation, None).unwrap_err();
     assert_eq!(error.code().as_str(), "nothing_to_roll_back");
     assert_eq!(installation.history().unwrap().len(), 6);
-    // A new change starts from there.
+    // A new change starts from that state.
     pull(&installation, "@s/d", 1).unwrap();
     rollback(&installation, None).unwrap();
     assert_eq!(installed(&installation), "");
@@ -33,7 +33,7 @@ fn repeated_rollbacks_go_back_step_by_step() {
 }
 
 #[test]
-fn a_rollback_to_a_number_continues_from_there() {
+fn rollback_to_a_number_continues_from_there() {
     let repo = Repo::new();
     let installation = repo.open();
     for n in 1..=4 {
@@ -43,12 +43,12 @@ fn a_rollback_to_a_number_continues_from_there() {
     assert_eq!(installed(&installation), "@s/a 2");
     rollback(&installation, None).unwrap();
     assert_eq!(installed(&installation), "@s/a 1", "before 2 is 1, not 4");
-    // Through a chain of rollbacks.
+    // A chain of rollbacks.
     rollback(&installation, Some(5)).unwrap();
     assert_eq!(installed(&installation), "@s/a 2");
     rollback(&installation, None).unwrap();
     assert_eq!(installed(&installation), "@s/a 1");
-    // Forward again is a number too.
+    // A later generation can be restored too.
     rollback(&installation, Some(4)).unwrap();
     assert_eq!(installed(&installation), "@s/a 4");
     rollback(&installation, Some(0)).unwrap();
@@ -59,7 +59,7 @@ fn a_rollback_to_a_number_continues_from_there() {
 }
 
 #[test]
-fn a_rollback_to_what_is_there_already_is_no_change() {
+fn rollback_to_the_current_set_changes_nothing() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -67,9 +67,9 @@ fn a_rollback_to_what_is_there_already_is_no_change() {
     assert_eq!(installation.history().unwrap().len(), 1);
 }
 
-/// A reformatted lockfile is another state of the file and the same set: going back to it would be going nowhere.
+/// A reformatted lockfile is another state of the file, but the same set, so a rollback to it would change nothing.
 #[test]
-fn a_rollback_passes_over_states_that_differ_in_spelling_only() {
+fn rollback_skips_states_that_differ_only_in_spelling() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -83,13 +83,13 @@ fn a_rollback_passes_over_states_that_differ_in_spelling_only() {
 }
 
 #[test]
-fn what_is_forgotten_is_said_to_be() {
+fn rollback_to_a_forgotten_generation_fails() {
     let repo = Repo::new();
     let installation = repo.open();
     for n in 1..=6 {
         pull(&installation, "@s/a", n).unwrap();
     }
-    let collection = installation.collect(Retention { generations: 3 }, true, "gc", LONG).unwrap();
+    let collection = installation.collect(GenerationRetention { generations: 3 }, true, "gc", LONG).unwrap();
     assert_eq!((collection.forgotten, collection.removed.len(), collection.kept), (3, 3, 3));
     let numbers = |installation: &Installation| -> Vec<u64> {
         installation.history().unwrap().iter().map(|generation| generation.number).collect()
@@ -103,17 +103,17 @@ fn what_is_forgotten_is_said_to_be() {
         assert_eq!(installed(&installation), expected);
     }
     assert!(matches!(rollback(&installation, None).unwrap_err(), StoreError::NothingToRollBack));
-    // What the newest one restored is forgotten: nothing before it is known, and what came later is not "before".
-    installation.collect(Retention { generations: 2 }, true, "gc", LONG).unwrap();
+    // The generation that the newest one restored is forgotten. The state before it is unknown, and later ones do not count.
+    installation.collect(GenerationRetention { generations: 2 }, true, "gc", LONG).unwrap();
     assert_eq!(numbers(&installation), [7, 8]);
     assert!(matches!(rollback(&installation, None).unwrap_err(), StoreError::NothingToRollBack));
-    // Numbers are never given twice.
+    // Numbers are never used twice.
     assert_eq!(pull(&installation, "@s/b", 1).unwrap().generation.unwrap().number, 9);
     assert_settled(&installation, "at the end");
 }
 
 #[test]
-fn a_generation_whose_content_is_lost_cannot_be_restored_and_nothing_happens() {
+fn rollback_to_a_generation_with_lost_content_fails() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -132,16 +132,16 @@ fn a_generation_whose_content_is_lost_cannot_be_restored_and_nothing_happens() {
         }
         assert_eq!(installed(&installation), "@s/a 2");
     }
-    // Committed once more, that state is whole again.
+    // Another commit of that state makes it whole again.
     pull(&installation, "@s/a", 1).unwrap();
     pull(&installation, "@s/a", 2).unwrap();
     rollback(&installation, Some(1)).unwrap();
     assert_eq!(installed(&installation), "@s/a 1");
 }
 
-/// What keeps a record from being read does not keep the set from being changed.
+/// A record that cannot be read does not stop commits.
 #[test]
-fn damaged_records_are_passed_over() {
+fn history_with_damaged_records_lists_the_others() {
     let repo = Repo::new();
     let installation = repo.open();
     for n in 1..=3 {

@@ -1,4 +1,4 @@
-//! One lock per lockfile: taken by everyone who writes it, wherever he comes from, and by nobody else.
+//! Each lockfile has one lock, which all its writers take and no other process.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use marsh_store::{CommitRequest, Installation, StoreError};
 use crate::support::*;
 
 #[test]
-fn fifty_processes_all_get_their_turn_and_no_commit_is_lost() {
+fn commits_of_fifty_processes_all_succeed_and_none_is_lost() {
     let repo = Repo::new();
     let processes: Vec<_> = (0..50).map(|_| spawn(&repo.root(), "count 4", &[])).collect();
     assert!(processes.into_iter().all(Running::ended));
@@ -21,7 +21,7 @@ fn fifty_processes_all_get_their_turn_and_no_commit_is_lost() {
 }
 
 #[test]
-fn a_waiter_hears_who_is_in_the_way_and_gives_up() {
+fn commit_waiting_for_a_held_lock_names_the_holder_and_fails_as_busy() {
     let repo = Repo::new();
     let installation = repo.open();
     let holder = spawn(&repo.root(), "hold update-of-many", &[]).heard("holding");
@@ -42,8 +42,8 @@ fn a_waiter_hears_who_is_in_the_way_and_gives_up() {
         panic!("{error}")
     };
     assert!(*waited >= Duration::from_millis(1500));
-    assert_eq!(heard.len(), 1, "told once");
-    assert!(heard[0].0 >= Duration::from_secs(1), "told after a second");
+    assert_eq!(heard.len(), 1, "`on_wait` is called once");
+    assert!(heard[0].0 >= Duration::from_secs(1), "`on_wait` is called after a second");
     assert_eq!(&heard[0].1, named);
     assert_eq!((named.pid, named.command.as_deref()), (Some(holder.id()), Some("update-of-many")));
     assert!(named.since.as_deref().is_some_and(|since| since.starts_with("20")), "{named:?}");
@@ -55,7 +55,7 @@ fn a_waiter_hears_who_is_in_the_way_and_gives_up() {
 }
 
 #[test]
-fn a_holder_that_is_killed_is_in_nobodys_way() {
+fn commit_after_a_killed_holder_succeeds() {
     let repo = Repo::new();
     spawn(&repo.root(), "hold doomed", &[]).heard("holding").killed();
     let start = Instant::now();
@@ -63,7 +63,7 @@ fn a_holder_that_is_killed_is_in_nobodys_way() {
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
-/// A worktree: a directory with its own marker and lockfile, whose `.swamp` is a link to the first one's.
+/// A worktree: a directory with its own marker and lockfile, whose `.swamp` is a link to that of `of`.
 fn worktree(of: &Repo) -> Repo {
     let other = Repo::new();
     std::fs::create_dir_all(of.root().join(".swamp")).unwrap();
@@ -72,12 +72,12 @@ fn worktree(of: &Repo) -> Repo {
 }
 
 #[test]
-fn lockfiles_that_share_a_state_directory_do_not_disturb_each_other() {
+fn lockfiles_sharing_a_state_directory_are_independent() {
     let main = Repo::new();
     let tree = worktree(&main);
     let (one, two) = (main.open(), tree.open());
     assert_ne!(one.commit_lock_path(), two.commit_lock_path());
-    assert_eq!(one.trees().root(), two.trees().root(), "content is content");
+    assert_eq!(one.trees().root(), two.trees().root(), "trees depend on content alone");
     // A commit in one goes through while the other's lock is held.
     let holder = spawn(&main.root(), "hold slow", &[]).heard("holding");
     pull(&two, "@s/a", 1).unwrap();
@@ -85,7 +85,7 @@ fn lockfiles_that_share_a_state_directory_do_not_disturb_each_other() {
     pull(&one, "@s/a", 2).unwrap();
     assert_eq!((installed(&one), installed(&two)), ("@s/a 2".into(), "@s/a 1".into()));
     assert_eq!((one.history().unwrap().len(), two.history().unwrap().len()), (1, 1));
-    // Each has views of its own.
+    // Each has its own views.
     one.derive_views(LONG).unwrap();
     two.derive_views(LONG).unwrap();
     assert_ne!(one.views_dir(), two.views_dir());
@@ -94,16 +94,16 @@ fn lockfiles_that_share_a_state_directory_do_not_disturb_each_other() {
         assert!(manifest.contains(&format!("2026.01.01.{n}")), "{manifest}");
         assert!(!installation.check_views(&installation.snapshot().unwrap()).unwrap().stale);
     }
-    // And neither collects what only the other names.
+    // Neither collects trees that only the other names.
     for installation in [&one, &two] {
         let collection = installation.collect(Default::default(), true, "gc", LONG).unwrap();
         assert_eq!((collection.removed.len(), collection.kept), (0, 2));
     }
 }
 
-/// A lockfile of a worktree that marsh has never committed to counts from the first commit, be it of no change.
+/// The lockfile of a worktree counts from its first commit on, even if that commit changes nothing.
 #[test]
-fn a_checked_out_lockfile_is_known_to_the_collections_of_others() {
+fn collection_for_another_lockfile_keeps_its_trees() {
     let main = Repo::new();
     let tree = worktree(&main);
     let (one, two) = (main.open(), tree.open());
@@ -113,7 +113,7 @@ fn a_checked_out_lockfile_is_known_to_the_collections_of_others() {
     std::fs::create_dir_all(tree.lockfile().parent().unwrap()).unwrap();
     std::fs::write(tree.lockfile(), lockfile.to_json()).unwrap();
     pull(&two, "@s/a", 1).unwrap();
-    // Later it is changed from outside, to what no generation has.
+    // Another program then writes a state that no generation has.
     publish(&one, "@s/a", 2).unwrap();
     lockfile.entries.insert(name("@s/a"), entry("@s/a", 2));
     std::fs::write(tree.lockfile(), lockfile.to_json()).unwrap();
@@ -121,15 +121,15 @@ fn a_checked_out_lockfile_is_known_to_the_collections_of_others() {
     assert_eq!((collection.removed.len(), collection.kept), (0, 2), "{collection:?}");
 }
 
-/// Two repositories whose lockfile is one and the same file, through a link.
+/// Two repositories share one lockfile through a link.
 #[test]
-fn state_directories_that_share_a_lockfile_take_the_same_lock() {
+fn state_directories_sharing_a_lockfile_take_one_lock() {
     let link_models = |main: &Path, other: &Path| {
         std::fs::create_dir_all(main.join("extensions/models")).unwrap();
         std::fs::create_dir_all(other.join("extensions")).unwrap();
         std::os::unix::fs::symlink(main.join("extensions/models"), other.join("extensions/models")).unwrap();
     };
-    // The link may be the file, and be there before the file is.
+    // The file itself may be a link, created before its target.
     let link_file = |main: &Path, other: &Path| {
         for root in [main, other] {
             std::fs::create_dir_all(root.join("extensions/models")).unwrap();

@@ -1,11 +1,11 @@
-//! The store, through its public seams: threads, real processes, kills and power failures.
+//! Tests of the store through its public functions, with threads, processes, kills and power failures.
 //!
-//! Processes are this binary again, told what to do by its environment (`support/child.rs`).
+//! A child process is this test binary, which reads its task from the environment (`support/child.rs`).
 
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "tests: they set the scene that the store then acts on"
+    reason = "these tests create the files that the store then works on"
 )]
 
 mod support;

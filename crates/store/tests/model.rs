@@ -1,8 +1,8 @@
-//! Any sequence of operations, by two handles in turn, against a model of a dozen lines.
+//! Any sequence of operations, by two handles in turn, agrees with a simple model.
 
 use std::collections::BTreeMap;
 
-use marsh_store::{Installation, Retention, StoreError, TreeState, ViewReport};
+use marsh_store::{GenerationRetention, Installation, StoreError, TreeState, ViewReport};
 use marsh_types::Lockfile;
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ enum Op {
     /// Several in one commit.
     Update(Vec<(usize, u64)>),
     Rollback(Option<u64>),
-    /// Version control puts the lockfile of an earlier generation in place, or somebody else's.
+    /// Version control writes the lockfile of an earlier generation, or another one.
     Foreign(Vec<(usize, u64)>),
     Reformat,
     Collect(usize),
@@ -47,12 +47,12 @@ struct Past {
     set: Set,
 }
 
-/// What the store is supposed to be.
+/// The model.
 #[derive(Debug, Default)]
 struct Model {
-    /// What the lockfile says.
+    /// The installed set.
     now: Set,
-    /// The lockfile was changed behind marsh's back.
+    /// Whether another program changed the lockfile since the last commit.
     is_foreign: bool,
     history: Vec<Past>,
 }
@@ -63,7 +63,7 @@ impl Model {
         self.history.push(Past { number, restores, set: self.now.clone() });
     }
 
-    /// Every commit first records what it finds.
+    /// Every commit first records the state that it finds.
     fn settle(&mut self) {
         if std::mem::take(&mut self.is_foreign) {
             self.record(None);
@@ -82,7 +82,7 @@ impl Model {
         self.history.iter().find(|past| past.number == number)
     }
 
-    /// Where a rollback leads; `None`: nowhere.
+    /// The generation and set of a rollback; `None` if it fails.
     fn target(&mut self, number: Option<u64>) -> Option<(u64, Set)> {
         let pending = self.is_foreign.then(|| Past {
             number: self.history.last().map_or(1, |last| last.number + 1),
@@ -108,7 +108,7 @@ impl Model {
         if let Some(past) = before.iter().rev().find(|past| past.set != self.now) {
             return Some((past.number, past.set.clone()));
         }
-        // Before the first generation was nothing, even when that one itself has been forgotten.
+        // The set before the first generation is empty, even if that generation has been forgotten.
         let is_known_from_the_start = before.first().map_or(position, |past| past.number) == 1;
         if is_known_from_the_start && !self.now.is_empty() { nothing() } else { None }
     }
@@ -159,10 +159,12 @@ fn apply(op: &Op, installation: &Installation, root: &std::path::Path, model: &m
             write_behind(root, &text, model, set);
         }
         Op::Collect(generations) => {
-            installation.collect(Retention { generations: *generations }, true, "gc", LONG).unwrap();
+            installation
+                .collect(GenerationRetention { generations: *generations }, true, "gc", LONG)
+                .unwrap();
             let excess = model.history.len().saturating_sub(*generations);
             model.history.drain(..excess);
-            // Exactly what is named is left.
+            // Exactly the named trees are left.
             let named = model.history.iter().map(|past| &past.set).chain([&model.now]);
             let named: std::collections::BTreeSet<_> =
                 named.flatten().map(|(extension, n)| digest_of(extension, *n)).collect();
@@ -190,7 +192,7 @@ fn write_behind(root: &std::path::Path, text: &str, model: &mut Model, set: Set)
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, text).unwrap();
     let recorded = open(root).history().unwrap().last().map(|last| last.lockfile);
-    // The very bytes that are recorded are no change; nor is another spelling of nothing before anything was.
+    // The recorded bytes are not a change, and neither is another spelling of the empty set before the first generation.
     model.is_foreign = recorded != Some(marsh_types::Digest::of(text.as_bytes()));
     model.now = set;
 }
@@ -217,7 +219,7 @@ fn agrees(installation: &Installation, model: &Model) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn any_sequence_of_operations_agrees_with_the_model(ops in prop::collection::vec((op(), any::<bool>()), 1..24)) {
+    fn operations_in_any_order_agree_with_the_model(ops in prop::collection::vec((op(), any::<bool>()), 1..24)) {
         let repo = Repo::new();
         let root = repo.root();
         let handles = [open(&root), open(&root)];

@@ -1,5 +1,4 @@
-//! After a power failure, what was acknowledged is there, and what was not is there whole or not at all. Needs
-//! `failpoints`.
+//! After a power failure, acknowledged changes are on disk, and others are whole or missing. Needs `failpoints`.
 
 use std::collections::VecDeque;
 
@@ -9,7 +8,7 @@ use crate::support::*;
 
 struct Step {
     script: &'static str,
-    /// The step's process dies at this point, and acknowledges nothing.
+    /// The failpoint at which the step's process dies, without an acknowledgement.
     dies: Option<&'static str>,
     /// The installed set afterwards.
     set: &'static str,
@@ -19,8 +18,8 @@ fn step(script: &'static str, set: &'static str) -> Step {
     Step { script, dies: None, set }
 }
 
-/// Runs the steps one after the other, each in a process of its own, on a disk of which nothing gets synced but what they
-/// sync; after every mutation the power fails in every way. Returns how many states were looked at.
+/// Runs the steps one after the other, each in its own process, and simulates every kind of power failure after each of their
+/// changes. Only the steps sync the disk. Returns the number of states that were checked.
 fn fail_everywhere(steps: &[Step]) -> usize {
     let repo = Repo::new();
     let (root, installation) = (repo.root(), repo.open());
@@ -45,7 +44,7 @@ fn fail_everywhere(steps: &[Step]) -> usize {
             disk.apply(&mutation);
             at += 1;
             let is_acknowledged = left.is_empty() && step.dies.is_none();
-            // What happens to each of many files in private is much the same.
+            // The states while many private files are written are alike, so most are skipped.
             if mutation["path"].as_str().unwrap().contains("/parts/") {
                 continue;
             }
@@ -74,7 +73,7 @@ fn fail_everywhere(steps: &[Step]) -> usize {
         disk.restore(&Loss::Nothing);
         assert_eq!(installed(&installation), step.set, "the record is complete");
         assert_eq!(installation.history().unwrap(), history, "the record is complete");
-        // Of a process that died, either may be what the next one finds.
+        // After a process that died, either state is right.
         if step.dies.is_none() {
             set = step.set;
         }
@@ -83,7 +82,7 @@ fn fail_everywhere(steps: &[Step]) -> usize {
 }
 
 #[test]
-fn what_is_acknowledged_survives_and_nothing_is_ever_torn() {
+fn power_failure_at_any_point_keeps_acknowledged_commits() {
     let states = fail_everywhere(&[
         step("pull @s/a 1; views", "@s/a 1"),
         step("pull @s/b 1", "@s/a 1, @s/b 1"),
@@ -97,14 +96,15 @@ fn what_is_acknowledged_survives_and_nothing_is_ever_torn() {
     assert!(states > 300, "only {states} states");
 }
 
-/// What one process made visible and did not live to sync, the next one must not build its promise on.
+/// A process may die after it made a change visible and before it synced it. The next process must not acknowledge a commit
+/// that needs the change without syncing it.
 #[test]
-fn a_promise_does_not_rest_on_what_the_dead_did_not_sync() {
+fn commit_after_a_dead_process_survives_a_power_failure() {
     let states = fail_everywhere(&[
-        // Published, and dead before the name of the tree was synced: the next one finds the tree and leases it.
+        // A process dies before it syncs the name of a published tree. The next one finds the tree and leases it.
         Step { script: "publish @s/a 1", dies: Some("fs.sync_dir=abort@1"), set: "" },
         step("pull @s/a 1", "@s/a 1"),
-        // Committed, and dead before the lockfile's name was synced: to the next one there is nothing left to do.
+        // A process dies before it syncs the lockfile's name. The next one finds nothing to change.
         Step { script: "rm @s/a", dies: Some("fs.sync_dir=abort@1"), set: "" },
         step("rm @s/a", ""),
     ]);
@@ -113,7 +113,7 @@ fn a_promise_does_not_rest_on_what_the_dead_did_not_sync() {
 }
 
 #[test]
-fn more_files_than_are_synced_one_by_one_are_synced_too() {
+fn power_failure_after_publishing_many_files_keeps_them() {
     let states = fail_everywhere(&[step("pull @s/big 1", "@s/big 1")]);
     assert!(states > 60, "only {states} states");
 }

@@ -1,13 +1,13 @@
-//! Trees: published whole, once; leased; checked; set aside; swept.
+//! Trees are published whole, leased, checked, set aside and swept.
 
-use marsh_store::{Retention, TreeState};
+use marsh_store::{GenerationRetention, TreeState};
 
 use crate::support::*;
 
 const A: &str = "@s/a";
 
 #[test]
-fn a_published_tree_is_there_whole_and_nothing_else_is() {
+fn published_tree_is_whole_and_leaves_no_staging() {
     let repo = Repo::new();
     let installation = repo.open();
     let digest = digest_of(A, 1);
@@ -23,7 +23,7 @@ fn a_published_tree_is_there_whole_and_nothing_else_is() {
 }
 
 #[test]
-fn of_many_publishers_of_one_digest_all_succeed() {
+fn publish_of_one_digest_by_many_succeeds_for_all() {
     let repo = Repo::new();
     let installation = repo.open();
     std::thread::scope(|scope| {
@@ -42,7 +42,7 @@ fn of_many_publishers_of_one_digest_all_succeed() {
 }
 
 #[test]
-fn a_staging_that_is_given_up_leaves_nothing() {
+fn staging_dropped_leaves_nothing() {
     let repo = Repo::new();
     let installation = repo.open();
     let staging = installation.trees().stage().unwrap();
@@ -52,7 +52,7 @@ fn a_staging_that_is_given_up_leaves_nothing() {
 }
 
 #[test]
-fn every_kind_of_damage_is_seen_and_mended_by_building_again() {
+fn check_of_a_damaged_tree_finds_every_kind_of_damage() {
     type Damage = fn(&std::path::Path);
     let damages: [(&str, Damage, bool); 7] = [
         ("edited", |entry| std::fs::write(entry.join("tree/README.md"), "# @s/x\n").unwrap(), false),
@@ -96,9 +96,9 @@ fn every_kind_of_damage_is_seen_and_mended_by_building_again() {
     }
 }
 
-/// A directory of the right name is not a tree unless it has a record.
+/// A directory with the name of an entry is not a tree unless it has a record.
 #[test]
-fn publishing_replaces_what_has_no_record() {
+fn publish_over_a_directory_without_a_record_replaces_it() {
     let repo = Repo::new();
     let installation = repo.open();
     let digest = publish(&installation, A, 1).unwrap();
@@ -108,9 +108,9 @@ fn publishing_replaces_what_has_no_record() {
     assert!(installation.trees().lease(&digest).unwrap().is_some());
 }
 
-/// Several repair one damaged tree: none of them takes away what another has built and leased.
+/// If several threads repair one tree, none removes the tree that another has built and leased.
 #[test]
-fn repairs_that_race_do_not_undo_each_other() {
+fn set_aside_by_many_keeps_a_rebuilt_tree() {
     let repo = Repo::new();
     let installation = repo.open();
     let digest = publish(&installation, A, 1).unwrap();
@@ -130,12 +130,12 @@ fn repairs_that_race_do_not_undo_each_other() {
 }
 
 #[test]
-fn a_lease_of_another_process_keeps_a_tree_until_it_dies() {
+fn lease_of_another_process_keeps_a_tree_until_it_dies() {
     let repo = Repo::new();
     let installation = repo.open();
     let user = spawn(&repo.root(), "lease @s/a 1", &[]).heard("leased");
     let digest = digest_of(A, 1);
-    let collect = || installation.collect(Retention::default(), true, "gc", LONG).unwrap();
+    let collect = || installation.collect(GenerationRetention::default(), true, "gc", LONG).unwrap();
     let collection = collect();
     assert_eq!((collection.removed.len(), collection.in_use.len()), (0, 1), "{collection:?}");
     assert_eq!(collection.in_use[0].digest, digest);
@@ -147,7 +147,7 @@ fn a_lease_of_another_process_keeps_a_tree_until_it_dies() {
 }
 
 #[test]
-fn a_sweep_removes_what_the_dead_left_and_never_what_lives() {
+fn sweep_removes_leftovers_of_dead_processes_only() {
     let repo = Repo::new();
     let installation = repo.open();
     let living = spawn(&repo.root(), "stage", &[]).heard("staged");
@@ -155,7 +155,7 @@ fn a_sweep_removes_what_the_dead_left_and_never_what_lives() {
     dead.killed();
     let count = || std::fs::read_dir(installation.trees().root()).unwrap().count();
     assert_eq!(count(), 2);
-    assert_eq!(installation.trees().sweep().unwrap(), 0, "somebody is unpacking");
+    assert_eq!(installation.trees().sweep().unwrap(), 0, "a process is unpacking");
     assert_eq!(count(), 2);
     assert!(living.ended());
     assert_eq!(count(), 1);
@@ -163,9 +163,9 @@ fn a_sweep_removes_what_the_dead_left_and_never_what_lives() {
     assert_eq!(count(), 0);
 }
 
-/// Unpacking while another process sweeps all the time: nothing of a living unpacker is ever missing.
+/// Threads unpack while a process sweeps all the time, and no file of a living process is removed.
 #[test]
-fn sweeping_and_publishing_at_once_is_fine() {
+fn sweep_during_publishing_removes_nothing_in_use() {
     let repo = Repo::new();
     let installation = repo.open();
     let sweeper = spawn(&repo.root(), "sweep-often 2000", &[]);

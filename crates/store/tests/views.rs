@@ -1,4 +1,4 @@
-//! Views: links that follow from the lockfile, and never at the expense of what others put there.
+//! Views are links that follow from the lockfile. Files that others put in their place are kept.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn report(installation: &Installation) -> ViewReport {
     installation.check_views(&installation.snapshot().unwrap()).unwrap()
 }
 
-/// All links below the views' directory, with what they lead to.
+/// All links below the views' directory, with their targets.
 fn links(installation: &Installation) -> Vec<(String, PathBuf)> {
     let root = installation.views_dir();
     let links = find(&root, |_| true).into_iter().filter(|path| path.is_symlink());
@@ -30,7 +30,7 @@ fn derive(installation: &Installation) -> Vec<(PathBuf, PathBuf)> {
 }
 
 #[test]
-fn an_extension_is_one_link() {
+fn view_of_an_extension_is_one_link() {
     let repo = Repo::new();
     let installation = repo.open();
     assert_eq!(report(&installation), ViewReport::default(), "nothing installed, nothing to show");
@@ -50,7 +50,7 @@ fn an_extension_is_one_link() {
 }
 
 #[test]
-fn a_moved_repository_has_views_that_lead_into_itself() {
+fn views_of_a_moved_repository_lead_into_it() {
     let repo = Repo::new();
     pull(&repo.open(), "@s/a", 1).unwrap();
     derive(&repo.open());
@@ -61,11 +61,11 @@ fn a_moved_repository_has_views_that_lead_into_itself() {
 }
 
 #[test]
-fn nested_names_coexist() {
+fn views_of_nested_names_coexist() {
     let repo = Repo::new();
     let installation = repo.open();
     let all = ["@s/a", "@s/a/b", "@s/a/models", "@s/a/b/c", "@s/ab"];
-    // In whatever order they come.
+    // Installed in any order.
     for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 3, 1, 4]] {
         for index in order {
             pull(&installation, all[index], 1).unwrap();
@@ -87,9 +87,9 @@ fn nested_names_coexist() {
     }
 }
 
-/// Trees that another implementation unpacked may hold somebody's edits.
+/// Trees that another implementation unpacked may contain edits.
 #[test]
-fn what_others_put_in_the_way_is_set_aside_and_never_deleted() {
+fn derive_views_over_other_directories_moves_them() {
     type Put = fn(&Path);
     let puts: [(&str, Put); 6] = [
         ("@s/a", |path| {
@@ -132,7 +132,7 @@ fn what_others_put_in_the_way_is_set_aside_and_never_deleted() {
 }
 
 #[test]
-fn files_of_users_beside_the_views_are_untouched() {
+fn derive_views_keeps_files_beside_the_views() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -142,7 +142,7 @@ fn files_of_users_beside_the_views_are_untouched() {
     std::fs::write(root.join("@s/notes.md"), "mine").unwrap();
     std::fs::create_dir_all(root.join("@me/own/models")).unwrap();
     std::fs::write(root.join("@me/own/models/a.ts"), "mine").unwrap();
-    // A link of theirs into another store, or to anywhere, is not a view.
+    // A user's link into another store, or to any other target, is not a view.
     for (link, target) in
         [("@me/linked", "/elsewhere/.swamp/marsh/store/v1/x/tree"), ("@me/docs", "../../docs")]
     {
@@ -165,7 +165,7 @@ fn files_of_users_beside_the_views_are_untouched() {
 }
 
 #[test]
-fn what_is_behind_is_seen() {
+fn check_views_after_a_change_reports_differences() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -186,10 +186,10 @@ fn what_is_behind_is_seen() {
     assert_eq!(links(&installation), []);
 }
 
-/// A lockfile from version control, before its trees have been fetched: the views are not done when all of them could not
-/// be shown.
+/// The lockfile comes from version control before its trees are downloaded. The views are not current until all trees are
+/// shown.
 #[test]
-fn views_of_missing_trees_appear_when_the_trees_do() {
+fn derive_views_after_a_restore_shows_restored_trees() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -205,7 +205,7 @@ fn views_of_missing_trees_appear_when_the_trees_do() {
 }
 
 #[test]
-fn deriving_again_changes_nothing() {
+fn derive_views_twice_changes_nothing() {
     let repo = Repo::new();
     let installation = repo.open();
     pull(&installation, "@s/a", 1).unwrap();
@@ -219,7 +219,7 @@ fn deriving_again_changes_nothing() {
     let before = look();
     derive(&installation);
     assert_eq!(look(), before);
-    // Nor does it when the stamp is lost: what is right is left as it is.
+    // Without the stamp, links that are right stay as they are.
     for stamp in find(&repo.root().join(".swamp/marsh/views"), |name| name.ends_with(".json")) {
         std::fs::write(stamp, "torn").unwrap();
     }
@@ -228,9 +228,9 @@ fn deriving_again_changes_nothing() {
     assert_eq!(look(), before);
 }
 
-/// Many derive at once while the lockfile changes: the last one to finish leaves those of the last state.
+/// Many threads derive views while the lockfile changes. The last one to finish writes the views of the last state.
 #[test]
-fn views_that_are_derived_at_once_end_as_those_of_the_lockfile() {
+fn derive_views_by_many_ends_with_the_last_lockfile() {
     let repo = Repo::new();
     let installation = repo.open();
     let scripts = [
@@ -241,6 +241,6 @@ fn views_that_are_derived_at_once_end_as_those_of_the_lockfile() {
     let processes: Vec<_> =
         scripts.iter().chain(&scripts).map(|script| spawn(&repo.root(), script, &[])).collect();
     assert!(processes.into_iter().all(Running::ended));
-    assert_eq!(report(&installation), ViewReport::default(), "nobody has to come after them");
+    assert_eq!(report(&installation), ViewReport::default(), "no later derivation is needed");
     assert_eq!(installed(&installation), "@s/a 2, @s/a/b 1, @s/a/models 1, @s/c 2");
 }

@@ -1,11 +1,11 @@
-//! What the data directory of a repository must look like at any moment.
+//! A check of the data directory of a repository, which holds at any moment.
 
 use std::path::{Path, PathBuf};
 
-/// Every version below `.swamp/data` is whole, `latest` names one that exists, and no writer left anything behind.
+/// Checks that every version below `.swamp/data` is whole, `latest` names one that exists, and no writer left files.
 ///
 /// # Panics
-/// Naming the first thing that is wrong.
+/// If one of these is wrong. The message names the first problem.
 pub fn assert_no_half_written(repo: &Path) {
     walk(&repo.join(".swamp"));
 }
@@ -32,14 +32,14 @@ fn walk(dir: &Path) {
     for path in entries {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         assert!(!name.starts_with(".tmp-") && !name.ends_with(".tmp"), "left behind: {}", path.display());
-        // Links lead to files that are not ours.
+        // Links lead out of the repository.
         if path.is_dir() && !path.is_symlink() {
             walk(&path);
         }
     }
 }
 
-/// A directory below `data` whose name is a number; a datum itself may be called `7`, so it must not hold versions.
+/// Whether the directory is a version: its name is a number, and it has no versions below it. A datum may be called `7`.
 fn is_version(path: &Path) -> bool {
     let in_data = path.components().any(|part| part.as_os_str() == "data");
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -53,7 +53,7 @@ mod tests {
 
     use super::assert_no_half_written;
 
-    /// A repository with one whole version, and what `spoil` makes of it.
+    /// A repository with one whole version, changed by `spoil`.
     fn holds(spoil: impl FnOnce(&Path)) -> bool {
         let repo = tempfile::tempdir().unwrap();
         let version = repo.path().join(".swamp/data/@me/x/id/7/1");
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_versions_pass_and_half_ones_fail() {
+    fn half_written_data_fails_the_check() {
         assert!(holds(|_| {}), "a whole version, of a datum whose name is a number");
         assert!(!holds(|version| std::fs::remove_file(version.join("raw")).unwrap()));
         assert!(!holds(|version| std::fs::remove_file(version.join("metadata.yaml")).unwrap()));

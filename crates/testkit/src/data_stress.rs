@@ -1,12 +1,11 @@
-//! Many real processes that write, read, delete, rename and collect the data of a few models at once, and a watcher that
-//! looks at the disk all the while.
+//! Many real processes that write, read, delete, rename and collect the data of a few models at once, while a watcher reads
+//! the disk.
 //!
-//! A round starts all its processes together. Whatever the watcher sees must hold at every look
-//! ([`DataReport::violations`]):
+//! A round starts all its processes together. The watcher checks, each time ([`DataReport::violations`]):
 //!
-//! * every version is whole, and `latest` names one that is there (what vanishes between two looks was deleted);
-//! * a process succeeds, or says that what it was asked for is not there, or that a new name is taken;
-//! * after a round nothing half-written is left, and the catalog has exactly the versions of the tree.
+//! * every version is whole, and `latest` names an existing one (a file that disappears between two reads was deleted);
+//! * a process succeeds, or reports that its datum does not exist, or that a new name is taken;
+//! * after a round no half-written file is left, and the catalog has exactly the versions of the tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,23 +21,23 @@ use crate::{Run, Running, Scratch, assert_no_half_written};
 const MODELS: u64 = 4;
 const NAMES: [&str; 4] = ["result", "log", "kept", "moved"];
 
-/// What to run.
+/// The parameters of the stress.
 #[derive(Debug, Clone)]
 pub struct DataStress {
     pub binary: PathBuf,
     pub rounds: usize,
-    /// Processes of a round.
+    /// The number of processes in a round.
     pub processes: usize,
     pub seed: u64,
 }
 
-/// What was seen.
+/// The results of the stress.
 #[derive(Debug, Default)]
 pub struct DataReport {
     pub violations: Vec<String>,
     pub processes: usize,
     pub looks: usize,
-    /// Versions that were looked at, and those that the catalog was compared with.
+    /// The number of versions that were checked, and that were compared with the catalog.
     pub versions: usize,
     pub compared: usize,
     /// How processes ended: `run: ok`, `get: not_found`, …
@@ -68,7 +67,7 @@ impl std::fmt::Display for DataReport {
     }
 }
 
-/// One process: what it is called in the report, its arguments, and the codes that it may end with.
+/// One process: its name in the report, its arguments, and the error codes that it may end with.
 struct Operation {
     name: &'static str,
     arguments: Vec<String>,
@@ -131,7 +130,7 @@ impl Watch<'_> {
         self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// No process works. Returns how many versions were compared.
+    /// Checks the repository while no process works. Returns the number of compared versions.
     fn rest(&self, round: usize) -> usize {
         let root = self.scratch.root().to_path_buf();
         let sound = std::panic::catch_unwind(|| assert_no_half_written(&root));
@@ -162,7 +161,7 @@ impl Watch<'_> {
 }
 
 impl DataStress {
-    /// Runs all rounds in a repository of its own.
+    /// Runs all rounds in a new repository.
     pub fn run(&self) -> DataReport {
         let start = Instant::now();
         let scratch = Scratch::repo(&self.binary);
@@ -221,7 +220,7 @@ impl DataStress {
     }
 }
 
-/// How a process ended, and what is wrong with that.
+/// How a process ended, and the violation, if it is one.
 fn judge(operation: &Operation, run: &Run) -> (String, Option<String>) {
     let Ok(document) = serde_json::from_str::<Value>(&run.stdout) else {
         let wrong = format!("{} printed no document: {}", operation.name, run.snapshot());
@@ -272,14 +271,14 @@ fn numbers(name_dir: &Path) -> Vec<u32> {
     names.filter_map(|name| name.to_str()?.parse().ok()).collect()
 }
 
-/// How many versions there are, and what is wrong with them. What vanished since it was listed was deleted.
+/// The number of versions, and the problems with them. A version that disappeared after it was listed was deleted.
 fn look_at_name(name_dir: &Path) -> (usize, Vec<String>) {
     let mut wrong = Vec::new();
     let versions = numbers(name_dir);
     for version in &versions {
         let dir = name_dir.join(version.to_string());
         for file in ["metadata.yaml", "raw"] {
-            // Deletion takes a version away as a whole: as long as its directory is there, so are its files.
+            // A version is deleted as a whole: while its directory exists, its files do.
             let is_whole = || dir.join(file).is_file() || !dir.is_dir() || dir.join(file).is_file();
             if !is_whole() {
                 wrong.push(format!("{} has no {file}", dir.display()));

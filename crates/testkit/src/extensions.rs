@@ -1,6 +1,6 @@
-//! Extensions made for tests, and a directory registry that publishes them.
+//! Extensions for tests, and a directory registry that publishes them.
 //!
-//! Their models are literal TypeScript without imports, so nothing is ever fetched to load them.
+//! Their models are TypeScript without imports, so loading them needs no network.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ impl Package {
         }
     }
 
-    /// A model of this type in `models/<file>`, of the package's version.
+    /// Adds a model of this type in `models/<file>`, with the package's version.
     #[must_use]
     pub fn model(self, file: &str, type_name: &str) -> Package {
         let text = format!(
@@ -54,28 +54,28 @@ impl Package {
         self.source(file, &text)
     }
 
-    /// A listed entry point `models/<file>` with this text.
+    /// Adds an entry point `models/<file>` with this text.
     #[must_use]
     pub fn source(mut self, file: &str, text: &str) -> Package {
         self.models.push(file.to_owned());
         self.file(&format!("models/{file}"), text)
     }
 
-    /// A skill of one file.
+    /// Adds a skill with one file.
     #[must_use]
     pub fn skill(mut self, skill: &str, text: &str) -> Package {
         self.skills.push(skill.to_owned());
         self.file(&format!("skills/{skill}/SKILL.md"), text)
     }
 
-    /// A file that no list names.
+    /// Adds a file that the manifest does not list.
     #[must_use]
     pub fn file(mut self, path: &str, text: &str) -> Package {
         self.files.push((path.to_owned(), text.to_owned()));
         self
     }
 
-    /// A dependency, with its constraint.
+    /// Adds a dependency, with its version requirement.
     #[must_use]
     pub fn needs(mut self, reference: &str) -> Package {
         self.dependencies.push(reference.to_owned());
@@ -88,15 +88,15 @@ impl Package {
         self
     }
 
-    /// Lets the archive's manifest name another extension or version.
+    /// Makes the archive's manifest name another extension or version.
     #[must_use]
     pub fn claiming(mut self, name: &str, version: &str) -> Package {
         self.claims = Some((name.to_owned(), version.to_owned()));
         self
     }
 
-    /// Lets the registry keep quiet about the dependencies, so that only the archive's manifest tells them. For names
-    /// that no honest registry accepts.
+    /// Leaves the dependencies out of the registry's record, so that only the archive's manifest has them. For names that a
+    /// registry does not accept.
     #[must_use]
     pub fn dependencies_untold(mut self) -> Package {
         self.told = false;
@@ -135,7 +135,7 @@ impl Package {
     }
 }
 
-/// A directory registry of its own, gone when it is dropped.
+/// A new directory registry, removed on drop.
 #[derive(Debug)]
 pub struct ExtensionRegistry {
     dir: TempDir,
@@ -148,7 +148,7 @@ impl Default for ExtensionRegistry {
 }
 
 impl ExtensionRegistry {
-    /// An empty one.
+    /// An empty registry.
     pub fn new() -> ExtensionRegistry {
         let dir =
             tempfile::Builder::new().prefix("marsh-registry-").tempdir().expect("a temporary directory");
@@ -156,7 +156,7 @@ impl ExtensionRegistry {
         ExtensionRegistry { dir }
     }
 
-    /// One that offers these.
+    /// A registry with these packages.
     pub fn with(packages: &[Package]) -> ExtensionRegistry {
         let registry = ExtensionRegistry::new();
         for package in packages {
@@ -169,7 +169,7 @@ impl ExtensionRegistry {
         self.dir.path()
     }
 
-    /// As `--registry` and `MARSH_REGISTRY` want it.
+    /// The value for `--registry` and `MARSH_REGISTRY`.
     pub fn location(&self) -> String {
         self.dir.path().display().to_string()
     }
@@ -181,7 +181,7 @@ impl ExtensionRegistry {
     /// Publishes a version. Returns the digest of its archive.
     ///
     /// # Panics
-    /// When the registry refuses.
+    /// If the registry refuses.
     pub fn publish(&self, package: &Package) -> String {
         self.publish_bytes(package, &package.archive())
     }
@@ -206,12 +206,12 @@ impl ExtensionRegistry {
         published.checksum.expect("a directory registry computes it").to_hex()
     }
 
-    /// The record of an extension, to be changed in ways that the registry's own commands would refuse.
+    /// The record of an extension, to change it in ways that the registry's commands would refuse.
     pub fn record(&self, name: &str) -> PathBuf {
         self.dir.path().join("extensions").join(name).join("index.json")
     }
 
-    /// Makes the registry say nothing of an extension any more, archives aside.
+    /// Removes an extension from the registry. Its archives stay.
     pub fn withdraw(&self, name: &str) {
         std::fs::remove_file(self.record(name)).expect("it was published");
     }
@@ -222,9 +222,9 @@ fn uuid() -> String {
     format!("{}-{}", std::process::id(), COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
 }
 
-/// The five extensions of the concurrency tests. Two versions each, unlike in content and in dependencies; all of them
-/// use the same file names. `a` needs `d`; `b` needs `d` and `e`, from the second version on with constraints; no
-/// extension needs `a`, `b` or `c`.
+/// The five extensions of the concurrency tests. Each has two versions with different content and dependencies; all use the
+/// same file names. `a` needs `d`; `b` needs `d` and `e`, with version requirements from the second version on; no extension
+/// needs `a`, `b` or `c`.
 pub fn stress_packages() -> Vec<Package> {
     const V1: &str = "2026.01.01.1";
     const V2: &str = "2026.02.01.1";

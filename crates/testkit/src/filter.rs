@@ -1,4 +1,4 @@
-//! Replaces what differs from run to run by a word in brackets.
+//! Replaces text that differs from run to run with a word in brackets.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     patterns.into_iter().map(|(pattern, with)| (Regex::new(pattern).unwrap(), with)).collect()
 });
 
-/// The standard filters and what one scratch directory adds.
+/// The standard filters, and those of a scratch directory.
 #[derive(Debug, Clone, Default)]
 pub struct Filters {
     literal: Vec<(String, String)>,
@@ -53,7 +53,7 @@ mod tests {
     use super::Filters;
 
     #[test]
-    fn what_varies_is_named_and_the_rest_stays() {
+    fn filters_replace_varying_text_only() {
         let filters = Filters::default().path(Path::new("/tmp/x/repo"), "repo");
         let text = "/tmp/x/repo/a fd3fecbc-fd07-455d-b05d-96873f408d11-2026-11-22T23-14-33-763Z.log in 15 ms, 1.2 s, \
             \"durationMs\": 58, \"durationMs\": \"58\", did not end within 1 s";

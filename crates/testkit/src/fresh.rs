@@ -1,15 +1,15 @@
-//! The freshness checker: clients call, an editor edits, and every answer is held against what was acknowledged.
+//! The freshness checker: clients make calls while an editor changes the source, and every answer is compared with the edits
+//! that were acknowledged.
 //!
-//! The source of a type says a number. The editor replaces it by the next number, over and over: it announces the number
-//! (`started`), renames the new file into place, and then publishes that as an acknowledgement (`acknowledged`). Of a
-//! server it asks a reload after every second edit. A client reads, before it starts a call, what was acknowledged and
-//! what any client was answered, and `started` after its own answer. The number in the answer must lie between the larger
-//! of the former and the latter: less, and a call that started after an acknowledgement, or after the answer to another
-//! call, ran older code; more, and it ran code that was never written. So the type behaves like one register that is
-//! written by the editor and read by the calls, each at one moment between its start and its end: freshness is
-//! linearisable. A call that fails is a violation as well.
+//! The source of a type returns a number. The editor replaces it with the next number, again and again: it writes the number
+//! to `started`, renames the new file into place, and then writes the number to `acknowledged`. With a server, it requests a
+//! reload after every second edit. Before a call, a client reads `acknowledged` and the largest number that any client
+//! received; after the answer, it reads `started`. The number in the answer must lie between these. A smaller number means
+//! that a call ran older code than an acknowledged edit or an earlier answer; a larger number means that it ran code that was
+//! not written yet. So the type behaves like a register that the editor writes and the calls read, each at one moment between
+//! its start and its end: freshness is linearizable. A call that fails is a violation too.
 //!
-//! The counters are a file of eight bytes each, so that clients may be processes; each is written by one process only.
+//! The counters are in a file, eight bytes each, so that clients can be processes. Each counter has one writer.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -27,13 +27,13 @@ use crate::{Connection, ExtensionProcess, Scratch};
 pub struct Freshness {
     pub binary: PathBuf,
     pub clients: usize,
-    /// Of each client.
+    /// The number of calls of each client.
     pub calls: usize,
-    /// Between two edits.
+    /// The pause between two edits.
     pub pause: Duration,
-    /// Against one `marsh serve`, watching or not; else every call is a process of its own.
+    /// The mode: one `marsh serve`, with or without `--watch`, or a separate process for every call.
     pub serve: Option<&'static [&'static str]>,
-    /// Program and arguments that run [`client`] in a process of its own; threads without it.
+    /// Program and arguments that run [`client`] in a separate process; `None` uses threads.
     pub client: Option<(PathBuf, Vec<String>)>,
 }
 
@@ -41,9 +41,9 @@ pub struct Freshness {
 pub struct FreshnessReport {
     pub calls: usize,
     pub edits: u64,
-    /// That the editor asked of a server.
+    /// The number of reloads that the editor requested.
     pub reloads: u64,
-    /// Answers by how many different numbers they gave.
+    /// The number of different numbers in the answers.
     pub versions_seen: usize,
     pub violations: Vec<String>,
 }
@@ -58,7 +58,7 @@ fn source(number: u64) -> String {
     )
 }
 
-/// `acknowledged`, `started`, and for each client the largest number that it was answered.
+/// `acknowledged`, `started`, and the largest number that each client received.
 struct Counters {
     file: File,
     clients: usize,
@@ -96,7 +96,7 @@ impl Counters {
         self.set(2 + client as u64, number);
     }
 
-    /// What a call that starts now must say at least.
+    /// The smallest number that a call that starts now may return.
     fn least(&self) -> u64 {
         let mut all = self.all();
         all.remove(1);
@@ -108,7 +108,7 @@ impl Counters {
     }
 }
 
-/// One of the clients: the file of the counters, how many clients there are, and which of them this is.
+/// One of the clients: the file of the counters, the number of clients, and the index of this one.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
     counters: &'a Path,
@@ -118,7 +118,7 @@ struct Place<'a> {
 
 impl Freshness {
     /// # Panics
-    /// When the scene cannot be set. What the checker looks for is in the report.
+    /// If the repository or a process cannot be created. Violations are in the report.
     pub fn run(&self) -> FreshnessReport {
         let scratch = Scratch::repo(&self.binary);
         let counters_path = scratch.root().parent().expect("a scratch directory").join("counters");
@@ -168,7 +168,7 @@ impl Freshness {
         report
     }
 
-    /// How many edits, and how many reloads.
+    /// Edits until the clients end. Returns the numbers of edits and of reloads.
     fn edit(
         &self,
         scratch: &Scratch,
@@ -193,7 +193,7 @@ impl Freshness {
     }
 }
 
-/// What one client saw, as one line of JSON.
+/// The results of one client, as one line of JSON.
 fn told(calls: usize, seen: &std::collections::BTreeSet<u64>, violations: &[String]) -> String {
     json!({ "calls": calls, "seen": seen, "violations": violations }).to_string()
 }
@@ -202,9 +202,11 @@ fn judge(before: u64, answer: Result<u64, String>, after: u64) -> Result<u64, St
     match answer {
         Err(error) => Err(format!("a call failed: {error}")),
         Ok(number) if number < before => {
-            Err(format!("{before} was acknowledged or answered before the call started, and it ran {number}"))
+            Err(format!("expected at least {before}, which was seen before the call started, found {number}"))
         }
-        Ok(number) if number > after => Err(format!("the call ran {number}, and only {after} was written")),
+        Ok(number) if number > after => {
+            Err(format!("expected at most {after}, the last number written, found {number}"))
+        }
         Ok(number) => Ok(number),
     }
 }
@@ -213,7 +215,7 @@ fn number(line: &str) -> Option<u64> {
     line.strip_prefix("number ")?.trim().parse().ok()
 }
 
-/// Calls over one connection, as client `index` of `clients`. Returns what it saw as a line of JSON.
+/// Makes calls over one connection, as client `index` of `clients`. Returns the results as a line of JSON.
 pub fn client(socket: &Path, counters: &Path, calls: usize, clients: usize, index: usize) -> String {
     connected(socket, Place { counters, clients, index }, calls)
 }
@@ -244,7 +246,7 @@ fn connected(socket: &Path, place: Place<'_>, calls: usize) -> String {
     told(calls, &seen, &violations)
 }
 
-/// Calls without a server: a command each.
+/// Makes calls without a server: one command for each call.
 fn alone(scratch: &Scratch, place: Place<'_>, calls: usize) -> String {
     let counters = Counters::at(place.counters, place.clients);
     let (mut seen, mut violations) = (std::collections::BTreeSet::new(), Vec::new());

@@ -1,20 +1,19 @@
-//! A source of every kind, and how to hear what each says through a living process.
+//! A source of every kind, and functions that read which version of each a running process serves.
 //!
-//! Each source says one word and appends it to a file of its own when it is evaluated. So a test sees which code serves
-//! ([`KindSource::said`]), and how often that code was evaluated ([`KindSource::evaluations`]): a version that is shared
-//! is evaluated once.
+//! Each source returns one word, and appends it to its own file when it is evaluated. So a test sees which code serves
+//! ([`KindSource::said`]) and how often it was evaluated ([`KindSource::evaluations`]): a shared version is evaluated once.
 
 use serde_json::{Value, json};
 
 use crate::{ExtensionProcess, Scratch};
 
-/// A source that can be edited, and the type that the status lists it under.
+/// A source to edit, and the type of its row in the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KindSource {
     /// `model`, `graft`, `vault`, `datastore`, `driver` or `report`.
     pub kind: &'static str,
     pub file: &'static str,
-    /// A method extension is part of its target type.
+    /// The type in the status. A method extension (`graft`) is part of the type that it extends.
     pub type_name: &'static str,
 }
 
@@ -27,11 +26,11 @@ pub const EVERY_KIND: [KindSource; 6] = [
     KindSource { kind: "report", file: "extensions/reports/about.ts", type_name: "@kinds/about" },
 ];
 
-/// The first part of the vault's secret. The rest is the word, which is not secret by itself.
+/// The start of the vault's secret. The rest is the word.
 const SECRET: &str = "of-the-vault:";
 
-/// What is never edited: the base of the graft, the model that reads the vault, the one that the report follows, and a
-/// vault `main` of the vault's type.
+/// Writes the sources that no test edits: the model that the method extension extends, the model that reads the vault, the
+/// model that the report follows, and a vault `main` of the vault's type.
 pub fn write_surroundings(repo: &Scratch) {
     let constant = |type_name: &str, members: &str, word: &str| {
         let text = model(type_name, members, word);
@@ -76,12 +75,12 @@ impl KindSource {
         found.unwrap_or_else(|| panic!("unknown kind {kind}"))
     }
 
-    /// Whether calls of clients reach it. Without, it is loaded by reloads of a server that watches.
+    /// Whether calls of clients load it. Otherwise only reloads of a server with `--watch` do.
     pub fn is_called(self) -> bool {
         !matches!(self.kind, "datastore" | "driver")
     }
 
-    /// The source that says this expression; `top` stands before it, imports and all.
+    /// The source that returns this expression. `top` comes first, with imports.
     pub fn source(self, repo: &Scratch, top: &str, word: &str) -> String {
         let evaluated = repo.path(&self.evaluated());
         let identity =
@@ -117,13 +116,13 @@ impl KindSource {
         )
     }
 
-    /// Puts a source that says `word` into place by a rename, as editors do.
+    /// Replaces the source with one that returns `word`, by a rename, as editors do.
     pub fn write(self, repo: &Scratch, top: &str, word: &str) {
         repo.replace(self.file, self.source(repo, top, word));
     }
 
     fn evaluated(self) -> String {
-        // Not in the root, which a server watches.
+        // Written outside the root, which a server watches.
         format!("evaluated/{}", self.kind)
     }
 
@@ -136,7 +135,7 @@ impl KindSource {
         repo.read(&file).lines().map(str::to_owned).collect()
     }
 
-    /// What a call that reaches this source says; where none does, what its last evaluation said.
+    /// The word that a call to this source returns. If no call reaches it, the word of its last evaluation.
     #[track_caller]
     pub fn said(self, repo: &Scratch, process: &ExtensionProcess) -> String {
         let said = match self.kind {

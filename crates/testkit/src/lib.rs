@@ -1,9 +1,9 @@
-//! What tests of the shipped binary need: scratch repositories, runs of `marsh` in a clean environment, stable
-//! snapshots of what it printed, and probes for what it may have left behind.
+//! A harness for tests of the shipped binary: scratch repositories, runs of `marsh` in a clean environment, stable
+//! snapshots of the output, and checks for processes and files that are left.
 //!
-//! Tests go through the binary that users run; of marsh, only packing and publishing are linked here, to make what the
-//! binary then installs. `CARGO_BIN_EXE_marsh` is only known to the
-//! integration tests of the crate that builds the binary, so they pass its path in:
+//! Tests run the binary that users run. This crate links only the parts of marsh that pack and publish, to make extensions
+//! that the binary then installs. Cargo sets `CARGO_BIN_EXE_marsh` only for the integration tests of the crate that builds
+//! the binary, so they pass the path:
 //!
 //! ```text
 //! let repo = Scratch::repo(env!("CARGO_BIN_EXE_marsh"));
@@ -12,7 +12,7 @@
 //! assert_eq!(run.json()["results"][0]["normalized"], "@me/a");
 //! ```
 //!
-//! Every failure is a panic: a harness that cannot do its part is a failed test.
+//! Every failure is a panic: if the harness fails, the test fails.
 
 #![expect(
     clippy::unwrap_used,
@@ -50,25 +50,25 @@ pub use scratch::{Scratch, Seen};
 pub use serve::{
     Connection, Expect, ExtensionProcess, Memory, ModuleVersion, ballast, large_model, resident_bytes,
 };
-pub use stress::{Report, Stress, look_at};
+pub use stress::{Stress, StressReport, look_at};
 pub use workflow_kill::{KillReport, WorkflowKills};
 
 use std::time::{Duration, Instant};
 
-/// How long something that must happen may take on the slowest machine. Only failing tests wait this long.
+/// How long a test waits for an event on the slowest machine. Only failing tests wait this long.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Asks again and again until the answer is `Some`. A sleep would either hide a race or waste time.
+/// Calls `look` until it returns `Some`. A sleep would hide a race or waste time.
 ///
 /// # Panics
-/// When the answer is still `None` after [`PATIENCE`].
+/// If `look` still returns `None` after [`PATIENCE`].
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < until, "waited {} s in vain for {what}", PATIENCE.as_secs());
+        assert!(Instant::now() < until, "{what}: nothing after {} s", PATIENCE.as_secs());
         std::thread::sleep(Duration::from_millis(5));
     }
 }

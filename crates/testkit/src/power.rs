@@ -1,10 +1,10 @@
-//! Power loss, replayed.
+//! Simulated power failures.
 //!
-//! With `MARSH_FS_TRACE` (feature `failpoints`) a process records its mutations. A [`Disk`] follows such a record from what
-//! was there before, and knows of every file what of it has been synced, and of every directory which names. So it can
-//! say what may be there when the power fails after any mutation, under the strictest reading of POSIX: data that was not
-//! synced is gone, and of the names that were not synced any may be missing. [`Disk::losses`] are the extremes: all of
-//! them missing, none of them missing, and for every directory its names alone missing or alone there.
+//! With `MARSH_FS_TRACE` (feature `failpoints`) a process records its changes to the file system. A [`Disk`] replays the
+//! record, and knows which data and which names have been synced. So it can produce the states that a disk may have when the
+//! power fails after any change, under the strictest reading of POSIX: data that was not synced is lost, and any of the names
+//! that were not synced may be missing. [`Disk::losses`] has the extremes: all of these names are missing, none of them, and
+//! for every directory only its names are missing, or only its names are there.
 //!
 //! ```text
 //! let mut disk = Disk::of(root);
@@ -14,7 +14,7 @@
 //!         disk.apply(&step);
 //!         for loss in disk.losses() {
 //!             disk.restore(&loss);
-//!             // … look at root, run the next command in it …
+//!             // … check root, run the next command in it …
 //!         }
 //!     }
 //! }
@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Clone)]
 enum Node {
-    /// `None`: none of its data has been synced, or waited for.
+    /// The data that was synced or waited for, if any.
     File {
         now: Vec<u8>,
         synced: Option<Vec<u8>>,
@@ -45,36 +45,36 @@ enum Node {
 
 type Names = BTreeMap<OsString, usize>;
 
-/// The directory tree below a root, as it is and as it is on disk.
+/// The directory tree below a root, as processes see it and as it is on disk.
 #[derive(Debug, Clone)]
 pub struct Disk {
     root: PathBuf,
     nodes: Vec<Node>,
 }
 
-/// What a power failure takes with it. Paths are relative to the root.
+/// The loss at a power failure. Paths are relative to the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loss {
-    /// The process died, the machine did not.
+    /// No loss: the process died, but the machine did not.
     Nothing,
-    /// Data that was not synced; all names are there.
+    /// Data that was not synced. All names are there.
     Data,
-    /// That, and every name, removal of a name and renaming that was not synced.
+    /// Data that was not synced, and every creation, removal and rename of a name that was not synced.
     Names,
-    /// That, but for the names in one directory (and what it takes to get there).
+    /// The same, except for the names in one directory and the directories above it.
     NamesBut(PathBuf),
-    /// Data, and what was not synced of the names in one directory.
+    /// Data that was not synced, and the names in one directory that were not synced.
     NamesIn(PathBuf),
-    /// On a file system whose journal keeps the order: loses data without a wait; all names are there. Names that were
-    /// not synced may be lost too, but only the last ones, and that is the state after an earlier mutation.
+    /// On a file system whose journal keeps the order: data that no process waited for. All names are there. Names that were
+    /// not synced may be lost too, but only the last ones, and that is the state after an earlier change.
     Unsettled,
 }
 
 impl Disk {
-    /// What is below `root` now, all of it long on disk.
+    /// The files below `root` now, all of them synced.
     ///
     /// # Panics
-    /// When it cannot be read.
+    /// If a file cannot be read.
     pub fn of(root: &Path) -> Disk {
         let root = root.canonicalize().unwrap();
         let mut disk = Disk { root: root.clone(), nodes: Vec::new() };
@@ -106,19 +106,19 @@ impl Disk {
         id
     }
 
-    /// The mutations that a trace records, in order.
+    /// The changes that a trace records, in order.
     ///
     /// # Panics
-    /// When the trace cannot be read.
+    /// If the trace cannot be read.
     pub fn mutations(trace: &Path) -> Vec<Value> {
         let text = fs::read_to_string(trace).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The single steps of a mutation: a tree is removed name by name, what stands first in it last.
+    /// The single steps of a change: a tree is removed name by name, its first entry last.
     ///
     /// # Panics
-    /// On a line that is not a mutation.
+    /// If the value is not a change.
     pub fn steps(&self, mutation: &Value) -> Vec<Value> {
         let path = mutation["path"].as_str().map(Path::new).and_then(|path| self.below(path));
         let mut steps = Vec::new();
@@ -138,10 +138,10 @@ impl Disk {
         steps.push(json!({ "op": "unlink", "path": self.root.join(path) }));
     }
 
-    /// Follows one mutation. What lies outside of the root is passed over.
+    /// Replays one change. Changes outside the root are ignored.
     ///
     /// # Panics
-    /// On a mutation of what is not there: the record has a gap.
+    /// If the change needs a file that does not exist: the record has a gap.
     pub fn apply(&mut self, mutation: &Value) {
         let text = |key: &str| mutation[key].as_str().unwrap_or_else(|| panic!("{mutation} lacks {key}"));
         let Some(path) = self.below(Path::new(text("path"))) else { return };
@@ -213,10 +213,10 @@ impl Disk {
         losses
     }
 
-    /// Makes the root what it is after that loss.
+    /// Writes the state after the loss to the root.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// If a file cannot be written.
     pub fn restore(&self, loss: &Loss) {
         for entry in fs::read_dir(&self.root).unwrap() {
             let path = entry.unwrap().path();
@@ -251,7 +251,7 @@ impl Disk {
                     Loss::NamesIn(dir) => if dir == path { synced } else { now }.clone(),
                     Loss::NamesBut(dir) => if dir == path { now } else { synced }.clone(),
                 };
-                // The way to the directory whose names are there.
+                // The directories above the one whose names are there.
                 if let Loss::NamesBut(dir) = loss
                     && let Ok(below) = dir.strip_prefix(path)
                     && let Some(next) = below.components().next()
@@ -303,7 +303,8 @@ impl Disk {
         }
     }
 
-    /// `mkdir -p`. Threads may record in another order than they act in: what holds a name is a directory.
+    /// Creates a directory and those above it. Threads may record changes in another order than they make them, so a path
+    /// with a name below it is a directory.
     fn make_dir(&mut self, path: &Path) -> usize {
         let mut id = 0;
         for component in path.components() {
@@ -397,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_synced_is_sure_to_be_there() {
+    fn loss_keeps_synced_files_only() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("f"), "old").unwrap();
         let mut disk = Disk::of(dir.path());
@@ -420,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_waited_for_is_whole_where_order_is_kept() {
+    fn loss_with_kept_order_keeps_ordered_files_whole() {
         let dir = tempfile::tempdir().unwrap();
         let mut disk = Disk::of(dir.path());
         let f = disk.root.join("f");
@@ -432,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_below_a_new_directory_needs_both_names() {
+    fn loss_of_a_new_directory_loses_the_file_below_it() {
         let dir = tempfile::tempdir().unwrap();
         let mut disk = Disk::of(dir.path());
         let (d, f, root) = (disk.root.join("d"), disk.root.join("d/f"), disk.root.clone());
@@ -446,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_removed_name_by_name() {
+    fn steps_of_a_removed_tree_remove_name_by_name() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("d/sub")).unwrap();
         for name in ["d/a", "d/sub/b"] {
@@ -468,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_are_lost_each_on_its_own() {
+    fn losses_include_each_directory_alone() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a", "b"] {
             fs::create_dir(dir.path().join(name)).unwrap();

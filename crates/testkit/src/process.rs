@@ -1,12 +1,14 @@
-//! A run that has not ended yet, and what runs left behind.
+//! Running processes of marsh, and processes that runs left.
 
 use std::io::Read as _;
 use std::process::{Child, ExitStatus};
 use std::thread::JoinHandle;
 
+use marsh_types::ignore;
+
 use crate::{Filters, Run, wait_for};
 
-/// A started `marsh`. Both streams are read from the start, so it never waits for us; dropping it kills it.
+/// A started `marsh`. Threads read both streams, so it never waits for a full pipe. Dropping the value kills it.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -33,17 +35,17 @@ impl Running {
         self.child.id()
     }
 
-    /// Ctrl-C.
+    /// Sends SIGINT, as Ctrl-C.
     pub fn interrupt(&self) {
         signal(self.pid(), rustix::process::Signal::INT);
     }
 
-    /// What `kill` and service managers send first.
+    /// Sends SIGTERM, as `kill` and service managers.
     pub fn terminate(&self) {
         signal(self.pid(), rustix::process::Signal::TERM);
     }
 
-    /// SIGKILL: no handler, no clean-up.
+    /// Sends SIGKILL: the process cannot handle it or clean up.
     pub fn kill(&mut self) {
         self.child.kill().expect("a child can be killed");
     }
@@ -69,16 +71,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Ended already, or ends now.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        ignore(self.child.kill(), "the process has already ended");
+        ignore(self.child.wait(), "the process was waited for");
     }
 }
 
 fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
-    // A process that is gone already needs no signal.
-    rustix::process::kill_process(pid, signal).ok();
+    ignore(rustix::process::kill_process(pid, signal), "the process has already ended");
 }
 
 /// Kills any process, e.g. a host.
@@ -98,11 +98,12 @@ pub fn processes_with_marker(marker: &str) -> Vec<Process> {
             continue;
         };
         let text = |file: &str| {
-            // A process may end meanwhile.
             let mut bytes = Vec::new();
-            std::fs::File::open(entry.path().join(file))
-                .and_then(|mut file| file.read_to_end(&mut bytes))
-                .ok();
+            ignore(
+                std::fs::File::open(entry.path().join(file))
+                    .and_then(|mut file| file.read_to_end(&mut bytes)),
+                "the process ended while its files were read",
+            );
             String::from_utf8_lossy(&bytes).replace('\0', " ")
         };
         let command = text("cmdline");

@@ -1,9 +1,9 @@
-//! An npm registry that has nothing.
+//! An npm registry without packages.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-/// Answers every request with 404, so that a test of a missing package reaches no other server.
+/// Answers every request with 404, so that a test of a missing package sends no request to another machine.
 #[derive(Debug)]
 pub struct EmptyRegistry {
     url: String,
@@ -22,7 +22,7 @@ impl EmptyRegistry {
         EmptyRegistry { url }
     }
 
-    /// With a final slash, as `.npmrc` wants it.
+    /// The URL with a final slash, as `.npmrc` requires.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -30,11 +30,12 @@ impl EmptyRegistry {
 
 fn answer(stream: TcpStream) {
     let mut lines = BufReader::new(&stream).lines();
-    // A client that hangs up early has its answer.
+    // A client may close the connection before it has read everything.
     while let Some(Ok(line)) = lines.next()
         && !line.is_empty()
     {}
     let body = r#"{"error":"not_found"}"#;
     let head = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n";
-    write!(&stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).ok();
+    let written = write!(&stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    marsh_types::ignore(written, "a client may close the connection early");
 }

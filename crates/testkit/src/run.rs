@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use crate::Filters;
 
-/// What a run printed and how it ended.
+/// The output and the end of a run.
 #[derive(Debug, Clone)]
 pub struct Run {
     pub stdout: String,
     pub stderr: String,
-    /// `None`: a signal ended it.
+    /// The exit code; `None` if a signal ended the process.
     pub code: Option<i32>,
     filters: Filters,
 }
 
 impl Run {
-    /// Of a finished process that was started with [`Scratch::command`](crate::Scratch::command).
+    /// The run of a finished process that [`Scratch::command`](crate::Scratch::command) started.
     pub fn from_output(output: Output, filters: Filters) -> Run {
         Run {
             stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
@@ -27,13 +27,13 @@ impl Run {
         }
     }
 
-    /// The run again, if it ended with exit code 0.
+    /// Returns the run if its exit code is 0, else panics.
     #[track_caller]
     pub fn ok(self) -> Run {
         self.exits(0)
     }
 
-    /// The run again, if it ended with this exit code.
+    /// Returns the run if it has this exit code, else panics.
     #[track_caller]
     pub fn exits(self, code: i32) -> Run {
         assert!(self.code == Some(code), "expected exit code {code}\n{}", self.snapshot());
@@ -54,7 +54,7 @@ impl Run {
         self.json().get("error").cloned().unwrap_or_else(|| panic!("no error in\n{}", self.snapshot()))
     }
 
-    /// Success, exit code and both streams, with what varies between runs filtered out.
+    /// Success, exit code and both streams, filtered.
     pub fn snapshot(&self) -> String {
         let code = self.code.map_or_else(|| "none (signal)".to_owned(), |code| code.to_string());
         let success = self.code == Some(0);

@@ -1,4 +1,4 @@
-//! A directory of its own for every test: a repository, a home, an environment.
+//! A new directory for every test: a repository, a home, an environment.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 use crate::process::Process;
 use crate::{Filters, Run, Running, assert_no_half_written, kill, processes_with_marker, wait_for};
 
-/// The environment variable that marks every process of one scratch directory, and their children's children.
+/// The environment variable that marks every process of one scratch directory, and all their descendants.
 const MARKER: &str = "MARSH_TEST_MARKER";
 
-/// Variables that the machine may need to reach the npm registry; nothing else of its environment reaches marsh.
+/// Variables that the machine may need to reach the npm registry. Marsh gets no other variable of the environment.
 const NETWORK: [&str; 8] = [
     "HTTPS_PROXY",
     "https_proxy",
@@ -27,7 +27,7 @@ const NETWORK: [&str; 8] = [
     "NODE_EXTRA_CA_CERTS",
 ];
 
-/// A scratch directory with a repository in it. Everything goes when it is dropped, processes too.
+/// A scratch directory with a repository. Dropping it removes the files and kills the processes.
 #[derive(Debug)]
 pub struct Scratch {
     dir: TempDir,
@@ -38,7 +38,7 @@ pub struct Scratch {
     marker: String,
 }
 
-/// A file as it was seen: enough to put its clock back.
+/// The times of a file, to restore them later.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     modified: SystemTime,
@@ -80,7 +80,7 @@ impl Scratch {
         self
     }
 
-    /// Uses a cache of its own, at first empty, instead of the one that all tests share.
+    /// Uses a new, empty cache in place of the one that all tests share.
     #[must_use]
     pub fn private_cache(self) -> Scratch {
         let dir = self.dir.path().join("cache");
@@ -114,7 +114,7 @@ impl Scratch {
         path
     }
 
-    /// Puts a file into place by a rename, as editors do: no reader sees half of it.
+    /// Replaces a file by a rename, as editors do: a reader never sees a part of it.
     pub fn replace(&self, relative: &str, content: impl AsRef<[u8]>) {
         let new = self.write(&format!("{relative}.new"), content);
         std::fs::rename(&new, self.path(relative))
@@ -142,7 +142,7 @@ impl Scratch {
         }
     }
 
-    /// Whether the owner may write to a file or directory of the repository. The superuser may anyway.
+    /// Sets whether the owner may write to a file or directory of the repository. Root always may.
     pub fn set_writable(&self, relative: &str, writable: bool) {
         let path = self.path(relative);
         let mut permissions = std::fs::metadata(&path).unwrap().permissions();
@@ -156,7 +156,7 @@ impl Scratch {
         Seen { modified: std::fs::metadata(self.path(relative)).unwrap().modified().unwrap() }
     }
 
-    /// Puts a file's clock back to when it was seen.
+    /// Restores a file's times.
     pub fn restore_mtime(&self, relative: &str, seen: Seen) {
         let file = std::fs::OpenOptions::new().write(true).open(self.path(relative)).unwrap();
         file.set_modified(seen.modified).unwrap();
@@ -190,7 +190,7 @@ impl Scratch {
         found
     }
 
-    /// `marsh` in the repository, in this scratch directory's environment and nothing of ours.
+    /// A command of `marsh` in the repository, with this scratch directory's environment only.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).current_dir(&self.cwd).env_clear().envs(self.env.iter().cloned());
@@ -207,7 +207,7 @@ impl Scratch {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().expect("marsh starts");
         let mut pipe = child.stdin.take().expect("its input is piped");
         let text = stdin.to_owned();
-        // A run that fails early does not read; then the pipe breaks, which the test ignores.
+        // A run that fails early does not read its input, so the write may fail.
         let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()).ok());
         let run = Running::new(child, self.filters()).wait();
         writer.join().expect("the writer does not panic");
@@ -224,7 +224,7 @@ impl Scratch {
         Filters::default().path(&self.root, "repo").path(top, "scratch")
     }
 
-    /// Every living process that runs of this scratch directory started, directly or not.
+    /// Every running process that runs of this scratch directory started, directly or not.
     pub fn processes(&self) -> Vec<Process> {
         processes_with_marker(&self.marker)
     }
@@ -235,13 +235,13 @@ impl Scratch {
         hosts.map(|(pid, _)| pid).collect()
     }
 
-    /// Nothing that was started here runs any more, or ends soon.
+    /// Waits until every process that was started here has ended.
     #[track_caller]
     pub fn assert_no_processes(&self) {
         wait_for("all processes to end", || self.processes().is_empty().then_some(()));
     }
 
-    /// Nothing half-written in the repository; see [`assert_no_half_written`].
+    /// Checks that the repository has no half-written files; see [`assert_no_half_written`].
     #[track_caller]
     pub fn assert_sound(&self) {
         assert_no_half_written(&self.root);
@@ -256,8 +256,8 @@ impl Drop for Scratch {
     }
 }
 
-/// The cache that all tests of a build share, so that each package is fetched once: `MARSH_TEST_CACHE`, else beside
-/// the binary's profile directory.
+/// The cache that all tests of a build share, so that each package is downloaded once: `MARSH_TEST_CACHE`, else a directory
+/// beside the binary's profile directory.
 fn shared_cache(binary: &Path) -> PathBuf {
     match std::env::var_os("MARSH_TEST_CACHE") {
         Some(dir) => dir.into(),
@@ -268,7 +268,7 @@ fn shared_cache(binary: &Path) -> PathBuf {
     }
 }
 
-/// What of our own environment reaches marsh: where programs are, and npm's configuration with the way to its registry.
+/// The variables that marsh gets: the search path of programs, and npm's configuration with its registry.
 fn inherited() -> Vec<(OsString, OsString)> {
     let is_wanted = |name: &str| {
         name == "PATH" || name.to_ascii_lowercase().starts_with("npm_config_") || NETWORK.contains(&name)
@@ -279,7 +279,7 @@ fn inherited() -> Vec<(OsString, OsString)> {
     if !env.iter().any(configured)
         && let Some(home) = std::env::var_os("HOME")
     {
-        // The scratch home has no `.npmrc`; the real one may be what makes the registry reachable.
+        // The scratch home has no `.npmrc`, and the real one may be needed to reach the registry.
         env.push(("NPM_CONFIG_USERCONFIG".into(), Path::new(&home).join(".npmrc").into()));
     }
     env

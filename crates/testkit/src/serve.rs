@@ -1,4 +1,4 @@
-//! The subprocess harness: a living `marsh serve` of the shipped binary, spoken to in its own protocol.
+//! A running `marsh serve` of the shipped binary, and a client for its protocol.
 //!
 //! ```text
 //! let repo = Scratch::repo(env!("CARGO_BIN_EXE_marsh"));
@@ -12,8 +12,8 @@
 //! assert_eq!(process.run("@me/a", "run")["word"], "two");
 //! ```
 //!
-//! What a test exercises here is what users run: the protocol, the binary and its host processes. Nothing is specific
-//! to one system but the way in which the memory of a process is asked for ([`resident_bytes`]).
+//! Such a test uses the protocol, the binary and the host processes that users run. Only [`resident_bytes`] depends on the
+//! operating system.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -30,7 +30,7 @@ pub struct ExtensionProcess {
     socket: PathBuf,
 }
 
-/// The identity of loaded code: the fingerprint of its sources, and which runtime of which host process it is.
+/// The identity of loaded code: the fingerprint of its sources, the host process and the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleVersion {
     pub fingerprint: String,
@@ -38,23 +38,23 @@ pub struct ModuleVersion {
     pub instance: u64,
 }
 
-/// What [`ExtensionProcess::assert_module_version`] may ask for.
+/// The expectation of [`ExtensionProcess::assert_module_version`].
 #[derive(Debug, Clone, Copy)]
 pub enum Expect<'a> {
-    /// The very same one: not built again, not loaded again.
+    /// The same version, neither built nor loaded again.
     Same(&'a ModuleVersion),
-    /// One of other sources, in a runtime of its own.
+    /// A version of other sources, in another runtime.
     Other(&'a ModuleVersion),
 }
 
-/// What the server and its hosts hold, in bytes.
+/// The memory of the server and its hosts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     pub server_rss: u64,
     pub hosts_rss: u64,
-    /// Of all living engines.
+    /// The heap of all running engines.
     pub heap: u64,
-    /// What ended engines had not freed.
+    /// The memory that ended engines did not free.
     pub leaked: u64,
     pub versions_alive: u64,
 }
@@ -71,7 +71,7 @@ impl Scratch {
             let socket = PathBuf::from(record["socket"].as_str()?);
             (is_ours && UnixStream::connect(&socket).is_ok()).then_some(socket)
         });
-        // It listens before it watches, and answers when it does both.
+        // The server listens before it watches, and answers when it does both.
         Connection::open(&socket).ask("status", Value::Null).expect("a server says how it is");
         ExtensionProcess { running, socket }
     }
@@ -90,12 +90,13 @@ impl ExtensionProcess {
         !self.running.has_ended()
     }
 
-    /// A connection of its own.
+    /// A new connection.
     pub fn connect(&self) -> Connection {
         Connection::open(&self.socket)
     }
 
-    /// Runs a method without arguments on a definition of a type, which is named after it. What the first resource it wrote holds.
+    /// Runs a method without arguments on the definition that is named after its type. Returns the content of the first
+    /// resource that it wrote.
     #[track_caller]
     pub fn run(&self, type_name: &str, method: &str) -> Value {
         let document = self.try_run(type_name, method).unwrap_or_else(|error| panic!("{error:#}"));
@@ -108,7 +109,7 @@ impl ExtensionProcess {
         self.connect().ask("call", json!({ "target": type_name, "name": name, "method": method }))
     }
 
-    /// Asks for a reload; returns when every later call runs the new code.
+    /// Requests a reload, and returns when every later call runs the new code.
     #[track_caller]
     pub fn trigger_reload(&self) -> Value {
         self.connect().ask("reload", Value::Null).unwrap_or_else(|error| panic!("{error:#}"))
@@ -128,7 +129,7 @@ impl ExtensionProcess {
         row.unwrap_or_else(|| panic!("no {type_name} in {status:#}")).clone()
     }
 
-    /// What serves a type now.
+    /// The module version that serves a type now.
     #[track_caller]
     pub fn module_version(&self, type_name: &str) -> ModuleVersion {
         let status = self.status();
@@ -148,7 +149,7 @@ impl ExtensionProcess {
         }
     }
 
-    /// Which version serves a type, compared with one that did.
+    /// Checks which version serves a type, compared with an earlier one.
     #[track_caller]
     pub fn assert_module_version(&self, type_name: &str, expectation: Expect<'_>) {
         let now = self.module_version(type_name);
@@ -165,7 +166,7 @@ impl ExtensionProcess {
         }
     }
 
-    /// Old versions go when their last call has ended, a moment later.
+    /// Waits until superseded versions are unloaded, which happens shortly after their last call.
     #[track_caller]
     pub fn assert_one_version_alive(&self, type_name: &str) {
         wait_for("old versions to go", || (self.type_status(type_name)["versionsAlive"] == 1).then_some(()));
@@ -200,19 +201,19 @@ impl ExtensionProcess {
         self.running.kill();
     }
 
-    /// Waits for the end of a server that was told to end.
+    /// Waits for the end of a server that was requested to end.
     pub fn wait(self) -> Run {
         self.running.wait()
     }
 
-    /// Asks the server to end, and waits for it.
+    /// Requests the server to end, and waits for it.
     pub fn stop(self) -> Run {
         self.connect().ask("shutdown", Value::Null).expect("a server can be asked to end");
         self.wait()
     }
 }
 
-/// One client.
+/// A client's connection.
 #[derive(Debug)]
 pub struct Connection {
     reader: BufReader<UnixStream>,
@@ -227,12 +228,12 @@ impl Connection {
         Connection { reader, writer, next_id: 1 }
     }
 
-    /// Asks, and waits for the answer: the result, or the failure.
+    /// Sends a request and waits for the answer: the result, or the error.
     pub fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.ask_telling(method, params, &mut |_| {})
     }
 
-    /// [`Connection::ask`]; events that come before the answer go to `events`.
+    /// [`Connection::ask`], which passes the events before the answer to `events`.
     pub fn ask_telling(
         &mut self,
         method: &str,
@@ -245,7 +246,7 @@ impl Connection {
         outcome
     }
 
-    /// Asks without waiting. Returns the request's id.
+    /// Sends a request without waiting. Returns the request's id.
     pub fn send(&mut self, method: &str, params: Value) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
@@ -275,27 +276,27 @@ impl Connection {
     }
 }
 
-/// What a process holds in memory now.
+/// The resident memory of a process, in bytes.
 #[cfg(target_os = "linux")]
 pub fn resident_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes: u64 = line
         .and_then(|line| line.split_whitespace().next()?.parse().ok())
-        .unwrap_or_else(|| panic!("process {pid} is not there"));
+        .unwrap_or_else(|| panic!("unknown process {pid}"));
     kilobytes << 10
 }
 
-/// What a process holds in memory now.
+/// The resident memory of a process, in bytes.
 #[cfg(not(target_os = "linux"))]
 pub fn resident_bytes(pid: u32) -> u64 {
     let output = std::process::Command::new("ps").args(["-o", "rss=", "-p", &pid.to_string()]).output();
     let text = String::from_utf8(output.expect("ps runs").stdout).expect("ps prints text");
-    let kilobytes: u64 = text.trim().parse().unwrap_or_else(|_| panic!("process {pid} is not there"));
+    let kilobytes: u64 = text.trim().parse().unwrap_or_else(|_| panic!("unknown process {pid}"));
     kilobytes << 10
 }
 
-/// A model of realistic size, of [`ballast`] and a method `run` that writes `{ word }`.
+/// A model of realistic size: [`ballast`], and a method `run` that writes `{ word }`.
 pub fn large_model(type_name: &str, word: &str, schemas: usize, bytes: usize) -> String {
     format!(
         "import {{ z }} from \"npm:zod@4.3.6\";\n{}export const model = {{ type: \"{type_name}\", \
@@ -308,8 +309,8 @@ pub fn large_model(type_name: &str, word: &str, schemas: usize, bytes: usize) ->
     )
 }
 
-/// What makes a module of realistic size: `schemas` object schemas of zod as resources and arguments would have them, in
-/// `all`, and functions up to `bytes` of source, in `steps`. `z` is in scope. Nothing of it can be left out of a bundle.
+/// Source text that gives a module a realistic size: `schemas` object schemas of zod, as for resources and arguments, in
+/// `all`, and functions of `bytes` of source, in `steps`. It uses `z`. A bundler cannot leave any of it out.
 pub fn ballast(schemas: usize, bytes: usize) -> String {
     let mut text = String::new();
     for i in 0..schemas {

@@ -1,7 +1,7 @@
-//! Kills of a workflow at random instants, each followed by its resumption.
+//! Kills a workflow at random moments, and resumes it each time.
 //!
-//! The workflow has thirty steps: two jobs side by side, a `forEach` among them, then a job with an approval. Every step
-//! adds a line to a file of its own, so what happened how often is counted without asking marsh.
+//! The workflow has thirty steps: two parallel jobs, one with a `forEach`, then a job with an approval. Every step appends a
+//! line to its own file, so a test counts the runs of each step without marsh.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::Scratch;
 
-/// What to do.
+/// The parameters.
 #[derive(Debug, Clone)]
 pub struct WorkflowKills {
     pub binary: PathBuf,
@@ -19,23 +19,23 @@ pub struct WorkflowKills {
     pub seed: u64,
 }
 
-/// What came of it.
+/// The results.
 #[derive(Debug, Default)]
 pub struct KillReport {
-    /// Processes that were killed while they ran.
+    /// The number of processes that were killed while they ran.
     pub killed: u64,
-    /// Processes that had ended before their time came.
+    /// The number of processes that ended before they would have been killed.
     pub missed: u64,
-    /// Runs that were brought to their end.
+    /// The number of runs that were resumed to their end.
     pub runs: u64,
-    /// Steps that had finished before a kill.
+    /// The number of steps that had finished before a kill.
     pub finished: usize,
     pub violations: Vec<String>,
 }
 
 const ID: &str = "5f0c8b7e-1111-4222-8333-444455556666";
 
-/// xorshift64*: the same seed, the same instants.
+/// xorshift64*: the same seed gives the same moments.
 struct Random(u64);
 
 impl Random {
@@ -89,7 +89,7 @@ fn workflow() -> String {
     )
 }
 
-/// Steps that count: 10 + 4 + 10 items + 5, and the approval makes thirty.
+/// The steps that write lines: 10 + 4 + 10 items + 5. With the approval there are thirty.
 const COUNTED: usize = 29;
 
 /// One repository with the workflow.
@@ -120,7 +120,7 @@ impl Scene {
         counts.collect()
     }
 
-    /// The run that has a journal, once there is one.
+    /// The run that has a journal, if there is one.
     fn run_id(&self) -> Option<String> {
         let dir = format!(".swamp/workflow-runs/{ID}");
         let name = self
@@ -135,7 +135,7 @@ impl Scene {
         self.scratch.marsh(&["--json", "workflow", "history", "get", run]).ok().json()
     }
 
-    /// Nothing that the killed process had started runs any more: what it did until then is part of what was killed.
+    /// Waits until no process that the killed one had started is running. Their work until then belongs to the killed run.
     fn settle(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !self.scratch.processes().is_empty() && Instant::now() < deadline {
@@ -144,7 +144,7 @@ impl Scene {
     }
 }
 
-/// The steps of a record with this status, as their files are called.
+/// The steps of a record with this status, by the names of their files.
 fn with_status(record: &Value, status: &str) -> Vec<String> {
     let steps = record["jobs"].as_array().into_iter().flatten();
     let steps = steps.flat_map(|job| job["steps"].as_array().into_iter().flatten());
@@ -156,11 +156,11 @@ fn with_status(record: &Value, status: &str) -> Vec<String> {
 }
 
 impl WorkflowKills {
-    /// Kills until there were enough.
+    /// Kills until the number of kills is reached.
     pub fn run(&self) -> KillReport {
         let mut report = KillReport::default();
         let mut random = Random(self.seed.max(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        // How long a whole pass takes here, so that instants are spread over all of it.
+        // The time of a whole pass on this machine, so that the moments are spread over all of it.
         let start = Instant::now();
         self.one(&mut random, &mut report, None);
         let whole = u64::try_from(start.elapsed().as_millis()).unwrap_or(1000);

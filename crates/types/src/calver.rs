@@ -1,11 +1,11 @@
-//! `YYYY.MM.DD.MICRO`, the version scheme of types and extensions.
+//! Calendar versions, `YYYY.MM.DD.MICRO`: the version scheme of types and extensions.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A calendar version whose date exists. Orders by date, then by the numeric micro part.
+/// A calendar version with a date that exists. Versions order by date, then by the micro part as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CalVer {
     year: u16,
@@ -14,22 +14,27 @@ pub struct CalVer {
     micro: u64,
 }
 
+/// A text is not a version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a version of the form YYYY.MM.DD.MICRO")]
+#[error("invalid version `{text}`: expected YYYY.MM.DD.MICRO, such as 2026.01.31.1")]
 pub struct CalVerError {
+    /// The text.
     pub text: String,
 }
 
 impl CalVer {
+    /// The year, four digits.
     pub fn year(self) -> u16 {
         self.year
     }
 
+    /// The month, from 1.
     pub fn month(self) -> u8 {
         self.month
     }
 
-    /// The version to publish next: of `today`, one above `previous` when that is of today or of a day to come.
+    /// The version to publish next. If `previous` is of `today` (year, month, day) or later, it is `previous` with the next
+    /// micro part, otherwise the first version of `today`.
     pub fn next_after(previous: Option<CalVer>, today: (u16, u8, u8)) -> CalVer {
         let (year, month, day) = today;
         match previous {
@@ -40,7 +45,7 @@ impl CalVer {
         }
     }
 
-    /// The same day with another micro part.
+    /// The version of the same day with another micro part.
     #[must_use]
     pub fn with_micro(self, micro: u64) -> CalVer {
         CalVer { micro, ..self }
@@ -106,14 +111,14 @@ mod tests {
     use super::CalVer;
 
     #[test]
-    fn accepts_existing_dates_and_round_trips() {
+    fn version_with_an_existing_date_round_trips() {
         for text in ["2026.02.09.1", "2024.02.29.0", "2026.12.31.123456"] {
             assert_eq!(text.parse::<CalVer>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn refuses_dates_that_do_not_exist_and_other_shapes() {
+    fn version_with_a_missing_date_or_another_shape_is_refused() {
         for text in [
             "2025.02.29.1",
             "2026.13.01.1",
@@ -130,18 +135,22 @@ mod tests {
     }
 
     #[test]
-    fn the_next_version_is_of_today_or_above_the_last() {
+    fn next_version_is_of_today_or_above_the_previous_one() {
         let next = |previous: Option<&str>| {
             CalVer::next_after(previous.map(|text| text.parse().unwrap()), (2026, 11, 24)).to_string()
         };
         assert_eq!(next(None), "2026.11.24.1");
         assert_eq!(next(Some("2026.11.23.7")), "2026.11.24.1");
         assert_eq!(next(Some("2026.11.24.7")), "2026.11.24.8");
-        assert_eq!(next(Some("2026.12.01.2")), "2026.12.01.3", "a published version of tomorrow stays below");
+        assert_eq!(
+            next(Some("2026.12.01.2")),
+            "2026.12.01.3",
+            "the next version is above a published one of a later day"
+        );
     }
 
     #[test]
-    fn micro_compares_as_a_number() {
+    fn versions_of_one_day_order_by_the_micro_number() {
         let order: Vec<CalVer> = ["2026.01.01.9", "2026.01.01.10", "2026.01.02.1"]
             .iter()
             .map(|text| text.parse().unwrap())

@@ -1,4 +1,4 @@
-//! SHA-256 digests: the identity of archives, trees and bundles.
+//! SHA-256 digests, which identify archives, trees and bundles.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,50 +6,57 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 digest. Written as 64 lower-case hex digits; read in either case, with or without a `sha256-` or
-/// `sha256:` prefix, as lockfiles and registries in use spell it.
+/// A SHA-256 digest. Written as 64 lower-case hex digits. Read in either case, with or without the prefix `sha256-` or
+/// `sha256:`, because existing lockfiles and registries use all of these.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+/// A text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a SHA-256 digest of 64 hex digits")]
+#[error("invalid SHA-256 digest `{text}`: expected 64 hex digits")]
 pub struct DigestError {
+    /// The first 100 characters of the text.
     pub text: String,
 }
 
 impl Digest {
+    /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
+    /// 64 lower-case hex digits.
     pub fn to_hex(self) -> String {
         hex(&self.0)
     }
 
-    /// The digest itself.
+    /// The 32 bytes of the digest.
     pub fn bytes(self) -> [u8; 32] {
         self.0
     }
 
-    /// The first digits, enough to tell digests apart in messages.
+    /// The first 12 hex digits, for messages.
     pub fn short(self) -> String {
         hex(&self.0[..6])
     }
 }
 
-/// Feeds a digest piece by piece.
+/// Computes a digest from bytes that arrive in pieces.
 #[derive(Clone, Default)]
 pub struct DigestWriter(Sha256);
 
 impl DigestWriter {
+    /// A writer that has seen no bytes.
     pub fn new() -> DigestWriter {
         DigestWriter::default()
     }
 
+    /// Adds `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
+    /// The digest of all bytes.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
@@ -72,14 +79,12 @@ impl std::io::Write for DigestWriter {
     }
 }
 
-/// Lower-case hex digits.
+/// The bytes as lower-case hex digits, two for each byte.
 pub fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    })
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |value: u8| DIGITS[usize::from(value & 0xf)];
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 impl FromStr for Digest {
@@ -130,7 +135,7 @@ mod tests {
     use super::{Digest, DigestWriter};
 
     #[test]
-    fn reads_what_is_in_use_and_writes_one_form() {
+    fn digest_parsed_from_any_known_spelling_is_written_as_hex() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_hex(), abc);
         for text in [abc.to_owned(), abc.to_uppercase(), format!("sha256-{abc}"), format!("sha256:{abc}")] {
@@ -143,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn digest_parsed_from_another_text_fails() {
         let long = "a".repeat(65);
         for text in ["", "abc", "../../etc/passwd", &long, &"g".repeat(64), &"é".repeat(32)] {
             assert!(text.parse::<Digest>().is_err(), "{text}");

@@ -1,8 +1,11 @@
-//! Names, versions, kinds, manifests, lockfiles and the shapes that every other crate shares.
+//! Names, versions, kinds, manifests, lockfiles and error codes: the types that every other crate shares.
 //!
-//! Invariant: this crate does no I/O, reads no clock and no environment. A value of one of its types is valid by
-//! construction: `TypeName`, `ExtensionName`, `CalVer`, `Digest`, `RelPath`, `DefinitionName` and `WorkflowName` cannot
-//! hold text that their parser refuses (held by the unit tests beside each parser).
+//! This crate does no I/O and reads neither clock nor environment. Every other crate may depend on it.
+//!
+//! A value of one of its types is valid by construction: a `TypeName`, `ExtensionName`, `CalVer`, `Digest`, `RelPath`,
+//! `DefinitionName` or `WorkflowName` exists only if its parser accepted the text (the unit tests are beside each parser).
+
+#![warn(missing_docs)]
 
 pub mod calver;
 pub mod channel;
@@ -25,7 +28,7 @@ pub mod yaml;
 pub use calver::CalVer;
 pub use channel::Channel;
 pub use code::{ErrorClass, ErrorCode};
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, DiagnosticCode};
 pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
 pub use ignore::ignore;

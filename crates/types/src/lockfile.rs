@@ -1,8 +1,9 @@
-//! `upstream_extensions.json`: which extensions are installed (extension formats, "Lockfile").
+//! `upstream_extensions.json`, the lockfile: which extensions are installed (extension formats, "Lockfile").
 //!
-//! Written with sorted keys, two spaces and a final newline, so that a change of one extension is a small diff. Fields
-//! that this version does not know are kept. An entry that cannot be understood, with a name that is none for example,
-//! is kept as it is, reported, and never acted upon.
+//! The file is written with sorted keys, two spaces of indent and a final newline, so that a change of one extension is a
+//! small diff. Unknown fields are kept (`lockfile_with_unknown_fields_round_trips_byte_for_byte`). An invalid entry, for
+//! example one with an invalid name, is kept as it is and reported, and marsh does nothing with it
+//! (`invalid_entries_are_kept_and_not_used`).
 
 use std::collections::BTreeMap;
 
@@ -16,43 +17,62 @@ use crate::names::ExtensionName;
 /// One installed extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockEntry {
+    /// The installed version.
     pub version: CalVer,
-    /// ISO 8601; kept when the same version is installed again.
+    /// When the extension was installed, ISO 8601. Installing the same version again keeps it.
     pub pulled_at: String,
-    /// Repository-relative paths, as other implementations list them. Not trusted by marsh: the store knows the files.
+    /// Paths relative to the repository, as other implementations list them. Marsh does not trust them and takes the list
+    /// of files from the store.
     pub files: Vec<String>,
+    /// Include paths of the manifest, as other implementations list them.
     pub include: Vec<String>,
-    /// Of the archive's bytes; the entry's name in the store. Absent in entries that an unverified install wrote.
+    /// The digest of the archive's bytes, which names the tree in the store. Missing in entries of an unverified install.
     pub checksum: Option<Digest>,
-    /// Of the unpacked tree.
+    /// The digest of the unpacked tree.
     pub files_checksum: Option<Digest>,
+    /// The registry that the extension came from.
     pub server_url: Option<String>,
-    /// Absent means stable.
+    /// The channel; `None` means stable.
     pub channel: Option<Channel>,
-    /// Fields of other versions.
+    /// Fields that this version of marsh does not know.
     pub rest: Map<String, Value>,
 }
 
-/// An entry that is kept and not used.
+/// An invalid entry, which is kept and not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedEntry {
+    /// The key in the file.
     pub key: String,
+    /// The value in the file.
     pub value: Value,
+    /// Why the entry is invalid.
     pub reason: String,
 }
 
 /// The installed set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lockfile {
+    /// The installed extensions.
     pub entries: BTreeMap<ExtensionName, LockEntry>,
+    /// Invalid entries.
     pub refused: Vec<RefusedEntry>,
 }
 
+/// The lockfile as a whole is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockfileError {
-    #[error("it is not JSON: {message}")]
-    Json { message: String, line: usize, column: usize },
-    #[error("it must be an object")]
+    /// The text is not JSON.
+    #[error("invalid JSON: {message}")]
+    Json {
+        /// The parser's message, with line and column.
+        message: String,
+        /// Counts from 1.
+        line: usize,
+        /// Counts from 1.
+        column: usize,
+    },
+    /// The text is JSON, but not an object.
+    #[error("invalid lockfile: expected a JSON object")]
     NotAnObject,
 }
 
@@ -60,7 +80,10 @@ impl Lockfile {
     /// The file's name, in the directory of model sources.
     pub const FILE_NAME: &'static str = "upstream_extensions.json";
 
-    /// Empty text is no lockfile, as a missing file is.
+    /// Parses the file's text. Empty text is an empty set, as a missing file is.
+    ///
+    /// # Errors
+    /// The text is not a JSON object. Invalid entries are not an error; see [`Lockfile::refused`].
     pub fn parse(text: &str) -> Result<Lockfile, LockfileError> {
         if text.trim().is_empty() {
             return Ok(Lockfile::default());
@@ -83,6 +106,7 @@ impl Lockfile {
         Ok(lockfile)
     }
 
+    /// The file's text, invalid entries included.
     pub fn to_json(&self) -> String {
         let mut map: BTreeMap<&str, Value> = BTreeMap::new();
         for refused in &self.refused {
@@ -99,11 +123,12 @@ impl Lockfile {
         text
     }
 
+    /// The entry of an extension, if it is installed.
     pub fn get(&self, name: &ExtensionName) -> Option<&LockEntry> {
         self.entries.get(name)
     }
 
-    /// The digests that the set needs from the store.
+    /// The digests of the trees that the set needs from the store.
     pub fn digests(&self) -> impl Iterator<Item = Digest> {
         self.entries.values().filter_map(|entry| entry.checksum)
     }
@@ -139,14 +164,16 @@ impl LockEntry {
 
 fn entry(key: &str, value: &Value) -> Result<(ExtensionName, LockEntry), String> {
     let name = ExtensionName::parse(key).map_err(|error| error.to_string())?;
-    let Value::Object(map) = value else { return Err("the entry must be an object".into()) };
+    let Value::Object(map) = value else {
+        return Err(format!("invalid entry: expected an object, found {value}"));
+    };
     let mut rest = map.clone();
     let mut text = |key: &str| match rest.shift_remove(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(format!("`{key}` must be a text, not {other}")),
+        Some(other) => Err(format!("invalid `{key}`: expected a text, found {other}")),
     };
-    let version = text("version")?.ok_or("`version` is missing")?;
+    let version = text("version")?.ok_or("missing `version`")?;
     let pulled_at = text("pulledAt")?.unwrap_or_default();
     let checksum = text("checksum")?;
     let files_checksum = text("filesChecksum")?;
@@ -158,10 +185,10 @@ fn entry(key: &str, value: &Value) -> Result<(ExtensionName, LockEntry), String>
             .into_iter()
             .map(|item| match item {
                 Value::String(text) => Ok(text),
-                other => Err(format!("`{key}` must be a list of texts, and holds {other}")),
+                other => Err(format!("invalid `{key}`: expected a list of texts, found {other} in it")),
             })
             .collect(),
-        Some(other) => Err(format!("`{key}` must be a list, not {other}")),
+        Some(other) => Err(format!("invalid `{key}`: expected a list, found {other}")),
     };
     let files = texts("files")?;
     let include = texts("include")?;
@@ -206,21 +233,21 @@ mod tests {
 "#;
 
     #[test]
-    fn a_lockfile_round_trips_byte_for_byte_unknown_fields_included() {
+    fn lockfile_with_unknown_fields_round_trips_byte_for_byte() {
         assert_eq!(Lockfile::parse(ONE).unwrap().to_json(), ONE);
         assert_eq!(Lockfile::parse("").unwrap(), Lockfile::default());
         assert_eq!(Lockfile::default().to_json(), "{}\n");
     }
 
     #[test]
-    fn names_are_sorted_whatever_the_order_in_the_file() {
+    fn lockfile_with_unsorted_names_is_written_sorted() {
         let text = r#"{"@b/b": {"version": "2026.01.01.1"}, "@a/a": {"version": "2026.01.01.1"}}"#;
         let json = Lockfile::parse(text).unwrap().to_json();
         assert!(json.find("@a/a") < json.find("@b/b"), "{json}");
     }
 
     #[test]
-    fn entries_that_cannot_be_understood_are_kept_and_not_used() {
+    fn invalid_entries_are_kept_and_not_used() {
         let text = r#"{"@a/../../x": {"version": "2026.01.01.1"}, "@a/b": {"version": "tomorrow"}, "@a/c": 1,
             "@a/d": {"version": "2026.01.01.1", "checksum": "xyz"}, "@a/e": {"version": "2026.01.01.1"}}"#;
         let lockfile = Lockfile::parse(text).unwrap();
@@ -231,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_lockfile_is_an_error_with_a_place() {
+    fn lockfile_with_invalid_json_fails_with_line_and_column() {
         assert!(matches!(Lockfile::parse("{\n<<<<<<< HEAD"), Err(LockfileError::Json { line: 2, .. })));
         assert_eq!(Lockfile::parse("[]"), Err(LockfileError::NotAnObject));
     }

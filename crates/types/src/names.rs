@@ -1,18 +1,32 @@
 //! Names and their rules (repository formats, "Names and types").
 //!
-//! Names reach us from command lines, files and archives and become parts of paths, so every one of them is hostile
-//! until parsed here.
+//! Names come from command lines, files and archives and become parts of paths. Code takes them only as these types, whose
+//! parsers refuse every name that could lead out of a directory (`extension_name_that_could_leave_a_directory_is_refused`,
+//! `type_name_that_could_leave_its_root_is_refused`).
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// A text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    #[error("a {what} must not be empty")]
-    Empty { what: &'static str },
-    #[error("`{name}` is not a usable {what}: {reason}")]
-    Invalid { what: &'static str, name: String, reason: &'static str },
+    /// The text is empty.
+    #[error("empty {what}")]
+    Empty {
+        /// What is named: `extension name`.
+        what: &'static str,
+    },
+    /// The text breaks a rule.
+    #[error("invalid {what} `{name}`: {reason}")]
+    Invalid {
+        /// What is named: `extension name`.
+        what: &'static str,
+        /// The text, shortened if it is long.
+        name: String,
+        /// The rule, as a clause.
+        reason: &'static str,
+    },
 }
 
 impl NameError {
@@ -26,7 +40,10 @@ impl NameError {
 pub struct TypeName(String);
 
 impl TypeName {
-    /// Normalizes `raw`: lower case; `::`, white space and `.` become `/`; repeated and outer `/` vanish.
+    /// Parses and normalizes `raw`: lower case; `::`, white space and `.` become `/`; repeated and outer `/` are dropped.
+    ///
+    /// # Errors
+    /// The name is empty, contains a backslash or a NUL, or has a segment of more than 255 bytes.
     pub fn parse(raw: &str) -> Result<TypeName, NameError> {
         const WHAT: &str = "type name";
         if raw.contains(['\\', '\0']) {
@@ -46,10 +63,12 @@ impl TypeName {
         Ok(TypeName(segments.join("/")))
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The parts between the slashes.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
@@ -59,7 +78,7 @@ impl TypeName {
         self.0.strip_prefix('@').and_then(|rest| rest.split('/').next())
     }
 
-    /// The name as a relative path below a data or definition root.
+    /// The name as a relative path, below the root of data or definitions.
     pub fn to_path(&self) -> std::path::PathBuf {
         self.segments().collect()
     }
@@ -89,14 +108,18 @@ pub struct ExtensionName(String);
 
 impl ExtensionName {
     const WHAT: &'static str = "extension name";
-    /// Generous beyond anything in use, and short enough for every file system and URL.
+    /// Longer than any name in use, and short enough for every file system and URL.
     const MAX_BYTES: usize = 200;
 
+    /// Parses `@collective/name`, of a-z, 0-9, `-` and `_`.
+    ///
+    /// # Errors
+    /// The name is empty, longer than 200 bytes, or has another form.
     pub fn parse(name: &str) -> Result<ExtensionName, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty { what: Self::WHAT });
         }
-        // Messages go to terminals: a hostile name is shown in part only.
+        // Messages go to terminals, so a long or unprintable name is shortened and escaped.
         let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
         if name.len() > Self::MAX_BYTES {
             return Err(NameError::invalid(Self::WHAT, &shown, "it is longer than 200 bytes"));
@@ -110,12 +133,13 @@ impl ExtensionName {
             return Err(NameError::invalid(
                 Self::WHAT,
                 &shown,
-                "it must be `@collective/name`, of a-z, 0-9, `-` and `_`",
+                "expected `@collective/name`, of a-z, 0-9, `-` and `_`",
             ));
         }
         Ok(ExtensionName(name.to_owned()))
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -125,6 +149,7 @@ impl ExtensionName {
         self.0.trim_start_matches('@').split('/').next().unwrap_or_default()
     }
 
+    /// The parts between the slashes, the first with its `@`.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
@@ -156,14 +181,17 @@ impl<'de> Deserialize<'de> for ExtensionName {
     }
 }
 
-/// The name of a definition. What `create` accepts is narrower than what is read from disk.
+/// The name of a definition. New names have stricter rules than names that are read from files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DefinitionName(String);
 
 impl DefinitionName {
     const WHAT: &'static str = "definition name";
 
-    /// A name for a new definition: `^[a-z0-9][a-z0-9_-]*$` of at most 64, or scoped `@scope/name[/name]`.
+    /// The name of a new definition: `^[a-z0-9][a-z0-9_-]*$` of at most 64 characters, or scoped, `@scope/name[/name]`.
+    ///
+    /// # Errors
+    /// The name is empty or has another form.
     pub fn for_new(name: &str) -> Result<DefinitionName, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty { what: Self::WHAT });
@@ -177,13 +205,16 @@ impl DefinitionName {
             return Err(NameError::invalid(
                 Self::WHAT,
                 name,
-                "use a-z, 0-9, `-` and `_`, start with a letter or digit, at most 64 characters, or `@scope/name`",
+                "expected at most 64 of a-z, 0-9, `-` and `_`, starting with a letter or digit, or `@scope/name`",
             ));
         }
         Ok(DefinitionName(name.to_owned()))
     }
 
-    /// A name read from a file: anything that cannot leave its directory.
+    /// A name that is read from a file: any text that cannot leave its directory.
+    ///
+    /// # Errors
+    /// The name is empty, contains `..`, a backslash or a NUL, or contains `/` and is not scoped.
     pub fn from_file(name: &str) -> Result<DefinitionName, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty { what: Self::WHAT });
@@ -203,11 +234,12 @@ impl DefinitionName {
         Ok(DefinitionName(name.to_owned()))
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the name can be a file name, so that the file is called after it rather than after the id.
+    /// Whether the definition's file can have this name. Otherwise the file is named after the definition's id.
     pub fn is_file_safe(&self) -> bool {
         DefinitionName::for_new(&self.0).is_ok()
     }
@@ -219,13 +251,17 @@ impl fmt::Display for DefinitionName {
     }
 }
 
-/// The name of a workflow: as a definition name, but without `_` when it is to name its file.
+/// The name of a new workflow: as the name of a new definition, but without `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkflowName(String);
 
 impl WorkflowName {
     const WHAT: &'static str = "workflow name";
 
+    /// The name of a new workflow.
+    ///
+    /// # Errors
+    /// The name is empty or has another form.
     pub fn for_new(name: &str) -> Result<WorkflowName, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty { what: Self::WHAT });
@@ -240,17 +276,18 @@ impl WorkflowName {
             return Err(NameError::invalid(
                 Self::WHAT,
                 name,
-                "use a-z, 0-9 and `-`, start with a letter or digit, at most 64 characters",
+                "expected at most 64 of a-z, 0-9 and `-`, starting with a letter or digit",
             ));
         }
         Ok(WorkflowName(name.to_owned()))
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The file that a workflow of this name and id is written to.
+    /// The name of the file of a workflow: after its name, or after its id if the name cannot be part of a file name.
     pub fn file_name(name: &str, id: &str) -> String {
         match WorkflowName::for_new(name) {
             Ok(name) if !name.0.contains('/') => format!("workflow-{}.yaml", name.0),
@@ -268,7 +305,7 @@ mod tests {
     use super::{DefinitionName, ExtensionName, TypeName, WorkflowName};
 
     #[test]
-    fn extension_names_cannot_leave_a_directory() {
+    fn extension_name_that_could_leave_a_directory_is_refused() {
         for name in ["@a/b", "@swamp/aws/ec2", "@s/a/models", "@a-b_c/0"] {
             assert_eq!(ExtensionName::parse(name).unwrap().as_str(), name);
         }
@@ -297,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn types_normalize() {
+    fn type_name_in_another_spelling_is_normalized() {
         for (raw, normalized) in [
             ("AWS::EC2::VPC", "aws/ec2/vpc"),
             ("@Swamp/Git", "@swamp/git"),
@@ -310,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_name_cannot_leave_its_root() {
+    fn type_name_that_could_leave_its_root_is_refused() {
         for raw in ["", "/", "..", "../..", "a\\b", "a\0b"] {
             assert!(TypeName::parse(raw).is_err(), "{raw:?}");
         }
@@ -318,13 +355,13 @@ mod tests {
     }
 
     #[test]
-    fn the_collective_is_the_first_scoped_segment() {
+    fn collective_of_a_scoped_type_is_its_first_segment() {
         assert_eq!(TypeName::parse("@swamp/aws/ec2").unwrap().collective(), Some("swamp"));
         assert_eq!(TypeName::parse("command/shell").unwrap().collective(), None);
     }
 
     #[test]
-    fn new_definition_names_are_narrow_and_read_ones_are_wide() {
+    fn definition_name_read_from_a_file_has_looser_rules_than_a_new_one() {
         for name in ["a", "a-b_c", "9lives", "@me/thing", "@me/a/b"] {
             assert!(DefinitionName::for_new(name).is_ok(), "{name}");
         }
@@ -338,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn workflow_files_are_named_after_the_name_when_it_is_safe() {
+    fn workflow_file_with_an_unsafe_name_is_named_after_the_id() {
         assert_eq!(WorkflowName::file_name("nightly-run", "id"), "workflow-nightly-run.yaml");
         assert_eq!(WorkflowName::file_name("Nightly Run", "id"), "workflow-id.yaml");
         assert_eq!(WorkflowName::file_name("a_b", "id"), "workflow-id.yaml");

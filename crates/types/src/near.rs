@@ -1,6 +1,6 @@
-//! Did-you-mean: the candidates that a mistyped name may have meant.
+//! "Did you mean": the candidates that are similar to a mistyped name.
 
-/// At most three candidates that are close to `name`, nearest first, ties in the candidates' order.
+/// At most three candidates that are similar to `name`, the most similar first. Equally similar ones keep their order.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = name.to_lowercase();
     let mut scored: Vec<(f64, &str)> = candidates
@@ -13,10 +13,10 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 fn similarity(wanted: &str, candidate: &str) -> f64 {
-    // The last segment alone often is what the user remembers of a type: `gti` for `@swamp/git`.
+    // Users often remember only the last segment of a type's name: `gti` for `@swamp/git`.
     let tail = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
     let inside = if wanted.len() >= 3 && candidate.contains(wanted) { 0.9 } else { 0.0 };
-    // What both begin with says nothing: all names of a collective are alike in that.
+    // Leading segments that both share say nothing: all names of a collective share the first.
     let (own, other) = without_common_segments(wanted, candidate);
     word_similarity(own, other).max(word_similarity(&tail(wanted), &tail(candidate)) - 0.02).max(inside)
 }
@@ -24,18 +24,18 @@ fn similarity(wanted: &str, candidate: &str) -> f64 {
 fn without_common_segments<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
     let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let cut = a.as_bytes()[..common].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-    // A slash is a character of its own, so both are cut between characters.
+    // A slash is a whole character, so both are cut between characters.
     (a.get(cut..).unwrap_or(a), b.get(cut..).unwrap_or(b))
 }
 
-/// Jaro-Winkler knows no transposition in words of three letters, so a distance of one edit counts as close too.
+/// Jaro-Winkler finds no transposition in words of three letters, so a distance of one edit counts as similar too.
 fn word_similarity(wanted: &str, candidate: &str) -> f64 {
     let edits = strsim::damerau_levenshtein(wanted, candidate);
     let close = if edits <= 1 && wanted.chars().count() >= 3 { 0.92 } else { 0.0 };
     strsim::jaro_winkler(wanted, candidate).max(close)
 }
 
-/// ``did you mean `a` or `b`?``, or nothing when no candidate is close.
+/// ``did you mean `a` or `b`?``, or `None` if no candidate is similar.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = nearest(name, candidates);
     let quoted: Vec<String> = near.iter().map(|candidate| format!("`{candidate}`")).collect();
@@ -51,7 +51,7 @@ mod tests {
     use super::{did_you_mean, nearest};
 
     #[test]
-    fn finds_typos_and_forgotten_scopes() {
+    fn nearest_of_a_typo_or_a_missing_scope_finds_the_name() {
         let types = ["@swamp/git", "@swamp/aws/ec2", "command/shell"];
         assert_eq!(nearest("gti", types), ["@swamp/git"]);
         assert_eq!(nearest("@swamp/gitt", types)[0], "@swamp/git");
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_one_collective_are_not_alike_for_that() {
+    fn nearest_among_names_of_one_collective_ignores_the_collective() {
         let installed = ["@collective/a", "@collective/network", "@collective/network/dns"];
         assert!(nearest("@collective/b", installed).is_empty());
         assert!(nearest("@collective/storage", installed).is_empty());
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_as_a_question() {
+    fn did_you_mean_of_a_typo_asks_a_question() {
         assert_eq!(did_you_mean("stauts", ["status", "log"]).as_deref(), Some("did you mean `status`?"));
         assert_eq!(did_you_mean("qqq", ["status"]), None);
     }

@@ -1,27 +1,33 @@
-//! Relative paths that others chose: in manifests, archives and lockfiles.
+//! Relative paths from untrusted files: manifests, archives and lockfiles.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A path below some root, with `/` between its segments, that means the same on every system and cannot leave the root.
+/// A relative path with `/` between its segments, which means the same on every system and cannot leave its root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelPath(String);
 
+/// A text is not a safe relative path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unsafe path {path:?}: {reason}")]
 pub struct RelPathError {
+    /// The first 200 characters of the text.
     pub path: String,
+    /// A clause that says what is wrong: `it is absolute`.
     pub reason: &'static str,
 }
 
 impl RelPath {
-    /// Above what file systems take as one name.
+    /// The longest name that common file systems accept.
     const MAX_SEGMENT: usize = 255;
     const MAX_BYTES: usize = 1024;
 
-    /// `./` at the front, doubled slashes and a final one are dropped. Everything that could climb, that is absolute
-    /// anywhere, or that some system would read differently is refused.
+    /// Parses a path. Drops a leading `./`, doubled slashes and a final slash.
+    ///
+    /// # Errors
+    /// The path is empty, absolute on any system, longer than 1024 bytes, or contains `..`, a backslash, a control
+    /// character or a segment of more than 255 bytes.
     pub fn parse(path: &str) -> Result<RelPath, RelPathError> {
         let refuse = |reason| Err(RelPathError { path: path.chars().take(200).collect(), reason });
         if path.len() > Self::MAX_BYTES {
@@ -42,43 +48,46 @@ impl RelPath {
         }
         let segments: Vec<&str> = path.split('/').filter(|segment| !matches!(*segment, "" | ".")).collect();
         if segments.contains(&"..") {
-            return refuse("it climbs out with \"..\"");
+            return refuse("it contains \"..\"");
         }
         if segments.iter().any(|segment| segment.len() > Self::MAX_SEGMENT) {
-            return refuse("a name in it is longer than 255 bytes");
+            return refuse("a segment is longer than 255 bytes");
         }
         if segments.is_empty() {
-            return refuse("it names nothing");
+            return refuse("it is empty");
         }
         Ok(RelPath(segments.join("/")))
     }
 
+    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The names between the slashes.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
 
+    /// The last segment.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
-    /// The path below `self`.
+    /// The path `below`, taken relative to this one.
     #[must_use]
     pub fn join(&self, below: &RelPath) -> RelPath {
         RelPath(format!("{}/{}", self.0, below.0))
     }
 
-    /// The path below `root`, in the system's spelling.
+    /// The path below `root`, with the system's separators.
     pub fn below(&self, root: &std::path::Path) -> std::path::PathBuf {
         let mut path = root.to_path_buf();
         path.extend(self.segments());
         path
     }
 
-    /// The form in which two paths are one on a file system that ignores case.
+    /// The path in lower case. Two paths with equal folded forms name one file on a file system that ignores case.
     pub fn folded(&self) -> String {
         self.0.to_lowercase()
     }
@@ -115,7 +124,7 @@ mod tests {
     use super::RelPath;
 
     #[test]
-    fn what_stays_inside_is_normalized() {
+    fn path_inside_its_root_is_normalized() {
         for (path, expected) in [
             ("a", "a"),
             ("./a//b/", "a/b"),
@@ -128,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_leave_is_refused() {
+    fn path_that_could_leave_its_root_is_refused() {
         let (long, name) = ("a/".repeat(600), "x".repeat(256));
         for path in [
             "", ".", "/", "/a", "..", "a/..", "a/../b", "a\\b", "..\\a", "C:/a", "c:a", "a\0b", "a\nb",

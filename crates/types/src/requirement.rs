@@ -1,4 +1,4 @@
-//! References to extensions: a name, and which of its versions will do.
+//! References to extensions: a name, and the versions that are acceptable.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::calver::CalVer;
 use crate::names::{ExtensionName, NameError};
 
-/// Which versions satisfy a dependency.
+/// The versions that satisfy a dependency.
 ///
-/// Comparators separated by white space or commas all have to hold: `>=2026.05.05.1 <2026.08.01.0`. A bare version or
-/// `=` means exactly that one; `!` and `!=` any but that one; `^` that one or newer within its year; `~` that one or
-/// newer within its month; `*` or nothing any.
+/// Comparators are separated by white space or commas, and all of them must hold: `>=2026.05.05.1 <2026.08.01.0`. A bare
+/// version or `=` means exactly that version; `!` and `!=` any other version; `^` that version or a newer one of its year;
+/// `~` that version or a newer one of its month; `*` any version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Requirement {
     comparators: Vec<(Op, CalVer)>,
@@ -42,26 +42,38 @@ const OPS: [(&str, Op); 9] = [
     ("!", Op::Not),
 ];
 
+/// A text is not a reference to an extension.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
+    /// The name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
-    #[error("`{text}` names no version after the `@`")]
-    EmptyVersion { text: String },
-    #[error("`{text}` is no version and no constraint on versions; try 2026.01.31.1 or >=2026.01.31.1")]
-    Requirement { text: String },
+    /// Nothing follows the `@`.
+    #[error("missing version after `@` in `{text}`: expected for example 2026.01.31.1 or >=2026.01.31.1")]
+    EmptyVersion {
+        /// The whole reference.
+        text: String,
+    },
+    /// The part after the `@` is not a list of comparators.
+    #[error("invalid version requirement `{text}`: expected for example 2026.01.31.1 or >=2026.01.31.1")]
+    Requirement {
+        /// The requirement.
+        text: String,
+    },
 }
 
 impl Requirement {
-    /// Any version.
+    /// The requirement that any version satisfies.
     pub fn any() -> Requirement {
         Requirement::default()
     }
 
+    /// The requirement that only `version` satisfies.
     pub fn exactly(version: CalVer) -> Requirement {
         Requirement { comparators: vec![(Op::Exact, version)] }
     }
 
+    /// Whether `version` satisfies the requirement.
     pub fn matches(&self, version: CalVer) -> bool {
         self.comparators.iter().all(|(op, bound)| match op {
             Op::Exact => version == *bound,
@@ -77,11 +89,12 @@ impl Requirement {
         })
     }
 
+    /// Whether any version satisfies it.
     pub fn is_any(&self) -> bool {
         self.comparators.is_empty()
     }
 
-    /// The one version that can satisfy it, when it names one.
+    /// The only version that can satisfy it, if it has an exact comparator.
     pub fn pinned(&self) -> Option<CalVer> {
         self.comparators.iter().find(|(op, _)| *op == Op::Exact).map(|(_, version)| *version)
     }
@@ -106,7 +119,7 @@ impl FromStr for Requirement {
                 return Err(error());
             }
             let op = pending.take().or(op);
-            // `>= 2026.01.01.1`: the sign stands alone.
+            // In `>= 2026.01.01.1` a space follows the sign.
             if rest.is_empty() {
                 pending = op;
                 continue;
@@ -146,14 +159,17 @@ impl fmt::Display for Requirement {
     }
 }
 
-/// `@c/n` or `@c/n@<version or constraint>`: a dependency, or what a command line asks for.
+/// A reference to an extension, `@c/n` or `@c/n@<requirement>`, in a manifest or on a command line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExtensionRef {
+    /// The extension.
     pub name: ExtensionName,
+    /// The acceptable versions.
     pub requirement: Requirement,
 }
 
 impl ExtensionRef {
+    /// A reference to any version of `name`.
     pub fn any(name: ExtensionName) -> ExtensionRef {
         ExtensionRef { name, requirement: Requirement::any() }
     }
@@ -163,7 +179,7 @@ impl FromStr for ExtensionRef {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<ExtensionRef, ReferenceError> {
-        // The first character is the scope's own `@`.
+        // The first character is the `@` of the collective.
         let at = text.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(index, _)| index);
         let Some(at) = at else {
             return Ok(ExtensionRef { name: ExtensionName::parse(text)?, requirement: Requirement::any() });
@@ -207,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn constraints_are_evaluated() {
+    fn requirement_with_each_comparator_matches_its_versions() {
         for (requirement, version, expected) in [
             (">=2026.05.05.1", "2026.05.05.1", true),
             (">=2026.05.05.1", "2026.01.01.1", false),
@@ -232,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_constraint_is_refused() {
+    fn requirement_without_comparators_or_versions_is_refused() {
         for text in ["", " ", ">=", ">= >", ">> 2026.01.01.1", "latest", "1.2.3", ">=2026.13.01.1"] {
             assert!(text.parse::<Requirement>().is_err(), "{text:?}");
         }
     }
 
     #[test]
-    fn references_split_at_the_second_at() {
+    fn reference_with_a_version_splits_at_the_second_at_sign() {
         let reference: ExtensionRef = "@a/b@>=2026.01.01.1".parse().unwrap();
         assert_eq!(
             (reference.name.as_str(), reference.to_string().as_str()),

@@ -13,7 +13,7 @@ pub enum RetryClass {
     Crash,
     /// The code needed more memory than its limit. Another try needs as much.
     OutOfMemory,
-    /// Names, arguments or files are wrong: the same work fails until someone changes them.
+    /// Names, arguments or files are wrong: the same work fails until a user changes them.
     Permanent,
     /// The caller stopped the work.
     Cancelled,

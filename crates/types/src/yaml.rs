@@ -1,8 +1,9 @@
-//! The one door to YAML, so that the library behind it can change and every error has a line and a column.
+//! Reading and writing YAML. All YAML goes through this module, so that the library can change and every error has a line
+//! and a column.
 //!
-//! Written text must be read back as the same strings by readers of YAML 1.1 and 1.2 alike, because files are shared
-//! with other implementations: whatever another reader could take for a number, a date, a boolean or null is quoted
-//! (held by `ambiguous_strings_survive`).
+//! Files are shared with other implementations, so readers of YAML 1.1 and 1.2 must both read a written string as the same
+//! string. A string that a reader could take for a number, a date, a boolean or null is quoted
+//! (`ambiguous_strings_round_trip`).
 
 mod node;
 
@@ -19,14 +20,20 @@ pub use node::{At, Key, Node, NodeKind};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct YamlError {
+    /// The parser's message, without the position.
     pub message: String,
+    /// The line of the error.
     pub line: Option<u64>,
+    /// The column of the error.
     pub column: Option<u64>,
-    /// The source line that the error points at, without its end.
+    /// The source line of the error, without its line break.
     pub source_line: Option<String>,
 }
 
 /// Reads one document.
+///
+/// # Errors
+/// The text is not YAML, or does not have the shape of `T`.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     // `yes`, `on` and `y` are text in YAML 1.2, which is what files of this format are written in.
     let options = serde_saphyr::options! { strict_booleans: true };
@@ -38,7 +45,7 @@ fn yaml_error(error: &serde_saphyr::Error, text: &str) -> YamlError {
     let location = plain.location();
     let line = location.map(|l| l.line());
     let column = location.map(|l| l.column());
-    // The library appends ` at line L, column C`; we carry those as fields.
+    // The library appends ` at line L, column C`, which are fields here.
     let mut message = plain.to_string();
     if let Some(at) = message.rfind(" at line ") {
         message.truncate(at);
@@ -50,22 +57,26 @@ fn yaml_error(error: &serde_saphyr::Error, text: &str) -> YamlError {
     YamlError { message, line, column, source_line }
 }
 
+/// A value has no form in YAML.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write YAML: {0}")]
 pub struct YamlWriteError(String);
 
-/// Writes one document in block style.
+/// Writes one document in block style, with the keys in the order of `value`.
+///
+/// # Errors
+/// `value` has no form in JSON, for example a map whose keys are lists.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, YamlWriteError> {
-    // By way of JSON, which fixes the order of keys; as text, because the tree of a record with thousands of steps is large.
+    // JSON text fixes the order of keys. Text, not a tree: the tree of a record with thousands of steps is large.
     let json = to_raw_value(value).map_err(|error| YamlWriteError(error.to_string()))?;
     let options = serde_saphyr::ser_options! { compact_list_indent: false, folded_wrap_chars: usize::MAX, min_fold_chars: usize::MAX };
     serde_saphyr::to_string_with_options(&Plain(&json), options)
         .map_err(|error| YamlWriteError(error.to_string()))
 }
 
-/// JSON text that is read level by level as it is written. Its numbers reach the writer as numbers: with
-/// `arbitrary_precision` serde_json hands them over as a private map, which only its own serializer understands (held by
-/// `numbers_are_numbers`).
+/// JSON text that is read level by level while it is written. It passes numbers to the writer as numbers: with
+/// `arbitrary_precision`, serde_json would pass them as a private map that only its own serializer understands
+/// (`numbers_are_written_as_numbers`).
 struct Plain<'a>(&'a RawValue);
 
 impl Serialize for Plain<'_> {
@@ -129,7 +140,7 @@ mod tests {
     use super::{from_str, to_string};
 
     #[test]
-    fn ambiguous_strings_survive() {
+    fn ambiguous_strings_round_trip() {
         let words = [
             "2026.02.09.1",
             "2026-08-22T10:15:00.123Z",
@@ -215,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_block_style_in_the_given_order() {
+    fn written_document_has_block_style_and_the_given_order() {
         let document = json!({"type": "command/shell", "typeVersion": "2026.02.09.1", "tags": {}, "methods": {"execute": {"arguments": {"run": "echo a\necho b\n"}}}, "jobs": [{"name": "main", "steps": [{"name": "a"}, {"name": "b"}]}], "list": [1, 2.5, true, null]});
         let expected = "type: command/shell\ntypeVersion: \"2026.02.09.1\"\ntags: {}\nmethods:\n  execute:\n    arguments:\n      run: |\n        echo a\n        echo b\njobs:\n  - name: main\n    steps:\n      - name: a\n      - name: b\nlist:\n  - 1\n  - 2.5\n  - true\n  - null\n";
         assert_eq!(to_string(&document).unwrap(), expected);
@@ -223,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_line_column_and_the_source_line() {
+    fn invalid_yaml_fails_with_line_column_and_source_line() {
         let error = from_str::<Value>("a: 1\nb: [1, 2\nc: 3\n").unwrap_err();
         assert!(error.line.is_some() && error.column.is_some(), "{error:?}");
         assert!(error.source_line.is_some(), "{error:?}");
@@ -231,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_numbers() {
+    fn numbers_are_written_as_numbers() {
         let document = json!({"int": 1, "big": u64::MAX, "negative": -3, "float": 0.5});
         let text = to_string(&document).unwrap();
         assert_eq!(text, "int: 1\nbig: 18446744073709551615\nnegative: -3\nfloat: 0.5\n");
@@ -241,13 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_stay_on_one_line() {
+    fn long_text_without_spaces_stays_on_one_line() {
         let path = "a/".repeat(100);
         assert_eq!(to_string(&json!({ "path": path })).unwrap(), format!("path: {path}\n"));
     }
 
     #[test]
-    fn long_keys_are_keys() {
+    fn long_keys_round_trip() {
         for length in [1000, 1023, 1024, 1025, 4000] {
             let value = json!({ "a".repeat(length): { "b: ".repeat(length): 1 }, "last": [{ "é".repeat(length): null }] });
             let text = to_string(&value).unwrap();
@@ -262,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_keys_are_refused() {
+    fn document_with_duplicate_keys_is_refused() {
         assert!(from_str::<Value>("a: 1\na: 2\n").is_err());
     }
 }

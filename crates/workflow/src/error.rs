@@ -171,10 +171,8 @@ impl Explain for WorkflowError {
             WorkflowError::Name(_) => ErrorCode::InvalidName,
             WorkflowError::Model(error) => error.code(),
             WorkflowError::NeverRun { .. } => ErrorCode::RunNotFound,
-            WorkflowError::Lock(marsh_fs::LockError::Timeout { .. }) => ErrorCode::LockTimeout,
-            WorkflowError::Lock(marsh_fs::LockError::Unsupported { .. }) => ErrorCode::LockUnsupported,
+            WorkflowError::Lock(error) => error.code(),
             WorkflowError::Fs(_)
-            | WorkflowError::Lock(_)
             | WorkflowError::YamlWrite(_)
             | WorkflowError::Mask(_)
             | WorkflowError::Pin { .. }

@@ -1,10 +1,10 @@
-//! Tar archives written by hand, because what writes good ones refuses to write hostile ones; and a place to unpack them
-//! in that notices whatever is written next to it.
+//! Tar archives written by hand, because a library refuses to write hostile ones, and a directory to unpack them in that
+//! detects changes around it.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use marsh_archive::{ArchiveError, Limits, Unpacked, unpack};
+use marsh_archive::{ArchiveError, ArchiveLimits, Unpacked, unpack};
 
 pub const MANIFEST: &str =
     "manifestVersion: 1\nname: \"@acme/net\"\nversion: 2026.01.02.1\nmodels: [m.ts]\nbinaries: [tool]\n";
@@ -14,7 +14,7 @@ pub const MANIFEST: &str =
 pub struct Tar(pub Vec<u8>);
 
 impl Tar {
-    /// An entry of any type, its header as given and otherwise right.
+    /// Adds an entry of any type with this header and a right checksum.
     pub fn raw(mut self, kind: u8, name: &[u8], link: &[u8], size: u64, content: &[u8]) -> Tar {
         let mut block = [0_u8; 512];
         let cut = name.len().min(100);
@@ -46,7 +46,7 @@ impl Tar {
         self.raw(kind, name.as_bytes(), target.as_bytes(), 0, b"")
     }
 
-    /// The PAX header of the next entry.
+    /// Adds a PAX header for the next entry.
     pub fn pax(self, key: &str, value: &str) -> Tar {
         self.entry(b'x', "PaxHeader", record(key, value).as_bytes())
     }
@@ -75,7 +75,7 @@ pub fn gzip(raw: &[u8]) -> Vec<u8> {
     out.write_all(raw).and_then(|()| out.finish()).unwrap_or_default()
 }
 
-/// A good archive that others start from.
+/// A valid archive, to which tests add entries.
 pub fn good() -> Tar {
     Tar::default()
         .entry(b'5', "extension/", b"")
@@ -85,7 +85,7 @@ pub fn good() -> Tar {
         .entry(b'0', "extension/files/tool", b"#!/bin/sh\n")
 }
 
-/// What must be refused: what it is, the raw tar, the code.
+/// Hostile archives: a name, the raw tar, and the error code.
 pub fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let long = "n".repeat(256);
     let path = format!("extension/{}x", "d2345678/".repeat(120));
@@ -186,7 +186,7 @@ pub fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("manifest: not UTF-8", bare().entry(b'0', "extension/manifest.yaml", b"\xff\xfe").end(), corrupt),
         ("manifest: too large", manifest(&big), large),
         ("checksum of a header", bad_sum, corrupt),
-        ("size is no number", no_number, corrupt),
+        ("size is not a number", no_number, corrupt),
         ("size too large", good().raw(b'0', b"extension/a", b"", 900_000, b"content").end(), corrupt),
         ("size beyond all", good().raw(b'0', b"extension/a", b"", 0o77_777_777_777, b"content").end(), large),
         ("size too small", good().raw(b'0', b"extension/a", b"", 1, &[b'x'; 600]).end(), corrupt),
@@ -212,7 +212,7 @@ pub fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     ]
 }
 
-/// A directory to unpack into, with things around it that must stay as they are.
+/// A directory to unpack into, with files around it that must not change.
 pub struct Sandbox {
     root: tempfile::TempDir,
 }
@@ -233,8 +233,12 @@ impl Sandbox {
         Ok(Sandbox { root })
     }
 
-    /// Unpacks, looks whether anything around has changed, and what the target holds; empties it again.
-    pub fn unpack(&self, archive: &[u8], limits: &Limits) -> std::io::Result<Result<Unpacked, ArchiveError>> {
+    /// Unpacks, checks that nothing around the target changed and that the target is within the limits, and empties it.
+    pub fn unpack(
+        &self,
+        archive: &[u8],
+        limits: &ArchiveLimits,
+    ) -> std::io::Result<Result<Unpacked, ArchiveError>> {
         let target = self.root.path().join("a/b/target");
         marsh_fs::create_dir_all(&target).map_err(std::io::Error::other)?;
         let before = tree(self.root.path(), &target)?;
@@ -256,7 +260,7 @@ impl Sandbox {
 
 type Tree = Vec<(PathBuf, Option<Vec<u8>>)>;
 
-/// Everything below `dir` but for `skip`, with the content of files. A link fails.
+/// Everything below `dir` except `skip`, with the content of files. Fails at a link.
 fn tree(dir: &Path, skip: &Path) -> std::io::Result<Tree> {
     let mut found = Tree::new();
     for entry in std::fs::read_dir(dir)? {

@@ -1,4 +1,4 @@
-//! Hosts as the bench starts them: the release binary under its hidden subcommand, spoken to over the protocol.
+//! Hosts for the bench: processes of the release binary with its hidden subcommand, and calls over the protocol.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::fixture::Fixture;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Keeps what a call prints.
+/// Keeps the output of a call.
 #[derive(Debug, Default)]
 struct Printed(Mutex<Vec<String>>);
 
@@ -31,7 +31,7 @@ impl Callbacks for Printed {
     }
 }
 
-/// One host of its own.
+/// A host.
 pub struct OneHost {
     host: Arc<Host>,
     _hosts: Hosts,
@@ -53,7 +53,7 @@ impl OneHost {
         self.call(module, "describe", json!({})).map(drop)
     }
 
-    /// Runs the method `run`; what it printed, line by line.
+    /// Runs the method `run`. Returns its output, line by line.
     pub fn run(&self, module: &ModuleRef) -> Result<Vec<String>, BenchError> {
         let params = json!({
             "method": "run", "type": "@bench/m",
@@ -78,7 +78,7 @@ impl OneHost {
         self.host.evict(&module.url);
     }
 
-    /// Of the host, now.
+    /// The resident memory of the host now.
     pub fn rss_mb(&self) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.host.pid())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -86,7 +86,7 @@ impl OneHost {
         Some(kb / 1024.0)
     }
 
-    /// The same once it no longer falls.
+    /// The resident memory of the host after it has stopped falling.
     pub fn settled_mb(&self) -> Option<f64> {
         let mut least = self.rss_mb()?;
         let until = Instant::now() + Duration::from_secs(20);

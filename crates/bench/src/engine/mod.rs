@@ -1,9 +1,9 @@
-//! The engine: hosts from their spawn to their answers, memory, bundling, and computing kernels beside Deno.
+//! Measures the engine: the start of hosts, memory, bundling, and computing kernels beside Deno.
 //!
-//! Hosts are spoken to over the protocol, without the rest of a command around them. Times are in D like those of the
-//! commands, D being measured between the runs of each row. "First answer" is from before the spawn until the
-//! description of the model is here, with compiled code on disk; what the first of all runs does is not counted. The
-//! kernels run under Deno and in a host in turn; each says its own best times.
+//! The bench calls hosts over the protocol, without the rest of a command. Times are in D, which is measured between the runs
+//! of each row. "First answer" is the time from before the spawn until the description of the model arrives, with compiled
+//! code on disk; the very first run does not count. The kernels run in Deno and in a host in turn, and each reports its best
+//! times.
 
 mod hosts;
 mod models;
@@ -22,7 +22,7 @@ use crate::measure::Runner;
 use crate::quiet;
 use crate::stats::Series;
 
-/// Runtimes that come and go in one host.
+/// The number of runtimes that are created and dropped in one host.
 const RUNTIMES: usize = 200;
 
 /// One line of the first table.
@@ -33,7 +33,7 @@ struct Row {
     target: f64,
 }
 
-/// Where the bench stands: everything that a row is measured with.
+/// The state of the bench: everything that a row is measured with.
 struct Bench<'a> {
     fixture: &'a Fixture,
     runner: &'a Runner,
@@ -42,7 +42,7 @@ struct Bench<'a> {
     notes: Vec<String>,
 }
 
-/// Runs all and says it in Markdown.
+/// Measures everything and returns a report in Markdown.
 pub fn run(fixture: &Fixture, runner: &Runner, runs: u32, patience: Duration) -> Result<String, BenchError> {
     let models = Models::make(fixture)?;
     let mut bench = Bench { fixture, runner, patience, rows: Vec::new(), notes: Vec::new() };
@@ -73,7 +73,7 @@ impl Bench<'_> {
         self.notes.push(text);
     }
 
-    /// Measures `one`, which says its milliseconds, and D in between.
+    /// Measures `one`, which returns its milliseconds, and D in between.
     fn row(
         &mut self,
         name: &'static str,
@@ -116,8 +116,8 @@ impl Bench<'_> {
         })
     }
 
-    /// Calls back to back, as a workflow makes them: between two samples a Deno runs, which leaves
-    /// nothing of the host in the processor's caches, so the first of each batch is its own row.
+    /// Measures calls back to back, as a workflow makes them. Between two batches Deno runs, which empties the processor's
+    /// caches, so the first call of each batch has its own row.
     fn second_call(&mut self, module: &ModuleRef, runs: u32) -> Result<(), BenchError> {
         const BATCH: u32 = 50;
         let host = OneHost::start(self.fixture)?;
@@ -138,7 +138,7 @@ impl Bench<'_> {
         })
     }
 
-    /// A host with one model, and one that has seen many.
+    /// Measures a host with one model, and one after many models.
     fn memory(&mut self, small: &ModuleRef, large: &[&ModuleRef]) -> Result<(), BenchError> {
         let host = OneHost::start(self.fixture)?;
         host.describe(small)?;
@@ -235,7 +235,7 @@ fn verdict(holds: bool) -> &'static str {
     if holds { "pass" } else { "above" }
 }
 
-/// Keeps the least of what several runs said.
+/// Keeps the smallest of several results.
 fn best(into: &mut BTreeMap<String, f64>, json: &str) {
     let times: BTreeMap<String, f64> = serde_json::from_str(json.trim()).unwrap_or_default();
     for (name, ms) in times {

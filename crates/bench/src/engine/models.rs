@@ -1,4 +1,4 @@
-//! The modules that hosts are measured with: their sources, and the bundles made of them.
+//! The modules for measuring hosts: their sources and bundles.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::error::BenchError;
 use crate::fixture::{Fixture, write};
 
-/// What the bundling worker leaves beside the bundle.
+/// The file that the bundling worker writes beside the bundle.
 #[derive(Debug, Deserialize)]
 struct Meta {
     code_sha256: String,
@@ -20,7 +20,7 @@ struct Meta {
     externals: Vec<External>,
 }
 
-/// A model with one schema: what most local models are.
+/// A model with one schema, like most local models.
 const SMALL: &str = r#"import { z } from "npm:zod@4.3.6";
 export const model = {
   type: "@bench/small", version: "2026.01.01.1",
@@ -91,7 +91,7 @@ export const model = {
 const KERNELS_DENO: &str =
     "import { measureAll } from \"./kernels.js\";\nconsole.log(JSON.stringify(await measureAll()));\n";
 
-/// Makes bundles below the fixture.
+/// Builds bundles below the fixture.
 #[derive(Debug)]
 pub struct Models<'a> {
     fixture: &'a Fixture,
@@ -116,7 +116,7 @@ impl<'a> Models<'a> {
         self.sources().join("kernels-deno.js")
     }
 
-    /// Bundles a source; the module, how long it took in milliseconds, and how many bytes it has.
+    /// Bundles a source. Returns the module, the time in milliseconds, and the size in bytes.
     pub fn bundle(&self, name: &str) -> Result<(ModuleRef, f64, u64), BenchError> {
         let out_dir = self.fixture.top().join("bundles").join(name);
         marsh_fs::remove_tree(&out_dir)?;
@@ -146,7 +146,7 @@ impl<'a> Models<'a> {
         Ok((module, wall, meta.code_bytes))
     }
 
-    /// Bundling runs in a process of its own, as it does in every command; what it answered.
+    /// Bundles in a separate process, as every command does. Returns its answer.
     fn worker(&self, request: &Value) -> Result<String, BenchError> {
         let started = |source| BenchError::io("start the bundling worker", source);
         let mut child = Command::new(self.fixture.marsh())

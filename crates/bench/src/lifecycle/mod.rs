@@ -1,8 +1,8 @@
-//! The lifecycle of extensions: installing, restoring, removing, one at a time, many at once, many in one command; and a
-//! package manager doing the nearest equivalent with packages of the same size, in the same run.
+//! Measures the lifecycle of extensions: installing, restoring, removing; one at a time, many at once, many in one command.
+//! In the same run, npm does the nearest equivalent with packages of the same size.
 //!
-//! Wall time of whole processes, as a user starts them. D is measured between the runs of each row. What has to be there
-//! before a run (an empty repository, an empty cache) is made before the clock starts.
+//! The times are wall times of whole processes, as a user starts them. D is measured between the runs of each row. The
+//! condition before a run (an empty repository, an empty cache) is created before the clock starts.
 
 mod npm;
 mod scene;
@@ -101,8 +101,8 @@ pub fn run(fixture: &Fixture, runs: u32) -> Result<String, BenchError> {
     })?;
     let (full, warm) = (scene.fresh_repo()?, scene.fresh_cache()?);
     timed(&scene.job(&full, &warm, &pull_all))?;
-    // In a repository that was never installed, as a clone is. Removing thousands of files just before would be measured
-    // too: ext4 searches past every inode that was freed within the last seconds.
+    // Restores into a new repository, as after a clone. Removing thousands of files just before would be measured too: ext4
+    // searches past every inode that was freed within the last seconds.
     row("500 restored by `extension install`, archives cached", Some(60.0), "", many, &mut || {
         let clone = scene.clone_of(&full)?;
         let (wall, _) = timed(&scene.job(&clone, &warm, &["extension", "install"]))?;
@@ -186,7 +186,7 @@ fn measure(
         denos.push(timed(&deno)?.0);
         let (wall, said) = one()?;
         walls.push(wall);
-        // A short remark is for the table; what a command printed is not.
+        // A short remark is for the table; the output of a command is not.
         if said.len() < 60 && !said.contains('\n') {
             note = said;
         }
@@ -233,7 +233,7 @@ pub(crate) fn timed(job: &Job) -> Result<(f64, String), BenchError> {
     Ok((wall, String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
-/// All at once: the time until the last has ended, and how each ended.
+/// Runs all jobs at once. Returns the time until the last has ended, and how each ended.
 fn timed_together(jobs: &[Job]) -> Result<(f64, Vec<(bool, String)>), BenchError> {
     let start = Instant::now();
     let children: Vec<std::process::Child> = jobs

@@ -1,4 +1,4 @@
-//! npm with packages of the same size from a registry on this machine: the nearest equivalent that most people know.
+//! npm with packages of the same size from a registry on this machine: the nearest well-known equivalent.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -48,7 +48,9 @@ impl<'a> Npm<'a> {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let answers = Arc::clone(&answers);
-                std::thread::spawn(move || drop(serve(&stream, &answers)));
+                std::thread::spawn(move || {
+                    marsh_types::ignore(serve(&stream, &answers), "npm may close a connection early");
+                });
             }
         });
         let npm = Npm { scene, url, full: scene.fresh_dir("npm")?, cache: scene.fresh_dir("npm-cache")? };
@@ -97,7 +99,7 @@ impl<'a> Npm<'a> {
         super::timed(&self.job(&self.full, &self.cache, &["install"])).map(drop)
     }
 
-    /// In a directory that was never installed, as a clone is.
+    /// Restores into a new directory, as after a clone.
     pub fn restore(&self) -> Result<(f64, String), BenchError> {
         let dir = self.scene.fresh_dir("npm")?;
         self.project(&dir, COUNT)?;
@@ -112,7 +114,7 @@ impl<'a> Npm<'a> {
     }
 }
 
-/// The files of an extension as an npm package.
+/// An npm package with the files of an extension.
 fn package(name: &str, number: usize) -> Result<Vec<u8>, BenchError> {
     let failed = |source| BenchError::io("pack", source);
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

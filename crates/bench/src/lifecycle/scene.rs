@@ -1,4 +1,4 @@
-//! A directory registry of many small extensions, and empty repositories and caches on demand.
+//! A directory registry with many small extensions, and new repositories and caches.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::error::BenchError;
 use crate::fixture::{Fixture, write};
 use crate::measure::Job;
 
-/// Extensions in the registry.
+/// The number of extensions in the registry.
 pub const COUNT: usize = 500;
 
 pub struct Scene<'a> {
@@ -94,7 +94,7 @@ impl<'a> Scene<'a> {
         job
     }
 
-    /// How many extensions a repository has, with their trees in the store.
+    /// The number of extensions of a repository whose trees are in the store.
     pub fn installed(&self, repo: &Path, cache: &Path) -> Result<usize, BenchError> {
         let (_, said) = super::timed(&self.job(repo, cache, &["--json", "extension", "list"]))?;
         let document: serde_json::Value = serde_json::from_str(&said).map_err(|error| {
@@ -105,7 +105,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// What a small extension holds: manifest, one model of about 40 lines, a helper, a page of text.
+/// The files of a small extension: a manifest, one model of about 40 lines, a helper, a page of text.
 pub fn files(name: &str, number: usize) -> Vec<(String, String)> {
     let manifest = format!(
         "manifestVersion: 1\nname: \"{name}\"\nversion: 2026.01.01.1\ndescription: One of many\n\

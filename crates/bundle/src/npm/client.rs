@@ -15,6 +15,7 @@ use url::Url;
 
 use super::names::Remembering;
 use super::{NpmError, Package, settings};
+use crate::diagnostic::DiagnosticCode;
 use crate::jsr;
 
 const MAX_METADATA: u64 = 64 << 20;
@@ -94,7 +95,7 @@ impl Client {
     fn connection(&self, wanted: &str) -> Result<&Connection, NpmError> {
         if self.offline {
             return Err(NpmError::new(
-                "offline",
+                DiagnosticCode::Offline,
                 format!("{wanted} is not in the package cache, and marsh is offline"),
             )
             .hint("run once with the network, so that the package gets into the cache"));
@@ -136,7 +137,7 @@ impl Client {
             )?;
         serde_json::from_slice(&bytes).map_err(|error| {
             NpmError::new(
-                "network",
+                DiagnosticCode::Network,
                 format!("the registry's answer about npm package {name:?} is not usable: {error}"),
             )
         })
@@ -174,9 +175,10 @@ impl Client {
             Err(failure) => failure,
         };
         Err(match failure {
-            Failure::Missing => {
-                NpmError::new("missing_package", format!("the registry has no archive of npm package {id}"))
-            }
+            Failure::Missing => NpmError::new(
+                DiagnosticCode::MissingPackage,
+                format!("the registry has no archive of npm package {id}"),
+            ),
             Failure::Refused(reason) | Failure::Retry(reason) => {
                 unreachable(&format!("npm package {id}"), &reason)
             }
@@ -262,14 +264,15 @@ fn registry_url(npmrc: &ResolvedNpmRc, name: &str, path: &str) -> Result<Url, Np
     {
         let message =
             format!("jsr:{package} cannot be fetched: npm's configuration names no registry of jsr packages");
-        return Err(NpmError::new("config_error", message).hint(
+        return Err(NpmError::new(DiagnosticCode::ConfigError, message).hint(
             "add the line `@jsr:registry=<address of the jsr registry's npm form>` to .npmrc, or set \
              `npm_config_@jsr:registry`",
         ));
     }
     let base = npmrc.get_registry_url(name);
-    base.join(path)
-        .map_err(|error| NpmError::new("config_error", format!("{base} is not a registry: {error}")))
+    base.join(path).map_err(|error| {
+        NpmError::new(DiagnosticCode::ConfigError, format!("{base} is not a registry: {error}"))
+    })
 }
 
 /// Where every registry that is compatible with the public one keeps it.
@@ -280,12 +283,12 @@ fn conventional(npmrc: &ResolvedNpmRc, package: &Package) -> Result<Url, NpmErro
 }
 
 fn unreachable(wanted: &str, reason: &str) -> NpmError {
-    NpmError::new("network", format!("{wanted} cannot be fetched: {reason}"))
+    NpmError::new(DiagnosticCode::Network, format!("{wanted} cannot be fetched: {reason}"))
         .hint("check the network and npm's registry configuration (.npmrc, NPM_CONFIG_REGISTRY)")
 }
 
 fn not_found(name: &str) -> NpmError {
-    NpmError::new("missing_package", format!("the registry has no npm package {name:?}"))
+    NpmError::new(DiagnosticCode::MissingPackage, format!("the registry has no npm package {name:?}"))
 }
 
 pub(super) fn no_version(name: &str, wanted: &str, metadata: &Metadata) -> NpmError {
@@ -294,7 +297,7 @@ pub(super) fn no_version(name: &str, wanted: &str, metadata: &Metadata) -> NpmEr
     versions.sort();
     let newest: Vec<String> = versions.iter().rev().take(5).map(ToString::to_string).collect();
     let error = NpmError::new(
-        "missing_package",
+        DiagnosticCode::MissingPackage,
         format!("npm package {name:?} has no version that matches {wanted}"),
     );
     if newest.is_empty() { error } else { error.hint(format!("the newest are {}", newest.join(", "))) }

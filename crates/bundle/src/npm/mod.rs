@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::config::NpmRef;
-use crate::diagnostic::{BundleError, Diagnostic};
+use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode};
 use crate::lock::Lock;
 
 pub(crate) use client::Client;
@@ -84,7 +84,7 @@ pub(crate) struct NpmError {
 }
 
 impl NpmError {
-    pub(crate) fn new(code: &str, message: String) -> Self {
+    pub(crate) fn new(code: DiagnosticCode, message: String) -> Self {
         Self { diagnostic: Box::new(Diagnostic::new(code, message)), root: None }
     }
 
@@ -96,7 +96,7 @@ impl NpmError {
 
 impl From<marsh_fs::FsError> for NpmError {
     fn from(error: marsh_fs::FsError) -> Self {
-        Self::new("cache_error", format!("the package cache is not usable: {error}"))
+        Self::new(DiagnosticCode::CacheError, format!("the package cache is not usable: {error}"))
     }
 }
 

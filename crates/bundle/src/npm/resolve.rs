@@ -14,6 +14,7 @@ use super::client::{Client, Metadata, VersionInfo, no_version};
 use super::store::Store;
 use super::{Closure, NpmError, Package, in_parallel, integrity};
 use crate::config::NpmRef;
+use crate::diagnostic::DiagnosticCode;
 use crate::graph::hex;
 use crate::lock::Lock;
 
@@ -75,7 +76,7 @@ struct Resolver<'r> {
     metadata: BTreeMap<String, Metadata>,
 }
 
-/// A name and range that someone wants: `by` is the id of a package, or a root.
+/// A name and range that is required: `by` is the id of a package, or a root.
 struct Wanted {
     by: Option<String>,
     /// The name it is imported under.
@@ -268,7 +269,7 @@ fn stated_integrity(name: &str, version: &str, info: &VersionInfo) -> Result<Str
     let sri = info.dist.integrity.as_deref().and_then(integrity::strongest).map(str::to_owned);
     sri.or_else(|| info.dist.shasum.as_deref().and_then(integrity::from_shasum)).ok_or_else(|| {
         let message = format!("the registry states no digest for npm package {name}@{version}");
-        NpmError::new("integrity_mismatch", message)
+        NpmError::new(DiagnosticCode::IntegrityMismatch, message)
     })
 }
 

@@ -1,5 +1,6 @@
 //! npm's own configuration: registry, credentials, certificates. marsh has no setting of its own for these.
 
+use crate::diagnostic::DiagnosticCode;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,8 +51,9 @@ fn scopes_of_the_environment() -> String {
 }
 
 pub(super) fn npmrc(project: &Path) -> Result<ResolvedNpmRc, NpmError> {
-    let fault =
-        |error: String| NpmError::new("config_error", format!("npm's configuration is not usable: {error}"));
+    let fault = |error: String| {
+        NpmError::new(DiagnosticCode::ConfigError, format!("npm's configuration is not usable: {error}"))
+    };
     let parsed = NpmRc::parse(&Env, &npmrc_text(project)).map_err(|error| fault(error.to_string()))?;
     parsed.as_resolved(&NpmRegistryUrl::for_npm(&Env)).map_err(|error| fault(error.to_string()))
 }

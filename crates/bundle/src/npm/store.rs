@@ -18,6 +18,7 @@ use tar::{Archive, EntryType};
 
 use super::client::Client;
 use super::{Closure, NpmError, Package, flat, home, integrity, is_safe_name};
+use crate::diagnostic::DiagnosticCode;
 use crate::graph::hex;
 
 const MAX_FILES: usize = 100_000;
@@ -64,7 +65,7 @@ impl Store {
     pub(crate) fn install(&self, package: &Package, client: &Client) -> Result<(), NpmError> {
         if !is_safe_name(&package.name) {
             return Err(NpmError::new(
-                "missing_package",
+                DiagnosticCode::MissingPackage,
                 format!("{:?} is not an npm package name", package.name),
             ));
         }
@@ -75,14 +76,15 @@ impl Store {
                 package.id(),
                 package.integrity
             );
-            return Err(NpmError::new("integrity_mismatch", message));
+            return Err(NpmError::new(DiagnosticCode::IntegrityMismatch, message));
         }
         let staged = self.stage()?;
         let target = staged.path().join("node_modules").join(&package.name);
         unpack(&bytes, &target, MAX_UNPACKED).map_err(|fault| match fault {
-            Fault::Archive(reason) => {
-                NpmError::new("unsafe_archive", format!("npm package {} is refused: {reason}", package.id()))
-            }
+            Fault::Archive(reason) => NpmError::new(
+                DiagnosticCode::UnsafeArchive,
+                format!("npm package {} is refused: {reason}", package.id()),
+            ),
             Fault::Fs(error) => error.into(),
         })?;
         create_dir_all(&self.packages())?;

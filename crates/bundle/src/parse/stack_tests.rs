@@ -84,8 +84,8 @@ fn figures() {
 fn every_construct_fits_the_stack_that_is_computed_for_it() {
     for construct in CONSTRUCTS {
         let (name, file, text) = construct;
-        // A few thousand tell what a level needs; the binary's tests go to the limit.
-        for n in [1, 20, 200, largest(construct).min(2000)] {
+        // A thousand levels tell what each needs.
+        for n in [1, 20, 200, largest(construct).min(1000)] {
             let source = text(n);
             let depth = nesting::measure(&source, source_type(Path::new(file))).depth;
             let (given, used) = (BASE + depth * PER_UNIT, stack_of(|| parse_and_visit(&source, file)));

@@ -1,4 +1,4 @@
-//! Declarations are read off the syntax tree: what is written out, and nothing that is not.
+//! Declarations are read off the syntax tree: literals, and nothing else.
 
 use std::path::Path;
 

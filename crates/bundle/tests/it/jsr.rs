@@ -99,7 +99,7 @@ fn without_a_registry_nobody_is_asked() {
     assert_eq!((all[0].code.as_str(), all[0].line), ("config_error", Some(1)));
     assert!(all[0].message.starts_with("jsr:@std/path cannot be fetched"), "{}", all[0].message);
     assert!(all[0].hint.as_deref().unwrap_or_default().contains("@jsr:registry="), "{:?}", all[0].hint);
-    // A lock is no way around it, and the import that needs the package is still the one that is shown.
+    // A lock does not change that, and the import that needs the package is still the one that is shown.
     scratch.write("deno.json", "{}");
     let lock = r#"{ "version": "5", "specifiers": { "jsr:@std/path@1": "1.0.0" }, "jsr": { "@std/path@1.0.0": {} } }"#;
     scratch.write("deno.lock", lock);

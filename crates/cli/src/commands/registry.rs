@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use marsh_archive::Limits;
+use marsh_archive::ArchiveLimits;
 use marsh_registry::{Location, PushMetadata};
 use marsh_registry_server::{SCOPES, ServerOptions};
 use serde_json::json;
@@ -61,7 +61,7 @@ fn validate(archive: &Path, metadata: &PushMetadata, scratch: &Path) -> Result<(
     let staged = marsh_fs::StagedDir::new(scratch).map_err(|error| text(&error))?;
     let file = std::fs::File::open(archive).map_err(|error| text(&error))?;
     let target = staged.path().join("tree");
-    let unpacked = marsh_archive::unpack(std::io::BufReader::new(file), &target, &Limits::default())
+    let unpacked = marsh_archive::unpack(std::io::BufReader::new(file), &target, &ArchiveLimits::default())
         .map_err(|error| text(&error))?;
     let manifest = &unpacked.manifest;
     if manifest.name != metadata.name || manifest.version != metadata.version {

@@ -35,9 +35,9 @@ fn init_makes_a_repository_once() {
     ----- stdout -----
 
     ----- stderr -----
-    error: [repo] is a repository already
+    error: [repo] is already a repository
 
-    hint: `--force` writes its marker and directories again; it keeps the repository's id
+    hint: use `--force` to write its marker and directories again; the repository keeps its id
     ");
     assert_eq!(scratch.read(".swamp.yaml"), marker);
 
@@ -102,7 +102,7 @@ fn without_a_repository_the_error_says_what_to_do() {
     ----- stdout -----
 
     ----- stderr -----
-    error: no repository here: neither [repo] nor a directory above it has a .swamp.yaml
+    error: no repository found: neither [repo] nor a directory above it has a .swamp.yaml
 
     hint: run `marsh init` here, or name a repository with `--repo-dir`
     ");
@@ -126,7 +126,7 @@ fn without_a_repository_the_error_says_what_to_do() {
     ----- stderr -----
     error: [repo] is not a repository: it has no .swamp.yaml
 
-    hint: `marsh init [repo]` makes it one
+    hint: run `marsh init [repo]` to make it a repository
     ");
 }
 

@@ -322,7 +322,7 @@ fn extension_files_are_found_inside_the_extension_only() {
     assert_snapshot!(seen.shown(), @r#"
     seen v1 of m, application/json, [time]
       path  [repo]/assets/a.txt
-      up  unsafe path "../a": it climbs out with ".."
+      up  unsafe path "../a": it contains ".."
       none  the extension has no file `assets/b.txt`
       absolute  unsafe path "/etc/passwd": it is absolute
     "#);

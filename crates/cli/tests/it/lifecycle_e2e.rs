@@ -95,9 +95,9 @@ fn a_life_in_text() {
     $ gc (0)
     nothing to remove; 3 trees are needed
     $ rollback 99 (1)
-    error: there is no generation 99; the newest is 4
+    error: unknown generation 99: the newest is 4
 
-    hint: `marsh extension history` lists the generations there are
+    hint: run `marsh extension history` to list the generations
     "#);
     assert_sound_set(&repo);
 }

@@ -28,6 +28,7 @@ mod kinds_serving;
 mod lifecycle;
 mod lifecycle_e2e;
 mod models;
+mod nesting;
 mod processes;
 mod publish;
 mod repair;

@@ -94,7 +94,7 @@ fn create_refuses_a_taken_name_and_bad_arguments() {
     ----- stdout -----
 
     ----- stderr -----
-    error: `../b` is not a usable definition name: use a-z, 0-9, `-` and `_`, start with a letter or digit, at most 64 characters, or `@scope/name`
+    error: invalid definition name `../b`: expected at most 64 of a-z, 0-9, `-` and `_`, starting with a letter or digit, or `@scope/name`
     ");
     assert_eq!(repo.list("models/@me/x"), ["first.yaml"]);
 }

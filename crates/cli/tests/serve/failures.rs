@@ -8,7 +8,8 @@ use super::{model, repo};
 
 #[test]
 fn what_loaded_last_serves_on_with_its_reason_shown_and_heals_by_itself() {
-    let broken: [(&str, String); 4] = [
+    let broken: [(&str, String); 5] = [
+        ("nesting too deep", model(&format!("const deep = {};", "(".repeat(60 << 10)), "'two'")),
         ("syntax error", model("", "'two'").replace("methods:", "methods::")),
         ("missing dependency", model("import { word } from './_gone.ts';", "word")),
         ("throwing top level", model("throw new Error('no top');", "'two'")),

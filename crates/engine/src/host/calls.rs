@@ -5,23 +5,29 @@ use std::time::{Duration, Instant};
 
 use crate::api::{EngineError, EngineErrorKind, Stream};
 use crate::errors;
-use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, lock, plain, start};
+use crate::gate::{
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock,
+    plain, start,
+};
 use crate::shared::Owner;
 
-pub(crate) const OPS: &[Op] = &[
-    plain("load.done", load_done),
-    plain("load.externals", load_externals),
-    plain("output", output),
-    plain("timer.set", timer_set),
-    plain("timer.clear", timer_clear),
-    plain("exit", exit),
-    plain("current", current),
-    plain("uncaught", uncaught),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("load.done", NONE, Determinism::ChangesWorld, Cost::Instant, load_done),
+    plain("load.externals", NONE, Determinism::Pure, Cost::Instant, load_externals),
+    plain("output", NONE, Determinism::ChangesWorld, Cost::Instant, output),
+    plain("timer.set", NONE, Determinism::ReadsWorld, Cost::Instant, timer_set),
+    plain("timer.clear", NONE, Determinism::Pure, Cost::Instant, timer_clear),
+    plain("exit", NONE, Determinism::ChangesWorld, Cost::Instant, exit),
+    plain("current", NONE, Determinism::Pure, Cost::Instant, current),
+    plain("uncaught", NONE, Determinism::ChangesWorld, Cost::Instant, uncaught),
 ];
 
 /// The operations of one call. Their first argument is the call's id, which the gate puts there (`gate::bind`).
-pub(crate) const OWN: &[Op] =
-    &[plain("call.done", call_done), start("bridge.request", request), plain("bridge.notify", notify)];
+pub(crate) const OWN: &[Operation] = &[
+    plain("call.done", NONE, Determinism::ChangesWorld, Cost::Instant, call_done),
+    start("bridge.request", NONE, Determinism::ChangesWorld, Cost::Wait, request),
+    plain("bridge.notify", NONE, Determinism::ChangesWorld, Cost::Instant, notify),
+];
 
 fn load_done(env: &Env, args: &Args) -> HostResult {
     let result = match args.opt_str(0) {
@@ -75,7 +81,7 @@ fn request(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError>
     let (id, method, params) = (args.str(0)?, args.str(1)?, args.str(2)?.to_owned());
     if !env.shared.is_live(&Owner::Call(id.into())) {
         return Err(HostError::new(
-            "Interrupted",
+            ErrorClass::Interrupted,
             format!("{method} was asked for by a call that has ended"),
         ));
     }
@@ -83,7 +89,7 @@ fn request(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError>
         done.done(match result {
             Ok(json) => Ok(Val::Json(json)),
             Err(error) => Err(HostError {
-                class: "Error",
+                class: ErrorClass::Error,
                 message: error.message,
                 code: Some(error.code),
                 data: error.data.map(|data| data.to_string()),
@@ -123,7 +129,7 @@ fn exit(env: &Env, args: &Args) -> HostResult {
     let error = EngineError::new(EngineErrorKind::Exit, text.clone());
     env.shared.set_loaded(Err(error.clone()));
     env.shared.fail_all(&error);
-    Err(HostError::new("Uncatchable", text))
+    Err(HostError::new(ErrorClass::Uncatchable, text))
 }
 
 fn current(env: &Env, _args: &Args) -> HostResult {
@@ -135,7 +141,7 @@ fn uncaught(env: &Env, args: &Args) -> HostResult {
     let error = errors::described(args.str(0)?);
     let owner = env.shared.slice();
     match owner {
-        Owner::Nobody => env.shared.uncaught(&owner, &format!("uncaught: {error}")),
+        Owner::None => env.shared.uncaught(&owner, &format!("uncaught: {error}")),
         Owner::Call(_) | Owner::Load => env.shared.fail(&owner, error),
     }
     Ok(Val::Undefined)

@@ -1,4 +1,4 @@
-//! What keys do: signatures, HMAC, encryption, agreement, key derivation; over RustCrypto.
+//! Operations with keys: signatures, HMAC, encryption, agreement, key derivation; over RustCrypto.
 
 use std::sync::Arc;
 
@@ -17,21 +17,24 @@ use rsa::{Oaep, Pkcs1v15Sign, Pss};
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
-use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, plain, start};
+use crate::gate::{
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
+    start,
+};
 use crate::host::keys::{Private, Public};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("crypto.sign", sign),
-    plain("crypto.verify", verify),
-    plain("crypto.hmac", hmac),
-    plain("crypto.cipher", cipher),
-    plain("crypto.oaep", oaep),
-    plain("crypto.agree", agree),
-    start("crypto.derive", derive),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("crypto.sign", NONE, Determinism::ReadsWorld, Cost::Compute, sign),
+    plain("crypto.verify", NONE, Determinism::Pure, Cost::Compute, verify),
+    plain("crypto.hmac", NONE, Determinism::Pure, Cost::Compute, hmac),
+    plain("crypto.cipher", NONE, Determinism::Pure, Cost::Compute, cipher),
+    plain("crypto.oaep", NONE, Determinism::ReadsWorld, Cost::Compute, oaep),
+    plain("crypto.agree", NONE, Determinism::Pure, Cost::Compute, agree),
+    start("crypto.derive", NONE, Determinism::Pure, Cost::Compute, derive),
 ];
 
 fn failed(error: impl std::fmt::Display) -> HostError {
-    HostError::new("DOMException:OperationError", error.to_string())
+    HostError::new(ErrorClass::DomOperationError, error.to_string())
 }
 
 /// Run `$body` with `$D` as the digest of that name.
@@ -98,7 +101,7 @@ fn sign(_env: &Env, args: &Args) -> HostResult {
 }
 
 fn mismatch() -> HostError {
-    HostError::new("DOMException:InvalidAccessError", "the key is not one for this algorithm")
+    HostError::new(ErrorClass::DomInvalidAccessError, "the key is not one for this algorithm")
 }
 
 /// `(scheme, hash, SPKI, signature, data, salt length)`
@@ -166,7 +169,7 @@ macro_rules! with_aes {
                 type $C = Aes256;
                 $body
             }
-            _ => Err(HostError::new("DOMException:DataError", "an AES key has 128, 192 or 256 bits")),
+            _ => Err(HostError::new(ErrorClass::DomDataError, "an AES key has 128, 192 or 256 bits")),
         }
     };
 }
@@ -271,7 +274,7 @@ fn agree(_env: &Env, args: &Args) -> HostResult {
     Ok(Val::Bytes(secret))
 }
 
-/// One message for everything that can be wrong: which one it was is nobody's business.
+/// One message for every cause: naming the cause would help an attacker.
 fn refused<E>(_: E) -> HostError {
     failed("the data could not be decrypted")
 }
@@ -289,7 +292,7 @@ fn derive_now(args: &Args, limit: usize) -> HostResult {
     let (hash, secret, salt) = (args.str(1)?, args.bytes(2)?, args.bytes(3)?);
     let size = args.num(4)? as usize;
     if size > limit {
-        return Err(HostError::new("RangeError", "the key would not fit the memory limit"));
+        return Err(HostError::new(ErrorClass::RangeError, "the key would not fit the memory limit"));
     }
     let mut out = vec![0_u8; size];
     match args.str(0)? {
@@ -311,7 +314,10 @@ fn derive_now(args: &Args, limit: usize) -> HostResult {
             let (log_n, r, p) = (args.num(5)? as u8, args.num(6)? as u32, args.num(7)? as u32);
             let wanted = 128_usize.checked_shl(log_n.into()).and_then(|n| n.checked_mul(r as usize));
             if log_n > 30 || wanted.is_none_or(|wanted| wanted > limit) {
-                return Err(HostError::new("RangeError", "scrypt would need more than the memory limit"));
+                return Err(HostError::new(
+                    ErrorClass::RangeError,
+                    "scrypt would need more than the memory limit",
+                ));
             }
             let params = scrypt::Params::new(log_n, r, p, 32).map_err(failed)?;
             scrypt::scrypt(secret, salt, &params, &mut out).map_err(failed)?;

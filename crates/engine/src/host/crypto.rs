@@ -7,16 +7,18 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+use crate::gate::{
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock, plain,
+};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("crypto.random", random),
-    plain("crypto.uuid", uuid),
-    plain("crypto.digest", digest),
-    plain("crypto.hash", hash),
-    plain("crypto.update", update),
-    plain("crypto.copy", copy),
-    plain("crypto.finish", finish),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("crypto.random", NONE, Determinism::ReadsWorld, Cost::Compute, random),
+    plain("crypto.uuid", NONE, Determinism::ReadsWorld, Cost::Instant, uuid),
+    plain("crypto.digest", NONE, Determinism::Pure, Cost::Compute, digest),
+    plain("crypto.hash", NONE, Determinism::Pure, Cost::Instant, hash),
+    plain("crypto.update", NONE, Determinism::Pure, Cost::Compute, update),
+    plain("crypto.copy", NONE, Determinism::Pure, Cost::Compute, copy),
+    plain("crypto.finish", NONE, Determinism::Pure, Cost::Compute, finish),
 ];
 
 /// Hashes in progress (node's `createHash`), by number.
@@ -71,7 +73,7 @@ impl Hash {
 fn random(_env: &Env, args: &Args) -> HostResult {
     let wanted = args.num(0)? as usize;
     if wanted > 64 << 20 {
-        return Err(HostError::new("RangeError", "too many random bytes at once"));
+        return Err(HostError::new(ErrorClass::RangeError, "too many random bytes at once"));
     }
     let mut bytes = vec![0_u8; wanted];
     getrandom::fill(&mut bytes)
@@ -97,7 +99,7 @@ fn hash(env: &Env, args: &Args) -> HostResult {
 }
 
 fn gone() -> HostError {
-    HostError::new("Error", "Digest already called")
+    HostError::new(ErrorClass::Error, "Digest already called")
 }
 
 fn update(env: &Env, args: &Args) -> HostResult {

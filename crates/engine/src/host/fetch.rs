@@ -11,17 +11,20 @@ use reqwest::{Client, Method, NoProxy, Proxy, RequestBuilder, Response};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 
-use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, lock, plain, start};
+use crate::gate::{
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NET, Operation, Val, lock,
+    plain, start,
+};
 use crate::host::net;
 use crate::host::tls::{self, Trust};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("fetch.open", open),
-    start("fetch.send", send),
-    start("fetch.read", read),
-    start("fetch.write", write),
-    plain("fetch.endBody", end_body),
-    plain("fetch.cancel", cancel),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("fetch.open", NET, Determinism::ChangesWorld, Cost::Instant, open),
+    start("fetch.send", NET, Determinism::ChangesWorld, Cost::Wait, send),
+    start("fetch.read", NET, Determinism::ReadsWorld, Cost::Wait, read),
+    start("fetch.write", NET, Determinism::ChangesWorld, Cost::Wait, write),
+    plain("fetch.endBody", NET, Determinism::ChangesWorld, Cost::Instant, end_body),
+    plain("fetch.cancel", NET, Determinism::ChangesWorld, Cost::Instant, cancel),
 ];
 
 type Upload = mpsc::Sender<Result<Vec<u8>, std::io::Error>>;
@@ -80,7 +83,7 @@ const PROXIES: &[(&str, &str)] = &[
     ("no_proxy", "NO_PROXY"),
 ];
 
-/// The client for what is wanted, under the environment as it is now.
+/// The client for these options and the present environment.
 fn client(env: &Env, wanted: Option<&str>) -> Result<Client, HostError> {
     let (proxies, key) = {
         let vars = lock(&env.vars);
@@ -191,7 +194,7 @@ fn find(env: &Env, args: &Args) -> Result<Arc<Exchange>, HostError> {
 }
 
 fn aborted() -> HostError {
-    HostError::new("DOMException:AbortError", "The request was aborted")
+    HostError::new(ErrorClass::DomAbortError, "The request was aborted")
 }
 
 /// Run `work` until the exchange is cancelled.
@@ -276,8 +279,8 @@ fn end_body(env: &Env, args: &Args) -> HostResult {
     if args.bool(1) {
         crate::io::handle()?.spawn(async move {
             let broken = std::io::Error::other("the request body failed");
-            // Nobody may be listening any more.
-            drop(sender.send(Err(broken)).await);
+            let sent = sender.send(Err(broken)).await.map_err(|_| "the request has ended");
+            marsh_types::ignore(sent, "a request that has ended takes no more of its body");
         });
     }
     Ok(Val::Undefined)
@@ -312,7 +315,7 @@ fn failed(error: &reqwest::Error) -> HostError {
     if code.is_none() && text.contains("failed to lookup address") {
         code = Some("ENOTFOUND".to_owned());
     }
-    HostError { class: "TypeError", message: text, code, data: None }
+    HostError { class: ErrorClass::TypeError, message: text, code, data: None }
 }
 
 /// The code of the first error in the chain that has one.

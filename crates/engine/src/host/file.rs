@@ -13,17 +13,20 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 
 use crate::errors;
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+use crate::gate::{
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, READ, READ_WRITE, Val,
+    WRITE, lock, plain,
+};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("file.open", open),
-    plain("file.read", read),
-    plain("file.write", write),
-    plain("file.seek", seek),
-    plain("file.stat", stat),
-    plain("file.truncate", truncate),
-    plain("file.sync", sync),
-    plain("file.close", close),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("file.open", READ_WRITE, Determinism::ChangesWorld, Cost::Disk, open),
+    plain("file.read", READ, Determinism::ReadsWorld, Cost::Disk, read),
+    plain("file.write", WRITE, Determinism::ChangesWorld, Cost::Disk, write),
+    plain("file.seek", READ, Determinism::ReadsWorld, Cost::Disk, seek),
+    plain("file.stat", READ, Determinism::ReadsWorld, Cost::Disk, stat),
+    plain("file.truncate", WRITE, Determinism::ChangesWorld, Cost::Disk, truncate),
+    plain("file.sync", WRITE, Determinism::ChangesWorld, Cost::Disk, sync),
+    plain("file.close", NONE, Determinism::ChangesWorld, Cost::Disk, close),
 ];
 
 /// Open files by number.
@@ -66,7 +69,7 @@ fn with<T>(
 ) -> Result<T, HostError> {
     let id = args.num(0)? as u64;
     let file = lock(&env.files).get(&id).cloned();
-    let file = file.ok_or_else(|| HostError::new("BadResource", "Bad resource ID"))?;
+    let file = file.ok_or_else(|| HostError::new(ErrorClass::BadResource, "Bad resource ID"))?;
     let mut file = lock(&file);
     work(&mut file).map_err(|error| errors::io(&error, what))
 }
@@ -75,7 +78,7 @@ fn with<T>(
 fn read(env: &Env, args: &Args) -> HostResult {
     let wanted = args.num(1)? as usize;
     if wanted > env.shared.heap.limit() {
-        return Err(HostError::new("RangeError", "more than the memory limit at once"));
+        return Err(HostError::new(ErrorClass::RangeError, "more than the memory limit at once"));
     }
     let mut bytes = vec![0_u8; wanted];
     let read = with(env, args, "read", |file| file.read(&mut bytes))?;
@@ -118,5 +121,5 @@ fn sync(env: &Env, args: &Args) -> HostResult {
 
 fn close(env: &Env, args: &Args) -> HostResult {
     let file = lock(&env.files).remove(&(args.num(0)? as u64));
-    file.map(|_| Val::Undefined).ok_or_else(|| HostError::new("BadResource", "Bad resource ID"))
+    file.map(|_| Val::Undefined).ok_or_else(|| HostError::new(ErrorClass::BadResource, "Bad resource ID"))
 }

@@ -9,15 +9,17 @@ use std::sync::Mutex;
 use flate2::Compression;
 use flate2::{read, write};
 
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+use crate::gate::{
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock, plain,
+};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("flate.open", open),
-    plain("flate.push", push),
-    plain("flate.finish", finish),
-    plain("flate.drop", drop_flate),
-    plain("flate.all", all),
-    plain("flate.crc32", crc32),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("flate.open", NONE, Determinism::Pure, Cost::Instant, open),
+    plain("flate.push", NONE, Determinism::Pure, Cost::Compute, push),
+    plain("flate.finish", NONE, Determinism::Pure, Cost::Compute, finish),
+    plain("flate.drop", NONE, Determinism::Pure, Cost::Instant, drop_flate),
+    plain("flate.all", NONE, Determinism::Pure, Cost::Compute, all),
+    plain("flate.crc32", NONE, Determinism::Pure, Cost::Compute, crc32),
 ];
 
 /// Streams in progress, by number.
@@ -126,7 +128,7 @@ fn push(env: &Env, args: &Args) -> HostResult {
 
 fn fits(env: &Env, size: usize) -> Result<(), HostError> {
     if size > env.shared.heap.limit() {
-        return Err(HostError::new("RangeError", "the data does not fit the memory limit"));
+        return Err(HostError::new(ErrorClass::RangeError, "the data does not fit the memory limit"));
     }
     Ok(())
 }

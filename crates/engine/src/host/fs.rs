@@ -12,20 +12,22 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Deserialize;
 
 use crate::errors;
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, plain};
+use crate::gate::{
+    Args, Cost, Determinism, Env, HostError, HostResult, Operation, READ_WRITE, Val, WRITE, plain,
+};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("fs.writeFile", write_file),
-    plain("fs.mkdir", mkdir),
-    plain("fs.remove", remove),
-    plain("fs.rename", rename),
-    plain("fs.copyFile", copy_file),
-    plain("fs.chmod", chmod),
-    plain("fs.symlink", symlink),
-    plain("fs.link", link),
-    plain("fs.truncate", truncate),
-    plain("fs.utime", utime),
-    plain("fs.makeTemp", make_temp),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("fs.writeFile", WRITE, Determinism::ChangesWorld, Cost::Disk, write_file),
+    plain("fs.mkdir", WRITE, Determinism::ChangesWorld, Cost::Disk, mkdir),
+    plain("fs.remove", WRITE, Determinism::ChangesWorld, Cost::Disk, remove),
+    plain("fs.rename", READ_WRITE, Determinism::ChangesWorld, Cost::Disk, rename),
+    plain("fs.copyFile", READ_WRITE, Determinism::ChangesWorld, Cost::Disk, copy_file),
+    plain("fs.chmod", WRITE, Determinism::ChangesWorld, Cost::Disk, chmod),
+    plain("fs.symlink", WRITE, Determinism::ChangesWorld, Cost::Disk, symlink),
+    plain("fs.link", READ_WRITE, Determinism::ChangesWorld, Cost::Disk, link),
+    plain("fs.truncate", WRITE, Determinism::ChangesWorld, Cost::Disk, truncate),
+    plain("fs.utime", WRITE, Determinism::ChangesWorld, Cost::Disk, utime),
+    plain("fs.makeTemp", WRITE, Determinism::ChangesWorld, Cost::Disk, make_temp),
 ];
 
 fn fail(what: String) -> impl Fn(std::io::Error) -> HostError {

@@ -6,16 +6,18 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use crate::errors;
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, plain};
+use crate::gate::{
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, Operation, READ, Val, plain,
+};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("fs.readFile", read_file),
-    plain("fs.readText", read_text),
-    plain("fs.stat", stat),
-    plain("fs.lstat", lstat),
-    plain("fs.readDir", read_dir),
-    plain("fs.realPath", real_path),
-    plain("fs.readLink", read_link),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("fs.readFile", READ, Determinism::ReadsWorld, Cost::Disk, read_file),
+    plain("fs.readText", READ, Determinism::ReadsWorld, Cost::Disk, read_text),
+    plain("fs.stat", READ, Determinism::ReadsWorld, Cost::Disk, stat),
+    plain("fs.lstat", READ, Determinism::ReadsWorld, Cost::Disk, lstat),
+    plain("fs.readDir", READ, Determinism::ReadsWorld, Cost::Disk, read_dir),
+    plain("fs.realPath", READ, Determinism::ReadsWorld, Cost::Disk, real_path),
+    plain("fs.readLink", READ, Determinism::ReadsWorld, Cost::Disk, read_link),
 ];
 
 fn read(env: &Env, path: &str) -> Result<Vec<u8>, HostError> {
@@ -26,7 +28,10 @@ fn read(env: &Env, path: &str) -> Result<Vec<u8>, HostError> {
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
-        return Err(HostError::new("RangeError", format!("'{path}' is larger than the memory limit")));
+        return Err(HostError::new(
+            ErrorClass::RangeError,
+            format!("'{path}' is larger than the memory limit"),
+        ));
     }
     Ok(bytes)
 }

@@ -12,13 +12,15 @@ use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde::{Deserialize, Serialize};
 
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, plain};
+use crate::gate::{
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
+};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("key.import", import),
-    plain("key.export", export),
-    plain("key.public", public_of),
-    plain("key.generate", generate),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("key.import", NONE, Determinism::Pure, Cost::Compute, import),
+    plain("key.export", NONE, Determinism::Pure, Cost::Compute, export),
+    plain("key.public", NONE, Determinism::Pure, Cost::Compute, public_of),
+    plain("key.generate", NONE, Determinism::ReadsWorld, Cost::Compute, generate),
 ];
 
 pub(crate) enum Private {
@@ -66,7 +68,7 @@ struct Jwk {
 
 fn invalid() -> HostError {
     HostError::new(
-        "DOMException:DataError",
+        ErrorClass::DomDataError,
         "the key data is not valid, or not of a kind that marsh's engine knows",
     )
 }
@@ -76,7 +78,7 @@ fn bad<E>(_: E) -> HostError {
 }
 
 fn failed(error: impl std::fmt::Display) -> HostError {
-    HostError::new("DOMException:OperationError", error.to_string())
+    HostError::new(ErrorClass::DomOperationError, error.to_string())
 }
 
 impl Private {
@@ -217,7 +219,7 @@ impl Public {
     fn raw(&self) -> Result<Vec<u8>, HostError> {
         match self {
             Public::Rsa(_) => {
-                Err(HostError::new("DOMException:NotSupportedError", "an RSA key has no raw form"))
+                Err(HostError::new(ErrorClass::DomNotSupportedError, "an RSA key has no raw form"))
             }
             Public::P256(key) => Ok(key.to_encoded_point(false).as_bytes().to_vec()),
             Public::P384(key) => Ok(key.to_encoded_point(false).as_bytes().to_vec()),
@@ -352,7 +354,7 @@ fn export(_env: &Env, args: &Args) -> HostResult {
         ("public", "jwk") => text(Public::from_spki(der)?.jwk()),
         ("public", "raw") => Public::from_spki(der)?.raw().map(Val::Bytes),
         (kind, format) => Err(HostError::new(
-            "DOMException:InvalidAccessError",
+            ErrorClass::DomInvalidAccessError,
             format!("a {kind} key cannot be exported as '{format}'"),
         )),
     }

@@ -17,21 +17,21 @@ pub(crate) mod text;
 pub(crate) mod tls;
 pub(crate) mod url;
 
-use crate::gate::Op;
+use crate::gate::Operation;
 
-pub(crate) const TABLES: &[&[Op]] = &[
-    calls::OPS,
-    ciphers::OPS,
-    keys::OPS,
-    crypto::OPS,
-    fetch::OPS,
-    file::OPS,
-    socket::OPS,
-    flate::OPS,
-    fs::OPS,
-    fs_read::OPS,
-    os::OPS,
-    process::OPS,
-    text::OPS,
-    url::OPS,
+pub(crate) const TABLES: &[&[Operation]] = &[
+    calls::OPERATIONS,
+    ciphers::OPERATIONS,
+    keys::OPERATIONS,
+    crypto::OPERATIONS,
+    fetch::OPERATIONS,
+    file::OPERATIONS,
+    socket::OPERATIONS,
+    flate::OPERATIONS,
+    fs::OPERATIONS,
+    fs_read::OPERATIONS,
+    os::OPERATIONS,
+    process::OPERATIONS,
+    text::OPERATIONS,
+    url::OPERATIONS,
 ];

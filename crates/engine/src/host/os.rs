@@ -1,19 +1,22 @@
 //! Environment, identity, and facts about the machine.
 
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+use crate::gate::{
+    Args, Cost, Determinism, ENV, Env, ErrorClass, HostError, HostResult, NONE, Operation, SYS, Val, lock,
+    plain,
+};
 use crate::surface;
 
-pub(crate) const OPS: &[Op] = &[
-    plain("env.get", env_get),
-    plain("env.set", env_set),
-    plain("env.delete", env_delete),
-    plain("env.all", env_all),
-    plain("os.info", info),
-    plain("os.hostname", hostname),
-    plain("os.memory", memory),
-    plain("time.now", now),
-    plain("module.node", node_module),
-    plain("module.builtins", builtins),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("env.get", ENV, Determinism::ReadsWorld, Cost::Instant, env_get),
+    plain("env.set", ENV, Determinism::ChangesWorld, Cost::Instant, env_set),
+    plain("env.delete", ENV, Determinism::ChangesWorld, Cost::Instant, env_delete),
+    plain("env.all", ENV, Determinism::ReadsWorld, Cost::Instant, env_all),
+    plain("os.info", SYS, Determinism::ReadsWorld, Cost::Instant, info),
+    plain("os.hostname", SYS, Determinism::ReadsWorld, Cost::Instant, hostname),
+    plain("os.memory", SYS, Determinism::ReadsWorld, Cost::Instant, memory),
+    plain("time.now", NONE, Determinism::ReadsWorld, Cost::Instant, now),
+    plain("module.node", NONE, Determinism::Pure, Cost::Instant, node_module),
+    plain("module.builtins", NONE, Determinism::Pure, Cost::Instant, builtins),
 ];
 
 fn name(args: &Args) -> Result<&str, HostError> {
@@ -44,7 +47,7 @@ fn env_delete(env: &Env, args: &Args) -> HostResult {
 
 fn env_all(env: &Env, _args: &Args) -> HostResult {
     let text = serde_json::to_string(&*lock(&env.vars));
-    text.map(Val::Json).map_err(|error| HostError::new("Error", error.to_string()))
+    text.map(Val::Json).map_err(|error| HostError::new(ErrorClass::Error, error.to_string()))
 }
 
 fn info(env: &Env, _args: &Args) -> HostResult {

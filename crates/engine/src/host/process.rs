@@ -19,18 +19,21 @@ use tokio::sync::watch;
 
 use crate::api::Stream;
 use crate::errors;
-use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, lock, plain, start};
+use crate::gate::{
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, Operation, RUN, Val, lock,
+    plain, start,
+};
 use crate::shared::Owner;
 
-pub(crate) const OPS: &[Op] = &[
-    plain("process.spawn", spawn),
-    plain("process.kill", kill),
-    plain("process.killPid", kill_pid),
-    start("process.wait", wait),
-    start("process.read", read),
-    start("process.write", write),
-    plain("process.closeStdin", close_stdin),
-    start("process.output", output),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("process.spawn", RUN, Determinism::ChangesWorld, Cost::Disk, spawn),
+    plain("process.kill", RUN, Determinism::ChangesWorld, Cost::Instant, kill),
+    plain("process.killPid", RUN, Determinism::ChangesWorld, Cost::Instant, kill_pid),
+    start("process.wait", RUN, Determinism::ReadsWorld, Cost::Wait, wait),
+    start("process.read", RUN, Determinism::ReadsWorld, Cost::Wait, read),
+    start("process.write", RUN, Determinism::ChangesWorld, Cost::Wait, write),
+    plain("process.closeStdin", RUN, Determinism::ChangesWorld, Cost::Instant, close_stdin),
+    start("process.output", RUN, Determinism::ChangesWorld, Cost::Wait, output),
 ];
 
 type Shared<T> = Arc<tokio::sync::Mutex<Option<T>>>;
@@ -62,9 +65,21 @@ struct Spec {
     env: BTreeMap<String, String>,
     #[serde(default)]
     clear_env: bool,
-    stdin: String,
-    stdout: String,
-    stderr: String,
+    stdin: Connection,
+    stdout: Connection,
+    stderr: Connection,
+}
+
+/// Where a child's standard stream goes.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Connection {
+    Piped,
+    Null,
+    /// The host's own standard output is the protocol, so lines go out as output of the call.
+    Inherit,
+    #[serde(other)]
+    Other,
 }
 
 fn launch(env: &Env, spec: &Spec) -> Result<Child, HostError> {
@@ -78,12 +93,15 @@ fn launch(env: &Env, spec: &Spec) -> Result<Child, HostError> {
     command.envs(&spec.env);
     let cwd = spec.cwd.as_deref().map_or_else(|| env.cwd.clone(), |dir| env.path(dir));
     command.current_dir(&cwd);
-    let piped = |kind: &str| if kind == "null" { Stdio::null() } else { Stdio::piped() };
-    command.stdin(if spec.stdin == "piped" { Stdio::piped() } else { Stdio::null() });
-    command.stdout(piped(&spec.stdout)).stderr(piped(&spec.stderr));
+    let piped = |to: Connection| if to == Connection::Null { Stdio::null() } else { Stdio::piped() };
+    command.stdin(if spec.stdin == Connection::Piped { Stdio::piped() } else { Stdio::null() });
+    command.stdout(piped(spec.stdout)).stderr(piped(spec.stderr));
     let mut child = command.spawn().map_err(|error| not_started(&error, spec, &cwd))?;
     let Some(pgid) = child.id().and_then(|id| i32::try_from(id).ok()) else {
-        return Err(HostError::new("Error", format!("Failed to spawn '{}': no process id", spec.program)));
+        return Err(HostError::new(
+            ErrorClass::Error,
+            format!("Failed to spawn '{}': no process id", spec.program),
+        ));
     };
     let kept = env.shared.group_started(pgid, &owner);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -96,7 +114,7 @@ fn launch(env: &Env, spec: &Spec) -> Result<Child, HostError> {
     });
     if !kept {
         return Err(HostError::new(
-            "Interrupted",
+            ErrorClass::Interrupted,
             format!("'{}' was started by a call that has ended", spec.program),
         ));
     }
@@ -109,11 +127,11 @@ fn launch(env: &Env, spec: &Spec) -> Result<Child, HostError> {
         status,
         forwards: Arc::default(),
     };
-    if spec.stdout == "inherit" {
+    if spec.stdout == Connection::Inherit {
         let pipe = std::mem::replace(&mut handle.stdout, share(None));
         forward(env, &handle, pipe, Stream::Stdout, &owner);
     }
-    if spec.stderr == "inherit" {
+    if spec.stderr == Connection::Inherit {
         let pipe = std::mem::replace(&mut handle.stderr, share(None));
         forward(env, &handle, pipe, Stream::Stderr, &owner);
     }
@@ -136,7 +154,7 @@ fn not_started(error: &std::io::Error, spec: &Spec, cwd: &std::path::Path) -> Ho
     failed
 }
 
-/// "inherit": the host's own standard output is the protocol, so lines go out as output of the call.
+/// Sends what an inherited stream says as output of the call.
 fn forward<R>(env: &Env, child: &Child, pipe: Shared<R>, stream: Stream, owner: &Owner)
 where
     R: AsyncRead + Unpin + Send + 'static,
@@ -228,7 +246,7 @@ fn kill_pid(env: &Env, args: &Args) -> HostResult {
         Ok(Val::Undefined)
     } else {
         Err(HostError::new(
-            "NotFound",
+            ErrorClass::NotFound,
             "No such process (os error 3), or not one that this extension started",
         ))
     }
@@ -268,7 +286,7 @@ async fn ended(child: &mut Child) -> ExitStatus {
     let status = child.status.wait_for(Option::is_some).await.ok().and_then(|status| *status);
     let forwards = std::mem::take(&mut *lock(&child.forwards));
     for task in forwards {
-        drop(task.await);
+        marsh_types::ignore(task.await, "the output of a task that panicked ends early");
     }
     status.unwrap_or_else(|| ExitStatus::from_raw(0x7f00))
 }
@@ -315,7 +333,7 @@ fn write(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> {
     crate::io::handle()?.spawn(async move {
         let mut pipe = child.stdin.lock().await;
         done.done(match pipe.as_mut() {
-            None => Err(HostError::new("BadResource", "Writable stream is closed or errored.")),
+            None => Err(HostError::new(ErrorClass::BadResource, "Writable stream is closed or errored.")),
             Some(open) => match open.write_all(&bytes).await {
                 Ok(()) => {
                     open.flush().await.map(|()| Val::Undefined).map_err(|error| errors::io(&error, "write"))
@@ -349,8 +367,8 @@ fn output(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> 
         let feed = async {
             let mut pipe = stdin.lock().await;
             if let Some(open) = pipe.as_mut() {
-                // A child that does not read to the end is not in error.
-                drop(open.write_all(&input).await);
+                let written = open.write_all(&input).await;
+                marsh_types::ignore(written, "a child need not read all of its input");
             }
             *pipe = None;
         };
@@ -389,7 +407,7 @@ async fn collect<R: AsyncRead + Unpin>(pipe: &Shared<R>, limit: usize) -> Result
     *pipe = None;
     read.map_err(|error| errors::io(&error, "read"))?;
     if bytes.len() > limit {
-        return Err(HostError::new("RangeError", "the child wrote more than the memory limit"));
+        return Err(HostError::new(ErrorClass::RangeError, "the child wrote more than the memory limit"));
     }
     Ok(bytes)
 }

@@ -12,18 +12,21 @@ use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
 use crate::errors;
-use crate::gate::{Args, Completer, Env, HostError, HostResult, Op, Val, lock, plain, start};
+use crate::gate::{
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NET, Operation, Val, lock,
+    plain, start,
+};
 use crate::host::net;
 use crate::host::tls::{self, Trust};
 
-pub(crate) const OPS: &[Op] = &[
-    start("socket.connect", connect),
-    start("socket.startTls", start_tls),
-    start("socket.read", read),
-    start("socket.write", write),
-    start("socket.closeWrite", close_write),
-    plain("socket.close", close),
-    start("dns.lookup", lookup),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    start("socket.connect", NET, Determinism::ChangesWorld, Cost::Wait, connect),
+    start("socket.startTls", NET, Determinism::ChangesWorld, Cost::Wait, start_tls),
+    start("socket.read", NET, Determinism::ReadsWorld, Cost::Wait, read),
+    start("socket.write", NET, Determinism::ChangesWorld, Cost::Wait, write),
+    start("socket.closeWrite", NET, Determinism::ChangesWorld, Cost::Wait, close_write),
+    plain("socket.close", NET, Determinism::ChangesWorld, Cost::Instant, close),
+    start("dns.lookup", NET, Determinism::ReadsWorld, Cost::Wait, lookup),
 ];
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -65,7 +68,7 @@ fn failed(error: std::io::Error, what: &str) -> HostError {
     let mut failed = errors::io(&error, what);
     if let Some(code) = super::fetch::error_code(&error) {
         // Deno calls what is wrong in a handshake invalid data.
-        failed.class = if failed.code.is_none() { "InvalidData" } else { failed.class };
+        failed.class = if failed.code.is_none() { ErrorClass::InvalidData } else { failed.class };
         failed.code = Some(code);
     }
     failed
@@ -74,7 +77,7 @@ fn failed(error: std::io::Error, what: &str) -> HostError {
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, HostError> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let found = tokio::net::lookup_host((host, port)).await.map_err(|error| {
-        let mut failed = HostError::new("Error", format!("{error}: {host}"));
+        let mut failed = HostError::new(ErrorClass::Error, format!("{error}: {host}"));
         failed.code = Some("ENOTFOUND".to_owned());
         failed
     })?;
@@ -143,10 +146,12 @@ fn connect(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError>
             }
         }
         let Some(stream) = connected else {
-            return Err(last.unwrap_or_else(|| HostError::new("Error", format!("no address for '{host}'"))));
+            return Err(
+                last.unwrap_or_else(|| HostError::new(ErrorClass::Error, format!("no address for '{host}'")))
+            );
         };
-        // Small messages are the rule here; waiting to fill a packet only delays them.
-        drop(stream.set_nodelay(true));
+        // Most messages are small; waiting to fill a packet only delays them.
+        marsh_types::ignore(stream.set_nodelay(true), "the connection works without it, a little slower");
         let (local, remote) = (stream.local_addr().ok(), stream.peer_addr().ok());
         let mut agreed = Val::Null;
         let mut stream: Boxed = Box::new(stream);
@@ -161,7 +166,7 @@ fn connect(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError>
 }
 
 fn gone() -> HostError {
-    HostError::new("BadResource", "Bad resource ID")
+    HostError::new(ErrorClass::BadResource, "Bad resource ID")
 }
 
 fn find(env: &Env, args: &Args) -> Result<Arc<Socket>, HostError> {

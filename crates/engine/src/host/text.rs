@@ -9,16 +9,18 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use encoding_rs::{DecoderResult, Encoding};
 
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, lock, plain};
+use crate::gate::{
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock, plain,
+};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("text.label", label),
-    plain("text.decode", decode),
-    plain("text.utf8", utf8),
-    plain("base64.encode", base64_encode),
-    plain("base64.decode", base64_decode),
-    plain("base64.btoa", btoa),
-    plain("base64.atob", atob),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("text.label", NONE, Determinism::Pure, Cost::Instant, label),
+    plain("text.decode", NONE, Determinism::Pure, Cost::Compute, decode),
+    plain("text.utf8", NONE, Determinism::Pure, Cost::Compute, utf8),
+    plain("base64.encode", NONE, Determinism::Pure, Cost::Compute, base64_encode),
+    plain("base64.decode", NONE, Determinism::Pure, Cost::Compute, base64_decode),
+    plain("base64.btoa", NONE, Determinism::Pure, Cost::Compute, btoa),
+    plain("base64.atob", NONE, Determinism::Pure, Cost::Compute, atob),
 ];
 
 /// Decoders in the middle of a stream, by number.
@@ -26,7 +28,7 @@ pub(crate) type Decoders = Mutex<HashMap<u64, encoding_rs::Decoder>>;
 
 fn encoding(label: &str) -> Result<&'static Encoding, HostError> {
     Encoding::for_label_no_replacement(label.as_bytes()).ok_or_else(|| {
-        HostError::new("RangeError", format!("The encoding label provided ('{label}') is invalid"))
+        HostError::new(ErrorClass::RangeError, format!("The encoding label provided ('{label}') is invalid"))
     })
 }
 
@@ -91,7 +93,7 @@ fn base64_decode(_env: &Env, args: &Args) -> HostResult {
         })
         .collect();
     GeneralPurpose::new(&alphabet::STANDARD, config).decode(text).map(Val::Bytes).map_err(|_| {
-        HostError::new("DOMException:InvalidCharacterError", "Failed to decode base64: invalid character")
+        HostError::new(ErrorClass::DomInvalidCharacterError, "Failed to decode base64: invalid character")
     })
 }
 
@@ -101,7 +103,7 @@ fn btoa(_env: &Env, args: &Args) -> HostResult {
         args.str(0)?.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
     let latin1 = latin1.ok_or_else(|| {
         let text = "The string contains characters outside of Latin1";
-        HostError::new("DOMException:InvalidCharacterError", text)
+        HostError::new(ErrorClass::DomInvalidCharacterError, text)
     })?;
     Ok(Val::Str(STANDARD.encode(latin1)))
 }

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use serde::Deserialize;
 
-use crate::gate::{Env, HostError, lock};
+use crate::gate::{Env, ErrorClass, HostError, lock};
 
 /// What a client wants beyond the defaults.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,7 +44,7 @@ fn base_roots() -> &'static RootCertStore {
 
 fn add(roots: &mut RootCertStore, pem: &[u8], what: &str) -> Result<(), HostError> {
     let bad = |why: String| {
-        HostError::new("InvalidData", format!("{what} is not a list of certificates in PEM: {why}"))
+        HostError::new(ErrorClass::InvalidData, format!("{what} is not a list of certificates in PEM: {why}"))
     };
     let mut any = false;
     for cert in CertificateDer::pem_slice_iter(pem) {
@@ -79,7 +79,9 @@ pub(crate) fn config(env: &Env, trust: &Trust) -> Result<ClientConfig, HostError
     };
     match (&trust.cert, &trust.key) {
         (Some(cert), Some(key)) => {
-            let bad = |error: rustls::pki_types::pem::Error| HostError::new("InvalidData", error.to_string());
+            let bad = |error: rustls::pki_types::pem::Error| {
+                HostError::new(ErrorClass::InvalidData, error.to_string())
+            };
             let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert.as_bytes()).collect();
             let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(bad)?;
             builder.with_client_auth_cert(chain.map_err(bad)?, key).map_err(failed)

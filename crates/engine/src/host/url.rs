@@ -3,16 +3,16 @@
 use url::Url;
 use url::quirks;
 
-use crate::gate::{Args, Env, HostError, HostResult, Op, Val, plain};
+use crate::gate::{Args, Cost, Determinism, Env, HostError, HostResult, NONE, Operation, Val, plain};
 
-pub(crate) const OPS: &[Op] = &[
-    plain("url.parse", parse),
-    plain("url.set", set),
-    plain("url.query", query),
-    plain("url.encode", encode),
-    plain("url.toPath", to_path),
-    plain("url.fromPath", from_path),
-    plain("url.unescape", unescape),
+pub(crate) const OPERATIONS: &[Operation] = &[
+    plain("url.parse", NONE, Determinism::Pure, Cost::Compute, parse),
+    plain("url.set", NONE, Determinism::Pure, Cost::Compute, set),
+    plain("url.query", NONE, Determinism::Pure, Cost::Compute, query),
+    plain("url.encode", NONE, Determinism::Pure, Cost::Compute, encode),
+    plain("url.toPath", NONE, Determinism::Pure, Cost::Compute, to_path),
+    plain("url.fromPath", NONE, Determinism::Pure, Cost::Compute, from_path),
+    plain("url.unescape", NONE, Determinism::Pure, Cost::Compute, unescape),
 ];
 
 fn parts(url: &Url) -> Val {

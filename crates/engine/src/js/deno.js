@@ -1,4 +1,4 @@
-// The Deno namespace. What is here works; every other member that Deno has throws with its name.
+// The Deno namespace. Every member of Deno that is missing here throws an error that names it.
 
 import { call as host, lazy, lazyProperty, register } from "marsh:core";
 import { errors } from "marsh:errors";

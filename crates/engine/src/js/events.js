@@ -114,7 +114,7 @@ export class EventTarget {
     return !state.prevented;
   }
 
-  /** Not of the web: lets the surface skip building events that nobody hears. */
+  /** Not of the web: lets the surface skip building events without a listener. */
   hasListeners(type) {
     return this[kListeners].has(type);
   }

@@ -9,7 +9,7 @@ import { ReadableStream, readableOf } from "marsh:streams";
 import { URL } from "marsh:url";
 
 const redirects = [301, 302, 303, 307, 308];
-// A response that nobody reads gives its connection back when it is collected.
+// An unread response gives its connection back when it is collected.
 const abandoned = new FinalizationRegistry((id) => host("fetch.cancel", id));
 
 function networkError(error, url) {

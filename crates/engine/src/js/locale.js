@@ -1,5 +1,5 @@
 // Text for people without Intl: numbers, dates and order as in American English, which is what reports are written in.
-// What is asked for beyond that is refused by name. Held by `tests/it/locale.rs`.
+// Every other request fails with its name. Held by `tests/it/locale.rs`.
 
 import { register, unsupported } from "marsh:core";
 

@@ -84,7 +84,7 @@ function describe(error) {
   }
 }
 
-// ---- rejections that nobody handles ----
+// ---- rejections without a handler ----
 
 const rejected = new Map();
 

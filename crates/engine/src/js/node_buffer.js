@@ -24,7 +24,7 @@ function encode(text, encoding) {
     case "base64url": {
       const end = text.indexOf("=");
       const clean = (end < 0 ? text : text.slice(0, end)).replace(/[^A-Za-z0-9+/_-]/g, "");
-      // One letter left over is no whole byte.
+      // A single letter at the end is half a byte.
       return host("base64.decode", clean.length % 4 === 1 ? clean.slice(0, -1) : clean);
     }
     case "utf16le": {

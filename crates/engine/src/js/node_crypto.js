@@ -8,7 +8,7 @@ import * as keys from "marsh:node_crypto_keys";
 
 const { bytesOf, plain, show } = keys;
 
-/** A hash is a stream too: what is written to it is digested, and its digest is what is read. */
+/** A hash is a stream too: it digests its input, and its output is the digest. */
 export class Hash extends Transform {
   #id;
   constructor(algorithm, id) {

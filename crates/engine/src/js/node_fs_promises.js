@@ -78,7 +78,7 @@ const isThere = (path) => {
     return false;
   }
 };
-/** What `rm` refuses: a directory, unless it is told to go through it. */
+/** `rm` refuses a directory unless `recursive` is set. */
 export function checkRemoval(path, options) {
   if (!options?.recursive && D.lstatSync(path).isDirectory) {
     throw Object.assign(new Error(`Path is a directory: rm returned EISDIR (is a directory) ${path}`), { code: "ERR_FS_EISDIR", errno: 21, syscall: "rm", path: String(path) });

@@ -139,7 +139,7 @@ export class ClientRequest extends Writable {
   #timer;
   #delay = 0;
   constructor(protocol, input, given, done) {
-    // The request lives on after its body has been sent.
+    // The request outlives the sending of its body.
     super({ autoDestroy: false });
     const [options, callback] = optionsOf(protocol, input, given, done);
     if (options.socketPath) throw unsupported("http.request with socketPath");
@@ -170,7 +170,7 @@ export class ClientRequest extends Writable {
     setTimeout(() => {
       if (this.destroyed) return;
       this.emit("socket", this.socket);
-      // The body is not held back for the server's leave, so whoever waits for it has it.
+      // The body is not held back for the server's leave, so code that waits for it has it.
       if (/^100-continue$/i.test(this.getHeader("expect"))) {
         this.removeHeader("expect");
         this.emit("continue");

@@ -99,7 +99,7 @@ for (const [index, name] of ["black", "red", "green", "yellow", "blue", "magenta
 codes.gray = codes.grey = codes.blackBright;
 codes.bgGray = codes.bgGrey = codes.bgBlackBright;
 
-/** What an extension prints goes to no terminal, so it is only coloured when it is told not to look. */
+/** What an extension prints goes to no terminal, so it is coloured only if `validateStream` is false. */
 export function styleText(format, text, { validateStream = true } = {}) {
   if (typeof text !== "string") throw fault("ERR_INVALID_ARG_TYPE", 'The "text" argument must be of type string');
   let [before, after] = ["", ""];

@@ -125,7 +125,7 @@ async function agree({ public: other }, of, bits) {
   const { name, namedCurve } = of.algorithm;
   if (of.type !== "private") fail("InvalidAccessError", "a public key agrees on nothing");
   if (other.type !== "public" || other.algorithm.name !== name || other.algorithm.namedCurve !== namedCurve) {
-    fail("InvalidAccessError", `the other key is no public ${name} key of ${namedCurve}`);
+    fail("InvalidAccessError", `the other key is not a public ${name} key of ${namedCurve}`);
   }
   const all = await start("crypto.agree", of[kData], other[kData]);
   if (bits === null || bits === undefined) return all;
@@ -276,7 +276,7 @@ export class SubtleCrypto {
       try {
         data = JSON.parse(new (lazy("marsh:text").TextDecoder)().decode(bytes));
       } catch {
-        fail("DataError", "what was unwrapped is no JWK");
+        fail("DataError", "the unwrapped bytes are not a JWK");
       }
     }
     return this.importKey(format, data, wanted, extractable, usages);

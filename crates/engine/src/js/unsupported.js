@@ -1,4 +1,4 @@
-// What is missing says so, by name, when it is used: never "undefined is not a function".
+// Using a missing member throws an error that names it: never "undefined is not a function".
 
 import { register, unsupported } from "marsh:core";
 

@@ -179,7 +179,7 @@ fn an_unhandled_rejection_fails_the_call_it_belongs_to() {
     assert_eq!(call(&runtime, "late", json!({})).unwrap(), "handled in time");
     assert_eq!(good.wait().unwrap(), "fine");
     call(&runtime, "after", json!({})).unwrap();
-    // Its timer fires during the next call, and harms nobody.
+    // Its timer fires during the next call, and harms no call.
     assert_eq!(call(&runtime, "good", json!({})).unwrap(), "fine");
     assert_eq!(fixture.noted("log").len(), 1, "{:?}", fixture.noted("log"));
     assert_eq!(call(&runtime, "thrower", json!({})).unwrap_err().name.as_deref(), Some("RangeError"));

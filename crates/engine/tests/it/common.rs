@@ -110,6 +110,14 @@ impl Fixture {
 
     /// Start a runtime over `code`, without waiting for the load.
     pub fn start(&self, code: &str) -> ModuleRuntime {
+        self.spawn_with(code, ModuleRuntime::spawn)
+    }
+
+    pub fn spawn_with(
+        &self,
+        code: &str,
+        spawn: impl FnOnce(Source, Vec<External>, Options, Arc<dyn Bridge>) -> Result<ModuleRuntime, EngineError>,
+    ) -> ModuleRuntime {
         let path = self.path("bundle.js");
         std::fs::write(&path, code).unwrap();
         let url = format!("file://{}?fp=abc", path.display());
@@ -120,13 +128,8 @@ impl Fixture {
             args: vec!["one".to_owned()],
             cwd: Some(self.dir.path().to_owned()),
         };
-        ModuleRuntime::spawn(
-            Source { url, code: Code::file(path) },
-            self.externals.clone(),
-            options,
-            self.bridge.clone(),
-        )
-        .unwrap()
+        spawn(Source { url, code: Code::file(path) }, self.externals.clone(), options, self.bridge.clone())
+            .unwrap()
     }
 
     pub fn load(&self, code: &str) -> ModuleRuntime {

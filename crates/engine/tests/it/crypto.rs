@@ -107,7 +107,7 @@ fn openssl(fixture: &Fixture, args: &[&str]) -> bool {
         .is_ok_and(|out| out.status.success())
 }
 
-/// The way of a service account: a PKCS#8 key in PEM, RS256, and somebody else who verifies.
+/// The way of a service account: a PKCS#8 key in PEM, RS256, and another library that verifies.
 #[test]
 fn signatures_that_openssl_accepts() {
     let fixture = Fixture::new();
@@ -147,7 +147,7 @@ fn signatures_that_openssl_accepts() {
     runtime.close();
 }
 
-/// What two sides share, and what only the owner of a key reads, is the same for somebody else.
+/// What two sides share, and what only the owner of a key reads, is the same for another library.
 #[test]
 fn agreement_and_encryption_that_openssl_shares() {
     let fixture = Fixture::new();

@@ -43,7 +43,7 @@ fn files_are_read_written_and_streamed() {
     runtime.close();
 }
 
-/// Says what it is told, in capitals, until the other side has said everything.
+/// Answers its input in capitals, until the other side ends.
 fn shout(mut stream: impl Read + Write) {
     let mut chunk = [0; 1024];
     while let Ok(read @ 1..) = stream.read(&mut chunk) {

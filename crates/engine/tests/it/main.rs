@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,
-    reason = "tests fail by panicking, and prepare files that are nobody's state"
+    reason = "tests fail by panicking, and prepare files that marsh does not own"
 )]
 
 mod bytecode;
@@ -22,3 +22,4 @@ mod server;
 mod stack;
 mod streams;
 mod web;
+mod wrapper;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use marsh_archive::Limits;
+use marsh_archive::ArchiveLimits;
 use marsh_registry::{Location, Registry};
 use marsh_store::{Lease, Staging, StoredFile, TreeRecord, TreeState};
 use marsh_types::{CalVer, Channel, Digest, ExtensionName, Manifest};
@@ -147,8 +147,9 @@ impl Lifecycle {
             File::open(&archive).map_err(|source| LifecycleError::Read { path: archive.clone(), source })?;
         let archive_bytes = file.metadata().map_or(0, |metadata| metadata.len());
         let staging = self.installation.trees().stage()?;
-        let unpacked = marsh_archive::unpack(BufReader::new(file), &staging.tree(), &Limits::default())
-            .map_err(refused)?;
+        let unpacked =
+            marsh_archive::unpack(BufReader::new(file), &staging.tree(), &ArchiveLimits::default())
+                .map_err(refused)?;
         let manifest = &unpacked.manifest;
         if manifest.name != pick.name || manifest.version != pick.version {
             return Err(LifecycleError::OtherManifest {
@@ -232,7 +233,7 @@ impl Lifecycle {
     ) -> Result<Manifest, LifecycleError> {
         let archive = self.archive(pick, reporter)?;
         let file = File::open(&archive).map_err(|source| LifecycleError::Read { path: archive, source })?;
-        marsh_archive::read_manifest(BufReader::new(file), &Limits::default()).map_err(|source| {
+        marsh_archive::read_manifest(BufReader::new(file), &ArchiveLimits::default()).map_err(|source| {
             LifecycleError::Archive { name: pick.name.clone(), version: pick.version, source }
         })
     }

@@ -78,7 +78,7 @@ fn broken_source_of_an_installed_extension_is_listed() {
             .iter()
             .map(|problem| {
                 let name = problem.path.file_name().unwrap().to_string_lossy().into_owned();
-                (name, problem.diagnostic.code.clone(), problem.diagnostic.line.is_some())
+                (name, problem.diagnostic.code.to_string(), problem.diagnostic.line.is_some())
             })
             .collect();
         problems.sort();

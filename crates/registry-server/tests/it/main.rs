@@ -1,7 +1,7 @@
 //! The client of `marsh-registry` against the server, over real connections.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(clippy::disallowed_methods, reason = "these tests set the scene that the server then acts on")]
+#![expect(clippy::disallowed_methods, reason = "these tests create the files that the server then works on")]
 
 mod protocol;
 mod publish;

@@ -1,4 +1,4 @@
-//! Every row of the protocol's table.
+//! Every request of the registry protocol.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -10,7 +10,7 @@ use marsh_types::{Channel, Explain};
 use crate::running::{Running, content, name, push};
 
 #[test]
-fn what_is_pushed_is_found_by_every_question() {
+fn pushed_version_is_in_every_answer() {
     let running = Running::new();
     let owner = running.owner();
     let dns = name("@acme/net/dns");
@@ -69,25 +69,25 @@ fn what_is_pushed_is_found_by_every_question() {
 }
 
 #[test]
-fn unreachable_and_not_found_are_different_things() {
+fn unreachable_registry_is_not_reported_as_not_found() {
     let mut running = Running::new();
     let owner = running.owner();
     let (path, _) = running.archive(b"one");
     owner.publish(&push("@acme/a", "2026.01.01.1", None), &content(), &path).unwrap();
-    let (nobody, a) = (name("@acme/nobody"), name("@acme/a"));
-    assert_eq!(owner.info(&nobody).unwrap_err().code().as_str(), "not_found");
-    assert_eq!(owner.versions(&nobody).unwrap_err().code().as_str(), "not_found");
-    assert_eq!(owner.latest(&nobody, Channel::Stable).unwrap_err().code().as_str(), "not_found");
+    let (missing, a) = (name("@acme/missing"), name("@acme/a"));
+    assert_eq!(owner.info(&missing).unwrap_err().code().as_str(), "not_found");
+    assert_eq!(owner.versions(&missing).unwrap_err().code().as_str(), "not_found");
+    assert_eq!(owner.latest(&missing, Channel::Stable).unwrap_err().code().as_str(), "not_found");
     assert_eq!(owner.latest(&a, Channel::Beta).unwrap(), None, "the extension is there");
     let version = "2026.01.01.2".parse().unwrap();
     assert_eq!(owner.checksum(&a, version, Channel::Stable).unwrap_err().code().as_str(), "not_found");
     running.stop();
-    assert_eq!(owner.info(&nobody).unwrap_err().code().as_str(), "registry_unreachable");
+    assert_eq!(owner.info(&missing).unwrap_err().code().as_str(), "registry_unreachable");
     assert_eq!(owner.info(&a).unwrap_err().code().as_str(), "registry_unreachable");
 }
 
 #[test]
-fn curation_travels() {
+fn curation_over_http_changes_the_registry() {
     let running = Running::new();
     let owner = running.owner();
     let (a, version) = (name("@acme/a"), "2026.01.01.1".parse().unwrap());
@@ -101,7 +101,7 @@ fn curation_travels() {
     owner.yank(&a, Some(version), None, "broken").unwrap();
     let fetch = |cache: &str| {
         let cache = marsh_registry::ArchiveCache::new(running.dir.path().join(cache));
-        // As a lockfile from before the promotion has it.
+        // A lockfile from before the promotion names the old channel.
         cache.fetch(&owner, &a, version, Channel::Beta, &digest, &|_, _| {}).map(|_| ())
     };
     let error = fetch("one").unwrap_err();
@@ -119,7 +119,7 @@ fn curation_travels() {
 }
 
 #[test]
-fn a_hundred_and_one_versions_come_in_pages() {
+fn versions_beyond_one_page_are_all_listed() {
     let running = Running::new();
     let directory = marsh_registry::directory::Directory::new(&running.root());
     let (path, _) = running.archive(b"one");
@@ -131,7 +131,7 @@ fn a_hundred_and_one_versions_come_in_pages() {
 }
 
 #[test]
-fn a_shutdown_waits_for_what_is_under_way() {
+fn shutdown_waits_for_requests_in_progress() {
     let (entered, is_entered) = mpsc::channel();
     let (release, is_released) = mpsc::channel();
     let (entered, is_released) = (Mutex::new(entered), Mutex::new(is_released));

@@ -1,4 +1,4 @@
-//! What is accepted, and that one of many wins.
+//! Publishing: which archives are accepted, and many publishers of one version.
 
 use std::path::Path;
 use std::sync::{Arc, Barrier};
@@ -9,7 +9,7 @@ use marsh_types::Explain;
 use crate::running::{Running, content, name, push};
 
 #[test]
-fn of_fifty_publishers_of_one_version_one_wins() {
+fn publish_of_one_version_by_fifty_succeeds_for_one() {
     let running = Arc::new(Running::new());
     let token = running.token(&["acme"], &["publish"]);
     let start = Arc::new(Barrier::new(50));
@@ -45,7 +45,7 @@ fn of_fifty_publishers_of_one_version_one_wins() {
 }
 
 #[test]
-fn what_is_no_archive_is_refused_and_leaves_nothing() {
+fn push_of_an_invalid_archive_is_refused_and_leaves_nothing() {
     let running = Running::with(|options| options.max_archive_bytes = 1000);
     let owner = running.owner();
     let metadata = push("@acme/a", "2026.01.01.1", None);
@@ -66,11 +66,11 @@ fn what_is_no_archive_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn the_archive_has_to_be_what_the_caller_checks_for() {
+fn push_that_fails_validation_is_refused() {
     let running = Running::with(|options| {
         options.validate = Arc::new(|path: &Path, metadata: &PushMetadata| {
             assert!(path.is_file());
-            Err(format!("its manifest speaks of @acme/other, not of {}", metadata.name))
+            Err(format!("expected a manifest of {}, found @acme/other", metadata.name))
         });
     });
     let (path, _) = running.archive(b"one");

@@ -1,4 +1,4 @@
-//! A registry with a server on a free port, both gone with the test.
+//! A registry with a server on a free port, both removed at the end of the test.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -60,7 +60,7 @@ impl Running {
         Registry::open(location, ClientOptions { api_key, ..ClientOptions::default() })
     }
 
-    /// A client that may do everything in `@acme`.
+    /// A client with all scopes for `@acme`.
     pub fn owner(&self) -> Registry {
         self.client(Some(self.token(&["acme"], &["publish", "manage"])))
     }

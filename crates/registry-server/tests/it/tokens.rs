@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Tokens authorize changes.
 
 use marsh_registry_server::{TokenError, add_token, list_tokens, remove_token};
 use marsh_types::Explain;
@@ -6,7 +6,7 @@ use marsh_types::Explain;
 use crate::running::{Running, content, name, push};
 
 #[test]
-fn changes_want_a_token_with_collective_and_scope() {
+fn change_without_collective_or_scope_is_refused() {
     let running = Running::new();
     let (path, _) = running.archive(b"one");
     let publish = |client: marsh_registry::Registry, extension: &str| {
@@ -34,7 +34,7 @@ fn changes_want_a_token_with_collective_and_scope() {
 }
 
 #[test]
-fn a_token_says_who_it_is_until_it_is_removed() {
+fn removed_token_stops_working() {
     let running = Running::new();
     let client = running.client(Some(running.token(&["acme", "tools"], &["publish"])));
     let identity = client.whoami().unwrap();
@@ -49,7 +49,7 @@ fn a_token_says_who_it_is_until_it_is_removed() {
 }
 
 #[test]
-fn tokens_are_kept_hashed_and_private() {
+fn tokens_are_stored_hashed_and_private() {
     let running = Running::new();
     let token = running.token(&["acme"], &["publish"]);
     let path = running.root().join("private/tokens.json");

@@ -1,4 +1,4 @@
-//! Moving the bytes of an archive, over as many tries as it takes.
+//! Downloading an archive with retries, resuming after each interruption.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,32 +6,32 @@ use std::io::{self, Read, Seek, SeekFrom};
 use marsh_fs::GrowingFile;
 use marsh_types::{CalVer, Channel, Digest, DigestWriter, ExtensionName};
 
-use super::retry::{Failure, Retries};
+use super::retry::{FailedTry, Retries};
 use super::{Backend, Registry};
 use crate::directory::named;
 use crate::error::RegistryError;
 
-/// A try that moved this much was worth it: the next one counts as the first again.
+/// A try that received this many bytes resets the number of retries.
 const WORTHWHILE: u64 = 1 << 20;
 
 pub(crate) struct Wanted<'a> {
     pub name: &'a ExtensionName,
     pub version: CalVer,
     pub channel: Channel,
-    /// `None`: whatever comes is taken.
+    /// `None`: the bytes are not verified.
     pub expected: Option<Digest>,
 }
 
-/// An archive's bytes from `offset` on, which may be less than what was asked for.
-pub(crate) struct Source {
+/// An archive's bytes from `offset` on, which may be less than the requested offset.
+pub(crate) struct ArchiveStream {
     pub reader: Box<dyn Read>,
     pub offset: u64,
-    /// Of the whole archive.
+    /// The size of the whole archive.
     pub total: Option<u64>,
 }
 
-/// Fills `file`, which may hold the start of the archive, until its bytes have the expected digest, and tells the digest.
-/// Whatever else comes of it is removed.
+/// Fills `file`, which may have the start of the archive, until its bytes have the expected digest. Returns the digest.
+/// Clears the file if its bytes are wrong.
 pub(crate) fn download(
     registry: &Registry,
     wanted: &Wanted<'_>,
@@ -62,7 +62,7 @@ pub(crate) fn download(
         let Some(expected) = wanted.expected.filter(|expected| *expected != found) else { return Ok(found) };
         file.clear()?;
         digest = DigestWriter::new();
-        // The start may have been of something else. From nothing, there is no such excuse.
+        // The start of the file may have been of another archive: try once more from an empty file.
         if !std::mem::take(&mut resumed) {
             let what = named(wanted.name, Some(wanted.version));
             return Err(RegistryError::ChecksumMismatch { what, expected, found });
@@ -76,7 +76,7 @@ fn transfer(
     file: &mut GrowingFile,
     digest: &mut DigestWriter,
     progress: &dyn Fn(u64, Option<u64>),
-) -> Result<(), Failure> {
+) -> Result<(), FailedTry> {
     let limit = registry.options.max_archive_bytes;
     let too_large = || RegistryError::TooLarge { what: named(wanted.name, Some(wanted.version)), limit };
     if file.len() > limit {
@@ -122,8 +122,8 @@ fn transfer(
 }
 
 impl Registry {
-    fn interrupted(&self, reason: &str) -> Failure {
-        Failure::again(RegistryError::Unreachable {
+    fn interrupted(&self, reason: &str) -> FailedTry {
+        FailedTry::again(RegistryError::Unreachable {
             registry: self.location.to_string(),
             reason: reason.to_owned(),
         })
@@ -134,7 +134,7 @@ fn from_directory(
     directory: &crate::directory::Directory,
     wanted: &Wanted<'_>,
     offset: u64,
-) -> Result<Source, RegistryError> {
+) -> Result<ArchiveStream, RegistryError> {
     let version = directory.offered(wanted.name, wanted.version)?;
     if let Some(expected) = wanted.expected.filter(|expected| *expected != version.checksum) {
         let what = named(wanted.name, Some(wanted.version));
@@ -146,5 +146,5 @@ fn from_directory(
     let total = file.metadata().map_err(read)?.len();
     let offset = if offset < total { offset } else { 0 };
     file.seek(SeekFrom::Start(offset)).map_err(read)?;
-    Ok(Source { reader: Box::new(file), offset, total: Some(total) })
+    Ok(ArchiveStream { reader: Box::new(file), offset, total: Some(total) })
 }

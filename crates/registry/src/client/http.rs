@@ -1,4 +1,4 @@
-//! One way to ask over HTTP: headers, redirects, limits, what statuses mean.
+//! HTTP requests: headers, redirects, limits, and the errors that statuses mean.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,20 +9,20 @@ use marsh_types::Digest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::http::{Method, Request, Response, header};
+use ureq::http::{self, Method, Response, header};
 use ureq::{Body, SendBody};
 use url::Url;
 
 use super::ClientOptions;
 use super::redirect::{self, printable};
-use super::retry::{Failure, Retries};
+use super::retry::{FailedTry, Retries};
 use crate::error::RegistryError;
 
 const MAX_ANSWER: u64 = 16 << 20;
 const MAX_ERROR: u64 = 64 << 10;
 
 pub(crate) struct Http {
-    /// Ends in a slash.
+    /// The base URL, which ends in a slash.
     base: Url,
     shown: String,
     options: ClientOptions,
@@ -35,25 +35,25 @@ impl std::fmt::Debug for Http {
     }
 }
 
-/// A question. `what` is what is not found if the answer is 404.
-pub(crate) struct Ask {
+/// A request. `what` is the thing that does not exist if the answer is 404.
+pub(crate) struct Request {
     pub method: Method,
     pub url: Url,
     pub body: Option<Value>,
     pub what: String,
 }
 
-impl Ask {
-    pub(crate) fn get(url: Url, what: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, url, body: None, what: what.into() }
+impl Request {
+    pub(crate) fn get(url: Url, what: impl Into<String>) -> Request {
+        Request { method: Method::GET, url, body: None, what: what.into() }
     }
 
-    pub(crate) fn post(url: Url, body: Option<Value>, what: impl Into<String>) -> Ask {
-        Ask { method: Method::POST, url, body, what: what.into() }
+    pub(crate) fn post(url: Url, body: Option<Value>, what: impl Into<String>) -> Request {
+        Request { method: Method::POST, url, body, what: what.into() }
     }
 }
 
-/// The body of an error, as servers write it.
+/// The body of an error answer.
 #[derive(Default, Deserialize)]
 struct ErrorBody {
     error: Option<Value>,
@@ -75,9 +75,9 @@ impl Http {
         &self.shown
     }
 
-    /// A URL below the base. `path` is percent-encoded already.
+    /// A URL below the base URL. `path` must be percent-encoded.
     pub(crate) fn url(&self, path: &str) -> Result<Url, RegistryError> {
-        self.base.join(path).map_err(|error| self.bad(format!("{path} makes no URL: {error}")))
+        self.base.join(path).map_err(|error| self.bad(format!("invalid URL {path}: {error}")))
     }
 
     pub(crate) fn bad(&self, reason: impl Into<String>) -> RegistryError {
@@ -88,8 +88,8 @@ impl Http {
         RegistryError::Unreachable { registry: self.shown.clone(), reason: printable(&reason.to_string()) }
     }
 
-    /// Asks until there is an answer that is one, and reads it.
-    pub(crate) fn json<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T, RegistryError> {
+    /// Sends a request, with retries, and parses the answer.
+    pub(crate) fn json<T: DeserializeOwned>(&self, ask: &Request) -> Result<T, RegistryError> {
         if self.options.offline {
             return Err(RegistryError::Offline { what: ask.what.clone() });
         }
@@ -102,21 +102,24 @@ impl Http {
             let bytes = match response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec() {
                 Ok(bytes) => bytes,
                 Err(ureq::Error::BodyExceedsLimit(limit)) => {
-                    return Err(self.bad(format!("it is larger than {limit} bytes")).into());
+                    return Err(self.bad(format!("expected at most {limit} bytes")).into());
                 }
                 Err(error) => return Err(self.failed(error, idempotent)),
             };
             serde_json::from_slice(&bytes).map_err(|error| {
-                let what =
-                    if looks_like_html(&bytes) { "it is a web page".to_owned() } else { error.to_string() };
+                let what = if looks_like_html(&bytes) {
+                    "expected JSON, found a web page".to_owned()
+                } else {
+                    error.to_string()
+                };
                 self.bad(printable(&what)).into()
             })
         })
     }
 
-    /// The answer to a GET of bytes, 200 or 206, with `range` asked for. One try.
-    pub(crate) fn bytes(&self, ask: &Ask, offset: u64) -> Result<Response<Body>, Failure> {
-        // The archive is compressed already, and offsets count its own bytes.
+    /// The answer to a GET of bytes from `offset` on, with status 200, 206 or 416, in one try.
+    pub(crate) fn bytes(&self, ask: &Request, offset: u64) -> Result<Response<Body>, FailedTry> {
+        // No transfer encoding: the archive is compressed, and offsets count its own bytes.
         let mut headers = vec![(header::ACCEPT_ENCODING, "identity".to_owned())];
         if offset > 0 {
             headers.push((header::RANGE, format!("bytes={offset}-")));
@@ -128,17 +131,17 @@ impl Http {
         }
     }
 
-    /// Puts a file, without telling the receiver who we are.
+    /// Uploads a file without credentials.
     pub(crate) fn put_file(&self, url: &Url, path: &Path, what: &str) -> Result<(), RegistryError> {
         redirect::usable(&self.base, url).map_err(|reason| RegistryError::UnsafeRedirect {
             url: printable(url.as_str()),
             reason: reason.to_owned(),
         })?;
-        let ask = Ask { method: Method::PUT, url: url.clone(), body: None, what: what.to_owned() };
+        let ask = Request { method: Method::PUT, url: url.clone(), body: None, what: what.to_owned() };
         Retries::new(self.options.retries).run(|| {
             let file = File::open(path).map_err(|error| RegistryError::read(path, error))?;
             let length = file.metadata().map_err(|error| RegistryError::read(path, error))?.len();
-            let request = Request::builder()
+            let request = http::Request::builder()
                 .method(Method::PUT)
                 .uri(url.as_str())
                 .header(header::CONTENT_TYPE, "application/gzip")
@@ -150,16 +153,16 @@ impl Http {
         })
     }
 
-    /// One request with its redirects.
+    /// Sends a request and follows its redirects.
     fn follow(
         &self,
-        ask: &Ask,
+        ask: &Request,
         headers: &[(header::HeaderName, String)],
         timeout: Duration,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Body>, FailedTry> {
         let mut url = ask.url.clone();
         for _ in 0..=redirect::MAX_REDIRECTS {
-            let mut request = Request::builder().method(ask.method.clone()).uri(url.as_str());
+            let mut request = http::Request::builder().method(ask.method.clone()).uri(url.as_str());
             if let Some(key) = &self.options.api_key
                 && redirect::may_see_credentials(&self.base, &url)
             {
@@ -188,24 +191,24 @@ impl Http {
             }
             let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
             let Some(location) = location else {
-                return Err(self.bad("it redirects to nowhere").into());
+                return Err(self.bad("missing header Location in a redirect").into());
             };
             if ask.method != Method::GET {
-                let reason = "only questions are redirected, changes are not".to_owned();
+                let reason = "marsh follows redirects of GET requests only".to_owned();
                 return Err(RegistryError::UnsafeRedirect { url: printable(location), reason }.into());
             }
             url = redirect::next(&url, location)?;
         }
-        let reason = format!("it is redirect number {}", redirect::MAX_REDIRECTS + 1);
+        let reason = format!("there are more than {} redirects", redirect::MAX_REDIRECTS);
         Err(RegistryError::UnsafeRedirect { url: printable(url.as_str()), reason }.into())
     }
 
     fn send(
         &self,
-        request: Request<SendBody<'static>>,
+        request: http::Request<SendBody<'static>>,
         timeout: Duration,
         idempotent: bool,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Body>, FailedTry> {
         let agent = self.agent();
         let request = agent.configure_request(request).timeout_global(Some(timeout)).build();
         agent.run(request).map_err(|error| self.failed(error, idempotent))
@@ -223,9 +226,9 @@ impl Http {
         })
     }
 
-    /// No answer. A change may have been made before the connection broke, so only what cannot have reached the server
-    /// is tried again then.
-    fn failed(&self, error: ureq::Error, idempotent: bool) -> Failure {
+    /// The error of a request without an answer. The server may have made a change before the connection broke, so a change
+    /// is retried only if the request cannot have reached the server.
+    fn failed(&self, error: ureq::Error, idempotent: bool) -> FailedTry {
         use ureq::{Error, Timeout};
         let unsent = match &error {
             Error::HostNotFound | Error::ConnectionFailed => true,
@@ -238,13 +241,13 @@ impl Http {
                 self.unreachable(&error).into()
             }
             Error::Protocol(_) => self.bad(printable(&error.to_string())).into(),
-            _ if unsent || idempotent => Failure::again(self.unreachable(&error)),
+            _ if unsent || idempotent => FailedTry::again(self.unreachable(&error)),
             _ => self.unreachable(&error).into(),
         }
     }
 
-    /// An answer that is not the wanted one.
-    fn refused(&self, ask: &Ask, mut response: Response<Body>) -> Failure {
+    /// The error of an answer with an error status.
+    fn refused(&self, ask: &Request, mut response: Response<Body>) -> FailedTry {
         let status = response.status().as_u16();
         let retry_after = response
             .headers()
@@ -278,29 +281,29 @@ impl Http {
             }
         };
         match status {
-            // The request was not acted on, whatever it was.
+            // The server did not act on the request, so it can be retried even if it is a change.
             429 => retry_after.map_or_else(
                 || {
-                    Failure::again(RegistryError::RateLimited {
+                    FailedTry::again(RegistryError::RateLimited {
                         registry: self.shown.clone(),
                         retry_after: None,
                     })
                 },
                 |pause| {
                     let registry = self.shown.clone();
-                    Failure::after(RegistryError::RateLimited { registry, retry_after: Some(pause) }, pause)
+                    FailedTry::after(RegistryError::RateLimited { registry, retry_after: Some(pause) }, pause)
                 },
             ),
             500 | 502..=599 if ask.method != Method::POST => match retry_after {
-                Some(pause) => Failure::after(error, pause),
-                None => Failure::again(error),
+                Some(pause) => FailedTry::after(error, pause),
+                None => FailedTry::again(error),
             },
             _ => error.into(),
         }
     }
 }
 
-/// Seconds or an HTTP date.
+/// Parses the header `Retry-After`: seconds or an HTTP date.
 fn retry_after(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {
@@ -319,7 +322,7 @@ fn plain(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     match text.trim() {
         "" => "no reason given".to_owned(),
-        _ if looks_like_html(bytes) => "the server sent a web page instead of an answer".to_owned(),
+        _ if looks_like_html(bytes) => "the server sent a web page".to_owned(),
         text => text.to_owned(),
     }
 }
@@ -331,7 +334,7 @@ mod tests {
     use super::retry_after;
 
     #[test]
-    fn the_pause_asked_for_is_seconds_or_a_date() {
+    fn retry_after_is_parsed_as_seconds_or_a_date() {
         assert_eq!(retry_after("3"), Some(Duration::from_secs(3)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert_eq!(retry_after("soon"), None);

@@ -1,4 +1,4 @@
-//! Asking a registry, wherever it is.
+//! The client: requests to a registry in a directory or behind HTTP.
 
 pub(crate) mod download;
 mod http;
@@ -20,18 +20,22 @@ use crate::protocol::{
 };
 use remote::Remote;
 
+/// The options of a client.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// Answer from the archive cache and from directories only.
+    /// Whether to use only the archive cache and directories.
     pub offline: bool,
+    /// The header `User-Agent`.
     pub user_agent: String,
+    /// The registry's token.
     pub api_key: Option<String>,
-    /// Of one question.
+    /// The longest time of one request, except transfers of archives.
     pub timeout: Duration,
-    /// Of one try to move an archive.
+    /// The longest time of one try to transfer an archive.
     pub transfer_timeout: Duration,
+    /// The largest archive, in bytes.
     pub max_archive_bytes: u64,
-    /// After the first try.
+    /// The number of tries after the first one.
     pub retries: u32,
 }
 
@@ -49,7 +53,10 @@ impl Default for ClientOptions {
     }
 }
 
-/// A registry, used from as many threads as wanted.
+/// A registry. Several threads may use one value.
+///
+/// All requests fail with [`RegistryError::Unreachable`] if the registry does not answer, and with
+/// [`RegistryError::Offline`] if they need the network and the client is offline.
 #[derive(Debug)]
 pub struct Registry {
     location: Location,
@@ -64,7 +71,7 @@ enum Backend {
 }
 
 impl Registry {
-    /// Asks nothing yet.
+    /// A client for the registry at `location`. Sends no request.
     pub fn open(location: Location, options: ClientOptions) -> Registry {
         let backend = match &location {
             Location::Directory(path) => Backend::Directory(Directory::new(path)),
@@ -73,10 +80,15 @@ impl Registry {
         Registry { location, options, backend }
     }
 
+    /// The registry's location.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
+    /// The properties of an extension.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] if the registry does not have it.
     pub fn info(&self, name: &ExtensionName) -> Result<ExtensionInfo, RegistryError> {
         match &self.backend {
             Backend::Directory(directory) => Ok(directory.record(name)?.info()),
@@ -84,7 +96,10 @@ impl Registry {
         }
     }
 
-    /// Every version of every channel, newest first.
+    /// Every version on every channel, newest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] if the registry does not have the extension.
     pub fn versions(&self, name: &ExtensionName) -> Result<Vec<VersionInfo>, RegistryError> {
         match &self.backend {
             Backend::Directory(directory) => Ok(directory.record(name)?.version_infos()),
@@ -92,7 +107,10 @@ impl Registry {
         }
     }
 
-    /// The newest version that a channel offers. `None`: it offers none; that there is no such extension is an error.
+    /// The newest version on a channel, or `None` if the channel has none.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] if the registry does not have the extension.
     pub fn latest(
         &self,
         name: &ExtensionName,
@@ -107,7 +125,10 @@ impl Registry {
         }
     }
 
-    /// `None`: the registry has the version and states no checksum of it.
+    /// The checksum of a version, or `None` if the registry has the version and states no checksum.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] if the registry does not have the version.
     pub fn checksum(
         &self,
         name: &ExtensionName,
@@ -125,7 +146,10 @@ impl Registry {
         }
     }
 
-    /// [`checksum`](Registry::checksum) where a missing one is an error.
+    /// The checksum of a version.
+    ///
+    /// # Errors
+    /// [`RegistryError::MissingChecksum`] if the registry states none, or as [`checksum`](Registry::checksum).
     pub fn required_checksum(
         &self,
         name: &ExtensionName,
@@ -139,6 +163,10 @@ impl Registry {
         })
     }
 
+    /// Searches for extensions.
+    ///
+    /// # Errors
+    /// The registry is unreachable or its answer is invalid.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchPage, RegistryError> {
         match &self.backend {
             Backend::Directory(directory) => directory.search(query),
@@ -146,7 +174,11 @@ impl Registry {
         }
     }
 
-    /// Publishes the archive, whose digest is computed here. `content` is the content metadata.
+    /// Publishes an archive. `content` is the content metadata.
+    ///
+    /// # Errors
+    /// [`RegistryError::AlreadyExists`], [`RegistryError::ValidationFailed`], [`RegistryError::TooLarge`],
+    /// [`RegistryError::Unauthorized`] or [`RegistryError::Forbidden`].
     pub fn publish(
         &self,
         metadata: &PushMetadata,
@@ -160,7 +192,10 @@ impl Registry {
         }
     }
 
-    /// Withdraws a version, or all of them. Answers with a sentence for the user, as the other changes do.
+    /// Withdraws a version, or all versions. Returns a sentence for the user.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`RegistryError::Unauthorized`] or [`RegistryError::Forbidden`].
     pub fn yank(
         &self,
         name: &ExtensionName,
@@ -174,6 +209,10 @@ impl Registry {
         }
     }
 
+    /// Takes back a yank. Returns a sentence for the user.
+    ///
+    /// # Errors
+    /// As [`yank`](Registry::yank).
     pub fn unyank(
         &self,
         name: &ExtensionName,
@@ -187,6 +226,10 @@ impl Registry {
         }
     }
 
+    /// Marks an extension as deprecated, optionally with the extension to use instead. Returns a sentence for the user.
+    ///
+    /// # Errors
+    /// As [`yank`](Registry::yank), or [`RegistryError::ValidationFailed`].
     pub fn deprecate(
         &self,
         name: &ExtensionName,
@@ -199,6 +242,10 @@ impl Registry {
         }
     }
 
+    /// Takes back a deprecation. Returns a sentence for the user.
+    ///
+    /// # Errors
+    /// As [`yank`](Registry::yank).
     pub fn undeprecate(&self, name: &ExtensionName) -> Result<String, RegistryError> {
         match &self.backend {
             Backend::Directory(directory) => directory.undeprecate(name),
@@ -206,6 +253,10 @@ impl Registry {
         }
     }
 
+    /// Moves a version to a more finished channel.
+    ///
+    /// # Errors
+    /// As [`yank`](Registry::yank), or [`RegistryError::ValidationFailed`] if the version's channel is `to` or more finished.
     pub fn promote(
         &self,
         name: &ExtensionName,
@@ -218,7 +269,10 @@ impl Registry {
         }
     }
 
-    /// Who the API key belongs to. A directory knows nobody: who may write to it, the file system says.
+    /// The owner of the token. A directory registry has no users: the file system decides who may write to it.
+    ///
+    /// # Errors
+    /// The registry is unreachable or its answer is invalid.
     pub fn whoami(&self) -> Result<Identity, RegistryError> {
         match &self.backend {
             Backend::Directory(directory) => {
@@ -234,7 +288,7 @@ impl Registry {
         }
     }
 
-    /// `what` is not to be had without the network.
+    /// Fails if `what` needs the network and the client is offline.
     pub(crate) fn check_offline(&self, what: impl FnOnce() -> String) -> Result<(), RegistryError> {
         match self.backend {
             Backend::Remote(_) if self.options.offline => Err(RegistryError::Offline { what: what() }),
@@ -242,7 +296,7 @@ impl Registry {
         }
     }
 
-    /// How long one who waits for another's download waits.
+    /// How long to wait for another process to download the same archive.
     pub(crate) fn longest_download(&self) -> Duration {
         self.options.transfer_timeout.saturating_mul(self.options.retries.saturating_add(1))
     }

@@ -1,4 +1,4 @@
-//! Which redirects are followed, and who gets to see credentials.
+//! Redirects: which are followed, and which receive credentials.
 
 use url::Url;
 
@@ -6,42 +6,42 @@ use crate::error::RegistryError;
 
 pub(crate) const MAX_REDIRECTS: u32 = 5;
 
-/// Where `location`, answered to a request of `current`, leads. From https only to https. Plain http is reached from
-/// plain http alone, which only a registry that is itself plain http starts with.
+/// The URL that `location`, in the answer to a request to `current`, leads to. A redirect from https leads only to https. A
+/// redirect leads to plain http only from plain http, so only a registry with a plain http URL can reach it.
 pub(crate) fn next(current: &Url, location: &str) -> Result<Url, RegistryError> {
     let refuse = |reason: &str| {
         Err(RegistryError::UnsafeRedirect { url: printable(location), reason: reason.to_owned() })
     };
-    let Ok(target) = current.join(location) else { return refuse("it is no URL") };
+    let Ok(target) = current.join(location) else { return refuse("it is not a valid URL") };
     if let Err(reason) = usable(current, &target) {
         return refuse(reason);
     }
     Ok(target)
 }
 
-/// Whether a URL that the registry at `base` names may be used: an upload's, or a redirect's.
+/// Checks a URL from the registry at `base`, for an upload or a redirect.
 pub(crate) fn usable(base: &Url, target: &Url) -> Result<(), &'static str> {
     match (base.scheme(), target.scheme()) {
         (_, "https") => {}
         ("http", "http") => {}
-        ("https", "http") => return Err("it leaves https"),
+        ("https", "http") => return Err("it leads from https to http"),
         _ => return Err("it is neither http nor https"),
     }
     if target.host_str().is_none() {
-        return Err("it names no host");
+        return Err("it has no host");
     }
     if !target.username().is_empty() || target.password().is_some() {
-        return Err("it carries credentials");
+        return Err("it contains credentials");
     }
     Ok(())
 }
 
-/// Credentials go to scheme, host and port of the registry, and nowhere else.
+/// Whether credentials may be sent to `target`: only to the scheme, host and port of the registry.
 pub(crate) fn may_see_credentials(base: &Url, target: &Url) -> bool {
     base.origin() == target.origin()
 }
 
-/// Text of a server, fit for a message.
+/// Text from a server for a message: one line of at most 500 characters.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
     if shown.len() < text.len() {
@@ -57,7 +57,7 @@ mod tests {
     use super::{may_see_credentials, next};
 
     #[test]
-    fn https_stays_https() {
+    fn redirect_from_https_to_another_scheme_is_refused() {
         let current = Url::parse("https://example.org/api/v1/x").unwrap();
         for (location, target) in [
             ("/archives/a", "https://example.org/archives/a"),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_may_stay_or_improve() {
+    fn redirect_from_http_to_http_or_https_is_followed() {
         let current = Url::parse("http://127.0.0.1:8000/x").unwrap();
         assert!(next(&current, "http://127.0.0.1:9000/y").is_ok());
         assert!(next(&current, "https://example.org/y").is_ok());
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_stay_with_the_origin() {
+    fn credentials_go_only_to_the_origin() {
         let base = Url::parse("https://example.org/base/").unwrap();
         for (target, sees) in [
             ("https://example.org/other", true),

@@ -1,4 +1,4 @@
-//! A registry behind HTTP: the server's API, or static files of the directory layout.
+//! A registry behind HTTP: the server's API, or static files in the layout of a directory registry.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -9,9 +9,9 @@ use ureq::http::header;
 use url::Url;
 
 use super::ClientOptions;
-use super::download::{Source, Wanted};
-use super::http::{Ask, Http};
-use super::retry::Failure;
+use super::download::{ArchiveStream, Wanted};
+use super::http::{Http, Request};
+use super::retry::FailedTry;
 use crate::cache::digest_of;
 use crate::directory::layout::{self, ExtensionRecord, FORMAT, INDEX, MARKER, Marker, SearchIndex};
 use crate::directory::{checked, named, offered, search};
@@ -22,13 +22,13 @@ use crate::protocol::{
 };
 
 const PER_PAGE: u64 = 100;
-/// Ten thousand versions of one extension: beyond that a server is playing games.
+/// Ten thousand versions of one extension; a server that sends more is faulty.
 const MAX_PAGES: u64 = 100;
 
 #[derive(Debug)]
 pub(crate) struct Remote {
     http: Http,
-    /// Found out on the first 404, once.
+    /// Determined once, at the first 404.
     is_static: OnceLock<bool>,
 }
 
@@ -42,12 +42,12 @@ impl Remote {
         self.http.url(&format!("api/v1/extensions/{}{version}{op}", encoded(name)))
     }
 
-    /// Asks the API, unless this is known to be a static host. A 404 is looked into: `None` if it means that.
-    fn ask<T: serde::de::DeserializeOwned>(&self, ask: &Ask) -> Result<Option<T>, RegistryError> {
+    /// Sends a request to the API. Returns `None` if the registry is a static host, which a 404 may mean.
+    fn ask<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<Option<T>, RegistryError> {
         if self.is_static.get() == Some(&true) {
             return Ok(None);
         }
-        match self.http.json(ask) {
+        match self.http.json(request) {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if error.is_not_found() && self.is_static()? => Ok(None),
             Err(error) => Err(error),
@@ -58,14 +58,14 @@ impl Remote {
         if let Some(known) = self.is_static.get() {
             return Ok(*known);
         }
-        let ask = Ask::get(self.http.url(MARKER)?, MARKER);
+        let ask = Request::get(self.http.url(MARKER)?, MARKER);
         let found = match self.http.json::<Marker>(&ask) {
             Ok(marker) if marker.format == FORMAT => true,
             Ok(marker) => {
-                let reason = format!("its format is {}, this marsh reads {FORMAT}", marker.format);
+                let reason = format!("expected format {FORMAT}, found {}", marker.format);
                 return Err(self.http.bad(reason));
             }
-            // The API has said 404. Whatever is or is not at this place, it makes no static registry.
+            // The API answered 404, and this answer is not a marker, so the host is not a static registry.
             Err(RegistryError::NotFound { .. } | RegistryError::BadResponse { .. }) => false,
             Err(RegistryError::Forbidden { .. } | RegistryError::Unauthorized { .. }) => false,
             Err(error) => return Err(error),
@@ -74,7 +74,7 @@ impl Remote {
     }
 
     fn record(&self, name: &ExtensionName) -> Result<ExtensionRecord, RegistryError> {
-        let ask = Ask::get(self.http.url(&layout::extension_path(name))?, name.to_string());
+        let ask = Request::get(self.http.url(&layout::extension_path(name))?, name.to_string());
         checked(self.http.json(&ask)?, name).map_err(|reason| self.http.bad(reason))
     }
 
@@ -83,10 +83,10 @@ impl Remote {
     }
 
     pub(crate) fn info(&self, name: &ExtensionName) -> Result<ExtensionInfo, RegistryError> {
-        let ask = Ask::get(self.api(name, None, "")?, name.to_string());
+        let ask = Request::get(self.api(name, None, "")?, name.to_string());
         let Some(info) = self.ask::<ExtensionInfo>(&ask)? else { return Ok(self.record(name)?.info()) };
         if &info.name != name {
-            return Err(self.http.bad(format!("it speaks of {} when asked for {name}", info.name)));
+            return Err(self.http.bad(format!("expected {name}, found {}", info.name)));
         }
         Ok(info)
     }
@@ -95,7 +95,7 @@ impl Remote {
         let Some((mut versions, complete)) = self.version_pages(name, None)? else {
             return Ok(self.record(name)?.version_infos());
         };
-        // Whether "no channel" means all of them or stable, the protocol leaves open.
+        // The protocol leaves open whether a request without a channel means all channels or stable.
         if !complete && versions.iter().all(|version| version.channel == Channel::Stable) {
             for channel in [Channel::Rc, Channel::Beta] {
                 let more = self.version_pages(name, Some(channel))?;
@@ -107,7 +107,7 @@ impl Remote {
         Ok(versions)
     }
 
-    /// With whether the registry says that these are all channels. `None`: a static host.
+    /// The versions, and whether the registry states that they are of all channels. `None`: the registry is a static host.
     fn version_pages(
         &self,
         name: &ExtensionName,
@@ -124,7 +124,7 @@ impl Remote {
                 }
                 query.append_pair("perPage", &PER_PAGE.to_string()).append_pair("page", &page.to_string());
             }
-            let ask = Ask::get(url, name.to_string());
+            let ask = Request::get(url, name.to_string());
             let Some(answer) = self.ask::<VersionsPage>(&ask)? else { return Ok(None) };
             complete |= answer.meta.all_channels;
             let count = answer.versions.len() as u64;
@@ -142,13 +142,13 @@ impl Remote {
         channel: Channel,
     ) -> Result<Option<VersionInfo>, RegistryError> {
         let url = with_channel(self.api(name, None, "/latest")?, channel);
-        let answer = match self.ask::<Latest>(&Ask::get(url, name.to_string())) {
+        let answer = match self.ask::<Latest>(&Request::get(url, name.to_string())) {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 let record = self.record(name)?;
                 return Ok(record.latest(channel).map(|version| record.version_info(version)));
             }
-            // Nothing on this channel, or no such extension: its info tells.
+            // The channel has no version, or there is no such extension: `info` tells them apart.
             Err(RegistryError::NotFound { .. } | RegistryError::Yanked { .. }) => {
                 return self.info(name).map(|_| None);
             }
@@ -174,7 +174,7 @@ impl Remote {
         channel: Channel,
     ) -> Result<Option<Digest>, RegistryError> {
         let url = with_channel(self.api(name, Some(version), "/checksum")?, channel);
-        match self.ask::<Checksum>(&Ask::get(url, named(name, Some(version))))? {
+        match self.ask::<Checksum>(&Request::get(url, named(name, Some(version))))? {
             Some(answer) => Ok(answer.checksum),
             None => {
                 let record = self.record(name)?;
@@ -210,21 +210,21 @@ impl Remote {
                 pairs.append_pair("channel", channel.as_str());
             }
         }
-        if let Some(page) = self.ask(&Ask::get(url, "search"))? {
+        if let Some(page) = self.ask(&Request::get(url, "search"))? {
             return Ok(page);
         }
-        let index: SearchIndex = self.http.json(&Ask::get(self.http.url(INDEX)?, INDEX))?;
+        let index: SearchIndex = self.http.json(&Request::get(self.http.url(INDEX)?, INDEX))?;
         Ok(search::search(index.extensions, query))
     }
 
-    /// The bytes of an archive from `offset` on. One try.
-    pub(crate) fn archive(&self, wanted: &Wanted<'_>, offset: u64) -> Result<Source, Failure> {
+    /// The bytes of an archive from `offset` on, in one try.
+    pub(crate) fn archive(&self, wanted: &Wanted<'_>, offset: u64) -> Result<ArchiveStream, FailedTry> {
         let what = named(wanted.name, Some(wanted.version));
-        let api = || -> Result<Ask, RegistryError> {
+        let api = || -> Result<Request, RegistryError> {
             let url = self.api(wanted.name, Some(wanted.version), "/download")?;
-            Ok(Ask::get(with_channel(url, wanted.channel), what.clone()))
+            Ok(Request::get(with_channel(url, wanted.channel), what.clone()))
         };
-        let static_file = || -> Result<Ask, RegistryError> {
+        let static_file = || -> Result<Request, RegistryError> {
             let record = self.record(wanted.name)?;
             let found = offered(&record, wanted.version)?
                 .ok_or_else(|| self.not_found(wanted.name, Some(wanted.version)))?;
@@ -232,7 +232,7 @@ impl Remote {
                 let found = found.checksum;
                 return Err(RegistryError::ChecksumMismatch { what: what.clone(), expected, found });
             }
-            Ok(Ask::get(self.http.url(&layout::archive_path(&found.checksum))?, what.clone()))
+            Ok(Request::get(self.http.url(&layout::archive_path(&found.checksum))?, what.clone()))
         };
         let response = if self.is_static.get() == Some(&true) {
             self.http.bytes(&static_file()?, offset)?
@@ -253,16 +253,19 @@ impl Remote {
                 match range.and_then(content_range) {
                     Some((start, total)) if start == offset => (start, total),
                     _ => {
-                        return Err(self.http.bad("it is another part of the archive than asked for").into());
+                        return Err(self
+                            .http
+                            .bad(format!("expected the archive from byte {offset}, found another range"))
+                            .into());
                     }
                 }
             }
-            // What is here already is not the start of what is there: from the beginning.
+            // The received bytes are not the start of the archive: download from the beginning.
             416 if offset > 0 => return self.archive(wanted, 0),
-            416 => return Err(self.http.bad("it has no bytes").into()),
+            416 => return Err(self.http.bad("the archive is empty").into()),
             _ => (0, length),
         };
-        Ok(Source { reader: Box::new(response.into_body().into_reader()), offset: start, total })
+        Ok(ArchiveStream { reader: Box::new(response.into_body().into_reader()), offset: start, total })
     }
 
     pub(crate) fn publish(
@@ -285,27 +288,26 @@ impl Remote {
         let metadata = PushMetadata { checksum: Some(digest), ..metadata.clone() };
         let mut body = serde_json::to_value(&metadata).map_err(|error| self.http.bad(error.to_string()))?;
         let url = self.http.url("api/v1/extensions/push")?;
-        let ticket: PushTicket = self.http.json(&Ask::post(url, Some(body.clone()), &what))?;
-        let upload =
-            self.http.url(&ticket.upload_url).map_err(|_| self.http.bad("the URL to upload to is none"))?;
+        let ticket: PushTicket = self.http.json(&Request::post(url, Some(body.clone()), &what))?;
+        let upload = self.http.url(&ticket.upload_url).map_err(|_| self.http.bad("invalid upload URL"))?;
         self.http.put_file(&upload, archive, &what)?;
         if let Value::Object(fields) = &mut body {
             fields.insert("contentMetadata".into(), content.clone());
-            // Which of several uploads of one version is meant. The protocol does without; servers ignore what they do
-            // not know.
+            // The key selects one of several uploads of a version. It is not part of the protocol; servers ignore unknown
+            // fields.
             fields.insert("s3Key".into(), json!(ticket.s3_key));
         }
         let url = self.http.url("api/v1/extensions/confirm")?;
-        let published: Published = self.http.json(&Ask::post(url, Some(body), &what))?;
+        let published: Published = self.http.json(&Request::post(url, Some(body), &what))?;
         if (&published.name, published.version) != (&metadata.name, metadata.version) {
             let found = named(&published.name, Some(published.version));
-            return Err(self.http.bad(format!("it confirms {found} when {what} was published")));
+            return Err(self.http.bad(format!("expected a confirmation of {what}, found one of {found}")));
         }
         Ok(Published { checksum: Some(digest), size: Some(size), ..published })
     }
 
     fn change(&self, url: Url, body: Option<Value>, what: String) -> Result<String, RegistryError> {
-        let answer: Message = self.http.json(&Ask::post(url, body, what))?;
+        let answer: Message = self.http.json(&Request::post(url, body, what))?;
         Ok(super::redirect::printable(&answer.message))
     }
 
@@ -363,16 +365,16 @@ impl Remote {
         let body = json!({ "version": version, "toChannel": to });
         let what = named(name, Some(version));
         let promoted: Promoted =
-            self.http.json(&Ask::post(self.api(name, None, "/promote")?, Some(body), what))?;
+            self.http.json(&Request::post(self.api(name, None, "/promote")?, Some(body), what))?;
         Ok(Promoted { message: super::redirect::printable(&promoted.message), ..promoted })
     }
 
     pub(crate) fn whoami(&self) -> Result<Identity, RegistryError> {
-        self.http.json(&Ask::get(self.http.url("api/whoami")?, "the identity endpoint"))
+        self.http.json(&Request::get(self.http.url("api/whoami")?, "the identity endpoint"))
     }
 }
 
-/// As one component of a path. Names hold nothing else that would want encoding.
+/// The name as one component of a URL's path. Names contain no other characters that need encoding.
 fn encoded(name: &ExtensionName) -> String {
     name.as_str().replace('@', "%40").replace('/', "%2F")
 }
@@ -384,7 +386,7 @@ fn with_channel(mut url: Url, channel: Channel) -> Url {
     url
 }
 
-/// `bytes 5-9/10`.
+/// Parses the start and the total of `bytes 5-9/10`.
 fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let start = range.split_once('-')?.0.parse().ok()?;

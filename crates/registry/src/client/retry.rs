@@ -1,16 +1,16 @@
-//! Trying again: what is worth it, and after how long.
+//! Retries: which failures are retried, and after which pause.
 
 use std::time::Duration;
 
 use crate::error::RegistryError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// A registry that asks for more is not waited for; the user hears how long it would take.
+/// If a registry asks for a longer pause, the request fails and the message states the pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// A try that failed, and whether another may do better.
+/// A failed try, and whether to retry.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct FailedTry {
     error: RegistryError,
     again: Again,
 }
@@ -22,23 +22,23 @@ enum Again {
     After(Duration),
 }
 
-impl Failure {
-    pub(crate) fn again(error: RegistryError) -> Failure {
-        Failure { error, again: Again::Soon }
+impl FailedTry {
+    pub(crate) fn again(error: RegistryError) -> FailedTry {
+        FailedTry { error, again: Again::Soon }
     }
 
     pub(crate) fn is_not_found(&self) -> bool {
         self.error.is_not_found()
     }
 
-    pub(crate) fn after(error: RegistryError, pause: Duration) -> Failure {
-        Failure { error, again: Again::After(pause) }
+    pub(crate) fn after(error: RegistryError, pause: Duration) -> FailedTry {
+        FailedTry { error, again: Again::After(pause) }
     }
 }
 
-impl<E: Into<RegistryError>> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        Failure { error: error.into(), again: Again::No }
+impl<E: Into<RegistryError>> From<E> for FailedTry {
+    fn from(error: E) -> FailedTry {
+        FailedTry { error: error.into(), again: Again::No }
     }
 }
 
@@ -52,8 +52,8 @@ impl Retries {
         Retries { left: retries, pause: FIRST_PAUSE }
     }
 
-    /// Waits for the next try, or returns what the last one failed with.
-    pub(crate) fn pause(&mut self, failure: Failure) -> Result<(), RegistryError> {
+    /// Waits before the next try, or returns the error if there is none.
+    pub(crate) fn pause(&mut self, failure: FailedTry) -> Result<(), RegistryError> {
         let pause = match failure.again {
             Again::Soon => jittered(self.pause),
             Again::After(asked) if asked <= LONGEST_PAUSE => asked.max(jittered(self.pause)),
@@ -68,10 +68,10 @@ impl Retries {
         Ok(())
     }
 
-    /// Runs `attempt` until it succeeds or is not worth another.
+    /// Runs `attempt` until it succeeds or fails without a retry.
     pub(crate) fn run<T>(
         mut self,
-        mut attempt: impl FnMut() -> Result<T, Failure>,
+        mut attempt: impl FnMut() -> Result<T, FailedTry>,
     ) -> Result<T, RegistryError> {
         loop {
             match attempt() {
@@ -82,7 +82,7 @@ impl Retries {
     }
 }
 
-/// Half to the whole, so that those who failed together do not come back together.
+/// A random duration from half of `pause` to all of it, so that clients that failed together do not retry together.
 fn jittered(pause: Duration) -> Duration {
     let random = uuid::Uuid::new_v4().as_bytes()[0];
     pause.mul_f64(0.5 + f64::from(random) / 512.0)

@@ -1,4 +1,4 @@
-//! What changes after publishing: yanked, deprecated, promoted.
+//! Changes to published versions: yank, deprecate, promote.
 
 use marsh_types::{CalVer, Channel, ExtensionName};
 
@@ -8,7 +8,11 @@ use crate::error::RegistryError;
 use crate::protocol::Promoted;
 
 impl Directory {
-    /// Withdraws one version, or the extension with all of them. Yanking again replaces the reason.
+    /// Withdraws one version, or the extension with all its versions. Yanking again replaces the reason. Returns a sentence
+    /// for the user.
+    ///
+    /// # Errors
+    /// There is no such extension, version or channel; the lock cannot be taken; a file cannot be written.
     pub fn yank(
         &self,
         name: &ExtensionName,
@@ -20,6 +24,10 @@ impl Directory {
         Ok(format!("{} is yanked", named(name, version)))
     }
 
+    /// Takes back a yank. Returns a sentence for the user.
+    ///
+    /// # Errors
+    /// As [`yank`](Self::yank).
     pub fn unyank(
         &self,
         name: &ExtensionName,
@@ -27,7 +35,7 @@ impl Directory {
         channel: Option<Channel>,
     ) -> Result<String, RegistryError> {
         self.set_yanked(name, version, channel, None)?;
-        Ok(format!("{} is offered again", named(name, version)))
+        Ok(format!("{} is no longer yanked", named(name, version)))
     }
 
     fn set_yanked(
@@ -61,6 +69,10 @@ impl Directory {
         if found { Ok(()) } else { Err(self.not_found(name, version)) }
     }
 
+    /// Marks an extension as deprecated, optionally with the extension to use instead. Returns a sentence for the user.
+    ///
+    /// # Errors
+    /// There is no such extension, it would supersede itself, the lock cannot be taken, or a file cannot be written.
     pub fn deprecate(
         &self,
         name: &ExtensionName,
@@ -81,6 +93,10 @@ impl Directory {
         Ok(format!("{name} is deprecated"))
     }
 
+    /// Takes back a deprecation. Returns a sentence for the user.
+    ///
+    /// # Errors
+    /// As [`deprecate`](Self::deprecate).
     pub fn undeprecate(&self, name: &ExtensionName) -> Result<String, RegistryError> {
         self.change(name, |record, _| {
             record.deprecated_at = None;
@@ -91,7 +107,10 @@ impl Directory {
         Ok(format!("{name} is no longer deprecated"))
     }
 
-    /// Only upwards.
+    /// Moves a version to a more finished channel.
+    ///
+    /// # Errors
+    /// There is no such version, its channel is `to` or more finished, the lock cannot be taken, or a file cannot be written.
     pub fn promote(
         &self,
         name: &ExtensionName,
@@ -106,7 +125,7 @@ impl Directory {
             if one.channel >= to {
                 return Err(RegistryError::ValidationFailed {
                     message: format!(
-                        "{name}@{version} is on channel {} and can only be promoted upwards, not to {to}",
+                        "cannot promote {name}@{version} from {} to {to}: expected a more finished channel",
                         one.channel
                     ),
                 });
@@ -127,7 +146,7 @@ impl Directory {
         }
     }
 
-    /// Changes a record under the lock. `false`: `change` found nothing to apply to, and nothing is written.
+    /// Changes a record under the lock. If `change` returns `false`, nothing is written, and neither is the answer `true`.
     fn change(
         &self,
         name: &ExtensionName,

@@ -1,14 +1,13 @@
-//! A registry in a directory: static files that any web server can host.
+//! A registry in a directory: static files that any web server can serve.
 //!
 //! Invariants:
 //!
-//! * A version is published when the extension's `index.json` names it, and that file is replaced in one step after the
-//!   archive is on disk. A publisher that dies leaves nothing a reader sees, or the whole version
-//!   (`tests/failpoints.rs`).
-//! * What dead publishers left goes with the next publication (`tests/failpoints.rs`).
-//! * Writers take one kernel lock; readers take none. Of many publishers of one version one wins (`tests/it/publish.rs`).
-//! * The root's `index.json` is derived. `private/pending` names the extension whose entry may be stale; readers of
-//!   this directory look at its own index instead, and the next writer mends the entry.
+//! * A version is published when the extension's `index.json` names it. That file is replaced in one step after the archive
+//!   is on disk. A publisher that dies leaves the whole version or nothing that a reader sees (`tests/failpoints.rs`).
+//! * The next publication removes the files that dead publishers left (`tests/failpoints.rs`).
+//! * Writers take one kernel lock, readers take none. If many publish one version, one succeeds (`tests/it/publish.rs`).
+//! * The registry's `index.json` is derived. `private/pending` names the extension whose entry may be out of date; readers
+//!   of this directory read that extension's record in its place, and the next writer updates the entry.
 
 mod curate;
 pub mod layout;
@@ -33,13 +32,16 @@ pub use publish::StagedArchive;
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A directory registry. Cheap to make; nothing is read before it is asked for.
+/// A directory registry. Creating a value reads nothing.
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
 }
 
-/// Makes `dir` an empty registry. Does nothing to one that exists.
+/// Turns `dir` into an empty registry. Does nothing if it is a registry.
+///
+/// # Errors
+/// `dir` is a registry of another format, the lock cannot be taken, or a file cannot be written.
 pub fn init(dir: &Path) -> Result<Directory, RegistryError> {
     let directory = Directory::new(dir);
     if dir.join(MARKER).exists() {
@@ -62,65 +64,86 @@ pub fn init(dir: &Path) -> Result<Directory, RegistryError> {
 }
 
 impl Directory {
+    /// The registry in `root`.
     pub fn new(root: &Path) -> Directory {
         Directory { root: root.to_path_buf() }
     }
 
+    /// The registry's directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// What no reader needs to see.
+    /// The directory of locks, uploads and tokens, which only writers may read.
     pub fn private(&self) -> PathBuf {
         self.root.join("private")
     }
 
-    /// As messages name it.
+    /// The registry's location, for messages.
     pub fn shown(&self) -> String {
         Location::Directory(self.root.clone()).to_string()
     }
 
-    /// That this is a registry of a known format.
+    /// Checks that the directory is a registry of a known format.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unreachable`] if it is not a registry, [`RegistryError::BadResponse`] if its format is unknown.
     pub fn check(&self) -> Result<(), RegistryError> {
         let marker: Option<Marker> = self.read(MARKER)?;
         match marker {
             Some(marker) if marker.format == FORMAT => Ok(()),
-            Some(marker) => {
-                Err(self.bad(format!("its format is {}, this marsh reads {FORMAT}", marker.format)))
-            }
+            Some(marker) => Err(self.bad(format!("expected format {FORMAT}, found {}", marker.format))),
             None => Err(RegistryError::Unreachable {
                 registry: self.shown(),
-                reason: format!("there is no {MARKER} in it; `marsh registry init` makes one"),
+                reason: format!(
+                    "the directory has no {MARKER}; create a registry with `marsh registry init`"
+                ),
             }),
         }
     }
 
+    /// The record of an extension.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] if the registry does not have it, or as [`check`](Self::check).
     pub fn record(&self, name: &ExtensionName) -> Result<ExtensionRecord, RegistryError> {
         self.check()?;
         self.record_if_any(name)?.ok_or_else(|| self.not_found(name, None))
     }
 
+    /// The record of an extension, or `None` if the registry does not have it.
+    ///
+    /// # Errors
+    /// The record cannot be read or is invalid.
     pub fn record_if_any(&self, name: &ExtensionName) -> Result<Option<ExtensionRecord>, RegistryError> {
         let record: Option<ExtensionRecord> = self.read(&layout::extension_path(name))?;
         record.map(|record| checked(record, name).map_err(|reason| self.bad(reason))).transpose()
     }
 
-    /// A version that can be downloaded.
+    /// The record of a version that is not yanked.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`RegistryError::Yanked`], or as [`record`](Self::record).
     pub fn offered(&self, name: &ExtensionName, version: CalVer) -> Result<VersionRecord, RegistryError> {
         let record = self.record(name)?;
         offered(&record, version)?.cloned().ok_or_else(|| self.not_found(name, Some(version)))
     }
 
+    /// The file of an archive, whether it exists or not.
     pub fn archive(&self, digest: &Digest) -> PathBuf {
         self.root.join(layout::archive_path(digest))
     }
 
+    /// Searches the index.
+    ///
+    /// # Errors
+    /// The index cannot be read or is invalid, or as [`check`](Self::check).
     pub fn search(&self, query: &SearchQuery) -> Result<SearchPage, RegistryError> {
         self.check()?;
         Ok(search::search(self.entries()?, query))
     }
 
-    /// What search looks through, with the entry of an interrupted writer mended on the fly.
+    /// The entries of the search index, with the current entry of an extension whose writer was interrupted.
     fn entries(&self) -> Result<Vec<SearchEntry>, RegistryError> {
         let index: Option<SearchIndex> = self.read(INDEX)?;
         let mut entries = index.map(|index| index.extensions).unwrap_or_default();
@@ -135,7 +158,7 @@ impl Directory {
         let path = self.private().join("pending");
         match fs::read_to_string(&path) {
             Ok(text) => Ok(text.trim().parse().ok()),
-            // Whoever reads another user's registry may not look into `private`.
+            // A reader of another user's registry has no access to `private`.
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
             {
@@ -150,9 +173,9 @@ impl Directory {
         Ok(marsh_fs::lock_exclusive(&path, LOCK_TIMEOUT, "registry", &mut |_| {})?)
     }
 
-    /// Replaces the extension's record, which is the commit, and then its derived entry. The lock is held.
+    /// Replaces the extension's record, which commits the change, and then its derived entry. The caller holds the lock.
     fn commit(&self, record: &ExtensionRecord) -> Result<(), RegistryError> {
-        self.mend()?;
+        self.update_entry()?;
         let pending = self.private().join("pending");
         marsh_fs::atomic_write_locked(&pending, record.name.as_str().as_bytes(), Durability::Synced)?;
         let path = layout::extension_path(&record.name);
@@ -161,7 +184,7 @@ impl Directory {
         marsh_fs::create_dir_all(&dir)?;
         self.write(&path, record)?;
         marsh_fs::sync_dir(&dir)?;
-        // The names of directories that did not exist before are in their parents.
+        // The name of a new directory is in its parent.
         if let Some(new_from) = new_from {
             for parent in dir.ancestors().skip(1) {
                 marsh_fs::sync_dir(parent)?;
@@ -170,13 +193,13 @@ impl Directory {
                 }
             }
         }
-        self.mend()
+        self.update_entry()
     }
 
-    /// Brings the derived entry of the last writer up to date.
-    fn mend(&self) -> Result<(), RegistryError> {
+    /// Updates the derived entry of the last writer.
+    fn update_entry(&self) -> Result<(), RegistryError> {
         let Some(name) = self.pending()? else { return Ok(()) };
-        // Of a writer that died before its record was in place.
+        // The leftover of a writer that died before it renamed its record.
         marsh_fs::remove_leftover(&self.root.join(layout::extension_path(&name)))?;
         let extensions = self.entries()?;
         self.write(INDEX, &SearchIndex { format: FORMAT, extensions })?;
@@ -196,7 +219,7 @@ impl Directory {
         serde_json::from_slice(&bytes).map(Some).map_err(|error| self.bad(format!("{path}: {error}")))
     }
 
-    /// Under the lock.
+    /// Replaces a file. The caller holds the lock.
     fn write(&self, path: &str, value: &impl Serialize) -> Result<(), RegistryError> {
         let full = self.root.join(path);
         let mut bytes = serde_json::to_vec_pretty(value)
@@ -218,18 +241,18 @@ pub(crate) fn named(name: &ExtensionName, version: Option<CalVer>) -> String {
     version.map_or_else(|| name.to_string(), |version| format!("{name}@{version}"))
 }
 
-/// A record that is about the extension it was asked for, in a format that is known.
+/// Checks that a record has the known format and is that of `name`.
 pub(crate) fn checked(record: ExtensionRecord, name: &ExtensionName) -> Result<ExtensionRecord, String> {
     if record.format != FORMAT {
-        return Err(format!("the format of {name} is {}, this marsh reads {FORMAT}", record.format));
+        return Err(format!("expected format {FORMAT} of {name}, found {}", record.format));
     }
     if &record.name != name {
-        return Err(format!("it speaks of {} when asked for {name}", record.name));
+        return Err(format!("expected {name}, found {}", record.name));
     }
     Ok(record)
 }
 
-/// `None`: there is no such version.
+/// The record of a version, or `None` if it was not published. A yanked version is an error.
 pub(crate) fn offered(
     record: &ExtensionRecord,
     version: CalVer,

@@ -1,4 +1,4 @@
-//! Publishing into a directory.
+//! Publishing a version into a directory registry.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use marsh_fs::{Durability, LockFile, NewFile};
-use marsh_types::{CalVer, Digest, DigestWriter, ExtensionName};
+use marsh_types::{CalVer, Digest, DigestWriter, ExtensionName, ignore};
 use serde_json::Value;
 
 use super::layout::{ExtensionRecord, FORMAT, VersionRecord};
@@ -14,22 +14,27 @@ use super::{Directory, named};
 use crate::error::RegistryError;
 use crate::protocol::{Author, Published, PushMetadata};
 
-/// Sweeping holds the lock of the uploads for a moment only.
+/// Sweeping holds the lock of the uploads only briefly.
 const UPLOADS_WAIT: Duration = Duration::from_secs(60);
 const MAX_TEXT: usize = 20_000;
+const LEFT_UPLOAD: &str =
+    "a file that is left in the uploads does no harm, and the next publication removes it";
 
-/// Bytes that are in the registry's private part, durable and measured. Removed on drop unless published. While one lives,
-/// in whatever process, nobody sweeps what dead publishers left.
+/// An archive in the registry's private directory, durable and measured. Dropping it removes the file unless it was
+/// published. While a value of this type exists in any process, no process removes the uploads of dead publishers.
 #[derive(Debug)]
 pub struct StagedArchive {
     path: PathBuf,
+    /// The SHA-256 of the bytes.
     pub digest: Digest,
+    /// The number of bytes.
     pub size: u64,
     published: bool,
     _in_progress: LockFile,
 }
 
 impl StagedArchive {
+    /// The file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -38,27 +43,31 @@ impl StagedArchive {
 impl Drop for StagedArchive {
     fn drop(&mut self) {
         if !self.published {
-            marsh_fs::remove_file_if_exists(&self.path).ok();
+            ignore(marsh_fs::remove_file_if_exists(&self.path), LEFT_UPLOAD);
         }
     }
 }
 
 impl Directory {
+    /// The directory of staged archives.
     pub fn uploads(&self) -> PathBuf {
         self.private().join("uploads")
     }
 
-    /// Copies what `from` yields into the registry's private part. What is published later are the bytes that were
-    /// measured here, whatever happens to their source.
+    /// Copies the bytes of `from` into the registry's private directory, at most `limit`. The measured copy is published, so
+    /// later changes of the source have no effect.
+    ///
+    /// # Errors
+    /// [`RegistryError::TooLarge`]; or `from` cannot be read, or a file cannot be written.
     pub fn stage(&self, from: &mut dyn Read, limit: u64) -> Result<StagedArchive, RegistryError> {
         let uploads = self.uploads();
         marsh_fs::create_dir_all(&uploads)?;
         marsh_fs::set_mode(&self.private(), 0o700)?;
-        self.sweep_uploads();
+        ignore(self.sweep_uploads(), LEFT_UPLOAD);
         let in_progress = marsh_fs::lock_shared(&self.uploads_lock(), UPLOADS_WAIT, &mut |_| {})?;
         let path = uploads.join(format!("{}.tar.gz", uuid::Uuid::new_v4()));
         let mut file = NewFile::create(&path)?;
-        // From here on the guard removes it.
+        // From here on, dropping `staged` removes the file.
         let mut staged = StagedArchive {
             path,
             digest: Digest::of(b""),
@@ -88,7 +97,10 @@ impl Directory {
         Ok(staged)
     }
 
-    /// Copies, checks and publishes the archive at `path`.
+    /// Copies, checks and publishes the archive at `path`, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`stage`](Self::stage) and [`publish_staged`](Self::publish_staged).
     pub fn publish(
         &self,
         metadata: &PushMetadata,
@@ -97,14 +109,17 @@ impl Directory {
         limit: u64,
     ) -> Result<Published, RegistryError> {
         self.check()?;
-        // Before the copy: the usual case of a version that exists costs nothing.
+        // Check before the copy, so that publishing a version that exists fails at once.
         self.check_push(metadata)?;
         let mut file = File::open(path).map_err(|error| RegistryError::read(path, error))?;
         let staged = self.stage(&mut file, limit)?;
         self.publish_staged(metadata, content, staged, None)
     }
 
-    /// Whether this version can be published, as of now.
+    /// Checks whether this version could be published now.
+    ///
+    /// # Errors
+    /// [`RegistryError::ValidationFailed`] or [`RegistryError::AlreadyExists`]; or the record cannot be read.
     pub fn check_push(&self, metadata: &PushMetadata) -> Result<(), RegistryError> {
         validate(metadata)?;
         match self.record_if_any(&metadata.name)? {
@@ -113,6 +128,11 @@ impl Directory {
         }
     }
 
+    /// Publishes a staged archive.
+    ///
+    /// # Errors
+    /// [`RegistryError::ValidationFailed`], [`RegistryError::AlreadyExists`] or [`RegistryError::ChecksumMismatch`]; or the
+    /// lock cannot be taken, or a file cannot be written.
     pub fn publish_staged(
         &self,
         metadata: &PushMetadata,
@@ -133,7 +153,7 @@ impl Directory {
         let mut record =
             self.record_if_any(&metadata.name)?.unwrap_or_else(|| first_record(&metadata.name, author, &now));
         refuse_existing(&record, metadata.version)?;
-        // The name is the content: an archive that is there already is this one.
+        // Archives are named by their digest, so an existing one is equal.
         let archive = self.archive(&staged.digest);
         marsh_fs::rename(staged.path(), &archive)?;
         staged.published = true;
@@ -154,18 +174,19 @@ impl Directory {
         self.private().join("uploads.lock")
     }
 
-    /// What publishers that died left, unless somebody uploads now. Best effort: it is in nobody's way.
-    fn sweep_uploads(&self) {
+    /// Removes the uploads of dead publishers, unless a process uploads now.
+    fn sweep_uploads(&self) -> Result<(), RegistryError> {
         let left = || fs::read_dir(self.uploads()).into_iter().flatten().flatten();
         if left().next().is_none() {
-            return;
+            return Ok(());
         }
-        // Listed again under the lock: what is there now has no living owner.
-        if let Ok(Some(_alone)) = marsh_fs::try_lock_exclusive(&self.uploads_lock(), "sweep") {
+        // Listed again under the lock: no living process owns the files that are there now.
+        if let Some(_alone) = marsh_fs::try_lock_exclusive(&self.uploads_lock(), "sweep")? {
             for entry in left() {
-                marsh_fs::remove_file_if_exists(&entry.path()).ok();
+                ignore(marsh_fs::remove_file_if_exists(&entry.path()), LEFT_UPLOAD);
             }
         }
+        Ok(())
     }
 }
 
@@ -173,7 +194,7 @@ fn validate(metadata: &PushMetadata) -> Result<(), RegistryError> {
     let refuse = |message: String| Err(RegistryError::ValidationFailed { message });
     let texts = [Some(&metadata.description), metadata.release_notes.as_ref(), metadata.repository.as_ref()];
     if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
-        return refuse(format!("a text of the metadata is longer than {MAX_TEXT} bytes"));
+        return refuse(format!("a text of the metadata has more than {MAX_TEXT} bytes"));
     }
     if metadata.dependencies.iter().any(|dependency| dependency.name == metadata.name) {
         return refuse(format!("{} depends on itself", metadata.name));
@@ -185,7 +206,7 @@ fn refuse_existing(record: &ExtensionRecord, version: CalVer) -> Result<(), Regi
     let Some(existing) = record.version(version) else { return Ok(()) };
     Err(RegistryError::AlreadyExists {
         message: format!(
-            "{}@{version} is published already, on channel {} with SHA-256 {}",
+            "{}@{version} is already published on channel {} with SHA-256 {}",
             record.name, existing.channel, existing.checksum
         ),
         checksum: Some(existing.checksum),

@@ -1,4 +1,4 @@
-//! Searching an index. The same function answers for directories, static hosts and the server.
+//! Searching an index. The same function serves directories, static hosts and the server.
 
 use std::cmp::Reverse;
 
@@ -6,8 +6,10 @@ use marsh_types::Channel;
 
 use crate::protocol::{PageMeta, SearchEntry, SearchPage, SearchQuery, SearchSort};
 
+/// The largest number of entries in a page.
 pub const MAX_PER_PAGE: u32 = 100;
 
+/// The entries that match the query, in its order, one page of them.
 pub fn search(entries: Vec<SearchEntry>, query: &SearchQuery) -> SearchPage {
     let words: Vec<String> = query.text.split_whitespace().map(str::to_lowercase).collect();
     let mut found: Vec<(u32, SearchEntry)> = entries
@@ -15,7 +17,7 @@ pub fn search(entries: Vec<SearchEntry>, query: &SearchQuery) -> SearchPage {
         .filter(|entry| passes(entry, query))
         .filter_map(|entry| Some((relevance(&entry, &words)?, entry)))
         .collect();
-    // The name decides last, so that pages are stable.
+    // Entries that compare equal are ordered by name, so that pages are stable.
     found.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
     match query.sort {
         SearchSort::Relevance => found.sort_by_key(|(relevance, _)| Reverse(*relevance)),
@@ -42,19 +44,19 @@ fn passes(entry: &SearchEntry, query: &SearchQuery) -> bool {
         Channel::Rc => entry.latest_rc.is_some(),
         Channel::Beta => entry.latest_beta.is_some(),
     };
-    // What has been yanked whole is offered on no channel, and is not found.
+    // An extension whose versions are all yanked is on no channel and is not found.
     Channel::ALL.iter().any(channel)
         && query.collective.as_ref().is_none_or(|wanted| {
             entry.name.collective() == wanted.trim_start_matches('@')
         })
-        // An extension that names no platform runs on all of them.
+        // An extension that names no platform works on all.
         && (entry.platforms.is_empty() || any(&query.platforms, &entry.platforms))
         && any(&query.labels, &entry.labels)
         && any(&query.content_types, &entry.content_types)
         && (query.channels.is_empty() || query.channels.iter().any(channel))
 }
 
-/// Every word has to occur somewhere. `None`: one does not.
+/// How well an entry matches. Returns `None` if one of the words does not occur in it.
 fn relevance(entry: &SearchEntry, words: &[String]) -> Option<u32> {
     let name = entry.name.as_str();
     let description = entry.description.to_lowercase();

@@ -1,4 +1,4 @@
-//! One archive wanted by many.
+//! The archive cache, with many downloads of one archive.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,7 +26,7 @@ fn child_fetches() {
 }
 
 #[test]
-fn sixteen_processes_and_sixteen_threads_download_once() {
+fn fetch_by_sixteen_processes_and_threads_downloads_once() {
     let bytes = vec![5; 3_000_000];
     let (whole, digest) = (bytes.clone(), Digest::of(&bytes));
     let server = Rough::new(move |heard, _| match heard.path.contains("/download") {
@@ -67,7 +67,7 @@ fn part_or_whole(bytes: &[u8], offset: usize) -> Reply {
 }
 
 #[test]
-fn a_damaged_file_is_a_missing_one() {
+fn get_of_a_damaged_file_returns_none() {
     let scene = Scene::new();
     let digest = scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let (cache, registry) = (scene.cache(), scene.registry());
@@ -79,7 +79,7 @@ fn a_damaged_file_is_a_missing_one() {
 }
 
 #[test]
-fn a_registry_that_names_other_bytes_than_expected_is_refused() {
+fn fetch_of_bytes_with_another_digest_fails() {
     let scene = Scene::new();
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let expected = Digest::of(b"what the lockfile says");
@@ -96,7 +96,7 @@ fn a_registry_that_names_other_bytes_than_expected_is_refused() {
 }
 
 #[test]
-fn a_link_left_in_the_place_of_a_partial_download_is_not_written_through() {
+fn fetch_over_a_symlink_does_not_follow_it() {
     let scene = Scene::new();
     let digest = scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let victim = scene.dir.path().join("victim");

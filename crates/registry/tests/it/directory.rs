@@ -6,7 +6,7 @@ use marsh_types::{Channel, Explain};
 use crate::scene::{Scene, content, files, name, options, push, version};
 
 #[test]
-fn what_is_published_is_found_by_every_question() {
+fn published_version_is_in_every_answer() {
     let scene = Scene::new();
     let first = scene.publish("@acme/net/dns", "2026.01.01.1", None, b"one");
     scene.publish("@acme/net/dns", "2026.02.01.1", Some(Channel::Beta), b"two");
@@ -38,10 +38,10 @@ fn what_is_published_is_found_by_every_question() {
 }
 
 #[test]
-fn unreachable_and_not_found_are_different_things() {
+fn missing_registry_is_not_reported_as_not_found() {
     let scene = Scene::new();
-    let nobody = name("@acme/nobody");
-    let error = scene.registry().info(&nobody).unwrap_err();
+    let unknown = name("@acme/missing");
+    let error = scene.registry().info(&unknown).unwrap_err();
     assert_eq!(error.code().as_str(), "not_found");
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let error =
@@ -49,7 +49,7 @@ fn unreachable_and_not_found_are_different_things() {
     assert_eq!(error.code().as_str(), "not_found");
     for missing in [scene.dir.path().join("nowhere"), scene.dir.path().to_path_buf()] {
         let registry = Registry::open(Location::Directory(missing), options());
-        assert_eq!(registry.info(&nobody).unwrap_err().code().as_str(), "registry_unreachable");
+        assert_eq!(registry.info(&unknown).unwrap_err().code().as_str(), "registry_unreachable");
         assert_eq!(
             registry.search(&SearchQuery::default()).unwrap_err().code().as_str(),
             "registry_unreachable"
@@ -58,7 +58,7 @@ fn unreachable_and_not_found_are_different_things() {
 }
 
 #[test]
-fn a_published_version_never_changes() {
+fn publish_of_an_existing_version_fails() {
     let scene = Scene::new();
     let digest = scene.publish("@acme/a", "2026.01.01.1", Some(Channel::Beta), b"one");
     for (bytes, channel) in [(b"one", Some(Channel::Beta)), (b"two", Some(Channel::Beta)), (b"two", None)] {
@@ -81,7 +81,7 @@ fn a_published_version_never_changes() {
 }
 
 #[test]
-fn yanked_versions_are_listed_and_not_served() {
+fn yanked_version_is_listed_and_not_served() {
     let scene = Scene::new();
     let digest = scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let other = scene.publish("@acme/a", "2026.01.02.1", None, b"two");
@@ -95,7 +95,7 @@ fn yanked_versions_are_listed_and_not_served() {
     let error = fetch("2026.01.02.1", &other).unwrap_err();
     assert_eq!(
         (error.code().as_str(), error.to_string()),
-        ("extension_yanked", "@acme/a@2026.01.02.1 has been yanked: broken".to_owned())
+        ("extension_yanked", "@acme/a@2026.01.02.1 was yanked: broken".to_owned())
     );
     registry.unyank(&a, Some(version("2026.01.02.1")), None, None).unwrap();
     fetch("2026.01.02.1", &other).unwrap();
@@ -110,7 +110,7 @@ fn yanked_versions_are_listed_and_not_served() {
 }
 
 #[test]
-fn promotion_goes_upwards_only() {
+fn promote_to_a_less_finished_channel_fails() {
     let scene = Scene::new();
     scene.publish("@acme/a", "2026.01.01.1", Some(Channel::Beta), b"one");
     let (registry, a, one) = (scene.registry(), name("@acme/a"), version("2026.01.01.1"));
@@ -128,7 +128,7 @@ fn promotion_goes_upwards_only() {
 }
 
 #[test]
-fn deprecation_names_a_successor_and_can_be_taken_back() {
+fn deprecate_names_a_successor_and_undeprecate_removes_it() {
     let scene = Scene::new();
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let (registry, a) = (scene.registry(), name("@acme/a"));
@@ -143,7 +143,7 @@ fn deprecation_names_a_successor_and_can_be_taken_back() {
 }
 
 #[test]
-fn search_filters_ranks_and_pages() {
+fn search_with_filters_ranks_and_pages_results() {
     let scene = Scene::new();
     for (name, channel) in [
         ("@acme/dns", None),
@@ -171,7 +171,7 @@ fn search_filters_ranks_and_pages() {
 }
 
 #[test]
-fn init_is_idempotent_and_knows_its_format() {
+fn init_of_a_registry_does_nothing_and_of_another_format_fails() {
     let scene = Scene::new();
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     marsh_registry::init(&scene.root()).unwrap();
@@ -185,7 +185,7 @@ fn init_is_idempotent_and_knows_its_format() {
 }
 
 #[test]
-fn an_index_that_speaks_of_something_else_is_no_answer() {
+fn record_of_another_extension_is_refused() {
     let scene = Scene::new();
     scene.publish("@acme/a", "2026.01.01.1", None, b"one");
     let path = scene.root().join("extensions/@acme/a/index.json");

@@ -1,4 +1,4 @@
-//! The client when the network and the other side are at their worst.
+//! The client with failing networks and hostile servers.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn fetch(scene: &Scene, registry: &Registry, digest: &Digest) -> Result<Vec<u8>,
 }
 
 #[test]
-fn names_are_one_component_and_credentials_and_channel_go_along() {
+fn request_has_encoded_name_credentials_and_channel() {
     let server = Rough::new(|heard, _| match heard.path.as_str() {
         path if path.ends_with("checksum?channel=beta") => Reply::json(&json!({ "checksum": null })),
         _ => Reply::json(&info(A)),
@@ -53,12 +53,12 @@ fn names_are_one_component_and_credentials_and_channel_go_along() {
 }
 
 #[test]
-fn a_download_is_resumed_where_it_broke() {
+fn interrupted_download_resumes_at_the_last_byte() {
     let bytes: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
     let (whole, digest) = (bytes.clone(), Digest::of(&bytes));
     let server = Rough::new(move |heard, before| match before {
         _ if heard.path.contains("/download") => Reply::redirect("/archive"),
-        // Each try gets a little further.
+        // Each try receives more bytes.
         1 => Reply::new(200, whole.clone()).cut(100_000),
         3 => part(&whole, heard.offset()).cut(150_000),
         _ => part(&whole, heard.offset()),
@@ -74,7 +74,7 @@ fn a_download_is_resumed_where_it_broke() {
 }
 
 #[test]
-fn a_later_command_resumes_what_an_earlier_one_left() {
+fn fetch_after_an_interrupted_command_resumes() {
     let bytes = vec![7; 200_000];
     let (whole, digest) = (bytes.clone(), Digest::of(&bytes));
     let server = Rough::new(move |heard, before| match before {
@@ -90,7 +90,7 @@ fn a_later_command_resumes_what_an_earlier_one_left() {
 }
 
 #[test]
-fn servers_without_ranges_and_starts_of_something_else_cost_one_more_try() {
+fn download_with_a_wrong_start_restarts() {
     let bytes = vec![7; 1000];
     let digest = Digest::of(&bytes);
     for ranges in [false, true] {
@@ -105,7 +105,7 @@ fn servers_without_ranges_and_starts_of_something_else_cost_one_more_try() {
         });
         assert!(fetch(&scene, &server.client(), &digest).unwrap() == bytes);
         assert_eq!(server.heard().len(), if ranges { 2 } else { 1 });
-        // More than there is: the server says 416.
+        // The file is longer than the archive: the server answers 416.
         std::fs::remove_file(scene.cache().get(&digest).unwrap()).unwrap();
         std::fs::write(&partial, vec![9; 2000]).unwrap();
         let whole = bytes.clone();
@@ -118,7 +118,7 @@ fn servers_without_ranges_and_starts_of_something_else_cost_one_more_try() {
 }
 
 #[test]
-fn wrong_bytes_are_refused_and_not_kept() {
+fn fetch_of_wrong_bytes_fails_and_keeps_nothing() {
     let server = Rough::new(|_, _| Reply::new(200, "something else"));
     let scene = Scene::new();
     let expected = Digest::of(b"the archive");
@@ -133,7 +133,7 @@ fn wrong_bytes_are_refused_and_not_kept() {
 }
 
 #[test]
-fn archives_above_the_limit_are_not_downloaded_whole() {
+fn download_above_the_limit_stops() {
     for declared in [true, false] {
         let server = Rough::new(move |_, _| {
             let reply = Reply::new(200, vec![0; 300_000]);
@@ -148,7 +148,7 @@ fn archives_above_the_limit_are_not_downloaded_whole() {
 }
 
 #[test]
-fn busy_and_broken_servers_are_asked_again() {
+fn request_to_a_busy_or_broken_server_is_retried() {
     for (reply, code) in [(429, "rate_limited"), (503, "registry_error"), (500, "registry_error")] {
         let server = Rough::new(move |_, before| match before {
             0 | 1 => Reply::new(reply, "<html>busy</html>").with("retry-after", "0"),
@@ -161,7 +161,7 @@ fn busy_and_broken_servers_are_asked_again() {
         assert_eq!((error.code().as_str(), hasty.heard().len()), (code, 2));
         assert!(!error.to_string().contains('<'), "{error}");
     }
-    // An hour is not waited for.
+    // The client does not wait for an hour.
     let server = Rough::new(|_, _| Reply::new(429, "").with("retry-after", "3600"));
     let error = server.client().info(&name(A)).unwrap_err();
     assert_eq!(
@@ -171,7 +171,7 @@ fn busy_and_broken_servers_are_asked_again() {
 }
 
 #[test]
-fn changes_are_not_repeated_when_they_may_have_been_made() {
+fn change_that_may_have_reached_the_server_is_not_retried() {
     let server = Rough::new(|_, _| Reply::new(500, r#"{"error":"oops","message":"other"}"#));
     let error = server.client().yank(&name(A), None, None, "x").unwrap_err();
     assert_eq!((error.code().as_str(), server.heard().len()), ("registry_error", 1));
@@ -179,7 +179,7 @@ fn changes_are_not_repeated_when_they_may_have_been_made() {
 }
 
 #[test]
-fn unreachable_is_not_not_found() {
+fn unreachable_registry_is_not_reported_as_not_found() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let location = Location::parse(&format!("http://{free}"), Path::new("/")).unwrap();
     let client = Registry::open(location, marsh_registry::ClientOptions { retries: 0, ..options() });
@@ -200,7 +200,7 @@ fn unreachable_is_not_not_found() {
 }
 
 #[test]
-fn redirects_end_and_do_not_carry_credentials_elsewhere() {
+fn redirects_are_limited_and_drop_credentials() {
     let other = Rough::new(|_, _| Reply::new(200, "the archive"));
     let target = format!("{}/elsewhere", other.url());
     let server = Rough::new(move |heard, _| match heard.path.contains("/download") {
@@ -230,9 +230,9 @@ fn redirects_end_and_do_not_carry_credentials_elsewhere() {
     assert_eq!((error.code().as_str(), server.heard().len()), ("unsafe_redirect", 1));
 }
 
-/// Defects 38 and 61: what a registry says becomes a name, a version or a path only after it was checked.
+/// Defects 38 and 61: a text of a registry becomes a name, a version or a path only after it was checked.
 #[test]
-fn hostile_answers_are_no_answers() {
+fn hostile_answers_are_refused() {
     let hostile = [
         info("@a/../../x"),
         info("@acme/other"),
@@ -276,7 +276,7 @@ fn hostile_answers_are_no_answers() {
 }
 
 #[test]
-fn endless_answers_end() {
+fn endless_answer_is_refused_at_the_limit() {
     let pages = Rough::new(|_, _| {
         Reply::json(&json!({ "versions": [{ "version": "2026.01.01.1" }], "meta": { "total": 1_000_000 } }))
     });
@@ -286,7 +286,7 @@ fn endless_answers_end() {
 }
 
 #[test]
-fn registries_that_list_one_channel_at_a_time_are_asked_for_each() {
+fn versions_of_a_registry_that_lists_one_channel_are_all_listed() {
     let server = Rough::new(|heard, _| {
         let version = match heard.path.as_str() {
             path if path.contains("channel=beta") => {
@@ -304,7 +304,7 @@ fn registries_that_list_one_channel_at_a_time_are_asked_for_each() {
 }
 
 #[test]
-fn a_directory_behind_any_web_server_is_a_registry() {
+fn static_host_answers_every_request() {
     for ranges in [false, true] {
         let scene = Scene::new();
         let digest = scene.publish(A, "2026.01.01.1", None, b"one");
@@ -320,10 +320,10 @@ fn a_directory_behind_any_web_server_is_a_registry() {
             scene.registry().search(&SearchQuery::default()).unwrap()
         );
         assert_eq!(fetch(&scene, &client, &digest).unwrap(), b"one");
-        assert_eq!(client.info(&name("@acme/nobody")).unwrap_err().code().as_str(), "not_found");
+        assert_eq!(client.info(&name("@acme/missing")).unwrap_err().code().as_str(), "not_found");
         let asked = server.paths().iter().filter(|path| path.starts_with("/api/")).count();
         assert_eq!(asked, 1, "after the first answer the API is not tried again");
-        // Every question finds out by itself.
+        // Each client finds out again that the host is static.
         assert_eq!(server.client().versions(&a).unwrap().len(), 2);
         std::fs::remove_file(scene.cache().get(&digest).unwrap()).unwrap();
         assert_eq!(fetch(&scene, &server.client(), &digest).unwrap(), b"one");
@@ -334,7 +334,7 @@ fn a_directory_behind_any_web_server_is_a_registry() {
 }
 
 #[test]
-fn offline_answers_from_the_cache_and_from_directories() {
+fn offline_client_uses_cache_and_directories() {
     let scene = Scene::new();
     let digest = scene.publish(A, "2026.01.01.1", None, b"one");
     let server = Rough::files(scene.root(), true);
@@ -352,7 +352,7 @@ fn offline_answers_from_the_cache_and_from_directories() {
 }
 
 #[test]
-fn the_upload_goes_where_the_ticket_says_without_credentials() {
+fn upload_to_the_ticket_url_has_no_credentials() {
     let store = Rough::new(|_, _| Reply::new(200, ""));
     let target = Arc::new(Mutex::new(format!("{}/bucket/key?signature=1", store.url())));
     let ticket = Arc::clone(&target);

@@ -1,7 +1,10 @@
-//! The client against registries that are there: directories, static files, servers with manners and without.
+//! The client with directory registries, static hosts and servers, including faulty ones.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(clippy::disallowed_methods, reason = "these tests set the scene that the registry then acts on")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests create the files that the registry then works on"
+)]
 
 mod cache;
 mod directory;

@@ -9,7 +9,7 @@ use marsh_types::{Channel, Explain};
 
 use crate::scene::{Scene, content, files, name, options, push};
 
-/// Not a test of its own: the body of the processes below. Its exit tells who won.
+/// Not a test of its own: the body of the processes below. The exit code says whether the process published.
 #[test]
 fn child_publishes() {
     let Some(root) = std::env::var_os("MARSH_TEST_REGISTRY") else { return };
@@ -34,7 +34,7 @@ fn spawn(scene: &Scene, bytes: &[u8]) -> Child {
 }
 
 #[test]
-fn of_twenty_five_processes_and_as_many_threads_one_wins() {
+fn publish_of_one_version_by_many_succeeds_for_one() {
     let scene = Arc::new(Scene::new());
     let start = Arc::new(Barrier::new(25));
     let mut children: Vec<Child> = (0..25u8).map(|index| spawn(&scene, &[index])).collect();
@@ -70,12 +70,12 @@ fn of_twenty_five_processes_and_as_many_threads_one_wins() {
 }
 
 #[test]
-fn publishers_of_different_things_all_win() {
+fn publish_of_different_versions_by_many_succeeds_for_all() {
     let scene = Arc::new(Scene::new());
     let threads: Vec<_> = (0..20u8)
         .map(|index| {
             let scene = Arc::clone(&scene);
-            // Four extensions, five versions of each.
+            // Five versions of each of four extensions.
             std::thread::spawn(move || {
                 scene.publish(
                     &format!("@acme/e{}", index % 4),

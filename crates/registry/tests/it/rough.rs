@@ -1,4 +1,4 @@
-//! A server that answers as it is told, byte by byte: cut off, redirected, overlong, wrong.
+//! A server whose answers a test chooses byte by byte: interrupted, redirected, too long, wrong.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +13,7 @@ use marsh_registry::{ClientOptions, Location, Registry};
 #[derive(Debug, Clone)]
 pub struct Heard {
     pub method: String,
-    /// With the query.
+    /// The path with the query.
     pub path: String,
     pub headers: BTreeMap<String, String>,
 }
@@ -34,7 +34,7 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// What `Content-Length` claims. `None`: nothing, the end of the connection is the end.
+    /// The value of `Content-Length`. `None`: the end of the connection ends the answer.
     pub length: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Reply {
         Reply::new(302, "").with("location", to)
     }
 
-    /// Says the truth about the length and then sends only `count` bytes.
+    /// States the true length and sends only `count` bytes.
     pub fn cut(mut self, count: usize) -> Reply {
         self.body.truncate(count);
         self
@@ -72,7 +72,7 @@ pub struct Rough {
 }
 
 impl Rough {
-    /// `answer` is given the request and how many came before it.
+    /// `answer` gets the request and the number of requests before it.
     pub fn new(answer: impl Fn(&Heard, usize) -> Reply + Send + Sync + 'static) -> Rough {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
@@ -91,7 +91,7 @@ impl Rough {
         Rough { addr, heard, stopping, thread: Some(thread) }
     }
 
-    /// A web server that knows files and nothing else. With `ranges`, parts of them.
+    /// A web server for static files; with `ranges`, it supports the header `Range`.
     pub fn files(root: PathBuf, ranges: bool) -> Rough {
         Rough::new(move |heard, _| {
             let path = heard.path.split('?').next().unwrap().trim_start_matches('/');
@@ -129,7 +129,7 @@ impl Rough {
 impl Drop for Rough {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
-        // Wakes the listener.
+        // A connection wakes the listener, which then stops.
         TcpStream::connect(self.addr).ok();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
@@ -137,7 +137,7 @@ impl Drop for Rough {
     }
 }
 
-/// `bytes` from `offset` on, as 206.
+/// An answer 206 with `bytes` from `offset` on.
 pub fn part(bytes: &[u8], offset: usize) -> Reply {
     let range = format!("bytes {offset}-{}/{}", bytes.len() - 1, bytes.len());
     Reply::new(206, &bytes[offset..]).with("content-range", range)
@@ -176,7 +176,7 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Heard>>, answer: &dyn Fn(&Heard, us
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    // The client may have hung up, which is its right.
+    // The client may close the connection at any time.
     let mut stream = stream;
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(b"\r\n")).ok();
     stream.write_all(&reply.body).ok();

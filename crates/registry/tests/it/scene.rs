@@ -32,7 +32,7 @@ pub fn options() -> ClientOptions {
     ClientOptions { timeout: Duration::from_secs(10), ..ClientOptions::default() }
 }
 
-/// A directory registry that goes with the test.
+/// A directory registry, removed on drop.
 pub struct Scene {
     pub dir: TempDir,
 }
@@ -52,7 +52,7 @@ impl Scene {
         Registry::open(Location::Directory(self.root()), options())
     }
 
-    /// A file of these bytes, with what they hash to.
+    /// A file of these bytes, and their digest.
     pub fn archive(&self, bytes: &[u8]) -> (PathBuf, Digest) {
         let digest = Digest::of(bytes);
         let path = self.dir.path().join(format!("{digest}.source"));

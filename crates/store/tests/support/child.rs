@@ -1,26 +1,26 @@
-//! Another process: this binary again, running one test that does what its environment says.
+//! Child processes: this test binary, which runs one test that reads its task from the environment.
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use marsh_store::{CommitRequest, Facts, Installation, Retention};
+use marsh_store::{CommitRequest, Facts, GenerationRetention, Installation};
 use serde_json::json;
 
 use super::{
     LONG, change, lease, lockfile_in, name, open, publish, pull, remove, rollback, store_error, version,
 };
 
-/// A process that has done what it was told up to the point where it says so.
+/// A running child process.
 pub struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     output: BufReader<std::process::ChildStdout>,
 }
 
-/// Starts a process in `root` that does `script` (commands split by `;`), with more of an environment.
+/// Starts a process in `root` that runs `script` (commands separated by `;`), with additional variables.
 pub fn spawn(root: &Path, script: &str, env: &[(&str, &str)]) -> Running {
-    // One that is to die need not say why.
+    // The output of a process that is killed on purpose is discarded.
     let is_to_die = env.iter().any(|(name, _)| *name == "MARSH_FAILPOINT");
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -37,7 +37,7 @@ pub fn spawn(root: &Path, script: &str, env: &[(&str, &str)]) -> Running {
 }
 
 #[cfg(feature = "failpoints")]
-/// [`spawn`], to its end. `true`: it got through.
+/// [`spawn`], then waits for the end. Returns whether the process succeeded.
 pub fn run(root: &Path, script: &str, env: &[(&str, &str)]) -> bool {
     spawn(root, script, env).ended()
 }
@@ -47,7 +47,7 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits until it says `word`.
+    /// Waits until the process prints `word`.
     pub fn heard(mut self, word: &str) -> Running {
         let mut line = String::new();
         while line.trim() != word {
@@ -57,7 +57,7 @@ impl Running {
         self
     }
 
-    /// Lets it go on from where it waits, and waits for its end.
+    /// Lets the process continue, and waits for its end.
     pub fn ended(mut self) -> bool {
         drop(self.stdin.take());
         let mut rest = String::new();
@@ -65,7 +65,7 @@ impl Running {
         self.child.wait().unwrap().success()
     }
 
-    /// As under `kill -9`.
+    /// Kills the process, as `kill -9`.
     pub fn killed(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -79,7 +79,7 @@ impl Drop for Running {
     }
 }
 
-/// Not a test of its own: what a process started by [`spawn`] does.
+/// Not a test of its own: the body of the processes that [`spawn`] starts.
 #[test]
 fn child() {
     let Some(root) = std::env::var_os("MARSH_TEST_ROOT") else { return };
@@ -107,7 +107,7 @@ fn act(installation: &Installation, root: &Path, words: &[&str]) {
             rollback(installation, None).unwrap();
         }
         ["collect", generations] => {
-            let retention = Retention { generations: generations.parse().unwrap() };
+            let retention = GenerationRetention { generations: generations.parse().unwrap() };
             installation.collect(retention, true, "gc", LONG).unwrap();
         }
         ["views"] => {
@@ -118,7 +118,7 @@ fn act(installation: &Installation, root: &Path, words: &[&str]) {
                 count(installation);
             }
         }
-        // Pulls and removes one extension of its own again and again, and looks each time.
+        // Pulls, checks and removes its own extension again and again.
         ["churn", extension, times] => {
             for n in 1..=number(times) {
                 pull(installation, extension, n % 3 + 1).unwrap();
@@ -133,7 +133,7 @@ fn act(installation: &Installation, root: &Path, words: &[&str]) {
         }
         ["collect-often", times] => {
             for _ in 0..number(times) {
-                installation.collect(Retention { generations: 1 }, true, "gc", LONG).unwrap();
+                installation.collect(GenerationRetention { generations: 1 }, true, "gc", LONG).unwrap();
             }
         }
         ["lease", extension, n] => {
@@ -175,7 +175,7 @@ fn act(installation: &Installation, root: &Path, words: &[&str]) {
     }
 }
 
-/// One commit that reads, adds one and writes: a lost commit is a lost count.
+/// One commit that adds one to a counter. A lost commit would be a lost count.
 fn count(installation: &Installation) {
     let committed = change(installation, "count", &[], |lockfile| {
         let counter =

@@ -1,4 +1,4 @@
-//! A scratch repository, small trees, and what must be true at every instant.
+//! A scratch repository, small trees, and checks of the invariants.
 
 mod child;
 
@@ -16,11 +16,11 @@ use marsh_types::{CalVer, Digest, ExtensionName, Lockfile, RelPath};
 pub use child::run;
 pub use child::{Running, spawn};
 
-/// Longer than any healthy wait.
+/// Longer than any wait without a defect.
 pub const LONG: Duration = Duration::from_secs(60);
 pub const MARKER: &str = ".swamp.yaml";
 
-/// A repository of its own; gone on drop.
+/// A new repository, removed on drop.
 pub struct Repo {
     dir: tempfile::TempDir,
 }
@@ -32,7 +32,7 @@ impl Repo {
         Repo { dir }
     }
 
-    /// Without links in it.
+    /// The root directory, without links in its path.
     pub fn root(&self) -> PathBuf {
         self.dir.path().canonicalize().unwrap()
     }
@@ -58,17 +58,17 @@ pub fn name(name: &str) -> ExtensionName {
     ExtensionName::parse(name).unwrap()
 }
 
-/// The n-th version of anything.
+/// The n-th version of an extension.
 pub fn version(n: u64) -> CalVer {
     format!("2026.01.01.{n}").parse().unwrap()
 }
 
-/// What the archive of an extension would have; two versions never share one.
+/// The digest of the extension's archive. Each version has another one.
 pub fn digest_of(extension: &str, n: u64) -> Digest {
     Digest::of(format!("archive of {extension} {n}").as_bytes())
 }
 
-/// Sorted. An extension called `big` has more files than are synced one by one.
+/// The files of an extension, sorted. An extension called `big` has so many that they are synced with the file system.
 fn files_of(extension: &str, n: u64) -> Vec<(String, String)> {
     let mut files = vec![
         ("README.md".into(), format!("# {extension}\n")),
@@ -100,7 +100,7 @@ pub fn record_of(extension: &str, n: u64) -> TreeRecord {
     }
 }
 
-/// Unpacks, as the archive crate would, and publishes.
+/// Writes the files of a tree, as unpacking would, and publishes it.
 pub fn publish(installation: &Installation, extension: &str, n: u64) -> Result<Digest, StoreError> {
     let staging = installation.trees().stage()?;
     for (path, text) in files_of(extension, n) {
@@ -128,7 +128,7 @@ pub fn entry(extension: &str, n: u64) -> LockEntry {
     }
 }
 
-/// A commit that refuses nothing.
+/// A commit whose change cannot be refused.
 pub fn change(
     installation: &Installation,
     command: &str,
@@ -151,7 +151,7 @@ pub fn store_error(error: CommitError<std::convert::Infallible>) -> StoreError {
     }
 }
 
-/// Publishes what is missing, leases, commits: as a pull does. The tree can be collected between publishing and leasing.
+/// Publishes a missing tree, leases it and commits, as a pull does. A collection may delete the tree before the lease.
 pub fn pull(installation: &Installation, extension: &str, n: u64) -> Result<Committed, StoreError> {
     let lease = lease(installation, extension, n)?;
     change(installation, &format!("pull {extension}"), &[lease], |lockfile| {
@@ -174,7 +174,7 @@ pub fn remove(installation: &Installation, extension: &str) -> Result<Committed,
     })
 }
 
-/// As the command does: find the target, bring back its trees, commit.
+/// Finds the target, publishes its missing trees and commits, as the command does.
 pub fn rollback(installation: &Installation, to: Option<u64>) -> Result<Committed, StoreError> {
     let (number, target) = installation.target_of_rollback(to)?;
     let leases: Vec<Lease> = target
@@ -208,7 +208,7 @@ pub fn shown(lockfile: &Lockfile) -> String {
     entries.collect::<Vec<_>>().join(", ")
 }
 
-/// What holds at every instant, for whoever only reads: the lockfile is whole, and so is every tree that it names.
+/// Checks what every reader may rely on at any time: the lockfile is whole, and so is every tree that it names.
 pub fn assert_sound(installation: &Installation, when: &str) {
     let snapshot = installation.snapshot().unwrap_or_else(|error| panic!("{when}: {error}"));
     assert_eq!(snapshot.lockfile.refused, [], "{when}");
@@ -223,7 +223,7 @@ pub fn assert_sound(installation: &Installation, when: &str) {
     assert_eq!(numbers, expected, "{when}: a gap in the history");
 }
 
-/// What is under the name of a tree is that tree, whether anything names it or not.
+/// Checks that every directory with the name of a tree is that tree.
 pub fn assert_store_is_whole(installation: &Installation, when: &str) {
     for digest in installation.trees().list().unwrap() {
         let state = installation.trees().check(&digest, true).unwrap();
@@ -231,7 +231,7 @@ pub fn assert_store_is_whole(installation: &Installation, when: &str) {
     }
 }
 
-/// What holds besides once a commit has settled what came before it.
+/// Checks what also holds after a commit has confirmed or removed pending records.
 pub fn assert_settled(installation: &Installation, when: &str) {
     assert_sound(installation, when);
     let snapshot = installation.snapshot().unwrap();
@@ -241,7 +241,7 @@ pub fn assert_settled(installation: &Installation, when: &str) {
     }
 }
 
-/// Names below `dir`, at any depth, that pass.
+/// The paths below `dir` whose names satisfy `keep`.
 pub fn find(dir: &Path, keep: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let (mut found, mut pending) = (Vec::new(), vec![dir.to_owned()]);
     while let Some(dir) = pending.pop() {

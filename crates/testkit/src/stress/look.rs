@@ -1,4 +1,4 @@
-//! One look at a repository's installed set, from the disk alone and without a line of marsh's own code.
+//! A check of a repository's installed set, which reads the disk and uses no code of marsh.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,14 +8,14 @@ use std::time::SystemTime;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// A file's identity and content: two equal ones mean that it was not replaced in between.
+/// A file's identity and content. If two readings are equal, no process replaced the file in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sighting {
     pub(crate) bytes: Vec<u8>,
     identity: Option<(u64, SystemTime)>,
 }
 
-/// `None` for what is not there.
+/// Reads a file; `None` if it is missing.
 pub(crate) fn sight(path: &Path) -> Sighting {
     use std::io::Read as _;
     let Ok(mut file) = std::fs::File::open(path) else {
@@ -70,7 +70,7 @@ pub(crate) fn parse_lockfile(bytes: &[u8]) -> Result<Locked, String> {
     }
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| format!("the lockfile does not parse: {error}"))?;
-    let map = value.as_object().ok_or("the lockfile is not an object")?;
+    let map = value.as_object().ok_or("expected a lockfile with an object")?;
     let mut locked = Locked::new();
     for (name, entry) in map {
         let text = |key: &str| {
@@ -84,7 +84,7 @@ pub(crate) fn parse_lockfile(bytes: &[u8]) -> Result<Locked, String> {
     Ok(locked)
 }
 
-/// What is wrong with the tree of a locked extension: its record, its files, their digests.
+/// The problems of the tree of an installed extension: its record, its files, their digests.
 fn check_tree(places: &Places, name: &str, version: &str, checksum: &str, wrong: &mut Vec<String>) {
     let dir = places.store.join(checksum);
     let record = match std::fs::read(dir.join("entry.json")) {
@@ -145,7 +145,7 @@ pub(crate) fn declared_types(places: &Places, locked: &Locked) -> BTreeSet<Strin
     types
 }
 
-/// Every link below the views, with where it leads, as seen; and what is neither a directory nor a link.
+/// Every link below the views with its target, and the entries that are neither a directory nor a link.
 fn links(root: &Path, wrong: &mut Vec<String>) -> BTreeMap<PathBuf, PathBuf> {
     let mut found = BTreeMap::new();
     let mut pending = vec![root.to_owned()];
@@ -155,7 +155,7 @@ fn links(root: &Path, wrong: &mut Vec<String>) -> BTreeMap<PathBuf, PathBuf> {
             let path = entry.path();
             if kind.is_symlink() {
                 let Ok(target) = std::fs::read_link(&path) else { continue };
-                // Asked of the target that was read: the link itself may lead elsewhere by now.
+                // Checks the target that was read, because the link may lead elsewhere by now.
                 if !path.parent().unwrap_or(root).join(&target).is_dir() {
                     wrong.push(format!("the view {} dangles: {}", path.display(), target.display()));
                 }
@@ -175,16 +175,16 @@ fn stamp(places: &Places) -> Sighting {
     file.map_or(Sighting { bytes: Vec::new(), identity: None }, |file| sight(&places.stamps.join(file)))
 }
 
-/// What a look found.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
     pub(crate) wrong: Vec<String>,
-    /// The views could be compared with the lockfile, as neither changed in between.
+    /// Whether the views could be compared with the lockfile, because no process changed either in between.
     pub(crate) views_compared: bool,
     pub(crate) extensions: usize,
 }
 
-/// Looks once at everything that must hold at any moment. `at_rest`: no process works, so the views must be up to date too.
+/// Checks everything that must hold at any moment. If `at_rest`, no process works, so the views must be up to date too.
 pub(crate) fn look(places: &Places, at_rest: bool) -> Look {
     let mut look = Look::default();
     let stamp_before = stamp(places);
@@ -203,7 +203,7 @@ pub(crate) fn look(places: &Places, at_rest: bool) -> Look {
     let seen = links(&places.views, &mut look.wrong);
     let stamped: Value = serde_json::from_slice(&stamp_before.bytes).unwrap_or_default();
     let is_of_lockfile = stamped["lockfile"] == sha256(&lockfile.bytes).as_str();
-    // Views are changed only while no stamp stands. One that stood all the time vouches for what was seen.
+    // Views change only while there is no stamp. If the stamp was there all the time, the views did not change.
     if is_of_lockfile && stamp_before == stamp(places) {
         look.views_compared = true;
         let wanted: BTreeMap<PathBuf, String> =
@@ -219,12 +219,12 @@ pub(crate) fn look(places: &Places, at_rest: bool) -> Look {
             look.wrong.push(format!("views of what is not installed: {orphans:?}"));
         }
     } else if at_rest {
-        look.wrong.push("no process works, and the views are behind".to_owned());
+        look.wrong.push("the views are out of date although no process works".to_owned());
     }
     look
 }
 
-/// What a finished, undisturbed history and store look like: numbered without gaps, nothing pending, nothing half.
+/// Checks the history and the store when no process works: numbers without gaps, no pending records, no leftovers.
 pub(crate) fn check_rest(places: &Places) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut numbers = BTreeSet::new();
@@ -235,7 +235,7 @@ pub(crate) fn check_rest(places: &Places) -> Vec<String> {
         }
         numbers.extend(name.strip_suffix(".json").and_then(|name| name.parse::<usize>().ok()));
     }
-    // The oldest may be forgotten; none between is ever missing.
+    // The oldest records may be removed, but none in between.
     let (first, last) = (numbers.first().copied().unwrap_or(1), numbers.last().copied().unwrap_or(0));
     if numbers.len() + first != last + 1 {
         wrong.push(format!("{} generations, from {first} to {last}", numbers.len()));

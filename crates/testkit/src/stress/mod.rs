@@ -1,15 +1,15 @@
-//! Many real processes that change one installed set at once, and a watcher that looks all the while.
+//! Many real processes that change one installed set at once, while a watcher reads it.
 //!
-//! A round starts all its processes together; each is one of: pull A, remove A, pull B, update, roll back. Whatever the
-//! watcher sees must hold at every look, not only at the end ([`Report::violations`]):
+//! A round starts all its processes together; each is one of: pull A, remove A, pull B, update, roll back. The watcher checks
+//! the following all the time, not only at the end ([`StressReport::violations`]):
 //!
-//! * the lockfile parses, and every tree it names is in the store with every file and digest;
-//! * no view dangles; while the views' stamp stands for the lockfile's content, they are exactly its entries;
-//! * `model type search` lists the types that the locked trees declare; `doctor extensions` and `extension list` succeed;
-//! * every process succeeds, but for a removal of what is not installed; none reports a lock, a busy database or a
-//!   duplicate type.
+//! * the lockfile parses, and every tree that it names is in the store with every file and digest;
+//! * no view dangles; while the views' stamp has the lockfile's digest, the views are exactly its entries;
+//! * `model type search` lists the types that the installed trees declare; `doctor extensions` and `extension list` succeed;
+//! * every process succeeds, except a removal of an extension that is not installed; none reports a lock, a busy database or
+//!   a duplicate type.
 //!
-//! With `kills`, processes are killed at random moments; then the same must hold, and the next command must work.
+//! With `kills`, processes are killed at random moments. The same must hold then, and the next command must work.
 
 mod look;
 
@@ -24,30 +24,30 @@ use serde_json::Value;
 use crate::{ExtensionRegistry, Run, Running, Scratch, stress_packages};
 use look::{Places, check_rest, declared_types, look, parse_lockfile, sight};
 
-/// What to run.
+/// The parameters of the stress.
 #[derive(Debug, Clone)]
 pub struct Stress {
     pub binary: PathBuf,
     pub rounds: usize,
-    /// Processes of a round.
+    /// The number of processes in a round.
     pub processes: usize,
     pub seed: u64,
-    /// Doom this many of a hundred processes to be killed; those that end before their moment live.
+    /// The percentage of processes to kill. A process that ends before its moment is not killed.
     pub kills: u64,
-    /// Go on after the last round until so many have been killed.
+    /// Continue after the last round until this many processes have been killed.
     pub least_killed: usize,
 }
 
-/// What was seen.
+/// The results of the stress.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct StressReport {
     pub violations: Vec<String>,
     pub processes: usize,
     pub killed: usize,
-    /// Looks at the disk, and those among them that could compare the views.
+    /// The number of checks of the disk, and of those that could compare the views.
     pub looks: usize,
     pub views_compared: usize,
-    /// Commands that looked, and comparisons of the active types with what the locked trees declare.
+    /// The number of commands that read, and of comparisons of the listed types with the declarations in the installed trees.
     pub questions: usize,
     pub types_compared: usize,
     /// How processes ended: `pull a: ok`, `rm a: not_installed`, …
@@ -56,7 +56,7 @@ pub struct Report {
     pub elapsed: Duration,
 }
 
-impl std::fmt::Display for Report {
+impl std::fmt::Display for StressReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
@@ -82,8 +82,8 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// What is wrong with a repository's installed set, seen from the disk alone. `at_rest`: no process works on it, and the
-/// last command that did succeeded; then views, skills and history must be up to date and nothing may be left behind.
+/// The problems of a repository's installed set, as read from the disk. If `at_rest`, no process works on it and the last
+/// command succeeded, so views, skills and history must be up to date and there must be no leftovers.
 pub fn look_at(repo: &std::path::Path, at_rest: bool) -> Vec<String> {
     let places = Places::of(repo);
     let mut wrong = look(&places, at_rest).wrong;
@@ -93,7 +93,7 @@ pub fn look_at(repo: &std::path::Path, at_rest: bool) -> Vec<String> {
     wrong
 }
 
-/// Generations that are made before the first round, so that no roll-back runs out of past.
+/// The number of generations before the first round, so that every rollback has an earlier generation.
 const PAST: usize = 60;
 
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +147,7 @@ impl Random {
     }
 }
 
-/// What the watchers share with the rounds.
+/// The state that the watchers share with the rounds.
 struct Watch<'a> {
     scratch: &'a Scratch,
     places: Places,
@@ -171,7 +171,7 @@ impl Watch<'_> {
         self.found(look.wrong);
     }
 
-    /// One of the commands that look, and what it must say at any moment.
+    /// One of the commands that read, and the answer that it must give at any moment.
     fn ask(&self, turn: usize) {
         self.questions.fetch_add(1, Ordering::Relaxed);
         match turn % 3 {
@@ -217,8 +217,8 @@ impl Watch<'_> {
 }
 
 impl Stress {
-    /// Runs all rounds in a repository of its own.
-    pub fn run(&self) -> Report {
+    /// Runs all rounds in a new repository.
+    pub fn run(&self) -> StressReport {
         let start = Instant::now();
         let registry = ExtensionRegistry::with(&stress_packages());
         let scratch = Scratch::repo(&self.binary).private_cache().env("MARSH_REGISTRY", registry.location());
@@ -233,7 +233,7 @@ impl Stress {
             questions: AtomicUsize::new(0),
             types_compared: AtomicUsize::new(0),
         };
-        let mut report = Report::default();
+        let mut report = StressReport::default();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !watch.over.load(Ordering::Relaxed) {
@@ -270,14 +270,15 @@ impl Stress {
         report
     }
 
-    /// `pace`: how long the round before took, in which the moments of deaths are drawn. Returns how long this one took.
+    /// Runs a round. `pace` is the duration of the round before; processes are killed at random moments within it. Returns
+    /// the duration of this round.
     fn round(
         &self,
         round: usize,
         pace: Duration,
         random: &mut Random,
         watch: &Watch<'_>,
-        report: &mut Report,
+        report: &mut StressReport,
     ) -> Duration {
         let mut running: Vec<(Operation, Running)> = Vec::with_capacity(self.processes);
         let mut doomed: Vec<(Duration, usize)> = Vec::new();
@@ -307,7 +308,7 @@ impl Stress {
             watch.found(wrong.map(|wrong| format!("round {round}: {wrong}")));
         }
         let took = start.elapsed();
-        // No process works now. After kills the next command, whichever it is, completes the interrupted change.
+        // No process works now. After kills the next command removes leftovers.
         if self.kills > 0 {
             let run = watch.scratch.marsh(&["--json", "extension", "pull", "@stress/c"]);
             watch.found((run.code != Some(0)).then(|| format!("after kills: {}", run.snapshot())));
@@ -326,7 +327,7 @@ impl Stress {
     }
 }
 
-/// A past to roll back to, with all versions in the store or not, as it happens.
+/// Creates generations to roll back to. Their trees may be in the store or not.
 fn prepare(scratch: &Scratch) {
     scratch.marsh(&["--json", "extension", "pull", "@stress/c@2026.01.01.1"]).ok();
     scratch.marsh(&["--json", "extension", "pull", "@stress/b@2026.01.01.1"]).ok();
@@ -336,7 +337,7 @@ fn prepare(scratch: &Scratch) {
     }
 }
 
-/// How a process ended, and what is wrong with that.
+/// How a process ended, and the violation, if it is one.
 fn judge(operation: Operation, run: &Run, may_be_killed: bool) -> (String, Option<String>) {
     if run.code.is_none() && may_be_killed {
         return ("killed".to_owned(), None);
@@ -358,7 +359,7 @@ fn judge(operation: Operation, run: &Run, may_be_killed: bool) -> (String, Optio
         (_, Some(code)) => code.to_owned(),
         (code, None) => format!("exit {code:?}"),
     };
-    // Whatever was told beside the document would be trouble.
+    // Output beside the document is a violation.
     let quiet = run.stderr.lines().all(|line| line.is_empty() || line.contains("waiting"));
     (ending, (!(legitimate && quiet)).then(|| format!("{operation:?}: {}", run.snapshot())))
 }

@@ -1,7 +1,7 @@
-//! A YAML document as a tree whose every part knows its line and column.
+//! A YAML document as a tree in which every value has its line and column.
 //!
-//! Typed deserialization stops at the first error and knows no place for what is valid YAML but wrong; reading the
-//! tree ourselves reports everything at once, each with its place.
+//! Typed deserialization stops at the first error, and has no position for a value that is valid YAML but wrong. A reader of
+//! this tree reports all errors at once, each with its position.
 
 use std::fmt;
 
@@ -12,44 +12,59 @@ use serde_saphyr::Spanned;
 
 use super::YamlError;
 
-/// A place in a file, counted from 1. Zero: unknown.
+/// A position in a file, counted from 1. Zero means unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct At {
+    /// The line.
     pub line: u64,
+    /// The column.
     pub column: u64,
 }
 
-/// A value with its place.
+/// A value with its position.
 #[derive(Debug, Clone)]
 pub struct Node {
+    /// Where the value begins.
     pub at: At,
+    /// The value.
     pub kind: NodeKind,
 }
 
-/// What a [`Node`] is.
+/// The value of a [`Node`].
 #[derive(Debug, Clone)]
 pub enum NodeKind {
+    /// A text, number, boolean or null.
     Scalar(Value),
+    /// A list.
     Sequence(Vec<Node>),
+    /// A map, in the order of the file.
     Mapping(Vec<(Key, Node)>),
 }
 
-/// A key of a mapping, with its place.
+/// A key of a mapping, with its position.
 #[derive(Debug, Clone)]
 pub struct Key {
+    /// Where the key begins.
     pub at: At,
+    /// The key's text.
     pub name: String,
 }
 
 impl Node {
+    /// Reads one document.
+    ///
+    /// # Errors
+    /// The text is not YAML.
     pub fn parse(text: &str) -> Result<Node, YamlError> {
         super::from_str(text)
     }
 
+    /// Whether the value is null.
     pub fn is_null(&self) -> bool {
         matches!(self.kind, NodeKind::Scalar(Value::Null))
     }
 
+    /// The value without positions.
     pub fn to_json(&self) -> Value {
         match &self.kind {
             NodeKind::Scalar(value) => value.clone(),
@@ -60,7 +75,7 @@ impl Node {
         }
     }
 
-    /// The part that a JSON pointer leads to.
+    /// The value at a JSON pointer (RFC 6901), if there is one.
     pub fn find(&self, pointer: &str) -> Option<&Node> {
         pointer.split('/').skip(1).try_fold(self, |node, step| {
             let step = step.replace("~1", "/").replace("~0", "~");
@@ -74,7 +89,7 @@ impl Node {
         })
     }
 
-    /// What it is, for "expected …, found …".
+    /// The type of the value in words, for "expected …, found …".
     pub fn word(&self) -> &'static str {
         match &self.kind {
             NodeKind::Scalar(Value::Null) => "nothing",
@@ -132,7 +147,7 @@ impl<'de> Visitor<'de> for KindVisitor {
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<NodeKind, E> {
         match Number::from_f64(value) {
             Some(number) => scalar(number),
-            None => Err(E::custom("a number must be finite")),
+            None => Err(E::custom("expected a finite number")),
         }
     }
 
@@ -172,7 +187,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_part_knows_its_place() {
+    fn parsed_node_has_line_and_column() {
         let node = Node::parse("a: 1\nb:\n  - c: text\n    d: [1.5, true, null]\n").unwrap();
         assert_eq!(node.to_json(), json!({"a": 1, "b": [{"c": "text", "d": [1.5, true, null]}]}));
         let NodeKind::Mapping(entries) = &node.kind else { panic!() };
@@ -185,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_finds_a_part() {
+    fn find_with_a_json_pointer_returns_the_node() {
         let node = Node::parse("a/b:\n  - x: 1\n  - y~: here\n").unwrap();
         let found = node.find("/a~1b/1/y~0").unwrap();
         assert_eq!((found.to_json(), found.at.line, found.at.column), (json!("here"), 3, 9));
@@ -194,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_yaml_has_a_place_too() {
+    fn parse_of_invalid_yaml_fails_with_a_line() {
         let error = Node::parse("a: [1\nb: 2\n").unwrap_err();
         assert!(error.line.is_some(), "{error:?}");
     }

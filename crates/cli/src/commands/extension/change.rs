@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use marsh_extension::lifecycle::{ItemStatus, Outcome, PullRequest, RestoreRequest};
-use marsh_store::Retention;
+use marsh_store::GenerationRetention;
 use serde_json::{Map, Value, json};
 
 use super::progress::Progress;
@@ -184,7 +184,7 @@ fn gc(cli: &Cli, ui: &Ui, apply: bool, keep: usize, set: &SetArgs) -> Result<Exi
     let lifecycle = app::lifecycle(cli, set, "gc")?;
     let options = lifecycle.options();
     let collection = lifecycle.installation().collect(
-        Retention { generations: keep.max(1) },
+        GenerationRetention { generations: keep.max(1) },
         apply,
         &options.command,
         options.lock_timeout,

@@ -1,19 +1,48 @@
 //! The one door between JavaScript and the machine.
 //!
-//! Everything the surface can do to the outside is an [`Op`] in one of the tables under `host/`, found by name. There
-//! is no other native function in a runtime besides the four below, so a permission check placed in [`permit`] sees
-//! every file, process, variable and request, synchronous or not.
+//! Everything that the surface can do to the outside is an [`Operation`]: a row of a table under `host/`, which states its
+//! name, capabilities, determinism and cost (`table.rs`). JavaScript finds operations by name through the two native
+//! functions that [`install`] makes, and the operations of a call through the two that [`bind`] makes for it; another
+//! one (`thread.rs`) evaluates parts of the surface and reaches nothing else.
+//! What the language itself has stays outside of the table: `Date`, `Math.random` and the memory that code takes.
 //!
-//! Arguments and results are plain data ([`Arg`], [`Val`]): no JavaScript value ever leaves the JavaScript thread, which
-//! is why dropping a runtime with work pending can neither leak nor abort.
+//! Permissions, recording, replay and metrics stand around the table, not in operations: a [`Wrapper`] sees the row and
+//! the arguments of every call before it runs, synchronous or not, and its outcome afterwards (`wrap.rs`).
+//!
+//! Arguments and results are plain data (`values.rs`): no JavaScript value ever leaves the JavaScript thread, which is why
+//! dropping a runtime with work pending can neither leak nor abort.
+//!
+//! # Adding a function of Deno
+//!
+//! Two files, or three:
+//!
+//! 1. `host/<topic>.rs`: the function, and its row in `OPERATIONS`, with [`plain`] if it runs to its end and [`start`] if it
+//!    completes later. The columns are parameters, so that a row without them does not compile.
+//! 2. `js/deno_<topic>.js`: the export that calls it, with `call("topic.name", …)` for the synchronous form and
+//!    `start("topic.name", …)` for the promise. Every row has both.
+//! 3. `conformance/cases/deno/<topic>.js`: a case that runs here and under Deno.
+//!
+//! A new topic is one line more in `host/mod.rs`.
+//!
+//! # Invariants
+//!
+//! | promise | test |
+//! |---|---|
+//! | native functions are made here alone; rows have names of their own, and columns that agree | `table.rs` |
+//! | the surface calls what the table has, and the table has what the surface calls | `table.rs` |
+//! | a wrapper sees every call and its outcome once, and can answer in place of the operation | `tests/it/wrapper.rs` |
 
-use std::collections::{BTreeMap, HashMap};
+mod table;
+mod values;
+mod wrap;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rquickjs::function::{IntoArgs, Rest};
-use rquickjs::{Array, Ctx, Exception, FromJs, Function, IntoJs, Object, TypedArray, Value};
+use rquickjs::{Ctx, Exception, FromJs, Function, IntoJs, Object, Value};
 
 use crate::host;
 use crate::loader::Modules;
@@ -21,142 +50,11 @@ use crate::shared::{Event, Owner, Shared};
 use crate::stack::{self, Room};
 use crate::timers::Timers;
 
-/// What a host operation is given.
-#[derive(Clone, Debug)]
-pub(crate) enum Arg {
-    None,
-    Bool(bool),
-    Num(f64),
-    Str(String),
-    Bytes(Vec<u8>),
-}
-
-/// What a host operation gives back.
-#[derive(Debug)]
-pub(crate) enum Val {
-    Undefined,
-    Null,
-    Bool(bool),
-    Num(f64),
-    Str(String),
-    Bytes(Vec<u8>),
-    /// JSON text, parsed on arrival.
-    Json(String),
-    List(Vec<Val>),
-    Map(Vec<(&'static str, Val)>),
-}
-
-/// A failed host operation; `class` names the JavaScript class: one of `Deno.errors`, a built-in error, or
-/// `DOMException:<name>`.
-#[derive(Clone, Debug)]
-pub(crate) struct HostError {
-    pub(crate) class: &'static str,
-    pub(crate) message: String,
-    pub(crate) code: Option<String>,
-    pub(crate) data: Option<String>,
-}
-
-pub(crate) type HostResult = Result<Val, HostError>;
-
-impl HostError {
-    pub(crate) fn new(class: &'static str, message: impl Into<String>) -> HostError {
-        HostError { class, message: message.into(), code: None, data: None }
-    }
-
-    pub(crate) fn type_error(message: impl Into<String>) -> HostError {
-        HostError::new("TypeError", message)
-    }
-
-    pub(crate) fn unsupported(what: &str) -> HostError {
-        HostError::new("Unsupported", format!("{what} is not available in marsh's engine"))
-    }
-}
-
-/// The arguments of one host call, read in order or by place.
-#[derive(Debug)]
-pub(crate) struct Args(Vec<Arg>);
-
-impl Args {
-    /// The arguments of an operation of a call: its id comes first.
-    fn of_call(mut self, id: &str) -> Args {
-        self.0.insert(0, Arg::Str(id.to_owned()));
-        self
-    }
-
-    pub(crate) fn is_none(&self, at: usize) -> bool {
-        matches!(self.0.get(at), None | Some(Arg::None))
-    }
-
-    pub(crate) fn str(&self, at: usize) -> Result<&str, HostError> {
-        match self.0.get(at) {
-            Some(Arg::Str(text)) => Ok(text),
-            other => Err(HostError::type_error(format!("argument {at} must be a string, not {other:?}"))),
-        }
-    }
-
-    pub(crate) fn opt_str(&self, at: usize) -> Option<&str> {
-        match self.0.get(at) {
-            Some(Arg::Str(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn num(&self, at: usize) -> Result<f64, HostError> {
-        match self.0.get(at) {
-            Some(Arg::Num(number)) => Ok(*number),
-            other => Err(HostError::type_error(format!("argument {at} must be a number, not {other:?}"))),
-        }
-    }
-
-    pub(crate) fn bool(&self, at: usize) -> bool {
-        matches!(self.0.get(at), Some(Arg::Bool(true)))
-    }
-
-    pub(crate) fn bytes(&self, at: usize) -> Result<&[u8], HostError> {
-        match self.0.get(at) {
-            Some(Arg::Bytes(bytes)) => Ok(bytes),
-            Some(Arg::Str(text)) => Ok(text.as_bytes()),
-            other => Err(HostError::type_error(format!("argument {at} must be bytes, not {other:?}"))),
-        }
-    }
-
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, at: usize) -> Result<T, HostError> {
-        serde_json::from_str(self.str(at)?).map_err(|error| HostError::type_error(error.to_string()))
-    }
-}
-
-/// How an operation runs.
-#[derive(Clone, Copy)]
-pub(crate) enum Run {
-    /// To the end, on the calling thread; asynchronously on the blocking pool.
-    Plain(fn(&Env, &Args) -> HostResult),
-    /// Starts something that completes later.
-    Start(fn(&Arc<Env>, Args, Completer) -> Result<(), HostError>),
-}
-
-pub(crate) struct Op {
-    pub(crate) name: &'static str,
-    pub(crate) run: Run,
-}
-
-pub(crate) const fn plain(name: &'static str, run: fn(&Env, &Args) -> HostResult) -> Op {
-    Op { name, run: Run::Plain(run) }
-}
-
-pub(crate) const fn start(
-    name: &'static str,
-    run: fn(&Arc<Env>, Args, Completer) -> Result<(), HostError>,
-) -> Op {
-    Op { name, run: Run::Start(run) }
-}
-
-static OPS: LazyLock<HashMap<&'static str, &'static Op>> =
-    LazyLock::new(|| host::TABLES.iter().flat_map(|table| table.iter()).map(|op| (op.name, op)).collect());
-
-/// The permission hook: every operation passes here with its arguments before it runs. Nothing is refused yet.
-fn permit(_env: &Env, _op: &Op, _args: &Args) -> Result<(), HostError> {
-    Ok(())
-}
+pub use table::{Capability, Cost, Determinism, Operation, operations};
+pub(crate) use table::{ENV, NET, NONE, READ, READ_WRITE, RUN, Run, SYS, WRITE, plain, start};
+pub use values::{Arg, Args, ErrorClass, HostError, HostResult, Val};
+pub(crate) use wrap::{Entered, Watched};
+pub use wrap::{OperationCall, Wrapper};
 
 /// What the operations of one runtime know.
 pub(crate) struct Env {
@@ -175,11 +73,19 @@ pub(crate) struct Env {
     pub(crate) sockets: host::socket::Sockets,
     pub(crate) alive: host::net::Alive,
     pub(crate) started: std::time::Instant,
+    /// What stands around every operation.
+    pub(crate) wrapper: Option<Arc<dyn Wrapper>>,
     next: AtomicU64,
 }
 
 impl Env {
-    pub(crate) fn new(shared: Arc<Shared>, modules: Arc<Modules>, cwd: PathBuf, args: Vec<String>) -> Env {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        modules: Arc<Modules>,
+        cwd: PathBuf,
+        args: Vec<String>,
+        wrapper: Option<Arc<dyn Wrapper>>,
+    ) -> Env {
         let lossless = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
@@ -199,6 +105,7 @@ impl Env {
             sockets: Default::default(),
             alive: Default::default(),
             started: std::time::Instant::now(),
+            wrapper,
             next: AtomicU64::new(1),
         }
     }
@@ -224,15 +131,19 @@ enum Target {
     Slot(Slot),
 }
 
-/// Where the result of a started operation goes. Dropping it unused completes with an error, so that nobody waits for
-/// ever on an operation that got lost.
+/// Where the result of a started operation goes. Dropping it unused completes with an error, so that a promise whose
+/// operation got lost is rejected.
 pub(crate) struct Completer {
     shared: Arc<Shared>,
     target: Option<Target>,
+    watched: Option<Arc<Watched>>,
 }
 
 impl Completer {
     pub(crate) fn done(mut self, result: HostResult) {
+        if let Some(watched) = self.watched.take() {
+            watched.ended(&result);
+        }
         self.deliver(result);
     }
 
@@ -252,8 +163,19 @@ impl Completer {
 
 impl Drop for Completer {
     fn drop(&mut self) {
-        self.deliver(Err(HostError::new("Interrupted", "the operation was abandoned")));
+        if self.target.is_none() {
+            return;
+        }
+        let result = abandoned();
+        if let Some(watched) = self.watched.take() {
+            watched.abandoned(&result);
+        }
+        self.deliver(result);
     }
+}
+
+fn abandoned() -> HostResult {
+    Err(HostError::new(ErrorClass::Interrupted, "the operation was abandoned"))
 }
 
 /// Put the native functions where the surface's core module picks them up.
@@ -265,7 +187,8 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, env: &Arc<Env>) -> rquickjs::Result<O
         Function::new(
             ctx.clone(),
             move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
-                let result = find(&ctx, &name).and_then(|op| call(&at, op, read(&ctx, args)?));
+                let result =
+                    find(&ctx, &name).and_then(|op| call(&at, op, read(&ctx, args)?, at.shared.slice().id()));
                 answer(&ctx, result)
             },
         )?,
@@ -296,8 +219,8 @@ pub(crate) fn bind<'js>(ctx: &Ctx<'js>, env: &Arc<Env>, id: &Arc<str>) -> rquick
         Function::new(
             ctx.clone(),
             move |ctx: Ctx<'js>, name: rquickjs::String<'js>, args: Rest<Value<'js>>| {
-                let result =
-                    find_own(&ctx, &name).and_then(|op| call(&at, op, read(&ctx, args)?.of_call(&call_id)));
+                let result = find_own(&ctx, &name)
+                    .and_then(|op| call(&at, op, read(&ctx, args)?.of_call(&call_id), &call_id));
                 answer(&ctx, result)
             },
         )?,
@@ -318,52 +241,76 @@ pub(crate) fn bind<'js>(ctx: &Ctx<'js>, env: &Arc<Env>, id: &Arc<str>) -> rquick
     Ok(own)
 }
 
-fn find_own<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Op, HostError> {
+fn find_own<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Operation, HostError> {
     let name = text(ctx, name)?;
     host::calls::OWN
         .iter()
-        .find(|op| op.name == name)
-        .ok_or_else(|| HostError::new("Unsupported", format!("no operation '{name}' of a call")))
+        .find(|operation| operation.name() == name)
+        .ok_or_else(|| HostError::new(ErrorClass::Unsupported, format!("no operation '{name}' of a call")))
 }
 
-fn find<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Op, HostError> {
+fn find<'js>(ctx: &Ctx<'js>, name: &rquickjs::String<'js>) -> Result<&'static Operation, HostError> {
     let name = text(ctx, name)?;
-    OPS.get(name.as_str())
-        .copied()
-        .ok_or_else(|| HostError::new("Unsupported", format!("no host operation '{name}'")))
+    table::find(&name)
+        .ok_or_else(|| HostError::new(ErrorClass::Unsupported, format!("no host operation '{name}'")))
 }
 
-/// Run to the end, blocking the JavaScript thread; what starts something is waited for, breakably.
-fn call(env: &Arc<Env>, op: &Op, args: Args) -> HostResult {
-    permit(env, op, &args)?;
-    match op.run {
+/// Runs an operation to its end, blocking the JavaScript thread. The wait for one that completes later ends when its code
+/// has to stop.
+fn call(env: &Arc<Env>, operation: &'static Operation, args: Args, call_id: &str) -> HostResult {
+    let watched = match wrap::enter(env, operation, &args, call_id) {
+        Entered::Runs(watched) => watched,
+        Entered::Answered(outcome) => return outcome,
+    };
+    let outcome = match operation.run() {
         Run::Plain(run) => run(env, &args),
-        Run::Start(run) => {
-            let slot: Slot = Slot::default();
-            let target = Some(Target::Slot(slot.clone()));
-            run(env, args, Completer { shared: env.shared.clone(), target })?;
-            env.shared.wait(|| lock(&slot).take()).unwrap_or_else(|| {
-                // The call has been answered already; its code must not go on.
-                Err(HostError::new("Uncatchable", format!("{} was interrupted", op.name)))
-            })
-        }
+        Run::Start(run) => wait(env, operation, args, run),
+    };
+    if let Some(watched) = watched {
+        watched.ended(&outcome);
     }
+    outcome
 }
 
-/// Start and return the number under which the completion will arrive.
-fn begin(env: &Arc<Env>, op: &'static Op, args: Args, owner: Owner) -> Result<u64, HostError> {
-    permit(env, op, &args)?;
+fn wait(env: &Arc<Env>, operation: &Operation, args: Args, run: table::StartFn) -> HostResult {
+    let slot: Slot = Slot::default();
+    let target = Some(Target::Slot(slot.clone()));
+    run(env, args, Completer { shared: env.shared.clone(), target, watched: None })?;
+    env.shared.wait(|| lock(&slot).take()).unwrap_or_else(|| {
+        // The call has been answered already; its code must not go on.
+        let message = format!("{} was interrupted", operation.name());
+        Err(HostError::new(ErrorClass::Uncatchable, message))
+    })
+}
+
+/// Starts an operation and returns the number under which its completion will arrive.
+fn begin(env: &Arc<Env>, operation: &'static Operation, args: Args, owner: Owner) -> Result<u64, HostError> {
+    let entered = wrap::enter(env, operation, &args, owner.id());
     let id = env.next_id();
     let target = Some(Target::Event { op: id, owner });
-    let completer = Completer { shared: env.shared.clone(), target };
-    match op.run {
-        Run::Start(run) => run(env, args, completer)?,
+    let mut completer = Completer { shared: env.shared.clone(), target, watched: None };
+    let watched = match entered {
+        Entered::Runs(watched) => watched,
+        Entered::Answered(outcome) => {
+            completer.done(outcome);
+            return Ok(id);
+        }
+    };
+    completer.watched.clone_from(&watched);
+    let started = match operation.run() {
+        Run::Start(run) => run(env, args, completer),
         Run::Plain(run) => {
             let env = env.clone();
-            crate::io::handle()?.spawn_blocking(move || completer.done(run(&env, &args)));
+            crate::io::handle().map(|io| {
+                // The completer says what comes of it.
+                let _task = io.spawn_blocking(move || completer.done(run(&env, &args)));
+            })
         }
+    };
+    if let Some(watched) = watched {
+        watched.started(abandoned, started.as_ref().err().cloned().map(Err));
     }
-    Ok(id)
+    started.map(|()| id)
 }
 
 fn answer<'js>(ctx: &Ctx<'js>, result: HostResult) -> rquickjs::Result<Value<'js>> {
@@ -397,13 +344,13 @@ where
 
 pub(crate) fn make_error<'js>(ctx: &Ctx<'js>, error: &HostError) -> rquickjs::Result<Value<'js>> {
     let (code, data) = (error.code.as_deref(), error.data.as_deref());
-    invoke(ctx, Room::Surface, "makeError", (error.class, error.message.as_str(), code, data))
+    invoke(ctx, Room::Surface, "makeError", (error.class.as_str(), error.message.as_str(), code, data))
 }
 
 fn throw<'js>(ctx: &Ctx<'js>, error: &HostError) -> rquickjs::Error {
     match make_error(ctx, error) {
         Ok(value) => {
-            if error.class == "Uncatchable" {
+            if error.class == ErrorClass::Uncatchable {
                 // SAFETY: the context is alive and entered, and the value belongs to it; the call only sets a flag on
                 // an error object, which `makeError` returned.
                 unsafe { rquickjs::qjs::JS_SetUncatchableError(ctx.as_raw().as_ptr(), value.as_raw()) };
@@ -429,7 +376,7 @@ pub(crate) fn text<'js>(ctx: &Ctx<'js>, string: &rquickjs::String<'js>) -> Resul
 }
 
 fn read<'js>(ctx: &Ctx<'js>, args: Rest<Value<'js>>) -> Result<Args, HostError> {
-    args.0.into_iter().map(|value| read_one(ctx, value)).collect::<Result<_, _>>().map(Args)
+    args.0.into_iter().map(|value| read_one(ctx, value)).collect::<Result<_, _>>().map(Args::new)
 }
 
 fn read_one<'js>(ctx: &Ctx<'js>, value: Value<'js>) -> Result<Arg, HostError> {
@@ -451,33 +398,4 @@ fn read_one<'js>(ctx: &Ctx<'js>, value: Value<'js>) -> Result<Arg, HostError> {
         unsafe { array.as_bytes() }.map(<[u8]>::to_vec)
     });
     bytes.map(Arg::Bytes).ok_or_else(|| HostError::type_error("a host operation takes plain values"))
-}
-
-impl<'js> IntoJs<'js> for Val {
-    fn into_js(self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
-        match self {
-            Val::Undefined => Ok(Value::new_undefined(ctx.clone())),
-            Val::Null => Ok(Value::new_null(ctx.clone())),
-            Val::Bool(flag) => Ok(Value::new_bool(ctx.clone(), flag)),
-            Val::Num(number) => Ok(Value::new_number(ctx.clone(), number)),
-            Val::Str(text) => Ok(rquickjs::String::from_str(ctx.clone(), &text)?.into_value()),
-            // Copied into the engine's own heap, so that it counts against the limit.
-            Val::Bytes(bytes) => Ok(TypedArray::<u8>::new_copy(ctx.clone(), bytes)?.into_value()),
-            Val::Json(text) => ctx.json_parse(text),
-            Val::List(items) => {
-                let array = Array::new(ctx.clone())?;
-                for (at, item) in items.into_iter().enumerate() {
-                    array.set(at, item.into_js(ctx)?)?;
-                }
-                Ok(array.into_value())
-            }
-            Val::Map(fields) => {
-                let object = Object::new(ctx.clone())?;
-                for (name, value) in fields {
-                    object.set(name, value.into_js(ctx)?)?;
-                }
-                Ok(object.into_value())
-            }
-        }
-    }
 }
