@@ -60,7 +60,7 @@ fn a_life_in_text() {
     $ rm --yes @acme/base (1)
     error: @acme/net needs @acme/base@>=2026.01.01.1
 
-    hint: `marsh extension rm @acme/net` first, or `--force` to leave it without its dependency
+    hint: run `marsh extension rm @acme/net` first, or add `--force` to leave it without its dependency
     $ outdated (1)
     @acme/net 2026.01.01.1 -> 2026.02.01.1 is available
     $ update (0)
@@ -85,11 +85,11 @@ fn a_life_in_text() {
     $ rm --yes @acme/net (1)
     error: @acme/net is not installed
 
-    hint: `marsh extension list` shows what is installed
+    hint: run `marsh extension list` to see the installed extensions
     $ update @acme/nett (1)
     error: @acme/nett is not installed
 
-    hint: `marsh extension list` shows what is installed
+    hint: run `marsh extension list` to see the installed extensions
     $ search net (0)
     @acme/net  2026.02.01.1  @acme/net for tests
     $ gc (0)

@@ -344,7 +344,7 @@ fn limits_hold_and_are_used_up() {
 }
 
 #[test]
-fn a_cap_counts_whoever_runs_beside_it() {
+fn cap_counts_all_running_steps_of_the_job() {
     let mut plan = plan("a\nb\nc");
     plan.jobs[0].steps[0].cap = Some(1);
     // `a` starts first, so nothing may join it.
