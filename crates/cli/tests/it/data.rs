@@ -179,6 +179,7 @@ fn unknown_data_fail_with_a_hint() {
     {
       "error": {
         "code": "not_found",
+        "class": "not_found",
         "message": "`m` has no result `zzz`",
         "hint": "`marsh data list m` lists the results"
       }
@@ -237,15 +238,15 @@ fn records_of_runs_are_found_by_model_and_by_id() {
     "#);
     let by_prefix = repo.marsh(&["--json", "model", "output", "get", &newest[..8]]).ok().json();
     assert_eq!(by_prefix["id"], newest);
-    assert_snapshot!(repo.marsh(&["model", "output", "get", "nobody"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["model", "output", "get", "nobody"]).snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
 
     ----- stderr -----
-    error: there is no run and no model `nobody`
+    error: unknown run or model `nobody`
 
-    hint: `marsh model output search` lists the runs there are
+    hint: `marsh model output search` lists all runs
     ");
     assert_eq!(
         repo.marsh(&["--json", "model", "output", "search", "zzz"]).ok().json()["results"],
