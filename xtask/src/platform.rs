@@ -1,6 +1,6 @@
 //! Branches for operating systems: marsh is built for Linux and macOS, and neither may be forgotten.
 //!
-//! A branch `cfg(P)` needs a branch `cfg(not(P))` in the same file, or a comment `// cfg: reason` above it that says why the
+//! A branch `cfg(P)` (`cfg_attr` adds attributes and is not a branch) needs a branch `cfg(not(P))` in the same file, or a comment `// cfg: reason` above it that says why the
 //! other system needs none. `cfg(unix)` and `cfg(windows)` are refused: the binary is built for Unix systems only, so that
 //! the first is always true and the second is dead code.
 
@@ -28,7 +28,7 @@ pub fn check(tree: &Tree) -> Result<Vec<Finding>, String> {
 
 /// The predicates of one file: its line, the predicate without blanks, and whether the branch has a reason.
 fn look(path: &str, text: &str) -> Result<Vec<Finding>, String> {
-    let attribute = Regex::new(r"#!?\[cfg(?:_attr)?\((.*)\)\]").map_err(|error| error.to_string())?;
+    let attribute = Regex::new(r"#!?\[cfg\((.*)\)\]").map_err(|error| error.to_string())?;
     let expression = Regex::new(r"cfg!\((.*?)\)").map_err(|error| error.to_string())?;
     let lines: Vec<&str> = text.lines().collect();
     let mut branches = Vec::new();

@@ -5,8 +5,8 @@
 //! This crate does no I/O and knows neither terminal nor store.
 //!
 //! Invariants:
-//! * Every document that a command can print is a row of [`schema::DOCUMENTS`]. The binary's `tests/it/schemas.rs` runs
-//!   each command, successful and failing, and validates what it prints against the row's schema.
+//! * Every document that a command can print is a row of [`schema::DOCUMENTS`]; `tests/schemas.rs` holds the schemas in
+//!   `docs/reference/schemas` equal to the types.
 //! * A field keeps its name and its meaning for as long as scripts may read it; fields are added, never renamed.
 //!
 //! To add a document: write the struct in the module of its noun, add a row to [`schema::DOCUMENTS`].

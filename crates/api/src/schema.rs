@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{data, datastore, error, model, report, vault};
+use crate::{data, datastore, error, model, report, vault, workflow};
 
 /// A public document: its name, where it appears, and how its schema is made.
 #[derive(Clone, Copy)]
@@ -97,6 +97,26 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<vault::SecretDeleted>("secret-deleted", &["vault delete"]),
     DocumentSpec::new::<vault::SecretAnnotated>("secret-annotated", &["vault annotate"]),
     DocumentSpec::new::<vault::AuditTrail>("audit-trail", &["vault audit-trail"]),
+    DocumentSpec::new::<workflow::CreatedWorkflow>("workflow-created", &["workflow create"]),
+    DocumentSpec::new::<workflow::WorkflowDetails>("workflow", &["workflow get"]),
+    DocumentSpec::new::<workflow::WorkflowGraph>("workflow-graph", &["workflow get --graph"]),
+    DocumentSpec::new::<workflow::WorkflowList>("workflow-search", &["workflow search"]),
+    DocumentSpec::new::<workflow::EditedWorkflow>("workflow-edited", &["workflow edit"]),
+    DocumentSpec::new::<workflow::DeletedWorkflow>("workflow-deleted", &["workflow delete"]),
+    DocumentSpec::new::<workflow::WorkflowValidation>("workflow-validation", &["workflow validate NAME"]),
+    DocumentSpec::new::<workflow::WorkflowValidations>("workflow-validations", &["workflow validate"]),
+    DocumentSpec::new::<workflow::WorkflowRun>("workflow-run", &["workflow run", "workflow resume"]),
+    DocumentSpec::new::<workflow::PendingApprovals>("workflow-approvals", &["workflow approvals"]),
+    DocumentSpec::new::<workflow::DecidedApproval>(
+        "workflow-approval",
+        &["workflow approve", "workflow reject"],
+    ),
+    DocumentSpec::new::<workflow::CancelledRuns>("workflow-cancelled", &["workflow cancel"]),
+    DocumentSpec::new::<workflow::RunRecord>("workflow-run-record", &["workflow history get"]),
+    DocumentSpec::new::<workflow::RunList>("workflow-run-search", &["workflow history search"]),
+    DocumentSpec::new::<workflow::RunLog>("workflow-run-log", &["workflow history logs"]),
+    DocumentSpec::new::<workflow::event::WorkflowEvent>("workflow-event", &[]),
+    DocumentSpec::new::<workflow::ActivitySummary>("summary", &["summarise"]),
 ];
 
 /// What `version` prints.

@@ -13,7 +13,7 @@ use crate::error::AppError;
 use crate::session::{Read, Session};
 
 impl Read<'_> {
-    /// Where the data are, and whether the datastore works. A datastore that does not is no error.
+    /// Where the data are, and whether the datastore works. A datastore that does not work is not an error.
     ///
     /// # Errors
     ///

@@ -100,12 +100,13 @@ pub fn current_dir() -> Result<PathBuf, CliError> {
     std::env::current_dir().map_err(|source| CliError::Read { what: "the current directory".into(), source })
 }
 
-/// Cancels on the first Ctrl-C or termination signal; the second kills all child processes and ends this one.
+/// Cancels on the first Ctrl-C or termination signal; the second kills all child processes and ends this one. At a
+/// question, where nothing runs that could be cancelled, the first one does (`tests/it/data_changes.rs`).
 pub fn cancel_on_signal(models: &Models) -> CancelToken {
     let token = models.loader.cancel().clone();
     let (cancel, hosts) = (token.clone(), Arc::clone(models.hosts()));
     let handler = move || {
-        if cancel.is_cancelled() {
+        if cancel.is_cancelled() || Ui::is_asking() {
             hosts.kill_all();
             marsh_model::builtin::shell::kill_all();
             std::process::exit(i32::from(exit::INTERRUPTED));

@@ -28,6 +28,8 @@ pub enum CliError {
     Refused { message: String, hint: Option<String> },
     #[error("cannot read {what}: {source}")]
     Read { what: String, source: std::io::Error },
+    #[error("cannot write {what}: {source}")]
+    Write { what: String, source: std::io::Error },
     #[error("{editor} ended with {status}")]
     Editor { editor: String, status: String },
 }
@@ -74,6 +76,7 @@ impl CliError {
             | CliError::NotFound { .. }
             | CliError::Refused { .. }
             | CliError::Read { .. }
+            | CliError::Write { .. }
             | CliError::Editor { .. } => return None,
         })
     }
@@ -104,7 +107,7 @@ impl Explain for CliError {
             CliError::Usage { .. } => ErrorCode::Usage,
             CliError::NotFound { .. } => ErrorCode::NotFound,
             CliError::Refused { .. } => ErrorCode::Refused,
-            CliError::Read { .. } => ErrorCode::Io,
+            CliError::Read { .. } | CliError::Write { .. } => ErrorCode::Io,
             CliError::Editor { .. } => ErrorCode::EditorFailed,
             _ => self.inner().map_or(ErrorCode::Internal, Explain::code),
         }

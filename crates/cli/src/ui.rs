@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use marsh_api::ErrorReport;
@@ -29,6 +30,9 @@ static HIDDEN: OnceLock<Secrets> = OnceLock::new();
 
 /// Why standard output could not be written, the first time. The command has failed then, whatever it did.
 static OUTPUT_FAILED: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Whether [`Ui::confirm`] waits for an answer.
+static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the failure of a write to standard output, for [`Ui::finish`]. A closed pipe (`| head`) is the reader's choice
 /// and no failure.
@@ -162,9 +166,18 @@ impl Ui {
 
     /// A question with a yes-or-no answer; no is the default.
     pub fn confirm(&self, question: &str) -> bool {
+        ASKING.store(true, Ordering::SeqCst);
         said(write!(anstream::stderr().lock(), "{question} [y/N] "));
         let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+        let agreed =
+            std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes");
+        ASKING.store(false, Ordering::SeqCst);
+        agreed
+    }
+
+    /// Whether the command waits for the answer to a question. No cancellation wakes it then.
+    pub fn is_asking() -> bool {
+        ASKING.load(Ordering::SeqCst)
     }
 
     /// Shows an error and returns the exit code of its class.

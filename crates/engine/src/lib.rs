@@ -20,7 +20,7 @@
 //! The thread takes one event at a time (a call to start, a completed host operation, a due timer, a cancellation),
 //! runs its JavaScript, and drains the microtask queue before the next: a *slice*. Every slice has an owner, the call
 //! it runs for; that is how output, children and unhandled rejections find their call. Host operations carry plain data
-//! through one gate (`gate.rs`), and their asynchronous halves run on other threads, so no JavaScript value is ever
+//! through one gate (`gate/mod.rs`), and their asynchronous halves run on other threads, so no JavaScript value is ever
 //! held outside the thread.
 //!
 //! # What happens at the end of a call

@@ -1,4 +1,4 @@
-//! The index of declarations: which types there are, without running code.
+//! The type catalog: which types the sources of a repository declare. Runs no code.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -16,58 +16,72 @@ use crate::discover::{SourceRoot, SourcesFile, candidates, source_roots_with};
 use crate::error::LoadError;
 use crate::stat::{Stat, now_ns};
 
-/// Bump when what is read from a source changes.
+/// The version of the index file: raise it when more or less is read from a source.
 const INDEX_VERSION: u32 = 2;
 
-/// A type that some source declares.
+/// A type that a source declares.
 #[derive(Debug, Clone)]
 pub struct IndexedType {
+    /// The kind of the export.
     pub kind: Kind,
+    /// The type.
     pub type_name: TypeName,
     /// As written, before normalization.
     pub raw: String,
+    /// The version, if it is written out.
     pub version: Option<String>,
+    /// The names of the methods, if they are written out.
     pub methods: Option<Vec<String>>,
+    /// The source file.
     pub path: PathBuf,
+    /// The directory tree of the source file.
     pub root: SourceRoot,
+    /// The line of the export, from 1.
     pub line: u32,
 }
 
-/// An entry point whose type is computed.
+/// An entry point whose type is computed: only running the code tells it.
 #[derive(Debug, Clone)]
 pub struct ComputedType {
+    /// The kind of the export.
     pub kind: Kind,
+    /// The source file.
     pub path: PathBuf,
+    /// The directory tree of the source file.
     pub root: SourceRoot,
 }
 
-/// A source that declares something but cannot be indexed.
+/// A source whose declarations cannot be read.
 #[derive(Debug, Clone)]
 pub struct SourceProblem {
+    /// The source file.
     pub path: PathBuf,
+    /// What is wrong with it.
     pub diagnostic: Diagnostic,
 }
 
 /// Everything that the sources of a repository declare.
 #[derive(Debug, Clone, Default)]
 pub struct TypeCatalog {
+    /// The types that are written out.
     pub types: Vec<IndexedType>,
-    /// Entry points whose type is computed; only running them tells it.
+    /// Entry points whose type is computed.
     pub computed: Vec<ComputedType>,
+    /// Sources whose declarations cannot be read.
     pub problems: Vec<SourceProblem>,
-    /// Locked extensions whose trees are not here.
+    /// Installed extensions whose trees are missing.
     pub unrestored: Vec<ExtensionName>,
 }
 
-/// As it is on disk.
+/// The index as a file.
 #[derive(Debug, Serialize, Deserialize)]
 struct IndexFile {
     version: u32,
     files: Vec<(PathBuf, Arc<IndexedFile>)>,
 }
 
-/// What was read off each file, by its path. A process that lives long keeps it, and none of it counts without a look at
-/// the file. Paths are compared as text: comparing them by component costs more than the stat.
+/// What was read from each file, by its path. A server keeps it in memory, and trusts no entry without a look at the
+/// file. Paths are compared as text: comparing them by component costs more than the stat.
 #[derive(Debug, Default)]
 pub(crate) struct SourceIndex {
     files: HashMap<OsString, Arc<IndexedFile>>,
@@ -82,7 +96,11 @@ struct IndexedFile {
 }
 
 impl TypeCatalog {
-    /// What the repository's own sources, mounted ones and installed extensions declare.
+    /// Reads the repository's own sources, mounted ones and installed extensions.
+    ///
+    /// # Errors
+    ///
+    /// The file of mounted sources or the lockfile cannot be read.
     pub fn load(repo: &Repo) -> Result<TypeCatalog, LoadError> {
         Ok(TypeCatalog::load_with(repo, &SourceIndex::read(&repo.layout))?.0)
     }
@@ -151,7 +169,7 @@ impl TypeCatalog {
                 digest: None,
             };
             for path in candidates(&root) {
-                // Few, and only until they are restored into the store: not worth an index.
+                // These are few, and gone once they are restored into the store: not worth an index.
                 if let Some(file) = index_file(&path, None, &mut Changed::default()) {
                     self.add(&path, &root, &file);
                 }
@@ -159,7 +177,8 @@ impl TypeCatalog {
         }
     }
 
-    /// [`load`](Self::load) with what this process knows already; the second is what it knows now.
+    /// [`load`](Self::load) with the index that this process has in memory. The second value is the new index, if it
+    /// changed.
     pub(crate) fn load_with(
         repo: &Repo,
         known: &SourceIndex,
@@ -174,8 +193,8 @@ impl TypeCatalog {
         Ok(TypeCatalog::read_sources(repo, &SourceIndex::read(&repo.layout))?.0)
     }
 
-    /// The index is `None` when it is the known one. It is written when what changed in it can be trusted later; of a
-    /// file that changed a moment ago, everybody reads the declarations anew anyway.
+    /// The index is `None` when it is the known one. It is written only if a changed entry can be trusted later: every
+    /// process reads the declarations of a file again that changed a moment ago.
     fn read_sources(
         repo: &Repo,
         known: &SourceIndex,
@@ -273,16 +292,20 @@ impl TypeCatalog {
     }
 }
 
-/// The repository's own and mounted sources that cannot be read.
+/// The repository's own and mounted sources whose declarations cannot be read.
+///
+/// # Errors
+///
+/// The file of mounted sources cannot be read.
 pub fn local_problems(repo: &Repo) -> Result<Vec<SourceProblem>, LoadError> {
     Ok(TypeCatalog::load_unpulled(repo)?.problems)
 }
 
-/// What a look at the sources found new.
+/// Whether reading the sources found changes.
 #[derive(Debug, Default)]
 struct Changed {
     any: bool,
-    /// By files that were quiet when they were read.
+    /// In files that were quiet when they were read.
     lasting: bool,
 }
 
@@ -320,7 +343,7 @@ fn index_file(
 
 impl SourceIndex {
     pub(crate) fn read(layout: &Layout) -> SourceIndex {
-        // The index is derived: whatever is wrong with it, reading the sources again answers.
+        // The index is derived: if it is damaged, the sources are read again.
         let file = std::fs::read(layout.source_index())
             .ok()
             .and_then(|bytes| serde_json::from_slice::<IndexFile>(&bytes).ok())
@@ -335,11 +358,9 @@ impl SourceIndex {
             self.files.iter().map(|(path, file)| (PathBuf::from(path), Arc::clone(file))).collect();
         files.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
         let Ok(bytes) = serde_json::to_vec(&IndexFile { version: INDEX_VERSION, files }) else { return };
-        // A read-only or full disk costs the next command the same reading, nothing else.
-        if let Some(parent) = path.parent()
-            && marsh_fs::create_dir_all(parent).is_ok()
-        {
-            drop(marsh_fs::atomic_write(&path, &bytes, Durability::Atomic));
-        }
+        let Some(parent) = path.parent() else { return };
+        let written = marsh_fs::create_dir_all(parent)
+            .and_then(|()| marsh_fs::atomic_write(&path, &bytes, Durability::Atomic));
+        marsh_types::ignore(written, "without its index, the next command reads the sources again");
     }
 }

@@ -11,12 +11,14 @@ use crate::error::LoadError;
 /// A directory of entry points of one kind, and the directory that its configuration may not lie above.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRoot {
+    /// Where the sources come from.
     pub origin: Origin,
     /// Searched for entry points.
     pub dir: PathBuf,
     /// The repository, the mounted directory or the pulled extension: configuration is looked for up to here, and
     /// relative paths in fingerprints start here.
     pub base: PathBuf,
+    /// The kind whose entry points it holds.
     pub kind: Kind,
     /// The extension's name where it is known.
     pub extension: Option<String>,
@@ -36,12 +38,16 @@ impl SourceRoot {
     }
 }
 
-/// The directories in which the user keeps sources of one kind, in the order in which they win.
+/// The directories of the repository's own and mounted sources of a kind, in the order in which they win.
+///
+/// # Errors
+///
+/// The file of mounted sources cannot be read, or names an unset variable.
 pub fn source_roots(repo: &Repo, kind: Kind) -> Result<Vec<SourceRoot>, LoadError> {
     source_roots_with(repo, kind, &SourcesFile::read(repo)?)
 }
 
-/// [`source_roots`] by what the file of mounted sources says.
+/// [`source_roots`] with the file of mounted sources already read.
 pub(crate) fn source_roots_with(
     repo: &Repo,
     kind: Kind,

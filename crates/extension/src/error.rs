@@ -1,4 +1,4 @@
-//! Why a type could not become a module version.
+//! Why a type could not be loaded.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,9 @@ use marsh_types::yaml::YamlError;
 use marsh_types::{ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;
 
+/// Why a type could not be loaded.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant explains it")]
 pub enum LoadError {
     #[error("unknown {} `{name}`", kind.spec().noun)]
     UnknownType {
@@ -16,10 +18,10 @@ pub enum LoadError {
         name: TypeName,
         known: Vec<String>,
         problems: Vec<(PathBuf, Diagnostic)>,
-        /// Locked extensions whose trees are not here.
+        /// Installed extensions whose trees are missing.
         unrestored: Vec<ExtensionName>,
     },
-    #[error("{extension} is installed, but its tree is not in the store")]
+    #[error("{extension} is installed, but its files are missing from the store")]
     NotRestored { extension: String },
     #[error(transparent)]
     Store(#[from] marsh_store::StoreError),
@@ -30,26 +32,26 @@ pub enum LoadError {
         thing = group.trim_end_matches('s'), first = first.display(), second = second.display()
     )]
     MethodConflict { type_name: TypeName, group: String, name: String, first: PathBuf, second: PathBuf },
-    #[error("{path} cannot be read as a source", path = path.display())]
+    #[error("cannot read the declarations of {path}", path = path.display())]
     BrokenSource { path: PathBuf, diagnostic: Box<Diagnostic> },
     #[error("{path} is gone", path = path.display())]
     Vanished { path: PathBuf },
-    /// What failed before and has not changed since.
+    /// The same inputs failed before.
     #[error("{}", failure.message)]
     StillFailing { failure: Box<crate::loader::LoadFailure> },
-    #[error("no bundle of the fingerprint {fingerprint} is stored")]
+    #[error("missing bundle of the fingerprint {fingerprint}")]
     NoBundle { fingerprint: String },
-    #[error("{path} declares the type `{found}`, but is indexed as `{expected}`", path = path.display())]
+    #[error("{path}: expected the type `{expected}`, found `{found}` when the code ran", path = path.display())]
     TypeChanged { path: PathBuf, expected: TypeName, found: String },
-    #[error("the code of `{name}` that the run is pinned to is not there any more: bundle {fingerprint}")]
+    #[error("the run is pinned to code of `{name}` that no longer exists: bundle {fingerprint}")]
     PinGone { name: TypeName, fingerprint: String },
     #[error("cannot bundle {entry}", entry = entry.display())]
     Bundle { entry: PathBuf, source: BundleError },
     #[error("cannot load {entry}: {source}", entry = entry.display())]
     Host { entry: PathBuf, source: HostError },
-    #[error("the description of {entry} is not one: {source}", entry = entry.display())]
+    #[error("invalid description of {entry}: {source}", entry = entry.display())]
     Description { entry: PathBuf, source: serde_json::Error },
-    #[error("the mounted source `{path}` leads nowhere: {reason}")]
+    #[error("invalid mounted source `{path}`: {reason}")]
     Mount { path: String, reason: String },
     #[error("{path}: {source}", path = path.display())]
     Yaml { path: PathBuf, source: YamlError },
@@ -59,7 +61,7 @@ pub enum LoadError {
     Fs(#[from] marsh_fs::FsError),
     #[error(transparent)]
     Name { source: marsh_types::NameError },
-    #[error("no directory for the per-user cache: set MARSH_CACHE_DIR")]
+    #[error("missing directory for the per-user cache: set MARSH_CACHE_DIR")]
     NoCacheDir,
 }
 
@@ -88,36 +90,38 @@ impl Explain for LoadError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            LoadError::NotRestored { .. } => Some("`marsh extension install` brings it back".into()),
+            LoadError::NotRestored { .. } => Some("run `marsh extension install` to restore it".into()),
             LoadError::Store(error) => error.hint(),
             LoadError::UnknownType { unrestored, .. } if !unrestored.is_empty() => {
                 let names: Vec<&str> = unrestored.iter().take(5).map(|name| name.as_str()).collect();
                 Some(format!(
-                    "{} installed and not here; `marsh extension install` brings what the lockfile names: {}",
+                    "run `marsh extension install` to restore {} whose files are missing: {}",
                     if unrestored.len() == 1 {
-                        "one extension is".into()
+                        "the extension".into()
                     } else {
-                        format!("{} extensions are", unrestored.len())
+                        format!("{} extensions", unrestored.len())
                     },
                     names.join(", "),
                 ))
             }
             LoadError::UnknownType { kind, name, known, problems, .. } => {
                 if !problems.is_empty() {
-                    return Some(
-                        "what a source with errors declares is unknown until they are mended".into(),
-                    );
+                    return Some("types in sources with errors are unknown: fix those errors first".into());
                 }
                 near::did_you_mean(name.as_str(), known.iter().map(String::as_str)).or_else(|| match kind {
-                    Kind::Model => Some("`marsh model type search` lists the types there are".into()),
-                    _ if known.is_empty() => Some(format!("there is no {kind} extension here")),
+                    Kind::Model => Some("run `marsh model type search` to list the known types".into()),
+                    _ if known.is_empty() => {
+                        Some(format!("no {kind} extension is installed or mounted here"))
+                    }
                     _ => Some(format!("known: {}", known.join(", "))),
                 })
             }
             LoadError::DuplicateType { .. } | LoadError::MethodConflict { .. } => {
-                Some("rename or delete one of the two".into())
+                Some("rename or delete one of the two declarations".into())
             }
-            LoadError::Mount { path, .. } => Some(format!("set it, or `marsh extension source rm '{path}'`")),
+            LoadError::Mount { path, .. } => {
+                Some(format!("set the variable, or run `marsh extension source rm '{path}'`"))
+            }
             LoadError::StillFailing { failure } => failure.hint.clone(),
             LoadError::BrokenSource { diagnostic, .. } => diagnostic.hint.clone(),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
@@ -149,7 +153,7 @@ impl Explain for LoadError {
     }
 }
 
-/// The stable code of a call that failed; `fallback` for what the code threw by itself.
+/// The error code of a call that failed; `fallback` for an error that the extension threw by itself.
 pub(crate) fn call_code(error: &HostError, fallback: ErrorCode) -> ErrorCode {
     let HostError::Call(error) = error else { return ErrorCode::HostFailed };
     match (error.kind, error.code.as_deref()) {
@@ -186,7 +190,7 @@ impl LoadError {
         }
     }
 
-    /// What the bundler has to say, for display below the message.
+    /// The bundler's diagnostics, for display below the message.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => list,

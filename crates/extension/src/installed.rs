@@ -15,7 +15,7 @@ pub fn installation(repo: &Repo) -> Installation {
     Installation::new(&repo.layout.state(), &repo.layout.lockfile(&repo.marker), marsh_repo::layout::MARKER)
 }
 
-/// The version of these reading rules: raise it with every change of what is read here.
+/// The version of these reading rules: raise it when they change.
 pub(crate) const RULES: u32 = 2;
 
 /// Reads a stored tree. `None`: the store does not hold the tree, or its manifest is damaged.

@@ -1,19 +1,23 @@
-//! Extension code in a repository: where sources are, what they declare, and how a type becomes a module version.
+//! Extension code in a repository: where sources are, what they declare, how a type becomes a module version, and how the
+//! installed set changes.
 //!
 //! Invariants:
-//! * What a file declares is read from its syntax tree and cached by the file's stat; a stat never decides when the
-//!   file may have changed within one clock tick of the reading (`stat.rs`, tests there).
-//! * Freshness is asked at the moment of use: `Loader::resolve` compares every input of the bundle before it hands out
-//!   a module version (the binary's `tests/it/freshness.rs`).
-//! * A bundle directory is named by its fingerprint, built in a private directory and published by one rename. Its
-//!   code is checked against its recorded digest before it is handed to a host.
-//! * Everything written here is derived; deleting it costs time, never answers.
+//! * Declarations are read from the syntax tree of a file and cached under the file's stat; a stat decides nothing while
+//!   the file may have changed within one clock tick of the reading (`stat.rs`, tests there).
+//! * Freshness is checked at the moment of use: [`Loader::resolve`] compares every input of a bundle before it returns a
+//!   module version (the binary's `tests/it/freshness.rs`).
+//! * A bundle directory is named by its fingerprint, built in a private directory and published by one rename. Its code
+//!   is compared with its recorded digest before a host gets it.
+//! * Every file below `.swamp/marsh/v1` is derived; deleting it costs time, never answers.
+
+#![warn(missing_docs)]
 
 mod catalog;
 mod description;
 mod discover;
 mod error;
 mod installed;
+#[expect(missing_docs, reason = "its operations are documented with the protocol that they call")]
 pub mod kinds;
 pub mod lifecycle;
 mod loader;

@@ -1,4 +1,4 @@
-//! The file of mounted sources, `.swamp-sources.yaml`: read, judged, changed.
+//! The file of mounted sources, `.swamp-sources.yaml`: read, checked, changed.
 //!
 //! Keys of entries that marsh does not use (`installedSkills`, say) survive every change.
 
@@ -22,6 +22,7 @@ pub struct Mount {
 }
 
 impl Mount {
+    /// An entry for a path; `only` limits it to these kinds.
     pub fn new(path: &str, only: &[Kind]) -> Mount {
         let mut values = Map::new();
         values.insert("path".into(), Value::from(path));
@@ -37,12 +38,17 @@ impl Mount {
         self.values.get("path").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The kinds that the entry is limited to, as written.
     pub fn only(&self) -> Option<&Value> {
         self.values.get("only").filter(|only| !only.is_null())
     }
 }
 
-/// No file means no mounts.
+/// The entries; none without a file.
+///
+/// # Errors
+///
+/// The file cannot be read, or holds invalid YAML.
 pub fn read_mounts(repo: &Repo) -> Result<Vec<Mount>, LoadError> {
     let path = repo.layout.sources_file();
     let text = match std::fs::read_to_string(&path) {
@@ -61,7 +67,11 @@ pub fn read_mounts(repo: &Repo) -> Result<Vec<Mount>, LoadError> {
         .collect())
 }
 
-/// Replaces the file whole; without mounts there is none. The caller holds the lock that makes reading and writing one.
+/// Replaces the file; without mounts it is removed. The caller holds a lock from the reading to the writing.
+///
+/// # Errors
+///
+/// The file cannot be written.
 pub fn write_mounts(repo: &Repo, mounts: Vec<Mount>) -> Result<(), LoadError> {
     let path = repo.layout.sources_file();
     if mounts.is_empty() {
@@ -76,8 +86,11 @@ pub fn write_mounts(repo: &Repo, mounts: Vec<Mount>) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// The directories that a mount leads to, each once, without links. None when nothing is there; a variable that is not set
-/// is an error.
+/// The directories that a mount stands for, each once, links resolved. Empty when none exists.
+///
+/// # Errors
+///
+/// The path names a variable that is not set.
 pub fn mounted_dirs(repo: &Repo, path: &str) -> Result<Vec<PathBuf>, LoadError> {
     let environment = Environment::from_process();
     let found = expand::expand(repo.layout.root(), path, &|name| environment.raw(name).map(str::to_owned))

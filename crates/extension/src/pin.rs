@@ -1,7 +1,7 @@
-//! A module version, written down so that it can be loaded again whatever became of its sources.
+//! A module version, written down so that it can be loaded again after its sources changed.
 //!
-//! Bundles are kept under their fingerprints, and nothing changes them: a pin names the parts that a version was made of, base
-//! and method_extensions. Loading a pin reads no source and bundles nothing.
+//! Bundles are kept under their fingerprints, and nothing changes them: a pin names the parts of a version, the base
+//! and the method extensions. Loading a pin reads no source and bundles nothing.
 
 use marsh_types::TypeName;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,14 @@ use crate::loader::{LoadedModel, Loader, VersionParts};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
+    /// The type.
     #[serde(rename = "type")]
     pub type_name: TypeName,
+    /// The version of the type, `YYYY.MM.DD.MICRO`.
     pub type_version: String,
+    /// The name of the module version.
     pub fingerprint: String,
+    /// The digest of its code, in hexadecimal.
     pub sha256: String,
     parts: VersionParts,
 }
@@ -34,7 +38,11 @@ impl From<&LoadedModel> for Pin {
 }
 
 impl Loader {
-    /// The code of a pin, as it was.
+    /// Loads the module version of a pin.
+    ///
+    /// # Errors
+    ///
+    /// Its bundles are missing, or the code cannot be loaded.
     pub fn load_pinned(&self, pin: &Pin) -> Result<LoadedModel, LoadError> {
         let gone =
             || LoadError::PinGone { name: pin.type_name.clone(), fingerprint: pin.fingerprint.clone() };

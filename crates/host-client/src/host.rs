@@ -21,6 +21,7 @@ use crate::error::HostError;
 use crate::location::HostLocation;
 use crate::process::{ChildProcess, ProcessControl};
 use crate::reader::{ParentHandler, Shared, ToCall, locked};
+use crate::trace;
 use crate::transport::{Channel, LineWriter, Pipes, SocketPair, Transport};
 use crate::versions::{InUse, Retention, Versions};
 use crate::{Call, Callbacks, HostCommand};
@@ -144,6 +145,7 @@ impl Host {
     ) -> Result<Arc<Host>, HostError> {
         let mut process = Command::new(&command.program);
         process.args(&command.args).stderr(Stdio::piped());
+        trace::hand_on(&mut process);
         if let Some(cwd) = &command.cwd {
             process.current_dir(cwd);
         }
@@ -152,6 +154,7 @@ impl Host {
             .start(&mut process)
             .map_err(|source| HostError::Spawn { program: command.program.display().to_string(), source })?;
         let log = child.stderr.take().map(|log| Box::new(log) as Box<dyn std::io::Read + Send>);
+        tracing::debug!(pid = child.id(), program = %command.program.display(), "host started");
         let process = ChildProcess::new(child, location.clone());
         let initialize =
             Initialize { protocol_version: PROTOCOL_VERSION, bytecode_cache: command.bytecode_cache.clone() };
@@ -255,6 +258,14 @@ impl Host {
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let call_id = format!("c{id}");
+        let operation = call.operation.name();
+        let span = tracing::info_span!(
+            "host_call",
+            operation = operation.as_str(),
+            call = call_id,
+            host = self.pid()
+        );
+        let _span = span.enter();
         let (sender, receiver) = channel();
         let registration = self.shared.register(id, Some(&call_id), sender.clone());
         let in_use = self.versions.enter(module, self)?;
@@ -266,7 +277,7 @@ impl Host {
             params,
             deadline_ms: millis(call.deadline),
             announce_loaded: !in_use.is_loaded(),
-            trace_parent: call.trace_parent.clone(),
+            trace_parent: call.trace_parent.clone().or_else(|| trace::parent(&span)),
         };
         let patience = Patience::new(call.deadline, !self.shared.is_initialized(), in_use.is_loaded());
         self.request(id, &HostRequest::Call(params), patience.kill_at)?;

@@ -26,6 +26,7 @@ mod lines;
 mod location;
 mod process;
 mod reader;
+mod trace;
 mod transport;
 mod versions;
 

@@ -161,6 +161,7 @@ impl Shared {
 
     /// Kills the host for a reason that its calls fail with.
     pub(crate) fn kill_for(&self, reason: &str) {
+        tracing::warn!(pid = self.process.pid(), reason, "host killed");
         locked(&self.verdict).get_or_insert_with(|| Verdict::Killed(reason.to_owned()));
         self.kill();
     }
@@ -326,7 +327,9 @@ impl Shared {
     /// Keeps the tail of the host's log.
     pub(crate) fn read_log(self: Arc<Shared>, mut log: Box<dyn Read + Send>) {
         let mut buffer = [0; 4096];
+        let mut lines = crate::trace::Lines::default();
         while let Ok(count @ 1..) = log.read(&mut buffer) {
+            lines.take(&buffer[..count]);
             let mut tail = locked(&self.log);
             tail.bytes.extend_from_slice(&buffer[..count]);
             let excess = tail.bytes.len().saturating_sub(LOG_TAIL);

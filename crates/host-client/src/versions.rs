@@ -68,6 +68,7 @@ impl Versions {
         let mut state = self.lock();
         if !state.by_url.contains_key(&module.url) {
             host.send_load(module)?;
+            tracing::debug!(url = module.url, "module version loads");
             state.loads += 1;
             state.by_url.insert(module.url.clone(), Version::default());
         }

@@ -162,7 +162,8 @@ impl Server {
     }
 
     fn call(&self, id: u64, call: CallParams) {
-        let CallParams { url, call_id, op, params, deadline_ms, announce_loaded, trace_parent: _ } = call;
+        let CallParams { url, call_id, op, params, deadline_ms, announce_loaded, trace_parent } = call;
+        tracing::debug!(call = call_id, operation = op.as_str(), trace_parent, "call received");
         let outbox = Arc::clone(&self.outbox);
         let watch = self.watchdog.handle();
         let ended = call_id.clone();

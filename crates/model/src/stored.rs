@@ -1,7 +1,7 @@
 //! Stored data in expressions: `data.latest(…)` and the like. `named` has the models to which they belong.
 //!
 //! Secrets in them are sentinels, like those of `vault.get`: an expression can pass them on, but not look into them. Content
-//! that is damaged is an error (the binary's `tests/it/data_changes.rs`: `damaged_json_fails_a_query_that_needs_it`).
+//! that is damaged is an error (`crates/app/tests/it/data.rs`: `damaged_json_fails_a_query_that_needs_it`).
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -18,6 +18,9 @@
 #![warn(missing_docs)]
 
 mod local;
+// cfg: survivors are found in /proc; elsewhere the process group is all that is killed
+// cfg: survivors are found in /proc; elsewhere the process group is all that is killed
+// cfg: survivors are found in /proc; elsewhere the process group is all that is killed
 #[cfg(target_os = "linux")]
 mod survivors;
 

@@ -1,5 +1,8 @@
 //! A process that is about to end. Alone in its binary: afterwards no command starts in it.
 
+// cfg: the tests read /proc
+// cfg: the tests read /proc
+// cfg: the tests read /proc
 #![cfg(target_os = "linux")]
 
 use std::time::{Duration, Instant};

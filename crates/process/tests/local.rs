@@ -143,6 +143,9 @@ fn await_death(pid: &str) {
 }
 
 /// Runs a script that writes the number of a process to `$PIDFILE`, stops it once the number is there, and says it.
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn survivor_of(script: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -163,6 +166,9 @@ fn survivor_of(script: &str) -> String {
 }
 
 #[test]
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn a_child_in_a_session_of_its_own_is_killed() {
     let script = "setsid sh -c 'trap \"\" TERM; echo $$ > \"$PIDFILE\"; while :; do sleep 1; done' & wait";
@@ -170,6 +176,9 @@ fn a_child_in_a_session_of_its_own_is_killed() {
 }
 
 #[test]
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn a_daemon_whose_parent_has_ended_is_killed() {
     // Its parent is gone and its output is closed: only the mark in its environment tells whose it is.
@@ -178,6 +187,9 @@ fn a_daemon_whose_parent_has_ended_is_killed() {
 }
 
 #[test]
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
+// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn a_process_left_behind_on_purpose_keeps_running() {
     let run = run("sleep 300 > /dev/null 2>&1 & echo $!", LONG);

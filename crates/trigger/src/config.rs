@@ -152,7 +152,7 @@ impl Webhook {
             },
             other => {
                 let near = near::did_you_mean(other, Scheme::NAMES)
-                    .unwrap_or_else(|| format!("there are {}", Scheme::NAMES.join(", ")));
+                    .unwrap_or_else(|| format!("known: {}", Scheme::NAMES.join(", ")));
                 return Err(format!("unknown scheme `{other}`; {near}"));
             }
         };
@@ -164,7 +164,11 @@ impl Webhook {
 }
 
 impl Config {
-    /// Reads the text of the file. An unknown key causes a warning; one of other servers is skipped.
+    /// Reads the text of the file. Unknown keys cause a warning; keys of other parts of the server are ignored.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not YAML, or a known key has an invalid value.
     pub fn parse(text: &str) -> Result<Config, TriggerError> {
         let wrong = |place: &str, message: String| TriggerError::Config { place: place.to_owned(), message };
         let value: Value = yaml::from_str(text).map_err(|error| wrong("the file", error.to_string()))?;
@@ -203,7 +207,7 @@ impl Config {
                 other => {
                     let near = near::did_you_mean(other, OURS).map(|near| format!("; {near}"));
                     config.warnings.push(format!(
-                        "serve.yaml: unknown key `{other}`, which is ignored{}",
+                        "serve.yaml: unknown key `{other}` is ignored{}",
                         near.unwrap_or_default()
                     ));
                 }

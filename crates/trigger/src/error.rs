@@ -1,4 +1,4 @@
-//! Why a trigger cannot be.
+//! Errors of triggers.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ pub enum TriggerError {
     Config { place: String, message: String },
     #[error("invalid webhook `{text}`: {message}")]
     Webhook { text: String, message: String },
-    #[error("there are two webhooks with the route `{route}`")]
+    #[error("two webhooks have the route `{route}`")]
     SameRoute { route: String },
     #[error("cannot listen on {addr}: {source}")]
     Listen { addr: SocketAddr, source: std::io::Error },
@@ -36,10 +36,10 @@ impl Explain for TriggerError {
                     .to_owned(),
             ),
             TriggerError::Webhook { .. } => {
-                Some("it is <route>:<workflow>:<secret>[:<scheme>[:<header>[:<prefix>]]]".to_owned())
+                Some("expected <route>:<workflow>:<secret>[:<scheme>[:<header>[:<prefix>]]]".to_owned())
             }
             TriggerError::Listen { .. } => {
-                Some("choose another address, or port 0 for any that is free".to_owned())
+                Some("choose another address, or port 0 for any free port".to_owned())
             }
             TriggerError::Config { .. } | TriggerError::SameRoute { .. } => None,
         }

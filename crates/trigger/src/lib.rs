@@ -1,12 +1,13 @@
-//! What starts a workflow without anybody there: times and webhooks. What a workflow is, is unknown here.
+//! Schedules and webhooks: when a server starts a workflow, and whether a webhook request is genuine. This crate knows
+//! workflows by name only.
 //!
 //! Invariants:
-//! * The scheduler has no clock and no thread: it is asked what is due at a time, so tests bring the time along
+//! * The scheduler has neither clock nor thread: the caller passes the time, so tests choose it
 //!   (`tests/it/schedule.rs`).
-//! * However many times of a workflow passed unseen, it is due once (`tests/it/schedule.rs`).
-//! * No webhook is believed before its signature was checked over the bytes that came, in constant time; what signs it
-//!   reaches no workflow (`tests/it/webhook.rs`).
-//! * Nothing is read without a limit: 10 MB for a body, and the receiver of webhooks may say that it is full.
+//! * A workflow is due once, however many of its times passed since the last check (`tests/it/schedule.rs`).
+//! * A webhook request is accepted only after its signature is verified over the received bytes, in constant time. The
+//!   signature and other credentials never reach a workflow (`tests/it/webhook.rs`).
+//! * A request body has at most 10 MB, and the receiver of webhooks can refuse a request because its queue is full.
 
 mod config;
 mod error;

@@ -45,7 +45,7 @@ pub struct Due {
     pub workflow: String,
     /// The time that it was planned for, the last one if several have passed.
     pub at: Timestamp,
-    /// Times before that one that passed unseen.
+    /// How many earlier times passed without a check.
     pub missed: u64,
 }
 
@@ -74,8 +74,8 @@ impl Scheduler {
         Scheduler { zone, entries: BTreeMap::new() }
     }
 
-    /// These workflows are scheduled, and no others. One that was so already keeps its next time; the first time of a new
-    /// one is after `now`: earlier times do not count.
+    /// Replaces the scheduled workflows. A workflow whose schedule did not change keeps its next time; the first time of a
+    /// new one is after `now`.
     pub fn set(&mut self, wanted: impl IntoIterator<Item = (String, Pattern)>, now: Timestamp) {
         let mut before = std::mem::take(&mut self.entries);
         for (workflow, pattern) in wanted {

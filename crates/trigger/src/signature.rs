@@ -26,9 +26,9 @@ pub enum Scheme {
 pub enum Refused {
     #[error("the signature is missing")]
     Missing,
-    #[error("the signature does not fit")]
+    #[error("the signature does not match")]
     Wrong,
-    #[error("the signature is too old, or from the future")]
+    #[error("the time of the signature is more than five minutes from now")]
     Stale,
 }
 

@@ -1,4 +1,4 @@
-//! Webhooks over HTTP: who is called, and whether the caller is believed.
+//! Webhooks over HTTP: routes, verification of signatures, and answers.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Json, Response};
+use marsh_types::ignore;
 use marsh_vault::Secret;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
@@ -18,7 +19,7 @@ use crate::signature::Scheme;
 
 /// The longest body that is read.
 pub const MAX_BODY: usize = 10 << 20;
-/// Headers that authenticate the sender: no workflow sees them.
+/// Headers with credentials. Workflows never see them.
 const CREDENTIALS: [&str; 6] =
     ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-gitlab-token"];
 
@@ -55,12 +56,11 @@ pub struct Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // It may have ended by itself.
         if let Some(end) = self.end.take() {
-            end.send(()).ok();
+            ignore(end.send(()).map_err(|()| "the receiver is gone"), "the server has ended by itself");
         }
         if let Some(thread) = self.thread.take() {
-            thread.join().ok();
+            ignore(thread.join().map_err(|_| "panicked"), "the listener ends either way");
         }
     }
 }
@@ -91,7 +91,7 @@ pub fn listen(addr: SocketAddr, hooks: Vec<Hook>, take: Take) -> Result<Listener
     let serve = move || {
         runtime.block_on(async {
             tokio::select! {
-                // A connection that the kernel refuses is not a call.
+                // It serves until the server ends, and retries connections that the kernel does not accept.
                 _ = axum::serve(listener, app) => {}
                 _ = ended => {}
             }
@@ -121,14 +121,14 @@ async fn answer(
     }
     let route = format!("/{}", uri.path().trim_matches('/'));
     let Some(hook) = shared.hooks.get(&route) else {
-        return refused(StatusCode::NOT_FOUND, "there is no such webhook");
+        return refused(StatusCode::NOT_FOUND, "unknown webhook");
     };
     if method != Method::POST {
-        return refused(StatusCode::METHOD_NOT_ALLOWED, "a webhook is called by POST");
+        return refused(StatusCode::METHOD_NOT_ALLOWED, "expected POST");
     }
     let body = match body {
         Ok(body) => body,
-        Err(error) => return refused(error.status(), "the body could not be read, or is longer than 10 MB"),
+        Err(error) => return refused(error.status(), "the body cannot be read or exceeds 10 MB"),
     };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let now = jiff::Timestamp::now().as_second();
@@ -141,7 +141,7 @@ async fn answer(
     };
     match (shared.take)(called) {
         Ok(()) => said(StatusCode::ACCEPTED, json!({ "status": "queued" })),
-        Err(Full) => refused(StatusCode::SERVICE_UNAVAILABLE, "too many calls wait already"),
+        Err(Full) => refused(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait"),
     }
 }
 

@@ -36,10 +36,9 @@ pub struct KindSpec {
     pub unknown_code: ErrorCode,
     /// How a user moves the source directory.
     pub source_dir: SourceDirSetting,
-    /// The file of the shim that holds the contract and the operations (`crates/host-server/src/shim`).
+    /// The file of the shim that checks the contract or implements the operations (`crates/host-server/src/shim`). The
+    /// operations themselves are types of the host protocol (`crates/host-protocol/src/operation.rs`).
     pub contract: &'static str,
-    /// What can be called on an export, beside describing it. The shim implements exactly these.
-    pub operations: &'static [&'static str],
 }
 
 /// The settings that move the source directory of a kind.
@@ -94,7 +93,6 @@ kinds! {
             meaning: "directory of model extension sources",
         },
         contract: "contract.js",
-        operations: &[],
     }
     /// A method extension: methods, checks and resources for a model type that another source declares.
     Extension {
@@ -114,7 +112,6 @@ kinds! {
             meaning: "directory of model extension sources",
         },
         contract: "method_extension.js",
-        operations: &[],
     }
     /// A provider of secrets.
     Vault {
@@ -134,10 +131,6 @@ kinds! {
             meaning: "directory of vault extension sources",
         },
         contract: "vault.js",
-        operations: &[
-            "get", "put", "list", "delete", "name", "members", "getAnnotation", "putAnnotation", "deleteAnnotation",
-            "listAnnotations",
-        ],
     }
     /// A place where methods run.
     Driver {
@@ -157,7 +150,6 @@ kinds! {
             meaning: "directory of driver extension sources",
         },
         contract: "execute.js",
-        operations: &["execute", "initialize"],
     }
     /// A store for the repository's data.
     Datastore {
@@ -177,10 +169,6 @@ kinds! {
             meaning: "directory of datastore extension sources",
         },
         contract: "datastore.js",
-        operations: &[
-            "verify", "place", "resolvePath", "resolveCachePath", "withLock", "inspectLock", "forceReleaseLock", "pull",
-            "push", "markDirty", "capabilities",
-        ],
     }
     /// Text and JSON about a run.
     Report {
@@ -200,7 +188,6 @@ kinds! {
             meaning: "directory of report extension sources",
         },
         contract: "report.js",
-        operations: &["execute"],
     }
 }
 

@@ -13,7 +13,7 @@ use crate::record::{DataArtifact, JobRecord, NodeStatus, RunRecord, RunStatus, S
 use crate::run::{Approved, PendingApproval};
 use crate::runs::RunSummary;
 use crate::schema::{Job, Problem, Trigger, Workflow};
-use crate::store::StoredWorkflow;
+use crate::store::{BrokenWorkflow, StoredWorkflow};
 use crate::validate::{ValidationCheck, ValidationReport};
 
 /// A path as documents have it. A byte that is not UTF-8 becomes U+FFFD.
@@ -334,6 +334,26 @@ impl Problem {
             column: self.column,
             source_line: self.source_line.clone(),
         })
+    }
+}
+
+impl BrokenWorkflow {
+    /// The document of the file, in place of the checks of a workflow. `file`: its path, as documents have it.
+    pub fn validation(&self, file: String) -> api::WorkflowValidation {
+        let checks = self.problems.iter().map(|problem| api::ValidationCheck {
+            name: "schema".into(),
+            passed: false,
+            warning: None,
+            error: Some(problem.message.clone()),
+            position: problem.position(&file),
+        });
+        api::WorkflowValidation {
+            workflow_id: None,
+            validations: checks.collect(),
+            workflow_name: file,
+            total_warnings: 0,
+            passed: false,
+        }
     }
 }
 

@@ -12,59 +12,59 @@ use crate::schema::Problem;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkflowError {
-    #[error("there is no workflow `{name}`")]
+    #[error("unknown workflow `{name}`")]
     NotFound { name: String, known: Vec<String> },
     #[error("{path}: {summary}", path = path.display(), summary = summary(problems))]
     Load { path: PathBuf, problems: Vec<Problem> },
-    /// The file has the form of a workflow, but its parts do not fit together.
-    #[error("workflow `{name}` is not valid: {summary}", summary = summary(problems))]
+    /// The file is well-formed, but its parts contradict each other.
+    #[error("invalid workflow `{name}`: {summary}", summary = summary(problems))]
     Invalid { name: String, path: PathBuf, problems: Vec<Problem> },
-    #[error("a workflow `{name}` exists already: {path}", path = path.display())]
+    #[error("workflow `{name}` already exists: {path}", path = path.display())]
     AlreadyExists { name: String, path: PathBuf },
     #[error("the workflow `{name}` belongs to an extension: {path}", path = path.display())]
     ReadOnly { name: String, path: PathBuf },
-    #[error("the id of a workflow must stay: it is `{stored}`, the edited text has `{edited}`")]
+    #[error("the id of a workflow cannot change: expected `{stored}`, found `{edited}`")]
     IdChanged { stored: String, edited: String },
-    #[error("inputs of workflow `{workflow}`: {summary}", summary = issue_summary(issues))]
+    #[error("invalid inputs of workflow `{workflow}`: {summary}", summary = issue_summary(issues))]
     Inputs { workflow: String, issues: Vec<Issue> },
-    #[error("workflow `{workflow}` uses what this version of marsh cannot run yet: {summary}", summary = features_summary(features))]
+    #[error("workflow `{workflow}` uses features that this version does not support: {summary}", summary = features_summary(features))]
     Unsupported { workflow: String, features: Vec<Unsupported> },
-    /// It fires, and its inputs cannot be evaluated.
+    /// The inputs of a trigger cannot be evaluated.
     #[error("the trigger of workflow `{workflow}`: {message}")]
     Trigger { workflow: String, message: String },
-    #[error("there is no workflow run `{id}`")]
+    #[error("unknown workflow run `{id}`")]
     RunNotFound { id: String },
-    #[error("`{prefix}` is too short to name a workflow run: give three or more digits of its id")]
+    #[error("`{prefix}` is too short for the id of a run: expected three or more digits")]
     PrefixTooShort { prefix: String },
-    #[error("`{prefix}` names several workflow runs: {list}", list = matches.join(", "))]
+    #[error("`{prefix}` matches several runs: {list}", list = matches.join(", "))]
     AmbiguousRun { prefix: String, matches: Vec<String> },
     #[error("{path} is damaged: {message}", path = path.display())]
     DamagedRun { path: PathBuf, message: String },
-    #[error("workflows are nested in a circle: {}", chain.join(" -> "))]
+    #[error("workflows run each other in a cycle: {}", chain.join(" -> "))]
     NestedCycle { chain: Vec<String> },
-    #[error("run {run} is being run by another process")]
+    #[error("another process runs {run}")]
     Owned { run: String },
     #[error("the process that runs {run} does not answer")]
     OwnerSilent { run: String },
-    #[error("run {run} has no journal, so nobody can go on with it")]
+    #[error("run {run} cannot be resumed: it has no journal")]
     NoJournal { run: String },
     #[error("run {run} is {status}", status = status.as_str())]
     NotResumable { run: String, status: RunStatus },
-    #[error("run {run} is {status} already", status = status.as_str())]
+    #[error("run {run} is already {status}", status = status.as_str())]
     NotRunning { run: String, status: RunStatus },
-    #[error("only a run that failed or was cancelled is done again from a step; this one is {status}", status = status.as_str())]
+    #[error("only a failed or cancelled run can repeat steps; this run is {status}", status = status.as_str())]
     NotFailed { status: RunStatus },
     #[error("no run of `{workflow}` {}", if *from { "failed" } else { "waits to be resumed" })]
     NothingToResume { workflow: String, from: bool },
     #[error("no run of `{workflow}` waits for an approval")]
     NothingWaits { workflow: String },
-    #[error("several runs of `{workflow}` are meant: {list}", list = runs.join(", "))]
+    #[error("several runs of `{workflow}` match: {list}", list = runs.join(", "))]
     SeveralRuns { workflow: String, runs: Vec<String> },
     #[error("`{step}` of run {run} does not wait for an approval")]
     NotWaiting { run: String, step: String, known: Vec<String> },
-    #[error("the time to decide about `{step}` was over at {at}")]
+    #[error("the approval of `{step}` expired at {at}")]
     ApprovalExpired { step: String, at: String },
-    #[error("the workflow has no step `{step}`")]
+    #[error("unknown step `{step}`")]
     NoSuchStep { step: String, known: Vec<String> },
     #[error("several steps are named `{step}`: {list}", list = keys.join(", "))]
     AmbiguousStep { step: String, keys: Vec<String> },
@@ -74,6 +74,13 @@ pub enum WorkflowError {
     Model(#[from] ModelError),
     #[error("`{workflow}` was never run")]
     NeverRun { workflow: String },
+    /// Of a workflow that is named in place of a run.
+    #[error("the workflow `{workflow}` was never run")]
+    NoRunOf { workflow: String },
+    #[error("unknown run or workflow `{name}`")]
+    NoRunOrWorkflow { name: String },
+    #[error("{} runs are open: {list}", runs.len(), list = runs.join(", "))]
+    SeveralOpen { runs: Vec<String> },
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
     #[error(transparent)]
@@ -88,7 +95,7 @@ pub enum WorkflowError {
     Io { path: PathBuf, source: std::io::Error },
 }
 
-/// Something that the format knows and this version does not run.
+/// A feature of the format that this version does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
     /// As the file spells it: `forEach`, `guard`, `assert`, `manual_approval`, …
@@ -100,7 +107,7 @@ pub struct Unsupported {
 
 fn summary(problems: &[Problem]) -> String {
     match problems {
-        [] => "it does not read".to_owned(),
+        [] => "the file is invalid".to_owned(),
         [one] => one.to_string(),
         [first, ..] => format!("{first} (and {} more)", problems.len() - 1),
     }
@@ -171,6 +178,8 @@ impl Explain for WorkflowError {
             WorkflowError::Name(_) => ErrorCode::InvalidName,
             WorkflowError::Model(error) => error.code(),
             WorkflowError::NeverRun { .. } => ErrorCode::RunNotFound,
+            WorkflowError::NoRunOf { .. } | WorkflowError::NoRunOrWorkflow { .. } => ErrorCode::NotFound,
+            WorkflowError::SeveralOpen { .. } => ErrorCode::Usage,
             WorkflowError::Lock(error) => error.code(),
             WorkflowError::Fs(_)
             | WorkflowError::YamlWrite(_)
@@ -185,31 +194,38 @@ impl Explain for WorkflowError {
             WorkflowError::NotFound { name, known } => {
                 near::did_you_mean(name, known.iter().map(String::as_str)).or_else(|| {
                     Some(if known.is_empty() {
-                        "`marsh workflow create <name>` makes one".into()
+                        "`marsh workflow create <name>` creates one".into()
                     } else {
-                        "`marsh workflow search` lists the workflows there are".into()
+                        "`marsh workflow search` lists all workflows".into()
                     })
                 })
             }
             WorkflowError::IdChanged { .. } => {
-                Some("runs are kept under the id; change the name instead".into())
+                Some("runs are stored under the id; change the name instead".into())
             }
             WorkflowError::ReadOnly { .. } => {
                 Some("copy it into `workflows/` under another name and id, and change the copy".into())
             }
-            WorkflowError::AmbiguousRun { .. } => Some("give more digits".into()),
+            WorkflowError::AmbiguousRun { .. } => Some("add more digits".into()),
             WorkflowError::Owned { run } => Some(format!("`marsh workflow cancel --run {run}` ends it")),
             WorkflowError::NotResumable { status: RunStatus::Failed | RunStatus::Cancelled, .. } => {
-                Some("`--from <step>` does a step and all that follows from it again".into())
+                Some("`--from <step>` repeats a step and every step after it".into())
             }
-            WorkflowError::NoJournal { .. } | WorkflowError::NothingToResume { .. } => {
-                Some("`marsh workflow history search` lists the runs there are".into())
+            WorkflowError::SeveralOpen { .. } => {
+                Some("name one with `--run`, or cancel all with `--all`".into())
             }
-            WorkflowError::NothingWaits { .. } => Some("`marsh workflow approvals` lists what waits".into()),
-            WorkflowError::SeveralRuns { .. } => Some("say which one with `--run`".into()),
+            WorkflowError::NoJournal { .. }
+            | WorkflowError::NothingToResume { .. }
+            | WorkflowError::NoRunOrWorkflow { .. } => {
+                Some("`marsh workflow history search` lists all runs".into())
+            }
+            WorkflowError::NothingWaits { .. } => {
+                Some("`marsh workflow approvals` lists steps that wait".into())
+            }
+            WorkflowError::SeveralRuns { .. } => Some("name one with `--run`".into()),
             WorkflowError::NotWaiting { step, known, .. } => {
                 near::did_you_mean(step, known.iter().map(String::as_str))
-                    .or_else(|| (!known.is_empty()).then(|| format!("what waits: {}", known.join(", "))))
+                    .or_else(|| (!known.is_empty()).then(|| format!("steps that wait: {}", known.join(", "))))
             }
             WorkflowError::NoSuchStep { step, known } => {
                 near::did_you_mean(step, known.iter().map(String::as_str))

@@ -82,7 +82,7 @@ pub(crate) fn check(parsed: &Parsed) -> Vec<Finding> {
     found
 }
 
-/// Inputs of a trigger are evaluated when it fires; what is wrong with them keeps nobody from running the workflow by hand.
+/// The inputs of a trigger are evaluated when it starts the workflow, so their problems do not stop a manual run.
 fn check_trigger(parsed: &Parsed, text: &ExpressionText, found: &mut Vec<Finding>) {
     let declared = everywhere().with("webhook");
     for (_, expression) in marsh_expr::expressions(&Value::from(text.text.as_str())) {
@@ -117,7 +117,7 @@ fn placed<'w, 'p>(workflow: &'w Workflow, path: &'p str) -> Option<(&'w str, &'w
     Some((&job.name, job.steps.get(step.parse::<usize>().ok()?)?, rest))
 }
 
-/// `None`: nobody evaluates it.
+/// `None`: the text is never evaluated.
 fn context(step: &Step, rest: &str, text: &str) -> Option<ExpressionContext> {
     let item = || if step.for_each.is_some() { Own::Item } else { Own::None };
     let is_bare = !marsh_expr::contains_expression(&Value::from(text));
@@ -129,7 +129,7 @@ fn context(step: &Step, rest: &str, text: &str) -> Option<ExpressionContext> {
             step.for_each.as_ref().map(|_| ExpressionContext { is_lenient: true, ..plain(Own::Item) })
         }
         ("dataOutputOverrides", _) => Some(plain(item())),
-        // One in `${{ }}` is a mistake that is told apart.
+        // `validate` reports `${{ }}` around the expression of an assert.
         ("task", Task::Assert { .. }) if rest == "task.expr" => {
             is_bare.then(|| ExpressionContext { is_raw: true, has_methods: true, ..plain(item()) })
         }

@@ -68,7 +68,7 @@ impl Recorder {
         (!lines.is_empty()).then_some(recorder)
     }
 
-    /// Takes the jobs and steps of a file, and keeps what is known of those that it had before.
+    /// Takes the jobs and steps of a file, and keeps the state of those that it already has.
     fn outline(&mut self, outline: &[JobOutline]) {
         let (mut jobs, mut slots, mut names) = (Vec::new(), Vec::new(), HashMap::new());
         for (at, job) in outline.iter().enumerate() {

@@ -63,10 +63,8 @@ fn check_nodes(parsed: &Parsed, nodes: &[Node<'_>], what: &str, place: &str, che
             let near = near::did_you_mean(wanted, nodes.iter().map(|other| other.name))
                 .map(|near| format!("; {near}"))
                 .unwrap_or_default();
-            let message = format!(
-                "{what} `{}` depends on `{wanted}`, and there is no such {what}{place}{near}",
-                node.name
-            );
+            let message =
+                format!("{what} `{}` depends on the unknown {what} `{wanted}`{place}{near}", node.name);
             references.push(parsed.problem(&format!("{}.dependsOn[{entry}].{what}", node.path), message));
         }
     }
@@ -156,7 +154,7 @@ mod tests {
             ),
             (
                 job("a", "", &[("scan", ""), ("v", "scna")]),
-                "no such step in job `a`; did you mean `scan`?",
+                "the unknown step `scna` in job `a`; did you mean `scan`?",
                 11,
             ),
             (job("a", "a", &[("x", "")]), "in a circle: a -> a", 5),

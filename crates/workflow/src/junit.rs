@@ -47,7 +47,7 @@ fn suite(record: &RunRecord, job: &JobRecord, asserts: &[&StepRecord]) -> Suite 
                 let text = content(error);
                 cases.push_str(&format!(">\n      <error message=\"{message}\" type=\"{severity}\">{text}</error>\n    </testcase>\n"));
             }
-            // A failure that was allowed is one that nobody is to be alarmed by.
+            // An allowed failure is reported as output, not as a failure.
             (None, false) if step.allowed_failure == Some(true) => {
                 cases.push_str(&format!(
                     ">\n      <system-out>allowed: {text}</system-out>\n    </testcase>\n"

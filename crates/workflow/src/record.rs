@@ -1,4 +1,4 @@
-//! `workflow-run-<id>.yaml`: what is known of one run, in the key order of the format.
+//! `workflow-run-<id>.yaml`: the record of one run, in the key order of the format.
 //!
 //! Results are named, not copied: a record refers to data versions, so it stays small and holds no secret that a result
 //! held (test `results_are_references` of `tests/it/run.rs`).
@@ -62,7 +62,7 @@ pub struct JobRecord {
     pub started_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
-    /// Shared with whoever goes on writing the record, of which there may be many thousand steps.
+    /// Shared between the state of the run and the thread that writes its record: a run can have thousands of steps.
     #[serde(default, serialize_with = "steps_as_they_are", deserialize_with = "shared_steps")]
     pub steps: Vec<Arc<StepRecord>>,
 }

@@ -106,12 +106,12 @@ impl RunStore {
         self.dir(workflow_id).join(format!("workflow-run-{run_id}.mail"))
     }
 
-    /// What a journal tells, owned by whomever.
+    /// The facts of a journal, also while another process owns the run.
     pub(crate) fn journal(&self, workflow_id: &str, run_id: &str) -> Result<Vec<Line>, WorkflowError> {
         journal::read(&self.journal_path(workflow_id, run_id))
     }
 
-    /// Makes this process the owner of a run, new or not. Somebody else may be it for a moment, to note a decision.
+    /// Makes this process the owner of a run, new or not. Waits a second for a process that is noting a decision.
     pub(crate) fn own(&self, workflow_id: &str, run_id: &str) -> Result<OwnedRun, WorkflowError> {
         let begun = Instant::now();
         loop {
@@ -183,13 +183,13 @@ impl RunStore {
         Ok(runs)
     }
 
-    /// What the index says of a run that has ended, and else what the run itself says: whoever wrote its end may have died
-    /// before the index heard of it.
+    /// The entry of the index for a run that has ended, else the state of the run itself: a process can die between the end of
+    /// a run and the update of the index.
     fn summary(&self, run_id: String, entry: IndexEntry) -> RunSummary {
         if entry.completed_at.is_some() {
             return RunSummary { run_id, entry };
         }
-        // A record that does not read is an error of whoever asks for it, not of the list.
+        // A damaged record is an error of the command that reads it, not of the list.
         let found = self.read(&self.record_path(&entry.workflow_id, &run_id)).ok().flatten();
         let entry = found.map_or(entry, |stored| IndexEntry::from(&stored.record));
         RunSummary { run_id, entry }
@@ -308,7 +308,7 @@ fn names(dir: &Path) -> Result<Vec<String>, WorkflowError> {
     let mut names = Vec::new();
     for entry in entries {
         let name = entry.map_err(|error| WorkflowError::io(dir, error))?.file_name();
-        // Ids are UTF-8, so a name that is not belongs to somebody else.
+        // Ids are UTF-8, so a name that is not UTF-8 is not a run.
         names.extend(name.into_string().ok());
     }
     names.sort();

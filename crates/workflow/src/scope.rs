@@ -113,7 +113,7 @@ impl StepScope<'_> {
         WithData { inner: &*self.scope, data: &self.expander.data }
     }
 
-    /// A value that nobody expands again. `place` names it in errors.
+    /// A value that is not expanded again. `place` names it in errors.
     pub fn value(&self, value: &Value, place: &str) -> Result<Value, String> {
         self.value_in(value, place, &self.scope())
     }
@@ -160,7 +160,7 @@ impl StepScope<'_> {
         match self.value(&Value::from(text), place)? {
             Value::String(text) if !text.trim().is_empty() => Ok(text),
             Value::String(_) => Err(format!("{place}: `{text}` gives an empty text")),
-            other => Err(format!("{place}: `{text}` gives {other}, which is no text")),
+            other => Err(format!("{place}: expected text, found {other} from `{text}`")),
         }
     }
 
@@ -287,7 +287,7 @@ fn is_true(value: &Value) -> bool {
 fn into_map(value: Value, place: &str) -> Result<Map<String, Value>, String> {
     match value {
         Value::Object(map) => Ok(map),
-        other => Err(format!("{place}: the expression must give a map, and gives {other}")),
+        other => Err(format!("{place}: expected a map, found {other}")),
     }
 }
 

@@ -207,11 +207,11 @@ impl WorkflowStore {
         Ok(StoredWorkflow { path, ..edited })
     }
 
-    /// Removes a workflow and what is kept of its runs.
+    /// Removes a workflow and its runs.
     pub fn delete(&self, stored: &StoredWorkflow) -> Result<Deleted, WorkflowError> {
         self.refuse_supplied(stored)?;
         let workflow = stored.workflow();
-        // Somebody may have copied the file without changing the id; then the runs are the copy's, too.
+        // A copy of the file with the same id shares the runs, so they stay.
         let shared =
             self.list()?.workflows.iter().any(|other| {
                 other.path != stored.path && other.workflow().id.eq_ignore_ascii_case(&workflow.id)

@@ -1,4 +1,4 @@
-//! The inputs of a run that nobody asked for by hand: `trigger.inputs`, evaluated when the trigger fires.
+//! The inputs of a run that a schedule or a webhook starts: `trigger.inputs`, evaluated at that moment.
 
 use marsh_expr::{Cel, Expanded, Mode, Variables, expand};
 use marsh_model::WithData;

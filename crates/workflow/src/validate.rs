@@ -76,7 +76,7 @@ pub(crate) fn unsupported(parsed: &Parsed) -> Vec<Unsupported> {
     let mut add = |feature: &'static str, place: &str, path: String| {
         let problem = parsed.problem(
             &path,
-            format!("`{feature}` asks for another machine than this one, and there are no workers"),
+            format!("`{feature}` asks for another machine, and remote workers are not supported yet"),
         );
         found.push(Unsupported { feature, place: place.to_owned(), problem });
     };

@@ -244,6 +244,7 @@ pub struct WorkflowRun {
     pub cancel_reason: Option<String>,
     /// The reports on the run, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BTreeMap<String, crate::report::ReportResult>")]
     pub reports: Option<Object>,
 }
 
@@ -682,8 +683,8 @@ impl EditStatus {
 pub struct EditedWorkflow {
     /// The path of the file, relative to the repository.
     pub path: String,
-    /// The editor, or `stdin`.
-    pub editor: String,
+    /// The editor; null when the text came from standard input.
+    pub editor: Option<String>,
     /// Whether the file changed.
     pub status: EditStatus,
     /// The name of the workflow.

@@ -300,7 +300,7 @@ fn damaged_json_fails_a_query_that_needs_it() {
 }
 
 #[test]
-fn data_of_an_illegible_definition_are_no_orphans() {
+fn data_of_an_illegible_definition_are_kept() {
     let (repository, session) = scene(&[("a", 1)]);
     repository.write(MODEL, "name: [\n");
     assert_eq!(code(session.read().preview_prune_data()), ErrorCode::InvalidDefinition);

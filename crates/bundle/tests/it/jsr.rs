@@ -89,7 +89,7 @@ fn the_environment_can_name_the_registry() {
 }
 
 #[test]
-fn without_a_registry_nobody_is_asked() {
+fn without_a_registry_no_request_is_made() {
     let registry = registry();
     let scratch = Scratch::with(&[("m/a.ts", SOURCE)]);
     scratch.use_registry(&registry);

@@ -19,7 +19,8 @@ use clap::{Args, Parser, Subcommand};
 pub use data::DataCommand;
 pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs, SetArgs};
 pub use workflow::{
-    CancelArgs, DecideArgs, Graph, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs, WorkflowRunArgs,
+    CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
+    WorkflowCommand, WorkflowRunArgs,
 };
 
 #[derive(Debug, Parser)]
@@ -320,80 +321,6 @@ pub enum OutputCommand {
         /// Its id, at least three digits of it, or a model (its last run)
         output: String,
         /// The last lines only
-        #[arg(long, value_name = "N")]
-        tail: Option<usize>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum WorkflowCommand {
-    /// Create a workflow file to start from
-    Create { name: String },
-    /// Show a workflow
-    Get {
-        /// Name or id
-        name: String,
-        /// Draw its jobs and steps
-        #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
-        graph: Option<Graph>,
-    },
-    /// List workflows
-    #[command(visible_alias = "list")]
-    Search { query: Option<String> },
-    /// Edit a workflow in $EDITOR or from standard input
-    Edit {
-        /// Name or id
-        name: String,
-    },
-    /// Delete a workflow and its run history
-    Delete {
-        /// Name or id
-        name: String,
-        /// Do not ask
-        #[arg(short, long, visible_short_alias = 'f')]
-        yes: bool,
-    },
-    /// Check workflows without running them
-    Validate {
-        /// Name or id; default: all
-        name: Option<String>,
-    },
-    /// Run a workflow
-    Run(WorkflowRunArgs),
-    /// Continue a suspended, interrupted or failed run
-    Resume(ResumeArgs),
-    /// Approve a waiting step
-    Approve(DecideArgs),
-    /// Reject a waiting step
-    Reject(DecideArgs),
-    /// List steps that wait for approval
-    Approvals,
-    /// Cancel runs
-    Cancel(CancelArgs),
-    /// Print the JSON Schemas of workflow files
-    Schema {
-        #[arg(hide = true, value_parser = ["get"])]
-        get: Option<String>,
-    },
-    /// Show past runs
-    #[command(subcommand)]
-    History(HistoryCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum HistoryCommand {
-    /// Show the record of a run
-    Get {
-        /// Its id, at least three digits of it, or a workflow (its last run)
-        run: String,
-    },
-    /// List runs, newest first
-    #[command(visible_alias = "list")]
-    Search(RunSearchArgs),
-    /// Print the log of a run
-    Logs {
-        /// Its id, at least three digits of it, or a workflow (its last run)
-        run: String,
         #[arg(long, value_name = "N")]
         tail: Option<usize>,
     },

@@ -12,7 +12,6 @@ use super::{input, method, model, report};
 use crate::args::report::ReportSelectionArgs;
 use crate::args::{InputArgs, RunArgs};
 use crate::error::CliError;
-use crate::ui::Ui;
 
 pub fn read(models: &Models, arguments: &InputArgs) -> Result<Vec<Map<String, Value>>, CliError> {
     Ok(Read::of_models(models).inputs(&input::items(arguments)?)?)
@@ -60,15 +59,4 @@ pub fn artifact_lines(artifacts: &[ArtifactView], indent: usize) -> String {
 
 pub fn edited_text(models: &Models, before: &str, name: &str) -> Result<(String, Option<String>), CliError> {
     model::edited(&Read::of_models(models), before, name)
-}
-
-/// The lines of a log, or the last of them.
-pub fn show_log(ui: &Ui, path: Option<&str>, text: &str, tail: Option<usize>, header: &Value) {
-    let log = marsh_api::model::LogLines::of(path, text, tail);
-    let mut document = header.clone();
-    if let (Some(document), Ok(Value::Object(lines))) = (document.as_object_mut(), serde_json::to_value(&log))
-    {
-        document.extend(lines);
-    }
-    ui.result(&document, || log.lines.join("\n"));
 }

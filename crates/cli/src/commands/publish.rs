@@ -111,7 +111,12 @@ fn resolved(prepared: &Prepared, notes: Option<&str>) -> Map<String, Value> {
         "warnings": prepared.files.warnings,
     });
     match document {
-        Value::Object(map) => map,
+        Value::Object(mut map) => {
+            for kind in Kind::with_directory() {
+                map.insert(kind.directory().into(), prepared.content[kind.spec().registry_key].clone());
+            }
+            map
+        }
         _ => Map::new(),
     }
 }

@@ -36,7 +36,7 @@ fn a_syntax_error_in_typescript() {
     4 |   methods: {{
       |             ^
 
-    hint: what a source with errors declares is unknown until they are mended
+    hint: types in sources with errors are unknown: fix those errors first
     ");
 }
 
@@ -292,7 +292,7 @@ fn a_module_without_a_model() {
     ----- stderr -----
     error: unknown model type `@me/x`
 
-    hint: `marsh model type search` lists the types there are
+    hint: run `marsh model type search` to list the known types
     ");
 }
 
@@ -308,7 +308,7 @@ fn one_type_in_two_files() {
     ----- stderr -----
     error: `@me/x` is declared twice: in [repo]/extensions/models/other/y.ts and in [repo]/extensions/models/x.ts
 
-    hint: rename or delete one of the two
+    hint: rename or delete one of the two declarations
     ");
     repo.remove("extensions/models/other");
     repo.marsh(&run_args(&[])).ok();

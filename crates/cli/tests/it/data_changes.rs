@@ -87,3 +87,36 @@ fn search_by_output_finds_what_the_run_wrote() {
     let rows = found["results"].as_array().unwrap();
     assert_eq!(rows.iter().map(|row| row["name"].as_str().unwrap()).collect::<Vec<_>>(), ["apple", "banana"]);
 }
+
+#[test]
+fn ctrl_c_at_a_question_ends_the_command_and_deletes_nothing() {
+    use std::io::Read as _;
+    use std::process::Stdio;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let repo = scene(&[("a", 1)]);
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let side = std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut child = repo
+        .command(&["data", "delete", "m", "a"])
+        .stdin(Stdio::from(side.try_clone().unwrap()))
+        .stderr(Stdio::from(side))
+        .spawn()
+        .unwrap();
+    let mut terminal = std::fs::File::from(terminal);
+    let (mut question, mut byte) = (Vec::new(), [0]);
+    while !question.ends_with(b"[y/N] ") {
+        assert_eq!(terminal.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&question));
+        question.push(byte[0]);
+    }
+    assert!(String::from_utf8_lossy(&question).contains("Delete "), "{question:?}");
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let status = marsh_testkit::wait_for("the command to end", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(json(&repo, &["get", "m", "a"])["version"], 1);
+}

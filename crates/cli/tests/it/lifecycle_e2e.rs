@@ -85,11 +85,11 @@ fn a_life_in_text() {
     $ rm --yes @acme/net (1)
     error: @acme/net is not installed
 
-    hint: `marsh extension list` shows what is installed
+    hint: run `marsh extension list` to see the installed extensions
     $ update @acme/nett (1)
     error: @acme/nett is not installed
 
-    hint: `marsh extension list` shows what is installed
+    hint: run `marsh extension list` to see the installed extensions
     $ search net (0)
     @acme/net  2026.02.01.1  @acme/net for tests
     $ gc (0)

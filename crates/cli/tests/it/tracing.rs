@@ -3,7 +3,7 @@
 use marsh_testkit::{Run, Scratch};
 use serde_json::Value;
 
-use crate::support::repo;
+use crate::support::{repo, repo_running, run_args};
 
 /// The lines of standard error, each a JSON object.
 fn lines(run: &Run) -> Vec<Value> {
@@ -40,6 +40,26 @@ fn standard_output_is_the_same_with_a_filter() {
     let traced = traced(repo, "trace").marsh(&["model", "type", "search", "--json"]).ok();
     assert_eq!(plain.stdout, traced.stdout);
     assert!(spans(&lines(&traced)).contains(&"command".to_owned()));
+}
+
+#[test]
+fn a_method_run_is_traced_from_command_to_host() {
+    let repo = traced(
+        repo_running("await context.writeResource('out', 'out', { secret: 'hunter2' }); return {};"),
+        "debug",
+    );
+    let run = repo.marsh(&run_args(&["--json"])).ok();
+    run.json();
+    let lines = lines(&run);
+    let names = spans(&lines);
+    for name in ["command", "method_run", "host_call"] {
+        assert!(names.contains(&name.to_owned()), "no span `{name}` in {names:?}");
+    }
+    // The host is another process, whose lines name the span of the parent's call.
+    let parent = lines.iter().find_map(|line| line["fields"]["trace_parent"].as_str());
+    let command = lines.iter().find_map(|line| line["span"]["pid"].as_u64());
+    assert!(parent.is_some() && command.is_some(), "{}", run.stderr);
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }
 
 #[test]

@@ -316,7 +316,7 @@ fn an_unknown_type_names_near_ones() {
         "code": "unknown_model_type",
         "class": "not_found",
         "message": "unknown model type `@nobody/nothing`",
-        "hint": "`marsh model type search` lists the types there are",
+        "hint": "run `marsh model type search` to list the known types",
         "details": {
           "near": [],
           "diagnostics": []

@@ -153,11 +153,7 @@ fn another_process_cancels_a_run() {
         repo.processes().iter().any(|(_, command)| command.contains("sleep 300")).then_some(())
     });
     let second = repo.marsh(&["--json", "workflow", "resume", "w"]).exits(1);
-    assert_eq!(
-        second.error()["code"],
-        "workflow_resume_failed",
-        "a run that is run by somebody is not resumed"
-    );
+    assert_eq!(second.error()["code"], "workflow_resume_failed", "a run with an owner is not resumed");
     let document = repo.marsh(&["--json", "workflow", "cancel", "w", "--reason", "enough"]).ok().json();
     assert_eq!(document["cancelled"][0]["status"], "cancelled");
     assert_eq!(running.wait().exits(130).json()["cancelReason"], "enough");

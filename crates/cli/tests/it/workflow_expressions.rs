@@ -69,7 +69,7 @@ fn run_refuses_it_before_anything_runs() {
     ----- stdout -----
 
     ----- stderr -----
-    error: workflow `w` is not valid: line 15, column 26: inputs.env.WHERE: cannot evaluate `${{ inputs.region.trimm() }}`: unknown function `trimm`; did you mean `trim`?
+    error: invalid workflow `w`: line 15, column 26: inputs.env.WHERE: cannot evaluate `${{ inputs.region.trimm() }}`: unknown function `trimm`; did you mean `trim`?
       --> [repo]/workflows/workflow-w.yaml:15:26
        |
     15 |           WHERE: "at ${{ inputs.region.trimm() }}"

@@ -174,7 +174,7 @@ fn a_signed_webhook_starts_its_workflow_with_what_it_says() {
 }
 
 #[test]
-fn a_server_whose_webhook_has_no_secret_does_not_start() {
+fn server_with_an_unset_webhook_secret_does_not_start() {
     let repo = scene("", "\"true\"");
     for (webhook, words) in [
         ("push:w:@file=none.key", "the secret of webhook `/push`: cannot read"),

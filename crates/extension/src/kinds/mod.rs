@@ -2,8 +2,8 @@
 //!
 //! A wrapper is opened at the moment of use and holds one module version: what it does, it does with that version. Who
 //! lives long opens anew for each use, and so sees fresh code (`Loader::resolve_kind` compares every input).
-//! Contracts are checked in the host when the version is loaded (`crates/host-server/src/shim/kinds.js`). What a call throws is
-//! told in terms of the sources (held by `crates/cli/tests/it/source_maps.rs`).
+//! Contracts are checked in the host when the version is loaded (`crates/host-server/src/shim/kinds.js`). Errors of a call
+//! name places in the sources (held by `crates/cli/tests/it/source_maps.rs`).
 
 pub mod datastore;
 pub mod driver;

@@ -1,4 +1,4 @@
-//! A type that nothing here declares, of a collective that the repository trusts: install what provides it.
+//! Installs the extension of an unknown type, if the repository trusts its collective.
 //!
 //! Implicit, so narrow: only trusted collectives, only names that the type's own name begins with, what the lockfile pins
 //! before anything newer, and never an extension that turns out not to declare the type. It goes through the same commit
@@ -30,16 +30,17 @@ impl std::fmt::Debug for AutoInstall {
 }
 
 impl AutoInstall {
+    /// Installs through `lifecycle`; `reporter` receives what happens.
     pub fn new(lifecycle: Lifecycle, reporter: Arc<dyn Reporter + Send + Sync>) -> AutoInstall {
         AutoInstall { lifecycle: Arc::new(lifecycle), reporter }
     }
 
-    /// Tries to make a type available. `false`: nothing was changed, for what reason ever; what matters was told.
+    /// Tries to make a type available. `false`: nothing changed; a failure was reported as a warning.
     pub fn provide(&self, type_name: &TypeName) -> bool {
         match self.try_provide(type_name) {
             Ok(provided) => provided,
             Err(error) => {
-                let message = format!("`{type_name}` could not be installed by itself: {error}");
+                let message = format!("the extension of `{type_name}` could not be installed: {error}");
                 self.reporter.event(Event::Warning { message: &message });
                 false
             }
@@ -55,7 +56,7 @@ impl AutoInstall {
         let snapshot = lifecycle.installation.snapshot()?;
         for name in candidates(type_name) {
             if let Some(entry) = snapshot.lockfile.get(&name) {
-                // Installed and here, and the type is still unknown: it is not in it.
+                // The extension is installed, and does not declare the type.
                 let Some(checksum) = entry.checksum else { return Ok(false) };
                 if lifecycle.install_state(&name, entry)? != InstallState::Missing {
                     return Ok(false);
@@ -69,7 +70,7 @@ impl AutoInstall {
                 return Ok(true);
             }
         }
-        // Without a registry there is nobody to ask.
+        // Without a registry no extension can be found.
         if matches!(lifecycle.registry.location(), Location::Directory(dir) if !dir.is_dir()) {
             return Ok(false);
         }

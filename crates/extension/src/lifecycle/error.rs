@@ -1,4 +1,4 @@
-//! Why the installed set was not changed.
+//! Why a change of the installed set failed.
 
 use marsh_archive::ArchiveError;
 use marsh_registry::RegistryError;
@@ -9,7 +9,9 @@ use serde_json::json;
 use super::findings::{DuplicateType, Unsatisfied};
 use crate::error::LoadError;
 
+/// Why a change of the installed set failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant explains it")]
 pub enum LifecycleError {
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -17,11 +19,11 @@ pub enum LifecycleError {
     Registry { name: ExtensionName, source: RegistryError },
     #[error("the archive of {name}@{version} is refused: {source}")]
     Archive { name: ExtensionName, version: CalVer, source: ArchiveError },
-    #[error("the archive of {name}@{version} says that it is {found_name}@{found_version}")]
+    #[error("invalid archive of {name}@{version}: its manifest says {found_name}@{found_version}")]
     OtherManifest { name: ExtensionName, version: CalVer, found_name: ExtensionName, found_version: CalVer },
-    #[error("the registry states no checksum for {name}@{version}")]
+    #[error("missing checksum of {name}@{version} in the registry")]
     MissingChecksum { name: ExtensionName, version: CalVer },
-    #[error("{name}@{version} is locked with checksum {locked}, and the registry now has {found}")]
+    #[error("checksum of {name}@{version} changed: expected {locked} (lockfile), found {found} (registry)")]
     ContentChanged { name: ExtensionName, version: CalVer, locked: Digest, found: Digest },
     #[error("{name} is not installed")]
     NotInstalled { name: ExtensionName, near: Option<String> },
@@ -29,11 +31,11 @@ pub enum LifecycleError {
     NoVersion { name: ExtensionName, available: Option<String> },
     #[error("no version of {name} satisfies {}", wanted.iter().map(|(by, requirement)| format!("{requirement} ({by})")).collect::<Vec<_>>().join(" and "))]
     NoneSatisfies { name: ExtensionName, wanted: Vec<(String, String)>, published: Vec<CalVer> },
-    #[error("the dependency {dependency} of {by} cannot be had: {source}")]
+    #[error("cannot install the dependency {dependency} of {by}: {source}")]
     Dependency { by: ExtensionName, dependency: ExtensionRef, source: Box<LifecycleError> },
     #[error("dependencies go deeper than {limit}: {}", chain.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" -> "))]
     TooDeep { limit: usize, chain: Vec<ExtensionName> },
-    #[error("the versions of the dependencies do not settle; {name} was chosen again and again")]
+    #[error("unsatisfiable dependencies: no choice of {name} satisfies all of them")]
     Unsettled { name: ExtensionName },
     #[error("{0}")]
     DuplicateType(Box<DuplicateType>),
@@ -43,13 +45,13 @@ pub enum LifecycleError {
     Unsatisfied { unsatisfied: Vec<Unsatisfied> },
     #[error("{name} was changed after it was installed: {}", files.join(", "))]
     Edited { name: ExtensionName, files: Vec<String> },
-    #[error("restoring would change something, which `--frozen` forbids: {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "))]
+    #[error("`--frozen` forbids a change that is necessary: {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "))]
     Frozen { names: Vec<ExtensionName> },
-    #[error("{name} has no checksum in the lockfile, so that it cannot be restored")]
+    #[error("missing checksum of {name} in the lockfile: it cannot be restored")]
     NoLockedChecksum { name: ExtensionName },
     #[error("{name} does not declare the type `{type_name}`")]
     NotProvided { name: ExtensionName, type_name: marsh_types::TypeName },
-    #[error("the lockfile's entry `{key}` is not used: {reason}")]
+    #[error("invalid entry `{key}` in the lockfile: {reason}")]
     RefusedEntry { key: String, reason: String },
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -103,19 +105,19 @@ impl Explain for LifecycleError {
             LifecycleError::Archive { source, .. } => source.hint(),
             LifecycleError::Dependency { source, .. } => source.hint(),
             LifecycleError::MissingChecksum { .. } => {
-                Some("ask the registry's operator for checksums; `--allow-missing-checksum` installs what comes, unverified".into())
+                Some("ask the registry's operator for checksums, or install unverified with `--allow-missing-checksum`".into())
             }
             LifecycleError::ContentChanged { name, version, .. } => Some(format!(
                 "`marsh extension pull {name}@{version} --force` accepts the registry's content and locks its checksum"
             )),
             LifecycleError::NotInstalled { near, .. } => {
-                near.clone().or_else(|| Some("`marsh extension list` shows what is installed".into()))
+                near.clone().or_else(|| Some("run `marsh extension list` to see the installed extensions".into()))
             }
             LifecycleError::NoVersion { name, available: Some(channel) } => {
                 Some(format!("`marsh extension pull {name} --channel {channel}` installs it"))
             }
             LifecycleError::DuplicateType(duplicate) => Some(format!(
-                "`marsh extension rm {}` makes room for the new one",
+                "run `marsh extension rm {}` first",
                 duplicate.existing.extension
             )),
             LifecycleError::Unsatisfied { unsatisfied } => unsatisfied.first().map(Unsatisfied::hint),
@@ -128,7 +130,7 @@ impl Explain for LifecycleError {
             LifecycleError::NoLockedChecksum { name } => {
                 Some(format!("`marsh extension pull {name}` installs it again, with its checksum"))
             }
-            LifecycleError::RefusedEntry { .. } => Some("mend or delete the entry in the lockfile".into()),
+            LifecycleError::RefusedEntry { .. } => Some("fix or delete the entry in the lockfile".into()),
             LifecycleError::Load(error) => error.hint(),
             _ => None,
         }

@@ -23,8 +23,8 @@ type Staged = Result<(Staging, TreeRecord), LifecycleError>;
 const BATCH: usize = 64;
 
 impl Lifecycle {
-    /// Leases for all picks, in their order. What the store does not hold is fetched, several at once. A pick that fails
-    /// has its error in its place and stops no other.
+    /// Leases for all picks, in their order. Trees that the store lacks are fetched, several at once. A pick that fails has
+    /// its error in its place and does not stop the others.
     pub(crate) fn acquire(
         &self,
         picks: &[Pick],
@@ -85,8 +85,8 @@ impl Lifecycle {
             .collect())
     }
 
-    /// The tree as the store has it; `None` when it must be built. With `repair` a tree that somebody changed is put out
-    /// of the way, after saying what of it was changed.
+    /// The tree as the store has it; `None` when it must be built. With `repair` a changed tree is set
+    /// aside, after an event that lists its changes.
     fn usable(
         &self,
         pick: &Pick,
@@ -177,7 +177,7 @@ impl Lifecycle {
         Ok((staging, record))
     }
 
-    /// Fetches what the registry states no checksum of. From here on it is what came.
+    /// Fetches a version without a checksum in the registry. The digest of the answer becomes its checksum.
     pub(crate) fn unverified(
         &self,
         name: &ExtensionName,

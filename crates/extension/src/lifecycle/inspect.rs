@@ -1,4 +1,4 @@
-//! What is installed, and how it stands. Reads only.
+//! The state of each installed extension. Reads only.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,26 +14,33 @@ use super::findings::{DuplicateType, Unsatisfied};
 use super::pick::Pick;
 use crate::catalog::TypeCatalog;
 
-/// How the tree of a locked extension stands.
+/// The state of the tree of an installed extension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstallState {
-    /// In the store, whole as far as names and sizes tell.
+    /// In the store, and names and sizes are right.
     Stored,
     /// Unpacked by another implementation, below `.swamp/pulled-extensions`.
     Foreign,
-    /// Nowhere: `install` brings it.
+    /// Nowhere: `install` restores it.
     Missing,
-    /// Somebody changed the tree in the store.
-    Damaged { files: Vec<String> },
+    /// In the store, but changed.
+    Damaged {
+        /// The files that were changed, relative to the tree.
+        files: Vec<String>,
+    },
 }
 
+/// An extension that the lockfile names.
 #[derive(Debug, Clone)]
 pub struct InstalledExtension {
+    /// Its name.
     pub name: ExtensionName,
+    /// Its entry in the lockfile.
     pub entry: LockEntry,
+    /// The state of its tree.
     pub state: InstallState,
-    /// Where the tree is, when it is.
+    /// The directory of the tree, if there is one.
     pub tree: Option<PathBuf>,
 }
 
@@ -41,32 +48,46 @@ pub struct InstalledExtension {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shadowed {
+    /// The installed extension.
     pub extension: ExtensionName,
+    /// The kind of the type.
     pub kind: Kind,
+    /// The type.
     #[serde(rename = "type")]
     pub type_name: TypeName,
+    /// The source that hides it.
     pub local_source_path: PathBuf,
 }
 
-/// Everything that a look at the installed set tells.
+/// The state of the installed set.
 #[derive(Debug)]
 pub struct Inspection {
+    /// The lockfile as it was read.
     pub snapshot: Snapshot,
+    /// Every extension that the lockfile names.
     pub extensions: Vec<InstalledExtension>,
+    /// Entries of the lockfile that are invalid.
     pub refused: Vec<RefusedEntry>,
+    /// The state of the views below `.swamp/pulled-extensions`.
     pub views: ViewReport,
+    /// Installed types that sources of the repository hide.
     pub shadowed: Vec<Shadowed>,
-    /// Dependencies that do not hold.
+    /// Dependencies that are missing or unsuitable.
     pub unsatisfied: Vec<Unsatisfied>,
     /// Types that two installed extensions declare.
     pub duplicates: Vec<DuplicateType>,
     /// Trees below `.swamp/pulled-extensions` that no entry of the lockfile explains.
     pub orphans: Vec<PathBuf>,
+    /// What each stored tree declares.
     pub facts: HashMap<Digest, Facts>,
 }
 
 impl Lifecycle {
-    /// Looks at everything; with `contents`, at every byte of every tree. Changes nothing.
+    /// Reads the whole installed set; with `contents`, every byte of every tree. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The lockfile or the store cannot be read.
     pub fn inspect(&self, contents: bool) -> Result<Inspection, LifecycleError> {
         let snapshot = self.installation.snapshot()?;
         let mut extensions = Vec::new();
@@ -110,7 +131,11 @@ impl Lifecycle {
         })
     }
 
-    /// How a locked extension stands, without looking into its tree.
+    /// The state of an installed extension, without reading its tree.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
     pub fn install_state(
         &self,
         name: &ExtensionName,
@@ -162,7 +187,7 @@ impl Lifecycle {
         Ok(shadowed)
     }
 
-    /// A tree of another implementation that somebody edited is not replaced without being asked for.
+    /// Refuses to replace a tree of another implementation that was edited.
     pub(crate) fn refuse_edits(&self, picks: &[Pick], lockfile: &Lockfile) -> Result<(), LifecycleError> {
         for pick in picks {
             let Some(entry) = lockfile.get(&pick.name) else { continue };

@@ -17,29 +17,35 @@ use super::report::{Event, ItemReport, ItemStatus, Outcome, Reporter};
 use super::resolve::Resolver;
 use crate::installed::{RULES, read_facts};
 
-/// How often a change is resolved again because somebody else changed the set in between.
+/// How often a change is resolved again because another process changed the set meanwhile.
 const ATTEMPTS: usize = 5;
 
 /// What to pull.
 #[derive(Debug, Clone)]
 pub struct PullRequest {
+    /// Names and version constraints.
     pub references: Vec<ExtensionRef>,
+    /// The least stable channel that is accepted; `None`: stable.
     pub channel: Option<Channel>,
-    /// Mend whatever is found, edits included.
+    /// Replace damaged and edited trees.
     pub force: bool,
 }
 
-/// How a pick meets the set as it is under the lock.
+/// How a pick is applied to the set as it is under the lock.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Mode {
-    /// What was asked for is set, whatever is there.
+    /// A requested extension replaces any version.
     Pull,
-    /// What was asked for replaces only what it was meant to replace.
+    /// A requested extension replaces only the version that it was chosen to replace.
     Update,
 }
 
 impl Lifecycle {
-    /// Installs extensions with all that they need, in one commit. What is there already is left, and reported.
+    /// Installs extensions with their dependencies, in one commit. Extensions that need no change are reported as such.
+    ///
+    /// # Errors
+    ///
+    /// An extension cannot be found, fetched or combined with the installed ones. Nothing has changed then.
     pub fn pull(&self, request: &PullRequest, reporter: &dyn Reporter) -> Result<Outcome, LifecycleError> {
         let wanted: Vec<Wanted> = request
             .references
@@ -52,7 +58,7 @@ impl Lifecycle {
             .collect();
         let mut outcome = self.change(&wanted, Mode::Pull, request.force, reporter)?;
         for item in outcome.items.iter_mut().filter(|item| !item.dependency) {
-            // Notices are worth a question, not a failure.
+            // A registry that does not answer here costs the deprecation notice, not the pull.
             if let Ok(info) = self.registry.info(&item.name) {
                 item.description = Some(info.description.clone()).filter(|text| !text.is_empty());
                 item.warnings.extend(deprecation(&info));
@@ -64,6 +70,10 @@ impl Lifecycle {
 
     /// Brings installed extensions to the newest version of their channel, in one commit; all of them if none is named.
     /// An extension that cannot be looked up or fetched fails alone. With `only_look` nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// A named extension is not installed, or the store cannot be used.
     pub fn update(
         &self,
         names: &[ExtensionName],
@@ -126,7 +136,7 @@ impl Lifecycle {
         Ok(outcome)
     }
 
-    /// All at once; if that cannot be, one after the other, so that one that cannot move does not hold the others.
+    /// All at once; if that fails, one after the other, so that one that cannot be updated does not stop the others.
     fn update_each(
         &self,
         wanted: &[Wanted],
@@ -212,7 +222,7 @@ impl Lifecycle {
                 Err(error) if !matches!(error, LifecycleError::Store(_)) => error,
                 result => return result,
             };
-            // Nobody touched the set: the same would come out again.
+            // No process changed the set: the result would be the same again.
             if attempt == ATTEMPTS || self.installation.snapshot()?.digest == snapshot.digest {
                 return Err(error);
             }
@@ -286,7 +296,7 @@ impl Lifecycle {
         Ok(outcome)
     }
 
-    /// What was fetched for the sake of a type must declare it.
+    /// An extension that was fetched for a type must declare it.
     fn check_provides(
         &self,
         wanted: &Wanted,
@@ -310,7 +320,7 @@ impl Lifecycle {
         Err(LifecycleError::NotProvided { name: wanted.reference.name.clone(), type_name: type_name.clone() })
     }
 
-    /// Facts of trees that have just arrived, so that nothing is read under the lock.
+    /// Reads the facts of new trees, so that no tree is read under the lock.
     pub(crate) fn learn(&self, facts: &mut HashMap<Digest, Facts>, leases: &[Lease]) {
         let digests: Vec<Digest> =
             leases.iter().map(Lease::digest).filter(|digest| !facts.contains_key(digest)).collect();
@@ -318,7 +328,7 @@ impl Lifecycle {
         facts.extend(self.installation.catalog().facts(&digests, RULES, |digest| read_facts(trees, digest)));
     }
 
-    /// What the lockfile shall say of each pick.
+    /// The lockfile entry of each pick.
     fn entries(&self, picks: &[Pick], leases: &[Lease]) -> Result<Vec<LockEntry>, LifecycleError> {
         let now = iso_millis(jiff::Timestamp::now());
         picks.iter().zip(leases).map(|(pick, lease)| self.entry(pick, lease, &now)).collect()
@@ -360,14 +370,15 @@ impl Lifecycle {
     }
 }
 
-/// The set with the picks in it. What was asked for is set; what it needs is added where what is there now will not do.
+/// The set with the picks in it. A requested extension is set; a dependency is added where the installed version is
+/// unsuitable.
 fn apply(now: &Lockfile, seen: &Lockfile, picks: &[Pick], entries: &[LockEntry], mode: Mode) -> Lockfile {
     let mut after = now.clone();
     for (pick, entry) in picks.iter().zip(entries) {
         let there = now.get(&pick.name);
         let wants = match (mode, pick.dependency) {
             (Mode::Pull, false) => true,
-            // Removed or moved since it was looked at: whoever did that was later.
+            // If another process removed or updated it meanwhile, the later change wins.
             (Mode::Update, false) => {
                 there.is_some()
                     && there.map(|entry| entry.version) == seen.get(&pick.name).map(|entry| entry.version)
@@ -386,7 +397,7 @@ fn apply(now: &Lockfile, seen: &Lockfile, picks: &[Pick], entries: &[LockEntry],
             if there.version == entry.version && there.checksum == entry.checksum {
                 entry.pulled_at = there.pulled_at.clone();
                 entry.server_url = there.server_url.clone();
-                // Listed by another implementation, they are its business.
+                // Another implementation may have listed other files: they stay.
                 entry.files = there.files.clone();
                 entry.files_checksum = there.files_checksum;
                 entry.include = there.include.clone();

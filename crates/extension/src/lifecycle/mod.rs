@@ -1,17 +1,17 @@
 //! Install, remove, update, restore, roll back: every change of the installed set.
 //!
 //! One shape for all of them: **resolve** against the registry, **fetch** what the store does not hold (verified, unpacked
-//! in private, published whole), and **commit** in one step that looks again at what is installed by then. Only the
-//! commit is under the lock. A change that is refused, interrupted or killed leaves the set as it was; what it fetched
-//! stays in the store until it is collected.
+//! in private, published whole), and **commit** in one step that checks the installed set again. Only the commit holds the
+//! lock. A change that is refused, interrupted or killed leaves the set as it was; trees that it fetched stay in the
+//! store until they are collected.
 //!
 //! Invariants:
-//! * The state after a change is checked under the lock, against what is there then: no two extensions declare one type,
-//!   the dependencies of whatever changed are there and satisfied, nobody who stays loses a dependency (`check.rs`).
-//! * What was resolved is applied to the set as it is under the lock, never the set as it was when resolving began: of
-//!   the resolved closure each part is added unless what is there now does as well (`apply` in `install.rs`).
-//! * An archive is what its registry's checksum says, and says itself that it is what was asked for (`fetch.rs`).
-//! * No code runs here. What a tree declares is read from its syntax (`crates/extension/src/installed.rs`).
+//! * The set after a change is checked under the lock, against the set as it is then: no two extensions declare one type,
+//!   the dependencies of every changed extension are satisfied, and no other extension loses a dependency (`check.rs`).
+//! * A resolved closure is applied to the set as it is under the lock, never to the set as it was when resolving began:
+//!   each pick is added unless the version that is installed by then serves as well (`apply` in `install.rs`).
+//! * An archive matches its registry's checksum, and its manifest the requested name and version (`fetch.rs`).
+//! * No code runs here. Declarations are read from the syntax (`crates/extension/src/installed.rs`).
 
 mod auto;
 mod check;
@@ -53,18 +53,21 @@ pub use restore::RestoreRequest;
 /// How changes are made, the same for all of one command.
 #[derive(Debug, Clone)]
 pub struct LifecycleOptions {
-    /// What the user ran, for the history and for whoever waits.
+    /// The command line, for the history and for processes that wait for the lock.
     pub command: String,
+    /// How long to wait for the lock.
     pub lock_timeout: Duration,
+    /// Use no network.
     pub offline: bool,
     /// The per-user cache of archives.
     pub archive_cache: PathBuf,
     /// Where new extensions come from.
     pub registry: Location,
+    /// How the registry is asked.
     pub client: ClientOptions,
     /// Downloads at once.
     pub jobs: usize,
-    /// Install what the registry states no checksum of; told as loudly as can be.
+    /// Install versions without a checksum in the registry; each causes a warning.
     pub allow_missing_checksum: bool,
 }
 
@@ -79,6 +82,7 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
+    /// For one repository. Opens and locks nothing.
     pub fn new(repo: Repo, options: LifecycleOptions) -> Lifecycle {
         Lifecycle {
             installation: installation(&repo),
@@ -89,23 +93,27 @@ impl Lifecycle {
         }
     }
 
-    /// For a user who says so.
+    /// Allows versions without a checksum in the registry.
     pub fn accept_missing_checksums(&mut self) {
         self.options.allow_missing_checksum = true;
     }
 
+    /// The lockfile and the store.
     pub fn installation(&self) -> &Installation {
         &self.installation
     }
 
+    /// The configured registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
+    /// The repository.
     pub fn repo(&self) -> &Repo {
         &self.repo
     }
 
+    /// The options.
     pub fn options(&self) -> &LifecycleOptions {
         &self.options
     }
@@ -130,30 +138,29 @@ impl Lifecycle {
         }
     }
 
-    /// Brings views and skills up to the lockfile, and removes what dead processes left. A crash here is invisible, and
-    /// so is a failure: the next command finds the views behind and tries again.
+    /// Updates views and skills to the lockfile, and removes leftovers of processes that died. A failure here becomes a
+    /// warning, and the next command tries again.
     pub fn derive(&self, outcome: &mut Outcome) {
         match self.installation.derive_views(self.options.lock_timeout) {
             Ok(set_aside) => {
                 for (from, to) in set_aside {
                     outcome.warnings.push(format!(
-                        "{} was not written by marsh and made room; it is kept in {}",
+                        "{} was not written by marsh and was moved to {}",
                         self.repo.layout.display(&from).display(),
                         self.repo.layout.display(&to).display(),
                     ));
                 }
             }
             Err(error) => {
-                outcome.warnings.push(format!("the views of the installed set are behind: {error}"))
+                outcome.warnings.push(format!("the views of the installed set are out of date: {error}"))
             }
         }
         match self.derive_skills() {
             Ok(warnings) => outcome.warnings.extend(warnings),
             Err(error) => {
-                outcome.warnings.push(format!("the skills of the installed set are behind: {error}"))
+                outcome.warnings.push(format!("the skills of the installed set are out of date: {error}"))
             }
         }
-        // What cannot be swept now will be later.
-        drop(self.installation.trees().sweep());
+        marsh_types::ignore(self.installation.trees().sweep(), "the next change sweeps again");
     }
 }

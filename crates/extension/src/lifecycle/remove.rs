@@ -1,4 +1,4 @@
-//! Remove and roll back: a commit, and nothing to fetch or little.
+//! Remove and roll back: commits that fetch nothing or little.
 
 use marsh_store::{Generation, Lease};
 use marsh_types::{CalVer, ExtensionName, LockEntry};
@@ -9,19 +9,25 @@ use super::error::LifecycleError;
 use super::pick::{Pick, locked_pick};
 use super::report::{Event, Outcome, Reporter};
 
-/// What was removed.
+/// An extension that was removed.
 #[derive(Debug)]
 pub struct Removed {
+    /// Its name.
     pub name: ExtensionName,
+    /// Its version.
     pub version: CalVer,
-    /// As the lockfile listed them.
+    /// Its files, as the lockfile listed them.
     pub files: Vec<String>,
-    /// Extensions that stay and lose a dependency.
+    /// Installed extensions that need it.
     pub left_without: Vec<ExtensionName>,
 }
 
 impl Lifecycle {
-    /// Removes extensions in one commit. Extensions that others need are refused, unless `force` leaves those without.
+    /// Removes extensions in one commit.
+    ///
+    /// # Errors
+    ///
+    /// One is not installed, or, without `force`, another extension needs it.
     pub fn remove(
         &self,
         names: &[ExtensionName],
@@ -70,7 +76,11 @@ impl Lifecycle {
         Ok((removed, outcome))
     }
 
-    /// Brings back the set of an earlier generation, of the one before the current if none is named. Returns its number.
+    /// Restores the set of an earlier generation; without a number, of the one before the current. Returns its number.
+    ///
+    /// # Errors
+    ///
+    /// There is no such generation, or one of its trees cannot be fetched.
     pub fn rollback(
         &self,
         number: Option<u64>,
@@ -84,7 +94,7 @@ impl Lifecycle {
             .iter()
             .filter_map(|(name, entry)| Some(locked_pick(name, entry, entry.checksum?)))
             .collect();
-        // Trees of the current set stay as long as it does; the others may have been collected and must come back.
+        // Trees of the current set are in the store; others may have been collected and must be fetched.
         let (kept, to_bring): (Vec<Pick>, Vec<Pick>) =
             picks.into_iter().partition(|pick| have.contains(&pick.checksum));
         let mut leases: Vec<Lease> =
@@ -96,7 +106,7 @@ impl Lifecycle {
         let committed = self.installation.commit_rollback(
             self.request(&leases, &mut on_wait),
             number,
-            // It was a state once, and is judged as a whole: nothing in it is new.
+            // The set was valid once, and nothing in it is new.
             |_, _| Ok::<(), LifecycleError>(()),
         );
         let committed = committed.map_err(LifecycleError::from)?;

@@ -1,7 +1,7 @@
-//! `doctor extensions --repair`: what the lockfile names is whole again, and what is derived from it made anew.
+//! `doctor extensions --repair`: restores what the lockfile names, and rebuilds everything that is derived from it.
 //!
-//! It never changes the lockfile. Trees are fetched before the commit lock is taken, as for every other change; under the
-//! lock nobody can move the set on while what is derived from it is rebuilt.
+//! It never changes the lockfile. Trees are fetched before the commit lock is taken, as for every other change; under
+//! the lock no process can change the set while the derived files are rebuilt.
 
 use marsh_types::ExtensionName;
 
@@ -10,7 +10,7 @@ use super::error::LifecycleError;
 use super::report::{Event, ItemStatus, Outcome, Reporter};
 use super::restore::RestoreRequest;
 
-/// How often the set may move on in between.
+/// How often the set may change meanwhile.
 const ATTEMPTS: usize = 5;
 
 /// What a repair did.
@@ -24,17 +24,22 @@ pub struct Repaired {
     pub views: bool,
     /// Leftovers of processes that died.
     pub swept: usize,
-    /// With what could not be mended.
+    /// The restored extensions, and those that could not be restored.
     pub outcome: Outcome,
 }
 
 impl Lifecycle {
+    /// Restores missing and damaged trees, and rebuilds catalog, views and skills.
+    ///
+    /// # Errors
+    ///
+    /// The lockfile or the store cannot be used.
     pub fn repair(&self, reporter: &dyn Reporter) -> Result<Repaired, LifecycleError> {
         let mut repaired = Repaired::default();
         for _ in 0..ATTEMPTS {
             let outcome = self.restore_trees(RestoreRequest { frozen: false, verify: true }, reporter)?;
-            let mended = outcome.items.iter().filter(|item| matches!(item.status, ItemStatus::Restored));
-            repaired.restored.extend(mended.map(|item| item.name.clone()));
+            let restored = outcome.items.iter().filter(|item| matches!(item.status, ItemStatus::Restored));
+            repaired.restored.extend(restored.map(|item| item.name.clone()));
             repaired.outcome = outcome;
             if self.rebuild(&mut repaired, reporter)? {
                 break;
@@ -45,7 +50,7 @@ impl Lifecycle {
         Ok(repaired)
     }
 
-    /// `false`: the set moved on, and has trees that nobody has looked at.
+    /// `false`: the set changed meanwhile, and has trees that were not checked.
     fn rebuild(&self, repaired: &mut Repaired, reporter: &dyn Reporter) -> Result<bool, LifecycleError> {
         let (command, timeout) = (&self.options.command, self.options.lock_timeout);
         let mut on_wait = |holder: &marsh_fs::Holder| reporter.event(Event::Waiting { holder });

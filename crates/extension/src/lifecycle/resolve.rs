@@ -1,8 +1,8 @@
-//! From what was asked for to the versions that shall be there: the closure of dependencies, constraints evaluated.
+//! Chooses versions: the closure of dependencies of the requested extensions, with all constraints.
 //!
-//! There is one version of each extension. The newest is chosen that satisfies everyone who is or will be there; when a
-//! dependency turns up later that it does not satisfy, it is chosen again with that constraint too. What is installed
-//! and satisfies everyone stays. Cycles settle like everything else, as no extension is loaded by another.
+//! There is one version of each extension. The newest that satisfies every installed and every chosen extension wins; when
+//! a later dependency is not satisfied, the version is chosen again with that constraint too. An installed version that
+//! satisfies all stays. Cycles settle in the same way, as no extension loads another.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -51,7 +51,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Looks up many extensions at once. What fails is asked again when it is needed, and fails there.
+    /// Looks up many extensions at once. A question that fails is asked again when its answer is needed, and fails there.
     fn prefetch(&mut self, names: &[ExtensionName]) {
         let jobs = self.lifecycle.options.jobs.max(1);
         if names.len() < 2 {
@@ -76,7 +76,11 @@ impl<'a> Resolver<'a> {
         self.versions.extend(found);
     }
 
-    /// The closure of what is wanted. Each part is new or kept as it is.
+    /// The closure of the requested extensions, each new or kept.
+    ///
+    /// # Errors
+    ///
+    /// The registry does not answer, or no version satisfies all constraints.
     pub(crate) fn resolve(mut self, wanted: &[Wanted]) -> Result<Vec<Pick>, LifecycleError> {
         let names: Vec<ExtensionName> = wanted.iter().map(|one| one.reference.name.clone()).collect();
         self.prefetch(&names);
@@ -116,7 +120,7 @@ impl<'a> Resolver<'a> {
             work.extend(below.into_iter().map(|dependency| (dependency.name, chain.clone())));
             self.picks.insert(name, pick);
         }
-        // Chosen again with other dependencies, an extension may have left parts behind that nobody needs now.
+        // An extension that was chosen again may have other dependencies: the picks that no extension needs now are dropped.
         let needed = self.reachable(&names)?;
         Ok(self.picks.into_values().filter(|pick| needed.contains(&pick.name)).collect())
     }
@@ -138,11 +142,11 @@ impl<'a> Resolver<'a> {
         Ok(seen)
     }
 
-    /// What everyone who is or will be there asks of `name`, with who asks.
+    /// The constraints on `name` of every installed and every chosen extension, each with its source.
     fn constraints(&self, name: &ExtensionName, wanted: &[Wanted]) -> Vec<(String, Requirement)> {
         let mut constraints = Vec::new();
         for one in wanted.iter().filter(|one| one.reference.name == *name) {
-            constraints.push(("asked for".to_owned(), one.reference.requirement.clone()));
+            constraints.push(("requested".to_owned(), one.reference.requirement.clone()));
         }
         let mut add = |by: &ExtensionName, version: CalVer, dependencies: &[ExtensionRef]| {
             for dependency in dependencies.iter().filter(|dependency| dependency.name == *name) {
@@ -155,7 +159,7 @@ impl<'a> Resolver<'a> {
             }
         }
         for (other, entry) in &self.before.lockfile.entries {
-            // Who is asked for is going to be chosen, and asks then.
+            // A requested extension is chosen later, and adds its constraints then.
             if self.picks.contains_key(other) || wanted.iter().any(|one| one.reference.name == *other) {
                 continue;
             }
@@ -213,7 +217,7 @@ impl<'a> Resolver<'a> {
                     available: available.map(|channel| channel.to_string()),
                 });
             }
-            // What was withdrawn is there, and may not be had: that is another answer than "none".
+            // A yanked version exists and cannot be installed, which is another answer than "none".
             let withdrawn = |one: &&VersionInfo| one.yanked && satisfies(constraints, one.version);
             if let Some(one) = versions.iter().filter(withdrawn).max_by_key(|one| one.version) {
                 let what = format!("{name}@{}", one.version);
@@ -279,7 +283,7 @@ impl<'a> Resolver<'a> {
         Ok(versions)
     }
 
-    /// What a version needs: the registry says it, or its own manifest does.
+    /// The dependencies of a version: from the registry, or from its own manifest.
     fn dependencies_of(&mut self, pick: &Pick) -> Result<Vec<ExtensionRef>, LifecycleError> {
         let key = (pick.name.clone(), pick.version);
         if let Some(dependencies) = self.dependencies.get(&key) {

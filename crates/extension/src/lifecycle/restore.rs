@@ -1,5 +1,5 @@
-//! `install`: makes the store hold what the lockfile names. The lockfile is the wish; it does not change, but for
-//! dependencies that it lacks.
+//! `install`: makes the store hold the trees that the lockfile names. The lockfile does not change, except that missing
+//! dependencies are added.
 
 use marsh_store::{Snapshot, TreeState};
 use marsh_types::{ExtensionName, ExtensionRef, LockEntry};
@@ -10,16 +10,21 @@ use super::inspect::InstallState;
 use super::pick::{Pick, locked_pick};
 use super::report::{ItemReport, ItemStatus, Outcome, Reporter};
 
+/// How to restore.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RestoreRequest {
     /// Fail when anything would have to change.
     pub frozen: bool,
-    /// Look at every byte, not only at names and sizes.
+    /// Compare every byte, not only names and sizes.
     pub verify: bool,
 }
 
 impl Lifecycle {
-    /// Restores every locked extension, several at once. One that fails stops no other.
+    /// Restores every installed extension, several at once. One that fails does not stop the others.
+    ///
+    /// # Errors
+    ///
+    /// The lockfile or the store cannot be used, or `frozen` forbids a necessary change.
     pub fn restore(
         &self,
         request: RestoreRequest,
@@ -28,7 +33,7 @@ impl Lifecycle {
         let snapshot = self.installation.snapshot()?;
         let mut outcome = self.restore_locked(&snapshot, request, reporter)?;
         self.restore_dependencies(&snapshot, &mut outcome, reporter)?;
-        // Whoever merged the lockfile asked nobody.
+        // A merged lockfile was never checked as a whole.
         let now = self.installation.snapshot()?;
         let (unsatisfied, duplicates) = super::check::problems(&now.lockfile, &self.facts_of(&now.lockfile));
         outcome.warnings.extend(unsatisfied.iter().map(ToString::to_string));
@@ -38,7 +43,7 @@ impl Lifecycle {
         Ok(outcome)
     }
 
-    /// The trees alone.
+    /// Restores the trees, without dependencies.
     pub(crate) fn restore_trees(
         &self,
         request: RestoreRequest,
@@ -55,7 +60,10 @@ impl Lifecycle {
     ) -> Result<Outcome, LifecycleError> {
         let mut outcome = Outcome::default();
         for refused in &snapshot.lockfile.refused {
-            outcome.warnings.push(format!("the entry `{}` is not used: {}", refused.key, refused.reason));
+            outcome.warnings.push(format!(
+                "invalid entry `{}` in the lockfile, ignored: {}",
+                refused.key, refused.reason
+            ));
         }
         let mut picks: Vec<Pick> = Vec::new();
         for (name, entry) in &snapshot.lockfile.entries {
@@ -87,11 +95,11 @@ impl Lifecycle {
             let Some(entry) = snapshot.lockfile.get(&pick.name) else { continue };
             let item = match lease {
                 Ok(_) => self.restored(&pick.name, entry, ItemStatus::Restored),
-                // What another implementation unpacked serves as long as the archive cannot be had.
+                // The tree of another implementation serves while the archive is unavailable.
                 Err(_) if self.install_state(&pick.name, entry)? == InstallState::Foreign => {
                     let mut item = self.restored(&pick.name, entry, ItemStatus::UpToDate);
                     item.warnings.push(
-                        "its archive cannot be had; the tree in .swamp/pulled-extensions is used".into(),
+                        "its archive is unavailable; the tree in .swamp/pulled-extensions is used".into(),
                     );
                     item
                 }

@@ -1,7 +1,7 @@
 //! Skills of installed extensions, copied to where the repository's AI tools look for them.
 //!
 //! A copy belongs to marsh only as long as it is what marsh wrote: a record lists every file with its digest. A directory
-//! that marsh did not write, or that somebody changed, is neither overwritten nor removed; that is told instead.
+//! that marsh did not write, or that a user changed, is neither overwritten nor removed; a warning says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use super::error::LifecycleError;
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Record {
     dirs: BTreeMap<String, Copied>,
-    /// What a process set out to write. It stands here only if that process died before it was through.
+    /// Copies that a process began to write. Not empty only if that process died before it finished.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     writing: BTreeMap<String, Copied>,
 }
@@ -29,7 +29,7 @@ struct Copied {
 }
 
 impl Lifecycle {
-    /// Makes the copies those of the lockfile as it is now. Returns what was left alone and why.
+    /// Makes the copies those of the lockfile as it is now. Returns a warning for each copy that was left alone.
     pub(crate) fn derive_skills(&self) -> Result<Vec<String>, LifecycleError> {
         let is_done = |record: &Record, wanted: &BTreeMap<String, (Copied, PathBuf)>| {
             record.writing.is_empty()
@@ -41,7 +41,7 @@ impl Lifecycle {
         let lock = self.repo.layout.locks().join("skills.lock");
         let _lock = marsh_fs::lock_exclusive(&lock, self.options.lock_timeout, "copy skills", &mut |_| {})
             .map_err(marsh_store::StoreError::from)?;
-        // Read again: whoever held the lock before us changed the one, and others may have changed the other.
+        // Read again: the previous holder of the lock changed the record, and other processes may have changed the lockfile.
         let record = self.recorded_skills();
         let wanted = self.wanted_skills()?;
         if is_done(&record, &wanted) {
@@ -66,7 +66,7 @@ impl Lifecycle {
             if wanted.get(dir).is_some_and(|(wanted, _)| wanted == copied) {
                 continue;
             }
-            // What stays of a copy that is wanted again may be the new one; that is judged below.
+            // The rest of a copy that is wanted again may be the new one; it is checked below.
             if let Some(left) = self.remove_copy(dir, copied)?
                 && !wanted.contains_key(dir)
             {
@@ -78,7 +78,7 @@ impl Lifecycle {
                 now.dirs.insert(dir.clone(), copied.clone());
             } else {
                 warnings.push(format!(
-                    "the skill of {} was not copied to {dir}: something is there that marsh did not write",
+                    "the skill of {} was not copied to {dir}: a file or directory that marsh did not write is there",
                     copied.extension
                 ));
             }
@@ -136,7 +136,7 @@ impl Lifecycle {
         Ok(wanted)
     }
 
-    /// `false`: something else is there.
+    /// `false`: another file or directory is there.
     fn copy(&self, dir: &str, copied: &Copied, from: &Path) -> Result<bool, LifecycleError> {
         let to = self.repo.layout.root().join(dir);
         if std::fs::symlink_metadata(&to).is_ok() && !is_exactly(&to, copied) {
@@ -166,7 +166,7 @@ impl Lifecycle {
             } else if found.is_ok() {
                 continue;
             }
-            // Also where somebody was here before us and died before the directories went.
+            // Also after a process that removed the files and died before it removed the directories.
             emptied
                 .extend(file.ancestors().skip(1).take_while(|dir| dir.starts_with(&top)).map(Path::to_owned));
         }
@@ -177,7 +177,7 @@ impl Lifecycle {
     }
 }
 
-/// Nothing there but what would be written.
+/// Whether the directory holds these files and no others.
 fn is_exactly(dir: &Path, copied: &Copied) -> bool {
     let mut pending = vec![dir.to_owned()];
     while let Some(next) = pending.pop() {

@@ -10,22 +10,25 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-/// Writes a derived file; a disk that refuses it costs the next command the same work, nothing else.
+/// Writes a derived file. If the disk refuses it, the next command does the same work again.
 pub(super) fn write_json<T: Serialize>(path: &Path, value: &T) {
+    let Some(parent) = path.parent() else { return };
     let Ok(bytes) = serde_json::to_vec(value) else { return };
-    if let Some(parent) = path.parent()
-        && marsh_fs::create_dir_all(parent).is_ok()
-    {
-        drop(marsh_fs::atomic_write(path, &bytes, Durability::Atomic));
-    }
+    let written = marsh_fs::create_dir_all(parent)
+        .and_then(|()| marsh_fs::atomic_write(path, &bytes, Durability::Atomic));
+    marsh_types::ignore(written, "without this derived file, the next command does its work again");
 }
 
-/// How long another process may take to clear away what is not whole.
+/// How long another process may take to move an incomplete directory away.
 const REPAIR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Gives a directory its name. What has the name already stays if it is whole, whoever made it a moment ago: nothing that
-/// another process may be about to load is ever moved. What is not whole is taken out of the way under a lock, so that it
-/// is not another one by then. Held by `what_is_whole_is_never_removed`, and by the `fresh` example with `--alone`.
+/// Gives a directory its name. A complete directory that has the name already stays, as another process may be about to
+/// load it. An incomplete one is moved away under a lock, so that no complete one has taken its place by then. Held by
+/// `put_dir_never_removes_a_complete_directory`, and by the `fresh` example with `--alone`.
+///
+/// # Errors
+///
+/// The directory cannot be renamed.
 pub(super) fn put_dir(
     mut staged: StagedDir,
     dir: &Path,
@@ -39,7 +42,7 @@ pub(super) fn put_dir(
         if is_whole(dir) {
             return Ok(Published::AlreadyThere);
         }
-        // Where there are no locks, or somebody sits on this one, it is cleared away all the same.
+        // Without locks, or when another process keeps this one, the incomplete directory is moved all the same.
         let lock = dir.with_file_name(".repair.lock");
         let _turn = marsh_fs::lock_exclusive(&lock, REPAIR_TIMEOUT, "bundle repair", &mut |_| {}).ok();
         if is_whole(dir) {
@@ -75,13 +78,12 @@ mod tests {
         staged
     }
 
-    /// However many put it there, from the moment on when it is whole it is never anything else.
     #[test]
-    fn what_is_whole_is_never_removed() {
+    fn put_dir_never_removes_a_complete_directory() {
         let top = tempfile::tempdir().unwrap();
         for round in 0..50 {
             let dir = top.path().join(round.to_string());
-            // Every other round begins with something that is not whole.
+            // Every other round begins with an incomplete directory.
             if round % 2 == 0 {
                 marsh_fs::create_dir_all(&dir).unwrap();
                 marsh_fs::atomic_write(&dir.join("a"), b"torn", Durability::Atomic).unwrap();
@@ -110,6 +112,6 @@ mod tests {
         }
         let left: Vec<_> = std::fs::read_dir(top.path()).unwrap().flatten().collect();
         // The directories, and the lock.
-        assert_eq!(left.len(), 51, "nothing is left behind");
+        assert_eq!(left.len(), 51, "no leftovers");
     }
 }

@@ -1,13 +1,13 @@
-//! Errors of extension code, told in terms of its sources.
+//! Maps the locations in errors of extension code from bundles to sources.
 //!
-//! The host knows bundles only, and what it says is mapped here, when there is something to show and not before.
+//! A host knows bundles only. Errors are mapped when they are shown, not before.
 
 use marsh_bundle::{Original, SourceMap};
 use marsh_host_client::SourceLocation;
 use marsh_host_client::{CallError, HostError, ModuleRef};
 use serde_json::json;
 
-/// The error with the places of its module's bundle replaced by those in the sources.
+/// The error, with locations in its module's bundle replaced by those in the sources.
 pub fn in_sources(error: HostError, module: &ModuleRef) -> HostError {
     match error {
         HostError::Call(error) => HostError::Call(mapped(error, module)),
@@ -29,7 +29,7 @@ fn mapped(mut error: CallError, module: &ModuleRef) -> CallError {
             continue;
         };
         lines.push(format!("{before}{}:{}:{}{after}", original.file, original.line, original.column));
-        // The extension's own line says more than that of the package it calls.
+        // The extension's own line is more useful than that of the package it calls.
         if first.as_ref().is_none_or(|first| !first.is_own() && original.is_own()) {
             first = Some(original);
         }
@@ -45,7 +45,7 @@ fn mapped(mut error: CallError, module: &ModuleRef) -> CallError {
     error
 }
 
-/// A stack's line in three parts: before the place, the place mapped, after it.
+/// A line of a stack in three parts: before the location, the mapped location, after it.
 fn original<'a>(line: &'a str, url: &str, map: &SourceMap) -> Option<(&'a str, Original, &'a str)> {
     let start = line.find(url)?;
     let place = line[start + url.len()..].strip_prefix(':')?;

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-/// Alternatives and names multiply; nobody means more than this.
+/// Alternatives and names multiply; more than this is a mistake.
 const MAX_PATTERNS: usize = 256;
 
-/// Whether more than one directory, or none, may be meant.
+/// Whether the path is a pattern, which can match any number of directories.
 pub fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '{'])
 }
 
-/// The paths that are meant, sorted. A path without a pattern is one, whether something is there or not; a pattern is
-/// what there is. `Err` says which variable is not set.
+/// The matching paths, sorted. A path without a pattern matches itself, whether it exists or not; a pattern matches
+/// existing directories. `Err` names a variable that is not set.
 pub(super) fn expand(
     root: &Path,
     written: &str,

@@ -1,7 +1,7 @@
-//! The bundles that an archive ships, so that whoever installs it needs neither a network nor time to build them.
+//! The bundles that an archive ships, so that an installation needs neither a network nor time to build them.
 //!
-//! They are built from copies of the files as they will be installed, and the archive is packed from the same copies: what
-//! a bundle was built from is what stands beside it. Where the author's configuration resolves imports (`deno.json`,
+//! They are built from copies of the files as they will be installed, and the archive is packed from the same copies: a
+//! bundle matches the sources beside it. Where the author's configuration resolves imports (`deno.json`,
 //! `package.json`, which are not in the archive), the bundle is built where the author has his files; it is then the only
 //! thing that can run them elsewhere.
 
@@ -26,21 +26,26 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// Modules that several bundles share.
 const EXTERNALS: &str = "bundle-externals";
 
-/// What bundles.
+/// How to build bundles.
 #[derive(Debug, Clone)]
 pub struct Builder {
+    /// The binary and arguments that bundle.
     pub worker: Worker,
+    /// The per-user cache of packages.
     pub cache_dir: PathBuf,
+    /// Use only packages that are in the cache.
     pub offline: bool,
 }
 
-/// What the archive gets beside the author's files.
+/// What the archive holds beside the author's files.
 #[derive(Debug, Default)]
 pub struct Shipped {
     /// Copies of the author's files; empty when nothing was built.
     copies: BTreeMap<RelPath, PathBuf>,
     entries: Vec<PackEntry>,
+    /// How many bundles there are.
     pub bundles: usize,
+    /// What the bundler warned of.
     pub warnings: Vec<String>,
 }
 
@@ -72,6 +77,10 @@ impl Shipped {
 }
 
 /// Builds the bundle of every entry point. `scratch` is a private directory that outlives the packing.
+///
+/// # Errors
+///
+/// A bundle cannot be built, or a source changed meanwhile.
 pub fn build(repo: &Repo, files: &Files, builder: &Builder, scratch: &Path) -> Result<Shipped, PublishError> {
     let mut shipped = Shipped::default();
     if files.entries.is_empty() {

@@ -9,11 +9,13 @@ use marsh_types::{CalVer, ErrorCode, Explain, ExtensionName, Kind, ManifestError
 use serde::Serialize;
 use serde_json::json;
 
-/// What a rule says against a file.
+/// A rule that a file breaks.
 #[derive(Debug, Clone, Serialize)]
 pub struct Issue {
+    /// The file in the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The rule.
     pub message: String,
 }
 
@@ -21,40 +23,47 @@ pub struct Issue {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mismatch {
+    /// The kind of the type.
     pub kind: Kind,
+    /// The type.
     pub identifier: String,
+    /// The file that declares it.
     pub file_name: String,
 }
 
+/// Why an extension was not published.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant explains it")]
 pub enum PublishError {
-    #[error("{path} is no manifest; name the manifest.yaml", path = path.display())]
+    #[error("{path}: expected a manifest file (.yaml or .yml)", path = path.display())]
     NotAManifest { path: PathBuf },
     #[error("{path}: {source}", path = path.display())]
     Manifest { path: PathBuf, source: ManifestError },
-    #[error("`{key}` lists {entry}, and there is no {expected}", expected = expected.display())]
+    #[error("`{key}` lists {entry}, but {expected} does not exist", expected = expected.display())]
     Missing { key: &'static str, entry: String, expected: PathBuf },
-    #[error("{entry} needs {file}, which lies outside of {base} and cannot be in the archive", file = file.display(), base = base.display())]
+    #[error("{entry} imports {file}, which is outside of {base} and cannot be in the archive", file = file.display(), base = base.display())]
     OutsideBase { entry: String, file: PathBuf, base: PathBuf },
     #[error("{path} is a symbolic link; archives hold files and directories only", path = path.display())]
     Symlink { path: PathBuf },
     #[error("`{key}` lists {entry} twice, or it is in both of `additionalFiles` and `binaries`")]
     Listed { key: &'static str, entry: String },
-    #[error("two files would be {path} in the archive")]
+    #[error("duplicate file {path} in the archive")]
     SamePlace { path: String },
     #[error("the skill {skill} cannot be published: {reason}")]
     Skill { skill: String, reason: String },
     #[error("{}", issues.iter().map(|issue| match &issue.file { Some(file) => format!("{file}: {}", issue.message), None => issue.message.clone() }).collect::<Vec<_>>().join("; "))]
     Safety { issues: Vec<Issue> },
-    #[error("{file} cannot be read as code: {}", diagnostic.message)]
+    #[error("invalid code in {file}: {}", diagnostic.message)]
     Syntax { file: String, diagnostic: Box<Diagnostic> },
     #[error("{}", mismatches.iter().map(|one| format!("{} declares the {} `{}`, which does not start with `@{collective}/`", one.file_name, one.kind, one.identifier)).collect::<Vec<_>>().join("; "))]
     ForeignTypes { collective: String, mismatches: Vec<Mismatch> },
-    #[error("{file} line {line} computes the type of its {kind}, so that nobody can check it before it runs")]
+    #[error(
+        "{file}:{line}: the type of the {kind} is computed, so it cannot be checked before the code runs"
+    )]
     ComputedType { file: String, line: u32, kind: Kind },
-    #[error("{file} declares nothing that `{key}` could list")]
+    #[error("{file} exports nothing that belongs in `{key}`")]
     NothingDeclared { key: &'static str, file: String },
-    #[error("the upgrades of {file} are wrong: {reason}")]
+    #[error("invalid upgrades in {file}: {reason}")]
     UpgradeChain { file: String, reason: String },
     #[error("cannot bundle {entry}: {source}")]
     Bundle { entry: String, source: BundleError },
@@ -110,7 +119,7 @@ impl Explain for PublishError {
                 .or_else(|| Some("`--no-bundles` publishes the sources alone".into())),
             PublishError::Bundle { .. } => Some("`--no-bundles` publishes the sources alone".into()),
             PublishError::Changed { .. } => Some("push again".into()),
-            PublishError::ComputedType { .. } => Some("write the type out as a text".into()),
+            PublishError::ComputedType { .. } => Some("write the type as a string literal".into()),
             PublishError::ForeignTypes { collective, .. } => {
                 Some(format!("rename them to `@{collective}/…`, or publish under the other collective"))
             }

@@ -1,4 +1,4 @@
-//! Which files an archive gets, and where in it they stand.
+//! Which files an archive holds, and where.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,41 +14,61 @@ use super::error::PublishError;
 /// A file of the archive.
 #[derive(Debug, Clone)]
 pub struct ArchiveFile {
+    /// The file on disk.
     pub source: PathBuf,
+    /// Its size.
     pub bytes: u64,
+    /// Whether its owner may execute it.
     pub executable: bool,
+    /// What it is for.
     pub role: Role,
 }
 
+/// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
+    /// An entry point, or a file that one imports.
     Code,
+    /// A file that code reads, or a workflow.
     Data,
+    /// A file that code executes.
     Binary,
+    /// A file of a skill.
     Skill,
 }
 
 /// An entry point of a kind.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// The kind below whose key the manifest lists it.
     pub kind: Kind,
     /// As the manifest lists it.
     pub listed: RelPath,
+    /// The file on disk.
     pub source: PathBuf,
 }
 
+/// The files of an archive.
 #[derive(Debug, Default)]
 pub struct Files {
     /// By path below `extension/`.
     pub files: BTreeMap<RelPath, ArchiveFile>,
+    /// The entry points.
     pub entries: Vec<Entry>,
+    /// The workflow files, by path in the archive.
     pub workflows: Vec<RelPath>,
     /// Name and number of files.
     pub skills: Vec<(String, usize)>,
+    /// Findings that do not prevent publishing.
     pub warnings: Vec<String>,
 }
 
-pub fn collect(repo: &Repo, manifest: &Manifest, manifest_dir: &Path) -> Result<Files, PublishError> {
+/// Finds the files that a manifest lists, and the files that its entry points import.
+///
+/// # Errors
+///
+/// A file is missing, is a link, or is listed twice.
+pub(super) fn collect(repo: &Repo, manifest: &Manifest, manifest_dir: &Path) -> Result<Files, PublishError> {
     let mut files = Files::default();
     let base_of = |kind: Kind| match manifest.base {
         PathsBase::Manifest => manifest_dir.to_owned(),
@@ -200,10 +220,10 @@ impl Files {
         let found = bases.iter().map(|base| listed.below(base)).find(|path| path.is_dir());
         let Some(dir) = found else {
             let looked: Vec<String> = bases.iter().map(|base| base.display().to_string()).collect();
-            return Err(refuse(format!("it is in none of {}", looked.join(", "))));
+            return Err(refuse(format!("not found in {}", looked.join(", "))));
         };
         let text = std::fs::read_to_string(dir.join("SKILL.md"))
-            .map_err(|error| refuse(format!("its SKILL.md cannot be read: {error}")))?;
+            .map_err(|error| refuse(format!("cannot read SKILL.md: {error}")))?;
         front_matter(&text).map_err(&refuse)?;
         let target = rel("skills")?.join(&rel(listed.file_name())?);
         let mut count = 0;
@@ -238,8 +258,8 @@ impl Files {
 fn front_matter(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("---").ok_or("SKILL.md does not start with `---`")?;
     let (head, _) = rest.split_once("\n---").ok_or("the front matter of SKILL.md does not end")?;
-    let value: serde_json::Value =
-        yaml::from_str(head).map_err(|error| format!("the front matter of SKILL.md is not YAML: {error}"))?;
+    let value: serde_json::Value = yaml::from_str(head)
+        .map_err(|error| format!("invalid YAML in the front matter of SKILL.md: {error}"))?;
     for key in ["name", "description"] {
         let text = value.get(key).and_then(serde_json::Value::as_str);
         if text.is_none_or(|text| text.trim().is_empty()) {
@@ -249,7 +269,7 @@ fn front_matter(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A listed file that is one, and not by a link.
+/// A listed file that is a regular file and not a link.
 fn regular(key: &'static str, listed: &RelPath, base: &Path) -> Result<PathBuf, PublishError> {
     let path = listed.below(base);
     match std::fs::symlink_metadata(&path) {

@@ -1,7 +1,7 @@
 //! From a `manifest.yaml` to a published version.
 //!
-//! [`prepare`] reads and judges, and writes nothing and runs no code. [`build`] bundles in a private directory;
-//! [`publish`] packs there and hands the archive to the registry.
+//! [`prepare`] reads and checks; it writes nothing and runs no code. [`build`] bundles in a private directory; [`publish`]
+//! packs there and uploads the archive to the registry.
 //!
 //! Invariants (the binary's `tests/it/publish.rs`):
 //! * Only files that the manifest lists, and what they import, are packed; links are refused.
@@ -28,10 +28,12 @@ pub use error::{Issue, Mismatch, PublishError};
 pub use files::{ArchiveFile, Entry, Files, Role};
 use source::{ending, is_code, read};
 
-/// An extension that may be published, as far as can be told without a registry.
+/// An extension that passed all checks that need no registry.
 #[derive(Debug)]
 pub struct Prepared {
+    /// The manifest, with the version to publish.
     pub manifest: Manifest,
+    /// The files of the archive.
     pub files: Files,
     /// What registries store beside the version.
     pub content: Value,
@@ -39,6 +41,11 @@ pub struct Prepared {
     pub types: Vec<(Kind, String, Option<String>, String)>,
 }
 
+/// Reads a manifest file.
+///
+/// # Errors
+///
+/// The file is not YAML by its name, cannot be read, or holds an invalid manifest.
 pub fn read_manifest(path: &Path) -> Result<Manifest, PublishError> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     if !matches!(extension, Some("yaml" | "yml")) {
@@ -49,7 +56,11 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, PublishError> {
     Manifest::parse(&text).map_err(|source| PublishError::Manifest { path: path.to_owned(), source })
 }
 
-/// Everything that is judged without asking anyone. `version` replaces the manifest's.
+/// Runs all checks that need no registry. `version` replaces the manifest's.
+///
+/// # Errors
+///
+/// A file is missing, or a check refuses the extension.
 pub fn prepare(repo: &Repo, path: &Path, version: Option<CalVer>) -> Result<Prepared, PublishError> {
     let mut manifest = read_manifest(path)?;
     if let Some(version) = version {
@@ -91,7 +102,8 @@ fn check_rules(files: &Files) -> Result<(), PublishError> {
 
 type Declared = Vec<(Kind, String, Option<String>, String)>;
 
-/// Every declaration names a type of the collective. A graft names the type that it extends, which may be anyone's.
+/// Every declaration names a type of the collective. A method extension names the type that it extends, which may belong to
+/// any collective.
 fn check_types(name: &ExtensionName, files: &Files) -> Result<Declared, PublishError> {
     let mut types = Vec::new();
     let mut mismatches = Vec::new();
@@ -178,11 +190,15 @@ fn content(manifest: &Manifest, files: &Files, types: &Declared) -> Value {
     Value::Object(content)
 }
 
-/// What is asked of the registry before anything is sent: that the collective is the user's, and the version new.
+/// Asks the registry, before an upload, whether the user owns the collective and whether the version is new.
+///
+/// # Errors
+///
+/// The user does not own the collective, the version exists, or the registry does not answer.
 pub fn check_registry(registry: &Registry, manifest: &Manifest) -> Result<(), PublishError> {
     let identity = registry.whoami()?;
     let collective = manifest.name.collective();
-    // A directory knows nobody; the file system decides there.
+    // A directory has no users; the permissions of the file system decide.
     if identity.authenticated
         && identity.username != collective
         && !identity.organizations.iter().any(|one| one.slug == collective)
@@ -204,7 +220,11 @@ pub fn check_registry(registry: &Registry, manifest: &Manifest) -> Result<(), Pu
     Ok(())
 }
 
-/// Empty for an extension that was never published.
+/// The published versions; empty for an extension that was never published.
+///
+/// # Errors
+///
+/// The registry does not answer.
 pub fn published_versions(
     registry: &Registry,
     name: &ExtensionName,
@@ -229,7 +249,11 @@ pub fn epoch_version(version: CalVer) -> CalVer {
     version.with_micro(u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default())
 }
 
-/// The archive in memory; deterministic.
+/// Writes the archive. The same files make the same bytes.
+///
+/// # Errors
+///
+/// A file cannot be read, or breaks the limits of archives.
 pub fn pack(
     prepared: &Prepared,
     shipped: &Shipped,
@@ -240,6 +264,10 @@ pub fn pack(
 }
 
 /// Packs into `scratch`, a private directory, and publishes.
+///
+/// # Errors
+///
+/// Packing fails, or the registry refuses the version.
 pub fn publish(
     registry: &Registry,
     prepared: &Prepared,

@@ -1,4 +1,4 @@
-//! What is published and worth a second look: told, never refused.
+//! Findings in published files that cause a warning and never a refusal.
 
 use std::net::Ipv4Addr;
 
@@ -20,7 +20,7 @@ pub(super) fn warnings(files: &Files) -> Result<Vec<String>, PublishError> {
                 format!("{path}:{line}: a line of more than {LONG_LINE} characters cannot be reviewed")
             }));
             let places = marsh_bundle::suspicious_code(&source, &file.source.with_extension(&ending));
-            // A file that cannot be read as code was refused before.
+            // `prepare` has refused files with syntax errors before.
             for one in places.unwrap_or_default() {
                 found.push(format!("{path}:{}: {}", one.line.unwrap_or(1), one.message));
             }
@@ -40,19 +40,19 @@ fn long_line(source: &str) -> Option<usize> {
     source.lines().position(|line| length(line) > LONG_LINE).map(|index| index + 1)
 }
 
-/// IPv4 addresses that somebody may have, with their lines.
+/// Public IPv4 addresses, with their lines.
 fn addresses(text: &str) -> Vec<(usize, Ipv4Addr)> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'));
         let parsed = words.filter_map(|word| word.trim_matches('.').parse::<Ipv4Addr>().ok());
-        found.extend(parsed.filter(|address| !is_nobodys(*address)).map(|address| (index + 1, address)));
+        found.extend(parsed.filter(|address| !is_reserved(*address)).map(|address| (index + 1, address)));
     }
     found
 }
 
 /// For documentation, or of this machine or link alone.
-fn is_nobodys(address: Ipv4Addr) -> bool {
+fn is_reserved(address: Ipv4Addr) -> bool {
     address.is_documentation() || address.is_loopback() || address.is_link_local() || address.is_unspecified()
 }
 
@@ -61,7 +61,7 @@ mod tests {
     use super::{LONG_LINE, addresses, long_line};
 
     #[test]
-    fn addresses_are_told_from_versions_and_examples() {
+    fn address_in_text_is_found_and_a_version_is_not() {
         let found = |text: &str| {
             addresses(text).into_iter().map(|(line, one)| format!("{line} {one}")).collect::<Vec<_>>()
         };
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_do_not_make_a_line_long() {
+    fn long_line_of_blanks_is_accepted() {
         assert_eq!(long_line(&format!("a\n{}", "x".repeat(LONG_LINE + 1))), Some(2));
         assert_eq!(long_line(&"x ".repeat(LONG_LINE)), None);
     }

@@ -65,3 +65,20 @@ fn no_source_but_the_table_lists_kinds() {
     }
     assert!(lists.is_empty(), "kinds are listed by hand in {lists:#?}");
 }
+
+#[test]
+fn document_lists_every_kind() {
+    let document = read(&workspace().join("docs/reference/kinds.md"));
+    for row in &KINDS {
+        let begin = format!("| `{}` | `{}` | `{}` |", row.export, row.directory, row.source_dir.variable);
+        assert!(document.contains(&begin), "docs/reference/kinds.md lacks a row: {begin}");
+    }
+}
+
+#[test]
+fn contract_of_every_kind_is_a_file_of_the_shim() {
+    for row in &KINDS {
+        let path = workspace().join("crates/host-server/src/shim").join(row.contract);
+        assert!(path.is_file(), "missing {}", path.display());
+    }
+}

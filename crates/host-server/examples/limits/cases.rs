@@ -131,8 +131,8 @@ pub const CASES: &[Case] = &[
     fails(
         "rejection without a handler",
         ErrorKind::UnhandledRejection,
-        "nobody",
-        "Promise.reject(new Error('nobody')); await new Promise(() => {});",
+        "lost",
+        "Promise.reject(new Error('lost')); await new Promise(() => {});",
     ),
     // Of a returned handle, only name and id leave the host.
     succeeds(

@@ -112,7 +112,7 @@ pub enum Fact {
         key: StepKey,
         decision: ApprovalDecision,
     },
-    /// A nested workflow waits for somebody.
+    /// A nested workflow waits for an approval.
     ChildSuspended {
         #[serde(rename = "place")]
         key: StepKey,
@@ -122,7 +122,7 @@ pub enum Fact {
     Stopping {
         reason: String,
     },
-    /// Nothing more can happen until somebody decides.
+    /// No step can run before a user decides.
     Suspended,
     Ended {
         status: RunStatus,

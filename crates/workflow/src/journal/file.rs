@@ -200,7 +200,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_torn_end_never_happened() {
+    fn line_without_its_end_is_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("j");
         let (mut journal, lines) = Journal::open(&path).unwrap();
@@ -224,7 +224,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_journal_is_damaged() {
+    fn file_that_does_not_start_with_a_run_is_damaged() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("j");
         for text in ["{}\n", "[1]\n{}\n", "{\"at\":\"x\",\"fact\":{\"type\":\"suspended\"}}\n"] {

@@ -5,11 +5,11 @@
 //! journal says: replay is resumption. From this follow the invariants, each with its test:
 //!
 //! * A fact counts when its line is whole. What a killed writer left behind the last line break never happened
-//!   (`file.rs`: `a_torn_end_never_happened`).
+//!   (`file.rs`: `line_without_its_end_is_cut_off`).
 //! * The end of a step is on disk before code runs of anything that depends on it, so no finished step runs again
 //!   (`sync.rs`, `machine/tests.rs`: `a_run_that_stopped_anywhere_goes_on_and_repeats_nothing_finished`; the binary's
 //!   `tests/it/workflow_kill.rs`).
-//! * One process writes: whoever holds the kernel lock of the run. Nobody else changes what it says, so a status is
+//! * One process writes: the holder of the kernel lock of the run. No other process changes it, so a status is
 //!   never guessed by an observer (`tests/it/resume.rs`).
 //! * Facts name jobs and steps as the file does. A run resumed with an edited file keeps what was decided about the steps
 //!   that are still there.

@@ -5,13 +5,14 @@
 //! runs. Facts that are written while a sync is under way share the next one.
 //!
 //! All syncs of one journal are made here, since the kernel tells of a failed one once; and the failure is known to the
-//! journal before anybody who waits hears of it, so that the owner of the run never takes it for the failure of a step.
+//! journal before a waiting step learns of it, so that the owner of the run never takes it for the failure of a step.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use marsh_fs::{FsError, GrowingSync};
 use marsh_model::Gate;
+use marsh_types::ignore;
 
 #[derive(Debug, Default)]
 struct State {
@@ -81,8 +82,9 @@ impl Drop for Syncer {
     fn drop(&mut self) {
         self.shared.lock().over = true;
         self.shared.changed.notify_all();
-        // A thread that has panicked has nothing to say.
-        drop(self.thread.take().map(JoinHandle::join));
+        if let Some(thread) = self.thread.take() {
+            ignore(thread.join().map_err(|_| "panicked"), "the journal ends with its owner");
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use crate::journal::{Fact, SkipReason, StepKey};
 use crate::schema::Decided;
 
 impl Machine<'_> {
-    /// Everything that follows from what is known, applied already: jobs that start and end, steps that start and are
-    /// skipped. Whoever asked carries out the starts. Without room (`may_start`), nothing starts.
+    /// All facts that follow from the state, already applied: jobs that start and end, steps that start and are skipped. The
+    /// caller starts the steps. Without `may_start`, no step starts.
     pub fn decide(&mut self, may_start: bool) -> Vec<Fact> {
         let mut decided = Vec::new();
         if self.stopping.is_some() {

@@ -1,7 +1,7 @@
 //! Which step runs when: a state machine without threads, clocks or files.
 //!
 //! Facts go in ([`Machine::apply`]), decisions come out ([`Machine::decide`]), and a decision is a fact like any other:
-//! `decide` applies what it returns. So the machine is the fold of a run's journal, whoever reads it.
+//! `decide` applies what it returns. So the machine is the fold of a run's journal.
 //!
 //! * A job or a step is *decided* when it succeeded, failed or was skipped. Whatever depends on others is looked at when
 //!   all of them are decided, and not later: nothing waits for siblings that it does not depend on.

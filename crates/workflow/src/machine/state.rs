@@ -1,4 +1,4 @@
-//! What is known of every job and step, and how facts change it.
+//! The state of every job and step, and how facts change it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,9 +13,9 @@ pub(crate) enum Phase {
     Running,
     /// Between two tries.
     Paused,
-    /// Somebody has to approve.
+    /// The step waits for an approval.
     Asked,
-    /// Its nested workflow waits for somebody.
+    /// The nested workflow of the step waits for an approval.
     Child,
     Decided(Decided),
 }

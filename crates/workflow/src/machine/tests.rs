@@ -344,7 +344,7 @@ fn limits_hold_and_are_used_up() {
 }
 
 #[test]
-fn a_cap_counts_whoever_runs_beside_it() {
+fn cap_counts_all_running_steps_of_the_job() {
     let mut plan = plan("a\nb\nc");
     plan.jobs[0].steps[0].cap = Some(1);
     // `a` starts first, so nothing may join it.
@@ -394,7 +394,7 @@ fn cancellation_stops_what_runs_and_starts_nothing() {
     }
     machine.apply(&Fact::Stopping { reason: "interrupted".into() });
     facts.extend(machine.decide(true));
-    // It had `allowFailure`, which is not meant for this: whoever ends it says so.
+    // It had `allowFailure`, which does not apply here: an interruption is not a failure of the step.
     let end = StepEnd::failed(FailureKind::Cancelled, "interrupted");
     let fact = Fact::StepEnded { key: plan.key(0, 0, None), end: Box::new(end) };
     machine.apply(&fact);

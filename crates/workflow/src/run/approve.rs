@@ -1,8 +1,8 @@
 //! Approvals, rejections and cancellations from outside of the process that runs.
 //!
-//! Whoever decides writes to the inbox of a run that somebody owns, and waits until the owner has noted it; a run that
-//! nobody owns is taken for the moment that it takes to note the decision. Nothing is run here: a run that can go on
-//! stays suspended until it is resumed.
+//! For a run that a process owns, the command writes a request to the inbox of the run and waits until the owner has
+//! noted the decision. For a run without an owner, the command takes the lock and notes the decision itself. No step runs
+//! here: a run that can continue stays suspended until a user resumes it.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,11 @@ use crate::machine::{Machine, Phase};
 use crate::record::{NodeStatus, RunRecord, RunStatus};
 use crate::schema::Workflow;
 
-/// How long the owner of a run may take to hear.
+/// How long the owner of a run may take to note a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A step that waits for somebody.
+/// A step that waits for an approval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingApproval {
     pub workflow_name: String,
@@ -64,7 +64,7 @@ impl Asked {
     }
 }
 
-/// The questions of a journal that nobody has answered.
+/// The open approval requests of a journal.
 fn asked(lines: &[Line]) -> Vec<Asked> {
     let Some(recorder) = Recorder::of(lines) else { return Vec::new() };
     let mut open = Vec::new();
@@ -85,7 +85,7 @@ fn asked(lines: &[Line]) -> Vec<Asked> {
 }
 
 impl Workflows<'_> {
-    /// Everything that waits for somebody, oldest first.
+    /// The steps that wait for an approval, oldest first.
     pub fn approvals(&self) -> Result<Vec<PendingApproval>, WorkflowError> {
         let mut pending = Vec::new();
         for summary in self.runs.list(None)? {
@@ -223,7 +223,7 @@ impl Workflows<'_> {
         }
     }
 
-    /// Ends a run: asks its owner, or, if nobody owns it, notes the end. Returns the record that it then has.
+    /// Cancels a run: asks its owner, or notes the end of a run without an owner. Returns the record after that.
     pub fn cancel(&self, run: &str, reason: &str) -> Result<RunRecord, WorkflowError> {
         let stored = self.runs.find(run)?;
         let (workflow_id, run_id) = (stored.record.workflow_id.clone(), stored.record.id.clone());
@@ -256,7 +256,7 @@ impl Workflows<'_> {
         Ok(self.runs.find(&run_id)?.record)
     }
 
-    /// The end of a run that nobody runs.
+    /// Notes the end of a run without an owner.
     fn end_cancelled(
         &self,
         owned: &mut crate::runs::OwnedRun,
@@ -300,7 +300,7 @@ fn refuse_expired(asked: &Asked) -> Result<(), WorkflowError> {
 }
 
 impl RunRecord {
-    /// The steps that wait for somebody.
+    /// The steps that wait for an approval.
     pub fn waiting(&self) -> impl Iterator<Item = (&str, &crate::record::StepRecord)> {
         self.jobs.iter().flat_map(|job| {
             let steps = job.steps.iter().filter(|step| step.status == NodeStatus::WaitingApproval);

@@ -1,8 +1,8 @@
 //! Requests to the owner of a run: cancel it, approve a step.
 //!
-//! Only the owner writes the journal, so whoever else wants something of a run appends a line to the run's inbox, and
-//! the owner looks there several times a second. If nobody owns the run, the one who asks takes the lock and is the owner
-//! for that moment. A request counts for the process that it was written to: what lies there from before is not read.
+//! Only the owner writes the journal. Other processes append requests to the inbox of the run, and the owner reads it
+//! several times a second. When a run has no owner, the requesting process takes the lock and becomes the owner for a
+//! moment. An owner reads only requests that arrive after it has opened the inbox.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ mod tests {
     use super::{OwnerInbox, OwnerRequest, send};
 
     #[test]
-    fn an_owner_hears_what_was_written_since_it_came() {
+    fn owner_reads_requests_that_arrive_after_it_opened_the_inbox() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mail");
         let mail = |reason: &str| OwnerRequest::Cancel { reason: reason.into() };
@@ -93,7 +93,9 @@ mod tests {
         assert_eq!(inbox.read().unwrap().requests, []);
         send(&path, &mail("a")).unwrap();
         marsh_fs::append(&path, b"nonsense\n{\"type\":\"canc").unwrap();
-        assert_eq!(inbox.read().unwrap().requests, [mail("a")]);
+        let received = inbox.read().unwrap();
+        assert_eq!(received.requests, [mail("a")]);
+        assert_eq!(received.invalid.len(), 1, "{:?}", received.invalid);
         marsh_fs::append(&path, b"el\",\"reason\":\"b\"}\n").unwrap();
         assert_eq!(inbox.read().unwrap().requests, [mail("b")]);
         assert_eq!(inbox.read().unwrap().requests, []);

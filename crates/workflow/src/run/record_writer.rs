@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use marsh_fs::Durability;
+use marsh_types::ignore;
 
 use crate::record::RunRecord;
 use crate::runs::RunStore;
@@ -76,8 +77,9 @@ impl Drop for RecordWriter {
     fn drop(&mut self) {
         self.shared.lock().over = true;
         self.shared.changed.notify_all();
-        // A thread that has panicked has nothing to say.
-        drop(self.thread.take().map(JoinHandle::join));
+        if let Some(thread) = self.thread.take() {
+            ignore(thread.join().map_err(|_| "panicked"), "the owner writes the record itself afterwards");
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reports that follow a run, or are asked for later. Whatever becomes of them, the run ended as it did.
+//! Reports after a run, or on request. The result of a report never changes the result of its run.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Going on with a run that stopped: for an approval, by a crash, or, from a step on, after a failure.
+//! Resuming a run: after an approval, after a crash, or from a step on after a failure.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -209,7 +209,7 @@ impl Workflows<'_> {
         Ok(owned.lines().unwrap_or(lines))
     }
 
-    /// Facts that follow without anything being run: after an approval or a rejection by somebody who does not run the
+    /// Notes the facts that follow without running a step, after an approval or a rejection by a process that does not run the
     /// workflow. Returns the status that the run then has.
     pub(crate) fn settle_quietly(
         &self,
@@ -301,7 +301,7 @@ fn downstream(workflow: &Workflow, from: &[StepKey]) -> (Vec<StepKey>, Vec<Strin
     }
 }
 
-/// Whether a record says that nobody will change it any more by itself.
+/// Whether a step waits for an approval.
 pub(crate) fn waits(status: NodeStatus) -> bool {
     status == NodeStatus::WaitingApproval
 }

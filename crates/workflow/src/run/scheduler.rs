@@ -1,4 +1,4 @@
-//! Carries out what the scheduler decides, and tells it what came of it.
+//! The scheduler of a run: starts the steps that the state machine decides on, and feeds their results back to it.
 //!
 //! One thread decides and writes; steps run on threads of their own and report through a channel. What steps report in
 //! the same moment is taken in together, so that it is made durable at once.
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use marsh_api::workflow::event::StepRef;
 use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
+use marsh_types::ignore;
 
 use super::owner_request::{OwnerInbox, OwnerRequest};
 use super::state::RunState;
@@ -29,7 +30,7 @@ use crate::journal::{Fact, Item, OnDisk, StepEnd, StepKey};
 use crate::machine::Phase;
 use crate::schema::FailureKind;
 
-/// How often the owner looks for requests of other processes.
+/// How often the owner reads the requests of other processes.
 const INBOX_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Why nothing runs any more.
@@ -61,7 +62,7 @@ struct Work {
     item: Option<Item>,
     token: CancelToken,
     on_disk: OnDisk,
-    /// Where the thread that gets this takes work from. It keeps none for itself: it ends when nobody has one.
+    /// The sender of the channel from which the receiving thread takes its next work. The thread ends when no sender is left.
     thread: Sender<Work>,
 }
 
@@ -119,8 +120,12 @@ impl<'a, 'l, 's> Scheduler<'a, 'l, 's> {
         let _span = span.enter();
         let (sender, receiver) = channel();
         let on_cancel = sender.clone();
-        // The run may have ended by then, and nobody listens.
-        let subscription = self.cancel.on_cancel(move |_| drop(on_cancel.send(Message::Cancelled)));
+        let subscription = self.cancel.on_cancel(move |_| {
+            ignore(
+                on_cancel.send(Message::Cancelled).map_err(|error| error.to_string()),
+                "the run has ended",
+            );
+        });
         let rest = std::thread::scope(|scope| {
             let (sender, receiver) = (sender, receiver);
             let rest = self.turns(scope, &sender, &receiver);
@@ -254,7 +259,8 @@ impl<'a, 'l, 's> Scheduler<'a, 'l, 's> {
         }) {
             let message = format!("cannot start a thread for the step: {error}");
             let did = Box::new(StepResult::failed(FailureKind::Crash, message));
-            drop(sender.send(Message::StepResult { key, did, thread: None }));
+            let sent = sender.send(Message::StepResult { key, did, thread: None });
+            ignore(sent.map_err(|error| error.to_string()), "the run has ended");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Starting a run, and driving it to its rest.
+//! Starting a run, and running it to its end or to an approval.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -285,7 +285,7 @@ pub(super) fn checked_inputs(
     Err(WorkflowError::Inputs { workflow: workflow.name.clone(), issues })
 }
 
-/// A journal keeps no secrets, so whoever goes on with a run has to give them again.
+/// A journal keeps no secrets, so a resume has to provide them again.
 pub(super) fn refuse_masked(workflow: &Workflow, inputs: &Map<String, Value>) -> Result<(), WorkflowError> {
     let Some(schema) = workflow.inputs.as_ref().and_then(InputSchema::of) else { return Ok(()) };
     let is_secret = |key: &str| {
@@ -293,7 +293,7 @@ pub(super) fn refuse_masked(workflow: &Workflow, inputs: &Map<String, Value>) ->
     };
     let masked = inputs.iter().filter(|(key, value)| is_secret(key) && **value == json!(marsh_vault::MASK));
     let issues: Vec<marsh_model::Issue> = masked
-        .map(|(key, _)| marsh_model::Issue::new(key.clone(), "is secret and was not kept: give it again"))
+        .map(|(key, _)| marsh_model::Issue::new(key.clone(), "is secret and was not stored; pass it again"))
         .collect();
     if issues.is_empty() {
         return Ok(());
@@ -301,7 +301,7 @@ pub(super) fn refuse_masked(workflow: &Workflow, inputs: &Map<String, Value>) ->
     Err(WorkflowError::Inputs { workflow: workflow.name.clone(), issues })
 }
 
-/// Inputs that the workflow does not declare. Definitions may still use them, so they are no error.
+/// Warnings about inputs that the workflow does not declare. They are not errors: definitions can use them.
 fn undeclared_inputs(workflow: &Workflow, inputs: &Map<String, Value>) -> Vec<String> {
     let schema = workflow.inputs.as_ref().and_then(InputSchema::of);
     let known: Vec<&str> =
@@ -312,7 +312,7 @@ fn undeclared_inputs(workflow: &Workflow, inputs: &Map<String, Value>) -> Vec<St
         .map(|key| {
             let near = marsh_types::near::did_you_mean(key, known.iter().copied());
             let near = near.map_or_else(String::new, |near| format!("; {near}"));
-            format!("`{key}` is no declared input of `{}`{near}", workflow.name)
+            format!("workflow `{}` does not declare the input `{key}`{near}", workflow.name)
         })
         .collect()
 }

@@ -1,4 +1,5 @@
-//! One open run: its journal, and what follows from it. Whoever has one holds the lock of the run.
+//! The state of an open run: its journal, and the machine and the record that are folded from it. Its owner holds the lock of
+//! the run.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,14 +20,14 @@ use crate::record::{RunRecord, RunStatus};
 use crate::runs::RunStore;
 
 /// A record of this many steps is written at once, ahead of what starts; a larger one follows the journal ([`RecordWriter`]), at
-/// the latest when the driver looks for mail.
+/// the latest when the scheduler reads its inbox.
 const SMALL_RECORD: usize = 50;
 
 pub(crate) struct RunState<'a> {
     pub machine: Machine<'a>,
     pub recorder: Recorder,
     journal: Journal,
-    /// Before the lock: it writes no longer when somebody else may.
+    /// Declared before the lock, so that it ends before another process can take the run.
     record_writer: Option<RecordWriter>,
     /// Freed with the process, however it ends.
     _lock: LockFile,
@@ -167,7 +168,7 @@ impl<'a> RunState<'a> {
         self.runs.write(&self.recorder.record(), Durability::Atomic).err().map(|error| error.to_string())
     }
 
-    /// Writes the record for good: at the end, or until somebody resumes the run.
+    /// Writes the final record, at the end of the run or before it waits for an approval.
     pub fn close(&mut self, fact: Fact) -> Result<(RunRecord, PathBuf), WorkflowError> {
         let suspended = matches!(fact, Fact::Suspended);
         self.tell(fact)?;
@@ -209,7 +210,7 @@ impl<'a> RunState<'a> {
         }
     }
 
-    /// A line in the log about something that concerns nobody who follows the run.
+    /// Writes a warning to the log only.
     pub fn log_warning(&self, message: &str) {
         self.log.line("WRN", message);
     }

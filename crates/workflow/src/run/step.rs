@@ -24,7 +24,7 @@ use crate::machine::Plan;
 use crate::schema::{FailureKind, ForEach, Severity, Step, Task, Workflow};
 use crate::scope::{Expander, StepScope};
 
-/// What came of it.
+/// The result of one attempt of a step.
 #[derive(Debug)]
 pub(super) enum StepResult {
     Ended {
@@ -38,13 +38,13 @@ pub(super) enum StepResult {
         prompt: String,
         timeout_ms: Option<u64>,
     },
-    /// Its nested run waits for somebody.
+    /// The nested run of the step waits for an approval.
     Waits {
         run_id: String,
     },
 }
 
-/// What a step is told when it starts.
+/// The circumstances of one attempt of a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct During<'a> {
     pub attempt: u32,
@@ -214,7 +214,7 @@ impl<'a> Steps<'a> {
                 .collect(),
             other => {
                 let error =
-                    format!("forEach.in: `{}` gives {other}, which is no list and no map", each.items);
+                    format!("forEach.in: expected a list or a map, found {other} from `{}`", each.items);
                 return StepResult::failed(FailureKind::Invalid, error);
             }
         };
@@ -263,7 +263,7 @@ impl<'a> Steps<'a> {
         };
         let mut end = match (passed, error) {
             (true, _) => StepEnd::default(),
-            // It always fails: nobody knows what it would have said.
+            // An assert that cannot be evaluated always fails.
             (false, Some(error)) => StepEnd::failed(FailureKind::Expression, error),
             (false, None) => StepEnd::failed(FailureKind::Assert, format!("assert failed: {message}")),
         };

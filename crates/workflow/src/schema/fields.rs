@@ -47,7 +47,7 @@ impl<'t> Reader<'t> {
         self.warnings.push(warning);
     }
 
-    /// The entries of a map whose keys are all known. `None`, with a problem, if it is no map.
+    /// The entries of a map whose keys are all known. `None`, with a problem, for anything but a map.
     pub fn fields<'n>(
         &mut self,
         node: &'n Node,
@@ -76,10 +76,10 @@ impl<'t> Reader<'t> {
             let place = if path.is_empty() { "the workflow".to_owned() } else { format!("`{path}`") };
             match unknown {
                 Unknown::Error => {
-                    self.fail(&join(path, name), key.at, format!("`{name}` is no key of {place}; {near}"));
+                    self.fail(&join(path, name), key.at, format!("unknown key `{name}` in {place}; {near}"));
                 }
                 Unknown::Warning => {
-                    let message = format!("`{name}` is no key of {place} and is ignored; {near}");
+                    let message = format!("unknown key `{name}` in {place} is ignored; {near}");
                     self.warn(&join(path, name), key.at, message);
                 }
             }

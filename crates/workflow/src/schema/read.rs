@@ -29,7 +29,7 @@ const WORKFLOW: [&str; 11] = [
     "code",
 ];
 const JOB: [&str; 7] = ["name", "description", "steps", "dependsOn", "weight", "concurrency", "timeout"];
-/// Of an id that is no UUID.
+/// The maximum length of an id that is not a UUID, in bytes.
 const MAX_ID: usize = 128;
 const STEP: [&str; 13] = [
     "name",
@@ -353,10 +353,7 @@ fn needs(
         dependencies.push((name.clone(), Condition::Succeeded));
         written.push(format!("{{{what}: {name}, condition: {{type: succeeded}}}}"));
     }
-    let message = format!(
-        "`needs` is no key of the format and is read as `dependsOn: [{}]`; write that",
-        written.join(", ")
-    );
+    let message = format!("unknown key `needs` is read as `dependsOn: [{}]`; write that", written.join(", "));
     reader.warn(&fields.path_of(NEEDS), fields.key_at(NEEDS), message);
 }
 
@@ -401,7 +398,7 @@ fn condition(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Conditi
 pub(super) fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
     let near = marsh_types::near::did_you_mean(word, known.iter().copied())
         .unwrap_or_else(|| format!("known: {}", known.join(", ")));
-    format!("`{word}` is no {what}; {near}")
+    format!("unknown {what} `{word}`; {near}")
 }
 
 fn task(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Task> {

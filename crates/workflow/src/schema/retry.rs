@@ -1,4 +1,4 @@
-//! What the format knows beyond the reference: `retry`, `timeout`, `code`.
+//! The keys that marsh adds to the format: `retry`, `timeout`, `code`.
 
 use std::time::Duration;
 
@@ -29,8 +29,7 @@ pub struct Backoff {
     pub max: Duration,
 }
 
-/// What went wrong with a step. Wrong arguments, expressions and names are `invalid` and never tried again: nothing
-/// would change.
+/// Why a step failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureKind {
@@ -44,6 +43,8 @@ pub enum FailureKind {
     Assert,
     /// A guard or an assert could not be evaluated, which nothing allows.
     Expression,
+    /// Another attempt fails the same way: wrong arguments, expressions or names, or code that needs more memory than it may
+    /// use. Never retried.
     Invalid,
     /// It was stopped from outside.
     Cancelled,
@@ -103,7 +104,7 @@ pub(super) fn as_optional_text<S: Serializer>(
     }
 }
 
-/// `500ms`, `30s`, `5m`, `1h`, `7d`; a bare number is seconds. Zero is no duration.
+/// `500ms`, `30s`, `5m`, `1h`, `7d`; a bare number is seconds. Zero is invalid.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

@@ -43,22 +43,22 @@ fn they_read() {
 }
 
 #[test]
-fn what_is_wrong_with_them_is_told() {
+fn invalid_limits_are_reported() {
     for (top, job, step, words) in [
         ("", "", "    retry: 0\n", "from 1 to 1000"),
         ("", "", "    retry: {atempts: 2}\n", "did you mean `attempts`?"),
         ("", "", "    retry: {backoff: 1s}\n", "needs `attempts`"),
         ("", "", "    retry: {attempts: 2, jitter: 2}\n", "at most 1"),
         ("", "", "    retry: {attempts: 2, on: [timeuot]}\n", "did you mean `timeout`?"),
-        ("", "", "    retry: {attempts: 2, on: [invalid]}\n", "no kind of failure"),
+        ("", "", "    retry: {attempts: 2, on: [invalid]}\n", "unknown kind of failure"),
         ("", "", "    retry: {attempts: 2, backoff: {initial: 5s, max: 1s}}\n", "not be less than"),
         ("", "", "    retry: {attempts: 2, backoff: {factor: 0.5}}\n", "at least 1"),
         ("", "", "    timeout: soon\n", "a duration above 0"),
         ("", "", "    timeout: 0\n", "a duration above 0"),
         ("", "  timeout: -5\n", "", "a duration above 0"),
-        ("", "", "    code: latest\n", "no code policy"),
+        ("", "", "    code: latest\n", "unknown code policy"),
         ("code: pined\n", "", "", "did you mean `pinned`?"),
-        ("timeout: 5\n", "", "", "`timeout` is no key of the workflow"),
+        ("timeout: 5\n", "", "", "unknown key `timeout` in the workflow"),
     ] {
         let problems = parse(&text(top, job, step)).unwrap_err();
         assert!(problems.iter().any(|problem| problem.message.contains(words)), "{words}: {problems:?}");

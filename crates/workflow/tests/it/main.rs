@@ -5,6 +5,7 @@
 mod common;
 mod expressions;
 mod limits;
+mod losses;
 mod names;
 mod nested;
 mod refuse;

@@ -62,7 +62,7 @@ fn circles_and_depth_are_refused() {
     file(&scratch, "back", 1, &format!("jobs:\n{}", calls("main", "w", "{}")));
     scratch.workflow(&format!("jobs:\n{}", calls("main", "back", "{}")));
     let error = scratch.run(Value::Null).unwrap().record.failure_reason.unwrap();
-    assert!(error.contains("in a circle: w -> back -> w"), "{error}");
+    assert!(error.contains("in a cycle: w -> back -> w"), "{error}");
     for depth in 0..12 {
         let next = format!("n{}", depth + 1);
         file(&scratch, &format!("n{depth}"), depth + 1, &format!("jobs:\n{}", calls("main", &next, "{}")));

@@ -92,7 +92,7 @@ fn an_approval_suspends_and_a_resumed_run_repeats_nothing() {
     assert_eq!(document["approvalRequired"], json!({"jobId": "main", "stepId": "ask", "prompt": "ship 7?"}));
     let pending = counted.0.workflows().approvals().unwrap();
     assert_eq!((pending.len(), pending[0].prompt.as_str()), (1, "ship 7?"));
-    // Not before somebody decides.
+    // Not before a user decides.
     let again = counted.resume(None, Value::Null).unwrap();
     assert_eq!(again.status, RunStatus::Suspended);
     assert_eq!(counted.decide("aks", true).unwrap_err().code().as_str(), "not_waiting");
@@ -180,7 +180,7 @@ fn from_a_step_on_everything_that_follows_is_done_again() {
 }
 
 #[test]
-fn an_edited_file_counts_for_what_is_left() {
+fn resumed_run_uses_the_edited_file_for_its_remaining_steps() {
     let counted = Counted::new();
     approval(&counted);
     counted.0.run(json!({"v": 7})).unwrap();
@@ -198,7 +198,7 @@ fn an_edited_file_counts_for_what_is_left() {
     assert_eq!(outcome.record.inputs.unwrap()["v"], 7);
 }
 
-/// The journal of a run that was cut after any of its facts is what a kill leaves; whoever resumes repeats nothing that
+/// The journal of a run that was cut after any of its facts is the state after a kill; a resumption repeats no step that
 /// had ended.
 #[test]
 fn a_run_that_was_cut_anywhere_goes_on() {
@@ -232,7 +232,7 @@ fn a_run_that_was_cut_anywhere_goes_on() {
         marsh_fs::remove_file_if_exists(&counted.0.dir.path().join(".swamp/workflow-runs/.runs-index.json"))
             .unwrap();
         let seen = counted.0.workflows().run_record(&whole.record.id).unwrap().record;
-        assert_eq!(seen.status, RunStatus::Running, "nobody invents a status");
+        assert_eq!(seen.status, RunStatus::Running, "a status is never guessed");
         let outcome = counted.resume(None, Value::Null).unwrap();
         assert_eq!(
             shape(&outcome.record),
@@ -295,7 +295,7 @@ fn a_run_that_waits_can_be_cancelled() {
     assert!(counted.0.workflows().approvals().unwrap().is_empty());
 }
 
-/// The owner of a run hears of decisions while it runs.
+/// The owner of a run receives decisions while it runs.
 #[test]
 fn decisions_and_cancellations_reach_a_run_that_is_being_run() {
     let counted = Counted::new();

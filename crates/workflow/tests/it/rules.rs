@@ -233,7 +233,7 @@ fn for_each() {
         (
             "no collection",
             vec![each("s", "n", "ok")],
-            "failed\nmain failed\n  s failed: forEach.in: `${{ inputs.n }}` gives 3, which is no list and no map\n".to_owned(),
+            "failed\nmain failed\n  s failed: forEach.in: expected a list or a map, found 3 from `${{ inputs.n }}`\n".to_owned(),
         ),
     ] {
         check(name, inputs(), &rest(&steps), &expected);

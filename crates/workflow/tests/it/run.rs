@@ -253,7 +253,7 @@ fn inputs_reach_steps_and_definitions_typed() {
     assert_eq!(outcome.status, RunStatus::Succeeded, "{:?}", outcome.record.failure_reason);
     assert_eq!(stdout(&outcome, "main", "text"), "eu 3 env-who w");
     assert_eq!(stdout(&outcome, "main", "below"), "eu-x3");
-    // What came out of an expression is no expression.
+    // The result of an expression is not expanded again.
     assert_eq!(stdout(&outcome, "main", "whole"), "${{ env.WHO }}");
     let (_, record) = record(&scratch, &outcome);
     assert_eq!(record["inputs"]["n"], 3);

@@ -1,4 +1,4 @@
-//! What a workflow file may say, and what is told about one that says something else.
+//! Valid workflow files, and the problems that are reported for invalid ones.
 
 use marsh_workflow::schema::{Condition, ModelTarget, Problem, Severity, Task, parse};
 use serde_json::json;
@@ -106,7 +106,7 @@ fn problems_have_a_line_a_column_and_a_remedy() {
             format!(
                 "id: {ID}\nname: w\nconcurency: 1\njobs: [{{name: a, steps: [{{name: s, task: {{type: manual_approval, prompt: p}}}}]}}]\n"
             ),
-            "`concurency` is no key of the workflow; did you mean `concurrency`?",
+            "unknown key `concurency` in the workflow; did you mean `concurrency`?",
             3,
             1,
         ),
@@ -130,7 +130,7 @@ fn problems_have_a_line_a_column_and_a_remedy() {
         (format!("id: {ID}\nname: w\n"), "the workflow needs `jobs`", 1, 1),
         (
             with_step("    dependson: []\n") + TASK,
-            "`dependson` is no key of `jobs[0].steps[0]`; did you mean `dependsOn`?",
+            "unknown key `dependson` in `jobs[0].steps[0]`; did you mean `dependsOn`?",
             7,
             5,
         ),
@@ -227,14 +227,14 @@ fn problems_have_a_line_a_column_and_a_remedy() {
 }
 
 #[test]
-fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+fn file_with_several_problems_reports_all_in_order() {
     let text = with_step("    wieght: 1\n    dependsOn: [a]\n") + "    task: {type: shell}\n  foo: 1\n";
     let lines: Vec<Option<u64>> = problems(&text).iter().map(|problem| problem.line).collect();
     assert_eq!(lines, [Some(7), Some(8), Some(9), Some(10)]);
 }
 
 #[test]
-fn text_that_is_no_yaml_or_no_map_is_told_with_its_place() {
+fn text_that_is_not_a_yaml_map_is_reported_with_its_position() {
     let found = problems("id: [1\nname: w\n");
     assert!(found[0].line.is_some() && found[0].column.is_some(), "{found:?}");
     for text in ["", "- a\n", "hello\n"] {
@@ -272,7 +272,7 @@ fn what_other_systems_write_is_read_as_it_is_meant() {
             [
                 "line 1, column 5: `id` is `scaffold-story-001` and should be a UUID: another workflow with this id \
                  would share the runs of this one",
-                "line 9, column 5: `needs` is no key of the format and is read as `dependsOn: [{step: s, condition: \
+                "line 9, column 5: unknown key `needs` is read as `dependsOn: [{step: s, condition: \
                  {type: succeeded}}]`; write that",
             ]
         );

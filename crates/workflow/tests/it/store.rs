@@ -39,7 +39,7 @@ fn content_decides_and_name_goes_before_id() {
 }
 
 #[test]
-fn a_broken_file_is_told_when_it_is_asked_for_and_listed_apart() {
+fn invalid_file_is_reported_when_named_and_listed_apart() {
     let scratch = Scratch::new();
     put(&scratch, "workflow-good.yaml", ID, "good");
     scratch.file(&scratch.dir.path().join("workflows/workflow-bad.yaml"), "id: ../x\nname: bad\njobz: []\n");

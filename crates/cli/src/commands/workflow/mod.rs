@@ -1,4 +1,4 @@
-//! `marsh workflow …`.
+//! `marsh workflow …` and `marsh summarise`: arguments in, documents of `marsh-api` and their text out.
 
 mod approvals;
 mod events;
@@ -13,11 +13,12 @@ pub use summary::summarise;
 
 use std::process::ExitCode;
 
+use marsh_api::workflow::{DeletedWorkflow, EditStatus, EditedWorkflow, WorkflowGraph};
 use marsh_model::Models;
 use marsh_workflow::schema::{ModelTarget, Task};
-use marsh_workflow::{GraphFormat, StoredWorkflow, Workflows};
+use marsh_workflow::{GraphFormat, Workflows};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::done;
 use crate::args::WorkflowCommand;
@@ -38,7 +39,7 @@ pub fn run(ui: &Ui, models: &Models, command: &WorkflowCommand) -> Result<ExitCo
         }
         WorkflowCommand::Edit { name } => edit(ui, models, &workflows, name),
         WorkflowCommand::Delete { name, yes } => delete(ui, models, &workflows, name, *yes),
-        WorkflowCommand::Validate { name } => validate::validate(ui, models, &workflows, name.as_deref()),
+        WorkflowCommand::Validate { name } => validate::validate(ui, &workflows, name.as_deref()),
         WorkflowCommand::Run(arguments) => run::run(ui, models, &workflows, arguments),
         WorkflowCommand::Resume(arguments) => run::resume(ui, models, &workflows, arguments),
         WorkflowCommand::Approve(arguments) => approvals::decide(ui, models, &workflows, arguments, true),
@@ -65,62 +66,33 @@ fn to_value<T: Serialize>(document: &T) -> Result<Value, CliError> {
     })
 }
 
+/// A path as documents have it: relative to the repository, when it is in it.
 fn shown(models: &Models, path: &std::path::Path) -> String {
     models.repo.layout.display(path).display().to_string()
 }
 
 fn create(ui: &Ui, models: &Models, workflows: &Workflows<'_>, name: &str) -> Result<ExitCode, CliError> {
     let stored = workflows.store().create(name)?;
-    let workflow = stored.workflow();
-    let path = shown(models, &stored.path);
-    let document =
-        json!({ "id": workflow.id, "name": workflow.name, "path": path, "jobs": jobs_json(&stored) });
-    ui.result(&document, || {
-        format!("{GOOD}created{GOOD:#} {NAME}{}{NAME:#} in {path}\n\nnext: say what its steps do, then\n  marsh workflow validate {0}\n  marsh workflow run {0}", workflow.name)
-    });
+    let created = stored.created(shown(models, &stored.path));
+    show(ui, &created, || {
+        format!(
+            "{GOOD}created{GOOD:#} {NAME}{0}{NAME:#} in {1}\n\nnext: edit its steps, then run\n  marsh workflow validate {0}\n  marsh workflow run {0}",
+            created.name, created.path
+        )
+    })?;
     done()
-}
-
-fn jobs_json(stored: &StoredWorkflow) -> Value {
-    stored
-        .workflow()
-        .jobs
-        .iter()
-        .map(|job| {
-            let steps: Vec<Value> = job
-                .steps
-                .iter()
-                .map(|step| {
-                    json!({ "name": step.name, "description": step.description, "taskType": step.task.type_name() })
-                })
-                .collect();
-            json!({ "name": job.name, "description": job.description, "steps": steps })
-        })
-        .collect()
 }
 
 fn get(ui: &Ui, models: &Models, workflows: &Workflows<'_>, name: &str) -> Result<ExitCode, CliError> {
     let stored = workflows.store().find(name)?;
-    let workflow = stored.workflow();
-    let document = json!({
-        "id": workflow.id,
-        "name": workflow.name,
-        "description": workflow.description,
-        "version": workflow.version,
-        "inputs": workflow.inputs,
-        "trigger": workflow.trigger,
-        "tags": workflow.tags,
-        "reports": workflow.reports,
-        "code": workflow.code,
-        "jobs": jobs_json(&stored),
-        "path": shown(models, &stored.path),
-    });
-    ui.result(&document, || {
+    let details = stored.details(shown(models, &stored.path));
+    show(ui, &details, || {
+        let workflow = stored.workflow();
         let mut text = format!("{NAME}{}{NAME:#}\n", workflow.name);
         if let Some(description) = &workflow.description {
             text.push_str(&format!("  {description}\n"));
         }
-        text.push_str(&format!("  {DIM}file{DIM:#}  {}\n", shown(models, &stored.path)));
+        text.push_str(&format!("  {DIM}file{DIM:#}  {}\n", details.path));
         for job in &workflow.jobs {
             let after: Vec<&str> = job.depends_on.iter().map(|dependency| dependency.job.as_str()).collect();
             text.push_str(&format!("\n{NAME}{}{NAME:#}{}\n", job.name, after_text(&after)));
@@ -136,11 +108,11 @@ fn get(ui: &Ui, models: &Models, workflows: &Workflows<'_>, name: &str) -> Resul
             }
         }
         text
-    });
+    })?;
     done()
 }
 
-/// The graph as text for people, as Mermaid for documents.
+/// The graph as text for a terminal, or as Mermaid source for a document.
 fn show_graph(
     ui: &Ui,
     workflows: &Workflows<'_>,
@@ -149,15 +121,19 @@ fn show_graph(
 ) -> Result<ExitCode, CliError> {
     let stored = workflows.store().find(name)?;
     let workflow = stored.workflow();
-    let graph = marsh_workflow::draw(workflow, format);
-    ui.result(&json!({ "id": workflow.id, "name": workflow.name, "graph": graph }), || graph.clone());
+    let graph = WorkflowGraph {
+        id: workflow.id.clone(),
+        name: workflow.name.clone(),
+        graph: marsh_workflow::draw(workflow, format),
+    };
+    show(ui, &graph, || graph.graph.clone())?;
     done()
 }
 
-/// The JSON Schemas of everything that a workflow file may hold.
+/// The JSON Schemas of everything that a workflow file can hold.
 fn schema(ui: &Ui) -> Result<ExitCode, CliError> {
-    let document = marsh_workflow::schema::json_schemas();
-    ui.result(&document, || serde_json::to_string_pretty(&document).unwrap_or_default());
+    let schemas = marsh_workflow::schema::json_schemas();
+    ui.result(&schemas, || format!("{schemas:#}"));
     done()
 }
 
@@ -181,60 +157,50 @@ fn after_text(names: &[&str]) -> String {
 }
 
 fn search(ui: &Ui, models: &Models, workflows: &Workflows<'_>, query: &str) -> Result<ExitCode, CliError> {
-    let listing = workflows.store().list()?;
-    for broken in &listing.broken {
+    let (list, broken) = workflows.search(query)?;
+    for broken in &broken {
         let first = broken.problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
         ui.warn(format_args!("skipped {}: {first}", shown(models, &broken.path)));
     }
-    let wanted = query.to_lowercase();
-    let found: Vec<&StoredWorkflow> = listing
-        .workflows
-        .iter()
-        .filter(|stored| stored.workflow().name.to_lowercase().contains(&wanted))
-        .collect();
-    let results: Vec<Value> = found
-        .iter()
-        .map(|stored| {
-            let workflow = stored.workflow();
-            json!({
-                "id": workflow.id, "name": workflow.name, "description": workflow.description,
-                "jobCount": workflow.jobs.len(), "hasInputs": workflow.inputs.is_some(), "trigger": workflow.trigger,
-            })
-        })
-        .collect();
-    ui.result(&json!({ "query": query, "results": results }), || {
-        if found.is_empty() {
+    show(ui, &list, || {
+        if list.results.is_empty() {
             return if query.is_empty() {
                 "no workflows yet".to_owned()
             } else {
                 format!("no workflow matches `{query}`")
             };
         }
-        let rows: Vec<Vec<String>> = found
+        let rows: Vec<Vec<String>> = list
+            .results
             .iter()
-            .map(|stored| {
-                let workflow = stored.workflow();
-                let steps: usize = workflow.jobs.iter().map(|job| job.steps.len()).sum();
+            .map(|workflow| {
                 vec![
                     format!("{NAME}{}{NAME:#}", workflow.name),
-                    format!("{DIM}{steps} steps{DIM:#}"),
+                    format!("{DIM}{} jobs{DIM:#}", workflow.job_count),
                     workflow.description.clone().unwrap_or_default(),
                 ]
             })
             .collect();
         columns(&rows)
-    });
+    })?;
     done()
 }
 
 fn edit(ui: &Ui, models: &Models, workflows: &Workflows<'_>, name: &str) -> Result<ExitCode, CliError> {
     let stored = workflows.store().find(name)?;
     let (text, editor) = edited_text(models, &stored.text, &stored.workflow().name)?;
-    let status = if text == stored.text { "unchanged" } else { "updated" };
-    let saved = if text == stored.text { stored } else { workflows.store().save_text(&stored, &text)? };
-    let path = shown(models, &saved.path);
-    let document = json!({ "path": path, "editor": editor, "status": status, "name": saved.workflow().name });
-    ui.result(&document, || format!("{GOOD}{status}{GOOD:#} {path}"));
+    let (status, saved) = if text == stored.text {
+        (EditStatus::Unchanged, stored)
+    } else {
+        (EditStatus::Updated, workflows.store().save_text(&stored, &text)?)
+    };
+    let edited = EditedWorkflow {
+        path: shown(models, &saved.path),
+        editor,
+        status,
+        name: saved.workflow().name.clone(),
+    };
+    show(ui, &edited, || format!("{GOOD}{}{GOOD:#} {}", edited.status.as_str(), edited.path))?;
     done()
 }
 
@@ -251,12 +217,15 @@ fn delete(
     if !yes && ui.can_ask() && !ui.confirm(&question) {
         return Err(CliError::Refused { message: "nothing was deleted".into(), hint: None });
     }
-    let deleted = workflows.store().delete(&stored)?;
-    let document = json!({
-        "id": workflow.id, "name": workflow.name, "workflowPath": shown(models, &deleted.path), "runsDeleted": deleted.runs,
-    });
-    ui.result(&document, || {
-        format!("{GOOD}deleted{GOOD:#} {NAME}{}{NAME:#} and {} runs", workflow.name, deleted.runs)
-    });
+    let removed = workflows.store().delete(&stored)?;
+    let deleted = DeletedWorkflow {
+        id: workflow.id.clone(),
+        name: workflow.name.clone(),
+        workflow_path: shown(models, &removed.path),
+        runs_deleted: removed.runs,
+    };
+    show(ui, &deleted, || {
+        format!("{GOOD}deleted{GOOD:#} {NAME}{}{NAME:#} and {} runs", deleted.name, deleted.runs_deleted)
+    })?;
     done()
 }

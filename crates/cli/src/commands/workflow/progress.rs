@@ -1,4 +1,4 @@
-//! What is heard of a run while it goes on: a tree of jobs and steps on a terminal, lines elsewhere.
+//! The progress of a run: a tree of jobs and steps on a terminal, lines elsewhere.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use marsh_api::workflow::event::{JobEnd, StepRef, WorkflowEvent};
+use marsh_types::ignore;
 use marsh_workflow::WorkflowObserver;
 
 use super::text::{millis, reason_text};
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
-/// Rows that stay when their step has ended; of more, only what runs is shown.
+/// Why a failure to draw is ignored.
+const TERMINAL: &str = "the run does not depend on its presentation";
+/// Rows that stay after their step has ended. With more rows, only running steps are shown.
 const ROWS: usize = 24;
 
 pub struct Progress<'a> {
@@ -53,17 +56,19 @@ impl<'a> Progress<'a> {
         Progress { ui, tree }
     }
 
-    /// Takes the tree away: the result is shown instead.
+    /// Removes the tree, before the result is shown.
     pub fn end(&self) {
         if let Some(tree) = &self.tree {
-            drop(tree.lock().unwrap_or_else(PoisonError::into_inner).all.clear());
+            ignore(tree.lock().unwrap_or_else(PoisonError::into_inner).all.clear(), TERMINAL);
         }
     }
 
     /// A line above the tree, or alone.
     fn say(&self, line: String) {
         match &self.tree {
-            Some(tree) => drop(tree.lock().unwrap_or_else(PoisonError::into_inner).all.println(line)),
+            Some(tree) => {
+                ignore(tree.lock().unwrap_or_else(PoisonError::into_inner).all.println(line), TERMINAL)
+            }
             None => self.ui.say(line),
         }
     }
@@ -199,7 +204,8 @@ impl Tree {
     fn event(&mut self, event: &WorkflowEvent) {
         match event {
             WorkflowEvent::Started { workflow_name, run_id, .. } => {
-                drop(self.all.println(format!("{NAME}{workflow_name}{NAME:#} {DIM}run {run_id}{DIM:#}")));
+                let line = format!("{NAME}{workflow_name}{NAME:#} {DIM}run {run_id}{DIM:#}");
+                ignore(self.all.println(line), TERMINAL);
             }
             WorkflowEvent::JobStarted { job_id: job } => {
                 let bar = self.bar(None, "{spinner} {msg} {elapsed:.dim}");
@@ -223,7 +229,9 @@ impl Tree {
                 let bar = self.bar(None, "{msg}");
                 bar.finish_with_message(format!("{DIM}- {job} skipped: {}{DIM:#}", reason_text(*reason)));
             }
-            WorkflowEvent::StepStarted { step: at, .. } => drop(self.row(at).bar.clone()),
+            WorkflowEvent::StepStarted { step: at, .. } => {
+                self.row(at);
+            }
             WorkflowEvent::StepExpanded { step: at, items } => {
                 let row = self.row(at);
                 row.items = Some(*items);

@@ -1,19 +1,20 @@
 //! `marsh workflow run` and `marsh workflow resume`.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use marsh_fs::Durability;
 use marsh_host_client::CancelToken;
 use marsh_model::Models;
 use marsh_workflow::{
-    ResumeRequest, RunStatus, WorkflowError, WorkflowOutcome, WorkflowRunRequest, Workflows,
+    ResumeRequest, RunStatus, WorkflowError, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest, Workflows,
 };
 use serde_json::{Map, Value};
 
 use super::events::Lines;
 use super::progress::Progress;
 use super::text::outcome_text;
+use super::to_value;
 use crate::args::{ReportArgs, ResumeArgs, WorkflowRunArgs};
 use crate::commands::bridge;
 use crate::error::CliError;
@@ -55,14 +56,13 @@ pub fn resume(
     workflows: &Workflows<'_>,
     arguments: &ResumeArgs,
 ) -> Result<ExitCode, CliError> {
-    let mut inputs = bridge::read(models, &arguments.inputs)?;
+    let inputs = bridge::read(models, &arguments.inputs)?;
     if inputs.len() > 1 {
-        return Err(CliError::usage("one run is resumed at a time; give one set of inputs"));
+        return Err(CliError::usage(format!("expected one set of inputs, found {}", inputs.len())));
     }
     let driver = bridge::driver(&arguments.run)?;
     let runner = Runner { ui, models, report: &arguments.report };
     let cancel = app::cancel_on_signal(models);
-    inputs.truncate(1);
     runner.all(inputs, &cancel, |inputs, cancel, observer| {
         let request = ResumeRequest {
             workflow: &arguments.name,
@@ -79,7 +79,7 @@ pub fn resume(
     })
 }
 
-/// What is common to both.
+/// The part that `run` and `resume` share: one run for each set of inputs, and its presentation.
 struct Runner<'a> {
     ui: &'a Ui,
     models: &'a Models,
@@ -94,17 +94,24 @@ impl Runner<'_> {
         run: impl Fn(
             Map<String, Value>,
             &CancelToken,
-            &dyn marsh_workflow::WorkflowObserver,
+            &dyn WorkflowObserver,
         ) -> Result<WorkflowOutcome, WorkflowError>,
     ) -> Result<ExitCode, CliError> {
         let ui = self.ui;
+        if self.report.junit && self.report.out.is_none() && ui.is_json() {
+            return Err(CliError::Usage {
+                message: "`--junit` and `--json` both write to standard output".into(),
+                hint: Some("add `--out FILE`".into()),
+            });
+        }
+        let lines = Lines::default();
         let several = inputs.len() > 1;
         let mut documents = Vec::new();
         let mut outcomes = Vec::new();
         let mut worst = exit::DONE;
         for inputs in inputs {
             let result = if self.report.events {
-                run(inputs, cancel, &Lines)
+                run(inputs, cancel, &lines)
             } else {
                 let progress = Progress::new(ui);
                 let result = run(inputs, cancel, &progress);
@@ -123,14 +130,16 @@ impl Runner<'_> {
             worst = worst.max(match outcome.status {
                 RunStatus::Succeeded | RunStatus::Suspended => exit::DONE,
                 RunStatus::Cancelled => exit::INTERRUPTED,
-                _ => exit::FAILED,
+                RunStatus::Failed | RunStatus::Pending | RunStatus::Running => exit::FAILED,
             });
             if ui.is_json() {
-                let mut document = serde_json::to_value(outcome.document()).unwrap_or_default();
-                if !outcome.reports.is_empty() {
-                    document["reports"] = bridge::reports_json(&outcome.reports);
+                let mut document = outcome.document();
+                if let (false, Value::Object(reports)) =
+                    (outcome.reports.is_empty(), bridge::reports_json(&outcome.reports))
+                {
+                    document.reports = Some(reports);
                 }
-                documents.push(document);
+                documents.push(to_value(&document)?);
             } else if !(self.report.events || self.report.junit && self.report.out.is_none()) {
                 ui.result(&Value::Null, || outcome_text(self.models, &outcome, ui.is_verbose()));
                 for made in &outcome.reports {
@@ -150,6 +159,7 @@ impl Runner<'_> {
                 if several { Value::Array(documents) } else { documents.pop().unwrap_or(Value::Null) };
             ui.result(&document, String::new);
         }
+        lines.end()?;
         Ok(ExitCode::from(worst))
     }
 
@@ -157,15 +167,15 @@ impl Runner<'_> {
     fn junit(&self, outcomes: &[WorkflowOutcome]) -> Result<(), CliError> {
         let records: Vec<_> = outcomes.iter().map(|outcome| &outcome.record).collect();
         let text = marsh_workflow::junit(&records);
-        match &self.report.out {
-            Some(path) => marsh_fs::atomic_write(path, text.as_bytes(), Durability::Atomic)?,
-            None if self.ui.is_json() => {
-                return Err(CliError::usage(
-                    "`--junit` and `--json` both want standard output; add `--out FILE`",
-                ));
-            }
-            None => drop(std::io::stdout().lock().write_all(text.as_bytes())),
+        if let Some(path) = &self.report.out {
+            return Ok(marsh_fs::atomic_write(path, text.as_bytes(), Durability::Atomic)?);
         }
-        Ok(())
+        let mut out = std::io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // The reader closed the pipe: it has what it wanted.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            Err(source) => Err(CliError::Write { what: "the report to standard output".into(), source }),
+            Ok(()) => Ok(()),
+        }
     }
 }

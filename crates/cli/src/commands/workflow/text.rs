@@ -12,10 +12,10 @@ use crate::ui::{BAD, DIM, GOOD, NAME, WARN};
 
 pub fn reason_text(reason: SkipReason) -> &'static str {
     match reason {
-        SkipReason::Dependency => "what it depends on did not end as its condition wants",
-        SkipReason::Guarded => "its guard held",
+        SkipReason::Dependency => "a condition on a dependency was not met",
+        SkipReason::Guarded => "its guard is true",
         SkipReason::Cancelled => "the run was cancelled",
-        SkipReason::Timeout => "the time of its job was over",
+        SkipReason::Timeout => "its job timed out",
     }
 }
 

@@ -2,79 +2,30 @@
 
 use std::process::ExitCode;
 
-use marsh_api::workflow::{FilePosition, ValidationCheck, WorkflowValidation, WorkflowValidations};
-use marsh_model::Models;
+use marsh_api::workflow::{FilePosition, WorkflowValidation};
 use marsh_trigger::Pattern;
-use marsh_types::Explain as _;
-use marsh_workflow::{BrokenWorkflow, StoredWorkflow, ValidationReport, Workflows};
+use marsh_workflow::{Workflows, explained};
 
-use super::{show, shown};
+use super::show;
 use crate::commands::{done, failed};
 use crate::error::{CliError, source_excerpt};
 use crate::ui::{BAD, GOOD, Ui, WARN};
 
-pub fn validate(
-    ui: &Ui,
-    models: &Models,
-    workflows: &Workflows<'_>,
-    name: Option<&str>,
-) -> Result<ExitCode, CliError> {
-    let (stored, broken) = match name {
-        Some(name) => (vec![workflows.store().find(name)?], Vec::new()),
+pub fn validate(ui: &Ui, workflows: &Workflows<'_>, name: Option<&str>) -> Result<ExitCode, CliError> {
+    let schedule = |schedule: &str| Pattern::parse(schedule).err().map(|error| explained(&error));
+    let passed = match name {
+        Some(name) => {
+            let validation = workflows.validation(name, schedule)?;
+            show(ui, &validation, || validations_text(std::slice::from_ref(&validation)))?;
+            validation.passed
+        }
         None => {
-            let listing = workflows.store().list()?;
-            (listing.workflows, listing.broken)
+            let validations = workflows.validations(schedule)?;
+            show(ui, &validations, || validations_text(&validations.workflows))?;
+            validations.passed
         }
     };
-    let mut validations: Vec<WorkflowValidation> =
-        stored.iter().map(|stored| checked(workflows, stored).document()).collect();
-    validations.extend(broken.iter().map(|broken| unreadable(models, broken)));
-    let passed = validations.iter().all(|validation| validation.passed);
-    match (name, validations.as_slice()) {
-        (Some(_), [one]) => show(ui, one, || validations_text(&validations))?,
-        _ => {
-            let text = validations_text(&validations);
-            show(ui, &WorkflowValidations { workflows: validations, passed }, || text)?;
-        }
-    }
     if passed { done() } else { failed() }
-}
-
-/// The checks of a workflow, and of its schedule.
-fn checked(workflows: &Workflows<'_>, stored: &StoredWorkflow) -> ValidationReport {
-    let mut report = workflows.validate(stored);
-    let schedule = stored.workflow().trigger.as_ref().and_then(|trigger| trigger.schedule.as_deref());
-    if let Some(error) = schedule.and_then(|schedule| Pattern::parse(schedule).err()) {
-        let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
-        let error = format!("{error}{hint}");
-        let at = Some(stored.parsed.problem("trigger.schedule", &error));
-        report.checks.push(marsh_workflow::ValidationCheck {
-            name: "trigger".into(),
-            error: Some(error),
-            warning: None,
-            at,
-        });
-    }
-    report
-}
-
-/// The document of a file that cannot be read as a workflow.
-fn unreadable(models: &Models, broken: &BrokenWorkflow) -> WorkflowValidation {
-    let path = shown(models, &broken.path);
-    let checks = broken.problems.iter().map(|problem| ValidationCheck {
-        name: "schema".into(),
-        passed: false,
-        warning: None,
-        error: Some(problem.message.clone()),
-        position: problem.position(&path),
-    });
-    WorkflowValidation {
-        workflow_id: None,
-        validations: checks.collect(),
-        workflow_name: path,
-        total_warnings: 0,
-        passed: false,
-    }
 }
 
 fn validations_text(validations: &[WorkflowValidation]) -> String {
