@@ -1,5 +1,7 @@
 //! The schemas in `docs/reference/schemas` are those of the types. `cargo xtask schemas` writes them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

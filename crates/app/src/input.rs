@@ -113,7 +113,7 @@ impl FileReader for Files<'_> {
 impl Read<'_> {
     /// `key=value` texts as values.
     pub(crate) fn parse_inputs(&self, given: &[String]) -> Result<Map<String, Value>, AppError> {
-        Ok(parse_inputs(given, &Files { home: self.models().env.raw("HOME").as_deref() })?)
+        Ok(parse_inputs(given, &Files { home: self.models().env.raw("HOME") })?)
     }
 
     /// One map of inputs for each run.

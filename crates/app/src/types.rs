@@ -74,9 +74,9 @@ impl Read<'_> {
         }
         let checks = description.checks.iter().map(|(name, check)| CheckDescription {
             name: name.clone(),
-            description: check.description.clone().into(),
-            labels: check.labels.clone().into(),
-            applies_to: check.applies_to.clone().into(),
+            description: Some(check.description.clone()),
+            labels: Some(check.labels.clone()),
+            applies_to: check.applies_to.clone(),
         });
         Ok(TypeDescription::Full(Box::new(FullTypeDescription {
             type_name: names,

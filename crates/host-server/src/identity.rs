@@ -99,9 +99,10 @@ pub fn check_once(
         && let Some(dir) = passed.parent()
         && marsh_fs::create_dir_all(dir).is_ok()
     {
-        if marsh_fs::atomic_write(&passed, b"", Durability::Atomic).is_err() {
-            // Without the mark the next host checks again.
-        }
+        marsh_types::ignore(
+            marsh_fs::atomic_write(&passed, b"", Durability::Atomic),
+            "without the mark the next host checks again",
+        );
     }
     Ok(())
 }

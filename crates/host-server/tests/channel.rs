@@ -2,7 +2,6 @@
 
 // cfg: the tests use pidfds, signals and /proc
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
 mod common;
 

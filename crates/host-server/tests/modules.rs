@@ -1,7 +1,5 @@
 //! Code by its digest: found at the path that the parent names, or asked for.
 
-#![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
-
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Commands of this machine: their limits, and the processes of a command that was stopped.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -144,8 +146,6 @@ fn await_death(pid: &str) {
 
 /// Runs a script that writes the number of a process to `$PIDFILE`, stops it once the number is there, and says it.
 // cfg: survivors are found on Linux only
-// cfg: survivors are found on Linux only
-// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn survivor_of(script: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -167,8 +167,6 @@ fn survivor_of(script: &str) -> String {
 
 #[test]
 // cfg: survivors are found on Linux only
-// cfg: survivors are found on Linux only
-// cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn a_child_in_a_session_of_its_own_is_killed() {
     let script = "setsid sh -c 'trap \"\" TERM; echo $$ > \"$PIDFILE\"; while :; do sleep 1; done' & wait";
@@ -176,8 +174,6 @@ fn a_child_in_a_session_of_its_own_is_killed() {
 }
 
 #[test]
-// cfg: survivors are found on Linux only
-// cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn a_daemon_whose_parent_has_ended_is_killed() {
@@ -187,8 +183,6 @@ fn a_daemon_whose_parent_has_ended_is_killed() {
 }
 
 #[test]
-// cfg: survivors are found on Linux only
-// cfg: survivors are found on Linux only
 // cfg: survivors are found on Linux only
 #[cfg(target_os = "linux")]
 fn a_process_left_behind_on_purpose_keeps_running() {

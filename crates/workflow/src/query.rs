@@ -43,7 +43,7 @@ impl RunFilter<'_> {
                 let found = entry.inputs.as_ref().and_then(|inputs| inputs.get(key));
                 found.is_some_and(|found| match found.as_str() {
                     Some(text) => text == value,
-                    None => found.to_string() == *value,
+                    None => serde_json::from_str(value).is_ok_and(|value: serde_json::Value| value == *found),
                 })
             })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use marsh_testkit::Run;
 use serde_json::Value;
 
-use crate::support::{ID, OUTPUTS, definition, method, repo_with};
+use crate::support::{OUTPUTS, definition, method, repo_with};
 
 /// The schemas of the binary under test, compiled.
 struct Schemas(BTreeMap<String, jsonschema::Validator>);
@@ -13,15 +13,21 @@ struct Schemas(BTreeMap<String, jsonschema::Validator>);
 impl Schemas {
     fn of(all: &Value) -> Schemas {
         let schemas = all.as_object().unwrap().iter();
-        Schemas(schemas.map(|(name, schema)| (name.clone(), jsonschema::validator_for(schema).unwrap())).collect())
+        Schemas(
+            schemas
+                .map(|(name, schema)| (name.clone(), jsonschema::validator_for(schema).unwrap()))
+                .collect(),
+        )
     }
 
     /// Fails the test unless the run printed exactly one document, valid against this schema.
     fn accept(&self, name: &str, run: &Run) {
         let document = run.json();
         let validator = self.0.get(name).unwrap_or_else(|| panic!("no schema `{name}`"));
-        let errors: Vec<String> =
-            validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{name}: {errors:?}\n{}", run.snapshot());
     }
 }
@@ -75,7 +81,7 @@ fn documents_of_successful_commands_match_their_schemas() {
 fn documents_of_failing_commands_match_the_error_schema() {
     let repo = repo_with(&format!("{OUTPUTS} {}", method("run", "throw new Error('no')")));
     let schemas = Schemas::of(&repo.marsh(&["schema", "--all"]).ok().json());
-    repo.write("models/broken.yaml", definition("@me/x", "broken", "globalArguments: [").replace(ID, ID));
+    repo.write("models/broken.yaml", definition("@me/x", "broken", "globalArguments: ["));
     let failing: &[&[&str]] = &[
         &["model", "get", "nothing"],
         &["model", "create", "@me/none", "m"],

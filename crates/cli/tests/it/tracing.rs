@@ -7,7 +7,10 @@ use crate::support::{repo, repo_running, run_args};
 
 /// The lines of standard error, each a JSON object.
 fn lines(run: &Run) -> Vec<Value> {
-    run.stderr.lines().map(|line| serde_json::from_str(line).expect("a line is one JSON object")).collect()
+    run.stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// The names of the spans around each line and of the span that a line closes.

@@ -117,7 +117,8 @@ fn migrate(ui: &Ui, session: &Session, arguments: &MigrateArgs) -> Result<ExitCo
             "Move {} secrets of {} to {}?",
             migrated.secrets_migrated, migrated.vault_name, request.to_type
         );
-        if !arguments.yes && !(ui.can_ask() && ui.confirm(&question)) {
+        let agreed = arguments.yes || ui.can_ask() && ui.confirm(&question);
+        if !agreed {
             return Err(CliError::Refused {
                 message: "nothing was moved".into(),
                 hint: Some("`--yes` moves the secrets without asking".into()),
