@@ -201,7 +201,9 @@ fn kill_child(child: &mut Child) -> Result<(), String> {
 /// Whether a number that a host reports can be a process group of its session. A leader that has ended already cannot be
 /// asked; its number is kept as a hint that the session has members.
 fn is_group_of(group: i32, session: Pid) -> bool {
-    let Some(leader) = Pid::from_raw(group).filter(|_| group > 1) else { return false };
+    // Numbers below 0 are not processes, and `Pid::from_raw` must not see them.
+    let leader = if group > 1 { Pid::from_raw(group) } else { None };
+    let Some(leader) = leader else { return false };
     if getpgid(None).is_ok_and(|own| own == leader) {
         return false;
     }

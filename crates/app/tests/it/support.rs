@@ -25,7 +25,7 @@ impl Repository {
     pub fn new() -> Repository {
         let dir = tempfile::tempdir().unwrap();
         let repository = Repository { dir };
-        marsh_repo::init(repository.dir.path(), "0.0.0", false).unwrap();
+        marsh_repo::init(&repository.root(), "0.0.0", false).unwrap();
         repository.write(
             MODEL,
             format!("type: \"@me/x\"\nid: {ID}\nname: m\nversion: 1\ntags: {{}}\nglobalArguments: {{}}\n"),

@@ -370,7 +370,8 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, serve, version, completions]"
+        "class": "usage",
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, serve, schema, version, completions]"
       }
     }
     ----- stderr -----

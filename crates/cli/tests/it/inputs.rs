@@ -168,6 +168,7 @@ fn inputs_of_the_wrong_type_name_the_field() {
     {
       "error": {
         "code": "validation_failed",
+        "class": "invalid",
         "message": "inputs: `text`: expected key=value",
         "details": {
           "issues": [

@@ -30,14 +30,14 @@ fn a_host_that_is_killed_fails_its_run_only() {
     assert_eq!(hosts.len(), 1, "{hosts:?}");
     kill(hosts[0]);
     let run = running.wait().exits(1);
-    assert_snapshot!(run.snapshot(), @r"
+    assert_snapshot!(run.snapshot(), @"
     success: false
     exit_code: 1
     ----- stdout -----
     m run failed in [duration]
       started v1
     ----- stderr -----
-    made the definition m
+    created the definition m
     error: the host process died (signal: 9 (SIGKILL))
     ");
     repo.assert_no_processes();
