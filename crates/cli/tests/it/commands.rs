@@ -383,6 +383,7 @@ fn a_usage_error_under_json_is_one_document() {
     {
       "error": {
         "code": "usage",
+        "class": "usage",
         "message": "invalid value '5x' for '--timeout <DURATION>': unknown unit `x`; use ms, s, m, h, d, w, mo or y"
       }
     }
