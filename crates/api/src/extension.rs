@@ -4,7 +4,7 @@ mod offered;
 
 use marsh_types::Kind;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::ErrorReport;
 
@@ -94,6 +94,7 @@ pub struct SetChange {
     /// The generation that the change made; `null`: nothing changed.
     pub generation: Option<u64>,
     /// How long other processes had to wait for the commit, in milliseconds.
+    #[serde(deserialize_with = "float")]
     pub lock_held_ms: f64,
     /// Installed types that a source of the repository hides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -101,6 +102,12 @@ pub struct SetChange {
     /// Warnings about the set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// Reads a float of a flattened struct. serde_json buffers it as its text, which only [`serde_json::Number`] reads.
+fn float<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let number = serde_json::Number::deserialize(from)?;
+    number.as_f64().ok_or_else(|| serde::de::Error::custom("a number that is too large"))
 }
 
 /// An installed type that a source of the repository hides.
@@ -426,4 +433,49 @@ pub struct Generation {
     pub restores: Option<u64>,
     /// The changes since the generation before.
     pub changes: Vec<VersionChange>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn change() -> SetChange {
+        SetChange {
+            generation: Some(3),
+            lock_held_ms: 1.25,
+            shadowed_types: Vec::new(),
+            warnings: vec!["w".into()],
+        }
+    }
+
+    #[test]
+    fn removed_extensions_read_back_as_one_or_as_a_list() {
+        let removed = |name: &str| RemovedExtension {
+            name: name.into(),
+            version: "2026.01.01.1".into(),
+            files_deleted: 2,
+            files_skipped: 0,
+            dirs_removed: 0,
+            left_without: Vec::new(),
+        };
+        for (list, is_list) in
+            [(vec![removed("@a/b")], false), (vec![removed("@a/b"), removed("@a/c")], true)]
+        {
+            let document = ExtensionRemoved { removed: list.into(), change: change() };
+            let text = serde_json::to_string(&document).unwrap();
+            assert_eq!(text.starts_with(r#"{"removed":["#), is_list, "{text}");
+            assert_eq!(serde_json::from_str::<ExtensionRemoved>(&text).unwrap(), document);
+        }
+    }
+
+    #[test]
+    fn deprecated_item_has_both_fields_and_others_have_neither() {
+        let text = r#"{"name":"@a/b","status":"deprecated","deprecationReason":"old","supersededBy":null}"#;
+        let item: ExtensionItem = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&item).unwrap(), text);
+        let item = ExtensionItem { status: ExtensionStatus::UpToDate, deprecation: None, ..item };
+        assert_eq!(serde_json::to_value(&item).unwrap(), json!({ "name": "@a/b", "status": "up_to_date" }));
+    }
 }

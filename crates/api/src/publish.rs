@@ -92,8 +92,14 @@ pub struct DeclaredType {
 
 /// The declared types, a list of [`DeclaredType`] for each kind that has a directory: `models`, `vaults`, ….
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Map<String, Value>")]
 pub struct DeclaredTypes(Map<String, Value>);
+
+impl From<Map<String, Value>> for DeclaredTypes {
+    fn from(fields: Map<String, Value>) -> DeclaredTypes {
+        DeclaredTypes(of_kinds(fields, Kind::directory))
+    }
+}
 
 impl DeclaredTypes {
     /// With the list of each kind, as registries store it.
@@ -115,8 +121,14 @@ impl JsonSchema for DeclaredTypes {
 
 /// How many types of each kind that has a directory: `modelCount`, `vaultCount`, ….
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Map<String, Value>")]
 pub struct TypeCounts(Map<String, Value>);
+
+impl From<Map<String, Value>> for TypeCounts {
+    fn from(fields: Map<String, Value>) -> TypeCounts {
+        TypeCounts(of_kinds(fields, count_key))
+    }
+}
 
 impl TypeCounts {
     /// With the count of each kind.
@@ -138,6 +150,12 @@ impl JsonSchema for TypeCounts {
 
 fn count_key(kind: Kind) -> String {
     format!("{kind}Count")
+}
+
+/// The fields that belong to kinds; a flattened map is read from all fields of the document.
+fn of_kinds<K: AsRef<str>>(fields: Map<String, Value>, key: impl Fn(Kind) -> K) -> Map<String, Value> {
+    let belongs = |field: &str| Kind::with_directory().any(|kind| key(kind).as_ref() == field);
+    fields.into_iter().filter(|(field, _)| belongs(field)).collect()
 }
 
 /// The schema of an object with one required property for each kind that has a directory.
@@ -298,4 +316,55 @@ pub struct ExtensionPromoted {
     pub channel: String,
     /// The registry's answer, for people.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn published_version_reads_back_with_the_fields_of_each_kind() {
+        let contents = PublishContents {
+            name: "@a/b".into(),
+            version: "2026.01.01.1".into(),
+            description: None,
+            repository: None,
+            release_notes: None,
+            workflow_files: Vec::new(),
+            skills: vec![PublishedSkill { name: "s".into(), file_count: 1 }],
+            additional_files: Vec::new(),
+            platforms: Vec::new(),
+            labels: Vec::new(),
+            dependencies: Vec::new(),
+            files: vec!["models/a.ts".into()],
+            warnings: Vec::new(),
+            types: DeclaredTypes::new(|kind| json!([{ "fileName": "a.ts", "type": kind.to_string() }])),
+        };
+        let dry = PublishDryRun {
+            contents: contents.clone(),
+            archive_size: 10,
+            checksum: "00".into(),
+            status: PushStatus::DryRun,
+        };
+        let published = PublishedVersion {
+            contents,
+            extension_id: "1".into(),
+            archive_size: 10,
+            checksum: "00".into(),
+            workflow_count: 0,
+            bundle_count: 1,
+            skill_count: 1,
+            channel: "stable".into(),
+            status: PushStatus::Published,
+            type_counts: TypeCounts::new(|_| 1),
+        };
+        for document in
+            [ExtensionPushed::DryRun(Box::new(dry)), ExtensionPushed::Published(Box::new(published))]
+        {
+            let text = serde_json::to_string(&document).unwrap();
+            assert_eq!(serde_json::from_str::<ExtensionPushed>(&text).unwrap(), document, "{text}");
+        }
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use marsh_testkit::Run;
+use marsh_testkit::{ExtensionRegistry, Run};
 use serde_json::Value;
 
-use crate::support::{OUTPUTS, definition, method, repo_with};
+use crate::support::{
+    OUTPUTS, V1, V2, definition, extension, method, model, package, repo, repo_of, repo_with,
+};
 
 /// The schemas of the binary under test, compiled.
 struct Schemas(BTreeMap<String, jsonschema::Validator>);
@@ -75,6 +77,50 @@ fn documents_of_successful_commands_match_their_schemas() {
     run("vault", &["vault", "get", "v"]);
     run("secret-keys", &["vault", "list-keys", "v"]);
     run("model-deleted", &["model", "delete", "m", "--force", "--yes"]);
+}
+
+#[test]
+fn documents_about_extensions_match_their_schemas() {
+    let registry = ExtensionRegistry::with(&[package("@s/a", V1), package("@s/a", V2), package("@s/b", V1)]);
+    let repo = repo_of(&registry);
+    let schemas = Schemas::of(&repo.marsh(&["schema", "--all"]).ok().json());
+    let run = |name: &str, arguments: &[&str]| schemas.accept(name, &extension(&repo, arguments));
+    run("extension-pulled", &["pull", &format!("@s/a@{V1}")]);
+    run("extension-pulled", &["pull", "@s/b", "@s/a"]);
+    run("extensions-rolled-back", &["rollback"]);
+    run("extension-list", &["list", "--check-updates"]);
+    run("extensions-outdated", &["outdated"]);
+    run("extension-updated", &["update", "--check"]);
+    run("extension-updated", &["update", "@s/a"]);
+    run("extension", &["info", "@s/a"]);
+    run("extension-search", &["search", "a"]);
+    run("extensions-installed", &["install"]);
+    run("extension-removed", &["rm", "@s/a", "--yes"]);
+    run("extension-history", &["history"]);
+    run("extensions-collected", &["gc", "--keep", "1"]);
+}
+
+#[test]
+fn documents_about_publishing_match_their_schemas() {
+    let repo = repo();
+    repo.marsh(&["registry", "init", "registry"]).ok();
+    let registry = repo.path("registry");
+    let repo = repo.env("MARSH_REGISTRY", registry.into_os_string());
+    repo.write("extensions/models/a.ts", model("@s/a", ""));
+    repo.write(
+        "manifest.yaml",
+        format!("manifestVersion: 1\nname: \"@s/a\"\nversion: {V1}\nmodels: [a.ts]\n"),
+    );
+    let schemas = Schemas::of(&repo.marsh(&["schema", "--all"]).ok().json());
+    let run = |name: &str, arguments: &[&str]| schemas.accept(name, &extension(&repo, arguments).ok());
+    run("extension-pushed", &["push", "manifest.yaml", "--dry-run"]);
+    run("extension-pushed", &["push", "manifest.yaml", "--yes", "--channel", "beta"]);
+    run("extension-version", &["version", "@s/a"]);
+    run("extension-promoted", &["promote", "@s/a", V1]);
+    run("extension-yanked", &["yank", "@s/a", V1, "--reason", "broken", "--yes"]);
+    run("extension-unyanked", &["unyank", "@s/a"]);
+    run("extension-deprecated", &["deprecate", "@s/a", "--reason", "old", "--yes"]);
+    run("extension-undeprecated", &["undeprecate", "@s/a"]);
 }
 
 #[test]
