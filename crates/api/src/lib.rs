@@ -15,11 +15,16 @@
 
 pub mod data;
 pub mod datastore;
+pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod model;
+pub mod registry;
 pub mod report;
+pub mod repository;
 pub mod schema;
+pub mod server;
+pub mod source;
 pub mod vault;
 pub mod workflow;
 
