@@ -15,13 +15,18 @@
 
 pub mod data;
 pub mod datastore;
+pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod extension;
 pub mod model;
 pub mod publish;
+pub mod registry;
 pub mod report;
+pub mod repository;
 pub mod schema;
+pub mod server;
+pub mod source;
 pub mod vault;
 pub mod workflow;
 

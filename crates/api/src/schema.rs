@@ -6,7 +6,10 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{data, datastore, error, extension, model, publish, report, vault, workflow};
+use crate::{
+    data, datastore, doctor, error, extension, model, publish, registry, report, repository, server, source,
+    vault, workflow,
+};
 
 /// A public document: its name, where it appears, and how its schema is made.
 #[derive(Clone, Copy)]
@@ -29,6 +32,11 @@ impl DocumentSpec {
         DocumentSpec { name, commands, schema: schema_of::<T> }
     }
 
+    /// The parameters of a request to the server.
+    const fn request<T: JsonSchema>(name: &'static str) -> DocumentSpec {
+        DocumentSpec { name, commands: &[], schema: request_schema_of::<T> }
+    }
+
     /// The JSON Schema (draft 2020-12).
     pub fn schema(&self) -> Schema {
         (self.schema)()
@@ -38,6 +46,12 @@ impl DocumentSpec {
 fn schema_of<T: JsonSchema>() -> Schema {
     // What is printed: fields that are always written are required.
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    SchemaGenerator::new(settings).into_root_schema_for::<T>()
+}
+
+fn request_schema_of<T: JsonSchema>() -> Schema {
+    // What is read: fields with a default are optional.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_deserialize();
     SchemaGenerator::new(settings).into_root_schema_for::<T>()
 }
 
@@ -135,6 +149,37 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<workflow::RunLog>("workflow-run-log", &["workflow history logs"]),
     DocumentSpec::new::<workflow::event::WorkflowEvent>("workflow-event", &[]),
     DocumentSpec::new::<workflow::ActivitySummary>("summary", &["summarise"]),
+    DocumentSpec::new::<repository::RepositoryInitialized>("repository-initialized", &["init"]),
+    DocumentSpec::new::<doctor::ExtensionsReport>("doctor-extensions", &["doctor extensions"]),
+    DocumentSpec::new::<source::SourceList>("source-list", &["extension source list"]),
+    DocumentSpec::new::<source::SourceChanged>(
+        "source-changed",
+        &["extension source add", "extension source rm"],
+    ),
+    DocumentSpec::new::<source::TrustList>("trust-list", &["extension trust list"]),
+    DocumentSpec::new::<source::TrustChanged>(
+        "trust-changed",
+        &["extension trust add", "extension trust rm"],
+    ),
+    DocumentSpec::new::<source::MemberTrust>("trust-members", &["extension trust auto-trust"]),
+    DocumentSpec::new::<registry::RegistryCreated>("registry-created", &["registry init"]),
+    DocumentSpec::new::<registry::RegistryStarted>("registry-started", &["registry serve"]),
+    DocumentSpec::new::<registry::TokenCreated>("registry-token-created", &["registry token add"]),
+    DocumentSpec::new::<registry::TokenList>("registry-token-list", &["registry token list"]),
+    DocumentSpec::new::<registry::TokenRemoved>("registry-token-removed", &["registry token rm"]),
+    DocumentSpec::new::<server::ServerStarted>("server-started", &["serve"]),
+    DocumentSpec::new::<server::Status>("server-status", &["serve status"]),
+    DocumentSpec::new::<server::Reloaded>("server-reloaded", &["serve reload"]),
+    DocumentSpec::new::<server::ServerStopped>("server-stopped", &["serve stop"]),
+    DocumentSpec::request::<server::CallParams>("server-call-params"),
+    DocumentSpec::request::<server::WorkflowParams>("server-workflow-params"),
+    DocumentSpec::request::<server::ResumeParams>("server-resume-params"),
+    DocumentSpec::request::<server::EvictParams>("server-evict-params"),
+    DocumentSpec::request::<server::CancelParams>("server-cancel-params"),
+    DocumentSpec::new::<server::Evicted>("server-evicted", &[]),
+    DocumentSpec::new::<server::Cancelled>("server-cancelled", &[]),
+    DocumentSpec::new::<server::ShutdownAccepted>("server-shutdown-accepted", &[]),
+    DocumentSpec::new::<server::EventNotification>("server-event", &[]),
 ];
 
 /// What `version` prints.

@@ -34,7 +34,7 @@ pub use description::{
 pub use discover::{SourceRoot, kinds_in, source_roots};
 pub use error::LoadError;
 pub use loader::{
-    LoadFailure, LoadFailureState, LoadOptions, LoadState, Loaded, LoadedModel, Loader, LoaderOptions,
-    MethodExtension, OnFailure, in_sources, load_states,
+    FailureInputs, LoadFailure, LoadFailureState, LoadOptions, LoadState, Loaded, LoadedModel, Loader,
+    LoaderOptions, MethodExtension, OnFailure, Part, in_sources, load_states,
 };
 pub use pin::Pin;

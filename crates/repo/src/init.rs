@@ -40,17 +40,6 @@ pub enum GitignoreAction {
     Unchanged,
 }
 
-impl GitignoreAction {
-    /// The name in JSON documents.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            GitignoreAction::Created => "created",
-            GitignoreAction::Updated => "updated",
-            GitignoreAction::Unchanged => "unchanged",
-        }
-    }
-}
-
 /// The result of [`init`].
 #[derive(Debug, Clone)]
 pub struct InitOutcome {

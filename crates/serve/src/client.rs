@@ -6,6 +6,7 @@ use std::path::Path;
 
 use marsh_repo::Layout;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use marsh_types::ErrorCode;
@@ -97,7 +98,13 @@ impl Client {
     }
 
     /// [`Client::ask`] for requests that either work or are an error of the command.
-    pub fn expect(&mut self, method: &str, params: &impl Serialize) -> Result<Value, ServeError> {
-        self.ask(method, params, &mut |_| {})?.map_err(ServeError::Refused)
+    pub fn expect<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: &impl Serialize,
+    ) -> Result<T, ServeError> {
+        let answer = self.ask(method, params, &mut |_| {})?.map_err(ServeError::Refused)?;
+        serde_json::from_value(answer)
+            .map_err(|source| ServeError::InvalidAnswer { request: method.to_owned(), source })
     }
 }

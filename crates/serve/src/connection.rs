@@ -11,15 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use marsh_host_client::CancelToken;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use marsh_types::ErrorCode;
 
 use crate::error::to_rpc;
 use crate::fire::Triggers;
-use crate::protocol::{CancelParams, MAX_LINE, Message, raw};
+use crate::protocol::{
+    CancelParams, Cancelled, EventNotification, Evicted, MAX_LINE, Message, ShutdownAccepted, raw,
+};
 use crate::reload::Cause;
-use crate::service::Service;
+use crate::service::{Service, to_value};
 use crate::tidy::Tidy;
 use marsh_api::ErrorReport;
 
@@ -161,19 +163,17 @@ impl Client {
     ) -> Result<Value, ErrorReport> {
         let service = &self.hub.service;
         let tell = |event: Value| {
-            self.send(&Message::notification("event", raw(&json!({ "id": id, "event": event }))));
+            self.send(&Message::notification("event", raw(&EventNotification { id, event })));
         };
         match method {
             "call" => service.call(parse(params)?, token, &tell),
             "workflow" => service.workflow(parse(params)?, token, &tell),
             "resume" => service.resume(parse(params)?, token, &tell),
-            "reload" => service.reload(Cause::Asked).map(|reloaded| json!(reloaded)),
-            "status" => {
-                service.status(self.hub.socket.clone(), &self.hub.triggers).map(|status| json!(status))
-            }
+            "reload" => to_value(&service.reload(Cause::Asked)?),
+            "status" => to_value(&service.status(self.hub.socket.clone(), &self.hub.triggers)?),
             "evict" => {
                 let params = if params == "null" { Default::default() } else { parse(params)? };
-                service.evict(&params).map(|evicted| json!({ "evicted": evicted }))
+                to_value(&Evicted { evicted: service.evict(&params)? })
             }
             "cancel" => {
                 let params: CancelParams = parse(params)?;
@@ -181,9 +181,9 @@ impl Client {
                 if let Some(other) = &other {
                     other.cancel("cancelled by the client");
                 }
-                Ok(json!({ "cancelled": other.is_some() }))
+                to_value(&Cancelled { cancelled: other.is_some() })
             }
-            "shutdown" => Ok(json!({})),
+            "shutdown" => to_value(&ShutdownAccepted {}),
             other => {
                 Err(ErrorReport::new(ErrorCode::UnknownMethod, format!("there is no request `{other}`")))
             }

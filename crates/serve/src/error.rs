@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use marsh_api::ErrorReport;
+use marsh_api::server::RefusedRequest;
 use marsh_fs::{FsError, LockError};
 use marsh_host_client::protocol::RpcError;
 use marsh_types::{ErrorCode, Explain};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -24,6 +25,8 @@ pub enum ServeError {
     Connection(#[source] std::io::Error),
     #[error("the server ended before it answered")]
     Ended,
+    #[error("the server's answer to `{request}` is invalid: {source}")]
+    InvalidAnswer { request: String, source: serde_json::Error },
     #[error("{}", .0.message)]
     Refused(ErrorReport),
     #[error(transparent)]
@@ -40,7 +43,9 @@ impl Explain for ServeError {
             ServeError::PathTooLong { .. } => ErrorCode::PathTooLong,
             ServeError::Listen { .. } => ErrorCode::CannotListen,
             ServeError::Watch { .. } => ErrorCode::CannotWatch,
-            ServeError::Connection(_) | ServeError::Ended => ErrorCode::ConnectionLost,
+            ServeError::Connection(_) | ServeError::Ended | ServeError::InvalidAnswer { .. } => {
+                ErrorCode::ConnectionLost
+            }
             ServeError::Refused(_) => ErrorCode::RequestFailed,
             ServeError::Lock(error) => error.code(),
             ServeError::Fs(error) => error.code(),
@@ -53,6 +58,9 @@ impl Explain for ServeError {
                 Some("`marsh serve status` shows it, `marsh serve stop` ends it".into())
             }
             ServeError::NotServed => Some("`marsh serve` starts a server".into()),
+            ServeError::InvalidAnswer { .. } => {
+                Some("the server may be another version of marsh: `marsh serve stop` ends it".into())
+            }
             ServeError::PathTooLong { .. } => Some("name a shorter one with --socket".into()),
             ServeError::Refused(failure) => failure.hint.clone(),
             ServeError::Lock(error) => error.hint(),
@@ -62,7 +70,10 @@ impl Explain for ServeError {
 
     fn details(&self) -> Option<Value> {
         match self {
-            ServeError::Refused(failure) => Some(json!({ "code": failure.code, "details": failure.details })),
+            ServeError::Refused(failure) => {
+                let refused = RefusedRequest { code: failure.code, details: failure.details.clone() };
+                serde_json::to_value(refused).ok()
+            }
             ServeError::Lock(error) => error.details(),
             _ => None,
         }

@@ -293,7 +293,7 @@ fn reports_of(reports: &[ReportOutcome]) -> Option<BTreeMap<String, ReportResult
 }
 
 /// A document as the answer to a request.
-fn to_value(document: &impl Serialize) -> Result<Value, ErrorReport> {
+pub(crate) fn to_value(document: &impl Serialize) -> Result<Value, ErrorReport> {
     serde_json::to_value(document).map_err(|error| ErrorReport::new(ErrorCode::Internal, error.to_string()))
 }
 

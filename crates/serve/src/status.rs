@@ -8,7 +8,7 @@ use marsh_host_client::{HostStatus, ModuleState, ModuleStats};
 use marsh_types::{Kind, TypeName};
 
 use crate::fire::Triggers;
-use crate::protocol::{HostRow, LastError, Status, TypeRow};
+use crate::protocol::{HostRow, LastError, Status, TypeRow, TypeState};
 use crate::reload::of_load;
 use crate::service::Service;
 use crate::tally::Count;
@@ -82,17 +82,17 @@ impl Service {
             _ => Count { calls: alive.iter().map(|module| module.calls).sum(), failed_calls: 0 },
         };
         let state = match (failure, serving) {
-            (Some(_), _) => "failing",
-            (None, Some(_)) => "serving",
-            (None, None) => "not_loaded",
+            (Some(_), _) => TypeState::Failing,
+            (None, Some(_)) => TypeState::Serving,
+            (None, None) => TypeState::NotLoaded,
         };
         TypeRow {
             type_name: type_name.to_string(),
-            kind: kind.to_string(),
+            kind,
             origin: indexed.map(|indexed| indexed.root.origin.to_string()).unwrap_or_default(),
             extension: indexed.and_then(|indexed| indexed.root.extension.clone()),
             source: String::new(),
-            state: state.to_owned(),
+            state,
             fingerprint: line
                 .as_ref()
                 .and_then(|line| line.url.rsplit_once("?fp=").map(|(_, fingerprint)| fingerprint.to_owned())),

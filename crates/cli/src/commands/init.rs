@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use marsh_api::repository::{GitignoreAction, RepositoryInitialized};
+use marsh_repo::init::GitignoreAction as Change;
 
 use super::done;
 use crate::app;
@@ -20,19 +21,23 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &InitArgs) -> Result<ExitCode, CliErro
     let version = env!("CARGO_PKG_VERSION");
     let outcome = marsh_repo::init(&dir, version, arguments.force)?;
     let root = outcome.repo.layout.root().to_owned();
-    let document = json!({
-        "path": root,
-        "version": version,
-        "initializedAt": outcome.initialized_at,
-        "repoId": outcome.repo.marker.repo_id(),
-        "skillsCopied": [],
-        "instructionsFileCreated": false,
-        "settingsCreated": false,
-        "gitignoreAction": outcome.gitignore.as_str(),
-        "tools": [],
-        "removedTools": [],
-        "tool": "none",
-    });
+    let document = RepositoryInitialized {
+        path: root.display().to_string(),
+        version: version.to_owned(),
+        initialized_at: outcome.initialized_at,
+        repo_id: outcome.repo.marker.repo_id().map(str::to_owned),
+        skills_copied: Vec::new(),
+        instructions_file_created: false,
+        settings_created: false,
+        gitignore_action: match outcome.gitignore {
+            Change::Created => GitignoreAction::Created,
+            Change::Updated => GitignoreAction::Updated,
+            Change::Unchanged => GitignoreAction::Unchanged,
+        },
+        tools: Vec::new(),
+        removed_tools: Vec::new(),
+        tool: "none".to_owned(),
+    };
     ui.result(&document, || {
         format!(
             "{GOOD}initialized{GOOD:#} {}\n\nnext: put extension sources under extensions/models/, or try\n  \

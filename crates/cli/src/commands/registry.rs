@@ -4,10 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use marsh_api::registry::{
+    RegistryCreated, RegistryStarted, RemovedToken, TokenCreated, TokenList, TokenRemoved, TokenRow,
+};
+use marsh_api::vault::SecretText;
 use marsh_archive::ArchiveLimits;
 use marsh_registry::{Location, PushMetadata};
 use marsh_registry_server::{SCOPES, ServerOptions};
-use serde_json::json;
 
 use super::done;
 use crate::args::registry::{RegistryCommand, TokenCommand};
@@ -24,11 +27,12 @@ pub fn run(ui: &Ui, command: &RegistryCommand) -> Result<ExitCode, CliError> {
                 return Err(CliError::usage(format!("`{shown}` is not a directory")));
             };
             marsh_registry::init(dir)?;
-            let location = location.to_string();
-            ui.result(&json!({ "path": dir, "registry": location }), || {
+            let document =
+                RegistryCreated { path: dir.display().to_string(), registry: location.to_string() };
+            ui.result(&document, || {
                 format!(
-                    "{GOOD}made{GOOD:#} the registry {}\nuse it with --registry {location}",
-                    dir.display()
+                    "{GOOD}made{GOOD:#} the registry {}\nuse it with --registry {}",
+                    document.path, document.registry
                 )
             });
             done()
@@ -45,12 +49,13 @@ fn serve(ui: &Ui, dir: &Path, listen: std::net::SocketAddr) -> Result<ExitCode, 
         on_fault: Arc::new(|fault| anstream::eprintln!("fault: {fault}")),
         ..ServerOptions::new(Arc::new(validate))
     };
-    let (talk, dir) = (*ui, dir.to_owned());
+    let (talk, shown) = (*ui, dir.to_owned());
     let ready = |address: std::net::SocketAddr| {
-        let url = format!("http://{address}");
-        talk.result(&json!({ "url": url, "path": dir }), || format!("serving {} at {url}", dir.display()));
+        let document =
+            RegistryStarted { url: format!("http://{address}"), path: shown.display().to_string() };
+        talk.result(&document, || format!("serving {} at {}", document.path, document.url));
     };
-    marsh_registry_server::serve(&dir, listen, options, marsh_registry_server::interrupted(), ready)?;
+    marsh_registry_server::serve(dir, listen, options, marsh_registry_server::interrupted(), ready)?;
     done()
 }
 
@@ -81,28 +86,32 @@ fn token(ui: &Ui, command: &TokenCommand) -> Result<ExitCode, CliError> {
             let scopes: Vec<String> =
                 if scopes.is_empty() { SCOPES.map(str::to_owned).to_vec() } else { scopes.clone() };
             let secret = marsh_registry_server::add_token(dir, username, &owned, &scopes)?;
-            let document =
-                json!({ "token": secret, "username": username, "collectives": owned, "scopes": scopes });
+            let document = TokenCreated {
+                token: SecretText::new(&secret),
+                username: username.clone(),
+                collectives: owned,
+                scopes,
+            };
             ui.result(&document, || secret.clone());
             ui.say("keep it: it is shown this once; clients take it from MARSH_API_KEY");
             done()
         }
         TokenCommand::List { dir } => {
             let tokens = marsh_registry_server::list_tokens(dir)?;
-            let documents: Vec<_> = tokens
-                .iter()
-                .map(|one| {
-                    json!({
-                        "id": one.id, "username": one.username, "collectives": one.collectives,
-                        "scopes": one.scopes, "createdAt": one.created_at,
-                    })
-                })
-                .collect();
-            ui.result(&json!({ "tokens": documents }), || {
-                if tokens.is_empty() {
+            let rows = tokens.into_iter().map(|one| TokenRow {
+                id: one.id,
+                username: one.username,
+                collectives: one.collectives,
+                scopes: one.scopes,
+                created_at: one.created_at,
+            });
+            let document = TokenList { tokens: rows.collect() };
+            ui.result(&document, || {
+                if document.tokens.is_empty() {
                     return "no tokens".into();
                 }
-                let rows: Vec<Vec<String>> = tokens
+                let rows: Vec<Vec<String>> = document
+                    .tokens
                     .iter()
                     .map(|one| {
                         vec![
@@ -120,8 +129,10 @@ fn token(ui: &Ui, command: &TokenCommand) -> Result<ExitCode, CliError> {
         }
         TokenCommand::Rm { dir, id } => {
             let removed = marsh_registry_server::remove_token(dir, id)?;
-            ui.result(&json!({ "removed": { "id": removed.id, "username": removed.username } }), || {
-                format!("{GOOD}removed{GOOD:#} {} of {}", removed.id, removed.username)
+            let document =
+                TokenRemoved { removed: RemovedToken { id: removed.id, username: removed.username } };
+            ui.result(&document, || {
+                format!("{GOOD}removed{GOOD:#} {} of {}", document.removed.id, document.removed.username)
             });
             done()
         }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use marsh_api::server::{
+    Reloaded, ServerStarted, ServerStopped, ShutdownAccepted, Status, TriggerRow, TypeState,
+};
 use marsh_model::Models;
 use marsh_repo::{Environment, Repo};
-use marsh_serve::protocol::{Reloaded, Status, TriggerRow};
 use marsh_serve::{Client, ErrorReport, Listening, Opened, Service, ServiceOptions, TriggerOptions};
 use marsh_trigger::Webhook;
-use serde_json::{Value, json};
 
 use super::{done, failed};
 use crate::app;
@@ -38,12 +39,16 @@ fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError
     let talk = *ui;
     let ready = move |serving: &marsh_serve::Serving| {
         let socket = serving.socket.as_deref().unwrap_or(layout.root());
-        let document = json!({
-            "socket": socket, "watching": serving.watching, "pid": std::process::id(), "http": serving.http,
-        });
+        let document = ServerStarted {
+            socket: socket.display().to_string(),
+            watching: serving.watching,
+            pid: std::process::id(),
+            http: serving.http.map(|addr| addr.to_string()),
+        };
         talk.result(&document, || {
-            let http = serving.http.map_or_else(String::new, |addr| format!(", webhooks at http://{addr}"));
-            format!("serving {} at {}{http}", layout.root().display(), socket.display())
+            let http = document.http.as_ref();
+            let http = http.map_or_else(String::new, |addr| format!(", webhooks at http://{addr}"));
+            format!("serving {} at {}{http}", layout.root().display(), document.socket)
         });
     };
     let layout = models.repo.layout.clone();
@@ -82,21 +87,20 @@ fn ask(cli: &Cli, ui: &Ui, command: ServeCommand) -> Result<ExitCode, CliError> 
     let mut client = Client::find(&repo.layout)?;
     match command {
         ServeCommand::Status => {
-            let document = client.expect("status", &Value::Null)?;
+            let document: Status = client.expect("status", &())?;
             ui.result(&document, || status_text(&document));
             done()
         }
         ServeCommand::Reload => {
-            let document = client.expect("reload", &Value::Null)?;
+            let document: Reloaded = client.expect("reload", &())?;
             ui.result(&document, || reloaded_text(&document));
-            let is_sound = document["failed"].as_array().is_some_and(Vec::is_empty);
-            if is_sound { done() } else { failed() }
+            if document.failed.is_empty() { done() } else { failed() }
         }
         ServeCommand::Stop => {
-            client.expect("shutdown", &Value::Null)?;
+            let ShutdownAccepted {} = client.expect("shutdown", &())?;
             // The connection ends with the process.
             client.wait_for_end();
-            ui.result(&json!({ "stopped": true }), || format!("{GOOD}stopped{GOOD:#}"));
+            ui.result(&ServerStopped { stopped: true }, || format!("{GOOD}stopped{GOOD:#}"));
             done()
         }
     }
@@ -106,8 +110,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / f64::from(1 << 20))
 }
 
-fn status_text(document: &Value) -> String {
-    let Ok(status) = serde_json::from_value::<Status>(document.clone()) else { return document.to_string() };
+fn status_text(status: &Status) -> String {
     let mut text = format!("{NAME}{}{NAME:#}\n", status.repository);
     let memory = status.rss_bytes.map(megabytes).unwrap_or_default();
     text.push_str(&format!("  {DIM}process{DIM:#}  {} {memory}\n", status.pid));
@@ -129,10 +132,10 @@ fn status_text(document: &Value) -> String {
         .types
         .iter()
         .map(|row| {
-            let state = if row.state == "failing" { BAD } else { GOOD };
+            let state = if row.state == TypeState::Failing { BAD } else { GOOD };
             vec![
                 format!("{NAME}{}{NAME:#}", row.type_name),
-                format!("{state}{}{state:#}", row.state),
+                format!("{state}{}{state:#}", row.state.as_str()),
                 format!("{} calls", row.calls),
                 format!("{} reloads", row.reloads),
                 format!("{} versions", row.versions_alive),
@@ -184,10 +187,7 @@ fn trigger_row(row: &TriggerRow) -> Vec<String> {
     ]
 }
 
-fn reloaded_text(document: &Value) -> String {
-    let Ok(reloaded) = serde_json::from_value::<Reloaded>(document.clone()) else {
-        return document.to_string();
-    };
+fn reloaded_text(reloaded: &Reloaded) -> String {
     let mut text = String::new();
     for name in &reloaded.changed {
         text.push_str(&format!("{GOOD}reloaded{GOOD:#} {NAME}{name}{NAME:#}\n"));

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use marsh_api::source::{ListAction, SourceChanged, SourceList, SourceRow, SourceStatus};
 use marsh_extension::mounts::{self, Mount};
 use marsh_repo::{Environment, Repo};
 use marsh_types::Kind;
-use serde_json::{Map, Value, json};
 
 use super::done;
 use crate::app;
@@ -34,42 +34,49 @@ pub fn run(cli: &Cli, ui: &Ui, command: &SourceCommand) -> Result<ExitCode, CliE
             }
             let total = all.len();
             mounts::write_mounts(&repo, all)?;
-            ui.result(&json!({ "action": "rm", "path": path, "totalSources": total }), || {
-                format!("{GOOD}removed{GOOD:#} {path}; {total} sources are mounted")
-            });
+            let document = SourceChanged {
+                action: ListAction::Rm,
+                path: path.clone(),
+                only: None,
+                total_sources: total,
+            };
+            ui.result(&document, || format!("{GOOD}removed{GOOD:#} {path}; {total} sources are mounted"));
             done()
         }
     }
 }
 
 fn list(ui: &Ui, repo: &Repo) -> Result<ExitCode, CliError> {
-    let mut rows = Vec::new();
-    let mut documents = Vec::new();
+    let mut sources = Vec::new();
     for mount in mounts::read_mounts(repo)? {
         let dirs = mounts::mounted_dirs(repo, mount.path());
         let is_set = dirs.is_ok();
         let dirs = dirs.unwrap_or_default();
         let kinds = kinds_in(&dirs);
         let status = match (dirs.is_empty(), kinds.is_empty()) {
-            _ if !is_set => "variable_not_set",
-            (true, _) => "path_not_found",
-            (false, true) => "no_extensions",
-            (false, false) => "valid",
+            _ if !is_set => SourceStatus::VariableNotSet,
+            (true, _) => SourceStatus::PathNotFound,
+            (false, true) => SourceStatus::NoExtensions,
+            (false, false) => SourceStatus::Valid,
         };
-        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.directory()).collect();
-        rows.push(vec![format!("{NAME}{}{NAME:#}", mount.path()), status.into(), kinds.join(", ")]);
-        let mut document = Map::new();
-        document.insert("path".into(), json!(mount.path()));
-        if let Some(only) = mount.only() {
-            document.insert("only".into(), only.clone());
-        }
-        document.insert("expandedPaths".into(), json!(dirs));
-        document.insert("status".into(), json!(status));
-        document.insert("resolvedKinds".into(), json!(kinds));
-        documents.push(Value::Object(document));
+        sources.push(SourceRow {
+            path: mount.path().to_owned(),
+            only: mount.only().cloned(),
+            expanded_paths: dirs.iter().map(|dir| dir.display().to_string()).collect(),
+            status,
+            resolved_kinds: kinds.iter().map(|kind| kind.directory().to_owned()).collect(),
+        });
     }
-    ui.result(&json!({ "sources": documents }), || {
-        if rows.is_empty() { "no sources are mounted".into() } else { columns(&rows) }
+    let document = SourceList { sources };
+    ui.result(&document, || {
+        if document.sources.is_empty() {
+            return "no sources are mounted".into();
+        }
+        let rows = document.sources.iter().map(|row| {
+            let path = format!("{NAME}{}{NAME:#}", row.path);
+            vec![path, row.status.as_str().into(), row.resolved_kinds.join(", ")]
+        });
+        columns(&rows.collect::<Vec<_>>())
     });
     done()
 }
@@ -132,16 +139,13 @@ fn add(
     all.push(Mount::new(path, &wanted));
     let total = all.len();
     mounts::write_mounts(repo, all)?;
-    let mut document = Map::new();
-    document.insert("action".into(), json!("add"));
-    document.insert("path".into(), json!(path));
-    if !wanted.is_empty() {
-        document.insert("only".into(), json!(only));
-    }
-    document.insert("totalSources".into(), json!(total));
-    ui.result(&Value::Object(document), || {
-        format!("{GOOD}mounted{GOOD:#} {path}; {total} sources are mounted")
-    });
+    let document = SourceChanged {
+        action: ListAction::Add,
+        path: path.to_owned(),
+        only: (!wanted.is_empty()).then(|| only.to_vec()),
+        total_sources: total,
+    };
+    ui.result(&document, || format!("{GOOD}mounted{GOOD:#} {path}; {total} sources are mounted"));
     done()
 }
 

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use marsh_api::source::{ListAction, MemberTrust, TrustChanged, TrustList};
 use marsh_fs::Durability;
 use marsh_repo::{Environment, Repo, RepoError};
 use marsh_types::ExtensionName;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::done;
 use crate::app;
@@ -21,9 +22,12 @@ pub fn run(cli: &Cli, ui: &Ui, command: &TrustCommand) -> Result<ExitCode, CliEr
         TrustCommand::List => {
             let explicit = repo.marker.trusted_collectives();
             let auto = repo.marker.flag("trustMemberCollectives").unwrap_or(false);
-            let document = json!({
-                "explicit": explicit, "membership": [], "resolved": explicit, "trustMemberCollectives": auto,
-            });
+            let document = TrustList {
+                explicit: explicit.clone(),
+                membership: Vec::new(),
+                resolved: explicit.clone(),
+                trust_member_collectives: auto,
+            };
             ui.result(&document, || {
                 if explicit.is_empty() { "no collective is trusted".into() } else { explicit.join("\n") }
             });
@@ -36,7 +40,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &TrustCommand) -> Result<ExitCode, CliEr
                 }
                 Ok(trusted)
             })?;
-            modified(ui, "add", &name, &trusted);
+            modified(ui, ListAction::Add, name, trusted);
         }
         TrustCommand::Rm { collective } => {
             let name = checked(collective)?;
@@ -51,7 +55,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &TrustCommand) -> Result<ExitCode, CliEr
                 }
                 Ok(trusted)
             })?;
-            modified(ui, "rm", &name, &trusted);
+            modified(ui, ListAction::Rm, name, trusted);
         }
         TrustCommand::AutoTrust { state } => {
             let on = state == "on";
@@ -59,7 +63,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &TrustCommand) -> Result<ExitCode, CliEr
             let mut marker = Repo::open(repo.layout.root())?.marker;
             marker.set("trustMemberCollectives", Value::Bool(on));
             write(&repo, &marker)?;
-            ui.result(&json!({ "trustMemberCollectives": on }), || {
+            ui.result(&MemberTrust { trust_member_collectives: on }, || {
                 format!(
                     "the collectives that you are a member of are {}trusted",
                     if on { "" } else { "not " }
@@ -70,9 +74,10 @@ pub fn run(cli: &Cli, ui: &Ui, command: &TrustCommand) -> Result<ExitCode, CliEr
     done()
 }
 
-fn modified(ui: &Ui, action: &str, collective: &str, trusted: &[String]) {
-    let document = json!({ "action": action, "collective": collective, "trustedCollectives": trusted });
+fn modified(ui: &Ui, action: ListAction, collective: String, trusted: Vec<String>) {
+    let document = TrustChanged { action, collective, trusted_collectives: trusted };
     ui.result(&document, || {
+        let trusted = &document.trusted_collectives;
         format!("trusted: {}", if trusted.is_empty() { "no collective".into() } else { trusted.join(", ") })
     });
 }
@@ -101,7 +106,7 @@ fn change(
     let _lock = lock(repo, environment)?;
     let mut marker = Repo::open(repo.layout.root())?.marker;
     let trusted = edit(marker.trusted_collectives())?;
-    marker.set("trustedCollectives", json!(trusted));
+    marker.set("trustedCollectives", Value::from(trusted.clone()));
     write(repo, &marker)?;
     Ok(trusted)
 }

@@ -77,6 +77,35 @@ fn documents_of_successful_commands_match_their_schemas() {
     run("vault", &["vault", "get", "v"]);
     run("secret-keys", &["vault", "list-keys", "v"]);
     run("model-deleted", &["model", "delete", "m", "--force", "--yes"]);
+    run("doctor-extensions", &["doctor", "extensions"]);
+    run("trust-list", &["extension", "trust", "list"]);
+    run("trust-changed", &["extension", "trust", "add", "acme"]);
+    run("trust-members", &["extension", "trust", "auto-trust", "on"]);
+    repo.write("elsewhere/extensions/models/y.ts", model("@me/y", "methods: {},"));
+    run("source-changed", &["extension", "source", "add", "elsewhere", "--only", "models"]);
+    run("source-list", &["extension", "source", "list"]);
+    run("source-changed", &["extension", "source", "rm", "elsewhere"]);
+    run("repository-initialized", &["init", "another"]);
+    run("registry-created", &["registry", "init", "registry"]);
+    run("registry-token-created", &["registry", "token", "add", "registry", "me"]);
+    run("registry-token-list", &["registry", "token", "list", "registry"]);
+}
+
+#[test]
+fn report_of_broken_extensions_matches_its_schema() {
+    let repo = repo_with(&format!("{OUTPUTS} {}", method("run", "")));
+    let schemas = Schemas::of(&repo.marsh(&["schema", "--all"]).ok().json());
+    repo.write("extensions/models/broken.ts", "export const model = {");
+    repo.marsh(&["model", "method", "run", "@me/x", "run", "m"]);
+    repo.write("extensions/models/y.ts", model("@me/y", "methods: {}, globalArguments: missing,"));
+    repo.marsh(&["model", "type", "describe", "@me/y"]);
+    let report = repo.marsh(&["--json", "doctor", "extensions", "--repair"]).exits(1);
+    schemas.accept("doctor-extensions", &report);
+    let document = report.json();
+    for list in ["loaderErrors", "loadStates"] {
+        assert_ne!(document[list], serde_json::json!([]), "{document:#}");
+    }
+    assert_eq!(document["repairReport"]["mode"], "applied", "{document:#}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl fmt::Display for LoadFailureState {
 /// The inputs that a failure depends on: while they are the same, it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum FailureInputs {
+pub enum FailureInputs {
     /// The code of the parts.
     Parts,
     /// A source that cannot be read.
@@ -108,6 +108,16 @@ impl LoadFailure {
     /// Whether the cause can disappear without a change of the inputs.
     pub fn is_transient(&self) -> bool {
         self.transient
+    }
+
+    /// The inputs that the failure depends on.
+    pub fn inputs(&self) -> FailureInputs {
+        self.reason
+    }
+
+    /// The entry points of the version that failed.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Whether these inputs may be tried: other inputs at once, the same ones when their wait is over.

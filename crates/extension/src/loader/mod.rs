@@ -54,9 +54,10 @@ use stages::Stages;
 use transaction::{Committed, Transaction};
 
 pub use describe::LoadOptions;
-pub use failure::{LoadFailure, LoadFailureState};
+pub use failure::{FailureInputs, LoadFailure, LoadFailureState};
 pub use load_states::{LoadState, load_states};
 pub use loaded::{Loaded, LoadedModel, MethodExtension};
+pub use parts::Part;
 pub(crate) use parts::VersionParts;
 pub use trace::in_sources;
 pub use transaction::OnFailure;

@@ -5,7 +5,7 @@
 //! disappears makes another version. The JSON form is in run journals (`crate::Pin`) and load records; its field names
 //! never change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use marsh_types::{Digest, Kind, TypeName};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(super) struct EntryPoint {
 
 /// An entry point with the fingerprint of the code that it reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Part {
+pub struct Part {
     pub(super) entry: PathBuf,
     pub(super) root: SourceRoot,
     pub(super) fingerprint: String,
@@ -40,6 +40,23 @@ pub(crate) struct VersionParts {
     /// In the order of their fingerprints, so that the order does not depend on where the files are.
     #[serde(rename = "grafts")]
     pub(super) method_extensions: Vec<Part>,
+}
+
+impl Part {
+    /// The source file.
+    pub fn entry(&self) -> &Path {
+        &self.entry
+    }
+
+    /// The directory that it was found in.
+    pub fn root(&self) -> &SourceRoot {
+        &self.root
+    }
+
+    /// The fingerprint of the code that it reaches.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
 }
 
 impl VersionParts {

@@ -1,12 +1,12 @@
 //! `marsh doctor …`. `extensions` is a report. It runs no code, and changes files only with `--repair`, which repairs first and
 //! reports then.
 
-use std::collections::BTreeMap;
+mod document;
+
 use std::process::ExitCode;
 
 use marsh_extension::lifecycle::{Inspection, InstallState, ItemStatus, Repaired};
-use marsh_types::{Diagnostic, Kind};
-use serde_json::{Map, Value, json};
+use marsh_types::Diagnostic;
 
 use super::extension::Progress;
 use super::{done, failed};
@@ -31,10 +31,8 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
         && local.is_empty()
         && problems(&inspection).is_empty()
         && loads.is_empty();
-    let mut document = report(&inspection, &local, pass);
-    document["loadStates"] = json!(loads);
+    let document = document::report(&inspection, &local, &loads, repaired.as_ref(), pass);
     if let Some(repaired) = &repaired {
-        document["repairReport"] = repair_report(repaired);
         for item in &repaired.outcome.items {
             if let ItemStatus::Failed { error } = &item.status {
                 ui.warn(format_args!("{} could not be restored: {error}", item.name));
@@ -49,24 +47,6 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
         done.chain([text(&inspection, &local, &loads, pass)]).collect::<Vec<_>>().join("\n")
     });
     if pass { done() } else { failed() }
-}
-
-fn repair_report(repaired: &Repaired) -> Value {
-    let failed: Vec<Value> = repaired
-        .outcome
-        .items
-        .iter()
-        .filter_map(|item| match &item.status {
-            ItemStatus::Failed { error } => {
-                Some(json!({ "name": item.name, "error": CliError::part(error) }))
-            }
-            _ => None,
-        })
-        .collect();
-    json!({
-        "mode": "applied", "restored": repaired.restored, "cataloguedTrees": repaired.catalogued,
-        "viewsRebuilt": repaired.views, "swept": repaired.swept, "failed": failed,
-    })
 }
 
 fn repair_line(repaired: &Repaired) -> String {
@@ -92,74 +72,6 @@ fn problems(inspection: &Inspection) -> Vec<(String, String, Diagnostic)> {
         }
     }
     found
-}
-
-fn report(inspection: &Inspection, local: &[marsh_extension::SourceProblem], pass: bool) -> Value {
-    let problems = problems(inspection);
-    let mut registries = Map::new();
-    for kind in Kind::with_directory() {
-        let bad = inspection.duplicates.iter().any(|duplicate| duplicate.kind == kind)
-            || problems.iter().any(|(_, path, _)| path.starts_with(kind.directory()));
-        let status = if bad { "fail" } else { "pass" };
-        registries.insert(kind.to_string(), json!({ "registry": kind, "status": status }));
-    }
-    let mut details = Vec::new();
-    let mut aggregates = Vec::new();
-    for one in &inspection.extensions {
-        let facts = one.entry.checksum.and_then(|digest| inspection.facts.get(&digest));
-        let sources: Vec<Value> = facts
-            .map(|facts| {
-                facts
-                    .provided
-                    .iter()
-                    .map(|provided| {
-                        json!({
-                            "sourcePath": provided.path, "stateTag": "Indexed", "kind": provided.kind,
-                            "type": provided.raw, "extensionName": one.name,
-                        })
-                    })
-                    .collect()
-            })
-            .unwrap_or_default();
-        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-        states.insert("Indexed", sources.len());
-        states.insert("ValidationFailed", facts.map_or(0, |facts| facts.problems.len()));
-        aggregates.push(json!({
-            "name": one.name, "version": one.entry.version, "origin": "pulled", "state": one.state,
-            "sourceCount": sources.len(), "stateDistribution": states, "path": one.tree,
-        }));
-        details.extend(sources);
-    }
-    json!({
-        "overallStatus": if pass { "pass" } else { "fail" },
-        "registries": registries,
-        "orphanFiles": inspection.orphans.iter().map(|path| json!({ "path": path })).collect::<Vec<_>>(),
-        "aggregateState": {
-            "aggregates": aggregates,
-            "sourceDetails": details,
-            "totalSources": details.len(),
-            "healthySources": details.len(),
-        },
-        "lockfile": {
-            "digest": inspection.snapshot.digest,
-            "refusedEntries": inspection
-                .refused
-                .iter()
-                .map(|entry| json!({ "key": entry.key, "reason": entry.reason }))
-                .collect::<Vec<_>>(),
-        },
-        "views": inspection.views,
-        "shadowedTypes": inspection.shadowed,
-        "duplicateTypes": inspection.duplicates,
-        "unsatisfiedDependencies": inspection.unsatisfied,
-        "loaderErrors": local
-            .iter()
-            .map(|problem| json!({ "path": problem.path, "diagnostic": problem.diagnostic }))
-            .chain(problems.iter().map(|(name, path, diagnostic)| {
-                json!({ "extensionName": name, "path": path, "diagnostic": diagnostic })
-            }))
-            .collect::<Vec<_>>(),
-    })
 }
 
 fn text(
