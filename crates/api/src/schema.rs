@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data, datastore, doctor, error, model, registry, report, repository, server, source, vault, workflow,
+    data, datastore, doctor, error, extension, model, publish, registry, report, repository, server, source,
+    vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -110,6 +111,24 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<vault::SecretDeleted>("secret-deleted", &["vault delete"]),
     DocumentSpec::new::<vault::SecretAnnotated>("secret-annotated", &["vault annotate"]),
     DocumentSpec::new::<vault::AuditTrail>("audit-trail", &["vault audit-trail"]),
+    DocumentSpec::new::<extension::ExtensionPulled>("extension-pulled", &["extension pull"]),
+    DocumentSpec::new::<extension::ExtensionRemoved>("extension-removed", &["extension rm"]),
+    DocumentSpec::new::<extension::ExtensionUpdated>("extension-updated", &["extension update"]),
+    DocumentSpec::new::<extension::ExtensionsInstalled>("extensions-installed", &["extension install"]),
+    DocumentSpec::new::<extension::ExtensionsRolledBack>("extensions-rolled-back", &["extension rollback"]),
+    DocumentSpec::new::<extension::ExtensionsCollected>("extensions-collected", &["extension gc"]),
+    DocumentSpec::new::<extension::ExtensionList>("extension-list", &["extension list"]),
+    DocumentSpec::new::<extension::ExtensionsOutdated>("extensions-outdated", &["extension outdated"]),
+    DocumentSpec::new::<extension::ExtensionInfo>("extension", &["extension info"]),
+    DocumentSpec::new::<extension::ExtensionSearch>("extension-search", &["extension search"]),
+    DocumentSpec::new::<extension::ExtensionHistory>("extension-history", &["extension history"]),
+    DocumentSpec::new::<publish::ExtensionPushed>("extension-pushed", &["extension push"]),
+    DocumentSpec::new::<publish::ExtensionVersion>("extension-version", &["extension version"]),
+    DocumentSpec::new::<publish::ExtensionYanked>("extension-yanked", &["extension yank"]),
+    DocumentSpec::new::<publish::ExtensionUnyanked>("extension-unyanked", &["extension unyank"]),
+    DocumentSpec::new::<publish::ExtensionDeprecated>("extension-deprecated", &["extension deprecate"]),
+    DocumentSpec::new::<publish::ExtensionUndeprecated>("extension-undeprecated", &["extension undeprecate"]),
+    DocumentSpec::new::<publish::ExtensionPromoted>("extension-promoted", &["extension promote"]),
     DocumentSpec::new::<workflow::CreatedWorkflow>("workflow-created", &["workflow create"]),
     DocumentSpec::new::<workflow::WorkflowDetails>("workflow", &["workflow get"]),
     DocumentSpec::new::<workflow::WorkflowGraph>("workflow-graph", &["workflow get --graph"]),

@@ -3,15 +3,21 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use marsh_api::publish::{
+    ChannelVersion, DeclaredTypes, DeprecatedExtension, ExtensionDeprecated, ExtensionPromoted,
+    ExtensionPushed, ExtensionUndeprecated, ExtensionUnyanked, ExtensionVersion, ExtensionYanked,
+    PublishContents, PublishDryRun, PublishedSkill, PublishedVersion, PushStatus, TypeCounts,
+    UndeprecatedExtension, Yank,
+};
 use marsh_extension::publish::{self, Prepared, Shipped};
 use marsh_repo::Repo;
 use marsh_types::{CalVer, Channel, Kind};
-use serde_json::{Map, Value, json};
 
+use super::extension::documents::{text, texts};
 use super::{done, failed};
 use crate::app;
 use crate::args::Cli;
-use crate::args::publish::{CurateCommand, PushArgs, VersionArgs};
+use crate::args::publish::{CurateCommand, PushArgs, VersionArgs, YankArgs};
 use crate::error::CliError;
 use crate::ui::{GOOD, NAME, Ui};
 
@@ -35,11 +41,13 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
         let scratch = marsh_fs::StagedDir::new(&std::env::temp_dir())?;
         let shipped = shipped(cli, ui, lifecycle.repo(), &prepared, arguments, scratch.path())?;
         let packed = publish::pack(&prepared, &shipped, std::io::sink())?;
-        let mut document = resolved(&prepared, arguments.release_notes.as_deref());
-        document.insert("archiveSize".into(), json!(packed.bytes));
-        document.insert("checksum".into(), json!(packed.sha256));
-        document.insert("status".into(), json!("dry_run"));
-        ui.result(&Value::Object(document), || {
+        let document = ExtensionPushed::DryRun(Box::new(PublishDryRun {
+            contents: contents(&prepared, arguments.release_notes.as_deref()),
+            archive_size: packed.bytes,
+            checksum: packed.sha256.to_string(),
+            status: PushStatus::DryRun,
+        }));
+        ui.result(&document, || {
             format!("{label} can be published: {} files, {} bytes", prepared.files.files.len(), packed.bytes)
         });
         return done();
@@ -58,21 +66,21 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
     let shipped = shipped(cli, ui, lifecycle.repo(), &prepared, arguments, &scratch)?;
     let (published, packed) =
         publish::publish(registry, &prepared, &shipped, arguments.channel, notes, &scratch)?;
-    let mut document = resolved(&prepared, notes);
     let count = |kind: Kind| prepared.types.iter().filter(|(found, ..)| *found == kind).count();
     let channel = arguments.channel.unwrap_or(Channel::Stable);
-    let fields = json!({
-        "extensionId": published.extension_id, "archiveSize": packed.bytes, "checksum": packed.sha256,
-        "workflowCount": prepared.files.workflows.len(), "bundleCount": shipped.bundles,
-        "skillCount": prepared.files.skills.len(), "channel": channel, "status": "published",
-    });
-    if let Value::Object(fields) = fields {
-        document.extend(fields);
-    }
-    document.extend(Kind::with_directory().map(|kind| (format!("{kind}Count"), json!(count(kind)))));
-    ui.result(&Value::Object(document), || {
-        format!("{GOOD}published{GOOD:#} {label} on {channel}, {} bytes", packed.bytes)
-    });
+    let document = ExtensionPushed::Published(Box::new(PublishedVersion {
+        contents: contents(&prepared, notes),
+        extension_id: published.extension_id,
+        archive_size: packed.bytes,
+        checksum: packed.sha256.to_string(),
+        workflow_count: prepared.files.workflows.len(),
+        bundle_count: shipped.bundles,
+        skill_count: prepared.files.skills.len(),
+        channel: channel.to_string(),
+        status: PushStatus::Published,
+        type_counts: TypeCounts::new(count),
+    }));
+    ui.result(&document, || format!("{GOOD}published{GOOD:#} {label} on {channel}, {} bytes", packed.bytes));
     done()
 }
 
@@ -96,28 +104,26 @@ fn shipped(
 }
 
 /// What is to be published, as the manifest and its files say.
-fn resolved(prepared: &Prepared, notes: Option<&str>) -> Map<String, Value> {
+fn contents(prepared: &Prepared, notes: Option<&str>) -> PublishContents {
     let manifest = &prepared.manifest;
-    let document = json!({
-        "name": manifest.name, "version": manifest.version, "description": manifest.description,
-        "repository": manifest.repository,
-        "releaseNotes": notes.map(str::to_owned).or_else(|| manifest.release_notes.clone()),
-        "workflowFiles": prepared.files.workflows,
-        "skills": prepared.files.skills.iter()
-            .map(|(name, count)| json!({ "name": name, "fileCount": count })).collect::<Vec<_>>(),
-        "additionalFiles": manifest.additional_files, "platforms": manifest.platforms,
-        "labels": manifest.labels, "dependencies": manifest.dependencies,
-        "files": prepared.files.files.keys().collect::<Vec<_>>(),
-        "warnings": prepared.files.warnings,
-    });
-    match document {
-        Value::Object(mut map) => {
-            for kind in Kind::with_directory() {
-                map.insert(kind.directory().into(), prepared.content[kind.spec().registry_key].clone());
-            }
-            map
-        }
-        _ => Map::new(),
+    let skills = prepared.files.skills.iter();
+    PublishContents {
+        name: manifest.name.to_string(),
+        version: manifest.version.to_string(),
+        description: manifest.description.clone(),
+        repository: manifest.repository.clone(),
+        release_notes: notes.map(str::to_owned).or_else(|| manifest.release_notes.clone()),
+        workflow_files: texts(&prepared.files.workflows),
+        skills: skills
+            .map(|(name, count)| PublishedSkill { name: name.clone(), file_count: *count })
+            .collect(),
+        additional_files: texts(&manifest.additional_files),
+        platforms: manifest.platforms.clone(),
+        labels: manifest.labels.clone(),
+        dependencies: texts(&manifest.dependencies),
+        files: texts(prepared.files.files.keys()),
+        warnings: prepared.files.warnings.clone(),
+        types: DeclaredTypes::new(|kind| prepared.content[kind.spec().registry_key].clone()),
     }
 }
 
@@ -135,18 +141,18 @@ pub fn version(cli: &Cli, ui: &Ui, arguments: &VersionArgs) -> Result<ExitCode, 
         versions.iter().filter(|(_, found)| *found == channel).map(|(version, _)| *version).max()
     };
     let next = CalVer::next_after(versions.iter().map(|(version, _)| *version).max(), publish::today());
-    let mut channels = Map::new();
-    for channel in [Channel::Beta, Channel::Rc] {
-        if let Some(version) = newest(channel) {
-            channels.insert(channel.as_str().to_owned(), json!({ "latest": version }));
-        }
-    }
-    let current = newest(Channel::Stable);
-    let document = json!({
-        "extensionName": name, "currentPublished": current, "publishedAt": null, "nextVersion": next,
-        "channels": channels,
+    let channels = [Channel::Beta, Channel::Rc].into_iter().filter_map(|channel| {
+        let latest = newest(channel)?.to_string();
+        Some((channel.to_string(), ChannelVersion { latest }))
     });
-    ui.result(&document, || match current {
+    let document = ExtensionVersion {
+        extension_name: name.to_string(),
+        current_published: text(newest(Channel::Stable).as_ref()),
+        published_at: None,
+        next_version: next.to_string(),
+        channels: channels.collect(),
+    };
+    ui.result(&document, || match &document.current_published {
         Some(current) => format!("{NAME}{name}{NAME:#} {current}; next: {next}"),
         None => format!("{NAME}{name}{NAME:#} has no stable version; next: {next}"),
     });
@@ -168,32 +174,53 @@ pub fn curate(cli: &Cli, ui: &Ui, command: &CurateCommand) -> Result<ExitCode, C
         ui.say("nothing was changed");
         return failed();
     }
-    let (document, message) = match command {
+    match command {
         CurateCommand::Yank { what, reason } => {
             let message = registry.yank(&what.name, what.version, what.channel, reason)?;
-            let fields = json!({ "name": what.name, "version": what.version, "channel": what.channel, "reason": reason });
-            (json!({ "yanked": fields, "message": message }), message)
+            let document = ExtensionYanked { yanked: yank(what, Some(reason)), message };
+            ui.result(&document, || document.message.clone());
         }
         CurateCommand::Unyank { what, reason } => {
             let message = registry.unyank(&what.name, what.version, what.channel, reason.as_deref())?;
-            let fields = json!({ "name": what.name, "version": what.version, "channel": what.channel, "reason": reason });
-            (json!({ "unyanked": fields, "message": message }), message)
+            let document = ExtensionUnyanked { unyanked: yank(what, reason.as_ref()), message };
+            ui.result(&document, || document.message.clone());
         }
         CurateCommand::Deprecate { name, reason, superseded_by, .. } => {
             let message = registry.deprecate(name, reason, superseded_by.as_ref())?;
-            let fields = json!({ "name": name, "reason": reason, "supersededBy": superseded_by });
-            (json!({ "deprecated": fields, "message": message }), message)
+            let deprecated = DeprecatedExtension {
+                name: name.to_string(),
+                reason: reason.clone(),
+                superseded_by: text(superseded_by.as_ref()),
+            };
+            let document = ExtensionDeprecated { deprecated, message };
+            ui.result(&document, || document.message.clone());
         }
         CurateCommand::Undeprecate { name, .. } => {
             let message = registry.undeprecate(name)?;
-            (json!({ "undeprecated": { "name": name }, "message": message }), message)
+            let undeprecated = UndeprecatedExtension { name: name.to_string() };
+            let document = ExtensionUndeprecated { undeprecated, message };
+            ui.result(&document, || document.message.clone());
         }
         CurateCommand::Promote { name, version, channel, .. } => {
             let promoted = registry.promote(name, *version, *channel)?;
-            let message = promoted.message.clone();
-            (json!(promoted), message)
+            let document = ExtensionPromoted {
+                name: promoted.name.to_string(),
+                version: promoted.version.to_string(),
+                previous_channel: promoted.previous_channel.to_string(),
+                channel: promoted.channel.to_string(),
+                message: promoted.message,
+            };
+            ui.result(&document, || document.message.clone());
         }
-    };
-    ui.result(&document, || message);
+    }
     done()
+}
+
+fn yank(what: &YankArgs, reason: Option<&String>) -> Yank {
+    Yank {
+        name: what.name.to_string(),
+        version: text(what.version.as_ref()),
+        channel: text(what.channel.as_ref()),
+        reason: reason.cloned(),
+    }
 }

@@ -182,12 +182,36 @@ fn version() {
 }
 
 #[test]
-fn completions_for_every_shell() {
+fn completions_of_every_shell_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let run = empty().marsh(&["completions", shell]).ok();
-        assert!(run.stdout.contains("marsh") && run.stdout.len() > 1000, "{shell}: {}", run.stdout.len());
+        for word in ["workflow", "rollback", "--last-evaluated"] {
+            // fish writes options without their dashes.
+            assert!(run.stdout.contains(word.trim_start_matches('-')), "{shell}: {word}");
+        }
         assert_eq!(run.stderr, "", "{shell}");
     }
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    let scratch = empty();
+    scratch.write("marsh.bash", scratch.marsh(&["completions", "bash"]).ok().stdout);
+    let complete = |words: &str, index: usize| {
+        let script = format!(
+            "source marsh.bash; COMP_WORDS=({words}); COMP_CWORD={index}; \
+             _marsh marsh \"${{COMP_WORDS[{index}]}}\" \"${{COMP_WORDS[{index}-1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(scratch.root())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(complete("marsh workf", 1), "workflow\n");
+    assert_eq!(complete("marsh extension rollb", 2), "rollback\n");
+    assert_eq!(complete("marsh model method run --last-e", 4), "--last-evaluated\n");
 }
 
 #[test]

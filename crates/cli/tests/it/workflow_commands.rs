@@ -160,17 +160,28 @@ fn another_process_cancels_a_run() {
     repo.assert_no_processes();
 }
 
+/// After the first signal a stubborn command has half a second of grace, and then the run prints its end. A second signal
+/// within that time ends the process before it prints anything; on a busy machine it may come too late, so the test tries again.
 #[test]
-fn a_second_ctrl_c_kills() {
-    let repo = scene(&main_job(&[step("stubborn", "trap \"\" TERM INT; sleep 300 & wait; sleep 300", "")]));
-    let running = repo.spawn(&["workflow", "run", "w"]);
-    wait_for("the command to run", || {
-        repo.processes().iter().any(|(_, command)| command.contains("sleep 300")).then_some(())
-    });
-    running.interrupt();
-    running.interrupt();
-    running.wait().exits(130);
-    repo.assert_no_processes();
+fn second_ctrl_c_ends_the_process_before_the_run_has_ended() {
+    let script = "trap \"touch asked\" TERM INT; while true; do sleep 300 & wait; done";
+    for _ in 0..10 {
+        let repo = scene(&main_job(&[step("stubborn", script, "")]));
+        let running = repo.spawn(&["--json", "workflow", "run", "w"]);
+        wait_for("the command to run", || {
+            repo.processes().iter().any(|(_, command)| command.contains("sleep 300")).then_some(())
+        });
+        running.interrupt();
+        wait_for("the command to be asked to end", || repo.exists("asked").then_some(()));
+        running.interrupt();
+        let run = running.wait().exits(130);
+        repo.assert_no_processes();
+        if run.stdout.is_empty() {
+            return;
+        }
+        assert_eq!(run.json()["status"], "cancelled");
+    }
+    panic!("no second signal ended the process");
 }
 
 /// The record of so many steps is written beside the run. The last record is the end of the run.

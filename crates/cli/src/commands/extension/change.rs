@@ -2,12 +2,17 @@
 
 use std::process::ExitCode;
 
-use marsh_extension::lifecycle::{ItemStatus, Outcome, PullRequest, RestoreRequest};
+use marsh_api::extension::{
+    ExtensionItem, ExtensionPulled, ExtensionRemoved, ExtensionStatus, ExtensionUpdated, ExtensionsCollected,
+    ExtensionsInstalled, ExtensionsRolledBack, PulledExtension, PulledExtensions, RemovedExtension,
+    UpdateSummary,
+};
+use marsh_extension::lifecycle::{Outcome, PullRequest, RestoreRequest};
 use marsh_store::GenerationRetention;
-use serde_json::{Map, Value, json};
 
+use super::documents::{item, items, path_text, set_change, texts, unused_trees, version_changes};
 use super::progress::Progress;
-use super::{item_json, item_line, outcome_json, tell};
+use super::{item_line, tell};
 use crate::app;
 use crate::args::{Cli, ExtensionCommand, SetArgs};
 use crate::commands::{done, failed};
@@ -35,22 +40,19 @@ pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, C
             }
             let lifecycle = app::lifecycle(cli, set, "rm")?;
             let (removed, outcome) = lifecycle.remove(extensions, *force, &Progress::new(ui))?;
-            let documents: Vec<Value> = removed
+            let documents: Vec<RemovedExtension> = removed
                 .iter()
-                .map(|one| {
-                    json!({
-                        "name": one.name, "version": one.version, "filesDeleted": one.files.len(),
-                        "filesSkipped": 0, "dirsRemoved": 0, "leftWithout": one.left_without,
-                    })
+                .map(|one| RemovedExtension {
+                    name: one.name.to_string(),
+                    version: one.version.to_string(),
+                    files_deleted: one.files.len(),
+                    files_skipped: 0,
+                    dirs_removed: 0,
+                    left_without: texts(&one.left_without),
                 })
                 .collect();
-            let mut map = Map::new();
-            match documents.as_slice() {
-                [one] => map.insert("removed".into(), one.clone()),
-                many => map.insert("removed".into(), json!(many)),
-            };
-            outcome_json(&outcome, &mut map);
-            ui.result(&Value::Object(map), || {
+            let document = ExtensionRemoved { removed: documents.into(), change: set_change(&outcome) };
+            ui.result(&document, || {
                 let lines = removed
                     .iter()
                     .map(|one| format!("{GOOD}removed{GOOD:#} {NAME}{}{NAME:#} {}", one.name, one.version));
@@ -77,15 +79,13 @@ pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, C
         ExtensionCommand::Rollback { generation, set } => {
             let lifecycle = app::lifecycle(cli, set, "rollback")?;
             let (number, made, outcome) = lifecycle.rollback(*generation, &Progress::new(ui))?;
-            let changes = made.as_ref().map(|made| made.changes.clone()).unwrap_or_default();
-            let mut map = Map::new();
-            map.insert("restored".into(), json!(number));
-            map.insert("changes".into(), json!(changes));
-            outcome_json(&outcome, &mut map);
-            ui.result(&Value::Object(map), || match &made {
+            let changes = made.as_ref().map(|made| version_changes(&made.changes)).unwrap_or_default();
+            let document = ExtensionsRolledBack { restored: number, changes, change: set_change(&outcome) };
+            ui.result(&document, || match &made {
                 None => format!("the installed set is that of generation {number} already"),
                 Some(made) => {
-                    let rows: Vec<Vec<String>> = changes.iter().map(super::show::change_row).collect();
+                    let rows: Vec<Vec<String>> =
+                        document.changes.iter().map(super::show::change_row).collect();
                     format!(
                         "{GOOD}rolled back{GOOD:#} to generation {number}, as generation {}\n{}",
                         made.number,
@@ -102,82 +102,80 @@ pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, C
 }
 
 fn pulled(ui: &Ui, outcome: &Outcome) -> Result<ExitCode, CliError> {
-    let mut map = Map::new();
     let (asked, came_along): (Vec<_>, Vec<_>) = outcome.items.iter().partition(|item| !item.dependency);
-    if let [one] = asked.as_slice() {
+    let dependency_results = came_along.into_iter().map(item).collect();
+    let change = set_change(outcome);
+    let document = if let [one] = asked.as_slice() {
         // One extension is the document, as scripts expect it.
-        if let Value::Object(fields) = item_json(one) {
-            map.extend(fields);
+        let mut item = item(one);
+        if !change.warnings.is_empty() {
+            // Both have the same key; those about the set are written.
+            item.warnings.clear();
         }
-        map.insert("extractedFiles".into(), json!(one.files));
-        map.insert("path".into(), json!(one.tree));
+        ExtensionPulled::One(Box::new(PulledExtension {
+            item,
+            extracted_files: one.files.clone(),
+            path: one.tree.as_deref().map(path_text),
+            dependency_results,
+            change,
+        }))
     } else {
-        map.insert("extensions".into(), json!(asked.iter().map(|item| item_json(item)).collect::<Vec<_>>()));
-    }
-    map.insert(
-        "dependencyResults".into(),
-        json!(came_along.iter().map(|item| item_json(item)).collect::<Vec<_>>()),
-    );
-    outcome_json(outcome, &mut map);
-    ui.result(&Value::Object(map), || lines(outcome));
+        let extensions = asked.into_iter().map(item).collect();
+        ExtensionPulled::Several(PulledExtensions { extensions, dependency_results, change })
+    };
+    ui.result(&document, || lines(&items(outcome)));
     tell(ui, outcome);
     done()
 }
 
 fn updated(ui: &Ui, outcome: &Outcome) -> Result<ExitCode, CliError> {
-    let count =
-        |matches: fn(&ItemStatus) -> bool| outcome.items.iter().filter(|item| matches(&item.status)).count();
-    let mut map = Map::new();
-    map.insert("extensions".into(), json!(outcome.items.iter().map(item_json).collect::<Vec<_>>()));
-    map.insert(
-        "summary".into(),
-        json!({
-            "total": outcome.items.len(),
-            "upToDate": count(|status| matches!(status, ItemStatus::UpToDate | ItemStatus::Deprecated { .. })),
-            "updated": count(|status| matches!(status, ItemStatus::Updated { .. } | ItemStatus::Installed)),
-            "available": count(|status| matches!(status, ItemStatus::UpdateAvailable { .. })),
-            "failed": outcome.failed(),
-        }),
-    );
-    outcome_json(outcome, &mut map);
-    ui.result(&Value::Object(map), || {
-        if outcome.items.is_empty() { "no extension is installed".into() } else { lines(outcome) }
+    let extensions = items(outcome);
+    let summary = UpdateSummary {
+        total: extensions.len(),
+        up_to_date: count(&extensions, &[ExtensionStatus::UpToDate, ExtensionStatus::Deprecated]),
+        updated: count(&extensions, &[ExtensionStatus::Updated, ExtensionStatus::Installed]),
+        available: count(&extensions, &[ExtensionStatus::UpdateAvailable]),
+        failed: outcome.failed(),
+    };
+    let document = ExtensionUpdated { extensions, summary, change: set_change(outcome) };
+    ui.result(&document, || {
+        if document.extensions.is_empty() {
+            "no extension is installed".into()
+        } else {
+            lines(&document.extensions)
+        }
     });
     tell(ui, outcome);
     if outcome.failed() > 0 { failed() } else { done() }
 }
 
 fn restored(ui: &Ui, outcome: &Outcome) -> Result<ExitCode, CliError> {
-    let count =
-        |matches: fn(&ItemStatus) -> bool| outcome.items.iter().filter(|item| matches(&item.status)).count();
-    let mut map = Map::new();
-    map.insert("entries".into(), json!(outcome.items.iter().map(item_json).collect::<Vec<_>>()));
-    map.insert(
-        "installed".into(),
-        json!(count(|status| matches!(
-            status,
-            ItemStatus::Restored | ItemStatus::Installed | ItemStatus::Updated { .. }
-        ))),
-    );
-    map.insert("migrated".into(), json!(0));
-    map.insert("upToDate".into(), json!(count(|status| matches!(status, ItemStatus::UpToDate))));
-    map.insert("failed".into(), json!(outcome.failed()));
-    if outcome.items.is_empty() {
-        map.insert("warning".into(), json!("the lockfile names no extension"));
-    }
-    outcome_json(outcome, &mut map);
-    ui.result(&Value::Object(map), || {
-        if outcome.items.is_empty() {
-            return "the lockfile names no extension; nothing to restore".into();
-        }
-        lines(outcome)
+    let entries = items(outcome);
+    let new = [ExtensionStatus::Restored, ExtensionStatus::Installed, ExtensionStatus::Updated];
+    let document = ExtensionsInstalled {
+        installed: count(&entries, &new),
+        migrated: 0,
+        up_to_date: count(&entries, &[ExtensionStatus::UpToDate]),
+        failed: outcome.failed(),
+        warning: entries.is_empty().then(|| "the lockfile names no extension".to_owned()),
+        change: set_change(outcome),
+        entries,
+    };
+    ui.result(&document, || match &document.warning {
+        Some(warning) => format!("{warning}; nothing to restore"),
+        None => lines(&document.entries),
     });
     tell(ui, outcome);
     if outcome.failed() > 0 { failed() } else { done() }
 }
 
-fn lines(outcome: &Outcome) -> String {
-    outcome.items.iter().map(item_line).collect::<Vec<_>>().join("\n")
+/// How many have one of these statuses.
+fn count(items: &[ExtensionItem], statuses: &[ExtensionStatus]) -> usize {
+    items.iter().filter(|item| statuses.contains(&item.status)).count()
+}
+
+fn lines(items: &[ExtensionItem]) -> String {
+    items.iter().map(item_line).collect::<Vec<_>>().join("\n")
 }
 
 fn gc(cli: &Cli, ui: &Ui, apply: bool, keep: usize, set: &SetArgs) -> Result<ExitCode, CliError> {
@@ -190,12 +188,15 @@ fn gc(cli: &Cli, ui: &Ui, apply: bool, keep: usize, set: &SetArgs) -> Result<Exi
         options.lock_timeout,
     )?;
     let bytes: u64 = collection.removed.iter().map(|one| one.bytes).sum();
-    let mut document = json!({ "applied": apply, "bytes": bytes });
-    if let (Value::Object(document), Ok(Value::Object(fields))) =
-        (&mut document, serde_json::to_value(&collection))
-    {
-        document.extend(fields);
-    }
+    let document = ExtensionsCollected {
+        applied: apply,
+        bytes,
+        removed: unused_trees(&collection.removed),
+        in_use: unused_trees(&collection.in_use),
+        kept: collection.kept,
+        swept: collection.swept,
+        forgotten: collection.forgotten,
+    };
     ui.result(&document, || {
         let mut rows = Vec::new();
         let row = |what: &str, one: &marsh_store::Garbage| {

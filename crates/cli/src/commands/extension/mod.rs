@@ -1,13 +1,14 @@
 //! `marsh extension …`.
 
 mod change;
+pub mod documents;
 mod progress;
 mod show;
 
 use std::process::ExitCode;
 
-use marsh_extension::lifecycle::{ItemReport, ItemStatus, Outcome};
-use serde_json::{Map, Value, json};
+use marsh_api::extension::{ExtensionItem, ExtensionStatus};
+use marsh_extension::lifecycle::Outcome;
 
 use crate::args::{Cli, ExtensionCommand};
 use crate::commands::{publish, source, trust};
@@ -38,101 +39,37 @@ pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, C
     }
 }
 
-/// The word for what became of an extension, the same in text and JSON.
-fn status_word(status: &ItemStatus) -> &'static str {
-    match status {
-        ItemStatus::Installed => "installed",
-        ItemStatus::Updated { .. } => "updated",
-        ItemStatus::UpToDate => "up_to_date",
-        ItemStatus::Restored => "restored",
-        ItemStatus::UpdateAvailable { .. } => "update_available",
-        ItemStatus::Deprecated { .. } => "deprecated",
-        ItemStatus::Failed { error } => match marsh_types::Explain::code(error) {
-            marsh_types::ErrorCode::NotFound => "not_found",
-            _ => "failed",
-        },
-    }
-}
-
-fn item_json(item: &ItemReport) -> Value {
-    let mut map = Map::new();
-    map.insert("name".into(), json!(item.name));
-    if let Some(version) = item.version {
-        map.insert("version".into(), json!(version));
-    }
-    map.insert("status".into(), json!(status_word(&item.status)));
-    if let Some(channel) = item.channel {
-        map.insert("channel".into(), json!(channel));
-    }
-    match &item.status {
-        ItemStatus::Updated { from } => {
-            map.insert("previousVersion".into(), json!(from));
-            map.insert("newVersion".into(), json!(item.version));
-        }
-        ItemStatus::UpdateAvailable { latest } => {
-            map.insert("installedVersion".into(), json!(item.version));
-            map.insert("latestVersion".into(), json!(latest));
-        }
-        ItemStatus::UpToDate => {
-            map.insert("installedVersion".into(), json!(item.version));
-        }
-        ItemStatus::Deprecated { reason, superseded_by } => {
-            map.insert("deprecationReason".into(), json!(reason));
-            map.insert("supersededBy".into(), json!(superseded_by));
-        }
-        ItemStatus::Failed { error } => {
-            map.insert("error".into(), CliError::part(error));
-        }
-        ItemStatus::Installed | ItemStatus::Restored => {}
-    }
-    if item.dependency {
-        map.insert("dependency".into(), json!(true));
-    }
-    if let Some(description) = &item.description {
-        map.insert("description".into(), json!(description));
-    }
-    if !item.warnings.is_empty() {
-        map.insert("warnings".into(), json!(item.warnings));
-    }
-    Value::Object(map)
-}
-
-fn item_line(item: &ItemReport) -> String {
+fn item_line(item: &ExtensionItem) -> String {
     let name = format!("{NAME}{}{NAME:#}", item.name);
-    let version = item.version.map(|version| version.to_string()).unwrap_or_default();
+    let version = item.version.as_deref().unwrap_or_default();
     let note = if item.dependency { format!(" {DIM}(dependency){DIM:#}") } else { String::new() };
-    match &item.status {
-        ItemStatus::Installed => format!("{GOOD}installed{GOOD:#} {name} {version}{note}"),
-        ItemStatus::Updated { from } => format!("{GOOD}updated{GOOD:#} {name} {from} -> {version}{note}"),
-        ItemStatus::UpToDate => format!("{name} {version} is up to date{note}"),
-        ItemStatus::Restored => format!("{GOOD}restored{GOOD:#} {name} {version}{note}"),
-        ItemStatus::UpdateAvailable { latest } => {
+    match item.status {
+        ExtensionStatus::Installed => format!("{GOOD}installed{GOOD:#} {name} {version}{note}"),
+        ExtensionStatus::Updated => {
+            let from = item.previous_version.as_deref().unwrap_or_default();
+            format!("{GOOD}updated{GOOD:#} {name} {from} -> {version}{note}")
+        }
+        ExtensionStatus::UpToDate => format!("{name} {version} is up to date{note}"),
+        ExtensionStatus::Restored => format!("{GOOD}restored{GOOD:#} {name} {version}{note}"),
+        ExtensionStatus::UpdateAvailable => {
+            let latest = item.latest_version.as_deref().unwrap_or_default();
             format!("{name} {version} -> {GOOD}{latest}{GOOD:#} is available")
         }
-        ItemStatus::Deprecated { reason, superseded_by } => {
+        ExtensionStatus::Deprecated => {
             let mut line = format!("{name} {version} is {WARN}deprecated{WARN:#}");
-            if let Some(reason) = reason {
+            let deprecation = item.deprecation.as_ref();
+            if let Some(reason) = deprecation.and_then(|one| one.deprecation_reason.as_ref()) {
                 line.push_str(&format!(": {reason}"));
             }
-            if let Some(other) = superseded_by {
+            if let Some(other) = deprecation.and_then(|one| one.superseded_by.as_ref()) {
                 line.push_str(&format!("; {other} replaces it"));
             }
             line
         }
-        ItemStatus::Failed { error } => format!("{BAD}failed{BAD:#} {name}: {error}"),
-    }
-}
-
-/// What every change tells besides its items.
-fn outcome_json(outcome: &Outcome, map: &mut Map<String, Value>) {
-    map.insert("generation".into(), json!(outcome.generation));
-    // How long other writers had to wait for this change, in milliseconds.
-    map.insert("lockHeldMs".into(), json!((outcome.held.as_secs_f64() * 1e6).round() / 1e3));
-    if !outcome.shadowed.is_empty() {
-        map.insert("shadowedTypes".into(), json!(outcome.shadowed));
-    }
-    if !outcome.warnings.is_empty() {
-        map.insert("warnings".into(), json!(outcome.warnings));
+        ExtensionStatus::NotFound | ExtensionStatus::Failed => {
+            let why = item.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
+            format!("{BAD}failed{BAD:#} {name}: {why}")
+        }
     }
 }
 

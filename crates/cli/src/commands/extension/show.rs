@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
+use marsh_api::extension::{
+    ExtensionHistory, ExtensionInfo, ExtensionList, ExtensionRow, ExtensionStatus, ExtensionsOutdated,
+    InstalledExtension, VersionChange,
+};
 use marsh_extension::lifecycle::{Inspection, InstallState, ItemStatus, Lifecycle};
 use marsh_registry::{SearchQuery, SearchSort};
-use marsh_store::Change;
-use serde_json::{Map, Value, json};
 
+use super::documents::{self, extension_info, generation, install_state, items, path_text, status, text};
+use super::item_line;
 use super::progress::Progress;
-use super::{item_json, item_line};
 use crate::app;
 use crate::args::{Cli, ExtensionCommand, SearchArgs, SetArgs};
 use crate::commands::{done, failed};
@@ -34,32 +37,30 @@ fn list(cli: &Cli, ui: &Ui, check_updates: bool, set: &SetArgs) -> Result<ExitCo
     let status_of = |name: &marsh_types::ExtensionName| {
         latest.as_ref().and_then(|outcome| outcome.items.iter().find(|item| item.name == *name))
     };
-    let mut documents = Vec::new();
+    let mut extensions = Vec::new();
     let mut rows = Vec::new();
     for (name, entry) in &snapshot.lockfile.entries {
         let state = lifecycle.install_state(name, entry)?;
-        let mut document = json!({
-            "name": name, "version": entry.version, "pulledAt": entry.pulled_at, "files": entry.files,
-            "state": state,
+        let found = status_of(name).map(|item| &item.status);
+        extensions.push(ExtensionRow {
+            name: name.to_string(),
+            version: entry.version.to_string(),
+            pulled_at: entry.pulled_at.clone(),
+            files: entry.files.clone(),
+            state: install_state(state.clone()),
+            channel: text(entry.channel.as_ref()),
+            update_status: found.map(status),
+            latest_version: match found {
+                Some(ItemStatus::UpdateAvailable { latest }) => Some(latest.to_string()),
+                _ => None,
+            },
         });
-        if let Value::Object(map) = &mut document {
-            if let Some(channel) = entry.channel {
-                map.insert("channel".into(), json!(channel));
-            }
-            if let Some(item) = status_of(name) {
-                map.insert("updateStatus".into(), json!(super::status_word(&item.status)));
-                if let ItemStatus::UpdateAvailable { latest } = &item.status {
-                    map.insert("latestVersion".into(), json!(latest));
-                }
-            }
-        }
-        documents.push(document);
         let note = match state {
             InstallState::Stored => String::new(),
             InstallState::Foreign => format!("{DIM}not in the store yet{DIM:#}"),
             InstallState::Missing | InstallState::Damaged { .. } => format!("{WARN}not restored{WARN:#}"),
         };
-        let newer = match status_of(name).map(|item| &item.status) {
+        let newer = match found {
             Some(ItemStatus::UpdateAvailable { latest }) => format!("{GOOD}{latest}{GOOD:#} is available"),
             Some(ItemStatus::Failed { error }) => format!("{WARN}{error}{WARN:#}"),
             Some(ItemStatus::Deprecated { .. }) => format!("{WARN}deprecated{WARN:#}"),
@@ -75,7 +76,7 @@ fn list(cli: &Cli, ui: &Ui, check_updates: bool, set: &SetArgs) -> Result<ExitCo
     for refused in &snapshot.lockfile.refused {
         ui.warn(format_args!("the lockfile's entry `{}` is not used: {}", refused.key, refused.reason));
     }
-    ui.result(&json!({ "extensions": documents }), || {
+    ui.result(&ExtensionList { extensions }, || {
         if rows.is_empty() { "no extension is installed".into() } else { columns(&rows) }
     });
     if rows.iter().any(|row| row[3].contains("not restored")) {
@@ -87,19 +88,20 @@ fn list(cli: &Cli, ui: &Ui, check_updates: bool, set: &SetArgs) -> Result<ExitCo
 fn outdated(cli: &Cli, ui: &Ui, set: &SetArgs) -> Result<ExitCode, CliError> {
     let lifecycle = app::lifecycle(cli, set, "outdated")?;
     let outcome = lifecycle.update(&[], true, &Progress::new(ui))?;
-    let available =
-        outcome.items.iter().any(|item| matches!(item.status, ItemStatus::UpdateAvailable { .. }));
-    let deprecated = outcome.items.iter().any(|item| matches!(item.status, ItemStatus::Deprecated { .. }));
-    let document = json!({
-        "extensions": outcome.items.iter().map(item_json).collect::<Vec<_>>(),
-        "hasUpdateAvailable": available, "hasDeprecated": deprecated, "failed": outcome.failed(),
-    });
+    let extensions = items(&outcome);
+    let any = |status: ExtensionStatus| extensions.iter().any(|item| item.status == status);
+    let document = ExtensionsOutdated {
+        has_update_available: any(ExtensionStatus::UpdateAvailable),
+        has_deprecated: any(ExtensionStatus::Deprecated),
+        failed: outcome.failed(),
+        extensions,
+    };
     ui.result(&document, || {
-        let told = outcome.items.iter().filter(|item| !matches!(item.status, ItemStatus::UpToDate));
+        let told = document.extensions.iter().filter(|item| item.status != ExtensionStatus::UpToDate);
         let lines: Vec<String> = told.map(item_line).collect();
         if lines.is_empty() { "everything is up to date".into() } else { lines.join("\n") }
     });
-    if available || outcome.failed() > 0 { failed() } else { done() }
+    if document.has_update_available || document.failed > 0 { failed() } else { done() }
 }
 
 fn info(ui: &Ui, lifecycle: &Lifecycle, name: &marsh_types::ExtensionName) -> Result<ExitCode, CliError> {
@@ -114,23 +116,23 @@ fn info(ui: &Ui, lifecycle: &Lifecycle, name: &marsh_types::ExtensionName) -> Re
         }
         (Err(error), None) => return Err(error.into()),
     };
-    let mut map = match info.as_ref().map(serde_json::to_value) {
-        Some(Ok(Value::Object(map))) => map,
-        _ => Map::from_iter([("name".to_owned(), json!(name))]),
+    let mut document = match info {
+        Some(info) => extension_info(info),
+        None => ExtensionInfo { name: name.to_string(), ..ExtensionInfo::default() },
     };
     if let Some(entry) = installed {
         let tree = entry.checksum.map(|digest| lifecycle.installation().trees().tree(&digest));
-        map.insert(
-            "installed".into(),
-            json!({
-                "version": entry.version, "pulledAt": entry.pulled_at, "checksum": entry.checksum,
-                "serverUrl": entry.server_url, "channel": entry.channel, "path": tree,
-                "state": lifecycle.install_state(name, entry)?,
-            }),
-        );
+        document.installed = Some(InstalledExtension {
+            version: entry.version.to_string(),
+            pulled_at: entry.pulled_at.clone(),
+            checksum: text(entry.checksum.as_ref()),
+            server_url: entry.server_url.clone(),
+            channel: text(entry.channel.as_ref()),
+            path: tree.as_deref().map(path_text),
+            state: install_state(lifecycle.install_state(name, entry)?),
+        });
     }
-    let document = Value::Object(map);
-    ui.result(&document, || crate::ui::value_lines(&document, 0));
+    ui.result(&document, || crate::ui::value_lines(&serde_json::to_value(&document).unwrap_or_default(), 0));
     done()
 }
 
@@ -152,19 +154,19 @@ fn search(cli: &Cli, ui: &Ui, arguments: &SearchArgs) -> Result<ExitCode, CliErr
         channels: arguments.channel.clone(),
     };
     let page = lifecycle.registry().search(&query)?;
-    let document = json!({ "query": arguments.query, "results": page.extensions, "meta": page.meta });
+    let document = documents::search(&arguments.query, page);
     ui.result(&document, || {
-        if page.extensions.is_empty() {
-            return format!("no extension matches `{}`", arguments.query);
+        if document.results.is_empty() {
+            return format!("no extension matches `{}`", document.query);
         }
-        let rows: Vec<Vec<String>> = page
-            .extensions
+        let rows: Vec<Vec<String>> = document
+            .results
             .iter()
             .map(|entry| {
                 let deprecated = entry.deprecated_at.as_ref().map(|_| format!(" {WARN}deprecated{WARN:#}"));
                 vec![
                     format!("{NAME}{}{NAME:#}{}", entry.name, deprecated.unwrap_or_default()),
-                    entry.latest_version.map(|version| version.to_string()).unwrap_or_default(),
+                    entry.latest_version.clone().unwrap_or_default(),
                     entry.description.lines().next().unwrap_or_default().to_owned(),
                 ]
             })
@@ -177,17 +179,18 @@ fn search(cli: &Cli, ui: &Ui, arguments: &SearchArgs) -> Result<ExitCode, CliErr
 fn history(cli: &Cli, ui: &Ui, limit: Option<usize>) -> Result<ExitCode, CliError> {
     let lifecycle = app::lifecycle(cli, &SetArgs::default(), "history")?;
     let mut generations = lifecycle.installation().history()?;
-    let current = lifecycle.installation().snapshot()?.digest;
+    let current = lifecycle.installation().snapshot()?.digest.to_string();
     generations.reverse();
     generations.truncate(limit.unwrap_or(usize::MAX));
-    let document = json!({ "generations": generations, "current": current });
+    let generations = generations.iter().map(generation).collect();
+    let document = ExtensionHistory { generations, current };
     ui.result(&document, || {
-        if generations.is_empty() {
+        if document.generations.is_empty() {
             return "the installed set has not changed yet".into();
         }
         let mut text = String::new();
-        for generation in &generations {
-            let here = if generation.lockfile == current {
+        for generation in &document.generations {
+            let here = if generation.lockfile == document.current {
                 format!(" {GOOD}current{GOOD:#}")
             } else {
                 String::new()
@@ -206,9 +209,8 @@ fn history(cli: &Cli, ui: &Ui, limit: Option<usize>) -> Result<ExitCode, CliErro
     done()
 }
 
-pub fn change_row(change: &Change) -> Vec<String> {
-    let text = |version: Option<marsh_types::CalVer>| version.map(|version| version.to_string());
-    let what = match (text(change.from), text(change.to)) {
+pub fn change_row(change: &VersionChange) -> Vec<String> {
+    let what = match (&change.from, &change.to) {
         (None, Some(to)) => format!("{GOOD}+{GOOD:#} {to}"),
         (Some(from), None) => format!("{BAD}-{BAD:#} {from}"),
         (Some(from), Some(to)) => format!("{from} -> {to}"),
