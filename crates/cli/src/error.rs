@@ -86,19 +86,10 @@ impl CliError {
         ErrorDocument { error: ErrorReport::of(self) }
     }
 
-    /// The document of an error of a part of a command.
-    pub fn part(error: &dyn Explain) -> Value {
-        report_json(&ErrorReport::of(error))
-    }
-
     /// The document of this error, as a value.
     pub fn to_json(&self) -> Value {
         serde_json::to_value(self.document()).unwrap_or_default()
     }
-}
-
-fn report_json(report: &ErrorReport) -> Value {
-    serde_json::to_value(report).unwrap_or_default()
 }
 
 impl Explain for CliError {
