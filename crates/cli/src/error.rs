@@ -86,7 +86,7 @@ impl CliError {
         ErrorDocument { error: ErrorReport::of(self) }
     }
 
-    /// The document of this error, as a value.
+    /// The public document, as a value.
     pub fn to_json(&self) -> Value {
         serde_json::to_value(self.document()).unwrap_or_default()
     }
