@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorReport;
+use crate::extension::{InstallState, ShadowedType};
 
 /// The state of the extensions of a repository, and what a repair did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -97,30 +98,13 @@ pub struct ExtensionState {
     /// Where it comes from.
     pub origin: Origin,
     /// The state of its tree.
-    pub state: TreeState,
+    pub state: InstallState,
     /// How many entry points it has.
     pub source_count: usize,
     /// How many entry points are in each state.
     pub state_distribution: StateDistribution,
     /// The directory of its tree; `null` if there is none.
     pub path: Option<String>,
-}
-
-/// The state of the tree of an installed extension.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TreeState {
-    /// In the store, and intact.
-    Stored,
-    /// Unpacked by another implementation, below `.swamp/pulled-extensions`.
-    Foreign,
-    /// Not found: `extension install` restores it.
-    Missing,
-    /// In the store, but changed.
-    Damaged {
-        /// The files that were changed, relative to the tree.
-        files: Vec<String>,
-    },
 }
 
 /// How many entry points are in each state.
@@ -187,21 +171,6 @@ pub struct ViewState {
     pub orphans: Vec<String>,
     /// Links whose target is missing.
     pub dangling: Vec<String>,
-}
-
-/// An installed type that a source of the repository hides.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ShadowedType {
-    /// The installed extension.
-    pub extension: String,
-    /// The kind of the type.
-    pub kind: Kind,
-    /// The type.
-    #[serde(rename = "type")]
-    pub type_name: String,
-    /// The source that hides it.
-    pub local_source_path: String,
 }
 
 /// A type that two installed extensions declare.

@@ -6,14 +6,14 @@ use marsh_api::ErrorReport;
 use marsh_api::doctor::{
     AggregateState, CheckStatus, DuplicateType, ExtensionState, ExtensionsReport, FailedRepair, KindStatus,
     LoadInputs, LoadPart, LoadRoot, LoadStage, LoadState, LoaderError, LockfileState, OrphanFile,
-    RefusedEntry, RepairMode, RepairReport, ShadowedType, SourceDetail, SourceState, StateDistribution,
-    TreeState, TypeDeclaration, UnsatisfiedDependency, ViewState,
+    RefusedEntry, RepairMode, RepairReport, SourceDetail, SourceState, StateDistribution, TypeDeclaration,
+    UnsatisfiedDependency, ViewState,
 };
-use marsh_extension::lifecycle::{
-    Inspection, InstallState, InstalledExtension, ItemStatus, Occupant, Repaired,
-};
+use marsh_extension::lifecycle::{Inspection, InstalledExtension, ItemStatus, Occupant, Repaired};
 use marsh_extension::{FailureInputs, LoadFailureState, SourceProblem};
 use marsh_types::{Kind, Origin};
+
+use crate::commands::extension::documents::{install_state, shadowed_types};
 
 pub fn report(
     inspection: &Inspection,
@@ -45,7 +45,7 @@ pub fn report(
         aggregate_state: aggregate_state(inspection),
         lockfile: lockfile(inspection),
         views: views(inspection),
-        shadowed_types: shadowed(inspection),
+        shadowed_types: shadowed_types(&inspection.shadowed),
         duplicate_types: duplicates(inspection),
         unsatisfied_dependencies: unsatisfied(inspection),
         loader_errors: of_repository.chain(of_extensions).collect(),
@@ -87,12 +87,7 @@ fn extension_state(one: &InstalledExtension, distribution: StateDistribution) ->
         name: one.name.to_string(),
         version: one.entry.version.to_string(),
         origin: Origin::Pulled,
-        state: match &one.state {
-            InstallState::Stored => TreeState::Stored,
-            InstallState::Foreign => TreeState::Foreign,
-            InstallState::Missing => TreeState::Missing,
-            InstallState::Damaged { files } => TreeState::Damaged { files: files.clone() },
-        },
+        state: install_state(one.state.clone()),
         source_count: distribution.indexed,
         state_distribution: distribution,
         path: one.tree.as_ref().map(shown),
@@ -113,16 +108,6 @@ fn views(inspection: &Inspection) -> ViewState {
         orphans: views.orphans.iter().map(shown).collect(),
         dangling: views.dangling.iter().map(shown).collect(),
     }
-}
-
-fn shadowed(inspection: &Inspection) -> Vec<ShadowedType> {
-    let rows = inspection.shadowed.iter().map(|shadowed| ShadowedType {
-        extension: shadowed.extension.to_string(),
-        kind: shadowed.kind,
-        type_name: shadowed.type_name.to_string(),
-        local_source_path: shown(&shadowed.local_source_path),
-    });
-    rows.collect()
 }
 
 fn duplicates(inspection: &Inspection) -> Vec<DuplicateType> {

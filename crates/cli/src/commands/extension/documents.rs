@@ -86,18 +86,22 @@ pub fn items(outcome: &Outcome) -> Vec<ExtensionItem> {
 
 /// What every change reports besides its extensions.
 pub fn set_change(outcome: &Outcome) -> SetChange {
-    let shadowed = outcome.shadowed.iter().map(|one| ShadowedType {
+    SetChange {
+        generation: outcome.generation,
+        lock_held_ms: (outcome.held.as_secs_f64() * 1e6).round() / 1e3,
+        shadowed_types: shadowed_types(&outcome.shadowed),
+        warnings: outcome.warnings.clone(),
+    }
+}
+
+pub fn shadowed_types(shadowed: &[lifecycle::Shadowed]) -> Vec<ShadowedType> {
+    let documents = shadowed.iter().map(|one| ShadowedType {
         extension: one.extension.to_string(),
         kind: one.kind,
         type_name: one.type_name.to_string(),
         local_source_path: path_text(&one.local_source_path),
     });
-    SetChange {
-        generation: outcome.generation,
-        lock_held_ms: (outcome.held.as_secs_f64() * 1e6).round() / 1e3,
-        shadowed_types: shadowed.collect(),
-        warnings: outcome.warnings.clone(),
-    }
+    documents.collect()
 }
 
 pub fn install_state(state: lifecycle::InstallState) -> InstallState {
