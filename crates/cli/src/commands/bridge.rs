@@ -1,4 +1,4 @@
-//! Functions for the workflow and vault commands until they run on sessions too.
+//! Functions for the workflow commands until they run on sessions too.
 
 use std::time::Duration;
 
