@@ -10,7 +10,7 @@ use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getsid, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::location::HostLocation;
 
@@ -201,16 +201,45 @@ fn kill_child(child: &mut Child) -> Result<(), String> {
 /// Whether a number that a host reports can be a process group of its session. A leader that has ended already cannot be
 /// asked; its number is kept as a hint that the session has members.
 fn is_group_of(group: i32, session: Pid) -> bool {
-    // Numbers below 0 are not processes, and `Pid::from_raw` must not see them.
-    let leader = if group > 1 { Pid::from_raw(group) } else { None };
-    let Some(leader) = leader else { return false };
-    if getpgid(None).is_ok_and(|own| own == leader) {
+    // 0 and 1 are not groups of a host, and numbers below 0 are not processes.
+    if group <= 1 || place_of(None).is_some_and(|own| own.group == group) {
         return false;
     }
-    match getsid(Some(leader)) {
-        Ok(found) => found == session,
-        Err(error) => error == rustix::io::Errno::SRCH,
-    }
+    Pid::from_raw(group).is_some_and(|leader| {
+        place_of(Some(leader)).is_none_or(|place| place.session == session.as_raw_nonzero().get())
+    })
+}
+
+/// Where a process stands. A group or session whose leader lives outside this process's PID namespace has the number 0,
+/// which a `Pid` cannot hold.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    group: i32,
+    session: i32,
+    /// It has ended and waits to be reaped.
+    zombie: bool,
+}
+
+/// The place of a process, of this one without a number; nothing when it has ended.
+// cfg: /proc
+#[cfg(target_os = "linux")]
+fn place_of(pid: Option<Pid>) -> Option<Place> {
+    let name = pid.map_or_else(|| "self".to_owned(), |pid| pid.as_raw_nonzero().to_string());
+    let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+    // The name is in parentheses and may hold anything; state, parent, group and session follow it.
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    let zombie = fields.next()? == "Z";
+    let mut numbers = fields.skip(1).map(str::parse);
+    Some(Place { group: numbers.next()?.ok()?, session: numbers.next()?.ok()?, zombie })
+}
+
+/// The place of a process, of this one without a number; nothing when it has ended.
+// cfg: /proc
+#[cfg(not(target_os = "linux"))]
+fn place_of(pid: Option<Pid>) -> Option<Place> {
+    use rustix::process::{getpgid, getsid};
+    let group = getpgid(pid).ok()?.as_raw_nonzero().get();
+    Some(Place { group, session: getsid(pid).ok()?.as_raw_nonzero().get(), zombie: false })
 }
 
 /// Kills the members of a session but its leader. One of them may be starting another, so the search goes on until it
@@ -242,7 +271,7 @@ fn kill_session(session: Pid, _groups: &[i32]) {
 fn kill_session(session: Pid, groups: &[i32]) {
     use rustix::process::{Signal, kill_process_group};
     for leader in groups.iter().filter_map(|group| Pid::from_raw(*group)) {
-        if getsid(Some(leader)).is_ok_and(|found| found == session)
+        if lives_in_session(leader, session)
             && let Err(error) = kill_process_group(leader, Signal::KILL)
         {
             debug_assert!(error == rustix::io::Errno::SRCH, "{error}");
@@ -251,30 +280,32 @@ fn kill_session(session: Pid, groups: &[i32]) {
 }
 
 /// Whether a process belongs to a session and is more than a zombie, which cannot be killed again.
-// cfg: /proc
-#[cfg(target_os = "linux")]
 fn lives_in_session(pid: Pid, session: Pid) -> bool {
-    let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
-    let Ok(stat) = std::fs::read_to_string(path) else { return false };
-    // The name is in parentheses and may hold anything; state, parent, group and session follow it.
-    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let state = fields.next();
-    state.is_some_and(|state| state != "Z")
-        && fields.nth(2).and_then(|field| field.parse().ok()) == Some(session.as_raw_nonzero().get())
+    place_of(Some(pid)).is_some_and(|place| !place.zombie && place.session == session.as_raw_nonzero().get())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_group_of;
-    use rustix::process::{Pid, getpgid, getpid};
+    use super::{is_group_of, place_of};
+    use rustix::process::{Pid, getpid};
 
+    /// Also where a session or group of this process was made outside its PID namespace, as in many containers: its
+    /// number is 0 there (`unshare --pid --fork --mount-proc` shows it).
     #[test]
     fn group_number_of_init_or_of_the_parent_is_refused() {
         let session = Pid::from_raw(i32::MAX).unwrap();
         assert!(!is_group_of(1, session));
         assert!(!is_group_of(0, session));
         assert!(!is_group_of(-1, session));
-        assert!(!is_group_of(getpgid(None).unwrap().as_raw_nonzero().get(), session));
+        assert!(!is_group_of(place_of(None).unwrap().group, session));
         assert!(!is_group_of(getpid().as_raw_nonzero().get(), session), "it lives in another session");
+    }
+
+    #[test]
+    fn leader_that_has_ended_is_kept_as_a_hint() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let ended = i32::try_from(child.id()).unwrap();
+        child.wait().unwrap();
+        assert!(is_group_of(ended, Pid::from_raw(i32::MAX).unwrap()));
     }
 }
