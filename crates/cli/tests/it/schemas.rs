@@ -80,7 +80,7 @@ fn models_and_data() -> Checked {
     run("summary", &["summarise"]);
     run("repository-initialized", &["init", "another"]);
     run("repository-initialized", &["repo", "init", "a-third"]);
-    let text = repo.read(&path.expect("a model has a path"));
+    let text = repo.read(&path.unwrap());
     checked.run_with(&repo, "model-edited", &["model", "edit", "m"], &text);
     checked.run(&repo, "model-deleted", &["model", "delete", "m", "--force", "--yes"]);
     checked
@@ -120,7 +120,7 @@ fn vaults() -> Checked {
     run("secret-inspection", &["vault", "inspect", "v", "key"]);
     run("secret-annotated", &["vault", "annotate", "v", "key", "--notes", "n"]);
     let config = r#"{"auto_generate":true,"base_dir":"elsewhere"}"#;
-    let text = repo.read(&path.expect("a vault has a path"));
+    let text = repo.read(&path.unwrap());
     checked.run_with(&repo, "vault-edited", &["vault", "edit", "v"], &text);
     let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
     run(
@@ -169,7 +169,7 @@ fn workflows() -> Checked {
     let repo = repo();
     let mut checked = Checked::default();
     let path = checked.run(&repo, "workflow-created", &["workflow", "create", "w"])["path"].clone();
-    let path = path.as_str().expect("a workflow has a path").to_owned();
+    let path = path.as_str().unwrap().to_owned();
     let id = repo.read(&path).lines().find_map(|line| line.strip_prefix("id: ").map(str::to_owned)).unwrap();
     let text = WORKFLOW.replace("5f0c8b7e-1111-4222-8333-444455556666", &id);
     checked.run_with(&repo, "workflow-edited", &["workflow", "edit", "w"], &text);
@@ -250,7 +250,7 @@ fn publishing() -> Checked {
     run("extension-undeprecated", &["extension", "undeprecate", "@s/a"]);
     run("registry-token-created", &["registry", "token", "add", "registry", "me"]);
     let tokens = run("registry-token-list", &["registry", "token", "list", "registry"]);
-    let id = tokens["tokens"][0]["id"].as_str().expect("a token has an id").to_owned();
+    let id = tokens["tokens"][0]["id"].as_str().unwrap().to_owned();
     run("registry-token-removed", &["registry", "token", "rm", "registry", &id]);
     let serve = ["registry", "serve", "registry", "--listen", "127.0.0.1:0"];
     let started = first_document(&repo, &serve);
@@ -278,7 +278,7 @@ fn first_document(repo: &Scratch, arguments: &[&str]) -> Value {
     let mut text = String::new();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let document = wait_for("a document", || {
-        text += &lines.next().expect("a document before the end").unwrap();
+        text += &lines.next().unwrap().unwrap();
         serde_json::from_str(&text).ok()
     });
     child.kill().unwrap();
@@ -291,7 +291,7 @@ fn every_command_prints_a_document_that_its_schema_accepts() {
     let groups = [models_and_data, reports, vaults, datastores, workflows, extensions, publishing, servers];
     let checked: BTreeSet<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = groups.iter().map(|group| scope.spawn(group)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("a group passes").0).collect()
+        threads.into_iter().flat_map(|thread| thread.join().unwrap().0).collect()
     });
     let rows = DOCUMENTS.iter().flat_map(|row| row.commands.iter().map(|command| (row.name, *command)));
     let missing: Vec<_> = rows.filter(|row| !checked.contains(row)).collect();
