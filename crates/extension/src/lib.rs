@@ -17,7 +17,7 @@ mod description;
 mod discover;
 mod error;
 mod installed;
-#[expect(missing_docs, reason = "its operations are documented with the protocol that they call")]
+#[expect(missing_docs, reason = "its methods are the operations of the table of kinds, which documents them")]
 pub mod kinds;
 pub mod lifecycle;
 mod load_failure;
