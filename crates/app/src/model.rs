@@ -159,6 +159,12 @@ impl Read<'_> {
             Some(name) => (vec![self.models().definitions.find(name)?], Vec::new()),
             None => self.models().definitions.list(),
         };
+        if list.is_empty() && broken.is_empty() {
+            return Err(AppError::not_found(
+                "no models found",
+                "create one: `marsh model create <type> <name>`",
+            ));
+        }
         let mut models: Vec<ModelValidation> = list.iter().map(|stored| self.validated(stored)).collect();
         models.extend(broken.iter().map(|broken| ModelValidation {
             model_id: None,

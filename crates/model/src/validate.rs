@@ -83,15 +83,25 @@ impl Models {
             }
         }
         let file = self.repo.layout.display(&stored.path).display().to_string();
-        push("expressions".into(), check_expressions(stored, &file));
+        let mut warnings = near_misses(stored);
+        for problem in definition.input_schema().iter().flat_map(InputSchema::problems) {
+            warnings.push(("inputs".to_owned(), format!("`{}`: {}", problem.field, problem.message)));
+        }
+        push("expressions".into(), check_expressions(stored, &file, &mut warnings));
         ValidationReport {
             model_id: definition.id.clone(),
             model_name: definition.name.clone(),
             model_type: stored.type_name.to_string(),
             checks,
-            warnings: near_misses(stored),
+            warnings,
         }
     }
+}
+
+/// Whether a method has an argument of this name, as far as its description says.
+pub fn takes(arguments: &ArgumentsDescription, key: &str) -> bool {
+    let is_any = arguments.open || arguments.record;
+    is_any || arguments.keys.as_ref().is_none_or(|keys| keys.iter().any(|known| known == key))
 }
 
 /// Checks values against a described schema: unknown keys, and the type of every value without an expression. Missing values
@@ -118,7 +128,7 @@ pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<Stri
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     // Types that JSON Schema cannot express are described as `{}` and pass here; zod checks them in the host.
-    let properties = &properties.iter().map(|(key, schema)| (key.clone(), as_input(schema))).collect();
+    let properties = properties.iter().map(|(key, schema)| (key.clone(), as_input(schema))).collect();
     let schema = InputSchema { properties, required: Vec::new(), additional: true };
     let mut checked = literal;
     let given: Vec<String> = checked.keys().cloned().collect();
@@ -158,9 +168,11 @@ fn as_input(schema: &Value) -> Value {
     }
 }
 
-fn check_expressions(stored: &Stored, file: &str) -> Vec<Issue> {
+/// An input that is used and not declared is a warning, as a run can pass it; one with a similar name is a mistake.
+fn check_expressions(stored: &Stored, file: &str, warnings: &mut Vec<(String, String)>) -> Vec<Issue> {
     let definition = &stored.definition;
-    let inputs = definition.input_properties().into_iter().flat_map(|map| map.keys().cloned());
+    let inputs = definition.input_schema().into_iter().flat_map(|schema| schema.properties.into_iter());
+    let inputs = inputs.map(|(name, _)| name);
     let declared = Declared::new()
         .with_keys("inputs", inputs)
         .with("self")
@@ -179,19 +191,24 @@ fn check_expressions(stored: &Stored, file: &str) -> Vec<Issue> {
         for (pointer, expression) in marsh_expr::expressions(&Value::Object(map.clone())) {
             let place = format!("{prefix}{}", pointer.replace('/', "."));
             for problem in marsh_expr::check_expression(&expression, &declared) {
-                let hint = match (problem.hint(), problem.kind()) {
-                    (Some(hint), _) => format!("; {hint}"),
-                    (None, ExprErrorKind::NoSuchKey { path, .. }) if path == "inputs" => {
-                        "; declare it under `inputs`".to_owned()
-                    }
-                    (None, _) => String::new(),
-                };
                 let all = written.get_or_init(|| DefinitionText::of(stored, file.to_owned()));
                 let at = all
                     .as_ref()
                     .and_then(|all| all.location(&format!("/{prefix}{pointer}"), &expression, &problem));
                 let at = at.map(|at| format!("{at}: ")).unwrap_or_default();
-                issues.push(Issue::new(place.clone(), format!("{at}`{expression}`: {problem}{hint}")));
+                match (problem.hint(), problem.kind()) {
+                    (None, ExprErrorKind::NoSuchKey { path, .. }) if path == "inputs" => {
+                        let message = format!(
+                            "`{place}`: {at}`{expression}`: {problem}; a run must pass it, or declare it under `inputs`"
+                        );
+                        warnings.push(("expressions".to_owned(), message));
+                    }
+                    (hint, _) => {
+                        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+                        issues
+                            .push(Issue::new(place.clone(), format!("{at}`{expression}`: {problem}{hint}")));
+                    }
+                }
             }
         }
     }

@@ -11,5 +11,6 @@
 
 mod data;
 mod datastore;
+mod model;
 mod support;
 mod vault;

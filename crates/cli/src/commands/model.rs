@@ -150,10 +150,7 @@ pub fn validate(ui: &Ui, read: &Read<'_>, name: Option<&str>) -> Result<ExitCode
         ModelValidationDocument::One(one) => (std::slice::from_ref(one), one.passed),
         ModelValidationDocument::All(all) => (all.models.as_slice(), all.passed),
     };
-    ui.result(&document, || {
-        let text: String = models.iter().map(validation_text).collect();
-        if models.is_empty() { "no models yet".to_owned() } else { text }
-    });
+    ui.result(&document, || models.iter().map(validation_text).collect());
     if passed { done() } else { failed() }
 }
 

@@ -383,7 +383,7 @@ fn a_stored_secret_is_read_back_by_expressions() {
         assert_hidden(&run);
     }
     let content = repo.marsh(&["--json", "data", "get", "reader", "result"]).ok().json()["content"].clone();
-    assert_eq!(content["stdout"], "got it\n");
+    assert_eq!(content["stdout"], "got it");
     // In a definition, which is a file, it is refused.
     repo.write(
         "workflows/workflow-w.yaml",
