@@ -1,17 +1,21 @@
-//! Validation of definitions. Nothing runs.
+//! Validation of definitions: their text, and their pre-flight checks.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use marsh_expr::{Declared, ExprErrorKind};
 use marsh_extension::ArgumentsDescription;
+use marsh_host_client::CancelToken;
 use marsh_types::Explain;
 use serde_json::{Map, Value};
 
 use crate::Models;
-use crate::definition::Stored;
+use crate::definition::{CheckRules, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
+use crate::run::CheckFilter;
 use crate::source_location::DefinitionText;
+use crate::types::TypeCode;
 
 /// One check of a definition.
 #[derive(Debug, Clone)]
@@ -44,11 +48,23 @@ impl ValidationReport {
     }
 }
 
+/// The pre-flight checks that a validation runs.
+#[derive(Debug)]
+pub struct Preflight<'a> {
+    /// Which ones.
+    pub filter: CheckFilter,
+    /// How long all of a definition may take.
+    pub deadline: Duration,
+    /// Ends them.
+    pub cancel: &'a CancelToken,
+}
+
 impl Models {
-    /// Checks type, arguments and expressions of a definition.
-    pub fn validate(&self, stored: &Stored) -> ValidationReport {
+    /// Checks type, arguments and expressions of a definition, and runs its pre-flight checks.
+    pub fn validate(&self, stored: &Stored, preflight: &Preflight<'_>) -> ValidationReport {
         let definition = &stored.definition;
         let mut checks = vec![Check { name: "definition".into(), error: None }];
+        let mut ran = Vec::new();
         let mut push = |name: String, issues: Vec<Issue>| {
             let error = if issues.is_empty() {
                 None
@@ -80,6 +96,17 @@ impl Models {
                     };
                     push(name, issues);
                 }
+                if let Some(rules) = &definition.checks {
+                    push("checks".into(), check_selection(rules, &code));
+                }
+                let Preflight { filter, deadline, cancel } = preflight;
+                ran = match self.run_checks(stored, &code, filter, *deadline, cancel) {
+                    Ok(results) => results
+                        .into_iter()
+                        .map(|result| Check { name: format!("Check: {}", result.name), error: result.error })
+                        .collect(),
+                    Err(error) => vec![Check { name: "preflight".into(), error: Some(error.to_string()) }],
+                };
             }
         }
         let file = self.repo.layout.display(&stored.path).display().to_string();
@@ -88,6 +115,7 @@ impl Models {
             warnings.push(("inputs".to_owned(), format!("`{}`: {}", problem.field, problem.message)));
         }
         push("expressions".into(), check_expressions(stored, &file, &mut warnings));
+        checks.extend(ran);
         ValidationReport {
             model_id: definition.id.clone(),
             model_name: definition.name.clone(),
@@ -166,6 +194,21 @@ fn as_input(schema: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// Rules of the definition about checks that the type does not have.
+fn check_selection(rules: &CheckRules, code: &TypeCode) -> Vec<Issue> {
+    let known: Vec<&str> = code.description.checks.iter().map(|(name, _)| name.as_str()).collect();
+    let named = [("checks.require", &rules.require), ("checks.skip", &rules.skip)];
+    let named = named.into_iter().flat_map(|(field, names)| names.iter().map(move |name| (field, name)));
+    named
+        .filter(|(_, name)| !known.contains(&name.as_str()))
+        .map(|(field, name)| {
+            let near = marsh_types::near::did_you_mean(name, known.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; {near}"));
+            Issue::new(field, format!("unknown check `{name}`{near}"))
+        })
+        .collect()
 }
 
 /// An input that is used and not declared is a warning, as a run can pass it; one with a similar name is a mistake.

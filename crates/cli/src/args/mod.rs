@@ -198,10 +198,16 @@ pub enum ModelCommand {
         #[arg(short, long)]
         yes: bool,
     },
-    /// Check definitions: type, arguments, expressions
+    /// Check definitions, and run their pre-flight checks
     Validate {
         /// Name or id; default: all
         name: Option<String>,
+        /// Run only checks with this label; may be given several times
+        #[arg(long = "label", value_name = "LABEL")]
+        labels: Vec<String>,
+        /// Run only checks that precede this method
+        #[arg(long, value_name = "METHOD")]
+        method: Option<String>,
     },
     /// List and describe types
     #[command(subcommand)]

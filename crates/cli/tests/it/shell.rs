@@ -29,7 +29,6 @@ fn a_command_line_runs_and_its_output_is_stored() {
       log v1
         [stdout]
         out
-
         [stderr]
         err
     ");
@@ -40,7 +39,7 @@ fn a_command_line_runs_and_its_output_is_stored() {
     let stored = result(&repo, "s");
     assert_eq!(
         (&stored["exitCode"], &stored["stdout"], &stored["stderr"]),
-        (&0.into(), &"out\n".into(), &"err\n".into())
+        (&0.into(), &"out".into(), &"err".into())
     );
     let log = repo.marsh(&["data", "get", "s", "log"]).ok();
     assert!(log.stdout.ends_with("[stdout]\nout\n[stderr]\nerr\n"), "{:?}", log.stdout);

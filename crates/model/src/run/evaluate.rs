@@ -79,8 +79,7 @@ impl Models {
             observer.event(&RunEvent::Warning { code: "secret_not_refreshed", message });
         }
         for unresolved in &globals.unresolved {
-            let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
-            let key = key.replace("~1", "/").replace("~0", "~");
+            let key = first_key(&unresolved.pointer);
             let pointer = format!("/globalArguments{}", unresolved.pointer);
             let at = place(&pointer, &unresolved.expression, &unresolved.reason);
             unresolved_globals.insert(key, json!(format!("{}{at}", unresolved.reason)));
@@ -126,6 +125,34 @@ impl Models {
         }
         self.track_sensitive(code, &request.method, &[&evaluated_globals, &method_arguments]);
         Ok(Evaluated { global_arguments: evaluated_globals, unresolved_globals, method_arguments })
+    }
+
+    /// The global arguments, and the reasons why some have no value, without a method.
+    pub(super) fn evaluated_globals(
+        &self,
+        stored: &Stored,
+        request: &RunRequest<'_>,
+    ) -> Result<(Map<String, Value>, Map<String, Value>), ModelError> {
+        let definition = &stored.definition;
+        let mut inputs = Map::new();
+        if let Some(schema) = definition.input_schema() {
+            schema.fill(&mut inputs);
+        }
+        let scope = self.scope(definition, request, &inputs);
+        let stored_data = self.stored_data();
+        let scope = WithData { inner: &scope, data: &stored_data };
+        let access = self.secret_access();
+        let caller = super::secrets::caller(request);
+        let cel = Cel::default();
+        let evaluator = access.evaluator(&cel, &caller);
+        let globals = lenient(&definition.global_arguments, &evaluator, &scope, |_, _| true)?;
+        if let Some(error) = evaluator.failure() {
+            return Err(error.into());
+        }
+        let reasons = globals.unresolved.iter();
+        let reasons =
+            reasons.map(|found| (first_key(&found.pointer), Value::from(found.reason.to_string()))).collect();
+        Ok((into_map(globals.value), reasons))
     }
 
     /// Inputs of the definition, and the rest, which are arguments of the method. An input that the definition uses without a
@@ -279,6 +306,12 @@ fn lenient(
         map.extend(literals);
     }
     Ok(expanded)
+}
+
+/// The key at the beginning of a JSON pointer.
+fn first_key(pointer: &str) -> String {
+    let key = pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
+    key.replace("~1", "/").replace("~0", "~")
 }
 
 fn into_map(value: Value) -> Map<String, Value> {
