@@ -8,7 +8,6 @@ use marsh_host_client::protocol::{Check, CheckResult};
 use serde_json::Map;
 
 use super::context::RunContext;
-use super::evaluate::Evaluated;
 use super::log::RunLog;
 use super::{CheckSelection, Driver, RunRequest, Silent, Target, Trigger, elsewhere};
 use crate::Models;
@@ -75,8 +74,7 @@ impl Models {
             driver: Driver::Raw,
             gate: None,
         };
-        let (global_arguments, unresolved_globals) = self.evaluated_globals(stored, &request)?;
-        let evaluated = Evaluated { global_arguments, unresolved_globals, method_arguments: Map::new() };
+        let evaluated = self.evaluated_globals(stored, &request)?;
         // What checks log is not kept: there is no run that it could belong to.
         let log = RunLog::silent(self.secrets.clone());
         let context = RunContext::new(self, stored, code, &request, &log, &Silent);

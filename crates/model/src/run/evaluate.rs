@@ -127,12 +127,12 @@ impl Models {
         Ok(Evaluated { global_arguments: evaluated_globals, unresolved_globals, method_arguments })
     }
 
-    /// The global arguments, and the reasons why some have no value, without a method.
+    /// The global arguments, without a method.
     pub(super) fn evaluated_globals(
         &self,
         stored: &Stored,
         request: &RunRequest<'_>,
-    ) -> Result<(Map<String, Value>, Map<String, Value>), ModelError> {
+    ) -> Result<Evaluated, ModelError> {
         let definition = &stored.definition;
         let mut inputs = Map::new();
         if let Some(schema) = definition.input_schema() {
@@ -152,7 +152,11 @@ impl Models {
         let reasons = globals.unresolved.iter();
         let reasons =
             reasons.map(|found| (first_key(&found.pointer), Value::from(found.reason.to_string()))).collect();
-        Ok((into_map(globals.value), reasons))
+        Ok(Evaluated {
+            global_arguments: into_map(globals.value),
+            unresolved_globals: reasons,
+            method_arguments: Map::new(),
+        })
     }
 
     /// Inputs of the definition, and the rest, which are arguments of the method. An input that the definition uses without a
