@@ -11,5 +11,17 @@
 
 mod data;
 mod datastore;
+mod defects_changes;
+mod defects_names;
+mod defects_sets;
+mod extension;
+mod installed;
+mod publish;
+mod registry;
+mod repair;
+mod repository;
+mod source;
 mod support;
+mod trust;
+mod unverified;
 mod vault;
