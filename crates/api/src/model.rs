@@ -7,7 +7,8 @@ mod types;
 
 pub use definition::{
     EditStatus, ModelCreated, ModelDeleted, ModelDocument, ModelEdited, ModelRow, ModelSearch,
-    ModelValidation, ModelValidationDocument, ModelValidations, ValidationCheck, ValidationWarning,
+    ModelValidateRequest, ModelValidation, ModelValidationDocument, ModelValidations, ValidationCheck,
+    ValidationWarning,
 };
 pub use output::{LogLines, OutputDocument, OutputLog, OutputRow, OutputSearch};
 pub use run::{DataArtifact, FailedRun, MethodRun, MethodRunDocument, MethodRunItem, MethodRunStatus};

@@ -65,6 +65,8 @@ operations! {
     Exports = "exports" -> Vec<String>,
     /// Upgrades and checks arguments for a method that runs elsewhere. Answer: [`Prepared`].
     Prepare = "prepare" -> Prepared,
+    /// Runs pre-flight checks without a method. Answer: a [`CheckResult`] each.
+    Check = "check" -> Vec<CheckResult>,
     /// Runs a method. Answer: [`Returned`].
     Run = "run" -> Returned,
 }
@@ -210,6 +212,20 @@ params! {
         checks: RunChecks,
         /// The repository, when the host can read it at this path.
         repo_dir: Option<PathBuf>,
+    }
+    /// Parameters of `check`.
+    Check {
+        /// The definition and its arguments. Its method may be empty.
+        run: RunParams,
+        /// The checks.
+        names: Vec<String>,
+    }
+    /// What one check answered.
+    CheckResult {
+        /// The name of the check.
+        name: String,
+        /// What it found; absent: it passed.
+        error: Option<String>,
     }
     /// The answer to `prepare`.
     Prepared {

@@ -15,6 +15,7 @@ const OPERATIONS = {
   load: () => null,
   exports: () => Object.keys(loadedNamespace ?? {}),
   prepare: (params, call) => prepareMethod(params, call),
+  check: (params, call) => runNamedChecks(params, call),
   run: (params, call) => runMethod(params, call),
   ...Object.fromEntries(kindOperations),
 };

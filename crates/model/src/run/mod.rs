@@ -1,6 +1,7 @@
 //! Method runs, from target to record.
 
 mod callback_error;
+mod checks;
 mod context;
 mod elsewhere;
 mod evaluate;
@@ -34,6 +35,7 @@ use crate::driver::Driver;
 use crate::error::ModelError;
 use crate::types::TypeCode;
 use crate::{Models, Pins, direct};
+pub use checks::CheckFilter;
 use context::RunContext;
 use evaluate::Evaluated;
 
