@@ -1,5 +1,11 @@
 //! Code by its digest: found at the path that the parent names, or asked for.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails, and its files are fixtures"
+)]
+
 mod common;
 
 use std::time::Duration;
