@@ -308,7 +308,6 @@ mod tests {
         assert!(!format!("{operation:?}").contains("hunter2"), "{operation:?}");
     }
 
-    #[cfg(unix)] // cfg: other systems have no path of arbitrary bytes
     #[test]
     fn operation_with_a_path_that_is_not_utf8_is_refused() {
         #[derive(Serialize)]
