@@ -46,7 +46,7 @@ fn garbage_on_the_channel_kills_the_host_at_once_with_its_reason() {
     let scratch = Scratch::new();
     let module = scratch.module("m", "ok: () => {}");
     let hosts = forger(&format!(
-        "read a; printf '%s\\n' '{INITIALIZED}' >&0; read b; read c; printf 'no protocol\\n' >&0; sleep 1000"
+        "read a; printf '%s\\n' '{INITIALIZED}' >&0; read b; read c; printf 'no protocol\\n' >&0; exec sleep 1000"
     ));
     let started = Instant::now();
     let host = hosts.get("x").unwrap();

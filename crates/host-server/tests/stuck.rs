@@ -37,7 +37,7 @@ fn host_that_is_stuck_in_its_first_call_is_killed_two_seconds_after_the_deadline
     let scratch = Scratch::new();
     let module = scratch.module("m", "ok: () => {}");
     let hosts = forger(&format!(
-        "read a; printf '%s\\n' '{INITIALIZED}' >&0; while read line; do :; done; sleep 1000"
+        "read a; printf '%s\\n' '{INITIALIZED}' >&0; while read line; do :; done; exec sleep 1000"
     ));
     let started = Instant::now();
     let error = run(&hosts.get("x").unwrap(), &module, "ok", DEADLINE, &Recorder::default()).unwrap_err();
@@ -50,7 +50,7 @@ fn host_that_is_stuck_in_its_first_call_is_killed_two_seconds_after_the_deadline
 fn host_that_reads_nothing_is_killed_and_its_caller_is_answered() {
     let scratch = Scratch::new();
     let module = scratch.module("m", "ok: () => {}");
-    let hosts = forger(&format!("read a; printf '%s\\n' '{INITIALIZED}' >&0; sleep 1000"));
+    let hosts = forger(&format!("read a; printf '%s\\n' '{INITIALIZED}' >&0; exec sleep 1000"));
     let host = hosts.get("x").unwrap();
     let mut large = module.clone();
     large.url = format!("{}{}", module.url, "x".repeat(8 << 20));
