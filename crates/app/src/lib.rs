@@ -19,15 +19,25 @@ mod method;
 mod model;
 mod output;
 mod report;
+mod server;
 mod session;
 mod types;
 mod vault;
+mod workflow;
 
 pub use error::AppError;
-pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions};
+pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions, parse_tags};
+pub use marsh_host_client::CancelToken;
 pub use marsh_model::run::reports::ReportSelection;
-pub use method::{MethodRunRequest, MethodTarget, data_artifact, method_event, method_run};
+pub use method::{MethodRunRequest, MethodTarget};
 pub use model::{DeleteModel, ModelEdit};
-pub use report::{ReportFilter, report_result};
-pub use session::{App, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
+pub use report::ReportFilter;
+pub use server::{NewestCode, Server};
+pub use session::{App, Canceller, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
 pub use vault::{PreparedSecret, VaultSource};
+pub use workflow::{
+    ApprovalRequest, CancelRequest, FilesStamp, GraphFormat, JobOutline, OpenRuns, RunInitiator, RunSearch,
+    RunView, StepData, StepOutline, TriggerRequest, TriggerSource, WorkflowEdit, WorkflowResumeRequest,
+    WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, WorkflowSchedule, WorkflowView, duration_ms,
+    workflow_schemas,
+};

@@ -47,10 +47,6 @@ macro_rules! through_app {
 
 through_app!(
     marsh_repo::RepoError,
-    marsh_model::ModelError,
-    marsh_workflow::WorkflowError,
-    marsh_data::DataError,
-    marsh_datastore::DatastoreError,
     marsh_vault::VaultError,
     marsh_extension::LoadError,
     marsh_extension::lifecycle::LifecycleError,
@@ -84,11 +80,6 @@ impl CliError {
     /// The public document.
     pub fn document(&self) -> ErrorDocument {
         ErrorDocument { error: ErrorReport::of(self) }
-    }
-
-    /// The public document, as a value.
-    pub fn to_json(&self) -> Value {
-        serde_json::to_value(self.document()).unwrap_or_default()
     }
 }
 

@@ -11,5 +11,8 @@
 
 mod data;
 mod datastore;
+mod server;
 mod support;
 mod vault;
+mod workflow;
+mod workflow_files;

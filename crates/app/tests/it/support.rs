@@ -1,10 +1,10 @@
 //! A scratch repository, and sessions on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use marsh_app::{App, AppError, Program, Session, Settings};
-use marsh_data::{GarbageCollection, Lifetime, NewVersion, Owner, Tags};
+use marsh_data::{DataStore, GarbageCollection, Lifetime, NewVersion, Owner, Tags};
 use marsh_extension::lifecycle::Silent;
 use marsh_repo::Environment;
 use marsh_types::{ErrorCode, Explain as _, TypeName};
@@ -67,6 +67,11 @@ impl Repository {
 
     /// The same, with these environment variables.
     pub fn try_session(&self, environment: &[(&str, &str)]) -> Result<Session, AppError> {
+        self.app(environment).session()
+    }
+
+    /// The application, with these environment variables.
+    pub fn app(&self, environment: &[(&str, &str)]) -> App {
         let home = self.dir.path().join("home").display().to_string();
         let mut pairs = vec![("HOME", home.as_str())];
         pairs.extend(environment);
@@ -80,7 +85,6 @@ impl Repository {
             installs: Arc::new(Silent),
             version: "0.0.0",
         })
-        .session()
     }
 }
 
@@ -125,7 +129,8 @@ pub fn put(session: &Session, datum: Datum<'_>, content: impl AsRef<[u8]>) -> St
         lifecycle: None,
         renamed_to: None,
     };
-    let store = session.models().durable_data();
+    let directory = session.read().datastore_status().unwrap().path;
+    let store = DataStore::new(Path::new(&directory).join("data"));
     store.write(&new, content.as_ref()).unwrap().id
 }
 
