@@ -122,7 +122,9 @@ impl Read<'_> {
             })
         } else {
             let loaded = self.models().loader.resolve_kind(kind, type_name);
-            loaded.map(|loaded| Some((loaded.host_key, loaded.module, loaded.failure))).map_err(ModelError::from)
+            loaded
+                .map(|loaded| Some((loaded.host_key, loaded.module, loaded.failure)))
+                .map_err(ModelError::from)
         };
         match loaded {
             Ok(Some((host_key, module, failure))) => Ok(NewestCode::Module { host_key, module, failure }),

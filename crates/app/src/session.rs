@@ -206,7 +206,6 @@ impl App {
     fn cache_dir(&self) -> Result<PathBuf, AppError> {
         Ok(self.settings.environment.cache_dir().ok_or(LoadError::NoCacheDir)?)
     }
-
 }
 
 /// The user who starts runs, for their records.

@@ -220,10 +220,7 @@ fn options(
 }
 
 /// A change under the lock of the datastore, pushed.
-fn write<T>(
-    session: &Session,
-    work: impl FnOnce(&Write<'_>) -> Result<T, AppError>,
-) -> Result<T, AppError> {
+fn write<T>(session: &Session, work: impl FnOnce(&Write<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
     let changed = session.write(work)?;
     changed.pushed?;
     changed.value

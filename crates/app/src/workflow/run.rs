@@ -7,7 +7,7 @@ use marsh_api::workflow::event::WorkflowEvent;
 use marsh_api::workflow::{ApprovalRequired, Severity, WorkflowRun, WorkflowRunDocument, WorkflowRunItem};
 use marsh_model::inputs::merge;
 use marsh_model::run::reports::ReportSelection;
-use marsh_workflow::{RunRecord, WorkflowObserver, WorkflowOutcome};
+use marsh_workflow::{RunRecord, WorkflowOutcome};
 use serde_json::{Map, Value};
 
 use crate::error::AppError;
@@ -161,17 +161,6 @@ impl WorkflowRuns {
     }
 }
 
-/// Passes a run's events to a sink.
-pub(super) struct SinkObserver<'a> {
-    pub sink: &'a dyn EventSink<WorkflowEvent>,
-}
-
-impl WorkflowObserver for SinkObserver<'_> {
-    fn event(&self, event: &WorkflowEvent) {
-        self.sink.event(event.clone());
-    }
-}
-
 impl Write<'_> {
     /// Runs a workflow, and the reports that follow it. `Ok` also when the run failed: its document says so.
     ///
@@ -247,7 +236,7 @@ impl Write<'_> {
             driver: options.driver()?,
             reports: request.reports.clone(),
         };
-        Ok(WorkflowRunResult::of(self.workflows().run(&run, &SinkObserver { sink })?))
+        Ok(WorkflowRunResult::of(self.workflows().run(&run, sink)?))
     }
 
     /// Resumes a run: after an approval, after a crash, or from a step on.
@@ -272,6 +261,6 @@ impl Write<'_> {
             driver: options.driver()?,
             reports: request.reports.clone(),
         };
-        Ok(WorkflowRunResult::of(self.workflows().resume(&resume, &SinkObserver { sink })?))
+        Ok(WorkflowRunResult::of(self.workflows().resume(&resume, sink)?))
     }
 }

@@ -127,8 +127,7 @@ impl Read<'_> {
     ///
     /// When the secret is missing, empty or cannot be read.
     pub fn webhook_with_secret(&self, webhook: &Webhook) -> Result<Hook, AppError> {
-        let refused =
-            |message: String| AppError::WebhookSecret { route: webhook.route.clone(), message };
+        let refused = |message: String| AppError::WebhookSecret { route: webhook.route.clone(), message };
         let models = self.models();
         let secret = match &webhook.secret {
             SecretSource::Literal(secret) => Secret::new(secret.as_str()),

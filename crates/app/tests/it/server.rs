@@ -57,9 +57,8 @@ fn server_refuses_data_in_the_datastore_of_an_extension() {
 fn newest_code_tells_unknown_types_from_types_of_marsh() {
     let server = Repository::new().app(&[]).server();
     let session = server.unwrap().session().unwrap();
-    let newest = |name: &str| {
-        session.read().newest_code(Kind::Model, &TypeName::parse(name).unwrap()).unwrap()
-    };
+    let newest =
+        |name: &str| session.read().newest_code(Kind::Model, &TypeName::parse(name).unwrap()).unwrap();
     assert!(matches!(newest("command/shell"), NewestCode::BuiltIn));
     assert!(matches!(newest("@me/nothing"), NewestCode::Unknown));
 }

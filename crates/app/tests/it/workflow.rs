@@ -111,7 +111,10 @@ fn run_with_an_approval_is_suspended_approved_and_resumed() {
     let suspended = run(&session);
     assert_eq!(suspended.document.status, RunStatus::Suspended);
     let required = suspended.document.approval_required.clone().unwrap();
-    assert_eq!((required.step_id.as_str(), suspended.waiting.as_slice()), ("ask", [required.clone()].as_slice()));
+    assert_eq!(
+        (required.step_id.as_str(), suspended.waiting.as_slice()),
+        ("ask", [required.clone()].as_slice())
+    );
     assert_eq!(suspended.document.initiated_by.as_deref(), Some("user:sue"));
 
     let pending = session.read().pending_approvals().unwrap().approvals;
@@ -182,20 +185,14 @@ fn events_of_a_run_reach_the_sink_in_order() {
     write(&session, |write| write.run_workflow(&request, &sink)).unwrap();
     let events = events.into_inner().unwrap();
     assert!(matches!(events.first(), Some(WorkflowEvent::Started { .. })));
-    assert!(matches!(
-        events.last(),
-        Some(WorkflowEvent::Completed { status: RunStatus::Succeeded, .. })
-    ));
+    assert!(matches!(events.last(), Some(WorkflowEvent::Completed { status: RunStatus::Succeeded, .. })));
     let completed = events.iter().filter_map(|event| match event {
         WorkflowEvent::StepCompleted { step, .. } => Some(step),
         _ => None,
     });
     let completed: Vec<_> = completed.collect();
     assert_eq!(completed.len(), 2);
-    assert!(
-        completed.iter().all(|step| step.template() == "each" && step.job_id == "main"),
-        "{completed:?}"
-    );
+    assert!(completed.iter().all(|step| step.template() == "each" && step.job_id == "main"), "{completed:?}");
 }
 
 #[test]

@@ -83,7 +83,8 @@ fn several_inputs_end_with_the_error_of_an_invalid_one() {
     let all = repo.marsh_with_stdin(&["--json", "workflow", "run", "w", "--stdin"], valid).ok().json();
     assert_eq!(all.as_array().unwrap().len(), 2);
     let invalid = format!("{valid}{{\"m\": 3}}\n{{\"n\": 4}}\n");
-    let list = repo.marsh_with_stdin(&["--json", "workflow", "run", "w", "--stdin"], &invalid).exits(1).json();
+    let list =
+        repo.marsh_with_stdin(&["--json", "workflow", "run", "w", "--stdin"], &invalid).exits(1).json();
     assert_eq!(list.as_array().unwrap().len(), 3, "{list:#}");
     assert_eq!(list[0]["status"], "succeeded");
     assert_eq!(list[1]["inputs"]["n"], 2);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_extension::kinds::CallOptions;
 use marsh_model::run::reports::{ReportOutcome, WorkflowSubject};
@@ -12,7 +13,6 @@ use serde_json::{Map, Value, json};
 use super::step::Steps;
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::WorkflowObserver;
 use crate::record::{JobRecord, RunRecord, RunStatus, StepRecord};
 use crate::schema::Workflow;
 
@@ -203,12 +203,12 @@ fn model_of(step: &StepRecord) -> Option<&str> {
 
 /// Passes on what a report says while it runs.
 struct ToldWithRun<'a> {
-    observer: &'a dyn WorkflowObserver,
+    observer: &'a dyn EventSink<WorkflowEvent>,
 }
 
 impl ToldWithRun<'_> {
     fn warn(&self, code: WarningCode, message: String) {
-        self.observer.event(&WorkflowEvent::Warning { step: None, code, message });
+        self.observer.event(WorkflowEvent::Warning { step: None, code, message });
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marsh_api::workflow::event::StepRef;
+use marsh_api::event::EventSink;
+use marsh_api::workflow::event::{StepRef, WorkflowEvent};
 use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportSelection;
@@ -18,7 +19,6 @@ use super::permits::Permits;
 use super::reports::CalledWith;
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::WorkflowObserver;
 use crate::journal::{AssertResult, Fact, Item, OnDisk, StepEnd, StepKey};
 use crate::machine::Plan;
 use crate::schema::{FailureKind, ForEach, Severity, Step, Task, Workflow};
@@ -82,7 +82,7 @@ pub(super) struct Steps<'a> {
     pub called_with: CalledWith,
     pub expander: &'a Expander,
     pub log: &'a WorkflowLog,
-    pub observer: &'a dyn WorkflowObserver,
+    pub observer: &'a dyn EventSink<WorkflowEvent>,
     pub pins: Pins,
     pub permits: Arc<Permits>,
     /// The workflows around this one, by name, and this one.
