@@ -55,8 +55,8 @@ fn server_refuses_data_in_the_datastore_of_an_extension() {
 
 #[test]
 fn newest_code_tells_unknown_types_from_types_of_marsh() {
-    let server = Repository::new().app(&[]).server();
-    let session = server.unwrap().session().unwrap();
+    let repository = Repository::new();
+    let session = repository.app(&[]).server().unwrap().session().unwrap();
     let newest =
         |name: &str| session.read().newest_code(Kind::Model, &TypeName::parse(name).unwrap()).unwrap();
     assert!(matches!(newest("command/shell"), NewestCode::BuiltIn));

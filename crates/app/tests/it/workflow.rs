@@ -282,7 +282,8 @@ fn several_inputs_are_several_runs_and_an_invalid_one_ends_the_list() {
 
 #[test]
 fn one_input_that_is_invalid_is_the_error_of_the_request() {
-    let session = asserting().session();
+    let repository = asserting();
+    let session = repository.session();
     let one = write(&session, |write| {
         write.run_workflow_for_each(&request(), &items("[{}]"), &NoEvents, &mut |_| panic!("it ran"))
     });
@@ -310,7 +311,8 @@ fn cancelled_request_starts_no_further_run() {
 
 #[test]
 fn resumption_takes_one_set_of_inputs() {
-    let session = asserting().session();
+    let repository = asserting();
+    let session = repository.session();
     let read = session.read();
     assert_eq!(read.inputs_of_one_run(&items("[{\"a\": 1}]")).unwrap()["a"], 1);
     for (text, found) in [("[]", 0), ("[{}, {}]", 2)] {
