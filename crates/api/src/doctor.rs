@@ -282,6 +282,18 @@ pub enum LoadStage {
     SourceVanished,
 }
 
+impl LoadStage {
+    /// The name, as JSON has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LoadStage::BundleBuildFailed => "BundleBuildFailed",
+            LoadStage::ValidationFailed => "ValidationFailed",
+            LoadStage::EntryPointUnreadable => "EntryPointUnreadable",
+            LoadStage::SourceVanished => "SourceVanished",
+        }
+    }
+}
+
 /// The inputs that a failure depends on: while they are unchanged, the failure stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -70,6 +70,52 @@ pub enum MethodEvent {
     },
 }
 
+/// Something that happens while the installed set changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum InstallEvent {
+    /// An extension is looked up in the registry.
+    Resolving {
+        /// The extension.
+        name: String,
+    },
+    /// Bytes of an archive have arrived.
+    Downloading {
+        /// The extension.
+        name: String,
+        /// The version.
+        version: String,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all, if the registry says so.
+        total: Option<u64>,
+    },
+    /// An archive is in the store.
+    Stored {
+        /// The extension.
+        name: String,
+        /// The version.
+        version: String,
+    },
+    /// Another process holds the lock of the installed set.
+    Waiting {
+        /// That process.
+        holder: String,
+    },
+    /// Changed files are about to be replaced.
+    Overwriting {
+        /// The extension.
+        name: String,
+        /// The files, relative to the tree; empty: the tree is damaged.
+        files: Vec<String>,
+    },
+    /// A warning.
+    Warning {
+        /// Its text.
+        message: String,
+    },
+}
+
 /// Receives events as they happen, possibly from several threads at once.
 pub trait EventSink<E>: Sync {
     /// Takes one event. Must not block for long: the run waits.

@@ -135,6 +135,16 @@ pub enum ExtensionPulled {
     Several(PulledExtensions),
 }
 
+impl ExtensionPulled {
+    /// The change of the installed set.
+    pub fn change(&self) -> &SetChange {
+        match self {
+            ExtensionPulled::One(one) => &one.change,
+            ExtensionPulled::Several(several) => &several.change,
+        }
+    }
+}
+
 /// The one extension that was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -185,6 +195,16 @@ pub enum OneOrMany<T> {
     One(T),
     /// None, or several.
     Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// All of them.
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(list) => list,
+        }
+    }
 }
 
 impl<T> From<Vec<T>> for OneOrMany<T> {

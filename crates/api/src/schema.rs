@@ -149,7 +149,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<workflow::RunLog>("workflow-run-log", &["workflow history logs"]),
     DocumentSpec::new::<workflow::event::WorkflowEvent>("workflow-event", &[]),
     DocumentSpec::new::<workflow::ActivitySummary>("summary", &["summarise"]),
-    DocumentSpec::new::<repository::RepositoryInitialized>("repository-initialized", &["init"]),
+    DocumentSpec::new::<repository::RepositoryInitialized>("repository-initialized", &["init", "repo init"]),
     DocumentSpec::new::<doctor::ExtensionsReport>("doctor-extensions", &["doctor extensions"]),
     DocumentSpec::new::<source::SourceList>("source-list", &["extension source list"]),
     DocumentSpec::new::<source::SourceChanged>(

@@ -8,6 +8,7 @@ use marsh_extension::lifecycle::LifecycleError;
 use marsh_extension::publish::PublishError;
 use marsh_model::ModelError;
 use marsh_registry::RegistryError;
+use marsh_registry_server::{ServeError, TokenError};
 use marsh_repo::RepoError;
 use marsh_store::StoreError;
 use marsh_trigger::TriggerError;
@@ -44,6 +45,10 @@ pub enum AppError {
     Publish(#[from] PublishError),
     #[error(transparent)]
     Trigger(#[from] TriggerError),
+    #[error(transparent)]
+    RegistryServer(#[from] ServeError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
     /// The request is malformed.
@@ -97,6 +102,8 @@ impl AppError {
             AppError::Registry(error) => error,
             AppError::Publish(error) => error,
             AppError::Trigger(error) => error,
+            AppError::RegistryServer(error) => error,
+            AppError::Token(error) => error,
             AppError::Fs(_)
             | AppError::Usage { .. }
             | AppError::NotFound { .. }

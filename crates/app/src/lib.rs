@@ -2,7 +2,10 @@
 //!
 //! The command line, the server and every later interface call this crate. An operation takes a request and an event
 //! sink, and returns a document of `marsh-api`. Nothing here writes to a terminal, reads the process's environment or
-//! decides an exit code; the caller passes these in ([`Settings`]) or makes them from the result.
+//! decides an exit code; the caller passes these in ([`Settings`]) or makes them from the result. Two things still come
+//! from the process: variables in the paths of mounted sources, and the directory for temporary files.
+//!
+//! A [`Session`] works on definitions, data and vaults, [`Extensions`] on the installed set and its registry.
 //!
 //! Invariants:
 //! * Only a [`Write`] can change data, and only [`Session::write`] makes one, which takes the lock of the repository's
@@ -13,27 +16,43 @@
 
 mod data;
 mod datastore;
+mod doctor;
 mod error;
+mod extension;
 mod input;
 mod method;
 mod model;
 mod output;
+mod publish;
+mod registry;
 mod report;
+mod repository;
 mod server;
 mod session;
+mod source;
+mod trust;
 mod types;
 mod vault;
 mod workflow;
 
+pub use doctor::{Diagnosis, DoctorRequest};
 pub use error::AppError;
+pub use extension::{
+    Changed, CollectRequest, ExtensionListing, Extensions, InstallRequest, PullRequest, RemoveRequest,
+    SearchRequest, SearchSort, UpdateRequest,
+};
 pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions, parse_tags};
 pub use marsh_host_client::CancelToken;
 pub use marsh_model::run::reports::ReportSelection;
 pub use method::{MethodRunRequest, MethodTarget};
 pub use model::{DeleteModel, ModelEdit};
+pub use publish::{PreparedPush, PushRequest, VersionSelection, VersionTarget};
+pub use registry::{RegistryDirectory, TokenAddRequest};
 pub use report::ReportFilter;
+pub use repository::InitRequest;
 pub use server::{NewestCode, Server};
 pub use session::{App, Canceller, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
+pub use source::SourceAddRequest;
 pub use vault::{PreparedSecret, VaultSource};
 pub use workflow::{
     ApprovalRequest, CancelRequest, FilesStamp, GraphFormat, JobOutline, OpenRuns, RunInitiator, RunSearch,

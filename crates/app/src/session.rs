@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use marsh_api::event::{EventSink, InstallEvent};
 use marsh_bundle::Worker;
 use marsh_datastore::{Choice, Datastore, DatastoreError};
-use marsh_extension::lifecycle::{AutoInstall, Lifecycle, LifecycleOptions, Reporter};
-use marsh_extension::publish::Builder;
+use marsh_extension::lifecycle::AutoInstall;
 use marsh_extension::{LoadError, LoadOptions, Loader, LoaderOptions, OnFailure};
 use marsh_host_client::{CancelToken, HostCommand, Hosts, Limits, Retention};
 use marsh_model::Models;
-use marsh_registry::{ClientOptions, Location, LocationError};
+use marsh_registry::RegistryError;
 use marsh_repo::{Environment, Repo, env};
 use marsh_vault::Secrets;
 use serde_json::Value;
 
 use crate::error::AppError;
+use crate::extension::SharedEvents;
 
 /// The program that runs hosts and bundling workers: marsh itself.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ pub struct Settings {
     /// How long loading the code of a type may take; `None`: 30 s.
     pub load_timeout: Option<Duration>,
     /// Receives what is installed without a request.
-    pub installs: Arc<dyn Reporter + Send + Sync>,
+    pub installs: Arc<dyn EventSink<InstallEvent> + Send + Sync>,
     /// The version of marsh, for registries.
     pub version: &'static str,
 }
@@ -123,14 +124,14 @@ impl App {
             cwd: None,
         })
         .with_retention(retention);
-        let lifecycle = self.lifecycle(&RegistryChoice::default(), "auto-install")?;
+        let installs = Arc::new(SharedEvents(Arc::clone(&self.settings.installs)));
         let options = LoaderOptions {
             worker: Worker::new(path, bundle_arguments),
             cache_dir,
             offline: self.settings.environment.flag(env::OFFLINE),
             limits: Limits::default(),
             cancel: CancelToken::new(),
-            auto: Some(AutoInstall::new(lifecycle, Arc::clone(&self.settings.installs))),
+            auto: Some(AutoInstall::new(self.automatic_lifecycle()?, installs)),
         };
         let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
         Ok(match self.settings.load_timeout {
@@ -139,71 +140,19 @@ impl App {
         })
     }
 
-    /// The installed set of the repository, and how to change it. `command` names the holder of the lock to others.
-    ///
-    /// # Errors
-    ///
-    /// When there is no repository, or the registry's name is invalid.
-    pub fn lifecycle(&self, choice: &RegistryChoice, command: &str) -> Result<Lifecycle, AppError> {
-        let environment = &self.settings.environment;
-        let repo = self.repo()?;
-        let offline = choice.offline || environment.flag(env::OFFLINE);
-        let options = LifecycleOptions {
-            command: format!("marsh extension {command}"),
-            lock_timeout: choice.lock_timeout.unwrap_or_else(|| environment.lock_timeout()),
-            offline,
-            archive_cache: self.cache_dir()?.join("archives").join("v1"),
-            registry: self.registry_location(choice.registry.as_deref(), &repo)?,
-            client: self.client_options(offline),
-            jobs: 8,
-            allow_missing_checksum: false,
-        };
-        Ok(Lifecycle::new(repo, options))
+    /// A lock file of the repository, which its holder keeps to change something that `command` names.
+    pub(crate) fn lock(
+        &self,
+        repo: &Repo,
+        file: &str,
+        command: &str,
+    ) -> Result<marsh_fs::LockFile, AppError> {
+        let path = repo.layout.locks().join(file);
+        let timeout = self.settings.environment.lock_timeout();
+        Ok(marsh_fs::lock_exclusive(&path, timeout, command, &mut |_| {}).map_err(RegistryError::from)?)
     }
 
-    /// What bundles for a publication.
-    ///
-    /// # Errors
-    ///
-    /// When the user has no cache directory.
-    pub fn builder(&self, choice: &RegistryChoice) -> Result<Builder, AppError> {
-        let Program { path, bundle_arguments, .. } = self.settings.program.clone();
-        let offline = choice.offline || self.settings.environment.flag(env::OFFLINE);
-        Ok(Builder { worker: Worker::new(path, bundle_arguments), cache_dir: self.cache_dir()?, offline })
-    }
-
-    /// `given`, else the environment's registry, else the marker's, else the user's own directory registry.
-    ///
-    /// # Errors
-    ///
-    /// When the name of the registry is invalid, or the user has no home directory.
-    pub fn registry_location(&self, given: Option<&str>, repo: &Repo) -> Result<Location, AppError> {
-        let environment = &self.settings.environment;
-        let usage = |error: LocationError| AppError::usage(error.to_string());
-        if let Some(text) = given.or_else(|| environment.get(env::REGISTRY)) {
-            return Location::parse(text, &self.settings.current_dir).map_err(usage);
-        }
-        if let Some(text) = repo.marker.text("registry") {
-            return Location::parse(text, repo.layout.root()).map_err(usage);
-        }
-        let home = environment.home_dir().ok_or(LoadError::NoCacheDir)?;
-        Ok(Location::Directory(home.join("registry")))
-    }
-
-    /// How registries are asked.
-    pub fn client_options(&self, offline: bool) -> ClientOptions {
-        ClientOptions {
-            offline,
-            user_agent: format!("marsh/{}", self.settings.version),
-            api_key: self.settings.environment.get(env::API_KEY).map(str::to_owned),
-            timeout: Duration::from_secs(15),
-            transfer_timeout: Duration::from_secs(120),
-            max_archive_bytes: 64 << 20,
-            retries: 3,
-        }
-    }
-
-    fn cache_dir(&self) -> Result<PathBuf, AppError> {
+    pub(crate) fn cache_dir(&self) -> Result<PathBuf, AppError> {
         Ok(self.settings.environment.cache_dir().ok_or(LoadError::NoCacheDir)?)
     }
 }

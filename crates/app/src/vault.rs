@@ -54,7 +54,7 @@ impl PreparedSecret {
         self.vault.name()
     }
 
-    /// Whether a secret is replaced.
+    /// Whether there is a secret of this key already.
     pub fn overwrites(&self) -> bool {
         self.overwrites
     }
@@ -231,8 +231,10 @@ impl<'a> Read<'a> {
     ///
     /// # Errors
     ///
-    /// When there is no such vault, it does not open, or it cannot do what the request asks for.
+    /// When the key is invalid or contains `=`, there is no such vault, it does not open, or it cannot do what the request
+    /// asks for.
     pub fn prepare_secret(&self, request: SecretPutRequest) -> Result<PreparedSecret, AppError> {
+        marsh_vault::check_new_key(&request.key)?;
         let vault = self.models().vaults.open(&request.vault)?;
         let hook = match &request.refresh {
             Some(refresh) => Some(RefreshHook::new(&refresh.command, &refresh.ttl)?),
@@ -416,7 +418,7 @@ impl Write<'_> {
     ///
     /// # Errors
     ///
-    /// When the value is missing or empty, or the vault fails.
+    /// When the value is missing, or the vault fails.
     pub fn put_secret(
         &self,
         prepared: PreparedSecret,
@@ -428,7 +430,6 @@ impl Write<'_> {
         let vaults = &self.models().vaults;
         match value {
             None if needs_value => return Err(AppError::usage("the value of the secret is missing")),
-            Some(value) if value.expose().is_empty() => return Err(AppError::usage("the secret is empty")),
             Some(value) => vaults.put(vault, key, value, &request.labels, CALLER)?,
             None if !overwrites => vaults.put(vault, key, &Secret::new(""), &request.labels, CALLER)?,
             None => {}

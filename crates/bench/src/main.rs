@@ -32,6 +32,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
 
+mod against;
 mod cases;
 mod data;
 mod engine;
@@ -71,6 +72,9 @@ struct Args {
     /// Binary to measure; default: the one next to this program
     #[arg(long, value_name = "PATH")]
     marsh: Option<PathBuf>,
+    /// Compare with this binary, from before a change: both in one run, case by case
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
     /// Measure only cases whose name contains this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -148,6 +152,13 @@ fn run(args: &Args) -> Result<bool, BenchError> {
     eprintln!("deno  {}", deno.display());
     let runner = Runner::new()?;
     let fixture = Fixture::make(args.dir.as_deref(), &marsh, &deno)?;
+    if let Some(before) = args.against.clone() {
+        let before = marsh_binary(Some(before))?;
+        let patience = Duration::from_secs(args.patience);
+        let plan = against::Plan { before: &before, runs: args.runs, patience, only: args.only.as_deref() };
+        print!("{}", against::run(&runner, &fixture, &deno, plan)?);
+        return Ok(true);
+    }
     let wanted = |case: &&Case| args.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
     if args.lifecycle {
         print!("{}", lifecycle::run(&fixture, args.runs)?);

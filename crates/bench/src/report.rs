@@ -254,7 +254,7 @@ fn span(series: Series) -> String {
     format!("{}–{}", number(series.min), number(series.p90))
 }
 
-fn megabytes(kilobytes: u64) -> f64 {
+pub fn megabytes(kilobytes: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "memory of a process")]
     let kilobytes = kilobytes as f64;
     kilobytes * 1024.0 / 1e6

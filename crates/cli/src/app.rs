@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use marsh_app::{App, Canceller, Program, RegistryChoice, Session, Settings};
-use marsh_extension::lifecycle::{Event, Lifecycle, Reporter};
-use marsh_extension::publish::Builder;
+use marsh_api::event::{EventSink, InstallEvent};
+use marsh_app::{App, Canceller, Extensions, Program, RegistryChoice, Session, Settings};
 use marsh_repo::Environment;
 
 use crate::args::{Cli, SetArgs};
@@ -65,23 +64,18 @@ impl From<&SetArgs> for RegistryChoice {
     }
 }
 
-/// What bundles for a publication.
-pub fn builder(cli: &Cli, set: &SetArgs) -> Result<Builder, CliError> {
-    Ok(app(cli)?.builder(&set.into())?)
-}
-
-/// The installed set of this command's repository, and how to change it.
-pub fn lifecycle(cli: &Cli, set: &SetArgs, command: &str) -> Result<Lifecycle, CliError> {
-    Ok(app(cli)?.lifecycle(&set.into(), command)?)
+/// The installed set of this command's repository, and its registry.
+pub fn extensions(cli: &Cli, set: &SetArgs) -> Result<Extensions, CliError> {
+    Ok(app(cli)?.extensions(&set.into())?)
 }
 
 /// Reports on standard error what marsh installs because a command needs it.
 struct InstallNotes;
 
-impl Reporter for InstallNotes {
-    fn event(&self, event: Event<'_>) {
-        if let Event::Warning { message } = event {
-            Ui::note(message);
+impl EventSink<InstallEvent> for InstallNotes {
+    fn event(&self, event: InstallEvent) {
+        if let InstallEvent::Warning { message } = event {
+            Ui::note(&message);
         }
     }
 }

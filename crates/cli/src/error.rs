@@ -2,7 +2,6 @@
 
 use marsh_api::{ErrorClass, ErrorCode, ErrorDocument, ErrorReport, SourceLocation};
 use marsh_app::AppError;
-use marsh_registry_server::{ServeError, TokenError};
 use marsh_types::Explain;
 use serde_json::Value;
 
@@ -12,13 +11,9 @@ pub enum CliError {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
-    RegistryServer(#[from] ServeError),
-    #[error(transparent)]
     Server(#[from] marsh_serve::ServeError),
     #[error(transparent)]
     Trigger(#[from] marsh_trigger::TriggerError),
-    #[error(transparent)]
-    Token(#[from] TokenError),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
     /// Something that the command line names does not exist.
@@ -48,11 +43,6 @@ macro_rules! through_app {
 through_app!(
     marsh_repo::RepoError,
     marsh_vault::VaultError,
-    marsh_extension::LoadError,
-    marsh_extension::lifecycle::LifecycleError,
-    marsh_store::StoreError,
-    marsh_registry::RegistryError,
-    marsh_extension::publish::PublishError,
     marsh_fs::FsError,
 );
 
@@ -64,10 +54,8 @@ impl CliError {
     fn inner(&self) -> Option<&dyn Explain> {
         Some(match self {
             CliError::App(error) => error,
-            CliError::RegistryServer(error) => error,
             CliError::Server(error) => error,
             CliError::Trigger(error) => error,
-            CliError::Token(error) => error,
             CliError::Usage { .. }
             | CliError::NotFound { .. }
             | CliError::Refused { .. }

@@ -74,7 +74,7 @@ impl Bench {
     fn run(&self, command: &[&str], failpoint: &str) -> Run {
         let arguments = [&["--json", "extension"], command].concat();
         let output = self.scratch.command(&arguments).env("MARSH_FAILPOINT", failpoint).output().unwrap();
-        Run::from_output(output, self.scratch.filters())
+        Run::of(&arguments, output, self.scratch.filters())
     }
 }
 
@@ -380,7 +380,7 @@ fn when_the_journal_cannot_be_synced_no_later_step_runs() {
         let failpoint = format!("fs.growing.sync=error@{point}");
         let command = ["--json", "workflow", "run", "chain"];
         let output = scratch.command(&command).env("MARSH_FAILPOINT", &failpoint).output().unwrap();
-        let run = Run::from_output(output, scratch.filters());
+        let run = Run::of(&command, output, scratch.filters());
         let effects = || std::fs::read_to_string(scratch.path("effects")).unwrap_or_default();
         if run.code == Some(0) {
             assert_eq!(effects(), "s0\ns1\ns2\n");

@@ -23,6 +23,8 @@
 
 mod data;
 mod data_stress;
+#[cfg(feature = "documents")]
+mod documents;
 mod extensions;
 mod filter;
 mod fresh;
@@ -38,6 +40,8 @@ mod workflow_kill;
 
 pub use data::assert_no_half_written;
 pub use data_stress::{DataReport, DataStress};
+#[cfg(feature = "documents")]
+pub use documents::{ALIASES, WITHOUT_DOCUMENT, command_words, documents_of, schema_errors};
 pub use extensions::{ExtensionRegistry, Package, stress_packages};
 pub use filter::Filters;
 pub use fresh::{Freshness, FreshnessReport, client as freshness_client};

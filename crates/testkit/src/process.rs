@@ -11,6 +11,7 @@ use crate::{Filters, Run, wait_for};
 /// A started `marsh`. Threads read both streams, so it never waits for a full pipe. Dropping the value kills it.
 #[derive(Debug)]
 pub struct Running {
+    arguments: Vec<String>,
     child: Child,
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
@@ -18,7 +19,7 @@ pub struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(mut child: Child, filters: Filters) -> Running {
+    pub(crate) fn new(arguments: &[&str], mut child: Child, filters: Filters) -> Running {
         fn reader(mut stream: impl std::io::Read + Send + 'static) -> JoinHandle<Vec<u8>> {
             std::thread::spawn(move || {
                 let mut bytes = Vec::new();
@@ -28,7 +29,8 @@ impl Running {
         }
         let stdout = child.stdout.take().map(reader);
         let stderr = child.stderr.take().map(reader);
-        Running { child, stdout, stderr, filters }
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Running { arguments, child, stdout, stderr, filters }
     }
 
     pub fn pid(&self) -> u32 {
@@ -55,6 +57,7 @@ impl Running {
     }
 
     /// Waits for the end, with the patience of [`wait_for`].
+    #[track_caller]
     pub fn wait(mut self) -> Run {
         let status: ExitStatus = wait_for("marsh to end", || self.child.try_wait().unwrap());
         let read = |reader: Option<JoinHandle<Vec<u8>>>| {
@@ -65,7 +68,8 @@ impl Running {
             stdout: read(self.stdout.take()),
             stderr: read(self.stderr.take()),
         };
-        Run::from_output(output, self.filters.clone())
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        Run::of(&arguments, output, self.filters.clone())
     }
 }
 

@@ -27,6 +27,17 @@ impl Run {
         }
     }
 
+    /// The same; with the feature `documents`, fails the test if `--json` printed a document that is invalid against
+    /// the schemas of the command.
+    #[track_caller]
+    #[cfg_attr(not(feature = "documents"), expect(unused_variables, reason = "only documents need them"))]
+    pub fn of(arguments: &[&str], output: Output, filters: Filters) -> Run {
+        let run = Run::from_output(output, filters);
+        #[cfg(feature = "documents")]
+        crate::documents::check(arguments, &run);
+        run
+    }
+
     /// Returns the run if its exit code is 0, else panics.
     #[track_caller]
     pub fn ok(self) -> Run {

@@ -198,25 +198,29 @@ impl Scratch {
         command
     }
 
+    /// Runs `marsh` to its end. See [`Run::of`] for what is checked of every run.
+    #[track_caller]
     pub fn marsh(&self, arguments: &[&str]) -> Run {
         let output = self.command(arguments).output().expect("marsh starts");
-        Run::from_output(output, self.filters())
+        Run::of(arguments, output, self.filters())
     }
 
+    /// Runs `marsh` with a text as its standard input.
+    #[track_caller]
     pub fn marsh_with_stdin(&self, arguments: &[&str], stdin: &str) -> Run {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().expect("marsh starts");
         let mut pipe = child.stdin.take().expect("its input is piped");
         let text = stdin.to_owned();
         // A run that fails early does not read its input, so the write may fail.
         let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()).ok());
-        let run = Running::new(child, self.filters()).wait();
+        let run = Running::new(arguments, child, self.filters()).wait();
         writer.join().expect("the writer does not panic");
         run
     }
 
     /// Starts `marsh` without waiting for its end.
     pub fn spawn(&self, arguments: &[&str]) -> Running {
-        Running::new(self.command(arguments).spawn().expect("marsh starts"), self.filters())
+        Running::new(arguments, self.command(arguments).spawn().expect("marsh starts"), self.filters())
     }
 
     pub fn filters(&self) -> Filters {

@@ -243,6 +243,8 @@ impl Connection {
         let id = self.send(method, params);
         let (answered, outcome) = self.receive(events);
         assert_eq!(answered, id);
+        #[cfg(feature = "documents")]
+        crate::documents::check_answer(method, &outcome);
         outcome
     }
 

@@ -23,6 +23,8 @@ pub enum VaultError {
     NoSuchSecret { vault: String, key: String },
     #[error("invalid {what} {name:?}: {reason}")]
     InvalidName { what: &'static str, name: String, reason: &'static str },
+    #[error("invalid argument format: {reason}")]
+    InvalidInput { reason: &'static str },
     #[error("invalid configuration of vault `{vault}`: {reason}")]
     InvalidConfig { vault: String, reason: String },
     #[error("vaults of type `{vault_type}` cannot {what}")]
@@ -71,6 +73,7 @@ impl Explain for VaultError {
             VaultError::UnknownType { .. } => ErrorCode::UnknownVaultType,
             VaultError::NoSuchSecret { .. } => ErrorCode::SecretNotFound,
             VaultError::InvalidName { .. } => ErrorCode::InvalidName,
+            VaultError::InvalidInput { .. } => ErrorCode::Usage,
             VaultError::InvalidConfig { .. } => ErrorCode::InvalidVaultConfig,
             VaultError::Unsupported { .. } => ErrorCode::VaultUnsupported,
             VaultError::WrongKey { .. } => ErrorCode::VaultWrongKey,
@@ -104,6 +107,11 @@ impl Explain for VaultError {
             VaultError::NoSuchSecret { vault, .. } => {
                 Some(format!("`marsh vault list-keys {vault}` lists its secrets"))
             }
+            VaultError::InvalidInput { .. } => Some(
+                "`marsh vault put VAULT KEY=VALUE`, `marsh vault put VAULT KEY VALUE`, or \
+                 `marsh vault put VAULT KEY` with the value on standard input"
+                    .to_owned(),
+            ),
             VaultError::NoKey { vault } => Some(format!(
                 "the first secret that is stored generates the key: `marsh vault put {vault} <key>`"
             )),

@@ -15,6 +15,7 @@
 //! * A file that holds a secret or a key has mode 0600 from its first instant, in a directory of mode 0700. It appears whole,
 //!   and processes that use a new vault at the same time end with the same key (`tests/local.rs`).
 //! * The name of a vault or a secret cannot lead out of the vault's directory (`tests/local.rs`).
+//! * A value never becomes part of a key (`src/input.rs`).
 //! * The cryptography is RustCrypto's: AES-GCM, PBKDF2 and SHA-2.
 
 #![warn(missing_docs)]
@@ -22,6 +23,7 @@
 mod audit;
 mod config;
 mod error;
+mod input;
 mod local;
 mod provider;
 mod redact;
@@ -34,6 +36,7 @@ mod vaults;
 pub use audit::{Action, Audit, AuditEntry, AuditQuery};
 pub use config::{ConfigStore, VaultConfig};
 pub use error::VaultError;
+pub use input::{SecretInput, check_new_key};
 pub use local::{LOCAL_ENCRYPTION, LocalEncryption};
 pub use provider::{Annotation, RefreshHook, Support, Vault, VaultProvider, VaultType};
 pub use redact::{MASK, Piece, RedactedStream, Secrets};

@@ -11,8 +11,20 @@
 
 mod data;
 mod datastore;
+mod defects_changes;
+mod defects_names;
+mod defects_sets;
+mod extension;
+mod installed;
+mod publish;
+mod registry;
+mod repair;
+mod repository;
 mod server;
+mod source;
 mod support;
+mod trust;
+mod unverified;
 mod vault;
 mod workflow;
 mod workflow_files;

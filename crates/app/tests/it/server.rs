@@ -11,7 +11,7 @@ use crate::workflow::{scene, with_approval};
 #[test]
 fn sessions_of_a_server_have_one_loader_and_secrets_of_their_own() {
     let repository = Repository::new();
-    let server = repository.app(&[]).server().unwrap();
+    let server = repository.app().server().unwrap();
     let (one, other) = (server.session().unwrap(), server.session().unwrap());
     one.secrets().track(&marsh_vault::Secret::new("s3cr3t-text"));
     assert_eq!(one.mask("s3cr3t-text".into()), "***");
@@ -25,7 +25,7 @@ fn server_works_on_data_in_another_directory() {
     let repository = Repository::new();
     let elsewhere = repository.path("../elsewhere").display().to_string();
     let variable = format!("filesystem:{elsewhere}");
-    let server = repository.app(&[("SWAMP_DATASTORE", &variable)]).server().unwrap();
+    let server = repository.app_at(repository.root(), &[("SWAMP_DATASTORE", &variable)]).server().unwrap();
     let session = server.session().unwrap();
     put(&session, resource("said"), "{}");
     assert_eq!(session.read().datastore_status().unwrap().path, elsewhere);
@@ -35,7 +35,7 @@ fn server_works_on_data_in_another_directory() {
 #[test]
 fn server_reads_the_marker_again_for_every_request() {
     let repository = Repository::new();
-    let server = repository.app(&[]).server().unwrap();
+    let server = repository.app().server().unwrap();
     let marker = repository.read(".swamp.yaml");
     repository.write(".swamp.yaml", format!("{marker}datastore: {{type: '@me/store'}}\n"));
     assert_eq!(code(server.session()), ErrorCode::Refused);
@@ -48,7 +48,7 @@ fn server_reads_the_marker_again_for_every_request() {
 #[test]
 fn server_refuses_data_in_the_datastore_of_an_extension() {
     let repository = Repository::new();
-    let server = repository.app(&[("SWAMP_DATASTORE", "@me/store:{}")]).server();
+    let server = repository.app_at(repository.root(), &[("SWAMP_DATASTORE", "@me/store:{}")]).server();
     let error = server.err().unwrap();
     assert_eq!(error.to_string(), "the data of this repository are in the datastore `@me/store`");
 }
@@ -56,7 +56,7 @@ fn server_refuses_data_in_the_datastore_of_an_extension() {
 #[test]
 fn newest_code_tells_unknown_types_from_types_of_marsh() {
     let repository = Repository::new();
-    let session = repository.app(&[]).server().unwrap().session().unwrap();
+    let session = repository.app().server().unwrap().session().unwrap();
     let newest =
         |name: &str| session.read().newest_code(Kind::Model, &TypeName::parse(name).unwrap()).unwrap();
     assert!(matches!(newest("command/shell"), NewestCode::BuiltIn));

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use marsh_api::event::NoEvents;
 use marsh_app::{App, AppError, Program, Session, Settings};
 use marsh_data::{DataStore, GarbageCollection, Lifetime, NewVersion, Owner, Tags};
-use marsh_extension::lifecycle::Silent;
 use marsh_repo::Environment;
 use marsh_types::{ErrorCode, Explain as _, TypeName};
 use tempfile::TempDir;
@@ -19,18 +19,30 @@ pub const MODEL: &str = "models/@me/x/m.yaml";
 /// A repository in a directory of its own, with a model `m` of type `@me/x`. The type has no source: nothing here runs it.
 pub struct Repository {
     dir: TempDir,
+    environment: Vec<(String, String)>,
 }
 
 impl Repository {
     pub fn new() -> Repository {
         let dir = tempfile::tempdir().unwrap();
-        let repository = Repository { dir };
+        let repository = Repository { dir, environment: Vec::new() };
         marsh_repo::init(&repository.root(), "0.0.0", false).unwrap();
         repository.write(
             MODEL,
             format!("type: \"@me/x\"\nid: {ID}\nname: m\nversion: 1\ntags: {{}}\nglobalArguments: {{}}\n"),
         );
         repository
+    }
+
+    /// The same, with this environment variable in all sessions.
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Repository {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The directory of the repository's directory; it holds the user's home and cache, too.
+    pub fn outside(&self) -> &Path {
+        self.dir.path()
     }
 
     pub fn root(&self) -> PathBuf {
@@ -67,24 +79,44 @@ impl Repository {
 
     /// The same, with these environment variables.
     pub fn try_session(&self, environment: &[(&str, &str)]) -> Result<Session, AppError> {
-        self.app(environment).session()
+        self.app_at(self.root(), environment).session()
     }
 
-    /// The application, with these environment variables.
-    pub fn app(&self, environment: &[(&str, &str)]) -> App {
+    /// The application, as one command has it.
+    pub fn app(&self) -> App {
+        self.app_at(self.root(), &[])
+    }
+
+    /// The same, for the repository in this directory, with these environment variables.
+    pub fn app_at(&self, root: PathBuf, environment: &[(&str, &str)]) -> App {
         let home = self.dir.path().join("home").display().to_string();
-        let mut pairs = vec![("HOME", home.as_str())];
+        let cache = self.dir.path().join("cache").display().to_string();
+        let mut pairs = vec![("HOME", home.as_str()), ("MARSH_CACHE_DIR", cache.as_str())];
+        pairs.extend(self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         pairs.extend(environment);
         let program = self.dir.path().join("no-such-program");
         App::new(Settings {
-            repo_dir: Some(self.root()),
+            repo_dir: Some(root),
             current_dir: self.root(),
             environment: Environment::from_pairs(pairs),
             program: Program { path: program, host_arguments: Vec::new(), bundle_arguments: Vec::new() },
             load_timeout: None,
-            installs: Arc::new(Silent),
+            installs: Arc::new(NoEvents),
             version: "0.0.0",
         })
+    }
+
+    pub fn exists(&self, relative: &str) -> bool {
+        self.path(relative).exists()
+    }
+
+    /// The names in a directory of the repository, sorted; none if there is no such directory.
+    pub fn list(&self, relative: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(relative)).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
     }
 }
 

@@ -96,10 +96,26 @@ fn secret_is_stored_read_listed_and_deleted() {
 }
 
 #[test]
-fn empty_or_missing_value_is_refused() {
+fn missing_value_is_refused_and_an_empty_one_is_stored() {
     let (_repository, session) = scene();
-    assert_eq!(code(put_request(&session, of("key"), Some(""))), ErrorCode::Usage);
     assert_eq!(code(put_request(&session, of("key"), None)), ErrorCode::Usage);
+    assert_eq!(session.read().list_secrets("main").unwrap().count, 0);
+    put(&session, "key", "");
+    assert_eq!(value(&session, "key"), "");
+}
+
+#[test]
+fn key_with_an_equals_sign_is_refused_and_an_old_one_can_be_deleted() {
+    let (repository, session) = scene();
+    assert_eq!(code(put_request(&session, of("key=hunter2"), Some("v"))), ErrorCode::InvalidName);
+    assert_eq!(session.read().list_secrets("main").unwrap().count, 0);
+    // What `put V KEY=VALUE` stored once.
+    put(&session, "key", "v");
+    let dir = repository.path(".swamp/secrets/local_encryption/main");
+    std::fs::rename(dir.join("key.enc"), dir.join("key=hunter2.enc")).unwrap();
+    let old = "key=hunter2";
+    assert_eq!(session.read().list_secrets("main").unwrap().secret_keys, [old]);
+    assert!(!change(&session, |write| write.delete_secret("main", old, false)).unwrap().no_op);
     assert_eq!(session.read().list_secrets("main").unwrap().count, 0);
 }
 

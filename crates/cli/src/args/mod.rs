@@ -358,15 +358,58 @@ pub fn parse_pair(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
     use clap::CommandFactory as _;
+    use marsh_api::schema::DOCUMENTS;
 
     use super::{Cli, parse_duration};
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// The words of every command that prints something, and of its visible aliases, each with the command's.
+    fn leaves(command: &clap::Command, words: &str, found: &mut BTreeMap<String, String>) {
+        let canonical = format!("{words} {}", command.get_name()).trim().to_owned();
+        let mut below = command.get_subcommands().filter(|command| !command.is_hide_set()).peekable();
+        if below.peek().is_none() || !command.is_subcommand_required_set() {
+            for name in std::iter::once(command.get_name()).chain(command.get_visible_aliases()) {
+                found.insert(format!("{words} {name}").trim().to_owned(), canonical.clone());
+            }
+        }
+        below.for_each(|command| leaves(command, &canonical, found));
+    }
+
+    #[test]
+    fn every_command_has_a_document() {
+        let mut commands = BTreeMap::new();
+        for command in Cli::command().get_subcommands() {
+            leaves(command, "", &mut commands);
+        }
+        let (commands, aliases): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            commands.iter().partition(|(name, canonical)| name == canonical);
+        // `rewrite.rs` makes one of them, not clap.
+        let known: BTreeMap<_, _> = marsh_testkit::ALIASES
+            .iter()
+            .copied()
+            .filter(|(alias, _)| *alias != "workflow run search")
+            .collect();
+        let aliases: BTreeMap<_, _> = aliases.iter().map(|(name, of)| (name.as_str(), of.as_str())).collect();
+        assert_eq!(aliases, known);
+        let commands: BTreeSet<&str> = commands.keys().map(|name| name.as_str()).collect();
+        let printed: Vec<String> = DOCUMENTS
+            .iter()
+            .flat_map(|document| document.commands)
+            .map(|command| marsh_testkit::command_words(command).join(" "))
+            .collect();
+        let printed: BTreeSet<&str> = printed.iter().map(String::as_str).collect();
+        let without: Vec<&str> = commands.difference(&printed).copied().collect();
+        assert_eq!(without, marsh_testkit::WITHOUT_DOCUMENT);
+        let unknown: Vec<&str> = printed.difference(&commands).copied().collect();
+        assert_eq!(unknown, [""; 0], "the table names commands that do not exist");
     }
 
     #[test]

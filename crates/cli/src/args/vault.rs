@@ -49,6 +49,9 @@ pub enum VaultCommand {
         vault_type: Option<String>,
     },
     /// Store a secret: typed on a terminal, or from standard input
+    ///
+    /// `KEY VALUE` and `KEY=VALUE` give the value as an argument, which other processes can see. From standard input, all of
+    /// it is the value; the line break of a single line goes.
     #[command(visible_alias = "write-secret")]
     Put(PutArgs),
     /// Print a secret
@@ -114,7 +117,8 @@ pub enum VaultCommand {
 pub struct PutArgs {
     /// Name or id of the vault
     pub vault: String,
-    /// Key of the secret
+    /// Key of the secret, or KEY=VALUE
+    #[arg(value_name = "KEY[=VALUE]")]
     pub key: String,
     /// The secret; other processes can see it here, so prefer standard input
     pub value: Option<String>,

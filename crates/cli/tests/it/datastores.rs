@@ -67,12 +67,12 @@ export const datastore = {
 "#;
 
 /// A mirror, and repositories whose data are in it.
-struct Scene {
+pub struct Scene {
     dir: TempDir,
 }
 
 impl Scene {
-    fn new() -> Scene {
+    pub fn new() -> Scene {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("mirror")).unwrap();
         Scene { dir }
@@ -90,6 +90,12 @@ impl Scene {
         self.mirror().join(name).exists()
     }
 
+    /// Takes the lock, as a process does that dies with it.
+    pub fn hold_lock(&self) {
+        let lock = json!({ "holder": "someone", "nonce": "n", "acquiredAt": 0, "ttlMs": 60_000 });
+        std::fs::write(self.mirror().join("lock"), lock.to_string()).unwrap();
+    }
+
     /// Unreachable, and reachable again.
     fn hide(&self) {
         std::fs::rename(self.mirror(), self.dir.path().join("away")).unwrap();
@@ -100,7 +106,7 @@ impl Scene {
     }
 
     /// A repository with a model `@me/x` whose method writes `said`, after this.
-    fn repo(&self, body: &str) -> Scratch {
+    pub fn repo(&self, body: &str) -> Scratch {
         let repo = repo();
         repo.write("extensions/datastores/mirror.ts", MIRROR);
         let body = format!("{body}\nawait context.writeResource('out', 'said', {{ word: 'hello' }});");

@@ -1,45 +1,11 @@
 //! Known ways in which the installed set goes wrong for readers, for many at once, and for what is installed unasked.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use marsh_testkit::{ExtensionRegistry, Package, Scratch};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{
-    LOCKFILE, V1, V2, active_types, assert_sound_set, extension, installed, model, package, repo, repo_of,
+    LOCKFILE, V1, active_types, assert_sound_set, extension, installed, model, package, repo, repo_of,
 };
-
-/// While a set changes again and again, a process that enters a tree finds one version in it.
-#[test]
-fn defect_02_a_reader_sees_no_mixture_of_versions() {
-    let version = |version: &str| {
-        package("@s/a", version).file("models/lib/one.txt", version).file("models/lib/two.txt", version)
-    };
-    let registry = ExtensionRegistry::with(&[version(V1), version(V2)]);
-    let repo = repo_of(&registry);
-    extension(&repo, &["pull", &format!("@s/a@{V1}")]).ok();
-    let done = AtomicBool::new(false);
-    let seen = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut seen = std::collections::BTreeSet::new();
-            while !done.load(Ordering::Relaxed) {
-                let tree = repo.path(".swamp/pulled-extensions/@s/a").canonicalize().unwrap();
-                let read = |name: &str| std::fs::read_to_string(tree.join("models/lib").join(name)).unwrap();
-                assert_eq!(read("one.txt"), read("two.txt"));
-                seen.insert(read("one.txt"));
-            }
-            seen
-        });
-        for _ in 0..6 {
-            extension(&repo, &["update"]).ok();
-            assert_eq!(installed(&repo), [format!("@s/a {V2}")]);
-            extension(&repo, &["rollback"]).ok();
-        }
-        done.store(true, Ordering::Relaxed);
-        reader.join().unwrap()
-    });
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [V1, V2], "the reader looked while it changed");
-}
 
 /// Many at once, with no catalog to begin with: a busy process causes no error.
 #[test]
@@ -78,41 +44,6 @@ fn defect_09_of_many_sources_mounted_at_once_none_is_lost() {
     }
     let listed = repo.marsh(&["--json", "extension", "source", "list"]).ok().json();
     assert_eq!(listed["sources"].as_array().unwrap().len(), names.len(), "{listed:#}");
-}
-
-/// Every segment of a name counts: a type of `@s/a/b` is that extension's, not of `@s/a`.
-#[test]
-fn defect_29_the_owner_of_a_type_is_named_whole() {
-    let registry =
-        ExtensionRegistry::with(&[package("@s/a", V1), package("@s/a/b", V1).model("x.ts", "@s/a/c")]);
-    let repo = repo_of(&registry);
-    extension(&repo, &["pull", "@s/a", "@s/a/b"]).ok();
-    let report = repo.marsh(&["--json", "doctor", "extensions"]).ok().json();
-    let details = report["aggregateState"]["sourceDetails"].as_array().unwrap();
-    let owner = |type_name: &str| {
-        details.iter().find(|one| one["type"] == type_name).unwrap()["extensionName"].clone()
-    };
-    assert_eq!(
-        (owner("@s/a"), owner("@s/a/b"), owner("@s/a/c")),
-        (json!("@s/a"), json!("@s/a/b"), json!("@s/a/b"))
-    );
-    // The error of a collision names it so, too.
-    registry.publish(&package("@s/d", V1).model("x.ts", "@s/a/c"));
-    let error = extension(&repo, &["pull", "@s/d"]).exits(1).error();
-    assert!(error["hint"].as_str().unwrap().contains("@s/a/b"), "{error:#}");
-}
-
-/// Beyond what a double can tell apart.
-#[test]
-fn defect_34_large_last_parts_of_versions_are_exact() {
-    let (older, newer) = ("2026.01.01.9007199254740992", "2026.01.01.9007199254740993");
-    let registry = ExtensionRegistry::with(&[package("@s/a", older), package("@s/a", newer)]);
-    let repo = repo_of(&registry);
-    extension(&repo, &["pull", &format!("@s/a@{older}")]).ok();
-    assert_eq!(installed(&repo), [format!("@s/a {older}")]);
-    let updated = extension(&repo, &["update"]).ok().json();
-    assert_eq!(updated["extensions"][0]["newVersion"], newer, "{updated:#}");
-    assert_eq!(installed(&repo), [format!("@s/a {newer}")]);
 }
 
 fn trusting(registry: &ExtensionRegistry) -> Scratch {
@@ -175,47 +106,4 @@ fn defect_53_an_implicit_install_is_a_whole_one() {
     }
     assert_sound_set(&repo);
     assert_eq!(extension(&repo, &["history"]).ok().json()["generations"].as_array().unwrap().len(), 1);
-}
-
-/// A local manifest of the same name as an installed extension gives nothing of it away, whatever command runs.
-#[test]
-fn defect_67_local_sources_stay_local_under_every_change() {
-    let registry = ExtensionRegistry::with(&[package("@s/a", V1), package("@s/a", V2), package("@s/b", V1)]);
-    let repo = repo_of(&registry);
-    repo.write("extensions/manifest.yaml", "manifestVersion: 1\nname: '@s/a'\nversion: 2026.03.03.1\n");
-    repo.write("extensions/models/x.ts", model("@me/x", "methods: {},"));
-    let origins = || {
-        let found = repo.marsh(&["--json", "model", "type", "search", "@"]).ok().json();
-        let rows = found["results"].as_array().unwrap().clone();
-        rows.iter()
-            .filter(|row| row["origin"] != "builtin")
-            .map(|row| format!("{} {}", row["normalized"].as_str().unwrap(), row["origin"].as_str().unwrap()))
-            .collect::<Vec<_>>()
-    };
-    for (command, expected) in [
-        (&["pull", "@s/b", "@s/a@2026.01.01.1"][..], &["@me/x local", "@s/a pulled", "@s/b pulled"][..]),
-        (&["update"], &["@me/x local", "@s/a pulled", "@s/b pulled"]),
-        (&["rm", "--yes", "@s/a"], &["@me/x local", "@s/b pulled"]),
-        (&["rollback"], &["@me/x local", "@s/a pulled", "@s/b pulled"]),
-    ] {
-        extension(&repo, command).ok();
-        assert_eq!(origins(), expected, "{command:?}");
-    }
-}
-
-/// The report is data: every problem of every source is an entry of a list.
-#[test]
-fn defect_68_the_doctors_document_holds_the_errors() {
-    let registry =
-        ExtensionRegistry::with(&[package("@s/a", V1).source("broken.ts", "export const model = {\n")]);
-    let repo = repo_of(&registry);
-    extension(&repo, &["pull", "@s/a"]).ok();
-    repo.write("extensions/models/bad.ts", "export const model = {{\n");
-    let report = repo.marsh(&["--json", "doctor", "extensions"]).exits(1).json();
-    let errors = report["loaderErrors"].as_array().unwrap();
-    assert_eq!(errors.len(), 2, "{report:#}");
-    for error in errors {
-        assert!(error["path"].is_string() && error["diagnostic"]["message"].is_string(), "{error:#}");
-    }
-    assert_eq!(report["overallStatus"], "fail");
 }

@@ -1,12 +1,9 @@
-//! Every command on the installed set, once, as people see it. Its corners are in `defects_*`.
+//! Every command on the installed set, once, as people see it. Its documents and corners are tested in `crates/app/tests/it`.
 
 use insta::assert_snapshot;
 use marsh_testkit::ExtensionRegistry;
-use serde_json::json;
 
-use crate::support::{
-    LOCKFILE, V1, V2, active_types, assert_sound_set, extension, installed, package, repo_of,
-};
+use crate::support::{V1, V2, assert_sound_set, extension, installed, package, repo_of};
 
 fn registry() -> ExtensionRegistry {
     ExtensionRegistry::with(&[
@@ -103,67 +100,30 @@ fn a_life_in_text() {
 }
 
 #[test]
-fn a_life_in_json() {
+fn flags_of_the_commands_reach_their_operations() {
     let registry = registry();
+    let beta = "2026.03.01.1";
+    registry.publish(&package("@acme/base", beta).channel("beta"));
     let repo = repo_of(&registry);
-    let pulled = extension(&repo, &["pull", &format!("@acme/net@{V1}")]).ok().json();
-    assert_eq!(
-        (&pulled["name"], &pulled["status"], &pulled["generation"]),
-        (&json!("@acme/net"), &json!("installed"), &json!(1))
-    );
-    assert_eq!(pulled["dependencyResults"][0]["name"], "@acme/base");
-    let again = extension(&repo, &["pull", &format!("@acme/net@{V1}")]).ok().json();
-    assert_eq!((&again["status"], &again["generation"]), (&json!("up_to_date"), &json!(null)));
-    let update = extension(&repo, &["update"]).ok().json();
-    assert_eq!(update["generation"], 2, "one state for all: {update:#}");
-    assert_eq!(installed(&repo), [format!("@acme/base {V2}"), format!("@acme/net {V2}")]);
-    let back = extension(&repo, &["rollback"]).ok().json();
-    assert_eq!((&back["restored"], &back["generation"]), (&json!(1), &json!(3)), "{back:#}");
-    assert_eq!(installed(&repo), [format!("@acme/base {V2}"), format!("@acme/net {V1}")]);
-    let removed = extension(&repo, &["rm", "--yes", "@acme/net"]).ok().json();
-    assert_eq!(removed["removed"]["name"], "@acme/net");
-    assert_eq!(active_types(&repo, "@acme"), ["@acme/base"]);
-    let history = extension(&repo, &["history"]).ok().json();
-    let commands: Vec<&str> = history["generations"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one["command"].as_str().unwrap())
-        .collect();
-    let expected = ["rm", "rollback", "update", "pull"].map(|command| format!("marsh extension {command}"));
-    assert_eq!(commands, expected);
-    assert_sound_set(&repo);
-}
-
-/// What another clone needs is the lockfile.
-#[test]
-fn a_fresh_clone_restores_exactly_what_is_locked() {
-    let registry = registry();
-    let repo = repo_of(&registry);
-    extension(&repo, &["pull", &format!("@acme/net@{V1}")]).ok();
-    let lockfile = repo.read(LOCKFILE);
+    extension(&repo, &["pull", "@acme/net", "--channel", "beta", "--lock-timeout", "1s"]).ok();
+    extension(&repo, &["rm", "--yes", "@acme/base"]).exits(1);
+    extension(&repo, &["rm", "--force", "@acme/base"]).ok();
+    extension(&repo, &["pull", "@acme/base", "--channel", "beta"]).ok();
+    assert_eq!(installed(&repo), [format!("@acme/base {beta}"), format!("@acme/net {V2}")]);
+    let newest = extension(&repo, &["history", "--limit", "1"]).ok().json();
+    assert_eq!(newest["generations"].as_array().unwrap().len(), 1, "{newest:#}");
+    let checked = extension(&repo, &["list", "--check-updates"]).ok().json();
+    assert_eq!(checked["extensions"][0]["updateStatus"], "up_to_date", "{checked:#}");
+    let edited = ".swamp/pulled-extensions/@acme/net/models/main.ts";
+    repo.set_writable(edited, true);
+    repo.write(edited, repo.read(edited).replace("methods", "m3thods"));
+    repo.marsh(&["doctor", "extensions"]).ok();
+    repo.marsh(&["doctor", "extensions", "--verify"]).exits(1);
+    repo.marsh(&["doctor", "extensions", "--repair"]).ok();
+    extension(&repo, &["update", "--check"]).ok();
     repo.remove(".swamp");
-    let frozen = extension(&repo, &["install", "--frozen"]).exits(1).error();
-    assert_eq!(frozen["code"], "frozen");
-    let restored = extension(&repo, &["install"]).ok().json();
-    assert_eq!((&restored["installed"], &restored["failed"]), (&json!(2), &json!(0)), "{restored:#}");
-    assert_eq!(repo.read(LOCKFILE), lockfile, "the wish does not change");
-    extension(&repo, &["install", "--frozen"]).ok();
-    assert_sound_set(&repo);
-}
-
-#[test]
-fn collection_keeps_what_the_past_needs_and_removes_the_rest() {
-    let registry = registry();
-    let repo = repo_of(&registry);
-    extension(&repo, &["pull", &format!("@acme/base@{V1}")]).ok();
-    extension(&repo, &["update"]).ok();
-    let nothing = extension(&repo, &["gc", "--apply"]).ok().json();
-    assert_eq!((&nothing["removed"], &nothing["kept"]), (&json!([]), &json!(2)), "{nothing:#}");
-    let looked = extension(&repo, &["gc", "--keep", "1"]).ok().json();
-    assert_eq!(looked["removed"][0]["version"], V1, "{looked:#}");
-    assert_eq!(repo.list(".swamp/marsh/store/v1").len(), 2, "only looked");
+    assert_eq!(extension(&repo, &["install", "--frozen"]).exits(1).error()["code"], "frozen");
+    extension(&repo, &["install", "--verify"]).ok();
     extension(&repo, &["gc", "--apply", "--keep", "1"]).ok();
-    assert_eq!(repo.list(".swamp/marsh/store/v1").len(), 1);
     assert_sound_set(&repo);
 }

@@ -45,18 +45,6 @@ fn a_mounted_source_has_the_layout_of_a_repository_or_none() {
 }
 
 #[test]
-fn a_mounted_source_may_be_relative_and_limited_to_kinds() {
-    let repo = repo();
-    repo.write("vendor/one/extensions/models/a.ts", says("@far/a", "one"));
-    repo.write("vendor/two/extensions/models/b.ts", says("@far/b", "two"));
-    repo.write(
-        ".swamp-sources.yaml",
-        "sources:\n  - path: vendor/one\n    only: [models]\n  - path: vendor/two\n    only: [vaults]\n",
-    );
-    assert_eq!(origins(&repo), ["@far/a source"]);
-}
-
-#[test]
 fn sources_that_are_not_there_or_not_yaml() {
     let repo = repo();
     repo.write("extensions/models/a.ts", says("@me/a", "local"));

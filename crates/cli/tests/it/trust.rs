@@ -1,25 +1,6 @@
 //! Whose extensions may be installed without being asked for.
 
-use serde_json::json;
-
 use crate::support::{OUTPUTS, method, model, repo};
-
-#[test]
-fn collectives_are_trusted_and_no_longer_trusted() {
-    let repo = repo();
-    let run = |arguments: &[&str]| repo.marsh(&[&["--json", "extension", "trust"], arguments].concat());
-    assert_eq!(run(&["list"]).ok().json()["explicit"], json!(["swamp"]));
-    let added = run(&["add", "@acme"]).ok().json();
-    assert_eq!(added["trustedCollectives"], json!(["swamp", "acme"]));
-    run(&["add", "acme"]).ok();
-    run(&["rm", "swamp"]).ok();
-    run(&["rm", "acme"]).ok();
-    assert_eq!(run(&["list"]).ok().json()["explicit"], json!([]), "an empty list trusts nobody");
-    assert_eq!(run(&["rm", "acme"]).exits(1).error()["code"], "not_found");
-    run(&["add", "a/b"]).exits(2);
-    run(&["auto-trust", "on"]).ok();
-    assert_eq!(run(&["list"]).ok().json()["trustMemberCollectives"], true);
-}
 
 #[test]
 fn defect_09_of_many_changes_at_once_none_is_lost() {

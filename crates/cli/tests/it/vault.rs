@@ -79,6 +79,40 @@ fn a_secret_in_an_argument_works_and_is_warned_of() {
 }
 
 #[test]
+fn every_form_of_put_stores_the_value_under_the_key() {
+    let repo = repo_with_vault();
+    let read = |key: &str| repo.marsh(&["vault", "read-secret", "main", key]).ok().stdout;
+    repo.marsh(&["vault", "put", "main", "PAIR=a=b"]).ok();
+    repo.marsh(&["vault", "write-secret", "main", "SPLIT", "a=b"]).ok();
+    repo.marsh(&["vault", "put", "main", "EMPTY="]).ok();
+    repo.marsh_with_stdin(&["vault", "put", "main", "LINES"], "a\nb\n").ok();
+    assert_eq!([read("PAIR"), read("SPLIT"), read("EMPTY"), read("LINES")], ["a=b", "a=b", "", "a\nb\n"]);
+    let two = repo.marsh(&["--json", "vault", "put", "main", "TWO=hunter2", "hunter3"]).exits(2);
+    assert_eq!(two.error()["code"], "usage");
+    assert!(!two.snapshot().contains("hunter"), "{}", two.snapshot());
+    repo.marsh(&["vault", "put", "main", "TWO", "b", "c"]).exits(2);
+    repo.marsh_with_stdin(&["vault", "put", "main", "NONE"], "").exits(2);
+    let keys = repo.marsh(&["--json", "vault", "list-keys", "main"]).ok().json();
+    assert_eq!(keys["secretKeys"], json!(["EMPTY", "LINES", "PAIR", "SPLIT"]));
+}
+
+#[test]
+fn put_without_a_terminal_replaces_a_secret_only_with_a_flag_or_as_json() {
+    let repo = repo_with_vault();
+    put(&repo, "key", "first");
+    for arguments in [&["vault", "put", "main", "key"][..], &["vault", "put", "main", "key=second"]] {
+        let refused = repo.marsh_with_stdin(arguments, "second").exits(1);
+        assert!(refused.stderr.contains("`--yes` replaces it"), "{}", refused.stderr);
+    }
+    let read = || repo.marsh(&["vault", "read-secret", "main", "key"]).ok().stdout;
+    assert_eq!(read(), "first");
+    repo.marsh_with_stdin(&["vault", "put", "main", "key", "-f"], "second").ok();
+    assert_eq!(read(), "second");
+    repo.marsh_with_stdin(&["--json", "vault", "put", "main", "key"], "third").ok();
+    assert_eq!(read(), "third");
+}
+
+#[test]
 fn on_a_terminal_a_secret_is_asked_for_and_not_shown() {
     use std::io::{Read as _, Write as _};
     use std::os::fd::OwnedFd;

@@ -3,7 +3,7 @@
 //! [`prepare`] reads and checks; it writes nothing and runs no code. [`build`] bundles in a private directory; [`publish`]
 //! packs there and uploads the archive to the registry.
 //!
-//! Invariants (the binary's `tests/it/publish.rs`):
+//! Invariants (`crates/app/tests/it/publish.rs`):
 //! * Only files that the manifest lists, and what they import, are packed; links are refused.
 //! * Every type is written out and belongs to the collective of the extension's name.
 //! * Code that is made from text while it runs is refused, found by a parser.

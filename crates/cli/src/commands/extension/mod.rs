@@ -1,14 +1,12 @@
 //! `marsh extension …`.
 
 mod change;
-pub mod documents;
 mod progress;
 mod show;
 
 use std::process::ExitCode;
 
 use marsh_api::extension::{ExtensionItem, ExtensionStatus};
-use marsh_extension::lifecycle::Outcome;
 
 use crate::args::{Cli, ExtensionCommand};
 use crate::commands::{publish, source, trust};
@@ -16,7 +14,6 @@ use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub use progress::Progress;
-pub use show::is_sound;
 
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {
     match command {
@@ -69,27 +66,6 @@ fn item_line(item: &ExtensionItem) -> String {
         ExtensionStatus::NotFound | ExtensionStatus::Failed => {
             let why = item.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
             format!("{BAD}failed{BAD:#} {name}: {why}")
-        }
-    }
-}
-
-/// Shadowed types, notices and failures, for people.
-fn tell(ui: &Ui, outcome: &Outcome) {
-    for shadowed in &outcome.shadowed {
-        ui.warn(format_args!(
-            "the {} `{}` of {} is hidden by {}, which wins",
-            shadowed.kind,
-            shadowed.type_name,
-            shadowed.extension,
-            shadowed.local_source_path.display()
-        ));
-    }
-    for warning in &outcome.warnings {
-        ui.warn(warning);
-    }
-    for item in &outcome.items {
-        for warning in &item.warnings {
-            ui.warn(format_args!("{}: {warning}", item.name));
         }
     }
 }

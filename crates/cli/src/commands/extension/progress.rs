@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use marsh_extension::lifecycle::{Event, Reporter};
+use marsh_api::event::{EventSink, InstallEvent};
 
 use crate::ui::Ui;
 
@@ -48,26 +48,26 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Reporter for Progress<'_> {
-    fn event(&self, event: Event<'_>) {
+impl EventSink<InstallEvent> for Progress<'_> {
+    fn event(&self, event: InstallEvent) {
         match event {
-            Event::Downloading { name, version, done, total } => {
+            InstallEvent::Downloading { name, version, done, total } => {
                 self.downloading(&format!("{name} {version}"), done, total);
             }
-            Event::Waiting { holder } => {
+            InstallEvent::Waiting { holder } => {
                 self.ui.say(format_args!("waiting: the installed set is being changed by {holder}"));
             }
-            Event::Overwriting { name, files: [] } => {
+            InstallEvent::Overwriting { name, files } if files.is_empty() => {
                 self.ui.warn(format_args!("{name} is damaged in the store and is replaced"));
             }
-            Event::Overwriting { name, files } => {
+            InstallEvent::Overwriting { name, files } => {
                 self.ui.warn(format_args!(
                     "{name} was changed after it was installed; overwriting {}",
                     files.join(", ")
                 ));
             }
-            Event::Warning { message } => self.ui.warn(message),
-            Event::Resolving { .. } | Event::Stored { .. } => {}
+            InstallEvent::Warning { message } => self.ui.warn(message),
+            InstallEvent::Resolving { .. } | InstallEvent::Stored { .. } => {}
         }
     }
 }

@@ -2,19 +2,15 @@
 
 use std::process::ExitCode;
 
-use marsh_api::extension::{
-    ExtensionHistory, ExtensionInfo, ExtensionList, ExtensionRow, ExtensionStatus, ExtensionsOutdated,
-    InstalledExtension, VersionChange,
-};
-use marsh_extension::lifecycle::{Inspection, InstallState, ItemStatus, Lifecycle};
-use marsh_registry::{SearchQuery, SearchSort};
+use marsh_api::extension::{ExtensionRow, ExtensionStatus, InstallState, VersionChange};
+use marsh_app::{ExtensionListing, SearchRequest, SearchSort};
+use marsh_types::ExtensionName;
 
-use super::documents::{self, extension_info, generation, install_state, items, path_text, status, text};
 use super::item_line;
 use super::progress::Progress;
 use crate::app;
 use crate::args::{Cli, ExtensionCommand, SearchArgs, SetArgs};
-use crate::commands::{done, failed};
+use crate::commands::{done, failed, lines_of};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN, columns};
 
@@ -22,80 +18,61 @@ pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, C
     match command {
         ExtensionCommand::List { check_updates, set, .. } => list(cli, ui, *check_updates, set),
         ExtensionCommand::Outdated { set } => outdated(cli, ui, set),
-        ExtensionCommand::Info { extension, set } => info(ui, &app::lifecycle(cli, set, "info")?, extension),
+        ExtensionCommand::Info { extension, set } => info(cli, ui, set, extension),
         ExtensionCommand::Search(arguments) => search(cli, ui, arguments),
         ExtensionCommand::History { limit } => history(cli, ui, *limit),
         _ => Err(CliError::usage("this command changes something")),
     }
 }
 
-/// What is installed, from the lockfile and one look at the store; trees are not opened.
 fn list(cli: &Cli, ui: &Ui, check_updates: bool, set: &SetArgs) -> Result<ExitCode, CliError> {
-    let lifecycle = app::lifecycle(cli, set, "list")?;
-    let snapshot = lifecycle.installation().snapshot()?;
-    let latest = if check_updates { Some(lifecycle.update(&[], true, &Progress::new(ui))?) } else { None };
-    let status_of = |name: &marsh_types::ExtensionName| {
-        latest.as_ref().and_then(|outcome| outcome.items.iter().find(|item| item.name == *name))
-    };
-    let mut extensions = Vec::new();
-    let mut rows = Vec::new();
-    for (name, entry) in &snapshot.lockfile.entries {
-        let state = lifecycle.install_state(name, entry)?;
-        let found = status_of(name).map(|item| &item.status);
-        extensions.push(ExtensionRow {
-            name: name.to_string(),
-            version: entry.version.to_string(),
-            pulled_at: entry.pulled_at.clone(),
-            files: entry.files.clone(),
-            state: install_state(state.clone()),
-            channel: text(entry.channel.as_ref()),
-            update_status: found.map(status),
-            latest_version: match found {
-                Some(ItemStatus::UpdateAvailable { latest }) => Some(latest.to_string()),
-                _ => None,
-            },
-        });
-        let note = match state {
-            InstallState::Stored => String::new(),
-            InstallState::Foreign => format!("{DIM}not in the store yet{DIM:#}"),
-            InstallState::Missing | InstallState::Damaged { .. } => format!("{WARN}not restored{WARN:#}"),
-        };
-        let newer = match found {
-            Some(ItemStatus::UpdateAvailable { latest }) => format!("{GOOD}{latest}{GOOD:#} is available"),
-            Some(ItemStatus::Failed { error }) => format!("{WARN}{error}{WARN:#}"),
-            Some(ItemStatus::Deprecated { .. }) => format!("{WARN}deprecated{WARN:#}"),
-            _ => String::new(),
-        };
-        rows.push(vec![
-            format!("{NAME}{name}{NAME:#}"),
-            entry.version.to_string(),
-            entry.channel.map(|channel| channel.to_string()).unwrap_or_default(),
-            [note, newer].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
-        ]);
-    }
-    for refused in &snapshot.lockfile.refused {
-        ui.warn(format_args!("the lockfile's entry `{}` is not used: {}", refused.key, refused.reason));
-    }
-    ui.result(&ExtensionList { extensions }, || {
-        if rows.is_empty() { "no extension is installed".into() } else { columns(&rows) }
+    let listing = app::extensions(cli, set)?.list(check_updates, &Progress::new(ui))?;
+    let rows = &listing.document.extensions;
+    ui.result(&listing.document, || {
+        if rows.is_empty() {
+            return "no extension is installed".into();
+        }
+        columns(&rows.iter().map(|row| listed(row, &listing)).collect::<Vec<_>>())
     });
-    if rows.iter().any(|row| row[3].contains("not restored")) {
+    if rows.iter().any(|row| is_missing(&row.state)) {
         ui.say("`marsh extension install` restores what is missing");
     }
     done()
 }
 
-fn outdated(cli: &Cli, ui: &Ui, set: &SetArgs) -> Result<ExitCode, CliError> {
-    let lifecycle = app::lifecycle(cli, set, "outdated")?;
-    let outcome = lifecycle.update(&[], true, &Progress::new(ui))?;
-    let extensions = items(&outcome);
-    let any = |status: ExtensionStatus| extensions.iter().any(|item| item.status == status);
-    let document = ExtensionsOutdated {
-        has_update_available: any(ExtensionStatus::UpdateAvailable),
-        has_deprecated: any(ExtensionStatus::Deprecated),
-        failed: outcome.failed(),
-        extensions,
+fn is_missing(state: &InstallState) -> bool {
+    matches!(state, InstallState::Missing | InstallState::Damaged { .. })
+}
+
+fn listed(row: &ExtensionRow, listing: &ExtensionListing) -> Vec<String> {
+    let note = match &row.state {
+        InstallState::Stored => String::new(),
+        InstallState::Foreign => format!("{DIM}not in the store yet{DIM:#}"),
+        InstallState::Missing | InstallState::Damaged { .. } => format!("{WARN}not restored{WARN:#}"),
     };
+    let update = listing.updates.iter().find(|item| item.name == row.name);
+    let newer = match update.map(|item| (item, item.status)) {
+        Some((item, ExtensionStatus::UpdateAvailable)) => {
+            let latest = item.latest_version.as_deref().unwrap_or_default();
+            format!("{GOOD}{latest}{GOOD:#} is available")
+        }
+        Some((item, ExtensionStatus::Failed | ExtensionStatus::NotFound)) => {
+            let why = item.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
+            format!("{WARN}{why}{WARN:#}")
+        }
+        Some((_, ExtensionStatus::Deprecated)) => format!("{WARN}deprecated{WARN:#}"),
+        _ => String::new(),
+    };
+    vec![
+        format!("{NAME}{}{NAME:#}", row.name),
+        row.version.clone(),
+        row.channel.clone().unwrap_or_default(),
+        [note, newer].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
+    ]
+}
+
+fn outdated(cli: &Cli, ui: &Ui, set: &SetArgs) -> Result<ExitCode, CliError> {
+    let document = app::extensions(cli, set)?.outdated(&Progress::new(ui))?;
     ui.result(&document, || {
         let told = document.extensions.iter().filter(|item| item.status != ExtensionStatus::UpToDate);
         let lines: Vec<String> = told.map(item_line).collect();
@@ -104,35 +81,9 @@ fn outdated(cli: &Cli, ui: &Ui, set: &SetArgs) -> Result<ExitCode, CliError> {
     if document.has_update_available || document.failed > 0 { failed() } else { done() }
 }
 
-fn info(ui: &Ui, lifecycle: &Lifecycle, name: &marsh_types::ExtensionName) -> Result<ExitCode, CliError> {
-    let snapshot = lifecycle.installation().snapshot()?;
-    let installed = snapshot.lockfile.get(name);
-    let info = match (lifecycle.registry().info(name), installed) {
-        (Ok(info), _) => Some(info),
-        // What is installed can be told without the registry.
-        (Err(error), Some(_)) => {
-            ui.warn(&error);
-            None
-        }
-        (Err(error), None) => return Err(error.into()),
-    };
-    let mut document = match info {
-        Some(info) => extension_info(info),
-        None => ExtensionInfo { name: name.to_string(), ..ExtensionInfo::default() },
-    };
-    if let Some(entry) = installed {
-        let tree = entry.checksum.map(|digest| lifecycle.installation().trees().tree(&digest));
-        document.installed = Some(InstalledExtension {
-            version: entry.version.to_string(),
-            pulled_at: entry.pulled_at.clone(),
-            checksum: text(entry.checksum.as_ref()),
-            server_url: entry.server_url.clone(),
-            channel: text(entry.channel.as_ref()),
-            path: tree.as_deref().map(path_text),
-            state: install_state(lifecycle.install_state(name, entry)?),
-        });
-    }
-    ui.result(&document, || crate::ui::value_lines(&serde_json::to_value(&document).unwrap_or_default(), 0));
+fn info(cli: &Cli, ui: &Ui, set: &SetArgs, name: &ExtensionName) -> Result<ExitCode, CliError> {
+    let document = app::extensions(cli, set)?.info(name, &Progress::new(ui))?;
+    ui.result(&document, || lines_of(&document));
     done()
 }
 
@@ -141,20 +92,18 @@ fn search(cli: &Cli, ui: &Ui, arguments: &SearchArgs) -> Result<ExitCode, CliErr
         .into_iter()
         .find(|sort| sort.as_str() == arguments.sort)
         .ok_or_else(|| CliError::usage("`--sort` is relevance, new, updated or name"))?;
-    let lifecycle = app::lifecycle(cli, &arguments.set, "search")?;
-    let query = SearchQuery {
+    let request = SearchRequest {
         text: arguments.query.clone(),
         collective: arguments.collective.clone(),
         sort,
-        per_page: arguments.per_page,
-        page: arguments.page,
         platforms: arguments.platform.clone(),
         labels: arguments.label.clone(),
         content_types: arguments.content_type.clone(),
         channels: arguments.channel.clone(),
+        per_page: arguments.per_page,
+        page: arguments.page,
     };
-    let page = lifecycle.registry().search(&query)?;
-    let document = documents::search(&arguments.query, page);
+    let document = app::extensions(cli, &arguments.set)?.search(&request)?;
     ui.result(&document, || {
         if document.results.is_empty() {
             return format!("no extension matches `{}`", document.query);
@@ -177,13 +126,7 @@ fn search(cli: &Cli, ui: &Ui, arguments: &SearchArgs) -> Result<ExitCode, CliErr
 }
 
 fn history(cli: &Cli, ui: &Ui, limit: Option<usize>) -> Result<ExitCode, CliError> {
-    let lifecycle = app::lifecycle(cli, &SetArgs::default(), "history")?;
-    let mut generations = lifecycle.installation().history()?;
-    let current = lifecycle.installation().snapshot()?.digest.to_string();
-    generations.reverse();
-    generations.truncate(limit.unwrap_or(usize::MAX));
-    let generations = generations.iter().map(generation).collect();
-    let document = ExtensionHistory { generations, current };
+    let document = app::extensions(cli, &SetArgs::default())?.history(limit)?;
     ui.result(&document, || {
         if document.generations.is_empty() {
             return "the installed set has not changed yet".into();
@@ -217,15 +160,4 @@ pub fn change_row(change: &VersionChange) -> Vec<String> {
         (None, None) => String::new(),
     };
     vec![format!("     {}", change.name), what]
-}
-
-/// Whether nothing at all is wrong.
-pub fn is_sound(inspection: &Inspection) -> bool {
-    inspection.refused.is_empty()
-        && inspection.unsatisfied.is_empty()
-        && inspection.duplicates.is_empty()
-        && inspection
-            .extensions
-            .iter()
-            .all(|one| matches!(one.state, InstallState::Stored | InstallState::Foreign))
 }

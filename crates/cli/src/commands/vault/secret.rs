@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use marsh_api::vault::{AuditTrailRequest, RefreshRequest, SecretAnnotateRequest, SecretPutRequest};
 use marsh_app::{Read, Session};
-use marsh_vault::Secret;
+use marsh_vault::{Secret, SecretInput, VaultError};
 use zeroize::Zeroizing;
 
 use crate::args::vault::{AnnotateArgs, AuditAction, PutArgs, VaultCommand};
@@ -42,33 +42,36 @@ pub fn run(ui: &Ui, session: &Session, command: &VaultCommand) -> Result<ExitCod
     }
 }
 
-/// The secret: from the argument, else hidden from the terminal, else all of standard input without its last line break.
-fn value(ui: &Ui, arguments: &PutArgs) -> Result<Secret, CliError> {
-    if let Some(value) = &arguments.value {
+/// The secret: from the argument, else hidden from the terminal, else from standard input.
+fn value(ui: &Ui, vault: &str, input: &SecretInput) -> Result<Secret, CliError> {
+    if let Some(value) = &input.value {
         ui.warn(
             "every process of this machine can see a secret in an argument, and your shell stores it; \
              give it on standard input",
         );
-        return Ok(Secret::new(value.as_str()));
+        return Ok(value.clone());
     }
     if std::io::stdin().is_terminal() {
-        let question = format!("secret for {} in {} (not shown)", arguments.key, arguments.vault);
-        return Ok(Secret::new(prompt::hidden(&question)?.as_str()));
+        if ui.is_json() {
+            return Err(VaultError::InvalidInput { reason: "`--json` asks for no value" }.into());
+        }
+        let question = format!("secret for {} in {vault} (not shown)", input.key);
+        return Ok(SecretInput::value_of_prompt(&prompt::hidden(&question)?)?);
     }
     let mut text = Zeroizing::new(String::new());
     std::io::stdin()
         .read_to_string(&mut text)
         .map_err(|source| CliError::Read { what: "standard input".into(), source })?;
-    let trimmed = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed)))
+    Ok(SecretInput::value_of_stream(&text)?)
 }
 
 fn put(ui: &Ui, session: &Session, arguments: &PutArgs) -> Result<ExitCode, CliError> {
+    let input = SecretInput::parse(&arguments.key, arguments.value.as_deref())?;
     let refresh = match (&arguments.refresh_from, &arguments.refresh_ttl) {
         (Some(command), Some(ttl)) => Some(RefreshRequest { command: command.clone(), ttl: ttl.clone() }),
         _ => None,
     };
-    let key = &arguments.key;
+    let key = &input.key;
     let prepared = session.read().prepare_secret(SecretPutRequest {
         vault: arguments.vault.clone(),
         key: key.clone(),
@@ -76,15 +79,21 @@ fn put(ui: &Ui, session: &Session, arguments: &PutArgs) -> Result<ExitCode, CliE
         refresh,
         clear_refresh: arguments.clear_refresh,
     })?;
-    if prepared.overwrites()
-        && !arguments.yes
-        && ui.can_ask()
-        && !ui.confirm(&format!("Replace the secret {key} in {}?", prepared.vault_name()))
-    {
-        return Err(CliError::Refused { message: "nothing was stored".into(), hint: None });
+    let gets_value = input.value.is_some() || prepared.needs_value();
+    // With `--json`, scripts replace without a flag.
+    if gets_value && prepared.overwrites() && !arguments.yes && !ui.is_json() {
+        if !ui.can_ask() {
+            return Err(CliError::Refused {
+                message: format!("vault `{}` has a secret `{key}` already", prepared.vault_name()),
+                hint: Some("`--yes` replaces it".into()),
+            });
+        }
+        if !ui.confirm(&format!("Replace the secret {key} in {}?", prepared.vault_name())) {
+            return Err(CliError::Refused { message: "nothing was stored".into(), hint: None });
+        }
     }
-    let secret = match arguments.value.is_some() || prepared.needs_value() {
-        true => Some(value(ui, arguments)?),
+    let secret = match gets_value {
+        true => Some(value(ui, &arguments.vault, &input)?),
         false => None,
     };
     let stored = session.write_beside_owner(|write| write.put_secret(prepared, secret.as_ref()))??;

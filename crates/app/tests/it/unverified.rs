@@ -3,10 +3,14 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 
+use marsh_app::PullRequest;
 use marsh_testkit::ExtensionRegistry;
 use serde_json::json;
 
-use crate::support::{LOCKFILE, V1, active_types, assert_sound_set, extension, installed, package, repo};
+use crate::installed::{
+    LOCKFILE, V1, active_types, assert_sound_set, installed, package, pull, pull_request, request,
+};
+use crate::support::Repository;
 
 /// Serves one version of `@s/a` until the test process ends. Of its checksum it says `null`, or knows no such place.
 fn silent(archive: Vec<u8>, null: bool) -> String {
@@ -39,7 +43,7 @@ fn answer(mut stream: &TcpStream, archive: &[u8], null: bool) {
         ("404 Not Found", json!({ "error": "not_found" }).to_string().into_bytes())
     };
     let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).ok();
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).unwrap();
 }
 
 #[test]
@@ -48,13 +52,13 @@ fn defect_38_unverified_versions_are_installed_on_demand_with_a_warning() {
     let digest = registry.publish(&package("@s/a", V1));
     let archive = std::fs::read(registry.root().join(format!("archives/{digest}.tar.gz"))).unwrap();
     for null in [true, false] {
-        let repo = repo().private_cache().env("MARSH_REGISTRY", silent(archive.clone(), null));
-        let refused = extension(&repo, &["pull", "@s/a"]).exits(1).error();
+        let repo = Repository::new().env("MARSH_REGISTRY", silent(archive.clone(), null));
+        let refused = pull(&repo, &["@s/a"]).unwrap_err();
         let code = if null { "missing_checksum" } else { "not_found" };
         assert_eq!(refused["code"], code, "{refused}");
         assert!(!repo.exists(LOCKFILE));
-        let pulled = extension(&repo, &["pull", "@s/a", "--allow-missing-checksum"]).ok();
-        assert!(pulled.stdout.contains("UNVERIFIED"), "{}", pulled.snapshot());
+        let pulled = pull_request(&repo, &unverified()).unwrap();
+        assert!(pulled.to_string().contains("UNVERIFIED"), "{pulled:#}");
         assert_eq!(installed(&repo), [format!("@s/a {V1}")]);
         assert_eq!(active_types(&repo, "@s"), ["@s/a"]);
         // From here on it is pinned like everything else.
@@ -62,8 +66,12 @@ fn defect_38_unverified_versions_are_installed_on_demand_with_a_warning() {
         assert_sound_set(&repo);
     }
     // A file that is not an archive is refused, with or without a checksum.
-    let repo = repo().private_cache().env("MARSH_REGISTRY", silent(b"nothing".to_vec(), true));
-    let refused = extension(&repo, &["pull", "@s/a", "--allow-missing-checksum"]).exits(1).error();
+    let repo = Repository::new().env("MARSH_REGISTRY", silent(b"nothing".to_vec(), true));
+    let refused = pull_request(&repo, &unverified()).unwrap_err();
     assert_eq!(refused["code"], "archive_corrupt", "{refused}");
     assert!(!repo.exists(LOCKFILE));
+}
+
+fn unverified() -> PullRequest {
+    PullRequest { allow_missing_checksum: true, ..request(&["@s/a"]) }
 }

@@ -1,12 +1,14 @@
 //! Known ways in which names, versions, channels and ownership go wrong.
 
-#![expect(clippy::disallowed_methods, reason = "these tests set the scene that marsh then acts on")]
-
+use marsh_api::event::NoEvents;
+use marsh_app::{InstallRequest, PullRequest, RegistryChoice};
 use marsh_testkit::ExtensionRegistry;
+use marsh_types::Channel;
 use serde_json::{Value, json};
 
-use crate::support::{
-    LOCKFILE, V1, V2, active_types, assert_sound_set, extension, installed, package, repo_of,
+use crate::installed::{
+    LOCKFILE, V1, V2, active_types, answer, assert_sound_set, extensions, install, installed, listed,
+    package, pull, pull_request, remove, repo_of, request, rollback, update,
 };
 
 /// `@s/a`, `@s/a/b` and `@s/a/models` are three extensions, in whatever order they come and go.
@@ -18,17 +20,17 @@ fn defect_28_nested_names_coexist() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
         let repo = repo_of(&registry);
         for index in order {
-            extension(&repo, &["pull", names[index]]).ok();
+            pull(&repo, &[names[index]]).unwrap();
             assert_sound_set(&repo);
         }
         assert_eq!(active_types(&repo, "@s"), names);
         assert_eq!(repo.read(".swamp/pulled-extensions/@s/a/models/lib/x.ts"), "@s/a");
         assert_eq!(repo.read(".swamp/pulled-extensions/@s/a/b/models/lib/x.ts"), "@s/a/b");
         assert_eq!(repo.read(".swamp/pulled-extensions/@s/a+models/models/lib/x.ts"), "@s/a/models");
-        let restored = extension(&repo, &["install", "--verify"]).ok().json();
+        let restored = install(&repo, InstallRequest { verify: true, frozen: false });
         assert_eq!((&restored["upToDate"], &restored["installed"]), (&json!(3), &json!(0)), "no ping-pong");
         for index in order {
-            extension(&repo, &["rm", "--yes", names[index]]).ok();
+            remove(&repo, &[names[index]]).unwrap();
             assert_sound_set(&repo);
         }
         assert_eq!(repo.list(".swamp/pulled-extensions"), [""; 0]);
@@ -45,15 +47,15 @@ fn defect_30_constraints_are_evaluated() {
         package("@s/never", V1).needs("@s/d@>=2027.01.01.1"),
     ]);
     let repo = repo_of(&registry);
-    extension(&repo, &["pull", &format!("@s/d@{V1}")]).ok();
-    let pulled = extension(&repo, &["pull", "@s/a"]).ok().json();
+    pull(&repo, &[&format!("@s/d@{V1}")]).unwrap();
+    let pulled = pull(&repo, &["@s/a"]).unwrap();
     assert_eq!(pulled["dependencyResults"][0]["name"], "@s/d", "{pulled:#}");
     assert_eq!(installed(&repo), [format!("@s/a {V1}"), format!("@s/d {V2}")]);
     for (name, code) in [("@s/never", "unsatisfiable"), ("@s/old", "unsatisfiable")] {
-        let error = extension(&repo, &["pull", name]).exits(1).error();
+        let error = pull(&repo, &[name]).unwrap_err();
         assert_eq!(error["code"], code, "{error:#}");
     }
-    let downgrade = extension(&repo, &["pull", &format!("@s/d@{V1}")]).exits(1).error();
+    let downgrade = pull(&repo, &[&format!("@s/d@{V1}")]).unwrap_err();
     assert_eq!(downgrade["code"], "unsatisfiable", "{downgrade:#}");
     assert_eq!(installed(&repo), [format!("@s/a {V1}"), format!("@s/d {V2}")]);
     assert_sound_set(&repo);
@@ -68,17 +70,17 @@ fn defect_30_a_locked_dependency_counts_only_when_it_is_there() {
         package("@s/b", V1).needs("@s/d"),
     ]);
     let repo = repo_of(&registry);
-    extension(&repo, &["pull", "@s/a"]).ok();
+    pull(&repo, &["@s/a"]).unwrap();
     repo.remove(".swamp");
-    extension(&repo, &["pull", "@s/b"]).ok();
-    let list = extension(&repo, &["list"]).ok().json();
+    pull(&repo, &["@s/b"]).unwrap();
+    let list = listed(&repo);
     let state = |name: &str| {
         let entries = list["extensions"].as_array().unwrap();
         entries.iter().find(|entry| entry["name"] == name).unwrap()["state"].clone()
     };
     assert_eq!((state("@s/b"), state("@s/d")), (json!("stored"), json!("stored")), "{list:#}");
     assert_eq!(state("@s/a"), "missing", "nobody asked for it: {list:#}");
-    extension(&repo, &["install"]).ok();
+    install(&repo, InstallRequest::default());
     assert_sound_set(&repo);
 }
 
@@ -90,15 +92,16 @@ fn defect_32_the_channel_is_kept() {
     let channel = || -> Value {
         serde_json::from_str::<Value>(&repo.read(LOCKFILE)).unwrap()["@s/a"]["channel"].clone()
     };
-    extension(&repo, &["pull", "@s/a", "--channel", "beta"]).ok();
+    let beta = PullRequest { channel: Some(Channel::Beta), ..request(&["@s/a"]) };
+    pull_request(&repo, &beta).unwrap();
     assert_eq!((installed(&repo), channel()), (vec!["@s/a 2026.01.05.1".to_owned()], json!("beta")));
     repo.remove(".swamp");
-    extension(&repo, &["install"]).ok();
+    install(&repo, InstallRequest::default());
     assert_eq!(channel(), "beta", "restoring keeps it");
     registry.publish(&package("@s/a", "2026.01.06.1").channel("beta"));
-    extension(&repo, &["update"]).ok();
+    update(&repo);
     assert_eq!((installed(&repo), channel()), (vec!["@s/a 2026.01.06.1".to_owned()], json!("beta")));
-    extension(&repo, &["rollback"]).ok();
+    rollback(&repo).unwrap();
     assert_eq!((installed(&repo), channel()), (vec!["@s/a 2026.01.05.1".to_owned()], json!("beta")));
 }
 
@@ -107,7 +110,7 @@ fn defect_33_types_of_a_foreign_collective_are_refused() {
     for foreign in ["@other/y", "@swamp/aws", "aws"] {
         let registry = ExtensionRegistry::with(&[package("@s/a", V1).model("more.ts", foreign)]);
         let repo = repo_of(&registry);
-        let error = extension(&repo, &["pull", "@s/a"]).exits(1).error();
+        let error = pull(&repo, &["@s/a"]).unwrap_err();
         assert_eq!(error["code"], "foreign_type", "{error:#}");
         assert!(!repo.exists(LOCKFILE));
         assert_eq!(active_types(&repo, "@"), [""; 0]);
@@ -120,10 +123,10 @@ fn defect_35_a_name_that_begins_another_is_another() {
     let names = ["@s/ext", "@s/ext2", "@s/e_t"];
     let registry = ExtensionRegistry::with(&names.map(|name| package(name, V1)));
     let repo = repo_of(&registry);
-    extension(&repo, &[&["pull"][..], &names[..]].concat()).ok();
-    extension(&repo, &["rm", "--yes", "@s/ext"]).ok();
+    pull(&repo, &names).unwrap();
+    remove(&repo, &["@s/ext"]).unwrap();
     assert_eq!(active_types(&repo, "@s"), ["@s/e_t", "@s/ext2"]);
-    extension(&repo, &["rm", "--yes", "@s/e_t"]).ok();
+    remove(&repo, &["@s/e_t"]).unwrap();
     assert_eq!(active_types(&repo, "@s"), ["@s/ext2"]);
     assert_sound_set(&repo);
 }
@@ -135,11 +138,11 @@ fn defect_54_a_repository_with_other_directories_has_one_lockfile() {
     let repo = repo_of(&registry);
     let marker = repo.read(".swamp.yaml");
     repo.write(".swamp.yaml", format!("{marker}modelsDir: code/models\n"));
-    extension(&repo, &["pull", "@s/a"]).ok();
+    pull(&repo, &["@s/a"]).unwrap();
     assert!(repo.exists("code/models/upstream_extensions.json") && !repo.exists(LOCKFILE));
     assert_eq!(active_types(&repo, "@s"), ["@s/a"]);
     assert_sound_set(&repo);
-    extension(&repo, &["rm", "--yes", "@s/a"]).ok();
+    remove(&repo, &["@s/a"]).unwrap();
     assert_eq!(active_types(&repo, "@s"), [""; 0]);
 }
 
@@ -153,9 +156,11 @@ fn defect_55_deprecation_is_reported() {
     record["supersededBy"] = json!("@s/b");
     std::fs::write(&path, record.to_string()).unwrap();
     let repo = repo_of(&registry);
-    let pulled = extension(&repo, &["pull", "@s/a"]).ok();
-    assert!(pulled.stdout.contains("use b") && pulled.stdout.contains("@s/b"), "{}", pulled.snapshot());
-    let outdated = extension(&repo, &["outdated"]).ok().json();
+    let pulled = pull(&repo, &["@s/a"]).unwrap();
+    let text = pulled.to_string();
+    assert!(text.contains("use b") && text.contains("@s/b"), "{pulled:#}");
+    let outdated = answer(extensions(&repo).outdated(&NoEvents)).unwrap();
+    assert_eq!((&outdated["hasUpdateAvailable"], &outdated["failed"]), (&json!(false), &json!(0)));
     assert_eq!(outdated["hasDeprecated"], true, "{outdated:#}");
     assert_eq!(
         outdated["extensions"][0]["updateStatus"]["status"]
@@ -171,13 +176,13 @@ fn defect_55_deprecation_is_reported() {
 fn defect_27_a_repository_seen_through_a_link_is_the_same() {
     let registry = ExtensionRegistry::with(&[package("@s/a", V1), package("@s/b", V1)]);
     let repo = repo_of(&registry);
-    let link = repo.root().parent().unwrap().join("link");
+    let link = repo.outside().join("link");
     std::os::unix::fs::symlink(repo.root(), &link).unwrap();
-    let link = link.display().to_string();
-    extension(&repo, &["pull", "@s/a"]).ok();
-    extension(&repo, &["--repo-dir", &link, "pull", "@s/b"]).ok();
+    pull(&repo, &["@s/a"]).unwrap();
+    let linked = repo.app_at(link, &[]).extensions(&RegistryChoice::default()).unwrap();
+    linked.pull(&request(&["@s/b"]), &NoEvents).unwrap();
     assert_eq!(installed(&repo), [format!("@s/a {V1}"), format!("@s/b {V1}")]);
-    let history = extension(&repo, &["--repo-dir", &link, "history"]).ok().json();
+    let history = answer(linked.history(None)).unwrap();
     assert_eq!(history["generations"].as_array().unwrap().len(), 2, "one history: {history:#}");
     assert_sound_set(&repo);
 }

@@ -12,20 +12,20 @@ use marsh_extension::lifecycle::{self, ItemReport, ItemStatus, Outcome};
 use marsh_types::{ErrorCode, Explain as _};
 
 /// The text of something that may be missing.
-pub fn text(value: Option<&impl ToString>) -> Option<String> {
+pub(crate) fn text(value: Option<&impl ToString>) -> Option<String> {
     value.map(ToString::to_string)
 }
 
 /// The texts of a list.
-pub fn texts<'a, T: ToString + 'a>(list: impl IntoIterator<Item = &'a T>) -> Vec<String> {
+pub(crate) fn texts<'a, T: ToString + 'a>(list: impl IntoIterator<Item = &'a T>) -> Vec<String> {
     list.into_iter().map(ToString::to_string).collect()
 }
 
-pub fn path_text(path: &Path) -> String {
+pub(crate) fn path_text(path: &Path) -> String {
     path.display().to_string()
 }
 
-pub fn status(status: &ItemStatus) -> ExtensionStatus {
+pub(crate) fn status(status: &ItemStatus) -> ExtensionStatus {
     match status {
         ItemStatus::Installed => ExtensionStatus::Installed,
         ItemStatus::Updated { .. } => ExtensionStatus::Updated,
@@ -40,7 +40,7 @@ pub fn status(status: &ItemStatus) -> ExtensionStatus {
     }
 }
 
-pub fn item(item: &ItemReport) -> ExtensionItem {
+pub(crate) fn item(item: &ItemReport) -> ExtensionItem {
     let version = text(item.version.as_ref());
     let mut document = ExtensionItem {
         name: item.name.to_string(),
@@ -80,12 +80,12 @@ pub fn item(item: &ItemReport) -> ExtensionItem {
 }
 
 /// The documents of all extensions of a change.
-pub fn items(outcome: &Outcome) -> Vec<ExtensionItem> {
+pub(crate) fn items(outcome: &Outcome) -> Vec<ExtensionItem> {
     outcome.items.iter().map(item).collect()
 }
 
 /// What every change reports besides its extensions.
-pub fn set_change(outcome: &Outcome) -> SetChange {
+pub(crate) fn set_change(outcome: &Outcome) -> SetChange {
     SetChange {
         generation: outcome.generation,
         lock_held_ms: (outcome.held.as_secs_f64() * 1e6).round() / 1e3,
@@ -94,7 +94,7 @@ pub fn set_change(outcome: &Outcome) -> SetChange {
     }
 }
 
-pub fn shadowed_types(shadowed: &[lifecycle::Shadowed]) -> Vec<ShadowedType> {
+pub(crate) fn shadowed_types(shadowed: &[lifecycle::Shadowed]) -> Vec<ShadowedType> {
     let documents = shadowed.iter().map(|one| ShadowedType {
         extension: one.extension.to_string(),
         kind: one.kind,
@@ -104,7 +104,7 @@ pub fn shadowed_types(shadowed: &[lifecycle::Shadowed]) -> Vec<ShadowedType> {
     documents.collect()
 }
 
-pub fn install_state(state: lifecycle::InstallState) -> InstallState {
+pub(crate) fn install_state(state: lifecycle::InstallState) -> InstallState {
     match state {
         lifecycle::InstallState::Stored => InstallState::Stored,
         lifecycle::InstallState::Foreign => InstallState::Foreign,
@@ -113,7 +113,7 @@ pub fn install_state(state: lifecycle::InstallState) -> InstallState {
     }
 }
 
-pub fn version_changes(changes: &[marsh_store::Change]) -> Vec<VersionChange> {
+pub(crate) fn version_changes(changes: &[marsh_store::Change]) -> Vec<VersionChange> {
     let document = |change: &marsh_store::Change| VersionChange {
         name: change.name.to_string(),
         from: text(change.from.as_ref()),
@@ -122,7 +122,7 @@ pub fn version_changes(changes: &[marsh_store::Change]) -> Vec<VersionChange> {
     changes.iter().map(document).collect()
 }
 
-pub fn generation(generation: &marsh_store::Generation) -> Generation {
+pub(crate) fn generation(generation: &marsh_store::Generation) -> Generation {
     Generation {
         number: generation.number,
         at: generation.at.clone(),
@@ -133,7 +133,7 @@ pub fn generation(generation: &marsh_store::Generation) -> Generation {
     }
 }
 
-pub fn unused_trees(trees: &[marsh_store::Garbage]) -> Vec<UnusedTree> {
+pub(crate) fn unused_trees(trees: &[marsh_store::Garbage]) -> Vec<UnusedTree> {
     let document = |tree: &marsh_store::Garbage| UnusedTree {
         digest: tree.digest.to_string(),
         name: text(tree.name.as_ref()),
@@ -144,7 +144,7 @@ pub fn unused_trees(trees: &[marsh_store::Garbage]) -> Vec<UnusedTree> {
 }
 
 /// What a registry says of an extension, without what is installed.
-pub fn extension_info(info: marsh_registry::ExtensionInfo) -> ExtensionInfo {
+pub(crate) fn extension_info(info: marsh_registry::ExtensionInfo) -> ExtensionInfo {
     ExtensionInfo {
         id: Some(info.id),
         name: info.name.to_string(),
@@ -206,7 +206,7 @@ fn found_extension(entry: marsh_registry::SearchEntry) -> FoundExtension {
     }
 }
 
-pub fn search(query: &str, page: marsh_registry::SearchPage) -> ExtensionSearch {
+pub(crate) fn search(query: &str, page: marsh_registry::SearchPage) -> ExtensionSearch {
     ExtensionSearch {
         query: query.to_owned(),
         results: page.extensions.into_iter().map(found_extension).collect(),

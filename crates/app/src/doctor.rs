@@ -1,4 +1,4 @@
-//! The document of `marsh doctor extensions`, made of what the libraries found.
+//! The health of the installed set. No code runs, and files change only when a repair is asked for.
 
 use std::path::Path;
 
@@ -9,20 +9,93 @@ use marsh_api::doctor::{
     RefusedEntry, RepairMode, RepairReport, SourceDetail, SourceState, StateDistribution, TypeDeclaration,
     UnsatisfiedDependency, ViewState,
 };
-use marsh_extension::lifecycle::{Inspection, InstalledExtension, ItemStatus, Occupant, Repaired};
+use marsh_api::event::{EventSink, InstallEvent};
+use marsh_extension::lifecycle::{
+    Inspection, InstallState, InstalledExtension, ItemStatus, Occupant, Repaired,
+};
 use marsh_extension::{FailureInputs, LoadFailureState, SourceProblem};
-use marsh_types::{Kind, Origin};
+use marsh_types::{Diagnostic, Kind, Origin};
 
-use crate::commands::extension::documents::{install_state, shadowed_types};
+use crate::error::AppError;
+use crate::extension::documents::{install_state, shadowed_types};
+use crate::extension::{Events, Extensions};
 
-pub fn report(
+/// How to check the installed set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DoctorRequest {
+    /// Whether every byte of every tree is verified.
+    pub verify: bool,
+    /// Whether missing and edited trees are restored and derived files rebuilt, before the check.
+    pub repair: bool,
+}
+
+/// The health of the installed set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnosis {
+    /// The document.
+    pub report: ExtensionsReport,
+    /// What the repair left undone, besides the extensions that the document names.
+    pub warnings: Vec<String>,
+}
+
+impl Extensions {
+    /// Checks the installed set, after repairing it when the request says so.
+    ///
+    /// # Errors
+    ///
+    /// When the lockfile or the store cannot be read, or a repair cannot take its lock. A set that is not sound is reported
+    /// by the document.
+    pub fn diagnose(
+        &self,
+        request: DoctorRequest,
+        sink: &dyn EventSink<InstallEvent>,
+    ) -> Result<Diagnosis, AppError> {
+        let lifecycle = self.lifecycle(if request.repair { "doctor --repair" } else { "doctor" });
+        let repaired = match request.repair {
+            true => Some(lifecycle.repair(&Events(sink))?),
+            false => None,
+        };
+        let inspection = lifecycle.inspect(request.verify || request.repair)?;
+        let local = marsh_extension::local_problems(self.repo())?;
+        let loads = marsh_extension::load_states(self.repo());
+        let report = report(&inspection, &local, &loads, repaired.as_ref());
+        let warnings = repaired.map(|repaired| repaired.outcome.warnings).unwrap_or_default();
+        Ok(Diagnosis { report, warnings })
+    }
+}
+
+/// Whether the set itself is right.
+fn is_sound(inspection: &Inspection) -> bool {
+    let present =
+        |one: &InstalledExtension| matches!(one.state, InstallState::Stored | InstallState::Foreign);
+    inspection.refused.is_empty()
+        && inspection.unsatisfied.is_empty()
+        && inspection.duplicates.is_empty()
+        && inspection.extensions.iter().all(present)
+}
+
+/// The sources of installed extensions that cannot be read: extension, path, diagnostic.
+fn problems(inspection: &Inspection) -> Vec<(String, String, Diagnostic)> {
+    let mut found = Vec::new();
+    for one in &inspection.extensions {
+        let Some(facts) = one.entry.checksum.and_then(|digest| inspection.facts.get(&digest)) else {
+            continue;
+        };
+        for (path, diagnostic) in &facts.problems {
+            found.push((one.name.to_string(), path.to_string(), diagnostic.clone()));
+        }
+    }
+    found
+}
+
+fn report(
     inspection: &Inspection,
     local: &[SourceProblem],
     loads: &[marsh_extension::LoadState],
     repaired: Option<&Repaired>,
-    pass: bool,
 ) -> ExtensionsReport {
-    let problems = super::problems(inspection);
+    let problems = problems(inspection);
+    let pass = is_sound(inspection) && local.is_empty() && problems.is_empty() && loads.is_empty();
     let kinds = Kind::with_directory().map(|kind| {
         let bad = inspection.duplicates.iter().any(|duplicate| duplicate.kind == kind)
             || problems.iter().any(|(_, path, _)| path.starts_with(kind.directory()));
