@@ -262,9 +262,19 @@ pub struct DataSearchRow {
     pub step_tag: Option<Value>,
 }
 
+/// What a query found: records, or with a selection one value for each record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DataQuery {
+    /// The records.
+    Records(DataRecords),
+    /// What the selection came to.
+    Selected(DataSelection),
+}
+
 /// The records that meet a predicate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct DataQuery {
+pub struct DataRecords {
     /// The predicate.
     pub predicate: String,
     /// The records, in the order of type, model, name and version.
@@ -274,21 +284,17 @@ pub struct DataQuery {
     pub total: usize,
     /// Whether there may be more.
     pub limited: bool,
-    /// The expression that was evaluated for each record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub select: Option<String>,
-    /// What it came to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub projected: Option<Projection>,
 }
 
 /// What the selection of a query came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Projection {
-    /// `scalar`, `map` or `list`, as the first value is.
-    pub kind: String,
+pub struct DataSelection {
     /// One value for each record; `null` where the expression failed.
-    pub values: Vec<Value>,
+    pub results: Vec<Value>,
+    /// How many values are here.
+    pub total: usize,
+    /// Whether there may be more.
+    pub limited: bool,
 }
 
 /// A version of a datum, as predicates see it. Unknown texts are empty.

@@ -305,6 +305,21 @@ pub struct ModelDeleted {
     pub expired_data_auto_collected: usize,
 }
 
+/// A validation of definitions. Their pre-flight checks run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelValidateRequest {
+    /// Name or id of the definition; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Only checks with one of these labels run; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Only checks that precede this method run; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+}
+
 /// What a validation found: of one definition when it was named, else of all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

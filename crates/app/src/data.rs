@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 
 use marsh_api::data::{
     DataCollected, DataDeleteRequest, DataDeleted, DataDocument, DataGroup, DataItem, DataList, DataOwner,
-    DataPruned, DataQuery, DataRenamed, DataSearch, DataSearchRequest, DataSearchRow, DataTarget,
-    DataVersionRow, DataVersions, DatumDeleted, DeletionFailure, ExpiredData, OrphanedModel, Projection,
-    SeveralDeleted,
+    DataPruned, DataQuery, DataRecords, DataRenamed, DataSearch, DataSearchRequest, DataSearchRow,
+    DataSelection, DataTarget, DataVersionRow, DataVersions, DatumDeleted, DeletionFailure, ExpiredData,
+    OrphanedModel, SeveralDeleted,
 };
 use marsh_data::{Collected, Condition, DataError, Metadata, Operator, Row};
 use marsh_model::data::Orphan;
@@ -205,14 +205,15 @@ impl Read<'_> {
         limit: Option<usize>,
     ) -> Result<DataQuery, AppError> {
         let answer = self.models().query(predicate, select, limit)?;
-        let kind = answer.projected_kind().to_owned();
-        Ok(DataQuery {
-            predicate: predicate.to_owned(),
-            total: answer.records.len(),
-            results: answer.records,
-            limited: answer.limited,
-            select: select.map(str::to_owned),
-            projected: select.map(|_| Projection { kind, values: answer.projected }),
+        let (total, limited) = (answer.records.len(), answer.limited);
+        Ok(match select {
+            None => DataQuery::Records(DataRecords {
+                predicate: predicate.to_owned(),
+                results: answer.records,
+                total,
+                limited,
+            }),
+            Some(_) => DataQuery::Selected(DataSelection { results: answer.projected, total, limited }),
         })
     }
 

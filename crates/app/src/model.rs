@@ -2,13 +2,17 @@
 
 use marsh_api::model::{
     EditStatus, ModelCreated, ModelDeleted, ModelDocument, ModelEdited, ModelRow, ModelSearch,
-    ModelValidation, ModelValidationDocument, ModelValidations, ValidationCheck, ValidationWarning,
+    ModelValidateRequest, ModelValidation, ModelValidationDocument, ModelValidations, ValidationCheck,
+    ValidationWarning,
 };
+use marsh_model::run::CheckFilter;
+use marsh_model::validate::Preflight;
 use marsh_model::{Definition, Stored, direct};
 use marsh_types::{Explain as _, yaml};
 use serde_json::Value;
 
 use crate::error::AppError;
+use crate::input::DEFAULT_TIMEOUT;
 use crate::session::{Read, Write};
 use crate::types::{own_methods, parse_type};
 
@@ -149,17 +153,28 @@ impl Read<'_> {
         Ok(())
     }
 
-    /// Checks one definition, or all. Runs no code of methods.
+    /// Checks one definition, or all, and runs their pre-flight checks.
     ///
     /// # Errors
     ///
     /// When the definition that is named does not exist.
-    pub fn validate_models(&self, name: Option<&str>) -> Result<ModelValidationDocument, AppError> {
+    pub fn validate_models(
+        &self,
+        request: &ModelValidateRequest,
+    ) -> Result<ModelValidationDocument, AppError> {
+        let name = request.model.as_deref();
         let (list, broken) = match name {
             Some(name) => (vec![self.models().definitions.find(name)?], Vec::new()),
             None => self.models().definitions.list(),
         };
-        let mut models: Vec<ModelValidation> = list.iter().map(|stored| self.validated(stored)).collect();
+        if list.is_empty() && broken.is_empty() {
+            return Err(AppError::not_found(
+                "no models found",
+                "create one: `marsh model create <type> <name>`",
+            ));
+        }
+        let mut models: Vec<ModelValidation> =
+            list.iter().map(|stored| self.validated(stored, request)).collect();
         models.extend(broken.iter().map(|broken| ModelValidation {
             model_id: None,
             model_name: self.display(&broken.path),
@@ -185,8 +200,13 @@ impl Read<'_> {
         }))
     }
 
-    fn validated(&self, stored: &Stored) -> ModelValidation {
-        let report = self.models().validate(stored);
+    fn validated(&self, stored: &Stored, request: &ModelValidateRequest) -> ModelValidation {
+        let preflight = Preflight {
+            filter: CheckFilter { labels: request.labels.clone(), method: request.method.clone() },
+            deadline: DEFAULT_TIMEOUT,
+            cancel: self.models().loader.cancel(),
+        };
+        let report = self.models().validate(stored, &preflight);
         let checks = report.checks.iter().map(|check| ValidationCheck {
             name: check.name.clone(),
             passed: check.error.is_none(),

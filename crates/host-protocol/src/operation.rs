@@ -24,6 +24,8 @@ methods! {
         Exports(Exports) = "exports",
         /// Upgrades and checks arguments for a method that runs elsewhere. Answer: [`Prepared`].
         Prepare(Prepare) = "prepare",
+        /// Runs pre-flight checks without a method. Answer: a [`CheckResult`] each.
+        Check(Check) = "check",
         /// Runs a method. Answer: [`Returned`].
         Run(Run) = "run",
         /// Answer: the value of a key.
@@ -113,6 +115,7 @@ asks! {
     Load -> Nothing,
     Exports -> Vec<String>,
     Prepare -> Prepared,
+    Check -> Vec<CheckResult>,
     Run -> Returned,
     VaultGet -> String,
     VaultPut -> Nothing,
@@ -222,6 +225,20 @@ params! {
         checks: RunChecks,
         /// The repository, when the host can read it at this path.
         repo_dir: Option<PathBuf>,
+    }
+    /// Parameters of `check`.
+    Check {
+        /// The definition and its arguments. Its method may be empty.
+        run: RunParams,
+        /// The checks.
+        names: Vec<String>,
+    }
+    /// What one check answered.
+    CheckResult {
+        /// The name of the check.
+        name: String,
+        /// What it found; absent: it passed.
+        error: Option<String>,
     }
     /// The answer to `prepare`.
     Prepared {

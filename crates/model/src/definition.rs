@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::ModelError;
+use crate::inputs::{InputSchema, InputUses};
 
 /// A definition as written. Field order is the key order of the file; unknown keys are dropped when it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,6 +117,11 @@ impl Definition {
             ));
         }
         DefinitionName::from_file(&definition.name).map_err(|error| invalid(error.to_string()))?;
+        if let Some(inputs) = &definition.inputs
+            && !(inputs.is_object() || inputs.is_null())
+        {
+            return Err(invalid("invalid `inputs`: expected a map of inputs".into()));
+        }
         if uuid::Uuid::parse_str(&definition.id).is_err() {
             return Err(invalid(format!("invalid `id` `{}`: expected a UUID", definition.id)));
         }
@@ -141,16 +147,14 @@ impl Definition {
             .unwrap_or_default()
     }
 
-    /// The properties of `inputs`: under `properties`, or the map itself in the flat form.
-    pub fn input_properties(&self) -> Option<&Map<String, Value>> {
-        let inputs = self.inputs.as_ref()?.as_object()?;
-        inputs.get("properties").and_then(Value::as_object).or_else(|| {
-            // A map of nothing but schema keywords declares no inputs.
-            let flat = !inputs.keys().all(|key| {
-                matches!(key.as_str(), "type" | "required" | "additionalProperties" | "properties")
-            });
-            flat.then_some(inputs)
-        })
+    /// The inputs that it declares, in whatever form.
+    pub fn input_schema(&self) -> Option<InputSchema> {
+        self.inputs.as_ref().and_then(InputSchema::of)
+    }
+
+    /// The inputs that the arguments of a method and the global arguments use.
+    pub fn input_uses(&self, method: &str) -> InputUses {
+        InputUses::of([&self.method_arguments(method), &self.global_arguments])
     }
 
     /// SHA-256 of the definition's JSON without its type, keys sorted at every level.
@@ -468,7 +472,7 @@ mod tests {
     fn a_definition_is_parsed_and_rendered() {
         let definition = Definition::parse(Path::new("x.yaml"), TEXT).unwrap();
         assert_eq!(definition.method_arguments("execute")["run"], "echo ${{ inputs.who }}");
-        assert!(definition.input_properties().unwrap().contains_key("who"));
+        assert!(definition.input_schema().unwrap().properties.contains_key("who"));
         let again = Definition::parse(Path::new("x.yaml"), &definition.to_yaml().unwrap()).unwrap();
         assert_eq!(again, definition);
     }
@@ -505,6 +509,15 @@ mod tests {
         assert!(found.is_empty());
         assert_eq!(broken.len(), 1);
         assert!(broken[0].message.starts_with("cannot read "), "{}", broken[0].message);
+    }
+
+    #[test]
+    fn inputs_that_are_no_map_are_refused() {
+        for inputs in ["inputs: [who]", "inputs: who"] {
+            let text = TEXT.split("inputs:\n").next().unwrap().to_owned() + inputs + "\n";
+            let error = Definition::parse(Path::new("x.yaml"), &text).unwrap_err();
+            assert!(error.to_string().contains("invalid `inputs`"), "{error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! Inputs of runs: the forms of `--input`, and the schema that definitions and workflows declare.
+//! Inputs of runs: the forms of `--input`, the schema that definitions and workflows declare, and what definitions use.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Issue, ModelError};
+
+pub use crate::input_schema::InputSchema;
+pub use crate::input_uses::InputUses;
 
 /// Reads the files of `key=@file`. The caller decides what `~` and relative paths mean.
 pub trait FileReader {
@@ -103,101 +106,6 @@ pub fn merge(base: &mut Map<String, Value>, over: Map<String, Value>) {
                 base.insert(key, value);
             }
         }
-    }
-}
-
-/// The inputs that a definition or a workflow declares.
-#[derive(Debug, Clone)]
-pub struct InputSchema<'a> {
-    /// JSON Schemas, by input.
-    pub properties: &'a Map<String, Value>,
-    /// Inputs without which a run fails.
-    pub required: Vec<&'a str>,
-    /// Whether other inputs are allowed.
-    pub additional: bool,
-}
-
-impl<'a> InputSchema<'a> {
-    /// Reads `{properties, required, additionalProperties}`, or a flat map of properties.
-    pub fn of(inputs: &'a Value) -> Option<InputSchema<'a>> {
-        let map = inputs.as_object()?;
-        match map.get("properties") {
-            Some(Value::Object(properties)) => {
-                let required = map.get("required").and_then(Value::as_array);
-                Some(InputSchema {
-                    properties,
-                    required: required.into_iter().flatten().filter_map(Value::as_str).collect(),
-                    additional: map.get("additionalProperties").and_then(Value::as_bool).unwrap_or(true),
-                })
-            }
-            _ if map.is_empty() => None,
-            _ => Some(InputSchema { properties: map, required: Vec::new(), additional: true }),
-        }
-    }
-
-    /// Converts text to the type of its property, and adds the defaults of absent properties.
-    pub fn fill(&self, values: &mut Map<String, Value>) {
-        for (key, schema) in self.properties {
-            match values.get_mut(key) {
-                Some(value) => coerce(value, schema),
-                None => {
-                    if let Some(default) = schema.get("default") {
-                        values.insert(key.clone(), default.clone());
-                    }
-                }
-            }
-        }
-    }
-
-    /// All violations. `enforced` selects the required inputs that must be present.
-    pub fn check(&self, values: &Map<String, Value>, enforced: impl Fn(&str) -> bool) -> Vec<Issue> {
-        let mut issues = Vec::new();
-        for name in &self.required {
-            if enforced(name) && !values.contains_key(*name) {
-                issues.push(Issue::new(*name, "is required"));
-            }
-        }
-        if !self.additional {
-            for key in values.keys().filter(|key| !self.properties.contains_key(*key)) {
-                issues.push(Issue::new(key.clone(), "is not an input"));
-            }
-        }
-        for (key, schema) in self.properties {
-            let Some(value) = values.get(key) else { continue };
-            match jsonschema::validator_for(schema) {
-                Ok(validator) => {
-                    for error in validator.iter_errors(value) {
-                        let below = error.instance_path().to_string().replace('/', ".");
-                        issues.push(Issue::new(format!("{key}{below}"), error.to_string()));
-                    }
-                }
-                Err(error) => issues
-                    .push(Issue::new(key.clone(), format!("invalid schema in its declaration: {error}"))),
-            }
-        }
-        issues
-    }
-}
-
-fn coerce(value: &mut Value, schema: &Value) {
-    let Value::String(text) = value else { return };
-    let wanted = schema.get("type").and_then(Value::as_str).unwrap_or("string");
-    let converted = match wanted {
-        "boolean" => text.parse::<bool>().ok().map(Value::Bool),
-        "integer" => text.trim().parse::<i64>().ok().map(Value::from),
-        "number" => match text.trim().parse::<i64>() {
-            Ok(number) => Some(Value::from(number)),
-            Err(_) => {
-                text.trim().parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number)
-            }
-        },
-        "array" | "object" => {
-            serde_json::from_str::<Value>(text).ok().filter(|v| v.is_array() || v.is_object())
-        }
-        _ => None,
-    };
-    if let Some(converted) = converted {
-        *value = converted;
     }
 }
 

@@ -22,6 +22,8 @@ pub mod definition;
 pub mod direct;
 pub mod driver;
 pub mod error;
+mod input_schema;
+mod input_uses;
 pub mod inputs;
 mod named;
 mod pins;

@@ -61,17 +61,6 @@ pub struct Answer {
     pub limited: bool,
 }
 
-impl Answer {
-    /// `scalar`, `map` or `list`: the shape of the first selection.
-    pub fn projected_kind(&self) -> &'static str {
-        match self.projected.iter().find(|value| !value.is_null()) {
-            Some(Value::Object(_)) => "map",
-            Some(Value::Array(_)) => "list",
-            _ => "scalar",
-        }
-    }
-}
-
 /// A query, parsed.
 struct Question {
     conditions: Vec<Condition>,

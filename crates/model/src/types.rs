@@ -41,6 +41,14 @@ impl TypeCode {
         }
     }
 
+    /// The module version that has the type's checks; `None`: the type is built in and has none.
+    pub fn checks_module(&self) -> Option<&LoadedModel> {
+        match (&self.code, &self.extensions) {
+            (Code::Module(loaded), _) => Some(loaded),
+            (Code::Shell, added) => added.as_deref(),
+        }
+    }
+
     /// The method extensions of the type: sources that add methods to it.
     pub fn method_extensions(&self) -> &[marsh_extension::MethodExtension] {
         match (&self.code, &self.extensions) {

@@ -1,17 +1,21 @@
-//! Validation of definitions. Nothing runs.
+//! Validation of definitions: their text, and their pre-flight checks.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use marsh_expr::{Declared, ExprErrorKind};
 use marsh_extension::ArgumentsDescription;
+use marsh_host_client::CancelToken;
 use marsh_types::Explain;
 use serde_json::{Map, Value};
 
 use crate::Models;
-use crate::definition::Stored;
+use crate::definition::{CheckRules, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
+use crate::run::CheckFilter;
 use crate::source_location::DefinitionText;
+use crate::types::TypeCode;
 
 /// One check of a definition.
 #[derive(Debug, Clone)]
@@ -44,11 +48,23 @@ impl ValidationReport {
     }
 }
 
+/// The pre-flight checks that a validation runs.
+#[derive(Debug)]
+pub struct Preflight<'a> {
+    /// Which ones.
+    pub filter: CheckFilter,
+    /// How long all of a definition may take.
+    pub deadline: Duration,
+    /// Ends them.
+    pub cancel: &'a CancelToken,
+}
+
 impl Models {
-    /// Checks type, arguments and expressions of a definition.
-    pub fn validate(&self, stored: &Stored) -> ValidationReport {
+    /// Checks type, arguments and expressions of a definition, and runs its pre-flight checks.
+    pub fn validate(&self, stored: &Stored, preflight: &Preflight<'_>) -> ValidationReport {
         let definition = &stored.definition;
         let mut checks = vec![Check { name: "definition".into(), error: None }];
+        let mut ran = Vec::new();
         let mut push = |name: String, issues: Vec<Issue>| {
             let error = if issues.is_empty() {
                 None
@@ -80,18 +96,40 @@ impl Models {
                     };
                     push(name, issues);
                 }
+                if let Some(rules) = &definition.checks {
+                    push("checks".into(), check_selection(rules, &code));
+                }
+                let Preflight { filter, deadline, cancel } = preflight;
+                ran = match self.run_checks(stored, &code, filter, *deadline, cancel) {
+                    Ok(results) => results
+                        .into_iter()
+                        .map(|result| Check { name: format!("Check: {}", result.name), error: result.error })
+                        .collect(),
+                    Err(error) => vec![Check { name: "preflight".into(), error: Some(error.to_string()) }],
+                };
             }
         }
         let file = self.repo.layout.display(&stored.path).display().to_string();
-        push("expressions".into(), check_expressions(stored, &file));
+        let mut warnings = near_misses(stored);
+        for problem in definition.input_schema().iter().flat_map(InputSchema::problems) {
+            warnings.push(("inputs".to_owned(), format!("`{}`: {}", problem.field, problem.message)));
+        }
+        push("expressions".into(), check_expressions(stored, &file, &mut warnings));
+        checks.extend(ran);
         ValidationReport {
             model_id: definition.id.clone(),
             model_name: definition.name.clone(),
             model_type: stored.type_name.to_string(),
             checks,
-            warnings: near_misses(stored),
+            warnings,
         }
     }
+}
+
+/// Whether a method has an argument of this name, as far as its description says.
+pub fn takes(arguments: &ArgumentsDescription, key: &str) -> bool {
+    let is_any = arguments.open || arguments.record;
+    is_any || arguments.keys.as_ref().is_none_or(|keys| keys.iter().any(|known| known == key))
 }
 
 /// Checks values against a described schema: unknown keys, and the type of every value without an expression. Missing values
@@ -118,7 +156,7 @@ pub fn check_arguments(description: &ArgumentsDescription, values: &mut Map<Stri
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     // Types that JSON Schema cannot express are described as `{}` and pass here; zod checks them in the host.
-    let properties = &properties.iter().map(|(key, schema)| (key.clone(), as_input(schema))).collect();
+    let properties = properties.iter().map(|(key, schema)| (key.clone(), as_input(schema))).collect();
     let schema = InputSchema { properties, required: Vec::new(), additional: true };
     let mut checked = literal;
     let given: Vec<String> = checked.keys().cloned().collect();
@@ -158,9 +196,26 @@ fn as_input(schema: &Value) -> Value {
     }
 }
 
-fn check_expressions(stored: &Stored, file: &str) -> Vec<Issue> {
+/// Rules of the definition about checks that the type does not have.
+fn check_selection(rules: &CheckRules, code: &TypeCode) -> Vec<Issue> {
+    let known: Vec<&str> = code.description.checks.iter().map(|(name, _)| name.as_str()).collect();
+    let named = [("checks.require", &rules.require), ("checks.skip", &rules.skip)];
+    let named = named.into_iter().flat_map(|(field, names)| names.iter().map(move |name| (field, name)));
+    named
+        .filter(|(_, name)| !known.contains(&name.as_str()))
+        .map(|(field, name)| {
+            let near = marsh_types::near::did_you_mean(name, known.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; {near}"));
+            Issue::new(field, format!("unknown check `{name}`{near}"))
+        })
+        .collect()
+}
+
+/// An input that is used and not declared is a warning, as a run can pass it; one with a similar name is a mistake.
+fn check_expressions(stored: &Stored, file: &str, warnings: &mut Vec<(String, String)>) -> Vec<Issue> {
     let definition = &stored.definition;
-    let inputs = definition.input_properties().into_iter().flat_map(|map| map.keys().cloned());
+    let inputs = definition.input_schema().into_iter().flat_map(|schema| schema.properties.into_iter());
+    let inputs = inputs.map(|(name, _)| name);
     let declared = Declared::new()
         .with_keys("inputs", inputs)
         .with("self")
@@ -179,19 +234,24 @@ fn check_expressions(stored: &Stored, file: &str) -> Vec<Issue> {
         for (pointer, expression) in marsh_expr::expressions(&Value::Object(map.clone())) {
             let place = format!("{prefix}{}", pointer.replace('/', "."));
             for problem in marsh_expr::check_expression(&expression, &declared) {
-                let hint = match (problem.hint(), problem.kind()) {
-                    (Some(hint), _) => format!("; {hint}"),
-                    (None, ExprErrorKind::NoSuchKey { path, .. }) if path == "inputs" => {
-                        "; declare it under `inputs`".to_owned()
-                    }
-                    (None, _) => String::new(),
-                };
                 let all = written.get_or_init(|| DefinitionText::of(stored, file.to_owned()));
                 let at = all
                     .as_ref()
                     .and_then(|all| all.location(&format!("/{prefix}{pointer}"), &expression, &problem));
                 let at = at.map(|at| format!("{at}: ")).unwrap_or_default();
-                issues.push(Issue::new(place.clone(), format!("{at}`{expression}`: {problem}{hint}")));
+                match (problem.hint(), problem.kind()) {
+                    (None, ExprErrorKind::NoSuchKey { path, .. }) if path == "inputs" => {
+                        let message = format!(
+                            "`{place}`: {at}`{expression}`: {problem}; a run must pass it, or declare it under `inputs`"
+                        );
+                        warnings.push(("expressions".to_owned(), message));
+                    }
+                    (hint, _) => {
+                        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+                        issues
+                            .push(Issue::new(place.clone(), format!("{at}`{expression}`: {problem}{hint}")));
+                    }
+                }
             }
         }
     }

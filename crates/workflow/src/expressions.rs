@@ -144,7 +144,7 @@ fn context(step: &Step, rest: &str, text: &str) -> Option<ExpressionContext> {
 
 fn declared(workflow: &Workflow, step: &Step, context: &ExpressionContext) -> Declared {
     let inputs = workflow.inputs.as_ref().and_then(InputSchema::of);
-    let inputs = inputs.iter().flat_map(|schema| schema.properties.keys().cloned());
+    let inputs = inputs.into_iter().flat_map(|schema| schema.properties.into_iter().map(|(name, _)| name));
     let declared = everywhere()
         .with_keys("inputs", inputs)
         .with_keys("run", ["id", "workflowId", "workflowName", "startedAt", "tags"])

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use marsh_extension::ArgumentsDescription;
+use marsh_model::inputs::InputSchema;
 use marsh_model::types::TypeCode;
-use marsh_model::validate::check_arguments;
+use marsh_model::validate::{check_arguments, takes};
 use marsh_model::{Issue, ModelError, Models, Stored, direct};
 use marsh_types::{Explain, TypeName};
 use serde_json::{Map, Value};
@@ -134,6 +135,10 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> ValidationRe
         report.warn(place, format!("{}; `workflow run` will refuse it", feature.problem));
     }
     placement_warnings(parsed, &mut report);
+    let inputs = workflow.inputs.as_ref().and_then(InputSchema::of);
+    for problem in inputs.iter().flat_map(InputSchema::problems) {
+        report.warn("inputs", format!("`{}`: {}", problem.field, problem.message));
+    }
     for finding in expressions::check(parsed) {
         let (message, at) = (finding.problem.message.clone(), Some(finding.problem));
         let (error, warning) = if finding.certain { (Some(message), None) } else { (None, Some(message)) };
@@ -146,7 +151,10 @@ pub(crate) fn validate(models: &Models, stored: &StoredWorkflow) -> ValidationRe
             let path = format!("jobs[{index}].steps[{at}].task");
             match &step.task {
                 Task::ModelMethod(task) => {
-                    let check = match types.check(task) {
+                    let check = match types
+                        .missing_definition(task)
+                        .map_or_else(|| types.check(task), |missing| Ok(Some(missing)))
+                    {
                         Ok(warning) => ValidationCheck { name: place, error: None, warning, at: None },
                         Err(error) => ValidationCheck {
                             name: place,
@@ -208,17 +216,45 @@ fn placement_warnings(parsed: &Parsed, report: &mut ValidationReport) {
 struct Types<'a> {
     models: &'a Models,
     known: HashMap<TypeName, Result<TypeCode, String>>,
-    definitions: HashMap<String, Result<Stored, String>>,
+    definitions: HashMap<String, Result<Stored, NoDefinition>>,
+}
+
+/// Why there is no definition of a name.
+#[derive(Clone)]
+struct NoDefinition {
+    message: String,
+    /// No file has this name; else a file cannot be read.
+    is_missing: bool,
 }
 
 impl Types<'_> {
+    fn look_up(&mut self, name_or_id: &str) -> &Result<Stored, NoDefinition> {
+        let models = self.models;
+        self.definitions.entry(name_or_id.to_owned()).or_insert_with(|| {
+            models.definitions.find(name_or_id).map_err(|error| NoDefinition {
+                message: explained(&error),
+                is_missing: matches!(error, ModelError::ModelNotFound { .. }),
+            })
+        })
+    }
+
     fn definition(&mut self, name_or_id: &str) -> Result<Stored, String> {
-        if let Some(known) = self.definitions.get(name_or_id) {
-            return known.clone();
+        self.look_up(name_or_id).clone().map_err(|none| none.message)
+    }
+
+    /// What to say of a task whose model is not in the repository. It may be created before the workflow runs.
+    fn missing_definition(&mut self, task: &ModelMethod) -> Option<String> {
+        match &task.target {
+            ModelTarget::Definition { model_id_or_name } if !is_dynamic(model_id_or_name) => {
+                match self.look_up(model_id_or_name) {
+                    Err(NoDefinition { message, is_missing: true }) => {
+                        Some(format!("{message}; a run fails until the model exists"))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
         }
-        let found = self.models.definitions.find(name_or_id).map_err(|error| explained(&error));
-        self.definitions.insert(name_or_id.to_owned(), found.clone());
-        found
     }
 
     fn code(&mut self, type_name: &TypeName) -> Result<TypeCode, String> {
@@ -256,9 +292,14 @@ impl Types<'_> {
                 let stored = self.definition(model_id_or_name)?;
                 let code = self.method(task)?;
                 let arguments = &code.method(&task.method_name).map_err(|error| explained(&error))?.arguments;
-                let declared = stored.definition.input_properties();
+                let declared = stored.definition.input_schema();
+                let uses = stored.definition.input_uses(&task.method_name);
                 let mut given = inputs.clone();
-                given.retain(|key, _| !declared.is_some_and(|declared| declared.contains_key(key)));
+                given.retain(|key, _| {
+                    let is_declared =
+                        declared.as_ref().is_some_and(|schema| schema.properties.contains_key(key));
+                    !is_declared && (takes(arguments, key) || !uses.contains(key))
+                });
                 let from_definition = stored.definition.method_arguments(&task.method_name);
                 check_method(task, arguments, given, &from_definition)?;
             }

@@ -16,6 +16,7 @@ mod defects_names;
 mod defects_sets;
 mod extension;
 mod installed;
+mod model;
 mod publish;
 mod registry;
 mod repair;

@@ -143,7 +143,7 @@ pub struct DataSearchArgs {
     /// Tag of the result; may be given several times
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = parse_pair)]
     pub tags: Vec<(String, String)>,
-    /// Streams only
+    /// Show only streams
     #[arg(long)]
     pub streaming: bool,
     /// Return at most this many results

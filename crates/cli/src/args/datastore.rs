@@ -10,10 +10,10 @@ pub enum DatastoreCommand {
     Status,
     /// Pull remote changes, push local ones
     Sync {
-        /// Pull only
+        /// Pull without pushing
         #[arg(long, conflicts_with = "push")]
         pull: bool,
-        /// Push only
+        /// Push without pulling
         #[arg(long)]
         push: bool,
         /// Time limit of each direction: 30, 30s, 5m (default: 5m)
@@ -23,7 +23,7 @@ pub enum DatastoreCommand {
     /// Show or release the datastore's lock
     #[command(subcommand)]
     Lock(DatastoreLockCommand),
-    /// Datastore types of sources and installed extensions
+    /// List datastore types from sources and extensions
     #[command(subcommand)]
     Type(DatastoreTypeCommand),
 }

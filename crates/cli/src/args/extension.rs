@@ -38,7 +38,7 @@ pub enum ExtensionCommand {
         /// Install versions without a checksum in the registry, unverified
         #[arg(long)]
         allow_missing_checksum: bool,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
         #[command(flatten)]
@@ -52,7 +52,7 @@ pub enum ExtensionCommand {
         /// Remove extensions that others need, too
         #[arg(short, long)]
         force: bool,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
         #[command(flatten)]
@@ -62,7 +62,7 @@ pub enum ExtensionCommand {
     Update {
         #[arg(value_name = "EXTENSION")]
         extensions: Vec<ExtensionName>,
-        /// Only check
+        /// Check for updates without installing them
         #[arg(long)]
         check: bool,
         #[command(flatten)]
@@ -70,7 +70,7 @@ pub enum ExtensionCommand {
     },
     /// Install the versions of the lockfile
     Install {
-        /// Fail instead of changing anything
+        /// Fail if anything has to change
         #[arg(long)]
         frozen: bool,
         /// Verify every byte of the installed trees
@@ -118,7 +118,7 @@ pub enum ExtensionCommand {
     Source(SourceCommand),
     /// List the generations of the installed set, newest first
     History {
-        /// Only the newest N
+        /// Show at most N generations
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
@@ -130,7 +130,7 @@ pub enum ExtensionCommand {
     },
     /// List unneeded trees of the store; delete with --apply
     Gc {
-        /// Remove it
+        /// Delete the listed trees
         #[arg(long)]
         apply: bool,
         /// Generations of each lockfile whose trees are kept
@@ -153,7 +153,7 @@ pub struct SearchArgs {
     pub label: Vec<String>,
     #[arg(long)]
     pub content_type: Vec<String>,
-    /// relevance, new, updated or name
+    /// Sort by relevance, new, updated or name
     #[arg(long, default_value = "relevance")]
     pub sort: String,
     #[arg(long)]

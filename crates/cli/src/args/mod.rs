@@ -30,11 +30,11 @@ pub use workflow::{
     about = "Run TypeScript automation extensions, and workflows over them",
     long_about = "marsh runs TypeScript models and workflows over them: one binary, no Deno and no Node to install.\n\n\
         A repository holds definitions (`models/`), workflows (`workflows/`) and extension sources (`extensions/`); \
-        `marsh init` makes one.",
+        `marsh init` creates one.",
     after_help = "Start here:\n  \
-        marsh init                                        make this directory a repository\n  \
-        marsh model type search                           what types are there?\n  \
-        marsh model create <type> <name>                  make a definition\n  \
+        marsh init                                        create a repository in this directory\n  \
+        marsh model type search                           list the available types\n  \
+        marsh model create <type> <name>                  create a definition\n  \
         marsh model method run <name> <method>            run a method\n  \
         marsh workflow run <name>                         run a workflow\n\n\
         Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted",
@@ -47,22 +47,25 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The heading of the options that every command takes; they come last in the help of each.
+const GLOBAL: &str = "Global options";
+
 #[derive(Debug, Args)]
 pub struct Global {
     /// Print one JSON document on standard output, also for errors
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// The repository to use [env: MARSH_REPO_DIR]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     pub repo_dir: Option<PathBuf>,
     /// Print results only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
     /// Print more about what happens
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = GLOBAL)]
     pub verbose: bool,
-    /// No colours [env: NO_COLOR]
-    #[arg(long, global = true)]
+    /// Disable colours [env: NO_COLOR]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_color: bool,
     /// Output is line-oriented anyway; accepted for existing scripts
     #[arg(long, global = true, hide = true)]
@@ -87,7 +90,7 @@ impl Command {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a directory a repository
+    /// Create a repository in a directory
     Init(InitArgs),
     /// Manage repositories
     #[command(subcommand)]
@@ -143,7 +146,7 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum RepoCommand {
-    /// Make a directory a repository
+    /// Create a repository in a directory
     Init(InitArgs),
 }
 
@@ -194,14 +197,20 @@ pub enum ModelCommand {
         /// Delete its data too
         #[arg(short, long)]
         force: bool,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long)]
         yes: bool,
     },
-    /// Check definitions: type, arguments, expressions
+    /// Check definitions, and run their pre-flight checks
     Validate {
         /// Name or id; default: all
         name: Option<String>,
+        /// Run only checks with this label; may be given several times
+        #[arg(long = "label", value_name = "LABEL")]
+        labels: Vec<String>,
+        /// Run only checks that precede this method
+        #[arg(long, value_name = "METHOD")]
+        method: Option<String>,
     },
     /// List and describe types
     #[command(subcommand)]
@@ -258,7 +267,7 @@ pub struct MethodRunArgs {
     pub inputs: InputArgs,
     #[command(flatten)]
     pub run: RunArgs,
-    /// Use the arguments as the last run evaluated them
+    /// Reuse the arguments that the last run evaluated
     #[arg(long)]
     pub last_evaluated: bool,
     #[command(flatten)]
@@ -280,22 +289,22 @@ pub struct InputArgs {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A tag for everything the run writes
+    /// Tag everything that the run writes
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub tags: Vec<String>,
-    /// How long a method may take: 30, 30s, 5m, 1h (default: 1h)
+    /// Time limit of a method: 30, 30s, 5m, 1h (default: 1h)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
-    /// Run no pre-flight checks, but those that a definition requires
+    /// Skip pre-flight checks, except those that a definition requires
     #[arg(long)]
     pub skip_checks: bool,
-    /// Do not run this check
+    /// Skip this check
     #[arg(long = "skip-check", value_name = "NAME")]
     pub skip_check: Vec<String>,
-    /// Do not run checks with this label
+    /// Skip checks with this label
     #[arg(long = "skip-check-label", value_name = "LABEL")]
     pub skip_check_label: Vec<String>,
-    /// Where methods run: raw (here), docker, podman, or the type of an extension's driver (default: raw)
+    /// Where methods run: raw (this machine), docker, podman, or a driver type of an extension (default: raw)
     #[arg(long, value_name = "NAME")]
     pub driver: Option<String>,
     /// The driver's configuration, e.g. {"image": "debian:stable-slim"}

@@ -11,10 +11,10 @@ use super::SetArgs;
 pub struct PushArgs {
     /// The manifest.yaml
     pub manifest: PathBuf,
-    /// Check and pack without publishing
+    /// Check and pack, but do not publish
     #[arg(long)]
     pub dry_run: bool,
-    /// beta, rc or stable (the default)
+    /// Channel to publish to: beta, rc or stable (default: stable)
     #[arg(long)]
     pub channel: Option<Channel>,
     /// The release notes; default: the manifest's `releaseNotes`
@@ -26,7 +26,7 @@ pub struct PushArgs {
     /// Publish the sources alone; bundles are built at install
     #[arg(long)]
     pub no_bundles: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
     /// Do not ask; accepted for existing scripts
@@ -50,11 +50,11 @@ pub struct VersionArgs {
 #[derive(Debug, Args)]
 pub struct YankArgs {
     pub name: ExtensionName,
-    /// Default: all versions
+    /// The version; default: all versions
     pub version: Option<CalVer>,
     #[arg(long)]
     pub channel: Option<Channel>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long, visible_short_alias = 'f')]
     pub yes: bool,
     #[command(flatten)]
@@ -85,7 +85,7 @@ pub enum CurateCommand {
         /// The extension to use instead
         #[arg(long, value_name = "EXTENSION")]
         superseded_by: Option<ExtensionName>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long, visible_short_alias = 'f')]
         yes: bool,
         #[command(flatten)]
@@ -94,7 +94,7 @@ pub enum CurateCommand {
     /// Revoke a deprecation
     Undeprecate {
         name: ExtensionName,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(short, long, visible_short_alias = 'f')]
         yes: bool,
         #[command(flatten)]
@@ -104,7 +104,7 @@ pub enum CurateCommand {
     Promote {
         name: ExtensionName,
         version: CalVer,
-        /// rc or stable
+        /// Channel to move to: rc or stable
         #[arg(long, default_value = "stable")]
         channel: Channel,
         #[command(flatten)]
@@ -134,10 +134,10 @@ pub enum SourceCommand {
     /// Mount a directory of extension sources
     Add {
         path: String,
-        /// These kinds only: models, vaults, drivers, datastores, reports
+        /// Mount only these kinds: models, vaults, drivers, datastores, reports
         #[arg(long, value_delimiter = ',', value_name = "KINDS")]
         only: Vec<String>,
     },
-    /// Unmount a directory; the path as the list shows it
+    /// Unmount a directory, by its path in `source list`
     Rm { path: String },
 }

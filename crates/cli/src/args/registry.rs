@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub enum RegistryCommand {
-    /// Make a directory a registry
+    /// Create a registry in a directory
     Init { dir: PathBuf },
     /// Serve a registry over HTTP until interrupted
     Serve {
@@ -30,7 +30,7 @@ pub enum TokenCommand {
         /// A collective that the token may change, without `@`; default: the user's name
         #[arg(long = "collective", value_name = "NAME")]
         collectives: Vec<String>,
-        /// publish or manage; default: both
+        /// What the token may do: publish or manage (default: both)
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
     },

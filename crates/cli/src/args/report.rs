@@ -6,19 +6,19 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
 pub struct ReportSelectionArgs {
-    /// Run no reports, but those that a definition requires
+    /// Skip reports, except those that a definition requires
     #[arg(long)]
     pub skip_reports: bool,
-    /// Do not run this report
+    /// Skip this report
     #[arg(long = "skip-report", value_name = "NAME")]
     pub skip_report: Vec<String>,
-    /// Do not run reports with this label
+    /// Skip reports with this label
     #[arg(long = "skip-report-label", value_name = "LABEL")]
     pub skip_report_label: Vec<String>,
-    /// Of the reports, run this one
+    /// Run only this report
     #[arg(long = "report", value_name = "NAME")]
     pub report: Vec<String>,
-    /// Of the reports, run those with this label
+    /// Run only reports with this label
     #[arg(long = "report-label", value_name = "LABEL")]
     pub report_label: Vec<String>,
 }
@@ -30,10 +30,10 @@ pub enum ReportCommand {
     Search {
         /// Part of a report's or a model's name
         query: Option<String>,
-        /// Only those about this model
+        /// Show only reports about this model
         #[arg(long, value_name = "NAME")]
         model: Option<String>,
-        /// Only those about this workflow
+        /// Show only reports about this workflow
         #[arg(long, value_name = "NAME", conflicts_with = "model")]
         workflow: Option<String>,
     },
@@ -41,16 +41,16 @@ pub enum ReportCommand {
     Get {
         /// The report's name
         name: String,
-        /// The model that it is about; needed when there are several
+        /// The model of the report; required when several have one
         #[arg(long, value_name = "NAME")]
         model: Option<String>,
-        /// The workflow that it is about
+        /// The workflow of the report
         #[arg(long, value_name = "NAME", conflicts_with = "model")]
         workflow: Option<String>,
-        /// Which version; default: the latest
+        /// The version; default: the latest
         #[arg(long, value_name = "N")]
         version: Option<u32>,
-        /// The Markdown text itself
+        /// Print the report's Markdown text
         #[arg(long)]
         markdown: bool,
     },
@@ -61,13 +61,13 @@ pub enum ReportCommand {
         /// Name or id of a definition
         #[arg(required_unless_present = "workflow")]
         model: Option<String>,
-        /// About a run of this workflow instead, by name or id
+        /// Report on a run of this workflow instead, by name or id
         #[arg(long, value_name = "NAME", conflicts_with = "model")]
         workflow: Option<String>,
-        /// Which run of it, by id or the start of it; default: the last
+        /// The run, by the start of its id (default: the last run)
         #[arg(long, value_name = "ID", requires = "workflow")]
         run: Option<String>,
-        /// How long it may take: 30, 30s, 5m (default: 5m)
+        /// Time limit: 30, 30s, 5m (default: 5m)
         #[arg(long, value_name = "DURATION", value_parser = super::parse_duration)]
         timeout: Option<Duration>,
     },

@@ -20,7 +20,7 @@ pub enum VaultCommand {
         #[arg(long)]
         audit_reads: bool,
     },
-    /// Vault types: built-in, and of extensions
+    /// List vault types, built-in and from extensions
     #[command(subcommand)]
     Type(VaultTypeCommand),
     /// List vaults
@@ -50,8 +50,8 @@ pub enum VaultCommand {
     },
     /// Store a secret: typed on a terminal, or from standard input
     ///
-    /// `KEY VALUE` and `KEY=VALUE` give the value as an argument, which other processes can see. From standard input, all of
-    /// it is the value; the line break of a single line goes.
+    /// `KEY VALUE` and `KEY=VALUE` pass the value as an argument, which other processes can see. Standard input is read
+    /// whole; the line break after a single line is removed.
     #[command(visible_alias = "write-secret")]
     Put(PutArgs),
     /// Print a secret
@@ -88,9 +88,9 @@ pub enum VaultCommand {
     },
     /// Annotate a secret: address, notes, labels
     Annotate(AnnotateArgs),
-    /// Move all secrets of a vault to another type
+    /// Move all secrets to a vault of another type
     Migrate(MigrateArgs),
-    /// Show what was done to secrets, the newest first
+    /// Show the audit trail of secrets, newest first
     AuditTrail {
         /// Name of the vault
         #[arg(long)]
@@ -98,13 +98,13 @@ pub enum VaultCommand {
         /// Key of the secret
         #[arg(long)]
         key: Option<String>,
-        /// What was done
+        /// Show only this action
         #[arg(long, value_enum)]
         action: Option<AuditAction>,
-        /// Since this time: 2026-08-22 or 2026-08-22T10:15:00Z
+        /// Show entries since this time: 2026-08-22 or 2026-08-22T10:15:00Z
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
-        /// Until this time
+        /// Show entries until this time
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
         /// Show at most this many entries
@@ -122,7 +122,7 @@ pub struct PutArgs {
     pub key: String,
     /// The secret; other processes can see it here, so prefer standard input
     pub value: Option<String>,
-    /// Do not ask before a secret is replaced
+    /// Replace an existing secret without asking
     #[arg(short, long, visible_short_alias = 'f')]
     pub yes: bool,
     /// Command whose output replaces the secret when it is too old

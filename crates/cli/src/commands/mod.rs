@@ -23,6 +23,7 @@ mod workflow;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
+use marsh_api::model::ModelValidateRequest;
 use marsh_api::schema::Version;
 
 use crate::args::{Cli, Command, MethodCommand, ModelCommand, RepoCommand};
@@ -76,7 +77,11 @@ fn models(cli: &Cli, ui: &Ui, command: &ModelCommand) -> Result<ExitCode, CliErr
         ModelCommand::Delete { name, force, yes } => {
             app::change(ui, &session, |write| model::delete(ui, write, name, *force, *yes))
         }
-        ModelCommand::Validate { name } => model::validate(ui, &read, name.as_deref()),
+        ModelCommand::Validate { name, labels, method } => {
+            let request =
+                ModelValidateRequest { model: name.clone(), labels: labels.clone(), method: method.clone() };
+            model::validate(ui, &read, &request)
+        }
         ModelCommand::Type(command) => types::run(ui, &read, command),
         ModelCommand::Method(MethodCommand::Run(arguments)) => {
             app::change(ui, &session, |write| method::run(ui, write, arguments))

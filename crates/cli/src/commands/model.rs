@@ -3,7 +3,9 @@
 use std::io::IsTerminal as _;
 use std::process::{Command, ExitCode};
 
-use marsh_api::model::{EditStatus, ModelDocument, ModelValidation, ModelValidationDocument};
+use marsh_api::model::{
+    EditStatus, ModelDocument, ModelValidateRequest, ModelValidation, ModelValidationDocument,
+};
 use marsh_app::{DeleteModel, Read, Write};
 use serde_json::Value;
 
@@ -144,16 +146,13 @@ pub fn delete(ui: &Ui, write: &Write<'_>, name: &str, force: bool, yes: bool) ->
     done()
 }
 
-pub fn validate(ui: &Ui, read: &Read<'_>, name: Option<&str>) -> Result<ExitCode, CliError> {
-    let document = read.validate_models(name)?;
+pub fn validate(ui: &Ui, read: &Read<'_>, request: &ModelValidateRequest) -> Result<ExitCode, CliError> {
+    let document = read.validate_models(request)?;
     let (models, passed) = match &document {
         ModelValidationDocument::One(one) => (std::slice::from_ref(one), one.passed),
         ModelValidationDocument::All(all) => (all.models.as_slice(), all.passed),
     };
-    ui.result(&document, || {
-        let text: String = models.iter().map(validation_text).collect();
-        if models.is_empty() { "no models yet".to_owned() } else { text }
-    });
+    ui.result(&document, || models.iter().map(validation_text).collect());
     if passed { done() } else { failed() }
 }
 

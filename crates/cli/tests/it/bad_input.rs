@@ -528,7 +528,8 @@ fn an_expression_that_is_wrong_is_pointed_at_before_anything_runs() {
     exit_code: 1
     ----- stdout -----
     failed m
-           expressions: `methods.run.arguments.a`: models/@me/x/m.yaml:11:24: `inputs.x + nothing`: `inputs` has no key `x`; declare it under `inputs`; `methods.run.arguments.a`: models/@me/x/m.yaml:11:28: `inputs.x + nothing`: unknown variable `nothing`; known here: env, inputs, model, run, self, workflowRunId, data, file, workers, vault
+           expressions: `methods.run.arguments.a`: models/@me/x/m.yaml:11:28: `inputs.x + nothing`: unknown variable `nothing`; known here: env, inputs, model, run, self, workflowRunId, data, file, workers, vault
+           warning: `methods.run.arguments.a`: models/@me/x/m.yaml:11:24: `inputs.x + nothing`: `inputs` has no key `x`; a run must pass it, or declare it under `inputs`
     ----- stderr -----
     ");
 }

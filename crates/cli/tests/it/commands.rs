@@ -222,12 +222,12 @@ fn help() {
     marsh runs TypeScript models and workflows over them: one binary, no Deno and no Node to install.
 
     A repository holds definitions (`models/`), workflows (`workflows/`) and extension sources
-    (`extensions/`); `marsh init` makes one.
+    (`extensions/`); `marsh init` creates one.
 
     Usage: marsh [OPTIONS] <COMMAND>
 
     Commands:
-      init         Make a directory a repository
+      init         Create a repository in a directory
       repo         Manage repositories
       model        Manage definitions and types; run methods
       report       List, show and run reports
@@ -245,6 +245,13 @@ fn help() {
       completions  Print a completion script for a shell
 
     Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
           --json
               Print one JSON document on standard output, also for errors
 
@@ -258,18 +265,12 @@ fn help() {
               Print more about what happens
 
           --no-color
-              No colours [env: NO_COLOR]
-
-      -h, --help
-              Print help (see a summary with '-h')
-
-      -V, --version
-              Print version
+              Disable colours [env: NO_COLOR]
 
     Start here:
-      marsh init                                        make this directory a repository
-      marsh model type search                           what types are there?
-      marsh model create <type> <name>                  make a definition
+      marsh init                                        create a repository in this directory
+      marsh model type search                           list the available types
+      marsh model create <type> <name>                  create a definition
       marsh model method run <name> <method>            run a method
       marsh workflow run <name>                         run a workflow
 
@@ -292,29 +293,31 @@ fn help() {
     Options:
       -i, --input <KEY=VALUE>          An input: key=value, a.b=value, key:json=…, key=@file, or one
                                        JSON object [alias: --arg]
-          --json                       Print one JSON document on standard output, also for errors
           --input-file <FILE>          A YAML or JSON file of inputs; `--input` wins over it
-          --repo-dir <DIR>             The repository to use [env: MARSH_REPO_DIR]
-      -q, --quiet                      Print results only
           --stdin                      Read inputs from standard input: a JSON object, an array or lines
                                        of objects (one run each), or YAML
-          --tag <KEY=VALUE>            A tag for everything the run writes
-      -v, --verbose                    Print more about what happens
-          --no-color                   No colours [env: NO_COLOR]
-          --timeout <DURATION>         How long a method may take: 30, 30s, 5m, 1h (default: 1h)
-          --skip-checks                Run no pre-flight checks, but those that a definition requires
-          --skip-check <NAME>          Do not run this check
-          --skip-check-label <LABEL>   Do not run checks with this label
-          --driver <NAME>              Where methods run: raw (here), docker, podman, or the type of an
-                                       extension's driver (default: raw)
+          --tag <KEY=VALUE>            Tag everything that the run writes
+          --timeout <DURATION>         Time limit of a method: 30, 30s, 5m, 1h (default: 1h)
+          --skip-checks                Skip pre-flight checks, except those that a definition requires
+          --skip-check <NAME>          Skip this check
+          --skip-check-label <LABEL>   Skip checks with this label
+          --driver <NAME>              Where methods run: raw (this machine), docker, podman, or a
+                                       driver type of an extension (default: raw)
           --driver-config <JSON>       The driver's configuration, e.g. {"image": "debian:stable-slim"}
-          --last-evaluated             Use the arguments as the last run evaluated them
-          --skip-reports               Run no reports, but those that a definition requires
-          --skip-report <NAME>         Do not run this report
-          --skip-report-label <LABEL>  Do not run reports with this label
-          --report <NAME>              Of the reports, run this one
-          --report-label <LABEL>       Of the reports, run those with this label
+          --last-evaluated             Reuse the arguments that the last run evaluated
+          --skip-reports               Skip reports, except those that a definition requires
+          --skip-report <NAME>         Skip this report
+          --skip-report-label <LABEL>  Skip reports with this label
+          --report <NAME>              Run only this report
+          --report-label <LABEL>       Run only reports with this label
       -h, --help                       Print help
+
+    Global options:
+          --json            Print one JSON document on standard output, also for errors
+          --repo-dir <DIR>  The repository to use [env: MARSH_REPO_DIR]
+      -q, --quiet           Print results only
+      -v, --verbose         Print more about what happens
+          --no-color        Disable colours [env: NO_COLOR]
 
     Examples:
       marsh model method run root check

@@ -214,6 +214,34 @@ fn the_data_repository_reads_asynchronously_and_synchronously() {
 }
 
 #[test]
+fn data_repository_has_nothing_for_an_empty_model_id() {
+    let (_repo, seen) = seen(
+        r#"
+        await context.writeResource("out", "a", { n: 1 });
+        const data = context.dataRepository;
+        const type = context.modelType;
+        seen.answers = [];
+        for (const id of ["", undefined, null]) {
+          seen.answers.push([
+            await data.getContent(type, id, "a"),
+            data.getContentSync(type, id, "a"),
+            await data.findByName(type, id, "a"),
+            await data.findById(type, id, "x"),
+            await data.findAllForModel(type, id),
+            await data.listVersions(type, id, "a"),
+            await data.getContentPath(type, id, "a"),
+          ]);
+        }
+        seen.refused = await data.delete(type, "", "a").then(() => "deleted", () => "refused");
+        seen.kept = await data.listVersions(type, context.modelId, "a");
+        "#,
+    );
+    let nothing = json!([null, null, null, null, [], [], null]);
+    assert_eq!(seen["answers"], json!([nothing, nothing, nothing]));
+    assert_eq!((&seen["refused"], &seen["kept"]), (&json!("refused"), &json!([1])));
+}
+
+#[test]
 fn loggers_fill_placeholders_and_know_levels() {
     let repo = repo_running(
         r#"

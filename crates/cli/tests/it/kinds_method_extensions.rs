@@ -169,7 +169,7 @@ fn a_built_in_type_takes_method_extensions() {
     assert_eq!(run["dataArtifacts"][0]["attributes"]["word"], "hey");
     let own =
         ["--json", "model", "@command/shell", "method", "run", "execute", "s", "--input", "run=echo hi"];
-    assert_eq!(repo.marsh(&own).ok().json()["dataArtifacts"][0]["attributes"]["stdout"], "hi\n");
+    assert_eq!(repo.marsh(&own).ok().json()["dataArtifacts"][0]["attributes"]["stdout"], "hi");
     repo.write("extensions/models/g.ts", method_extension("command/shell", &[("execute", "mine")]));
     assert_eq!(failure(&repo, &["model", "type", "describe", "command/shell"])["code"], "graft_conflict");
 }

@@ -322,6 +322,57 @@ fn edit_replaces_a_definition_by_standard_input() {
 }
 
 #[test]
+fn validate_runs_the_pre_flight_checks_that_are_selected() {
+    let check = |name: &str, rest: &str, execute: &str| {
+        format!("{name}: {{ description: 'd', {rest} execute: async (context) => {{ {execute} }} }}, ")
+    };
+    let checks = [
+        check(
+            "online",
+            "labels: ['live'],",
+            "return { pass: false, errors: ['no route', context.globalArgs.who] };",
+        ),
+        check("quiet", "appliesTo: ['other'],", "context.logger.info('said'); return { pass: true };"),
+        check("broken", "labels: ['live', 'slow'],", "throw new Error('thrown');"),
+        check("off", "", "return { pass: false };"),
+    ]
+    .concat();
+    let members = format!(
+        "globalArguments: z.object({{ who: z.string() }}), checks: {{ {checks} }}, {}",
+        crate::support::method("run", "")
+    );
+    let repo = repo_with(&members);
+    let rest = "globalArguments: { who: \"${{ 'a' + 'b' }}\" }\nchecks: { skip: [off] }";
+    repo.write("models/@me/x/m.yaml", definition("@me/x", "m", rest));
+    let checks = |arguments: &[&str]| -> Vec<(String, String)> {
+        let run = repo.marsh(&[&["--json", "model", "validate", "m"], arguments].concat());
+        let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let rows = document["validations"].as_array().unwrap().iter();
+        let error = |row: &serde_json::Value| row["error"].as_str().unwrap_or("passed").to_owned();
+        let found: Vec<_> = rows
+            .filter_map(|row| Some((row["name"].as_str()?.strip_prefix("Check: ")?.to_owned(), error(row))))
+            .collect();
+        let all_pass = found.iter().all(|(_, error)| error == "passed");
+        assert_eq!(document["passed"], all_pass, "{document}");
+        run.exits(i32::from(!all_pass));
+        found
+    };
+    let pair = |name: &str, error: &str| (name.to_owned(), error.to_owned());
+    let (online, quiet, broken) =
+        (pair("online", "no route; ab"), pair("quiet", "passed"), pair("broken", "thrown"));
+    assert_eq!(checks(&[]), [online.clone(), quiet.clone(), broken.clone()]);
+    assert_eq!(checks(&["--label", "slow"]), std::slice::from_ref(&broken));
+    assert_eq!(checks(&["--label", "slow", "--label", "live"]), [online.clone(), broken.clone()]);
+    assert_eq!(checks(&["--method", "run"]), [online, broken]);
+    assert_eq!(checks(&["--method", "other", "--label", "none"]), []);
+    assert!(!repo.path(".swamp/outputs").join("@me").exists(), "no run is recorded");
+    let rest = "checks: { skip: [onlin] }";
+    repo.write("models/@me/x/m.yaml", definition("@me/x", "m", rest));
+    let unknown = repo.marsh(&["model", "validate", "m", "--label", "none"]).exits(1);
+    assert!(unknown.stdout.contains("unknown check `onlin`; did you mean `online`?"), "{}", unknown.stdout);
+}
+
+#[test]
 fn validate_names_what_is_wrong() {
     let repo = repo_with(GREET);
     repo.write(

@@ -29,7 +29,6 @@ fn a_command_line_runs_and_its_output_is_stored() {
       log v1
         [stdout]
         out
-
         [stderr]
         err
     ");
@@ -40,10 +39,10 @@ fn a_command_line_runs_and_its_output_is_stored() {
     let stored = result(&repo, "s");
     assert_eq!(
         (&stored["exitCode"], &stored["stdout"], &stored["stderr"]),
-        (&0.into(), &"out\n".into(), &"err\n".into())
+        (&0.into(), &"out".into(), &"err".into())
     );
     let log = repo.marsh(&["data", "get", "s", "log"]).ok();
-    assert!(log.stdout.ends_with("[stdout]\nout\n\n[stderr]\nerr\n"), "{:?}", log.stdout);
+    assert!(log.stdout.ends_with("[stdout]\nout\n[stderr]\nerr\n"), "{:?}", log.stdout);
 }
 
 #[test]
@@ -68,7 +67,7 @@ fn a_failed_command_is_stored_when_its_exit_code_is_ignored() {
     let repo = repo();
     shell(&repo, &["--input", "run=echo kept; exit 7", "--input", "ignoreExitCode=true"]).ok();
     let stored = result(&repo, "s");
-    assert_eq!((&stored["exitCode"], &stored["stdout"]), (&7.into(), &"kept\n".into()));
+    assert_eq!((&stored["exitCode"], &stored["stdout"]), (&7.into(), &"kept".into()));
 }
 
 #[test]
@@ -78,7 +77,7 @@ fn environment_and_working_directory() {
     let sub = repo.path("sub");
     let dir = format!("workingDir={}", sub.display());
     shell(&repo, &["--input", "run=ls; echo $GREETING", "--input", &dir, "--input", "env.GREETING=hi"]).ok();
-    assert_eq!(result(&repo, "s")["stdout"], "here.txt\nhi\n");
+    assert_eq!(result(&repo, "s")["stdout"], "here.txt\nhi");
 }
 
 #[test]
@@ -201,5 +200,5 @@ fn a_definition_holds_the_command() {
         text.replace("methods: {}", "methods:\n  execute:\n    arguments:\n      run: echo ${{ self.name }}");
     repo.marsh_with_stdin(&["model", "edit", "hello"], &text).ok();
     repo.marsh(&["model", "method", "run", "hello", "execute"]).ok();
-    assert_eq!(result(&repo, "hello")["stdout"], "hello\n");
+    assert_eq!(result(&repo, "hello")["stdout"], "hello");
 }

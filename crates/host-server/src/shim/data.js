@@ -11,18 +11,21 @@ const base64Of = (bytes) => {
 
 const typeText = (type) => (typeof type === "string" ? type : type?.normalized ?? type?.raw ?? String(type));
 
+/** A model that code does not know yet has no id. */
+const idText = (modelId) => modelId ?? "";
+
 /** The repository of versioned data, asynchronous and with `…Sync` twins of its readers. */
 const dataRepository = (call) => {
   const readers = {
-    getContent: [(type, modelId, name, version) => ({ type: typeText(type), modelId, name, version }), (content) => (content === null ? null : bytesOf(content))],
-    findByName: [(type, modelId, name, version) => ({ type: typeText(type), modelId, name, version })],
-    findById: [(type, modelId, id) => ({ type: typeText(type), modelId, id })],
-    findAllForModel: [(type, modelId) => ({ type: typeText(type), modelId })],
+    getContent: [(type, modelId, name, version) => ({ type: typeText(type), modelId: idText(modelId), name, version }), (content) => (content === null ? null : bytesOf(content))],
+    findByName: [(type, modelId, name, version) => ({ type: typeText(type), modelId: idText(modelId), name, version })],
+    findById: [(type, modelId, id) => ({ type: typeText(type), modelId: idText(modelId), id })],
+    findAllForModel: [(type, modelId) => ({ type: typeText(type), modelId: idText(modelId) })],
     findAllForType: [(type) => ({ type: typeText(type) })],
     findAllGlobal: [() => ({})],
-    listVersions: [(type, modelId, name) => ({ type: typeText(type), modelId, name })],
-    getPath: [(type, modelId, name, version) => ({ type: typeText(type), modelId, name, version })],
-    getContentPath: [(type, modelId, name, version) => ({ type: typeText(type), modelId, name, version })],
+    listVersions: [(type, modelId, name) => ({ type: typeText(type), modelId: idText(modelId), name })],
+    getPath: [(type, modelId, name, version) => ({ type: typeText(type), modelId: idText(modelId), name, version })],
+    getContentPath: [(type, modelId, name, version) => ({ type: typeText(type), modelId: idText(modelId), name, version })],
   };
   const repository = { namespace: "" };
   for (const [name, [params, convert = (value) => value]] of Object.entries(readers)) {

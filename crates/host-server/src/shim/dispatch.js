@@ -14,6 +14,7 @@ const OPERATIONS = {
   load: () => null,
   exports: () => Object.keys(loadedNamespace ?? {}),
   prepare: (params, call) => prepareMethod(params, call),
+  check: (params, call) => runNamedChecks(params, call),
   run: (params, call) => runMethod(params, call),
   ...ofKind("vault", VAULT_OPERATIONS),
   ...ofKind("datastore", DATASTORE_OPERATIONS),

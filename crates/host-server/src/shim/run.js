@@ -82,19 +82,25 @@ const checkApplies = (name, check, params) => {
   return !(check.labels ?? []).some((label) => skipLabels.includes(label));
 };
 
+/** The errors of a check, or null when it passes. */
+const runCheck = async (check, run, call) => {
+  let result;
+  try {
+    result = await check.execute(baseContext(run, call));
+  } catch (error) {
+    result = { pass: false, errors: [error?.message ?? String(error)] };
+  }
+  return result?.pass === true ? null : (result?.errors ?? []).map(String);
+};
+
 const runChecks = async (model, run, params, call) => {
   const failures = [];
   const ran = [];
   for (const [name, check] of Object.entries(model.checks ?? {})) {
     if (!checkApplies(name, check, params)) continue;
     ran.push(name);
-    let result;
-    try {
-      result = await check.execute(baseContext(run, call));
-    } catch (error) {
-      result = { pass: false, errors: [error?.message ?? String(error)] };
-    }
-    if (result?.pass !== true) failures.push({ check: name, errors: (result?.errors ?? []).map(String) });
+    const errors = await runCheck(check, run, call);
+    if (errors !== null) failures.push({ check: name, errors });
   }
   if (failures.length > 0) {
     const text = failures.map(({ check, errors }) => `${check}: ${errors.join("; ") || "failed"}`).join("\n  ");
@@ -113,6 +119,23 @@ const resolveArguments = (method, globals, unresolved, methodArguments, name) =>
   const parsed = schema.safeParse(coerceStrings(schema, merged), INTERPRETED);
   if (!parsed.success) throw validationError(`arguments of \`${name}\``, parsed.error);
   return parsed.data;
+};
+
+/** Checks of a definition without a method. Nothing is stored, not even an upgrade. */
+const runNamedChecks = async ({ run: params, names }, call) => {
+  const model = theModel();
+  const unresolved = params.unresolvedGlobals ?? {};
+  const from = params.definition.typeVersion;
+  const isCurrent = from && compareCalVer(from, model.version) >= 0;
+  const upgraded = isCurrent ? params.globalArguments : applyUpgrades(model, params.globalArguments, from).values;
+  const globals = resolveGlobals(model, upgraded, unresolved);
+  const run = { ...params, rawType: model.type, guardedGlobals: guardedArguments(globals, unresolved), unresolvedMethodArgs: {} };
+  const results = [];
+  for (const name of names) {
+    const errors = await runCheck(model.checks[name], run, call);
+    results.push({ name, error: errors === null ? null : errors.join("; ") || "the check failed" });
+  }
+  return results;
 };
 
 /** Everything that comes before a method's own code: upgrade, globals, checks, arguments. */

@@ -206,7 +206,8 @@ pub struct ShellResult {
     pub executed_at: String,
     /// How long it ran.
     pub duration: Duration,
-    /// What it printed, up to the limit. Secrets are masked only where the output was cut.
+    /// What it printed, up to the limit, without the line break at its end. Secrets are masked only where the output was
+    /// cut.
     pub stdout: String,
     /// The same for standard error.
     pub stderr: String,
@@ -326,8 +327,20 @@ mod tests {
         let script = json!({"run": "echo $X; echo err >&2; exit 3", "env": {"X": "hi"}});
         let result = run(script, LONG, &CancelToken::new());
         assert_eq!(result.exit, Exit::Code(3));
-        assert_eq!((result.stdout.as_str(), result.stderr.as_str()), ("hi\n", "err\n"));
+        assert_eq!((result.stdout.as_str(), result.stderr.as_str()), ("hi", "err"));
         assert_eq!(result.cut, Cut::default());
+    }
+
+    #[test]
+    fn only_the_last_line_break_is_dropped() {
+        for (script, stdout) in [
+            ("printf 'a\n\n'", "a\n"),
+            ("printf ' a '", " a "),
+            ("printf '\n'", ""),
+            ("echo a; echo b", "a\nb"),
+        ] {
+            assert_eq!(run(json!({"run": script}), LONG, &CancelToken::new()).stdout, stdout, "{script}");
+        }
     }
 
     #[test]

@@ -153,7 +153,7 @@ fn run(
     Ok(returned.handles.into_iter().filter_map(|handle| handle.data_id).collect())
 }
 
-fn call<A: Ask>(
+pub(super) fn call<A: Ask>(
     hosts: &Hosts,
     params: A,
     loaded: &LoadedModel,

@@ -3,15 +3,17 @@
 use std::cell::OnceCell;
 
 use marsh_expr::{Cel, Evaluator, ExprError, Mode, Scope, TooDeep, Value as Term, Variables, expand};
+use marsh_extension::ArgumentsDescription;
 use marsh_types::near;
 use serde_json::{Map, Value, json};
 
 use super::{Observer, RunEvent, RunRequest, Trigger};
 use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
-use crate::inputs::InputSchema;
+use crate::inputs::{InputSchema, InputUses};
 use crate::source_location::DefinitionText;
 use crate::types::TypeCode;
+use crate::validate::takes;
 use crate::{Models, SecretAccess, WithData};
 
 /// A definition's values with their expressions evaluated.
@@ -33,18 +35,26 @@ impl Models {
         observer: &dyn Observer,
     ) -> Result<Evaluated, ModelError> {
         let definition = &stored.definition;
-        let (declared, overrides) = self.split_inputs(definition, request, inputs);
+        let uses = definition.input_uses(&request.method);
+        let schema = definition.input_schema();
+        let method = &code.method(&request.method)?.arguments;
+        let (declared, overrides) = self.split_inputs(schema.as_ref(), &uses, method, request, inputs);
         self.track_sensitive_inputs(definition.inputs.as_ref(), &declared);
-        check_inputs(definition, &request.method, &declared)
-            .map_err(|error| error.redacted(&self.secrets))?;
-        check_overrides(code, &request.method, &overrides)?;
+        if let Some(schema) = &schema {
+            check_inputs(definition, schema, &uses, &declared)
+                .map_err(|error| error.redacted(&self.secrets))?;
+        }
+        check_overrides(method, &request.method, &overrides)?;
         let source = if request.last_evaluated {
             self.last_evaluated(stored)?
         } else {
             warn_about_env(definition, observer);
             definition.clone()
         };
-        let scope = self.scope(&source, request, &declared);
+        // An input that becomes an argument has its value in expressions too.
+        let mut visible = overrides.clone();
+        visible.extend(declared);
+        let scope = self.scope(&source, request, &visible);
         let stored_data = self.stored_data();
         let scope = WithData { inner: &scope, data: &stored_data };
         let access = self.secret_access();
@@ -69,8 +79,7 @@ impl Models {
             observer.event(&RunEvent::Warning { code: "secret_not_refreshed", message });
         }
         for unresolved in &globals.unresolved {
-            let key = unresolved.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
-            let key = key.replace("~1", "/").replace("~0", "~");
+            let key = first_key(&unresolved.pointer);
             let pointer = format!("/globalArguments{}", unresolved.pointer);
             let at = place(&pointer, &unresolved.expression, &unresolved.reason);
             unresolved_globals.insert(key, json!(format!("{}{at}", unresolved.reason)));
@@ -118,29 +127,67 @@ impl Models {
         Ok(Evaluated { global_arguments: evaluated_globals, unresolved_globals, method_arguments })
     }
 
-    /// Inputs that the definition declares, and the rest, which are arguments of the method. What a step of a workflow does
-    /// not give comes from the inputs of the run.
+    /// The global arguments, without a method.
+    pub(super) fn evaluated_globals(
+        &self,
+        stored: &Stored,
+        request: &RunRequest<'_>,
+    ) -> Result<Evaluated, ModelError> {
+        let definition = &stored.definition;
+        let mut inputs = Map::new();
+        if let Some(schema) = definition.input_schema() {
+            schema.fill(&mut inputs);
+        }
+        let scope = self.scope(definition, request, &inputs);
+        let stored_data = self.stored_data();
+        let scope = WithData { inner: &scope, data: &stored_data };
+        let access = self.secret_access();
+        let caller = super::secrets::caller(request);
+        let cel = Cel::default();
+        let evaluator = access.evaluator(&cel, &caller);
+        let globals = lenient(&definition.global_arguments, &evaluator, &scope, |_, _| true)?;
+        if let Some(error) = evaluator.failure() {
+            return Err(error.into());
+        }
+        let reasons = globals.unresolved.iter();
+        let reasons =
+            reasons.map(|found| (first_key(&found.pointer), Value::from(found.reason.to_string()))).collect();
+        Ok(Evaluated {
+            global_arguments: into_map(globals.value),
+            unresolved_globals: reasons,
+            method_arguments: Map::new(),
+        })
+    }
+
+    /// Inputs of the definition, and the rest, which are arguments of the method. An input that the definition uses without a
+    /// declaration is its own, unless the method has an argument of that name. What a step of a workflow does not give comes
+    /// from the inputs of the run.
     fn split_inputs(
         &self,
-        definition: &Definition,
+        schema: Option<&InputSchema>,
+        uses: &InputUses,
+        method: &ArgumentsDescription,
         request: &RunRequest<'_>,
         inputs: Map<String, Value>,
     ) -> (Map<String, Value>, Map<String, Value>) {
-        let properties = definition.input_properties();
-        let is_declared = |key: &str| properties.is_some_and(|properties| properties.contains_key(key));
-        let (mut declared, overrides): (Map<_, _>, Map<_, _>) =
-            inputs.into_iter().partition(|(key, _)| is_declared(key));
+        let properties = schema.map(|schema| &schema.properties);
+        let is_own = |key: &str| {
+            properties.is_some_and(|properties| properties.contains_key(key))
+                || uses.contains(key) && !takes(method, key)
+        };
+        let (mut own, overrides): (Map<_, _>, Map<_, _>) =
+            inputs.into_iter().partition(|(key, _)| is_own(key));
         if let Trigger::Workflow(workflow) = &request.trigger {
             for key in properties.into_iter().flat_map(Map::keys) {
-                if let (false, Some(value)) = (declared.contains_key(key), workflow.inputs.values.get(key)) {
-                    declared.insert(key.clone(), value.clone());
+                if let (false, Some(value)) = (own.contains_key(key), workflow.inputs.values.get(key)) {
+                    own.insert(key.clone(), value.clone());
                 }
             }
         }
-        if let Some(schema) = definition.inputs.as_ref().and_then(InputSchema::of) {
-            schema.fill(&mut declared);
+        if let Some(schema) = schema {
+            schema.fill(&mut own);
         }
-        (declared, overrides)
+        (own, overrides)
     }
 
     fn scope(
@@ -265,6 +312,12 @@ fn lenient(
     Ok(expanded)
 }
 
+/// The key at the beginning of a JSON pointer.
+fn first_key(pointer: &str) -> String {
+    let key = pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
+    key.replace("~1", "/").replace("~0", "~")
+}
+
 fn into_map(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
@@ -277,41 +330,30 @@ fn has_expressions(definition: &Definition) -> bool {
         || marsh_expr::contains_expression(&Value::Object(definition.methods.clone()))
 }
 
-/// Checks the types of all inputs, and the presence of required ones that the method's arguments use.
+/// Checks the types of all inputs, and the presence of required ones that the definition uses.
 fn check_inputs(
     definition: &Definition,
-    method: &str,
+    schema: &InputSchema,
+    uses: &InputUses,
     inputs: &Map<String, Value>,
 ) -> Result<(), ModelError> {
-    let Some(schema) = definition.inputs.as_ref().and_then(InputSchema::of) else { return Ok(()) };
-    let arguments = Value::Object(definition.method_arguments(method));
-    let globals = Value::Object(definition.global_arguments.clone());
-    let used: Vec<String> = marsh_expr::expressions(&arguments)
-        .into_iter()
-        .chain(marsh_expr::expressions(&globals))
-        .map(|(_, expression)| expression)
-        .collect();
-    let is_used = |name: &str| {
-        let forms = [format!("inputs.{name}"), format!("inputs[\"{name}\"]"), format!("inputs['{name}']")];
-        used.iter().any(|expression| forms.iter().any(|form| expression.contains(form.as_str())))
-    };
-    let issues = schema.check(inputs, is_used);
+    let issues = schema.check(inputs, |name| uses.names(name));
     if issues.is_empty() {
         return Ok(());
     }
     Err(ModelError::Validation { what: format!("inputs of `{}`", definition.name), issues })
 }
 
-/// Inputs that the definition does not declare must be arguments of the method.
-fn check_overrides(code: &TypeCode, method: &str, overrides: &Map<String, Value>) -> Result<(), ModelError> {
-    let arguments = &code.method(method)?.arguments;
-    if arguments.open || arguments.record {
-        return Ok(());
-    }
+/// Inputs that are not the definition's own must be arguments of the method.
+fn check_overrides(
+    arguments: &ArgumentsDescription,
+    method: &str,
+    overrides: &Map<String, Value>,
+) -> Result<(), ModelError> {
     let Some(keys) = &arguments.keys else { return Ok(()) };
     let unknown: Vec<Issue> = overrides
         .keys()
-        .filter(|key| !keys.contains(key))
+        .filter(|key| !takes(arguments, key))
         .map(|key| {
             let near = near::did_you_mean(key, keys.iter().map(String::as_str));
             let known = if keys.is_empty() {

@@ -19,6 +19,8 @@ pub struct RunLog {
     /// Why lines are missing: the first failure.
     failure: OnceLock<String>,
     lost: AtomicU64,
+    /// Nothing is written, and nothing counts as lost.
+    is_silent: bool,
     category: String,
     secrets: Secrets,
 }
@@ -31,13 +33,22 @@ impl RunLog {
             file: OnceLock::new(),
             failure: OnceLock::new(),
             lost: AtomicU64::new(0),
+            is_silent: false,
             category,
             secrets,
         }
     }
 
+    /// A log that keeps nothing.
+    pub fn silent(secrets: Secrets) -> RunLog {
+        RunLog { is_silent: true, ..RunLog::new(PathBuf::new(), "", "", secrets) }
+    }
+
     /// Appends the lines of a message.
     pub fn line(&self, level: &str, message: &str) {
+        if self.is_silent {
+            return;
+        }
         let file = self.file.get_or_init(|| match LogFile::create(&self.path) {
             Ok(file) => Some(file),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! Method runs, from target to record.
 
+mod checks;
 mod context;
 mod elsewhere;
 mod evaluate;
@@ -30,6 +31,7 @@ use crate::driver::Driver;
 use crate::error::ModelError;
 use crate::types::TypeCode;
 use crate::{Models, Pins, direct};
+pub use checks::CheckFilter;
 use context::RunContext;
 use evaluate::Evaluated;
 

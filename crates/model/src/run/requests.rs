@@ -68,6 +68,9 @@ impl Models {
         let one = |found: Option<Metadata>| {
             ContextAnswer::Document(found.map_or(Value::Null, |found| json!(found)))
         };
+        if let Some(nothing) = of_no_model(&request) {
+            return Ok(nothing);
+        }
         match &request {
             Ask::DataGetContent(query) => {
                 let content = data.content(&ty(query)?, &query.model_id, &query.name, query.version);
@@ -137,6 +140,22 @@ impl Models {
         }
         Ok(all)
     }
+}
+
+/// What a read answers whose model id is empty. Code asks so for a model that it does not know yet, and expects no data.
+fn of_no_model(request: &ContextRequest) -> Option<ContextAnswer> {
+    use ContextRequest as Ask;
+    let (query, nothing) = match request {
+        Ask::DataGetContent(query) => (query, ContextAnswer::Text(None)),
+        Ask::DataFindByName(query) | Ask::DataFindById(query) => {
+            (query, ContextAnswer::Document(Value::Null))
+        }
+        Ask::DataFindAllForModel(query) => (query, ContextAnswer::Document(json!([]))),
+        Ask::DataListVersions(query) => (query, ContextAnswer::Versions(Vec::new())),
+        Ask::DataGetPath(query) | Ask::DataGetContentPath(query) => (query, ContextAnswer::Path(None)),
+        _ => return None,
+    };
+    query.model_id.is_empty().then_some(nothing)
 }
 
 fn no_writer(writer: u64) -> CallbackError {

@@ -15,6 +15,7 @@ use super::RunRequest;
 use super::context::{RunContext, data_error};
 use crate::Models;
 use crate::error::ModelError;
+use crate::inputs::InputSchema;
 use crate::types::TypeCode;
 
 impl Models {
@@ -61,10 +62,9 @@ impl Models {
 
     /// The same for inputs that a schema (of a definition or a workflow) declares with `sensitive: true`.
     pub fn track_sensitive_inputs(&self, schema: Option<&Value>, inputs: &Map<String, Value>) {
-        let Some(schema) = schema else { return };
-        let properties = schema.get("properties").unwrap_or(schema);
+        let Some(schema) = schema.and_then(InputSchema::of) else { return };
         for (key, value) in inputs {
-            if properties.get(key).and_then(|property| property.get("sensitive")) == Some(&json!(true)) {
+            if schema.is_sensitive(key) {
                 self.secrets.track_value(value);
             }
         }

@@ -288,10 +288,8 @@ pub(super) fn checked_inputs(
 /// A journal keeps no secrets, so a resume has to provide them again.
 pub(super) fn refuse_masked(workflow: &Workflow, inputs: &Map<String, Value>) -> Result<(), WorkflowError> {
     let Some(schema) = workflow.inputs.as_ref().and_then(InputSchema::of) else { return Ok(()) };
-    let is_secret = |key: &str| {
-        schema.properties.get(key).and_then(|property| property.get("sensitive")) == Some(&json!(true))
-    };
-    let masked = inputs.iter().filter(|(key, value)| is_secret(key) && **value == json!(marsh_vault::MASK));
+    let masked =
+        inputs.iter().filter(|(key, value)| schema.is_sensitive(key) && **value == json!(marsh_vault::MASK));
     let issues: Vec<marsh_model::Issue> = masked
         .map(|(key, _)| marsh_model::Issue::new(key.clone(), "is secret and was not stored; pass it again"))
         .collect();

@@ -190,8 +190,9 @@ fn check_inputs(reader: &mut Reader<'_>, fields: &Fields<'_>, inputs: &Value) {
     {
         reader.fail("inputs.properties", at, "`inputs.properties` must be a map of inputs");
     }
+    // In a flat map, `required: {…}` is an input of that name.
     if let Some(required) = inputs.get("required")
-        && inputs.get("properties").is_some()
+        && (inputs.get("properties").is_some() || !required.is_object())
         && !required.as_array().is_some_and(|names| names.iter().all(Value::is_string))
     {
         reader.fail("inputs.required", at, "`inputs.required` must be a list of names");

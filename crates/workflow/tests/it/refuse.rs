@@ -2,7 +2,7 @@
 
 use crate::common::{ID, Scratch, job, step};
 use marsh_types::Explain;
-use marsh_workflow::WorkflowError;
+use marsh_workflow::{RunStatus, WorkflowError};
 use serde_json::{Value, json};
 
 /// Every step leaves a file if it runs.
@@ -110,15 +110,85 @@ fn an_unknown_workflow_and_a_broken_one() {
 }
 
 #[test]
+fn model_that_does_not_exist_yet_is_a_warning_of_validate() {
+    let scratch = scratch();
+    scratch.workflow(&format!("jobs:\n{}", job("main", "", &[step("s", "marc", "")])));
+    let workflows = scratch.workflows();
+    let report = workflows.validate(&workflows.store().find("w").unwrap());
+    assert!(report.passed(), "{:?}", report.checks);
+    let warning = report.checks.iter().find_map(|check| check.warning.clone()).unwrap();
+    assert!(warning.contains("unknown model `marc`; did you mean `mark`?"), "{warning}");
+    // A definition that is there and cannot be read is an error.
+    scratch.file(&scratch.dir.path().join("models/command/shell/marc.yaml"), "name: [");
+    let report = workflows.validate(&workflows.store().find("w").unwrap());
+    assert!(!report.passed());
+}
+
+#[test]
+fn every_spelling_of_inputs_runs() {
+    let scratch = scratch();
+    scratch.shell("say", "echo ${{ inputs.who }}");
+    for inputs in [
+        "{type: object, properties: {who: {type: string}}, required: [who]}",
+        "{properties: {who: {type: string, required: true}}}",
+        "{who: {type: string, required: true}}",
+        "{who: {type: string}, required: [who]}",
+    ] {
+        scratch.workflow(&format!("inputs: {inputs}\njobs:\n{}", job("main", "", &[step("s", "say", "")])));
+        let workflows = scratch.workflows();
+        assert!(workflows.validate(&workflows.store().find("w").unwrap()).passed(), "{inputs}");
+        let error = scratch.run(json!({})).err().unwrap();
+        assert_eq!(error.details().unwrap()["issues"][0]["field"], "who", "{inputs}");
+        let run = scratch.run(json!({"who": "me"})).unwrap();
+        assert_eq!(run.status, RunStatus::Succeeded, "{inputs}");
+    }
+    scratch
+        .workflow(&format!("inputs: {{who: string}}\njobs:\n{}", job("main", "", &[step("s", "say", "")])));
+    assert_eq!(scratch.run(json!({"who": 7})).unwrap().status, RunStatus::Succeeded);
+    for inputs in ["[who]", "who"] {
+        scratch.workflow(&format!("inputs: {inputs}\njobs:\n{}", job("main", "", &[step("s", "say", "")])));
+        let error = scratch.run(json!({"who": "me"})).err().unwrap();
+        assert_eq!(error.code().as_str(), "workflow_load_failed");
+    }
+}
+
+#[test]
+fn step_passes_inputs_that_the_definition_uses_and_does_not_declare() {
+    let scratch = scratch();
+    let calls = |inputs: &str| {
+        let line = format!("inputs: {{{inputs}}}");
+        format!(
+            "jobs:\n{}",
+            job(
+                "main",
+                "",
+                &[format!(
+                    "  - name: s\n    task: {{type: model_method, modelIdOrName: say, methodName: execute, {line}}}\n"
+                )]
+            )
+        )
+    };
+    let said = scratch.dir.path().join("said");
+    scratch.shell("say", &format!("echo ${{{{ inputs.who }}}} > {}", said.display()));
+    scratch.workflow(&calls("who: me"));
+    let workflows = scratch.workflows();
+    let report = workflows.validate(&workflows.store().find("w").unwrap());
+    assert!(report.passed(), "{:?}", report.checks);
+    assert_eq!(scratch.run(json!({})).unwrap().status, RunStatus::Succeeded);
+    assert_eq!(scratch.read("said"), "me\n");
+    // A name that the definition does not use is still a mistake.
+    scratch.workflow(&calls("who: me, hwo: x"));
+    let report = workflows.validate(&workflows.store().find("w").unwrap());
+    assert!(!report.passed());
+    assert_eq!(scratch.run(json!({})).unwrap().status, RunStatus::Failed);
+}
+
+#[test]
 fn validate_looks_at_models_methods_and_literal_inputs() {
     let task = |rest: &str| format!("  - name: s\n    task: {{type: model_method, {rest}}}\n");
     let scratch = scratch();
     for (step, error) in [
         (task("modelIdOrName: mark, methodName: execute"), None),
-        (
-            task("modelIdOrName: marc, methodName: execute"),
-            Some("unknown model `marc`; did you mean `mark`?"),
-        ),
         (task("modelIdOrName: mark, methodName: exceute"), Some("did you mean `execute`?")),
         (task("modelIdOrName: mark, methodName: execute, inputs: {rnu: ls}"), Some("`rnu`")),
         (task("modelIdOrName: mark, methodName: execute, inputs: {timeout: soon}"), Some("`timeout`")),

@@ -121,7 +121,7 @@ fn results_are_references() {
     // The document for scripts has the content.
     let document = serde_json::to_value(outcome.document()).unwrap();
     let shown = &document["jobs"][0]["steps"][0]["dataArtifacts"][0];
-    assert_eq!(shown["attributes"]["stdout"], "a-long-text-that-the-record-must-not-hold\n");
+    assert_eq!(shown["attributes"]["stdout"], "a-long-text-that-the-record-must-not-hold");
     assert_eq!(
         keys(&document),
         ["id", "workflowId", "workflowName", "inputs", "status", "jobs", "duration", "path", "initiatedBy"]

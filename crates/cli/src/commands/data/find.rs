@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use marsh_api::data::DataSearchRequest;
+use marsh_api::data::{DataQuery, DataSearchRequest};
 use marsh_app::Read;
 use serde_json::Value;
 
@@ -68,13 +68,16 @@ pub fn query(
 ) -> Result<ExitCode, CliError> {
     let found = read.query_data(predicate, select, limit)?;
     ui.result(&found, || {
-        if let Some(projected) = &found.projected {
-            let lines = projected.values.iter().map(|value| match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            });
-            return lines.collect::<Vec<_>>().join("\n");
-        }
+        let found = match &found {
+            DataQuery::Records(found) => found,
+            DataQuery::Selected(selected) => {
+                let lines = selected.results.iter().map(|value| match value {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                });
+                return lines.collect::<Vec<_>>().join("\n");
+            }
+        };
         if found.results.is_empty() {
             return "no results match".to_owned();
         }

@@ -1,0 +1,52 @@
+//! Operations on definitions.
+
+use marsh_api::ErrorCode;
+use marsh_api::model::{ModelValidateRequest, ModelValidationDocument};
+use marsh_types::Explain as _;
+
+use crate::support::{ID, MODEL, Repository};
+
+fn definition(rest: &str) -> String {
+    format!(
+        "type: command/shell\nid: {ID}\nname: m\nmethods:\n  execute:\n    arguments:\n      run: {rest}\n"
+    )
+}
+
+#[test]
+fn validation_of_a_repository_without_models_fails() {
+    let repository = Repository::new();
+    repository.remove(MODEL);
+    let error = repository.session().read().validate_models(&ModelValidateRequest::default()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    assert!(error.hint().unwrap().contains("marsh model create"));
+    // A file that cannot be read is no empty repository.
+    repository.write("models/command/shell/m.yaml", "name: [");
+    let ModelValidationDocument::All(all) =
+        repository.session().read().validate_models(&ModelValidateRequest::default()).unwrap()
+    else {
+        panic!("expected the validation of all models");
+    };
+    assert_eq!((all.total_failed, all.passed), (1, false));
+}
+
+#[test]
+fn undeclared_input_is_a_warning_and_a_misspelled_one_an_error() {
+    let repository = Repository::new();
+    repository.remove(MODEL);
+    let request = ModelValidateRequest { model: Some("m".into()), ..ModelValidateRequest::default() };
+    let validated = |text: String| {
+        repository.write("models/command/shell/m.yaml", text);
+        match repository.session().read().validate_models(&request).unwrap() {
+            ModelValidationDocument::One(one) => one,
+            ModelValidationDocument::All(all) => panic!("{all:?}"),
+        }
+    };
+    let undeclared = validated(definition("'echo ${{ inputs.who }}'"));
+    assert!(undeclared.passed, "{undeclared:?}");
+    assert!(undeclared.warnings[0].message.contains("a run must pass it"), "{undeclared:?}");
+    let misspelled = definition("'echo ${{ inputs.wjo }}'") + "inputs: {who: {type: string}}\n";
+    assert!(!validated(misspelled).passed);
+    let invalid = definition("'echo ${{ inputs.who }}'") + "inputs: {who: {type: text}}\n";
+    let invalid = validated(invalid);
+    assert!(invalid.passed && invalid.warnings[0].message.contains("invalid schema"), "{invalid:?}");
+}
