@@ -104,7 +104,7 @@ pub enum NewestCode {
         /// The module.
         module: ModuleRef,
         /// Why it is older than its sources, if it is.
-        failure: Option<LoadFailure>,
+        failure: Option<Box<LoadFailure>>,
     },
 }
 
@@ -127,7 +127,9 @@ impl Read<'_> {
                 .map_err(ModelError::from)
         };
         match loaded {
-            Ok(Some((host_key, module, failure))) => Ok(NewestCode::Module { host_key, module, failure }),
+            Ok(Some((host_key, module, failure))) => {
+                Ok(NewestCode::Module { host_key, module, failure: failure.map(Box::new) })
+            }
             Ok(None) => Ok(NewestCode::BuiltIn),
             Err(ModelError::Load(LoadError::UnknownType { .. })) => Ok(NewestCode::Unknown),
             Err(error) => Err(error.into()),

@@ -93,7 +93,7 @@ impl Service {
         });
         match prepared {
             Ok(NewestCode::Module { module, failure, .. }) => {
-                reloaded.failed.extend(failure.as_ref().map(of_load).map(failed));
+                reloaded.failed.extend(failure.as_deref().map(of_load).map(failed));
                 if before.as_ref() != Some(&module.url) {
                     reloaded.changed.push(type_name.to_string());
                 }
