@@ -117,7 +117,7 @@ impl InputSchema {
         issues
     }
 
-    /// The parts of the declarations that are not JSON Schemas, and so are not checked when a run starts.
+    /// The declarations with an invalid JSON Schema, which a run does not check in full.
     pub fn problems(&self) -> Vec<Issue> {
         self.properties
             .iter()
@@ -167,7 +167,7 @@ fn normalized(written: &Value) -> (Value, bool) {
     (Value::Object(schema), is_required)
 }
 
-/// What is checked of a schema that is not a JSON Schema: the known keywords that have the right shape.
+/// The part of an invalid JSON Schema that is checked: the known keywords that have the right shape.
 fn checked(schema: &Value) -> Value {
     let Value::Object(map) = schema else { return Value::Object(Map::new()) };
     let is_usable = |key: &str, value: &Value| match key {
