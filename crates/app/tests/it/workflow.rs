@@ -238,8 +238,8 @@ fn text_that_a_step_wrote_comes_with_the_result() {
     let run = run(&repository.session());
     let written = run.written_by("main", "a");
     assert!(
-        written.iter().any(|data| data.text.as_deref() == Some("hello\n")
-            || data.attributes.as_ref().is_some_and(|value| value["stdout"] == "hello\n")),
+        written.iter().any(|data| data.text.as_deref() == Some("hello")
+            || data.attributes.as_ref().is_some_and(|value| value["stdout"] == "hello")),
         "{written:?}"
     );
     assert!(run.written_by("main", "b").is_empty());
