@@ -17,8 +17,9 @@ use marsh_extension::{FailureInputs, LoadFailureState, SourceProblem};
 use marsh_types::{Diagnostic, Kind, Origin};
 
 use crate::error::AppError;
+use crate::extension::Extensions;
 use crate::extension::documents::{install_state, shadowed_types};
-use crate::extension::{Events, Extensions};
+use crate::install_events::Events;
 
 /// How to check the installed set.
 #[derive(Debug, Clone, Copy, Default)]

@@ -14,8 +14,9 @@ use marsh_extension::publish::{self, Prepared, Shipped};
 use marsh_types::{CalVer, Channel, ExtensionName, Kind};
 
 use crate::error::AppError;
+use crate::extension::Extensions;
 use crate::extension::documents::{text, texts};
-use crate::extension::{Events, Extensions};
+use crate::install_events::Events;
 
 /// What to publish.
 #[derive(Debug, Clone, Default)]

@@ -17,7 +17,7 @@ use marsh_workflow::Workflows;
 use serde_json::Value;
 
 use crate::error::AppError;
-use crate::method::SinkObserver;
+use crate::method_events::SinkObserver;
 use crate::session::{Read, Write};
 use crate::types::parse_type;
 

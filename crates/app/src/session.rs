@@ -18,7 +18,7 @@ use marsh_vault::Secrets;
 use serde_json::Value;
 
 use crate::error::AppError;
-use crate::extension::SharedEvents;
+use crate::install_events::SharedEvents;
 
 /// The program that runs hosts and bundling workers: marsh itself.
 #[derive(Debug, Clone)]

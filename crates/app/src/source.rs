@@ -9,7 +9,7 @@ use marsh_repo::Repo;
 use marsh_types::Kind;
 
 use crate::error::AppError;
-use crate::extension::Events;
+use crate::install_events::Events;
 use crate::session::App;
 
 /// A directory to mount.

@@ -10,9 +10,10 @@ use marsh_extension::lifecycle::{self, Outcome, RestoreRequest};
 use marsh_store::GenerationRetention;
 use marsh_types::{Channel, ExtensionName, ExtensionRef};
 
+use super::Extensions;
 use super::documents::{item, items, path_text, set_change, texts, unused_trees, version_changes};
-use super::{Events, Extensions};
 use crate::error::AppError;
+use crate::install_events::Events;
 
 /// What to pull.
 #[derive(Debug, Clone, Default)]

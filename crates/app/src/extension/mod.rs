@@ -7,7 +7,6 @@
 
 mod change;
 pub(crate) mod documents;
-mod events;
 mod query;
 
 use std::time::Duration;
@@ -23,7 +22,6 @@ use crate::error::AppError;
 use crate::session::{App, Program, RegistryChoice};
 
 pub use change::{Changed, CollectRequest, InstallRequest, PullRequest, RemoveRequest, UpdateRequest};
-pub(crate) use events::{Events, SharedEvents};
 pub use query::{ExtensionListing, SearchRequest, SearchSort};
 
 /// The installed set of a repository, and its registry: what to look at, to change and to publish.

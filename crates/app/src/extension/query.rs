@@ -9,9 +9,10 @@ use marsh_extension::lifecycle::{ItemStatus, Outcome};
 use marsh_registry::SearchQuery;
 use marsh_types::{Channel, ExtensionName};
 
+use super::Extensions;
 use super::documents::{self, extension_info, generation, install_state, items, path_text, status, text};
-use super::{Events, Extensions};
 use crate::error::AppError;
+use crate::install_events::Events;
 
 pub use marsh_registry::SearchSort;
 

@@ -8,6 +8,7 @@ pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod serve;
+mod set;
 pub mod vault;
 mod workflow;
 
@@ -17,7 +18,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use data::DataCommand;
-pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs, SetArgs};
+pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs};
+pub use set::SetArgs;
 pub use workflow::{
     CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
     WorkflowCommand, WorkflowRunArgs,

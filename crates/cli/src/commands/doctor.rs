@@ -8,7 +8,7 @@ use marsh_api::doctor::{
 use marsh_api::extension::InstallState;
 use marsh_app::DoctorRequest;
 
-use super::extension::Progress;
+use super::progress::Progress;
 use super::{done, failed};
 use crate::app;
 use crate::args::{Cli, DoctorCommand};

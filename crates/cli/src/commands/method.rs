@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use marsh_api::ErrorReport;
-use marsh_api::event::{EventSink, MethodEvent};
 use marsh_api::model::{DataArtifact, MethodRun, MethodRunDocument, MethodRunItem, MethodRunStatus};
 use marsh_app::{MethodRunRequest, MethodTarget, Read, Write};
 use serde_json::Map;
 
+use super::console::ConsoleObserver;
 use super::types::argument_lines;
 use super::{done, input, report};
 use crate::args::MethodRunArgs;
@@ -95,34 +95,6 @@ fn exit_of(run: &MethodRun) -> u8 {
         MethodRunStatus::Succeeded => exit::DONE,
         MethodRunStatus::Cancelled => exit::INTERRUPTED,
         _ => exit::FAILED,
-    }
-}
-
-/// Shows what happens while a method runs.
-pub struct ConsoleObserver<'a> {
-    pub ui: &'a Ui,
-}
-
-impl EventSink<MethodEvent> for ConsoleObserver<'_> {
-    fn event(&self, event: MethodEvent) {
-        let ui = self.ui;
-        match event {
-            MethodEvent::MethodOutput { line, .. } => ui.say(format_args!("{DIM}│{DIM:#} {line}")),
-            MethodEvent::Warning { message, .. } => ui.warn(message),
-            MethodEvent::DefinitionCreated { name } => {
-                ui.say(format_args!("created the definition {NAME}{name}{NAME:#}"));
-            }
-            MethodEvent::GlobalArgumentsUpdated { name } => {
-                ui.say(format_args!("updated the global arguments of {NAME}{name}{NAME:#}"));
-            }
-            MethodEvent::DefinitionUpgraded { name, to_version } => {
-                ui.say(format_args!("upgraded {NAME}{name}{NAME:#} to {to_version}"));
-            }
-            MethodEvent::MethodExecuting { checks, .. } if !checks.is_empty() && ui.is_verbose() => {
-                ui.say(format_args!("checks passed: {}", checks.join(", ")));
-            }
-            _ => {}
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One module per noun.
 
+mod console;
 mod data;
 mod datastore;
 mod doctor;
@@ -9,6 +10,7 @@ mod input;
 mod method;
 mod model;
 mod output;
+mod progress;
 mod publish;
 mod registry;
 mod report;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use marsh_api::publish::ExtensionPushed;
 use marsh_app::{PushRequest, VersionSelection, VersionTarget};
 
-use super::extension::Progress;
+use super::progress::Progress;
 use super::{done, failed};
 use crate::app;
 use crate::args::Cli;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use marsh_api::report::ReportResult;
 use marsh_app::{Read, ReportFilter, Session};
 
-use super::method::ConsoleObserver;
+use super::console::ConsoleObserver;
 use super::{done, failed};
 use crate::app;
 use crate::args::report::{ReportCommand, ReportTypeCommand};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use marsh_app::SourceAddRequest;
 
 use super::done;
-use super::extension::Progress;
+use super::progress::Progress;
 use crate::app;
 use crate::args::Cli;
 use crate::args::publish::SourceCommand;

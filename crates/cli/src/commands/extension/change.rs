@@ -7,10 +7,10 @@ use marsh_app::{CollectRequest, Extensions, InstallRequest, PullRequest, RemoveR
 use marsh_types::Digest;
 
 use super::item_line;
-use super::progress::Progress;
 use super::show::change_row;
 use crate::app;
 use crate::args::{Cli, ExtensionCommand};
+use crate::commands::progress::Progress;
 use crate::commands::{done, failed};
 use crate::error::CliError;
 use crate::ui::{DIM, GOOD, NAME, Ui, columns};

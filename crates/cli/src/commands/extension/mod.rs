@@ -1,7 +1,6 @@
 //! `marsh extension …`.
 
 mod change;
-mod progress;
 mod show;
 
 use std::process::ExitCode;
@@ -12,8 +11,6 @@ use crate::args::{Cli, ExtensionCommand};
 use crate::commands::{publish, source, trust};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
-
-pub use progress::Progress;
 
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {
     match command {

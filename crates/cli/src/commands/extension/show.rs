@@ -7,9 +7,9 @@ use marsh_app::{ExtensionListing, SearchRequest, SearchSort};
 use marsh_types::ExtensionName;
 
 use super::item_line;
-use super::progress::Progress;
 use crate::app;
 use crate::args::{Cli, ExtensionCommand, SearchArgs, SetArgs};
+use crate::commands::progress::Progress;
 use crate::commands::{done, failed, lines_of};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN, columns};
