@@ -1,4 +1,5 @@
-//! The health of the installed set. No code runs, and files change only when a repair is asked for.
+//! The health of the installed set, and of the repository's own sources as far as they were loaded
+//! ([`Loader::load_own_sources`](marsh_extension::Loader::load_own_sources)). Files change only when a repair is asked for.
 
 use std::path::Path;
 

@@ -124,6 +124,29 @@ impl App {
         let environment = self.settings.environment.clone();
         let mut repo = self.repo()?;
         let choice = Choice::of(&repo, &environment)?;
+        let installs = Arc::new(SharedEvents(Arc::clone(&self.settings.installs)));
+        let auto = AutoInstall::new(self.automatic_lifecycle()?, installs);
+        let loader = self.loader(&repo, retention, on_failure, Some(auto))?;
+        let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
+        Ok(Session { models: Models::new(repo, environment, loader), datastore })
+    }
+
+    /// Loads the sources of the repository, without its data, and installs nothing. A failure that stands is not repeated.
+    ///
+    /// # Errors
+    ///
+    /// When there is no repository, or the user has no cache directory.
+    pub fn source_loader(&self) -> Result<Loader, AppError> {
+        self.loader(&self.repo()?, Retention::default(), OnFailure::LastGood, None)
+    }
+
+    fn loader(
+        &self,
+        repo: &Repo,
+        retention: Retention,
+        on_failure: OnFailure,
+        auto: Option<AutoInstall>,
+    ) -> Result<Loader, AppError> {
         let cache_dir = self.cache_dir()?;
         let Program { path, host_arguments, bundle_arguments } = self.settings.program.clone();
         let hosts = Hosts::new(HostCommand {
@@ -133,21 +156,19 @@ impl App {
             cwd: None,
         })
         .with_retention(retention);
-        let installs = Arc::new(SharedEvents(Arc::clone(&self.settings.installs)));
         let options = LoaderOptions {
             worker: Worker::new(path, bundle_arguments),
             cache_dir,
-            offline: environment.flag(env::OFFLINE),
+            offline: self.settings.environment.flag(env::OFFLINE),
             limits: Limits::default(),
             cancel: CancelToken::new(),
-            auto: Some(AutoInstall::new(self.automatic_lifecycle()?, installs)),
+            auto,
         };
         let mut loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
         if let Some(timeout) = self.settings.load_timeout {
             loader = loader.for_call(LoadOptions { timeout });
         }
-        let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
-        Ok(Session { models: Models::new(repo, environment, loader), datastore })
+        Ok(loader)
     }
 
     /// A lock file of the repository, which its holder keeps to change something that `command` names.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use marsh_api::event::{EventSink, InstallEvent};
 use marsh_app::{App, Extensions, Program, RegistryChoice, Session, Settings};
+use marsh_extension::Loader;
 use marsh_host_client::CancelToken;
 use marsh_model::Models;
 use marsh_repo::Environment;
@@ -37,6 +38,13 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
 pub fn open(cli: &Cli) -> Result<Session, CliError> {
     let session = app(cli)?.session()?;
     Ui::hide(session.secrets());
+    let layout = &session.models().repo.layout;
+    if let Some(former) = marsh_repo::upgrade::former_layout(layout) {
+        Ui::note(&format!(
+            "{} is of a former layout, and is not used: `marsh repo upgrade` brings it to the present one",
+            layout.display(&former).display()
+        ));
+    }
     Ok(session)
 }
 
@@ -78,6 +86,11 @@ pub fn extensions(cli: &Cli, set: &SetArgs) -> Result<Extensions, CliError> {
     Ok(app(cli)?.extensions(&set.into())?)
 }
 
+/// Loads the sources of this command's repository.
+pub fn source_loader(cli: &Cli) -> Result<Loader, CliError> {
+    Ok(app(cli)?.source_loader()?)
+}
+
 /// Reports on standard error what marsh installs because a command needs it.
 struct InstallNotes;
 
@@ -97,8 +110,13 @@ pub fn current_dir() -> Result<PathBuf, CliError> {
 /// Cancels on the first Ctrl-C or termination signal; the second kills all child processes and ends this one. At a
 /// question, where nothing runs that could be cancelled, the first one does (`tests/it/data_changes.rs`).
 pub fn cancel_on_signal(models: &Models) -> CancelToken {
-    let token = models.loader.cancel().clone();
-    let (cancel, hosts) = (token.clone(), Arc::clone(models.hosts()));
+    cancel_loads_on_signal(&models.loader)
+}
+
+/// The same, for a command that only loads sources.
+pub fn cancel_loads_on_signal(loader: &Loader) -> CancelToken {
+    let token = loader.cancel().clone();
+    let (cancel, hosts) = (token.clone(), Arc::clone(loader.hosts()));
     let handler = move || {
         if cancel.is_cancelled() || Ui::is_asking() {
             hosts.kill_all();

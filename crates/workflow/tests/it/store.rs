@@ -159,3 +159,25 @@ fn workflows_of_extensions_are_found_and_not_changed() {
     let outcome = workflows.run(&request, &marsh_workflow::Silent).unwrap();
     assert_eq!(outcome.status, marsh_workflow::RunStatus::Succeeded);
 }
+
+#[test]
+fn workflow_in_two_places_is_listed_once_and_its_runs_stay_with_the_copy() {
+    let scratch = Scratch::new();
+    let text = format!("id: {ID}\nname: w\n{JOBS}");
+    for path in ["extensions/workflows/w.yaml", "workflows/copy.yaml", "workflows/workflow-w.yaml"] {
+        scratch.file(&scratch.dir.path().join(path), &text);
+    }
+    // Another name: another workflow.
+    put(&scratch, "workflow-v.yaml", ID, "v");
+    let workflows = scratch.workflows();
+    let store = workflows.store();
+    let listed = || -> Vec<String> {
+        let found = store.list().unwrap().workflows;
+        found.iter().map(|stored| stored.path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed(), ["workflow-v.yaml", "workflow-w.yaml"]);
+    scratch.file(&scratch.dir.path().join(format!(".swamp/workflow-runs/{ID}/x.yaml")), "id: x\n");
+    store.delete(&store.find("w").unwrap()).unwrap();
+    assert_eq!(listed(), ["workflow-v.yaml", "copy.yaml"].map(|name| name.to_owned()));
+    assert!(scratch.exists(&format!(".swamp/workflow-runs/{ID}/x.yaml")));
+}
