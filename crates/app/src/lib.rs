@@ -40,6 +40,7 @@ pub use extension::{
     SearchRequest, SearchSort, UpdateRequest,
 };
 pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions};
+pub use marsh_extension::Loader;
 pub use marsh_model::run::reports::ReportSelection;
 pub use method::{MethodRunRequest, MethodTarget, data_artifact, method_event, method_run};
 pub use model::{DeleteModel, ModelEdit};

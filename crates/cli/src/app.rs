@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use marsh_api::event::{EventSink, InstallEvent};
-use marsh_app::{App, Extensions, Program, RegistryChoice, Session, Settings};
-use marsh_extension::Loader;
+use marsh_app::{App, Extensions, Loader, Program, RegistryChoice, Session, Settings};
 use marsh_host_client::CancelToken;
 use marsh_model::Models;
 use marsh_repo::Environment;

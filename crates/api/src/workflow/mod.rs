@@ -346,6 +346,9 @@ pub struct RunRecord {
     /// When the run ended (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+    /// How long the run took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
     /// The jobs, in the order of the workflow file.
     pub jobs: Vec<JobRecord>,
     /// The tags of the run.
@@ -400,9 +403,14 @@ pub struct StepProgress {
 #[serde(rename_all = "camelCase")]
 pub struct JobRecord {
     /// The name of the job.
+    pub name: String,
+    /// The same, as record files have it.
     pub job_name: String,
     /// The status of the job.
     pub status: NodeStatus,
+    /// How long the job took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
     /// When the job started (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
@@ -418,9 +426,14 @@ pub struct JobRecord {
 #[serde(rename_all = "camelCase")]
 pub struct StepRecord {
     /// The name of the step.
+    pub name: String,
+    /// The same, as record files have it.
     pub step_name: String,
     /// The status of the step.
     pub status: NodeStatus,
+    /// How long the last attempt took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
     /// When the last attempt started (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
@@ -547,13 +560,34 @@ pub struct RunLog {
 
 /// A job of a workflow file, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct WorkflowJob {
     /// The name of the job.
     pub name: String,
     /// What the job is for.
     pub description: Option<String>,
+    /// What must have ended before, and how.
+    pub depends_on: Vec<WorkflowJobDependency>,
     /// The steps, in the order of the file.
     pub steps: Vec<WorkflowStep>,
+}
+
+/// A job that another one depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowJobDependency {
+    /// The name of the job.
+    pub job: String,
+    /// The condition on its end: `{type, …}` as in the file.
+    pub condition: Value,
+}
+
+/// A step that another one depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowStepDependency {
+    /// The name of the step.
+    pub step: String,
+    /// The condition on its end: `{type, …}` as in the file.
+    pub condition: Value,
 }
 
 /// A step of a workflow file, in short.
@@ -566,6 +600,10 @@ pub struct WorkflowStep {
     pub description: Option<String>,
     /// `model_method`, `workflow`, `manual_approval` or `assert`.
     pub task_type: String,
+    /// What must have ended before, and how.
+    pub depends_on: Vec<WorkflowStepDependency>,
+    /// What the step does: `{type, …}` as in the file.
+    pub task: Value,
 }
 
 /// When a server starts a workflow, and with which inputs.

@@ -44,13 +44,13 @@ fn former_layout_is_upgraded_and_its_models_workflows_and_vaults_are_read() {
     repo.write(&format!(".swamp/vault/local_encryption/{id}.yaml"), format!(
         "id: {id}\nname: safe\ntype: local_encryption\nconfig: {{ auto_generate: true }}\ncreatedAt: 2025-01-01T00:00:00.000Z\n"
     ));
-    let marker = repo.read(".swamp.yaml").replace("swampVersion: 0.0.0", "swampVersion: 0.0.1\ntool: claude");
+    let marker = repo.read(".swamp.yaml") + "tool: claude\n";
     repo.write(".swamp.yaml", marker);
     let missing = code(repo.session().read().model("old"));
     assert_eq!(missing, ErrorCode::ModelNotFound);
     let upgrade = || repo.app().upgrade(None, &UpgradeRequest::default(), &NoEvents).unwrap();
     let done = upgrade();
-    assert_eq!(done.previous_version.as_deref(), Some("0.0.1"));
+    assert_eq!(done.previous_version.as_deref(), Some("0.0.0"));
     assert_eq!((done.tool.as_str(), &done.previous_tools), ("claude", &done.tools));
     assert_eq!(done.changed_files[0], ".swamp.yaml");
     assert!(done.changed_files.contains(&format!("models/command/shell/{id}.yaml")), "{done:?}");

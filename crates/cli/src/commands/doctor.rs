@@ -22,7 +22,7 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
     // What nothing has loaded yet may be broken, too.
     let sources = app::source_loader(cli)?;
     app::cancel_loads_on_signal(&sources);
-    sources.load_own_sources()?;
+    sources.load_own_sources().map_err(marsh_app::AppError::from)?;
     let request = DoctorRequest { verify: *verify, repair: *repair };
     let diagnosis = app::extensions(cli, set)?.diagnose(request, &Progress::new(ui))?;
     let report = &diagnosis.report;

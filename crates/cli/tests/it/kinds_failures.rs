@@ -33,7 +33,8 @@ fn doctor_loads_own_and_mounted_sources_that_nothing_has_loaded() {
         format!("throw new Error('at load');\n{}", source("", "'three'").replace("@me/x", "@me/throws"));
     repo.write("mounted/throws.ts", throws);
     repo.write(".swamp-sources.yaml", "sources:\n  - path: mounted\n");
-    let states = load_states(&repo, 1);
+    let mut states = load_states(&repo, 1);
+    states.sort_by_key(|state| state["type"].to_string());
     let failed: Vec<&str> = states.iter().map(|state| state["type"].as_str().unwrap()).collect();
     assert_eq!(failed, ["@me/lost", "@me/throws"], "{states:#?}");
     assert!(states[0]["message"].as_str().unwrap().contains("gone.ts"), "{states:#?}");

@@ -91,6 +91,7 @@ fn pushed_extension_runs_with_helpers_and_with_files_from_outside_its_base() {
     let consumer = repo().env("MARSH_REGISTRY", publisher.path("registry").into_os_string());
     consumer.marsh(&["extension", "pull", "@acme/dns"]).ok();
     assert_eq!(answer(&consumer), "beside above");
+    manifest(&publisher, "2026.01.02.1", "models: [zone.ts]");
     let refused = push(&publisher, &["--no-bundles"]).exits(1);
     assert_eq!(refused.error()["code"], "outside_base");
 }
