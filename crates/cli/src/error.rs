@@ -71,11 +71,6 @@ impl CliError {
     pub fn document(&self) -> ErrorDocument {
         ErrorDocument { error: ErrorReport::of(self) }
     }
-
-    /// The public document, as a value.
-    pub fn to_json(&self) -> Value {
-        serde_json::to_value(self.document()).unwrap_or_default()
-    }
 }
 
 impl Explain for CliError {

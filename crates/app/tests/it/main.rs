@@ -12,8 +12,10 @@
 mod data;
 mod datastore;
 mod defects_changes;
+mod defects_hostile;
 mod defects_names;
 mod defects_sets;
+mod defects_state;
 mod extension;
 mod installed;
 mod model;

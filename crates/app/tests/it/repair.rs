@@ -1,15 +1,12 @@
 //! Repairs of the installed set, and what they do not touch.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-
 use marsh_testkit::ExtensionRegistry;
 use serde_json::{Value, json};
 
 use crate::installed::{
     LOCKFILE, REPAIR, V1, VERIFY, active_types, assert_sound_set, package, pull, repo_of, sound, unsound,
 };
-use crate::support::Repository;
+use crate::support::{Repository, files, make_writable};
 
 /// Two extensions: the tree of one is edited, that of the other is gone; the catalog is garbage, and a view is missing.
 fn damaged() -> (ExtensionRegistry, Repository) {
@@ -17,28 +14,12 @@ fn damaged() -> (ExtensionRegistry, Repository) {
     let repo = repo_of(&registry);
     pull(&repo, &["@s/a", "@s/b"]).unwrap();
     let edited = ".swamp/pulled-extensions/@s/a/models/main.ts";
-    std::fs::set_permissions(repo.path(edited), std::fs::Permissions::from_mode(0o644)).unwrap();
+    make_writable(&repo.path(edited));
     repo.write(edited, "export const model = { type: '@s/edited' };\n");
     let lockfile: Value = serde_json::from_str(&repo.read(LOCKFILE)).unwrap();
     repo.remove(&format!(".swamp/marsh/store/v1/{}", lockfile["@s/b"]["checksum"].as_str().unwrap()));
     repo.write(".swamp/marsh/catalog-v1.db", "not a database");
     (registry, repo)
-}
-
-/// The files below a directory, sorted.
-fn files(top: &Path) -> Vec<PathBuf> {
-    let (mut found, mut pending) = (Vec::new(), vec![top.to_owned()]);
-    while let Some(dir) = pending.pop() {
-        for entry in std::fs::read_dir(dir).unwrap().flatten() {
-            if entry.path().is_dir() {
-                pending.push(entry.path());
-            } else {
-                found.push(entry.path());
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[test]

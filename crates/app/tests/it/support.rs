@@ -120,6 +120,28 @@ impl Repository {
     }
 }
 
+/// The files below a directory, sorted.
+pub fn files(top: &Path) -> Vec<PathBuf> {
+    let (mut found, mut pending) = (Vec::new(), vec![top.to_owned()]);
+    while let Some(dir) = pending.pop() {
+        for entry in std::fs::read_dir(dir).unwrap().flatten() {
+            if entry.path().is_dir() {
+                pending.push(entry.path());
+            } else {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Lets the owner write a file of an installed tree.
+pub fn make_writable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+}
+
 /// A version of a datum of `m`, before it is written.
 pub struct Datum<'a> {
     pub name: &'a str,

@@ -119,6 +119,10 @@ fn flags_of_the_commands_reach_their_operations() {
     repo.write(edited, repo.read(edited).replace("methods", "m3thods"));
     repo.marsh(&["doctor", "extensions"]).ok();
     repo.marsh(&["doctor", "extensions", "--verify"]).exits(1);
+    let forced = repo.marsh(&["extension", "pull", "--force", "@acme/net"]).ok();
+    assert!(forced.stderr.contains("overwriting models/main.ts"), "{}", forced.snapshot());
+    repo.set_writable(edited, true);
+    repo.write(edited, "// mine\n");
     repo.marsh(&["doctor", "extensions", "--repair"]).ok();
     extension(&repo, &["update", "--check"]).ok();
     repo.remove(".swamp");

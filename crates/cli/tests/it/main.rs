@@ -14,7 +14,6 @@ mod defects_changes;
 mod defects_hostile;
 mod defects_loading;
 mod defects_sets;
-mod defects_state;
 mod direct;
 mod drivers;
 mod freshness;

@@ -3,18 +3,20 @@
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
+use marsh_api::ErrorDocument;
+use marsh_api::workflow::WorkflowRun;
 use marsh_fs::Durability;
 use marsh_host_client::CancelToken;
 use marsh_model::Models;
 use marsh_workflow::{
     ResumeRequest, RunStatus, WorkflowError, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest, Workflows,
 };
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::events::Lines;
 use super::progress::Progress;
 use super::text::outcome_text;
-use super::to_value;
 use crate::args::{ReportArgs, ResumeArgs, WorkflowRunArgs};
 use crate::commands::bridge;
 use crate::error::CliError;
@@ -79,6 +81,14 @@ pub fn resume(
     })
 }
 
+/// An element of the list that several runs print.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum RunItem {
+    Run(Box<WorkflowRun>),
+    Error(ErrorDocument),
+}
+
 /// The part that `run` and `resume` share: one run for each set of inputs, and its presentation.
 struct Runner<'a> {
     ui: &'a Ui,
@@ -121,7 +131,7 @@ impl Runner<'_> {
             let outcome = match result {
                 Ok(outcome) => outcome,
                 Err(error) if several && ui.is_json() => {
-                    documents.push(CliError::from(error).to_json());
+                    documents.push(RunItem::Error(CliError::from(error).document()));
                     worst = exit::FAILED;
                     break;
                 }
@@ -139,7 +149,7 @@ impl Runner<'_> {
                 {
                     document.reports = Some(reports);
                 }
-                documents.push(to_value(&document)?);
+                documents.push(RunItem::Run(Box::new(document)));
             } else if !(self.report.events || self.report.junit && self.report.out.is_none()) {
                 ui.result(&Value::Null, || outcome_text(self.models, &outcome, ui.is_verbose()));
                 for made in &outcome.reports {
@@ -155,9 +165,10 @@ impl Runner<'_> {
             self.junit(&outcomes)?;
         }
         if ui.is_json() && !self.report.events {
-            let document =
-                if several { Value::Array(documents) } else { documents.pop().unwrap_or(Value::Null) };
-            ui.result(&document, String::new);
+            match several {
+                true => ui.result(&documents, String::new),
+                false => ui.result(&documents.pop(), String::new),
+            }
         }
         lines.end()?;
         Ok(ExitCode::from(worst))
