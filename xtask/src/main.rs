@@ -27,7 +27,7 @@ Commands:
   spell                    Report misspelled words (typos when it is installed, and a built-in list)
   cite                     Report cited files and tests that do not exist
   platform                 Report cfg branches without a counterpart
-  schemas [--check]        Write docs/reference/schemas from `marsh schema`, or compare with it
+  schemas [--check]        Write docs/reference/schemas and the tables of kinds and variables, or compare them
   check-macos              Type-check the workspace for aarch64-apple-darwin; needs that target, but no Apple SDK
 
 Examples:
@@ -90,14 +90,22 @@ fn run(command: &mut Command) -> Result<bool, String> {
     Ok(status.success())
 }
 
-/// Writes `docs/reference/schemas`, or fails when it differs from what the binary prints.
+/// The tests that compare parts of `docs/reference` with the code, by package. With `UPDATE_SCHEMAS` they write them.
+const REFERENCE_TESTS: [(&str, &str); 2] = [("marsh-api", "schemas"), ("marsh-repo", "reference")];
+
+/// Writes the generated parts of `docs/reference`, or fails when they differ from the code.
 fn schemas(root: &Path, check: bool) -> Result<bool, String> {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["test", "--quiet", "-p", "marsh-api", "--test", "schemas"]).current_dir(root);
-    if !check {
-        command.env("UPDATE_SCHEMAS", "1");
+    for (package, test) in REFERENCE_TESTS {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["test", "--quiet", "-p", package, "--test", test]).current_dir(root);
+        if !check {
+            command.env("UPDATE_SCHEMAS", "1");
+        }
+        if !run(&mut command)? {
+            return Ok(false);
+        }
     }
-    run(&mut command)
+    Ok(true)
 }
 
 /// Writes to standard output; a closed pipe is the reader's choice.

@@ -17,8 +17,8 @@ use rolldown_common::Output;
 use rolldown_error::{BatchedBuildDiagnostic, BuildDiagnostic, DiagnosticOptions, EventKind};
 
 use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode, shown};
-use crate::graph::relative;
 use crate::import_map::{is_path, normalized};
+use crate::paths::relative;
 use crate::plugin::{Failure, Found, Names, Resolver};
 use crate::scan::scan;
 use crate::source_map;

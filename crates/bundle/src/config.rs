@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use deno_semver::VersionReq;
-use deno_semver::npm::NpmPackageReqReference;
 use serde_json::Value;
 use url::Url;
 
@@ -14,6 +13,7 @@ use crate::diagnostic::{Diagnostic, DiagnosticCode, shown};
 use crate::import_map::{ImportMap, is_path, normalized};
 use crate::jsr;
 use crate::lock::Lock;
+use crate::specifier::{NpmRef, is_builtin, split_bare};
 
 /// What is found between an entry's directory and the root. Loading is total: what is wrong is in `problems`.
 #[derive(Debug, Default)]
@@ -43,41 +43,6 @@ pub(crate) enum Target {
     Unsupported(String),
     /// A bare name that nothing maps.
     Unknown(String),
-}
-
-/// A package requirement with the path inside the package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NpmRef {
-    pub name: String,
-    pub req: VersionReq,
-    /// Empty, or `sub/path`.
-    pub sub: String,
-}
-
-impl NpmRef {
-    fn parse(specifier: &str) -> Option<Self> {
-        let reference = NpmPackageReqReference::from_str(specifier).ok()?.into_inner();
-        Some(Self {
-            name: reference.req.name.to_string(),
-            req: reference.req.version_req,
-            sub: reference.sub_path.map(|sub| sub.to_string()).unwrap_or_default(),
-        })
-    }
-
-    /// `name@req`, the requirement alone.
-    pub(crate) fn requirement(&self) -> String {
-        format!("{}@{}", self.name, self.req.version_text())
-    }
-}
-
-impl std::fmt::Display for NpmRef {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match jsr::original(&self.name) {
-            Some(name) => write!(f, "jsr:{name}@{}", self.req.version_text())?,
-            None => write!(f, "npm:{}", self.requirement())?,
-        }
-        if self.sub.is_empty() { Ok(()) } else { write!(f, "/{}", self.sub) }
-    }
 }
 
 impl Config {
@@ -247,7 +212,7 @@ impl Config {
             return dependency(name, version, sub)
                 .map_or_else(|| Target::Unsupported(format!("{address} ({version})")), Target::Npm);
         }
-        if crate::plugin::is_builtin(address) {
+        if is_builtin(address) {
             return Target::Node(format!("node:{address}"));
         }
         Target::Unknown(address.to_owned())
@@ -282,15 +247,6 @@ fn existing(path: PathBuf) -> PathBuf {
     }
     let decoded = Url::parse(&format!("file://{text}")).ok().and_then(|url| url.to_file_path().ok());
     decoded.unwrap_or(path)
-}
-
-/// `@scope/name/sub/path` to (`@scope/name`, `sub/path`).
-pub(crate) fn split_bare(specifier: &str) -> (&str, &str) {
-    let slashes = if specifier.starts_with('@') { 2 } else { 1 };
-    match specifier.match_indices('/').nth(slashes - 1) {
-        Some((at, _)) => (&specifier[..at], &specifier[at + 1..]),
-        None => (specifier, ""),
-    }
 }
 
 fn has_scheme(text: &str) -> bool {

@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::BUNDLER_VERSION;
 use crate::config::{Config, Target};
-use crate::import_map::normalized;
-use crate::scan::{ImportSite, SyntaxError, scan};
+use crate::hex::hex;
+use crate::paths::{absolute, relative};
+use crate::scan::{ImportSite, scan};
+use crate::syntax_error::SyntaxError;
 
 /// Everything the meaning of an entry point depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,14 +127,6 @@ pub fn fingerprint(graph: &ImportGraph) -> String {
     hex(&hasher.finalize())
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
-}
-
 /// The local files, each with what it asks for.
 pub(crate) struct Walk {
     pub files: BTreeMap<PathBuf, WalkedFile>,
@@ -206,19 +200,4 @@ fn read(path: &Path) -> (FileState, Vec<u8>) {
 
 fn graph_file(path: &Path, root: &Path, state: FileState) -> GraphFile {
     GraphFile { path: path.to_path_buf(), rel: relative(path, root), state }
-}
-
-/// Normalised by text; against the working directory if relative.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    normalized(&std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
-}
-
-pub(crate) fn relative(path: &Path, root: &Path) -> String {
-    let common = path.components().zip(root.components()).take_while(|(a, b)| a == b).count();
-    let ups = root.components().skip(common).map(|_| "..".to_owned());
-    let downs = path.components().skip(common).filter_map(|part| match part {
-        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-        _ => None,
-    });
-    ups.chain(downs).collect::<Vec<_>>().join("/")
 }

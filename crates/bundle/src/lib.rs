@@ -27,6 +27,7 @@ mod declare;
 mod diagnostic;
 mod dynamic;
 mod graph;
+mod hex;
 mod import_map;
 mod jsr;
 mod lock;
@@ -34,24 +35,29 @@ mod memo;
 mod nesting;
 mod npm;
 mod parse;
+mod paths;
 mod plugin;
 mod prepare;
+mod request;
 mod scan;
 mod source_map;
+mod specifier;
 mod suspicious;
+mod syntax_error;
+mod unresolved;
 mod worker;
 mod zod;
+mod zod_names;
 
 pub use declare::{Declaration, declarations};
 pub use diagnostic::{BundleError, Diagnostic, DiagnosticCode};
 pub use dynamic::dynamic_code;
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;
+pub use request::{BundleMeta, BundleRequest, ExternalMeta, PackageMeta};
 pub use source_map::{Original, SourceMap};
 pub use suspicious::suspicious_code;
-pub use worker::{
-    BundleMeta, BundleRequest, ExternalMeta, PackageMeta, Worker, bundle_in_worker, worker_main,
-};
+pub use worker::{Worker, bundle_in_worker, worker_main};
 
 /// Part of every fingerprint. Raise the counter with each change that alters the output for the same input.
 pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 3";

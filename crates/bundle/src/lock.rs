@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use deno_semver::{Version, VersionReq};
 use serde_json::{Map, Value};
 
-use crate::config::{NpmRef, split_bare};
 use crate::jsr;
+use crate::specifier::{NpmRef, split_bare};
 
 #[derive(Debug, Default)]
 pub(crate) struct Lock {

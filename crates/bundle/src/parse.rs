@@ -12,7 +12,7 @@ use oxc_span::SourceType;
 
 use crate::diagnostic::DiagnosticCode;
 use crate::nesting::{self, MAX_DEPTH, MAX_UNCERTAIN, Nesting, Uncertain};
-use crate::scan::SyntaxError;
+use crate::syntax_error::SyntaxError;
 
 /// Bytes of stack for a unit of nesting: twice what the hungriest construct needs, in a debug build.
 const PER_UNIT: usize = 4 << 10;

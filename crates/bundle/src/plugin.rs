@@ -20,12 +20,13 @@ use rolldown_plugin::{
     SharedLoadPluginContext,
 };
 
-use crate::config::{Config, Target, split_bare};
+use crate::config::{Config, Target};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::import_map::is_path;
 use crate::npm::{Closure, Package, Store};
-use crate::prepare::{unknown_name, unsupported};
-use crate::zod;
+use crate::specifier::{is_builtin, split_bare};
+use crate::unresolved::{unknown_name, unsupported};
+use crate::zod_names as zod;
 
 /// What the resolver knows and what it finds out.
 #[derive(Debug)]
@@ -374,69 +375,4 @@ impl Plugin for Resolver {
             ..HookLoadOutput::default()
         }))
     }
-}
-
-/// Modules of node that need no prefix. Those that came later (`node:test`, `node:sqlite`) have no other name.
-const BUILTINS: [&str; 42] = [
-    "assert",
-    "async_hooks",
-    "buffer",
-    "child_process",
-    "cluster",
-    "console",
-    "constants",
-    "crypto",
-    "dgram",
-    "diagnostics_channel",
-    "dns",
-    "domain",
-    "events",
-    "fs",
-    "http",
-    "http2",
-    "https",
-    "inspector",
-    "module",
-    "net",
-    "os",
-    "path",
-    "perf_hooks",
-    "process",
-    "punycode",
-    "querystring",
-    "readline",
-    "repl",
-    "stream",
-    "string_decoder",
-    "sys",
-    "timers",
-    "tls",
-    "trace_events",
-    "tty",
-    "url",
-    "util",
-    "v8",
-    "vm",
-    "wasi",
-    "worker_threads",
-    "zlib",
-];
-
-const BUILTIN_PARTS: [&str; 12] = [
-    "assert/strict",
-    "dns/promises",
-    "fs/promises",
-    "inspector/promises",
-    "path/posix",
-    "path/win32",
-    "readline/promises",
-    "stream/consumers",
-    "stream/promises",
-    "stream/web",
-    "timers/promises",
-    "util/types",
-];
-
-pub(crate) fn is_builtin(specifier: &str) -> bool {
-    BUILTINS.contains(&specifier) || BUILTIN_PARTS.contains(&specifier)
 }

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use marsh_types::near;
 
-use crate::config::{Config, NpmRef, Target};
+use crate::config::{Config, Target};
 use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode, shown};
-use crate::graph::{FileState, Walk, WalkedFile, absolute, config_states, fingerprint, graph_of};
+use crate::graph::{FileState, Walk, WalkedFile, config_states, fingerprint, graph_of};
 use crate::npm::{self, Closure, NpmError, Store};
+use crate::paths::absolute;
+use crate::request::BundleRequest;
 use crate::scan::ImportSite;
-use crate::worker::BundleRequest;
+use crate::specifier::NpmRef;
+use crate::unresolved::{unknown_name, unsupported};
 
 pub(crate) struct Prepared {
     pub entry: PathBuf,
@@ -186,42 +189,4 @@ fn near_files(specifier: &str, path: &Path) -> Option<String> {
     let near = near::nearest(&stem(&name), stems.iter().map(String::as_str));
     let nearest = siblings.iter().find(|sibling| near.first() == Some(&stem(sibling).as_str()))?;
     Some(format!("did you mean `{before}{nearest}`?"))
-}
-
-pub(crate) fn unsupported(specifier: &str, address: &str) -> Diagnostic {
-    let shown = if specifier == address {
-        format!("{address:?}")
-    } else {
-        format!("{specifier:?} (mapped to {address:?})")
-    };
-    let (what, hint) = match address.split_once(':').map(|(scheme, _)| scheme) {
-        Some("jsr") => (
-            "this is not a valid jsr: specifier",
-            "write jsr:@scope/name@version or jsr:@scope/name@version/path",
-        ),
-        Some("http" | "https") => (
-            "modules cannot be imported from a URL",
-            "copy the module beside the extension, or import it as an npm: package",
-        ),
-        Some("npm") => {
-            ("this is not a valid npm: specifier", "write npm:name@version or npm:@scope/name@version/path")
-        }
-        _ => ("this kind of import is not supported", "import a file, an npm: package or a node: module"),
-    };
-    Diagnostic::new(DiagnosticCode::UnsupportedSpecifier, format!("cannot import {shown}: {what}"))
-        .with_hint(Some(hint.to_owned()))
-}
-
-pub(crate) fn unknown_name(name: &str, config: &Config) -> Diagnostic {
-    let near = near::did_you_mean(name, config.names());
-    let (package, sub) = crate::config::split_bare(name);
-    let path = if sub.is_empty() { String::new() } else { format!("/{sub}") };
-    let hint = near.unwrap_or_else(|| {
-        format!("write `npm:{package}@<version>{path}`, or map {package:?} in the `imports` of a deno.json")
-    });
-    Diagnostic::new(
-        DiagnosticCode::MissingPackage,
-        format!("cannot import {name:?}: nothing says which package that is"),
-    )
-    .with_hint(Some(hint))
 }

@@ -15,12 +15,11 @@ use oxc_ast::ast::{
     TSImportEqualsDeclaration,
 };
 use oxc_ast_visit::{Visit, walk};
-use oxc_diagnostics::OxcDiagnostic;
 use oxc_span::{GetSpan, SourceType};
 
-use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::memo::Memo;
 use crate::parse::parse;
+use crate::syntax_error::SyntaxError;
 
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
@@ -40,36 +39,6 @@ pub(crate) struct ImportSite {
     pub specifier: String,
     /// Byte offset of the literal.
     pub offset: usize,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct SyntaxError {
-    pub code: DiagnosticCode,
-    pub message: String,
-    pub offset: Option<usize>,
-    pub help: Option<String>,
-}
-
-impl SyntaxError {
-    pub(crate) fn diagnostic(&self, file: String, source: &str) -> Diagnostic {
-        let diagnostic = Diagnostic::new(self.code, self.message.clone()).with_hint(self.help.clone());
-        match self.offset {
-            // "Unexpected end of file" is shown at the end of what was written, not on the empty line after it.
-            Some(offset) => diagnostic.at(file, source, offset.min(source.trim_end().len())),
-            None => diagnostic.in_file(file),
-        }
-    }
-}
-
-impl From<&OxcDiagnostic> for SyntaxError {
-    fn from(error: &OxcDiagnostic) -> Self {
-        Self {
-            code: DiagnosticCode::SyntaxError,
-            message: error.message.to_string(),
-            offset: error.labels.first().map(|label| label.offset() as usize),
-            help: error.help.as_ref().map(ToString::to_string),
-        }
-    }
 }
 
 /// The parser's idea of a file: by extension, and an unknown one is JavaScript, as in the bundler.

@@ -8,8 +8,8 @@ use std::path::{Component, Path};
 
 use rolldown_sourcemap::SourceMap as Map;
 
-use crate::graph::relative;
 use crate::import_map::normalized;
+use crate::paths::relative;
 
 pub(crate) const FILE: &str = SourceMap::FILE;
 /// Where rolldown thinks that it writes, below the root; its source names are relative to it.

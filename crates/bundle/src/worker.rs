@@ -18,9 +18,10 @@ use sha2::{Digest, Sha256};
 
 use crate::build;
 use crate::diagnostic::{BundleError, Diagnostic, shown};
-use crate::graph::hex;
+use crate::hex::hex;
 use crate::plugin::Names;
 use crate::prepare::{Prepared, prepare};
+use crate::request::{BundleMeta, BundleRequest, PackageMeta};
 use crate::source_map;
 use crate::zod;
 
@@ -83,63 +84,6 @@ impl Worker {
             .stderr(Stdio::piped())
             .spawn()
     }
-}
-
-/// What to bundle, and where to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundleRequest {
-    /// The entry point.
-    pub entry: PathBuf,
-    /// The source root; see [`import_graph`](crate::import_graph).
-    pub root: PathBuf,
-    /// An existing private directory; gets `bundle.js`, its source map and `bundle.json`.
-    pub out_dir: PathBuf,
-    /// The user's cache; packages go to `npm/v1` below it.
-    pub cache_dir: PathBuf,
-    /// No network: everything has to be in the cache.
-    pub offline: bool,
-}
-
-/// The result of bundling; also in `bundle.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundleMeta {
-    /// Relative to the root.
-    pub entry: String,
-    /// Of exactly what was bundled. Empty in records of bundles that were not made here.
-    #[serde(default)]
-    pub fingerprint: String,
-    /// 64 hex digits.
-    pub code_sha256: String,
-    /// The size of `bundle.js`.
-    pub code_bytes: u64,
-    /// Modules that the bundle imports.
-    pub externals: Vec<ExternalMeta>,
-    /// The whole closure, sorted.
-    pub packages: Vec<PackageMeta>,
-    /// For the author of the extension.
-    pub warnings: Vec<String>,
-}
-
-/// A module that the bundle imports and the host has to serve.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExternalMeta {
-    /// As imported: `npm:zod@4.3.6`.
-    pub specifier: String,
-    /// An ES module without imports, in the cache.
-    pub path: PathBuf,
-    /// Of its text, 64 hex digits.
-    pub sha256: String,
-}
-
-/// A package in the closure of a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackageMeta {
-    /// As the registry names it.
-    pub name: String,
-    /// The exact version.
-    pub version: String,
-    /// As in `package-lock.json`: `sha512-…`.
-    pub integrity: String,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -16,14 +16,9 @@ pub struct Agreement {
 }
 
 /// The exports of a kind are those that are declared.
-pub fn exports_agree(declared: &[Declaration], exports: &Value) -> Agreement {
+pub fn exports_agree(declared: &[Declaration], exports: &[String]) -> Agreement {
     let mut agreement = Agreement::default();
-    let exported: Vec<Kind> = exports
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|name| Kind::from_export(name.as_str()?))
-        .collect();
+    let exported: Vec<Kind> = exports.iter().filter_map(|name| Kind::from_export(name)).collect();
     for declaration in declared {
         agreement.compared += 1;
         if !exported.contains(&declaration.kind) {
@@ -113,6 +108,10 @@ mod tests {
 
     use super::{Agreement, exports_agree};
 
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     fn declared(source: &str) -> Vec<Declaration> {
         marsh_bundle::declarations(source, Path::new("x.ts")).unwrap()
     }
@@ -149,9 +148,9 @@ mod tests {
     #[test]
     fn an_export_that_only_one_of_them_knows_is_a_difference() {
         let known = declared(SOURCE);
-        assert!(exports_agree(&known, &json!(["model", "other"])).differences.is_empty());
-        assert_eq!(exports_agree(&known, &json!([])).differences, ["the code does not export `model`"]);
-        let more = exports_agree(&known, &json!(["model", "vault"]));
+        assert!(exports_agree(&known, &names(&["model", "other"])).differences.is_empty());
+        assert_eq!(exports_agree(&known, &names(&[])).differences, ["the code does not export `model`"]);
+        let more = exports_agree(&known, &names(&["model", "vault"]));
         assert_eq!(more.differences, ["the index does not know the export `vault`"]);
     }
 }

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use marsh_bundle::{BundleError, BundleRequest, Declaration, Worker};
-use marsh_host_client::NoCallbacks;
-use marsh_host_client::{
-    Call, CallError, CancelToken, ErrorKind, External, HostError, Hosts, Limits, ModuleRef, Operation,
-};
+use marsh_host_client::protocol::{Describe, Exports};
+use marsh_host_client::{Ask, Call, CancelToken, External, HostError, Hosts, Limits, ModuleRef, NoCallbacks};
 use marsh_types::Kind;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::agree::{Agreement, exports_agree};
 
@@ -213,16 +211,19 @@ impl Census<'_> {
             limits: Limits::default(),
         };
         let started = Instant::now();
-        let exports = self.call(&module, "exports", json!({})).map_err(|error| format!("load: {error}"))?;
+        let exports = self.ask(&module, Exports {}).map_err(|error| format!("load: {error}"))?;
         row.load_ms = millis(started.elapsed());
-        row.loaded =
-            exports.as_array().is_some_and(|names| names.iter().any(|name| name == row.kind.export_name()));
+        row.loaded = exports.iter().any(|name| name == row.kind.export_name());
         row.heap_bytes = self.heap();
         let mut agreement = exports_agree(declared, &exports);
         for declaration in declared {
-            let params = json!({ "kind": declaration.kind });
-            let description =
-                self.call(&module, "describe", params).map_err(|error| format!("describe: {error}"))?;
+            let description = self
+                .ask(&module, Describe { kind: declaration.kind })
+                .and_then(|text| {
+                    serde_json::from_str::<Value>(text.get())
+                        .map_err(|source| HostError::Answer { operation: "describe", source })
+                })
+                .map_err(|error| format!("describe: {error}"))?;
             if declaration.kind == Kind::Model {
                 row.methods = description["methods"].as_object().map_or(0, serde_json::Map::len);
             }
@@ -242,14 +243,13 @@ impl Census<'_> {
         }
     }
 
-    fn call(&self, module: &ModuleRef, op: &str, params: Value) -> Result<Value, HostError> {
+    fn ask<A: Ask>(&self, module: &ModuleRef, params: A) -> Result<A::Answer, HostError> {
         let cancel = CancelToken::new();
-        let operation = Operation::parse(op, &params.to_string())
-            .map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))?;
         let (deadline, grace) = (DEADLINE, Duration::ZERO);
-        let call = Call { operation, deadline, cancel: &cancel, grace, trace_parent: None };
+        let call = Call { operation: params.into(), deadline, cancel: &cancel, grace, trace_parent: None };
         let answer = self.hosts.get("census")?.call(module, &call, &NoCallbacks)?;
-        serde_json::from_str(answer.get()).map_err(|source| HostError::Answer { operation: "census", source })
+        serde_json::from_str(answer.get())
+            .map_err(|source| HostError::Answer { operation: A::NAME.as_str(), source })
     }
 
     fn heap(&self) -> u64 {

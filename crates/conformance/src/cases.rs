@@ -25,7 +25,7 @@ impl Case {
     }
 
     pub fn expected(&self) -> PathBuf {
-        root().join("expected").join(&self.area).join(format!("{}.json", self.name))
+        crate::folder::root().join("expected").join(&self.area).join(format!("{}.json", self.name))
     }
 }
 
@@ -49,14 +49,9 @@ fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D
     Value::deserialize(from).map(Some)
 }
 
-/// The folder of this crate.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// Every case whose id contains `only`, sorted.
 pub fn find(only: Option<&str>) -> Result<Vec<Case>, Error> {
-    let top = root().join("cases");
+    let top = crate::folder::root().join("cases");
     let mut cases = Vec::new();
     for area in entries(&top)? {
         for path in entries(&area)? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::cases::{self, Case, Outcome};
+use crate::cases::{Case, Outcome};
 use crate::error::Error;
 
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct Known {
 
 impl Known {
     pub fn read() -> Result<Known, Error> {
-        let path = cases::root().join("differences.json");
+        let path = crate::folder::root().join("differences.json");
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Error::io(format!("read {}", path.display()), error))?;
         let reasons = serde_json::from_str(&text).map_err(|source| Error::Json { path, source })?;

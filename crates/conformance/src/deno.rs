@@ -70,7 +70,7 @@ pub fn recorded(case: &Case) -> Result<Vec<Outcome>, Error> {
 
 /// Which Deno the recorded results are of.
 pub fn recorded_version() -> Result<String, Error> {
-    let path = cases::root().join("expected").join("version.json");
+    let path = crate::folder::root().join("expected").join("version.json");
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Error::io(format!("read {}", path.display()), error))?;
     let value: Value = serde_json::from_str(&text).map_err(|source| Error::Json { path, source })?;
@@ -78,7 +78,7 @@ pub fn recorded_version() -> Result<String, Error> {
 }
 
 pub fn record_version(version: &str) -> Result<(), Error> {
-    let path = cases::root().join("expected").join("version.json");
+    let path = crate::folder::root().join("expected").join("version.json");
     let text = format!("{}\n", Value::from(version));
     Ok(marsh_fs::atomic_write(&path, text.as_bytes(), marsh_fs::Durability::Atomic)?)
 }

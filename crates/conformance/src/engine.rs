@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use marsh_engine::{Bridge, BridgeError, Code, Driver, Limits, ModuleRuntime, Options, Reply, Source};
+use marsh_engine::{Bridge, BridgeError, Code, Limits, ModuleRuntime, Options, Reply, Shim, Source};
 
 use crate::cases::{self, Case, Outcome};
 use crate::error::Error;
 use crate::server::Servers;
 
-const DRIVER: Driver = Driver {
-    name: "marsh:driver",
+const SHIM: Shim = Shim {
+    name: "marsh:shim",
     code: "let api;
         export function init(given) { api = given; }
         export const dispatch = () => api.namespace.runChecks();",
@@ -39,7 +39,7 @@ pub fn run(case: &Case, servers: &Servers, dir: &Path, module: &Path) -> Result<
     let options = Options {
         limits: Limits::default(),
         bytecode_cache: None,
-        driver: DRIVER,
+        shim: SHIM,
         args: vec!["one".to_owned(), "two".to_owned()],
         cwd: Some(dir.to_owned()),
     };

@@ -19,6 +19,7 @@ pub mod compare;
 pub mod deno;
 pub mod engine;
 pub mod error;
+mod folder;
 pub mod report;
 pub mod server;
 pub mod wpt;

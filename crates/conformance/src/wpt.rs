@@ -40,7 +40,7 @@ fn package() -> Result<PathBuf, Error> {
     // Of this platform only: what other platforms need is not on this machine, and asking offline for it fails.
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", &host()?])
-        .current_dir(crate::cases::root())
+        .current_dir(crate::folder::root())
         .output()
         .map_err(|error| Error::io(what, error))?;
     if !output.status.success() {

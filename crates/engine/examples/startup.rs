@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use marsh_engine::{
-    Bridge, BridgeError, Code, Driver, External, Limits, ModuleRuntime, Options, Reply, Source,
+    Bridge, BridgeError, Code, External, Limits, ModuleRuntime, Options, Reply, Shim, Source,
 };
 
 struct Silent;
@@ -17,8 +17,8 @@ impl Bridge for Silent {
     fn notify(&self, _: &str, _: &str, _: String) {}
 }
 
-const DRIVER: Driver = Driver {
-    name: "marsh:driver",
+const SHIM: Shim = Shim {
+    name: "marsh:shim",
     code: "let api; export function init(given) { api = given; } \
            export const dispatch = () => Object.keys(api.namespace);",
 };
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let options = Options {
             limits: Limits::default(),
             bytecode_cache: Some(cache.clone()),
-            driver: DRIVER,
+            shim: SHIM,
             args: Vec::new(),
             cwd: None,
         };

@@ -66,7 +66,7 @@ impl Default for Limits {
 
 /// The JavaScript that the caller puts between the module and its calls; see the crate documentation.
 #[derive(Clone, Copy, Debug)]
-pub struct Driver {
+pub struct Shim {
     /// The module's name in stack traces.
     pub name: &'static str,
     /// Its text.
@@ -81,7 +81,7 @@ pub struct Options {
     /// Directory for compiled code; `None` compiles from source every time.
     pub bytecode_cache: Option<PathBuf>,
     /// The JavaScript between the module and its calls.
-    pub driver: Driver,
+    pub shim: Shim,
     /// The value of `Deno.args`.
     pub args: Vec<String>,
     /// The value of `Deno.cwd()`, and the base of relative paths; `None` is the process's own directory.
@@ -92,7 +92,7 @@ pub struct Options {
 pub trait Bridge: Send + Sync + 'static {
     /// Sends a request. `reply` runs exactly once, on any thread, with JSON text or an error.
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply);
-    /// Sends a notification of the driver, on behalf of a call in flight.
+    /// Sends a notification of the shim, on behalf of a call in flight.
     fn notify(&self, call_id: &str, method: &str, params: String);
     /// A line that a call wrote. The call id is empty for what no call in flight can be blamed for (loading, leftovers).
     fn output(&self, _call_id: &str, _stream: Stream, _line: &str) {}

@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::api::{EngineError, EngineErrorKind, Location};
-use crate::gate::{self, ErrorClass, HostError};
+use crate::gate;
 use crate::shared::{Owner, Shared};
 use crate::stack::Room;
+use crate::values::{ErrorClass, HostError};
 use rquickjs::{CaughtError, Ctx};
 
 /// A thrown value, as `describe` in `js/main.js` puts it.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::gate::{ErrorClass, HostError};
+use crate::values::{ErrorClass, HostError};
 
 static IO: OnceLock<Option<Runtime>> = OnceLock::new();
 

@@ -3,9 +3,9 @@
 //! Used only inside a host process. One [`ModuleRuntime`] is one engine runtime on a thread of its own, which runs one
 //! *module version*. Calls on it interleave at their awaits.
 //!
-//! # The driver
+//! # The shim
 //!
-//! The caller supplies an ES module ([`Driver`]) that stands between the module and its calls:
+//! The caller supplies an ES module ([`Shim`]) that stands between the module and its calls:
 //!
 //! ```js
 //! export function init({ namespace, externals, engineVersion }) {}   // once, after the module has been evaluated
@@ -60,9 +60,11 @@ mod bytecode;
 mod errors;
 mod gate;
 mod heap;
+mod hex;
 mod host;
 mod io;
 mod loader;
+mod lock;
 mod node_missing;
 mod output;
 mod runtime;
@@ -71,10 +73,11 @@ mod stack;
 mod surface;
 mod thread;
 mod timers;
+mod values;
 
 pub use api::{
-    Bridge, BridgeError, Code, Driver, EngineError, EngineErrorKind, External, Fetch, Limits, Location,
-    Options, Reply, Source, Stats, Stream,
+    Bridge, BridgeError, Code, EngineError, EngineErrorKind, External, Fetch, Limits, Location, Options,
+    Reply, Shim, Source, Stats, Stream,
 };
 pub use gate::{
     Arg, Args, Capability, Cost, Determinism, ErrorClass, HostError, HostResult, Operation, OperationCall,

@@ -1,6 +1,6 @@
 //! Which modules a runtime can import, and turning their source into engine modules.
 //!
-//! Names: the module's own URL, the externals' specifiers, the driver, `node:*`, and the surface's `marsh:*`, which only
+//! Names: the module's own URL, the externals' specifiers, the shim, `node:*`, and the surface's `marsh:*`, which only
 //! the surface itself may import (so that a module cannot reach the native functions). Nothing is resolved on disk.
 //!
 //! A thread of its own reads the files and their bytecode while the surface is being evaluated, so that digesting megabytes
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::Code;
 use crate::bytecode::{Cache, Key};
-use crate::gate::lock;
+use crate::lock::lock;
 use crate::{node_missing, surface};
 
 /// Where the text of a module comes from.
@@ -160,7 +160,7 @@ impl Modules {
         *lock(&self.ahead) = Ahead::default();
     }
 
-    /// Whether `name` is a module that the caller provides beside the module itself and the driver.
+    /// Whether `name` is a module that the caller provides beside the module itself and the shim.
     pub(crate) fn is_external(&self, name: &str) -> bool {
         self.externals.contains(name)
     }

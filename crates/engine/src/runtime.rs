@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::api::{Bridge, EngineError, EngineErrorKind, External, Options, Source, Stats};
-use crate::gate::{Wrapper, lock};
+use crate::gate::Wrapper;
 use crate::heap::Heap;
+use crate::lock::lock;
 use crate::shared::{Done, LoadDone, Shared};
 use crate::stack;
 use crate::thread;

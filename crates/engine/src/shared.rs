@@ -15,9 +15,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::api::{Bridge, EngineError, EngineErrorKind, Stats, Stream};
-use crate::gate::HostResult;
 use crate::heap::Heap;
 use crate::output::{Allowance, Lines, Said};
+use crate::values::HostResult;
 
 pub(crate) type Done = Box<dyn FnOnce(Result<String, EngineError>) + Send>;
 pub(crate) type LoadDone = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
@@ -464,7 +464,7 @@ impl Shared {
         format!("[output cut: the call has written more than {} bytes]", self.output_limit)
     }
 
-    /// What the driver tells of a call counts as its output: logging is a way to write without end, too.
+    /// What the shim tells of a call counts as its output: logging is a way to write without end, too.
     pub(crate) fn tell(&self, id: &str, method: &str, params: String) {
         let allowance = match self.lock().calls.get_mut(id) {
             Some(call) => call.said.says(params.len(), self.output_limit),

@@ -170,7 +170,7 @@ static SURFACE_DIGEST: LazyLock<String> = LazyLock::new(|| {
         digest.update(digested);
         digest.update(code.len().to_le_bytes());
     }
-    crate::bytecode::hex(&digest.finalize())
+    crate::hex::hex(&digest.finalize())
 });
 
 /// The build that compiled code depends on: engine, binding, and the machine's word size and byte order.

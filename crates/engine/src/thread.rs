@@ -17,9 +17,10 @@ use rquickjs::{Context, Ctx, Function, Object, Runtime, Value};
 use crate::api::{EngineError, EngineErrorKind, External, Options, Source};
 use crate::bytecode::Cache;
 use crate::errors;
-use crate::gate::{self, Env, HostResult, Surface, lock};
+use crate::gate::{self, Env, HostResult, Surface};
 use crate::heap::Counting;
 use crate::loader::{Load, Modules, Resolve, Text};
+use crate::lock::lock;
 use crate::shared::{Event, Owner, Shared};
 use crate::stack::{self, Room};
 use crate::surface;
@@ -81,7 +82,7 @@ struct Engine {
     modules: Arc<Modules>,
     rejected: Arc<AtomicBool>,
     source: Source,
-    driver: &'static str,
+    shim: &'static str,
     started: Instant,
 }
 
@@ -109,7 +110,7 @@ impl Engine {
             texts.insert(external.specifier, Text::Code(external.code));
         }
         texts.insert(source.url.clone(), Text::Code(source.code.clone()));
-        texts.insert(options.driver.name.to_owned(), Text::Static(options.driver.code));
+        texts.insert(options.shim.name.to_owned(), Text::Static(options.shim.code));
         let cache = options.bytecode_cache.as_deref().and_then(Cache::open);
         let modules = Arc::new(Modules::new(texts, names, cache));
         runtime.set_loader(Resolve(modules.clone()), Load(modules.clone()));
@@ -127,7 +128,7 @@ impl Engine {
             modules,
             rejected: Arc::new(AtomicBool::new(false)),
             source,
-            driver: options.driver.name,
+            shim: options.shim.name,
             started,
         };
         engine.install()?;
@@ -217,10 +218,10 @@ impl Engine {
     fn load(&mut self) {
         let start_ms = self.started.elapsed().as_secs_f64() * 1e3;
         self.shared.set_stats(|stats| stats.start_ms = start_ms);
-        let (url, driver) = (self.source.url.clone(), self.driver);
+        let (url, shim) = (self.source.url.clone(), self.shim);
         let mut sound = self.slice(Owner::Load, |ctx| {
             let version = surface::engine_version();
-            gate::invoke(ctx, Room::Module, "load", (url.as_str(), driver, version.as_str()))
+            gate::invoke(ctx, Room::Module, "load", (url.as_str(), shim, version.as_str()))
         });
         while sound && self.shared.is_loading() && !self.shared.closing() {
             sound = self.turn();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::cel::{NAMESPACES, namespace};
 use crate::error::ExprErrorKind;
+use crate::namespaces::{NAMESPACES, namespace};
 use crate::near::near;
 
 /// The variables and namespaces that an expression can use.

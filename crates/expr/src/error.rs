@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use marsh_types::{ErrorCode, Explain};
 
-use crate::scope::LookupError;
-use crate::source_location::SourceLocation;
-use crate::value::TooDeep;
+use crate::lookup_error::LookupError;
+use crate::too_deep::TooDeep;
 
 /// Why an expression has no value. It never holds the text of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,52 +154,5 @@ impl Explain for ExprError {
             ExprErrorKind::Lookup(error) => error.hint(),
             _ => None,
         }
-    }
-}
-
-/// An error and its expression.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot evaluate `{expression}`{}: {source}", place(pointer))]
-pub struct ExprErrorAt {
-    /// JSON pointer into the value that was expanded; empty for the value itself.
-    pub pointer: String,
-    /// The expression.
-    pub expression: String,
-    /// The error.
-    pub source: Box<ExprError>,
-}
-
-fn place(pointer: &str) -> String {
-    if pointer.is_empty() { String::new() } else { format!(" at {pointer}") }
-}
-
-impl ExprErrorAt {
-    /// The expression with a line of carets below the faulty part.
-    pub fn excerpt(&self) -> String {
-        crate::source_location::excerpt(&self.expression, self.source.span())
-    }
-
-    /// `file:line:column: message`, the expression with carets, and the hint. `scalar` is the location of the text that holds
-    /// the expression.
-    pub fn report(&self, scalar: &SourceLocation) -> String {
-        scalar.report(&self.expression, &self.source)
-    }
-}
-
-impl Explain for ExprErrorAt {
-    fn code(&self) -> ErrorCode {
-        self.source.code()
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.source.hint()
-    }
-
-    fn details(&self) -> Option<serde_json::Value> {
-        let mut details = serde_json::json!({"pointer": self.pointer, "expression": self.expression});
-        if let Some(span) = self.source.span() {
-            details["span"] = serde_json::json!([span.start, span.end]);
-        }
-        Some(details)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::pointer::{Pointers, below};
 use crate::program::redact;
 use crate::template::{Segment, only_expression, segments};
-use crate::value::TooDeep;
+use crate::too_deep::TooDeep;
 use crate::{Evaluator, ExprError, ExprErrorAt, ExprErrorKind, Scope};
 
 /// The deepest nesting of a value whose expressions are expanded.

@@ -31,7 +31,11 @@ mod declared;
 mod error;
 mod expand;
 mod limits;
+mod located_error;
+mod lookup_error;
+mod namespaces;
 mod near;
+mod too_deep;
 
 mod pointer;
 mod program;
@@ -45,16 +49,16 @@ mod value;
 
 pub use conjuncts::{Comparison, Conjunct, Test};
 pub use declared::Declared;
-pub use error::{ExprError, ExprErrorAt, ExprErrorKind};
+pub use error::{ExprError, ExprErrorKind};
 pub use expand::{Expanded, Mode, Unresolved, contains_expression, expand, expand_text, expressions};
 pub use limits::EvaluationLimits;
+pub use located_error::ExprErrorAt;
 
+pub use lookup_error::{Looked, LookupError};
 pub use program::{Cel, Evaluated, Evaluator, Problem, Program, check_expression};
 pub use refs::references;
-pub use scope::{
-    DataSource, FileSource, Looked, Lookup, LookupError, MethodSource, Scope, Variables, VaultSource,
-    WorkerSource,
-};
+pub use scope::{DataSource, FileSource, MethodSource, Scope, Variables, VaultSource, WorkerSource};
 pub use source_location::SourceLocation;
 pub use template::{Segment, segments};
-pub use value::{TooDeep, Value, to_text};
+pub use too_deep::TooDeep;
+pub use value::{Lookup, Value, to_text};

@@ -3,69 +3,13 @@
 //! Callers implement [`Scope`], or fill [`Variables`] if they have values only. A name is looked up when an expression uses
 //! it. A lookup that fails is a [`LookupError`] with a code of the caller.
 
-use marsh_types::ErrorCode;
-use std::fmt::Debug;
-
 use indexmap::IndexMap;
+use marsh_types::ErrorCode;
 use serde_json::Value as Json;
 
-use crate::value::{TooDeep, Value};
-
-/// Why a lookup failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LookupError {
-    /// Expressions at this position cannot use the name.
-    #[error("`{name}` is not available here")]
-    NotAvailable {
-        /// The name.
-        name: String,
-    },
-    /// The caller failed. Messages must not hold secrets.
-    #[error("{message}")]
-    Failed {
-        /// The code of the failure.
-        code: ErrorCode,
-        /// The message.
-        message: String,
-        /// What the user can do.
-        hint: Option<String>,
-    },
-}
-
-impl LookupError {
-    /// A failure of the caller.
-    pub fn failed(code: ErrorCode, message: impl Into<String>) -> LookupError {
-        LookupError::Failed { code, message: message.into(), hint: None }
-    }
-
-    /// The error with a hint.
-    #[must_use]
-    pub fn with_hint(self, hint: impl Into<String>) -> LookupError {
-        match self {
-            LookupError::Failed { code, message, .. } => {
-                LookupError::Failed { code, message, hint: Some(hint.into()) }
-            }
-            other => other,
-        }
-    }
-
-    pub(crate) fn code(&self) -> ErrorCode {
-        match self {
-            LookupError::NotAvailable { .. } => ErrorCode::ExpressionNotAvailable,
-            LookupError::Failed { code, .. } => *code,
-        }
-    }
-
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            LookupError::NotAvailable { .. } => None,
-            LookupError::Failed { hint, .. } => hint.clone(),
-        }
-    }
-}
-
-/// The result of a lookup.
-pub type Looked<T> = Result<T, LookupError>;
+use crate::lookup_error::{Looked, LookupError};
+use crate::too_deep::TooDeep;
+use crate::value::Value;
 
 /// Gives the names of an expression their values. By default, functions are not available.
 ///
@@ -195,18 +139,6 @@ pub trait MethodSource {
     ///
     /// The method failed.
     fn call(&self, model: &str, method: &str, inputs: Option<&Value>) -> Looked<Value>;
-}
-
-/// A map whose entries are made at their first use, such as `model`.
-///
-/// # Errors
-///
-/// A lookup fails if the caller cannot make the entry.
-pub trait Lookup: Debug + Send + Sync {
-    /// The entry of a key; `None`: there is none.
-    fn get(&self, key: &str) -> Looked<Option<Value>>;
-    /// All keys.
-    fn keys(&self) -> Looked<Vec<String>>;
 }
 
 /// Variables with their values, and no functions.

@@ -1,10 +1,13 @@
 //! Calls of `data.…`, `file.…`, `vault.…`, `workers.…` and `model.method`. Arguments are checked here, for all callers, and
 //! results are marked as secret where they are.
 
-use crate::cel::{Namespace, namespace, unknown_function};
 use crate::error::ExprErrorKind;
-use crate::scope::{DataSource, LookupError, Scope};
-use crate::value::{Kind, TooDeep, Value};
+use crate::lookup_error::LookupError;
+use crate::namespaces::{Namespace, namespace};
+use crate::near::unknown_function;
+use crate::scope::{DataSource, Scope};
+use crate::too_deep::TooDeep;
+use crate::value::{Kind, Value};
 
 type Called = Result<Value, ExprErrorKind>;
 

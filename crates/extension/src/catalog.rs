@@ -12,8 +12,9 @@ use marsh_store::Facts;
 use marsh_types::{Diagnostic, Digest, ExtensionName, Kind, Origin, TypeName};
 use serde::{Deserialize, Serialize};
 
-use crate::discover::{SourceRoot, SourcesFile, candidates, source_roots_with};
+use crate::discover::{SourcesFile, candidates, source_roots_with};
 use crate::error::LoadError;
+use crate::source_root::SourceRoot;
 use crate::stat::{Stat, now_ns};
 
 /// The version of the index file: raise it when more or less is read from a source.

@@ -42,7 +42,7 @@ pub enum LoadError {
     Vanished { path: PathBuf },
     /// The same inputs failed before.
     #[error("{}", failure.message)]
-    StillFailing { failure: Box<crate::loader::LoadFailure> },
+    StillFailing { failure: Box<crate::load_failure::LoadFailure> },
     #[error("missing bundle of the fingerprint {fingerprint}")]
     NoBundle { fingerprint: String },
     #[error("{path}: expected the type `{expected}`, found `{found}` when the code ran", path = path.display())]
@@ -72,7 +72,7 @@ pub enum LoadError {
 impl Explain for LoadError {
     fn code(&self) -> ErrorCode {
         match self {
-            LoadError::UnknownType { kind, .. } => kind.spec().unknown_code,
+            LoadError::UnknownType { kind, .. } => ErrorCode::unknown_type(*kind),
             LoadError::NotRestored { .. } => ErrorCode::NotRestored,
             LoadError::PinGone { .. } => ErrorCode::PinnedCodeGone,
             LoadError::Store(error) => error.code(),

@@ -17,13 +17,16 @@ mod description;
 mod discover;
 mod error;
 mod installed;
-#[expect(missing_docs, reason = "its operations are documented with the protocol that they call")]
+#[expect(missing_docs, reason = "its methods are the operations of the table of kinds, which documents them")]
 pub mod kinds;
 pub mod lifecycle;
+mod load_failure;
 mod loader;
 pub mod mounts;
+mod part;
 mod pin;
 pub mod publish;
+mod source_root;
 mod stat;
 
 pub use catalog::{ComputedType, IndexedType, SourceProblem, TypeCatalog, local_problems};
@@ -31,10 +34,11 @@ pub use description::{
     ArgumentsDescription, CheckDescription, KindDescription, MethodDescription, ModelDescription,
     OutputDescription, SensitiveField,
 };
-pub use discover::{SourceRoot, kinds_in, source_roots};
+pub use discover::{kinds_in, source_roots};
 pub use error::LoadError;
 pub use loader::{
     FailureInputs, LoadFailure, LoadFailureState, LoadOptions, LoadState, Loaded, LoadedModel, Loader,
     LoaderOptions, MethodExtension, OnFailure, Part, in_sources, load_states,
 };
 pub use pin::Pin;
+pub use source_root::SourceRoot;

@@ -23,7 +23,7 @@ use crate::process::{ChildProcess, ProcessControl};
 use crate::reader::{ParentHandler, Shared, ToCall, locked};
 use crate::trace;
 use crate::transport::{Channel, LineWriter, Pipes, SocketPair, Transport};
-use crate::versions::{InUse, Retention, Versions};
+use crate::versions::{InUse, Retention, SendLine, Versions};
 use crate::{Call, Callbacks, HostCommand};
 
 /// How long a host may take beyond a call's own deadline before it is killed.
@@ -53,21 +53,6 @@ impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host").field("pid", &self.pid()).finish_non_exhaustive()
     }
-}
-
-/// What the table of versions sends to the host.
-pub trait SendLine: Send + Sync {
-    /// Announces a module version ahead of its first call, whose answer carries a failure to load.
-    ///
-    /// # Errors
-    /// The host is gone.
-    fn send_load(&self, module: &ModuleRef) -> Result<(), HostError>;
-
-    /// Ends a module version.
-    ///
-    /// # Errors
-    /// The host is gone.
-    fn send_unload(&self, url: &str) -> Result<(), HostError>;
 }
 
 impl SendLine for Host {

@@ -12,7 +12,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use marsh_host_protocol::ModuleRef;
 
 use crate::error::HostError;
-use crate::host::SendLine;
+
+/// What the table of versions sends to the host.
+pub trait SendLine: Send + Sync {
+    /// Announces a module version ahead of its first call, whose answer carries a failure to load.
+    ///
+    /// # Errors
+    /// The host is gone.
+    fn send_load(&self, module: &ModuleRef) -> Result<(), HostError>;
+
+    /// Ends a module version.
+    ///
+    /// # Errors
+    /// The host is gone.
+    fn send_unload(&self, url: &str) -> Result<(), HostError>;
+}
 
 /// How many idle versions a host keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

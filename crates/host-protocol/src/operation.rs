@@ -1,146 +1,157 @@
 //! What the shim can do with a module: one operation for each thing that marsh asks of an export.
+//!
+//! The operations of models and modules are here. Those of the other kinds come from the table of kinds
+//! ([`KindOperation`]); their parameters and answers are types of the wrapper of the kind
+//! (`crates/extension/src/kinds`), because the host hands parameters to the shim as they are.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use marsh_types::Kind;
+use marsh_types::{KINDS, Kind, KindOperation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::Nothing;
-use crate::methods::methods;
 
-methods! {
-    /// An operation with its parameters.
-    Operation,
-    /// The name of an operation.
-    OperationName {
-        /// Checks an export of a kind and describes it. Answer: the description as JSON text.
-        Describe(Describe) = "describe",
-        /// Waits for the module to load.
-        Load(Load) = "load",
-        /// Answer: the names of the module's exports.
-        Exports(Exports) = "exports",
-        /// Upgrades and checks arguments for a method that runs elsewhere. Answer: [`Prepared`].
-        Prepare(Prepare) = "prepare",
-        /// Runs pre-flight checks without a method. Answer: a [`CheckResult`] each.
-        Check(Check) = "check",
-        /// Runs a method. Answer: [`Returned`].
-        Run(Run) = "run",
-        /// Answer: the value of a key.
-        VaultGet(VaultGet) = "vault.get",
-        /// Stores the value of a key.
-        VaultPut(VaultPut) = "vault.put",
-        /// Answer: the keys.
-        VaultList(VaultList) = "vault.list",
-        /// Removes a key.
-        VaultDelete(VaultDelete) = "vault.delete",
-        /// Answer: the provider's own name.
-        VaultName(VaultName) = "vault.name",
-        /// Answer: which of the optional members the provider has.
-        VaultMembers(VaultMembers) = "vault.members",
-        /// Answer: the annotation of a key.
-        VaultGetAnnotation(VaultGetAnnotation) = "vault.getAnnotation",
-        /// Stores the annotation of a key.
-        VaultPutAnnotation(VaultPutAnnotation) = "vault.putAnnotation",
-        /// Removes the annotation of a key.
-        VaultDeleteAnnotation(VaultDeleteAnnotation) = "vault.deleteAnnotation",
-        /// Answer: all annotations by key.
-        VaultListAnnotations(VaultListAnnotations) = "vault.listAnnotations",
-        /// Answer: [`Health`].
-        DatastoreVerify(DatastoreVerify) = "datastore.verify",
-        /// Answer: [`DataPlace`].
-        DatastorePlace(DatastorePlace) = "datastore.place",
-        /// Answer: the path of the data.
-        DatastoreResolvePath(DatastoreResolvePath) = "datastore.resolvePath",
-        /// Answer: the path of the local copy, if the extension chooses it.
-        DatastoreResolveCachePath(DatastoreResolveCachePath) = "datastore.resolveCachePath",
-        /// Holds the lock while the caller works (`datastore/locked`).
-        DatastoreWithLock(DatastoreWithLock) = "datastore.withLock",
-        /// Answer: the lock's information, if it is held.
-        DatastoreInspectLock(DatastoreInspectLock) = "datastore.inspectLock",
-        /// Releases a lock of another holder.
-        DatastoreForceReleaseLock(DatastoreForceReleaseLock) = "datastore.forceReleaseLock",
-        /// Copies remote changes. Answer: how many files, if the extension counts them.
-        DatastorePull(DatastorePull) = "datastore.pull",
-        /// Copies local changes. Answer: how many files, if the extension counts them.
-        DatastorePush(DatastorePush) = "datastore.push",
-        /// Announces that a file is about to change.
-        DatastoreMarkDirty(DatastoreMarkDirty) = "datastore.markDirty",
-        /// Answer: what the sync service can do.
-        DatastoreCapabilities(DatastoreCapabilities) = "datastore.capabilities",
-        /// Prepares a driver.
-        DriverInitialize(DriverInitialize) = "driver.initialize",
-        /// Runs a method through a driver. Answer: [`DriverResult`].
-        DriverExecute(DriverExecute) = "driver.execute",
-        /// Runs a report. Answer: [`ReportResult`].
-        ReportExecute(ReportExecute) = "report.execute",
-    }
+macro_rules! operations {
+    ($( $(#[$doc:meta])* $Name:ident = $text:literal -> $Answer:ty, )*) => {
+        /// The name of an operation.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum OperationName {
+            $( $(#[$doc])* $Name, )*
+            /// An operation of a kind beside models.
+            Kind(KindOperation),
+        }
+
+        impl OperationName {
+            /// Every name, in the order of the tables.
+            pub fn all() -> impl Iterator<Item = OperationName> {
+                let kinds = KINDS.iter().flat_map(|row| row.operations).copied().map(OperationName::Kind);
+                [$( OperationName::$Name ),*].into_iter().chain(kinds)
+            }
+
+            /// The name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $( OperationName::$Name => $text, )*
+                    OperationName::Kind(operation) => operation.as_str(),
+                }
+            }
+
+            /// The operation of a name on the wire.
+            pub fn parse(text: &str) -> Option<OperationName> {
+                match text {
+                    $( $text => Some(OperationName::$Name), )*
+                    _ => KindOperation::parse(text).map(OperationName::Kind),
+                }
+            }
+        }
+
+        $( impl Ask for $Name {
+            const NAME: OperationName = OperationName::$Name;
+            type Answer = $Answer;
+        } )*
+    };
+}
+
+operations! {
+    /// Checks an export of a kind and describes it. Answer: the description as JSON text.
+    Describe = "describe" -> Box<RawValue>,
+    /// Waits for the module to load.
+    Load = "load" -> Nothing,
+    /// Answer: the names of the module's exports.
+    Exports = "exports" -> Vec<String>,
+    /// Upgrades and checks arguments for a method that runs elsewhere. Answer: [`Prepared`].
+    Prepare = "prepare" -> Prepared,
+    /// Runs pre-flight checks without a method. Answer: a [`CheckResult`] each.
+    Check = "check" -> Vec<CheckResult>,
+    /// Runs a method. Answer: [`Returned`].
+    Run = "run" -> Returned,
 }
 
 impl OperationName {
     /// The name without the kind: `get` of `vault.get`.
     pub fn member(self) -> &'static str {
-        let name = self.as_str();
-        name.split_once('.').map_or(name, |(_, member)| member)
+        match self {
+            OperationName::Kind(operation) => operation.member(),
+            other => other.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for OperationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for OperationName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for OperationName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<OperationName, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        OperationName::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("unknown operation `{text}`")))
     }
 }
 
 /// The parameters of one operation, which fix the type of its answer.
-pub trait Ask: Into<Operation> {
+pub trait Ask: Serialize + Send + Sync + 'static {
     /// The operation.
     const NAME: OperationName;
     /// What the shim answers.
     type Answer: DeserializeOwned;
 }
 
-macro_rules! asks {
-    ($( $Params:ident -> $Answer:ty ),* $(,)?) => { $(
-        impl From<$Params> for Operation {
-            fn from(params: $Params) -> Operation {
-                Operation::$Params(params)
-            }
-        }
-
-        impl Ask for $Params {
-            const NAME: OperationName = OperationName::$Params;
-            type Answer = $Answer;
-        }
-    )* };
+/// An operation and its parameters.
+pub struct Operation {
+    name: OperationName,
+    params: Box<dyn Params>,
 }
 
-asks! {
-    Describe -> Box<RawValue>,
-    Load -> Nothing,
-    Exports -> Vec<String>,
-    Prepare -> Prepared,
-    Check -> Vec<CheckResult>,
-    Run -> Returned,
-    VaultGet -> String,
-    VaultPut -> Nothing,
-    VaultList -> Vec<String>,
-    VaultDelete -> Nothing,
-    VaultName -> String,
-    VaultMembers -> Vec<String>,
-    VaultGetAnnotation -> Option<Value>,
-    VaultPutAnnotation -> Nothing,
-    VaultDeleteAnnotation -> Nothing,
-    VaultListAnnotations -> Map<String, Value>,
-    DatastoreVerify -> Health,
-    DatastorePlace -> DataPlace,
-    DatastoreResolvePath -> String,
-    DatastoreResolveCachePath -> Option<String>,
-    DatastoreWithLock -> Nothing,
-    DatastoreInspectLock -> Option<Value>,
-    DatastoreForceReleaseLock -> Value,
-    DatastorePull -> Option<f64>,
-    DatastorePush -> Option<f64>,
-    DatastoreMarkDirty -> Nothing,
-    DatastoreCapabilities -> Value,
-    DriverInitialize -> Nothing,
-    DriverExecute -> DriverResult,
-    ReportExecute -> ReportResult,
+/// Parameters of any operation.
+trait Params: Send + Sync {
+    fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error>;
+}
+
+impl<A: Ask> Params for A {
+    fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        serde_json::value::to_raw_value(self)
+    }
+}
+
+impl<A: Ask> From<A> for Operation {
+    fn from(params: A) -> Operation {
+        Operation { name: A::NAME, params: Box::new(params) }
+    }
+}
+
+impl Operation {
+    /// Which operation this is.
+    pub fn name(&self) -> OperationName {
+        self.name
+    }
+
+    /// The parameters as JSON text.
+    ///
+    /// # Errors
+    /// When they have no JSON form, such as a path that is not UTF-8.
+    pub fn params(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        self.params.to_json()
+    }
+}
+
+/// Without the parameters, which can hold secrets.
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Declares parameter structs: documentation, name, fields.
@@ -151,30 +162,6 @@ macro_rules! params {
         #[serde(rename_all = "camelCase")]
         pub struct $Name { $( $(#[$field_doc])* pub $field: $ty ),* }
     )* };
-}
-
-/// Parameters of an operation on a vault: its name and configuration, and what each operation adds.
-macro_rules! vault_params {
-    ($( $(#[$doc:meta])* $Name:ident { $( $(#[$field_doc:meta])* $field:ident: $ty:ty ),* $(,)? } )*) => {
-        params! { $( $(#[$doc])* $Name {
-            /// The vault's name.
-            name: String,
-            /// The vault's configuration, as it is written.
-            config: Map<String, Value>,
-            $( $(#[$field_doc])* $field: $ty ),*
-        } )* }
-    };
-}
-
-/// Parameters of an operation on a datastore or driver: its configuration, and what each operation adds.
-macro_rules! configured_params {
-    ($( $(#[$doc:meta])* $Name:ident { $( $(#[$field_doc:meta])* $field:ident: $ty:ty ),* $(,)? } )*) => {
-        params! { $( $(#[$doc])* $Name {
-            /// The configuration, as it is written.
-            config: Map<String, Value>,
-            $( $(#[$field_doc])* $field: $ty ),*
-        } )* }
-    };
 }
 
 params! {
@@ -291,249 +278,47 @@ pub struct Run(pub RunParams);
 #[serde(transparent)]
 pub struct Prepare(pub RunParams);
 
-vault_params! {
-    /// Parameters of `vault.get`.
-    VaultGet {
-        /// The key.
-        key: String,
-    }
-    /// Parameters of `vault.put`.
-    VaultPut {
-        /// The key.
-        key: String,
-        /// The secret.
-        value: String,
-        /// Tags for the provider, if any.
-        tags: Option<Map<String, Value>>,
-    }
-    /// Parameters of `vault.list`.
-    VaultList {}
-    /// Parameters of `vault.delete`.
-    VaultDelete {
-        /// The key.
-        key: String,
-    }
-    /// Parameters of `vault.name`.
-    VaultName {}
-    /// Parameters of `vault.members`.
-    VaultMembers {}
-    /// Parameters of `vault.getAnnotation`.
-    VaultGetAnnotation {
-        /// The key.
-        key: String,
-    }
-    /// Parameters of `vault.putAnnotation`.
-    VaultPutAnnotation {
-        /// The key.
-        key: String,
-        /// The annotation.
-        annotation: Value,
-    }
-    /// Parameters of `vault.deleteAnnotation`.
-    VaultDeleteAnnotation {
-        /// The key.
-        key: String,
-    }
-    /// Parameters of `vault.listAnnotations`.
-    VaultListAnnotations {}
-}
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
 
-configured_params! {
-    /// Parameters of `datastore.verify`.
-    DatastoreVerify {}
-    /// Parameters of `datastore.place`.
-    DatastorePlace {
-        /// The repository.
-        repo_dir: PathBuf,
-    }
-    /// Parameters of `datastore.resolvePath`.
-    DatastoreResolvePath {
-        /// The repository.
-        repo_dir: PathBuf,
-    }
-    /// Parameters of `datastore.resolveCachePath`.
-    DatastoreResolveCachePath {
-        /// The repository.
-        repo_dir: PathBuf,
-    }
-    /// Parameters of `datastore.withLock`.
-    DatastoreWithLock {
-        /// The datastore's path.
-        path: String,
-        /// Options of the lock.
-        options: Value,
-    }
-    /// Parameters of `datastore.inspectLock`.
-    DatastoreInspectLock {
-        /// The datastore's path.
-        path: String,
-        /// Options of the lock.
-        options: Value,
-    }
-    /// Parameters of `datastore.forceReleaseLock`.
-    DatastoreForceReleaseLock {
-        /// The datastore's path.
-        path: String,
-        /// Options of the lock.
-        options: Value,
-        /// The holder's nonce.
-        nonce: String,
-    }
-    /// Parameters of `datastore.pull`.
-    DatastorePull {
-        /// The repository.
-        repo_dir: PathBuf,
-        /// The local copy.
-        cache_path: PathBuf,
-        /// Options of the sync service.
-        options: Value,
-    }
-    /// Parameters of `datastore.push`.
-    DatastorePush {
-        /// The repository.
-        repo_dir: PathBuf,
-        /// The local copy.
-        cache_path: PathBuf,
-        /// Options of the sync service.
-        options: Value,
-    }
-    /// Parameters of `datastore.markDirty`.
-    DatastoreMarkDirty {
-        /// The repository.
-        repo_dir: PathBuf,
-        /// The local copy.
-        cache_path: PathBuf,
-        /// Options of the sync service.
-        options: Value,
-    }
-    /// Parameters of `datastore.capabilities`.
-    DatastoreCapabilities {
-        /// The repository.
-        repo_dir: PathBuf,
-        /// The local copy.
-        cache_path: PathBuf,
-    }
-    /// Parameters of `driver.initialize`.
-    DriverInitialize {}
-    /// Parameters of `driver.execute`.
-    DriverExecute {
-        /// The execution request, with the bundle as base64.
-        request: Value,
-    }
-}
+    use super::*;
 
-/// Parameters of `report.execute`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReportExecute {
-    /// The members of the report's context, `scope` among them.
-    pub context: Value,
-    /// The repository, when the host can read it at this path.
-    pub repo_dir: Option<PathBuf>,
-    /// Paths of sensitive arguments, by `global` and `method`.
-    #[serde(default)]
-    pub sensitive: SensitiveArguments,
-}
+    #[test]
+    fn operation_names_parse_back_and_unknown_ones_are_refused() {
+        for name in OperationName::all() {
+            assert_eq!(serde_json::from_str::<OperationName>(&format!("\"{name}\"")).unwrap(), name);
+        }
+        let error = serde_json::from_str::<OperationName>("\"vault.steal\"").unwrap_err();
+        assert_eq!(error.to_string(), "unknown operation `vault.steal`");
+    }
 
-/// Paths of arguments that the schema marks as sensitive.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SensitiveArguments {
-    /// Of global arguments.
-    #[serde(default)]
-    pub global: Vec<String>,
-    /// Of method arguments.
-    #[serde(default)]
-    pub method: Vec<String>,
-}
+    #[test]
+    fn operation_in_a_log_hides_its_parameters() {
+        #[derive(Serialize)]
+        struct Put {
+            value: &'static str,
+        }
+        impl Ask for Put {
+            const NAME: OperationName = OperationName::Kind(KindOperation::VaultPut);
+            type Answer = Nothing;
+        }
+        let operation = Operation::from(Put { value: "hunter2" });
+        assert_eq!(operation.params().unwrap().get(), r#"{"value":"hunter2"}"#);
+        assert!(!format!("{operation:?}").contains("hunter2"), "{operation:?}");
+    }
 
-/// What a datastore's verifier found.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
-    /// Whether the datastore works.
-    pub healthy: bool,
-    /// What the verifier says.
-    #[serde(default)]
-    pub message: String,
-    /// Milliseconds that the check took.
-    #[serde(default)]
-    pub latency_ms: f64,
-    /// The datastore's type.
-    #[serde(default)]
-    pub datastore_type: String,
-    /// Details of the extension's own.
-    #[serde(default)]
-    pub details: Value,
-}
-
-/// Where a datastore keeps its data, or wants marsh's copy of them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DataPlace {
-    /// Whether the datastore synchronizes.
-    pub syncs: bool,
-    /// The path of the data.
-    pub path: PathBuf,
-    /// The path of the local copy, if the extension chooses it.
-    #[serde(default)]
-    pub cache_path: Option<PathBuf>,
-}
-
-/// What a driver's run ended with.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriverResult {
-    /// Success or error.
-    pub status: DriverStatus,
-    /// The reason of an error.
-    #[serde(default)]
-    pub error: Option<String>,
-    /// Outputs to be stored.
-    #[serde(default)]
-    pub outputs: Vec<DriverOutput>,
-    /// Lines that the driver logged.
-    #[serde(default)]
-    pub logs: Vec<String>,
-    /// Milliseconds that the run took.
-    #[serde(default)]
-    pub duration_ms: Option<f64>,
-}
-
-/// Whether a driver's run succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DriverStatus {
-    /// The method succeeded.
-    Success,
-    /// The method failed.
-    Error,
-}
-
-/// An output of a driver's run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriverOutput {
-    /// `pending` when it is still to be stored.
-    pub kind: String,
-    /// The output that the type declares; the name when absent.
-    pub spec_name: Option<String>,
-    /// The name of the result.
-    pub name: String,
-    /// `resource` or `file`.
-    #[serde(rename = "type")]
-    pub output_type: String,
-    /// Tags of the result.
-    #[serde(default)]
-    pub tags: Map<String, Value>,
-    /// The content as base64.
-    pub base64: String,
-}
-
-/// The answer of a report.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ReportResult {
-    /// The text for people.
-    pub markdown: String,
-    /// The JSON text as the report made it.
-    pub json: String,
+    #[test]
+    fn operation_with_a_path_that_is_not_utf8_is_refused() {
+        #[derive(Serialize)]
+        struct At {
+            path: PathBuf,
+        }
+        impl Ask for At {
+            const NAME: OperationName = OperationName::Load;
+            type Answer = Nothing;
+        }
+        let path = PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/\xff"));
+        assert!(Operation::from(At { path }).params().is_err());
+    }
 }

@@ -21,6 +21,7 @@ mod channel;
 mod engine;
 mod identity;
 mod memory;
+mod module_cache;
 mod modules;
 mod output;
 mod quickjs;

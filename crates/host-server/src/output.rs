@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use crate::engine::{Bridge, Reply};
 use crate::locked;
+use crate::module_cache::ModuleCache;
 
 /// The code of a value without a JSON form that the parent reads.
 const NOT_SERIALIZABLE: &str = "not_serializable";
@@ -30,11 +31,17 @@ pub struct Outbox {
     writer: Mutex<Box<dyn Write + Send>>,
     next_id: AtomicU64,
     waiting: Mutex<HashMap<u64, Reply>>,
+    modules: ModuleCache,
 }
 
 impl Outbox {
     pub fn new(writer: Box<dyn Write + Send>) -> Outbox {
-        Outbox { writer: Mutex::new(writer), next_id: AtomicU64::new(1), waiting: Mutex::default() }
+        Outbox {
+            writer: Mutex::new(writer),
+            next_id: AtomicU64::new(1),
+            waiting: Mutex::default(),
+            modules: ModuleCache::default(),
+        }
     }
 
     fn send(&self, message: &Message) {
@@ -135,6 +142,9 @@ fn module_text(answer: &str) -> Result<Vec<u8>, String> {
 
 impl Bridge for Outbox {
     fn module(&self, sha256: &str) -> Result<Vec<u8>, String> {
+        if let Some(code) = self.modules.get(sha256) {
+            return Ok(code);
+        }
         let request = ParentRequest::ModuleGet(ModuleGet { sha256: sha256.to_owned() });
         let params = request.params().map_err(|error| error.to_string())?;
         let (sender, receiver) = channel();
@@ -147,7 +157,9 @@ impl Bridge for Outbox {
         locked(&self.waiting).insert(id, reply);
         self.send(&Message::request(id, request.name().as_str(), params));
         let answer = receiver.recv_timeout(LOAD_LIMIT).map_err(|error| format!("no answer: {error}"))?;
-        module_text(&answer.map_err(|error| error.message)?)
+        let code = module_text(&answer.map_err(|error| error.message)?)?;
+        self.modules.put(&code);
+        Ok(code)
     }
 
     fn request(&self, call_id: &str, method: &str, params: String, reply: Reply) {

@@ -33,8 +33,8 @@ impl Engine for QuickJs {
             stack_bytes: size(module.limits.stack_bytes),
             output_bytes: size(module.limits.output_bytes),
         };
-        let driver = marsh_engine::Driver { name: shim.name, code: shim.code };
-        let options = Options { limits, bytecode_cache, driver, args: Vec::new(), cwd: None };
+        let shim = marsh_engine::Shim { name: shim.name, code: shim.code };
+        let options = Options { limits, bytecode_cache, shim, args: Vec::new(), cwd: None };
         let externals = module
             .externals
             .iter()

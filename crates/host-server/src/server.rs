@@ -11,6 +11,7 @@ use marsh_host_protocol::{
     MAX_PAYLOAD_BYTES, MODULE_IDENTITY, MessageRef, MethodError, Nothing, OperationName, PROTOCOL_VERSION,
     RpcError, read_line,
 };
+use marsh_types::KindOperation;
 use serde_json::value::RawValue;
 
 use crate::engine::{Bridge, Engine, OpName};
@@ -191,7 +192,7 @@ impl Server {
 /// A result counts against the limit of the call's output. What a driver brings back is data that is stored.
 fn result_limit(op: OperationName, output_bytes: u64) -> usize {
     match op {
-        OperationName::DriverExecute => MAX_PAYLOAD_BYTES,
+        OperationName::Kind(KindOperation::DriverExecute) => MAX_PAYLOAD_BYTES,
         _ => usize::try_from(output_bytes).unwrap_or(usize::MAX).min(MAX_PAYLOAD_BYTES),
     }
 }

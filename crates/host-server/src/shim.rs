@@ -1,24 +1,9 @@
 //! The JavaScript between a module and its calls: contracts, validation, the context object.
+//!
+//! `build.rs` joins the files of `src/shim` to one module. Each file of `src/shim/kinds` registers one kind of the table
+//! (`crates/types/src/kind.rs`), with its operations; the tests of this crate compare both.
 
 use crate::engine::Shim;
 
-/// The production shim. `names.js` holds every name of an operation or context request that it uses.
-pub const SHIM: Shim = Shim {
-    name: "marsh:shim",
-    code: concat!(
-        include_str!("shim/names.js"),
-        include_str!("shim/zod.js"),
-        include_str!("shim/contract.js"),
-        include_str!("shim/method_extension.js"),
-        include_str!("shim/describe.js"),
-        include_str!("shim/kinds.js"),
-        include_str!("shim/data.js"),
-        include_str!("shim/context.js"),
-        include_str!("shim/run.js"),
-        include_str!("shim/vault.js"),
-        include_str!("shim/datastore.js"),
-        include_str!("shim/report.js"),
-        include_str!("shim/execute.js"),
-        include_str!("shim/dispatch.js"),
-    ),
-};
+/// The production shim. `names.js` holds every name of a context request or notice that it uses.
+pub const SHIM: Shim = Shim { name: "marsh:shim", code: include_str!(concat!(env!("OUT_DIR"), "/shim.js")) };

@@ -1,5 +1,7 @@
-//! The shim's names and the protocol's tables.
+//! The shim's names, the protocol's tables and the table of kinds.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use marsh_host_protocol::{
     CallbackError, ContextNotice, ContextNoticeName, ContextRequestName, Limits, ModuleRef, OperationName,
 };
+use marsh_types::{KINDS, KindSpec};
 
 use crate::engine::{Bridge, Engine as _, OpName, Reply, Shim};
 use crate::quickjs::QuickJs;
@@ -28,10 +31,24 @@ impl Bridge for Deaf {
     fn notice(&self, _call_id: &str, _notice: &ContextNotice) {}
 }
 
-/// The names that the shim has, by asking the shim.
-fn names() -> [Vec<String>; 3] {
+/// What the shim has, by asking the shim.
+#[derive(serde::Deserialize)]
+struct Told {
+    operations: Vec<String>,
+    requests: Vec<String>,
+    notices: Vec<String>,
+    /// The operations of each registered kind.
+    kinds: BTreeMap<String, Vec<String>>,
+}
+
+fn told() -> Told {
     const DISPATCH: &str = "export const dispatch = (op, params, call) => {";
-    let told = "export const dispatch = () => [Object.keys(OPERATIONS), Object.values(REQUEST), Object.values(NOTICE)];\n\
+    let told = "export const dispatch = () => ({\n\
+                  operations: Object.keys(OPERATIONS),\n\
+                  requests: Object.values(REQUEST),\n\
+                  notices: Object.values(NOTICE),\n\
+                  kinds: Object.fromEntries([...KINDS].map(([kind, one]) => [kind, Object.keys(one.operations)])),\n\
+                });\n\
                 const replaced = (op, params, call) => {";
     assert_eq!(SHIM.code.matches(DISPATCH).count(), 1);
     let code: &'static str = Box::leak(SHIM.code.replace(DISPATCH, told).into_boxed_str());
@@ -60,8 +77,8 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 
 #[test]
 fn shim_names_and_protocol_tables_are_equal() {
-    let [operations, requests, notices] = names();
-    let table = OperationName::ALL.iter().map(|name| name.to_string()).collect();
+    let Told { operations, requests, notices, .. } = told();
+    let table = OperationName::all().map(|name| name.to_string()).collect();
     assert_eq!(sorted(operations), sorted(table));
     let table = ContextRequestName::ALL.iter().map(|name| name.to_string()).collect();
     assert_eq!(sorted(requests), sorted(table));
@@ -69,6 +86,34 @@ fn shim_names_and_protocol_tables_are_equal() {
     let own = [ContextNoticeName::Loaded, ContextNoticeName::ProcessStarted, ContextNoticeName::ProcessEnded];
     let table = ContextNoticeName::ALL.iter().filter(|name| !own.contains(name));
     assert_eq!(sorted(notices), sorted(table.map(|name| name.to_string()).collect()));
+}
+
+#[test]
+fn shim_kinds_and_the_table_of_kinds_are_equal() {
+    let members = |row: &KindSpec| row.operations.iter().map(|one| one.member().to_owned()).collect();
+    let table: BTreeMap<String, Vec<String>> =
+        KINDS.iter().map(|row| (row.export.to_owned(), sorted(members(row)))).collect();
+    let registered: BTreeMap<String, Vec<String>> =
+        told().kinds.into_iter().map(|(kind, members)| (kind, sorted(members))).collect();
+    assert_eq!(registered, table);
+}
+
+/// A file that registers another kind, or that no row has, would hide among the others.
+#[test]
+fn shim_file_of_a_kind_registers_the_kind_of_its_name() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/shim/kinds");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let code = std::fs::read_to_string(&path).unwrap();
+        let registrations: Vec<&str> = code.lines().filter(|line| line.contains("registerKind(")).collect();
+        assert_eq!(registrations.len(), 1, "{}", path.display());
+        assert!(registrations[0].starts_with(&format!("registerKind(\"{kind}\", {{")), "{}", path.display());
+        assert!(SHIM.code.contains(&code), "{} is not in the shim", path.display());
+        files.push(kind);
+    }
+    assert_eq!(sorted(files), sorted(KINDS.iter().map(|row| row.export.to_owned()).collect()));
 }
 
 #[test]

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use marsh_host_client::protocol::WriteResource;
+use marsh_host_client::protocol::{Describe, Run, WriteResource};
 use marsh_host_client::{
     Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest,
-    ErrorKind, Host, HostCommand, HostError, HostLocation, Hosts, Limits, ModuleRef, NoCallbacks, Operation,
-    Retention,
+    ErrorKind, Host, HostCommand, HostError, HostLocation, Hosts, Limits, ModuleRef, NoCallbacks, Retention,
 };
-use marsh_types::Digest;
+use marsh_types::{Digest, Kind};
 use serde_json::{Value, json};
 
 /// Modules need no zod to satisfy the contract: a schema is what behaves like one.
@@ -86,7 +85,7 @@ fn run(
     cancel: &CancelToken,
     callbacks: &dyn Callbacks,
 ) -> Result<Value, HostError> {
-    let operation = Operation::parse("run", &params(method).to_string()).unwrap();
+    let operation = serde_json::from_value::<Run>(params(method)).unwrap().into();
     let call = Call { operation, deadline, cancel, grace: Duration::from_millis(200), trace_parent: None };
     host.call(module, &call, callbacks).map(|answer| serde_json::from_str(answer.get()).unwrap())
 }
@@ -134,7 +133,7 @@ fn module_without_a_context_is_described() {
         scratch.module("m", "1", "const m = model({ a: () => {}, b: () => {} }); export { m as model };");
     let cancel = CancelToken::new();
     let call = Call {
-        operation: Operation::parse("describe", r#"{"kind":"model"}"#).unwrap(),
+        operation: Describe { kind: Kind::Model }.into(),
         deadline: Duration::from_secs(20),
         cancel: &cancel,
         grace: Duration::ZERO,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use marsh_host_client::protocol::Run;
 use marsh_host_client::{
     Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
-    HostCommand, HostError, HostStats, Hosts, Limits, ModuleRef, ModuleState, Operation, Retention,
+    HostCommand, HostError, HostStats, Hosts, Limits, ModuleRef, ModuleState, Retention,
 };
 use marsh_types::Digest;
 use serde_json::json;
@@ -95,7 +96,7 @@ fn say(host: &Host, module: &ModuleRef, callbacks: &dyn Callbacks) -> String {
     });
     let cancel = CancelToken::new();
     let deadline = Duration::from_secs(60);
-    let operation = Operation::parse("run", &params.to_string()).unwrap();
+    let operation = serde_json::from_value::<Run>(params).unwrap().into();
     let call = Call { operation, deadline, cancel: &cancel, grace: Duration::ZERO, trace_parent: None };
     match host.call(module, &call, callbacks) {
         Err(HostError::Call(error)) => error.message,

@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_are_no_map_are_refused() {
+    fn inputs_that_are_a_list_or_text_are_refused() {
         for inputs in ["inputs: [who]", "inputs: who"] {
             let text = TEXT.split("inputs:\n").next().unwrap().to_owned() + inputs + "\n";
             let error = Definition::parse(Path::new("x.yaml"), &text).unwrap_err();

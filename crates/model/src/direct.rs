@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Models;
 use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
-use crate::run::{Observer, RunEvent};
+use crate::observer::{Observer, RunEvent};
 use crate::types::TypeCode;
 
 /// Inputs, split into arguments.

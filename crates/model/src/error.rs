@@ -239,8 +239,8 @@ impl Explain for ModelError {
             }
             ModelError::Vault(error) => error.hint(),
             ModelError::Query { source, .. } => source.hint(),
-            ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::query::FIELDS)
-                .or_else(|| Some(format!("known fields: {}", crate::query::FIELDS.join(", ")))),
+            ModelError::UnknownField { name, .. } => near::did_you_mean(name, crate::data_record::FIELDS)
+                .or_else(|| Some(format!("known fields: {}", crate::data_record::FIELDS.join(", ")))),
             ModelError::DamagedData { type_name, model_id, name, .. } => Some(format!(
                 "restore the file `raw` in `.swamp/data/{type_name}/{model_id}/{name}`, or delete the data: \
                  `marsh data delete <model> {name}`"

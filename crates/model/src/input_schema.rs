@@ -117,7 +117,7 @@ impl InputSchema {
         issues
     }
 
-    /// What of the declarations is no JSON Schema, and so is not checked when a run starts.
+    /// The declarations with an invalid JSON Schema, which a run does not check in full.
     pub fn problems(&self) -> Vec<Issue> {
         self.properties
             .iter()
@@ -167,7 +167,7 @@ fn normalized(written: &Value) -> (Value, bool) {
     (Value::Object(schema), is_required)
 }
 
-/// What is checked of a schema that is no JSON Schema: the known keywords that have the right shape.
+/// The part of an invalid JSON Schema that is checked: the known keywords that have the right shape.
 fn checked(schema: &Value) -> Value {
     let Value::Object(map) = schema else { return Value::Object(Map::new()) };
     let is_usable = |key: &str, value: &Value| match key {
@@ -214,7 +214,7 @@ fn coerce(value: &mut Value, schema: &Value) {
 }
 
 /// A number as JavaScript reads it from text: space around it does not matter, `0x1f`, `0b1` and `0o7` are integers. An
-/// empty text is no number here, although it is 0 there.
+/// empty text is not a number here, although it is 0 there.
 fn number(text: &str) -> Option<serde_json::Number> {
     let text = text.trim();
     for (prefix, radix) in [("0x", 16), ("0X", 16), ("0b", 2), ("0B", 2), ("0o", 8), ("0O", 8)] {

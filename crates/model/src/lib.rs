@@ -18,6 +18,7 @@
 
 pub mod builtin;
 pub mod data;
+mod data_record;
 pub mod definition;
 pub mod direct;
 pub mod driver;
@@ -26,6 +27,7 @@ mod input_schema;
 mod input_uses;
 pub mod inputs;
 mod named;
+mod observer;
 mod pins;
 pub mod query;
 mod retry;
@@ -36,6 +38,7 @@ pub mod stored;
 pub mod types;
 pub mod validate;
 pub mod vaults;
+mod with_data;
 
 use std::sync::Arc;
 
@@ -55,9 +58,10 @@ pub use run::{
     Target, Trigger, WorkflowTrigger,
 };
 pub use secrets::SecretAccess;
-pub use stored::{StoredData, WithData};
+pub use stored::StoredData;
 pub use types::{Code, TypeCode, Types};
 pub use vaults::ExtensionVaults;
+pub use with_data::WithData;
 
 /// The models of one repository. Each field is a part with one job; what needs several parts is a method of this type: runs
 /// (`run`), reports (`run/reports.rs`), validation (`validate.rs`), and the creation of definitions (`direct.rs`).

@@ -14,41 +14,10 @@ use marsh_expr::{
 use serde_json::{Value, json};
 
 use crate::Models;
-use crate::data::record_json;
+pub use crate::data_record::FIELDS;
+use crate::data_record::record_json;
 use crate::error::ModelError;
 use crate::stored::StoredData;
-
-/// The fields that a predicate and a selection can name.
-pub const FIELDS: [&str; 28] = [
-    "id",
-    "name",
-    "version",
-    "isLatest",
-    "createdAt",
-    "attributes",
-    "tags",
-    "modelName",
-    "modelId",
-    "modelType",
-    "specName",
-    "dataType",
-    "contentType",
-    "lifetime",
-    "lifecycle",
-    "renamedTo",
-    "ownerType",
-    "streaming",
-    "size",
-    "content",
-    "ownerRef",
-    "workflowRunId",
-    "workflowName",
-    "jobName",
-    "stepName",
-    "source",
-    "ns",
-    "namespace",
-];
 
 /// The result of a query, ordered by type, model, name and version.
 #[derive(Debug, Clone, Default)]

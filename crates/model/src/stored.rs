@@ -8,18 +8,15 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use marsh_data::{Condition, DataCatalog, DataStore, Metadata, Operator, Row, RunData};
-use marsh_expr::{
-    DataSource, FileSource, Looked, LookupError, MethodSource, Scope, Value as Term, VaultSource,
-    WorkerSource,
-};
+use marsh_expr::{DataSource, Looked, LookupError, Value as Term};
 use marsh_types::{Explain as _, TypeName};
 use marsh_vault::{Secrets, whole_reference};
 use serde_json::{Value, json};
 
-use crate::data::record_json;
+use crate::data_record::record_json;
 use crate::definition::DefinitionStore;
 use crate::error::ModelError;
-use crate::{Models, SecretAccess, named};
+use crate::{Models, SecretAccess};
 
 /// Access to stored data for expressions. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -257,50 +254,5 @@ impl DataSource for StoredData {
         let mut values = if select.is_some() { answer.projected } else { answer.records };
         values.iter_mut().try_for_each(|value| self.hold_references(value))?;
         values.iter().map(term).collect()
-    }
-}
-
-/// A scope that adds `model`, `data.…`, `file.…` and `workers.…` to another one.
-pub struct WithData<'a> {
-    /// The other scope.
-    pub inner: &'a dyn Scope,
-    /// The data.
-    pub data: &'a StoredData,
-}
-
-const MODEL: &str = "model";
-
-impl Scope for WithData<'_> {
-    fn variable(&self, name: &str) -> Looked<Option<Term>> {
-        match self.inner.variable(name)? {
-            None if name == MODEL => Ok(Some(named::models(self.data))),
-            found => Ok(found),
-        }
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names = self.inner.names();
-        names.push(MODEL.to_owned());
-        names
-    }
-
-    fn data(&self) -> Option<&dyn DataSource> {
-        Some(self.data)
-    }
-
-    fn files(&self) -> Option<&dyn FileSource> {
-        Some(self.data)
-    }
-
-    fn vaults(&self) -> Option<&dyn VaultSource> {
-        self.inner.vaults()
-    }
-
-    fn workers(&self) -> Option<&dyn WorkerSource> {
-        Some(self.data)
-    }
-
-    fn methods(&self) -> Option<&dyn MethodSource> {
-        self.inner.methods()
     }
 }

@@ -8,16 +8,16 @@
 //!   bounded. A process that waited finds the file and downloads nothing.
 //! * The bytes of an interrupted download stay below `partial/`, and the next download continues there.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use marsh_fs::{Durability, GrowingFile, LockFile};
-use marsh_types::{CalVer, Channel, Digest, DigestWriter, ExtensionName};
+use marsh_types::{CalVer, Channel, Digest, ExtensionName};
 
 use crate::client::Registry;
 use crate::client::download::{self, Wanted};
+use crate::digest::digest_of;
 use crate::error::RegistryError;
 
 /// The cache in a directory.
@@ -128,20 +128,5 @@ fn open_partial(path: &Path) -> Result<GrowingFile, RegistryError> {
             Ok(GrowingFile::open(path)?)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// The SHA-256 of a file.
-pub(crate) fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
-    let mut digest = DigestWriter::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(digest.finish()),
-            Ok(count) => digest.update(buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }

@@ -14,6 +14,7 @@
 
 mod cache;
 mod client;
+mod digest;
 pub mod directory;
 mod error;
 mod location;

@@ -9,6 +9,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::kind::Kind;
+
 /// What kind of failure an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -93,16 +95,21 @@ macro_rules! codes {
         #[expect(missing_docs, reason = "the text of a code says what it stands for")]
         pub enum ErrorCode {
             $($variant,)*
+            /// No source declares a type of the kind. The row of the kind has the text. [`ErrorCode::unknown_type`] makes it.
+            UnknownType(Kind),
         }
 
         impl ErrorCode {
-            /// All codes.
-            pub const ALL: &[ErrorCode] = &[$(ErrorCode::$variant,)*];
+            /// All codes: those that do not depend on a kind, then those that do.
+            pub fn all() -> impl Iterator<Item = ErrorCode> {
+                [$(ErrorCode::$variant,)*].into_iter().chain(Kind::with_directory().map(ErrorCode::UnknownType))
+            }
 
             /// The text of the code, in snake case.
-            pub const fn as_str(self) -> &'static str {
+            pub fn as_str(self) -> &'static str {
                 match self {
                     $(ErrorCode::$variant => $text,)*
+                    ErrorCode::UnknownType(kind) => kind.spec().unknown_code,
                 }
             }
 
@@ -110,6 +117,7 @@ macro_rules! codes {
             pub const fn class(self) -> ErrorClass {
                 match self {
                     $(ErrorCode::$variant => ErrorClass::$class,)*
+                    ErrorCode::UnknownType(_) => ErrorClass::NotFound,
                 }
             }
 
@@ -117,8 +125,15 @@ macro_rules! codes {
             pub fn parse(text: &str) -> Option<ErrorCode> {
                 match text {
                     $($text => Some(ErrorCode::$variant),)*
-                    _ => None,
+                    _ => Kind::with_directory()
+                        .find(|kind| kind.spec().unknown_code == text)
+                        .map(ErrorCode::UnknownType),
                 }
+            }
+
+            /// The code of a type of this kind that no source declares. A method extension is a model type.
+            pub fn unknown_type(kind: Kind) -> ErrorCode {
+                ErrorCode::UnknownType(kind.home())
             }
         }
     };
@@ -150,13 +165,8 @@ codes! {
     SecretNotFound = "secret_not_found" => NotFound,
     StepNotFound = "step_not_found" => NotFound,
     TypeNotProvided = "type_not_provided" => NotFound,
-    UnknownDatastoreType = "unknown_datastore_type" => NotFound,
-    UnknownDriverType = "unknown_driver_type" => NotFound,
     UnknownField = "unknown_field" => NotFound,
     UnknownMethod = "unknown_method" => NotFound,
-    UnknownModelType = "unknown_model_type" => NotFound,
-    UnknownReport = "unknown_report" => NotFound,
-    UnknownVaultType = "unknown_vault_type" => NotFound,
     VaultNotFound = "vault_not_found" => NotFound,
     WorkflowNotFound = "workflow_not_found" => NotFound,
     // Invalid
@@ -353,7 +363,7 @@ impl JsonSchema for ErrorCode {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let texts: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        let texts: Vec<&str> = ErrorCode::all().map(ErrorCode::as_str).collect();
         schemars::json_schema!({ "type": "string", "enum": texts })
     }
 }
@@ -361,22 +371,32 @@ impl JsonSchema for ErrorCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::KINDS;
 
     #[test]
     fn code_text_parsed_is_the_same_code() {
-        for code in ErrorCode::ALL {
-            assert_eq!(ErrorCode::parse(code.as_str()), Some(*code));
+        for code in ErrorCode::all() {
+            assert_eq!(ErrorCode::parse(code.as_str()), Some(code));
         }
     }
 
     #[test]
     fn code_text_is_unique_and_snake_case() {
-        let mut texts: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        let mut texts: Vec<&str> = ErrorCode::all().map(ErrorCode::as_str).collect();
         texts.sort_unstable();
         let all = texts.len();
         texts.dedup();
         assert_eq!(texts.len(), all);
         assert!(texts.iter().all(|text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+    }
+
+    #[test]
+    fn code_of_an_unknown_type_is_that_of_the_row() {
+        for row in &KINDS {
+            let code = ErrorCode::unknown_type(row.kind);
+            assert_eq!((code.as_str(), code.class()), (row.unknown_code, ErrorClass::NotFound));
+            assert_eq!(ErrorCode::parse(row.unknown_code), Some(code), "{}", row.export);
+        }
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! The kinds of extension code, as one table, and where such code comes from.
 //!
-//! [`Kind::ALL`], [`KINDS`] and the enum itself come from the rows of one macro call, so they cannot disagree.
-//! Discovery, manifests, archives, the type catalog, `doctor`, publishing, environment variables and the shim iterate
-//! over the table; no other list of kinds exists (`crates/extension/tests/it/kinds_table.rs`).
+//! [`Kind::ALL`], [`KINDS`], [`KindOperation`] and the enum itself come from the rows of one macro call, so they cannot
+//! disagree. Discovery, manifests, archives, the type catalog, `doctor`, publishing, environment variables, error codes,
+//! the host protocol, the shim and `docs/reference` iterate over the table; no other list of kinds exists
+//! (`crates/extension/tests/it/kinds_table.rs`).
+//!
+//! A kind is a row here, its contract in the shim (`crates/host-server/src/shim/kinds/<export>.js`), and a typed wrapper
+//! (`crates/extension/src/kinds/<export>.rs`), which holds the parameters and answers of the row's operations.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::code::ErrorCode;
 
 /// One row of the table of kinds: everything about a kind that is not code.
 #[derive(Debug)]
@@ -32,13 +34,16 @@ pub struct KindSpec {
     pub registry_key: &'static str,
     /// The key of the type's name in a registry's list.
     pub registry_name_field: &'static str,
-    /// The error code of a type that no source declares.
-    pub unknown_code: ErrorCode,
+    /// The text of the error code of a type that no source declares ([`ErrorCode::unknown_type`](crate::ErrorCode)).
+    pub unknown_code: &'static str,
     /// How a user moves the source directory.
     pub source_dir: SourceDirSetting,
-    /// The file of the shim that checks the contract or implements the operations (`crates/host-server/src/shim`). The
-    /// operations themselves are types of the host protocol (`crates/host-protocol/src/operation.rs`).
-    pub contract: &'static str,
+    /// The fields that an export must have, for `docs/reference/kinds.md`.
+    pub required_fields: &'static str,
+    /// What marsh does with it, for `docs/reference/kinds.md`.
+    pub purpose: &'static str,
+    /// What marsh can ask of an export.
+    pub operations: &'static [KindOperation],
 }
 
 /// The settings that move the source directory of a kind.
@@ -55,7 +60,13 @@ pub struct SourceDirSetting {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident { $($field:ident: $value:expr,)* })*) => {
+    ($(
+        $(#[$doc:meta])* $kind:ident = $export:literal {
+            $($field:ident: $value:expr,)*
+        } operations {
+            $($(#[$op_doc:meta])* $op:ident = $member:literal,)*
+        }
+    )*) => {
         /// What an exported declaration is. Each kind is a row of [`KINDS`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "lowercase")]
@@ -69,15 +80,41 @@ macro_rules! kinds {
         }
 
         /// The table: one row for each kind, in the order of [`Kind::ALL`].
-        pub static KINDS: [KindSpec; Kind::ALL.len()] =
-            [$(KindSpec { kind: Kind::$kind, $($field: $value),* }),*];
+        pub static KINDS: [KindSpec; Kind::ALL.len()] = [$(KindSpec {
+            kind: Kind::$kind,
+            export: $export,
+            $($field: $value,)*
+            operations: &[$(KindOperation::$op),*],
+        }),*];
+
+        /// What marsh can ask of an export, for the kinds beside models.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum KindOperation {
+            $($($(#[$op_doc])* $op,)*)*
+        }
+
+        impl KindOperation {
+            /// The name in the host protocol: `vault.get`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($(KindOperation::$op => concat!($export, ".", $member),)*)* }
+            }
+
+            /// The name without the kind: `get` of `vault.get`.
+            pub const fn member(self) -> &'static str {
+                match self { $($(KindOperation::$op => $member,)*)* }
+            }
+
+            /// The operation of a name in the host protocol.
+            pub fn parse(text: &str) -> Option<KindOperation> {
+                KINDS.iter().flat_map(|row| row.operations).copied().find(|one| one.as_str() == text)
+            }
+        }
     };
 }
 
 kinds! {
     /// A type with methods.
-    Model {
-        export: "model",
+    Model = "model" {
         noun: "model type",
         directory: "models",
         bundles: "bundles",
@@ -85,18 +122,18 @@ kinds! {
         name_field: "type",
         registry_key: "models",
         registry_name_field: "type",
-        unknown_code: ErrorCode::UnknownModelType,
+        unknown_code: "unknown_model_type",
         source_dir: SourceDirSetting {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
             marker_key: "modelsDir",
             meaning: "directory of model extension sources",
         },
-        contract: "contract.js",
-    }
+        required_fields: "`type`, `version`, `methods`",
+        purpose: "its methods run (`marsh model method run`)",
+    } operations {}
     /// A method extension: methods, checks and resources for a model type that another source declares.
-    Extension {
-        export: "extension",
+    Extension = "extension" {
         noun: "model type",
         directory: "models",
         bundles: "bundles",
@@ -104,18 +141,18 @@ kinds! {
         name_field: "type",
         registry_key: "extensions",
         registry_name_field: "extendsType",
-        unknown_code: ErrorCode::UnknownModelType,
+        unknown_code: "unknown_model_type",
         source_dir: SourceDirSetting {
             variable: "MARSH_MODELS_DIR",
             fallback: "SWAMP_MODELS_DIR",
             marker_key: "modelsDir",
             meaning: "directory of model extension sources",
         },
-        contract: "method_extension.js",
-    }
+        required_fields: "`type` (the target), `methods`: an array of objects",
+        purpose: "a method extension: adds methods, `checks` and `resources` to a model type",
+    } operations {}
     /// A provider of secrets.
-    Vault {
-        export: "vault",
+    Vault = "vault" {
         noun: "vault type",
         directory: "vaults",
         bundles: "vault-bundles",
@@ -123,18 +160,37 @@ kinds! {
         name_field: "type",
         registry_key: "vaults",
         registry_name_field: "type",
-        unknown_code: ErrorCode::UnknownVaultType,
+        unknown_code: "unknown_vault_type",
         source_dir: SourceDirSetting {
             variable: "MARSH_VAULTS_DIR",
             fallback: "SWAMP_VAULTS_DIR",
             marker_key: "vaultsDir",
             meaning: "directory of vault extension sources",
         },
-        contract: "vault.js",
+        required_fields: "`type`, `name`, `description`, `createProvider(name, config)`",
+        purpose: "`marsh vault put/read-secret/list-keys`, `vault.get(…)` in expressions",
+    } operations {
+        /// Answer: the value of a key.
+        VaultGet = "get",
+        /// Stores the value of a key.
+        VaultPut = "put",
+        /// Answer: the keys.
+        VaultList = "list",
+        /// Removes a key.
+        VaultDelete = "delete",
+        /// Answer: which of the optional members the provider has.
+        VaultMembers = "members",
+        /// Answer: the annotation of a key.
+        VaultGetAnnotation = "getAnnotation",
+        /// Stores the annotation of a key.
+        VaultPutAnnotation = "putAnnotation",
+        /// Removes the annotation of a key.
+        VaultDeleteAnnotation = "deleteAnnotation",
+        /// Answer: all annotations by key.
+        VaultListAnnotations = "listAnnotations",
     }
     /// A place where methods run.
-    Driver {
-        export: "driver",
+    Driver = "driver" {
         noun: "driver",
         directory: "drivers",
         bundles: "driver-bundles",
@@ -142,18 +198,23 @@ kinds! {
         name_field: "type",
         registry_key: "drivers",
         registry_name_field: "type",
-        unknown_code: ErrorCode::UnknownDriverType,
+        unknown_code: "unknown_driver_type",
         source_dir: SourceDirSetting {
             variable: "MARSH_DRIVERS_DIR",
             fallback: "SWAMP_DRIVERS_DIR",
             marker_key: "driversDir",
             meaning: "directory of driver extension sources",
         },
-        contract: "execute.js",
+        required_fields: "`type`, `name`, `description`, `createDriver(config)`",
+        purpose: "runs methods elsewhere: `--driver` ([below](#drivers))",
+    } operations {
+        /// Prepares a driver.
+        DriverInitialize = "initialize",
+        /// Runs a method through a driver. Answer: how the run ended.
+        DriverExecute = "execute",
     }
     /// A store for the repository's data.
-    Datastore {
-        export: "datastore",
+    Datastore = "datastore" {
         noun: "datastore type",
         directory: "datastores",
         bundles: "datastore-bundles",
@@ -161,18 +222,41 @@ kinds! {
         name_field: "type",
         registry_key: "datastores",
         registry_name_field: "type",
-        unknown_code: ErrorCode::UnknownDatastoreType,
+        unknown_code: "unknown_datastore_type",
         source_dir: SourceDirSetting {
             variable: "MARSH_DATASTORES_DIR",
             fallback: "SWAMP_DATASTORES_DIR",
             marker_key: "datastoresDir",
             meaning: "directory of datastore extension sources",
         },
-        contract: "datastore.js",
+        required_fields: "`type`, `name`, `description`, `createProvider(config)`",
+        purpose: "holds a repository's data: lock, verifier, synchronization ([datastores](../guides/datastores.md))",
+    } operations {
+        /// Answer: the health.
+        DatastoreVerify = "verify",
+        /// Answer: where the data are.
+        DatastorePlace = "place",
+        /// Answer: the path of the data.
+        DatastoreResolvePath = "resolvePath",
+        /// Answer: the path of the local copy, if the extension chooses it.
+        DatastoreResolveCachePath = "resolveCachePath",
+        /// Holds the lock while the caller works (`datastore/locked`).
+        DatastoreWithLock = "withLock",
+        /// Answer: the lock's information, if it is held.
+        DatastoreInspectLock = "inspectLock",
+        /// Releases a lock of another holder.
+        DatastoreForceReleaseLock = "forceReleaseLock",
+        /// Copies remote changes. Answer: how many files, if the extension counts them.
+        DatastorePull = "pull",
+        /// Copies local changes. Answer: how many files, if the extension counts them.
+        DatastorePush = "push",
+        /// Announces that a file is about to change.
+        DatastoreMarkDirty = "markDirty",
+        /// Answer: what the sync service can do.
+        DatastoreCapabilities = "capabilities",
     }
     /// Text and JSON about a run.
-    Report {
-        export: "report",
+    Report = "report" {
         noun: "report",
         directory: "reports",
         bundles: "report-bundles",
@@ -180,14 +264,18 @@ kinds! {
         name_field: "name",
         registry_key: "reports",
         registry_name_field: "name",
-        unknown_code: ErrorCode::UnknownReport,
+        unknown_code: "unknown_report",
         source_dir: SourceDirSetting {
             variable: "MARSH_REPORTS_DIR",
             fallback: "SWAMP_REPORTS_DIR",
             marker_key: "reportsDir",
             meaning: "directory of report extension sources",
         },
-        contract: "report.js",
+        required_fields: "`name`, `description`, `scope` (`method`, `model`, `workflow`), `execute(context)`",
+        purpose: "follows a run; `marsh report run`",
+    } operations {
+        /// Runs a report. Answer: text and JSON.
+        ReportExecute = "execute",
     }
 }
 
@@ -263,7 +351,7 @@ impl fmt::Display for Origin {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{KINDS, Kind};
+    use super::{KINDS, Kind, KindOperation};
 
     #[test]
     fn every_row_describes_its_own_kind() {
@@ -277,6 +365,19 @@ mod tests {
                 "the name in JSON is the export's name"
             );
         }
+    }
+
+    #[test]
+    fn operation_is_in_the_row_of_its_kind_and_parses_back() {
+        let mut seen = HashSet::new();
+        for row in &KINDS {
+            for operation in row.operations {
+                assert_eq!(operation.as_str(), format!("{}.{}", row.export, operation.member()));
+                assert_eq!(KindOperation::parse(operation.as_str()), Some(*operation));
+                assert!(seen.insert(operation.as_str()), "{}", operation.as_str());
+            }
+        }
+        assert_eq!(KindOperation::parse("vault.unknown"), None);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use diagnostic::{Diagnostic, DiagnosticCode};
 pub use digest::{Digest, DigestWriter};
 pub use explain::Explain;
 pub use ignore::ignore;
-pub use kind::{KINDS, Kind, KindSpec, Origin};
+pub use kind::{KINDS, Kind, KindOperation, KindSpec, Origin};
 pub use lockfile::{LockEntry, Lockfile};
 pub use manifest::{Manifest, ManifestError};
 pub use names::{DefinitionName, ExtensionName, NameError, TypeName, WorkflowName};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use marsh_fs::FsError;
 use marsh_types::yaml::{YamlError, YamlWriteError};
-use marsh_types::{ErrorCode, Explain, RetryClass};
+use marsh_types::{ErrorCode, Explain, Kind, RetryClass};
 
 /// Why an operation on vaults failed. Messages and fields hold no secrets.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ impl Explain for VaultError {
         match self {
             VaultError::NoSuchVault { .. } | VaultError::NoVaults => ErrorCode::VaultNotFound,
             VaultError::Exists { .. } => ErrorCode::AlreadyExists,
-            VaultError::UnknownType { .. } => ErrorCode::UnknownVaultType,
+            VaultError::UnknownType { .. } => ErrorCode::unknown_type(Kind::Vault),
             VaultError::NoSuchSecret { .. } => ErrorCode::SecretNotFound,
             VaultError::InvalidName { .. } => ErrorCode::InvalidName,
             VaultError::InvalidInput { .. } => ErrorCode::Usage,

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::error::WorkflowError;
 use crate::record::{RunRecord, RunStatus, StepProgress};
-use crate::runs::RunFile;
+use crate::run_file::RunFile;
 
 const VERSION: u32 = 2;
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub use marsh_api::workflow::{NodeStatus, RunStatus, StepProgress};
 
-use crate::journal::{ApprovalDecision, AssertResult, SkipReason, StepCode};
+use marsh_api::workflow::{ApprovalDecision, AssertResult, SkipReason, StepCode};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -14,15 +14,9 @@ use crate::error::WorkflowError;
 use crate::fold::Recorder;
 use crate::index::{IndexEntry, RunIndex, read_record};
 use crate::journal::{self, Fact, Journal, Line};
+use crate::masked::MASKED;
 use crate::record::RunRecord;
-
-/// A record by its place alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RunFile {
-    pub workflow_id: String,
-    pub run_id: String,
-    pub path: PathBuf,
-}
+use crate::run_file::RunFile;
 
 /// A run as listings show it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,23 +33,6 @@ pub struct StoredRun {
     /// The log beside the record, whether or not it exists.
     pub log_path: PathBuf,
 }
-
-/// The parts of records and journals that hold what users and code said. The rest are names and states, which must be read
-/// again.
-pub(crate) const MASKED: [&str; 12] = [
-    "inputs",
-    "tags",
-    "runTags",
-    "error",
-    "prompt",
-    "approvalPrompt",
-    "message",
-    "value",
-    "failureReason",
-    "assert",
-    "assertResult",
-    "approvalDecision",
-];
 
 #[derive(Debug, Clone)]
 pub struct RunStore {

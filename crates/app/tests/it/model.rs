@@ -19,7 +19,7 @@ fn validation_of_a_repository_without_models_fails() {
     let error = repository.session().read().validate_models(&ModelValidateRequest::default()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::NotFound);
     assert!(error.hint().unwrap().contains("marsh model create"));
-    // A file that cannot be read is no empty repository.
+    // An unreadable file does not make a repository empty.
     repository.write("models/command/shell/m.yaml", "name: [");
     let ModelValidationDocument::All(all) =
         repository.session().read().validate_models(&ModelValidateRequest::default()).unwrap()

@@ -6,7 +6,7 @@ use marsh_api::vault::{
     SecretStored, SecretValueType, VaultCreateRequest, VaultMigrateRequest,
 };
 use marsh_app::{AppError, Session};
-use marsh_types::Explain as _;
+use marsh_types::{Explain as _, Kind};
 use marsh_vault::Secret;
 use serde_json::{Map, Value, json};
 
@@ -181,7 +181,7 @@ fn vault_is_created_once_and_with_a_valid_type_and_configuration() {
     assert!(create(&local(Some("other"), Some(json!({"auto_generat": true})))).is_err());
     let unknown = VaultCreateRequest { vault_type: "local_encription".into(), ..local(None, None) };
     let unknown = create(&unknown).unwrap_err();
-    assert_eq!(unknown.code(), ErrorCode::UnknownVaultType);
+    assert_eq!(unknown.code(), ErrorCode::unknown_type(Kind::Vault));
     assert!(unknown.hint().unwrap().contains("local_encryption"));
     let found = session.read().search_vaults(None);
     let names: Vec<&str> = found.results.iter().map(|row| row.name.as_str()).collect();

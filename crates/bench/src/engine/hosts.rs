@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use marsh_host_client::protocol::{Describe, Run};
 use marsh_host_client::{
     Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest,
     ErrorKind, Host, HostCommand, Hosts, ModuleRef, Operation,
 };
-use serde_json::{Value, json};
+use marsh_types::Kind;
+use serde_json::json;
 
 use crate::error::BenchError;
 use crate::fixture::Fixture;
@@ -50,7 +52,7 @@ impl OneHost {
     }
 
     pub fn describe(&self, module: &ModuleRef) -> Result<(), BenchError> {
-        self.call(module, "describe", json!({})).map(drop)
+        self.call(module, Describe { kind: Kind::Model }.into()).map(drop)
     }
 
     /// Runs the method `run`. Returns its output, line by line.
@@ -60,14 +62,14 @@ impl OneHost {
             "definition": { "id": "d", "name": "n", "version": 1, "tags": {}, "typeVersion": "2026.01.01.1" },
             "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "checks": {}, "repoDir": "/",
         });
-        self.call(module, "run", params)
-    }
-
-    fn call(&self, module: &ModuleRef, op: &str, params: Value) -> Result<Vec<String>, BenchError> {
-        let (cancel, printed) = (CancelToken::new(), Printed::default());
-        let operation = Operation::parse(op, &params.to_string())
+        let params: Run = serde_json::from_value(params)
             .map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))
             .map_err(|error| failed(error.into()))?;
+        self.call(module, params.into())
+    }
+
+    fn call(&self, module: &ModuleRef, operation: Operation) -> Result<Vec<String>, BenchError> {
+        let (cancel, printed) = (CancelToken::new(), Printed::default());
         let (deadline, grace) = (DEADLINE, Duration::ZERO);
         let call = Call { operation, deadline, cancel: &cancel, grace, trace_parent: None };
         self.host.call(module, &call, &printed).map_err(failed)?;

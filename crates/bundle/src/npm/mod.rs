@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::NpmRef;
 use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode};
 use crate::lock::Lock;
+use crate::specifier::NpmRef;
 
 pub(crate) use client::Client;
 pub(crate) use store::Store;

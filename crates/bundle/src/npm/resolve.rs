@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use super::client::{Client, Metadata, VersionInfo, no_version};
 use super::store::Store;
 use super::{Closure, NpmError, Package, in_parallel, integrity};
-use crate::config::NpmRef;
 use crate::diagnostic::DiagnosticCode;
-use crate::graph::hex;
+use crate::hex::hex;
 use crate::lock::Lock;
+use crate::specifier::NpmRef;
 
 pub(super) fn closure(
     roots: &[NpmRef],

@@ -19,7 +19,7 @@ use tar::{Archive, EntryType};
 use super::client::Client;
 use super::{Closure, NpmError, Package, flat, home, integrity, is_safe_name};
 use crate::diagnostic::DiagnosticCode;
-use crate::graph::hex;
+use crate::hex::hex;
 
 const MAX_FILES: usize = 100_000;
 const MAX_UNPACKED: u64 = 1 << 30;

@@ -60,26 +60,7 @@ fn parse_and_visit(source: &str, file: &str) {
     });
 }
 
-#[test]
-#[ignore = "prints"]
-fn figures() {
-    for construct in CONSTRUCTS {
-        let (name, file, text) = construct;
-        let n = largest(construct).min(2000);
-        let source = text(n);
-        let depth = nesting::measure(&source, source_type(Path::new(file))).depth;
-        let start = std::time::Instant::now();
-        let stack = stack_of(|| parse_and_visit(&source, file));
-        println!(
-            "{:6} B/unit {:6} B/level {:6} largest {:7} ms {name}",
-            stack / depth,
-            stack / n,
-            largest(construct),
-            start.elapsed().as_millis()
-        );
-    }
-}
-
+/// Prints what each construct needs: `cargo test -p marsh-bundle --lib every_construct_fits -- --nocapture`.
 #[test]
 fn every_construct_fits_the_stack_that_is_computed_for_it() {
     for construct in CONSTRUCTS {
@@ -89,6 +70,7 @@ fn every_construct_fits_the_stack_that_is_computed_for_it() {
             let source = text(n);
             let depth = nesting::measure(&source, source_type(Path::new(file))).depth;
             let (given, used) = (BASE + depth * PER_UNIT, stack_of(|| parse_and_visit(&source, file)));
+            println!("{:6} bytes a unit, {:6} a level of {n}: {name}", used / depth.max(1), used / n);
             assert!(used * 2 <= given + BASE, "{name}, {n} levels: {used} of {given} bytes");
         }
     }

@@ -89,33 +89,3 @@ fn a_bundle_of_a_source_that_nests_too_deep_names_its_place() {
     assert_eq!(found[0].code.to_string(), "nesting_too_deep");
     assert_eq!((found[0].file.as_deref(), found[0].line), (Some("deep.ts"), Some(2)));
 }
-
-/// The largest `n` whose text the parser's entry lets through.
-fn largest(file: &str, text: fn(usize) -> String) -> usize {
-    let (mut low, mut high) = (1_usize, 101_000);
-    while low + 1 < high {
-        let middle = low.midpoint(high);
-        let refused = |answer: &Result<(), Diagnostic>| matches!(answer, Err(diagnostic) if diagnostic.code.to_string() == "nesting_too_deep");
-        if refused(&declarations(&text(middle), Path::new(file)).map(drop)) {
-            high = middle
-        } else {
-            low = middle
-        }
-    }
-    low
-}
-
-#[test]
-#[ignore = "prints, and takes minutes"]
-fn the_worker_bundles_what_the_parser_takes() {
-    for (name, file, text) in CONSTRUCTS {
-        let n = std::env::var("N").map_or_else(|_| largest(file, *text), |n| n.parse().unwrap());
-        let scratch = Scratch::with(&[(file, &text(n))]);
-        let start = std::time::Instant::now();
-        let outcome = match scratch.try_bundle(file) {
-            Ok(_) => "bundled".to_owned(),
-            Err(error) => format!("{:.100}", error.to_string().replace('\n', " ")),
-        };
-        println!("{name}, {n}: {outcome} in {:?}", start.elapsed());
-    }
-}

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use marsh_bundle::Worker;
 use marsh_extension::{LoadError, LoadOptions, LoadedModel, Loader, LoaderOptions, OnFailure};
+use marsh_host_client::protocol::Run;
 use marsh_host_client::{
     Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, HostCommand,
-    Hosts, Limits, Operation, SUBCOMMAND,
+    Hosts, Limits, SUBCOMMAND,
 };
 use marsh_repo::Repo;
 use marsh_testkit::Scratch;
@@ -90,7 +91,7 @@ pub fn said(loader: &Loader, loaded: &LoadedModel, method: &str) -> String {
         "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "checks": {}, "repoDir": "/",
     });
     let call = Call {
-        operation: Operation::parse("run", &params.to_string()).unwrap(),
+        operation: serde_json::from_value::<Run>(params).unwrap().into(),
         deadline: Duration::from_secs(20),
         cancel: &cancel,
         grace: Duration::ZERO,

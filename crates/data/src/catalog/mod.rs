@@ -6,7 +6,7 @@
 //! (one `stat` each, by several threads; versions are not checked) and lists those again where
 //!
 //! * inode or change time differ, or
-//! * it was younger than [`scan::SETTLING`] when it was listed: a later change might have got the same time, or
+//! * it was younger than [`tree::SETTLING`] when it was listed: a later change might have got the same time, or
 //! * it held something unfinished that may become a version without a change of the directory itself.
 //!
 //! In a directory that is listed again, versions whose own directory is the same (inode and change time) are kept, and the
@@ -21,6 +21,7 @@ mod question;
 mod rows;
 mod scan;
 mod schema;
+mod tree;
 
 use marsh_types::ErrorCode;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub use question::{Condition, Operator, is_column};
 pub use rows::Row;
 
 use crate::{DataError, DataStore};
-use scan::Known;
+use tree::Known;
 
 /// How long to wait for another process that works on the catalog, before a catalog in memory takes its place.
 const BUSY: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::scan::Known;
+use super::tree::Known;
 
 /// Below so many directories threads cost more than they save.
 const FEW: usize = 1000;
@@ -47,7 +47,7 @@ mod unix {
     use rustix::fs::{AtFlags, FileType, Mode, OFlags, open, statat};
 
     use super::Known;
-    use crate::catalog::scan::Stamp;
+    use crate::catalog::tree::Stamp;
 
     /// A directory that is only passed through need not be readable.
     #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use marsh_types::TypeName;
 use rusqlite::{Connection, params};
 
 use super::CatalogError;
-use super::scan::{Seen, Stamp, Version};
+use super::tree::{Seen, Stamp, Version};
 use crate::Metadata;
 use crate::read::read_version;
 

@@ -9,7 +9,7 @@
 //! Permissions, recording, replay and metrics stand around the table, not in operations: a [`Wrapper`] sees the row and
 //! the arguments of every call before it runs, synchronous or not, and its outcome afterwards (`wrap.rs`).
 //!
-//! Arguments and results are plain data (`values.rs`): no JavaScript value ever leaves the JavaScript thread, which is why
+//! Arguments and results are plain data (`../values.rs`): no JavaScript value ever leaves the JavaScript thread, which is why
 //! dropping a runtime with work pending can neither leak nor abort.
 //!
 //! # Adding a function of Deno
@@ -33,26 +33,26 @@
 //! | a wrapper sees every call and its outcome once, and can answer in place of the operation | `tests/it/wrapper.rs` |
 
 mod table;
-mod values;
 mod wrap;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rquickjs::function::{IntoArgs, Rest};
 use rquickjs::{Ctx, Exception, FromJs, Function, IntoJs, Object, Value};
 
 use crate::host;
 use crate::loader::Modules;
+use crate::lock::lock;
 use crate::shared::{Event, Owner, Shared};
 use crate::stack::{self, Room};
 use crate::timers::Timers;
 
+pub use crate::values::{Arg, Args, ErrorClass, HostError, HostResult, Val};
 pub use table::{Capability, Cost, Determinism, Operation, operations};
 pub(crate) use table::{ENV, NET, NONE, READ, READ_WRITE, RUN, Run, SYS, WRITE, plain, start};
-pub use values::{Arg, Args, ErrorClass, HostError, HostResult, Val};
 pub(crate) use wrap::{Entered, Watched};
 pub use wrap::{OperationCall, Wrapper};
 
@@ -117,11 +117,6 @@ impl Env {
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.cwd.join(Path::new(path))
     }
-}
-
-/// Lock a mutex whose data no panic can leave half-changed.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type Slot = Arc<Mutex<Option<HostResult>>>;

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::gate::Env;
 use crate::gate::table::Operation;
-use crate::gate::values::{Args, HostResult};
-use crate::gate::{Env, lock};
+use crate::lock::lock;
+use crate::values::{Args, HostResult};
 
 /// Stands around every call of a host operation, synchronous or not: permissions, recording, replay, metrics. See
 /// [`ModuleRuntime::spawn_wrapped`](crate::ModuleRuntime::spawn_wrapped); without one a call costs one comparison more.

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use crate::api::{EngineError, EngineErrorKind, Stream};
 use crate::errors;
 use crate::gate::{
-    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock,
-    plain, start,
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
+    start,
 };
+use crate::lock::lock;
 use crate::shared::Owner;
 
 pub(crate) const OPERATIONS: &[Operation] = &[

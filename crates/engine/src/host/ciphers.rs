@@ -21,6 +21,7 @@ use crate::gate::{
     Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
     start,
 };
+use crate::host::algorithms::{CipherMode, DigestAlgorithm, KeyDerivation, SignatureScheme};
 use crate::host::keys::{Private, Public};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -37,64 +38,72 @@ fn failed(error: impl std::fmt::Display) -> HostError {
     HostError::new(ErrorClass::DomOperationError, error.to_string())
 }
 
-/// Run `$body` with `$D` as the digest of that name.
+/// Run `$body` with `$D` as the digest of that algorithm.
 macro_rules! with_hash {
-    ($name:expr, $D:ident => $body:expr) => {{
-        let name: &str = $name;
-        match name.to_ascii_lowercase().replace('-', "").as_str() {
-            "md5" => {
+    ($algorithm:expr, $D:ident => $body:expr) => {{
+        match $algorithm {
+            DigestAlgorithm::Md5 => {
                 type $D = Md5;
                 $body
             }
-            "sha1" => {
+            DigestAlgorithm::Sha1 => {
                 type $D = Sha1;
                 $body
             }
-            "sha224" => {
+            DigestAlgorithm::Sha224 => {
                 type $D = Sha224;
                 $body
             }
-            "sha256" => {
+            DigestAlgorithm::Sha256 => {
                 type $D = Sha256;
                 $body
             }
-            "sha384" => {
+            DigestAlgorithm::Sha384 => {
                 type $D = Sha384;
                 $body
             }
-            "sha512" => {
+            DigestAlgorithm::Sha512 => {
                 type $D = Sha512;
                 $body
             }
-            _ => Err(HostError::unsupported(&format!("the digest '{name}'"))),
         }
     }};
 }
 
 /// `(scheme, hash, PKCS#8, data, salt length)`; a scheme is "pkcs1", "pss", "ecdsa", "ecdsa-der" or "ed25519".
 fn sign(_env: &Env, args: &Args) -> HostResult {
-    let (scheme, hash, data) = (args.str(0)?, args.str(1)?, args.bytes(3)?);
+    let (scheme, data) = (SignatureScheme::parse(args.str(0)?)?, args.bytes(3)?);
+    // Ed25519 has a digest of its own.
+    let hash = || args.str(1).and_then(DigestAlgorithm::parse);
     let signature = match (Private::from_pkcs8(args.bytes(2)?)?, scheme) {
-        (Private::Rsa(key), "pkcs1") => with_hash!(hash, D => {
+        (Private::Rsa(key), SignatureScheme::Pkcs1) => with_hash!(hash()?, D => {
             key.sign_with_rng(&mut OsRng, Pkcs1v15Sign::new::<D>(), &D::digest(data)).map_err(failed)
         })?,
-        (Private::Rsa(key), "pss") => with_hash!(hash, D => {
+        (Private::Rsa(key), SignatureScheme::Pss) => with_hash!(hash()?, D => {
             let salt = args.num(4).map_or(<D as Digest>::output_size(), |salt| salt as usize);
             key.sign_with_rng(&mut OsRng, Pss::new_blinded_with_salt::<D>(salt), &D::digest(data)).map_err(failed)
         })?,
-        (Private::P256(key), "ecdsa" | "ecdsa-der") => {
-            let signature: p256::ecdsa::Signature = with_hash!(hash, D => {
+        (Private::P256(key), SignatureScheme::Ecdsa | SignatureScheme::EcdsaDer) => {
+            let signature: p256::ecdsa::Signature = with_hash!(hash()?, D => {
                 p256::ecdsa::SigningKey::from(&key).sign_prehash(&D::digest(data)).map_err(failed)
             })?;
-            if scheme == "ecdsa" { signature.to_vec() } else { signature.to_der().as_bytes().to_vec() }
+            if scheme == SignatureScheme::Ecdsa {
+                signature.to_vec()
+            } else {
+                signature.to_der().as_bytes().to_vec()
+            }
         }
-        (Private::P384(key), "ecdsa" | "ecdsa-der") => {
-            let signature: p384::ecdsa::Signature = with_hash!(hash, D => {
+        (Private::P384(key), SignatureScheme::Ecdsa | SignatureScheme::EcdsaDer) => {
+            let signature: p384::ecdsa::Signature = with_hash!(hash()?, D => {
                 p384::ecdsa::SigningKey::from(key).sign_prehash(&D::digest(data)).map_err(failed)
             })?;
-            if scheme == "ecdsa" { signature.to_vec() } else { signature.to_der().as_bytes().to_vec() }
+            if scheme == SignatureScheme::Ecdsa {
+                signature.to_vec()
+            } else {
+                signature.to_der().as_bytes().to_vec()
+            }
         }
-        (Private::Ed(key), "ed25519") => key.sign(data).to_bytes().to_vec(),
+        (Private::Ed(key), SignatureScheme::Ed25519) => key.sign(data).to_bytes().to_vec(),
         _ => return Err(mismatch()),
     };
     Ok(Val::Bytes(signature))
@@ -106,38 +115,39 @@ fn mismatch() -> HostError {
 
 /// `(scheme, hash, SPKI, signature, data, salt length)`
 fn verify(_env: &Env, args: &Args) -> HostResult {
-    let (scheme, hash, signature, data) = (args.str(0)?, args.str(1)?, args.bytes(3)?, args.bytes(4)?);
+    let (scheme, signature, data) = (SignatureScheme::parse(args.str(0)?)?, args.bytes(3)?, args.bytes(4)?);
+    let hash = || args.str(1).and_then(DigestAlgorithm::parse);
     let good = match (Public::from_spki(args.bytes(2)?)?, scheme) {
-        (Public::Rsa(key), "pkcs1") => with_hash!(hash, D => {
+        (Public::Rsa(key), SignatureScheme::Pkcs1) => with_hash!(hash()?, D => {
             Ok(key.verify(Pkcs1v15Sign::new::<D>(), &D::digest(data), signature).is_ok())
         })?,
-        (Public::Rsa(key), "pss") => with_hash!(hash, D => {
+        (Public::Rsa(key), SignatureScheme::Pss) => with_hash!(hash()?, D => {
             let salt = args.num(5).map_or(<D as Digest>::output_size(), |salt| salt as usize);
             Ok(key.verify(Pss::new_with_salt::<D>(salt), &D::digest(data), signature).is_ok())
         })?,
-        (Public::P256(key), "ecdsa" | "ecdsa-der") => {
-            let read = if scheme == "ecdsa" {
+        (Public::P256(key), SignatureScheme::Ecdsa | SignatureScheme::EcdsaDer) => {
+            let read = if scheme == SignatureScheme::Ecdsa {
                 p256::ecdsa::Signature::from_slice(signature)
             } else {
                 p256::ecdsa::Signature::from_der(signature)
             };
             let key = p256::ecdsa::VerifyingKey::from(&key);
-            with_hash!(hash, D => {
+            with_hash!(hash()?, D => {
                 Ok(read.is_ok_and(|read| key.verify_prehash(&D::digest(data), &read).is_ok()))
             })?
         }
-        (Public::P384(key), "ecdsa" | "ecdsa-der") => {
-            let read = if scheme == "ecdsa" {
+        (Public::P384(key), SignatureScheme::Ecdsa | SignatureScheme::EcdsaDer) => {
+            let read = if scheme == SignatureScheme::Ecdsa {
                 p384::ecdsa::Signature::from_slice(signature)
             } else {
                 p384::ecdsa::Signature::from_der(signature)
             };
             let key = p384::ecdsa::VerifyingKey::from(&key);
-            with_hash!(hash, D => {
+            with_hash!(hash()?, D => {
                 Ok(read.is_ok_and(|read| key.verify_prehash(&D::digest(data), &read).is_ok()))
             })?
         }
-        (Public::Ed(key), "ed25519") => ed25519_dalek::Signature::from_slice(signature)
+        (Public::Ed(key), SignatureScheme::Ed25519) => ed25519_dalek::Signature::from_slice(signature)
             .is_ok_and(|signature| key.verify_strict(data, &signature).is_ok()),
         _ => return Err(mismatch()),
     };
@@ -146,7 +156,7 @@ fn verify(_env: &Env, args: &Args) -> HostResult {
 
 /// `(hash, key, data)`
 fn hmac(_env: &Env, args: &Args) -> HostResult {
-    with_hash!(args.str(0)?, D => {
+    with_hash!(DigestAlgorithm::parse(args.str(0)?)?, D => {
         let mut mac = <Hmac<D> as Mac>::new_from_slice(args.bytes(1)?).map_err(failed)?;
         mac.update(args.bytes(2)?);
         Ok(Val::Bytes(mac.finalize().into_bytes().to_vec()))
@@ -184,13 +194,23 @@ macro_rules! gcm {
     }};
 }
 
+/// The data under a key stream, which encrypts and decrypts alike.
+fn applied<S: StreamCipher, E: std::fmt::Display>(
+    stream: Result<S, E>,
+    data: &[u8],
+) -> Result<Vec<u8>, HostError> {
+    let mut out = data.to_vec();
+    stream.map_err(failed)?.try_apply_keystream(&mut out).map_err(failed)?;
+    Ok(out)
+}
+
 /// `(mode, encrypt?, key, iv, data, additional data for "gcm", bytes of its tag)`; the tag of GCM follows the text, as on
 /// the web.
 fn cipher(_env: &Env, args: &Args) -> HostResult {
-    let (mode, encrypt) = (args.str(0)?, args.bool(1));
+    let (mode, encrypt) = (CipherMode::parse(args.str(0)?)?, args.bool(1));
     let (key, iv, data) = (args.bytes(2)?, args.bytes(3)?, args.bytes(4)?);
     let out = match mode {
-        "gcm" => {
+        CipherMode::Gcm => {
             let payload = Payload { msg: data, aad: if args.is_none(5) { &[] } else { args.bytes(5)? } };
             let tag = args.num(6).map_or(16, |tag| tag as usize);
             with_aes!(key, C => match (iv.len(), tag) {
@@ -206,7 +226,7 @@ fn cipher(_env: &Env, args: &Args) -> HostResult {
                 _ => Err(HostError::unsupported("AES-GCM with an iv that has neither 12 nor 16 bytes")),
             })
         }
-        "cbc" => with_aes!(key, C => {
+        CipherMode::Cbc => with_aes!(key, C => {
             if encrypt {
                 let cbc = cbc::Encryptor::<C>::new_from_slices(key, iv).map_err(failed)?;
                 Ok(cbc.encrypt_padded_vec_mut::<Pkcs7>(data))
@@ -215,7 +235,7 @@ fn cipher(_env: &Env, args: &Args) -> HostResult {
                 cbc.decrypt_padded_vec_mut::<Pkcs7>(data).map_err(refused)
             }
         }),
-        "cbc-unpadded" => with_aes!(key, C => {
+        CipherMode::CbcUnpadded => with_aes!(key, C => {
             if !data.len().is_multiple_of(16) {
                 return Err(failed("wrong final block length"));
             }
@@ -227,16 +247,11 @@ fn cipher(_env: &Env, args: &Args) -> HostResult {
                 cbc.decrypt_padded_vec_mut::<NoPadding>(data).map_err(refused)
             }
         }),
-        "ctr32" | "ctr64" | "ctr128" => with_aes!(key, C => {
-            let mut out = data.to_vec();
-            let done = match mode {
-                "ctr32" => ctr::Ctr32BE::<C>::new_from_slices(key, iv).map_err(failed)?.try_apply_keystream(&mut out),
-                "ctr64" => ctr::Ctr64BE::<C>::new_from_slices(key, iv).map_err(failed)?.try_apply_keystream(&mut out),
-                _ => ctr::Ctr128BE::<C>::new_from_slices(key, iv).map_err(failed)?.try_apply_keystream(&mut out),
-            };
-            done.map(|()| out).map_err(failed)
-        }),
-        other => Err(HostError::unsupported(&format!("the cipher '{other}'"))),
+        CipherMode::Ctr32 => with_aes!(key, C => applied(ctr::Ctr32BE::<C>::new_from_slices(key, iv), data)),
+        CipherMode::Ctr64 => with_aes!(key, C => applied(ctr::Ctr64BE::<C>::new_from_slices(key, iv), data)),
+        CipherMode::Ctr128 => {
+            with_aes!(key, C => applied(ctr::Ctr128BE::<C>::new_from_slices(key, iv), data))
+        }
     };
     out.map(Val::Bytes)
 }
@@ -244,7 +259,7 @@ fn cipher(_env: &Env, args: &Args) -> HostResult {
 /// `(hash, encrypt?, key, data, label)`: RSA-OAEP, with a public key as SPKI to encrypt and a private one as PKCS#8 to
 /// decrypt. Decryption is blinded.
 fn oaep(_env: &Env, args: &Args) -> HostResult {
-    let (hash, encrypt, data) = (args.str(0)?, args.bool(1), args.bytes(3)?);
+    let (hash, encrypt, data) = (DigestAlgorithm::parse(args.str(0)?)?, args.bool(1), args.bytes(3)?);
     let label = if args.is_none(4) { &[] } else { args.bytes(4)? };
     // The crate takes text.
     let label = std::str::from_utf8(label)
@@ -289,28 +304,30 @@ fn derive(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> 
 }
 
 fn derive_now(args: &Args, limit: usize) -> HostResult {
-    let (hash, secret, salt) = (args.str(1)?, args.bytes(2)?, args.bytes(3)?);
+    let (secret, salt) = (args.bytes(2)?, args.bytes(3)?);
+    // scrypt has a digest of its own.
+    let hash = || args.str(1).and_then(DigestAlgorithm::parse);
     let size = args.num(4)? as usize;
     if size > limit {
         return Err(HostError::new(ErrorClass::RangeError, "the key would not fit the memory limit"));
     }
     let mut out = vec![0_u8; size];
-    match args.str(0)? {
-        "pbkdf2" => {
+    match KeyDerivation::parse(args.str(0)?)? {
+        KeyDerivation::Pbkdf2 => {
             let rounds = args.num(5)? as u32;
             if rounds == 0 {
                 return Err(failed("PBKDF2 needs at least one iteration"));
             }
-            with_hash!(hash, D => {
+            with_hash!(hash()?, D => {
                 pbkdf2::pbkdf2_hmac::<D>(secret, salt, rounds, &mut out);
                 Ok(())
             })?;
         }
-        "hkdf" => {
+        KeyDerivation::Hkdf => {
             let info = args.bytes(5)?;
-            with_hash!(hash, D => hkdf::Hkdf::<D>::new(Some(salt), secret).expand(info, &mut out).map_err(failed))?;
+            with_hash!(hash()?, D => hkdf::Hkdf::<D>::new(Some(salt), secret).expand(info, &mut out).map_err(failed))?;
         }
-        "scrypt" => {
+        KeyDerivation::Scrypt => {
             let (log_n, r, p) = (args.num(5)? as u8, args.num(6)? as u32, args.num(7)? as u32);
             let wanted = 128_usize.checked_shl(log_n.into()).and_then(|n| n.checked_mul(r as usize));
             if log_n > 30 || wanted.is_none_or(|wanted| wanted > limit) {
@@ -322,7 +339,6 @@ fn derive_now(args: &Args, limit: usize) -> HostResult {
             let params = scrypt::Params::new(log_n, r, p, 32).map_err(failed)?;
             scrypt::scrypt(secret, salt, &params, &mut out).map_err(failed)?;
         }
-        other => return Err(HostError::unsupported(&format!("the derivation '{other}'"))),
     }
     Ok(Val::Bytes(out))
 }

@@ -8,8 +8,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use crate::gate::{
-    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock, plain,
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
 };
+use crate::host::algorithms::DigestAlgorithm;
+use crate::lock::lock;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     plain("crypto.random", NONE, Determinism::ReadsWorld, Cost::Compute, random),
@@ -35,15 +37,14 @@ pub(crate) enum Hash {
 }
 
 impl Hash {
-    fn new(name: &str) -> Result<Hash, HostError> {
-        match name.to_ascii_lowercase().replace('-', "").as_str() {
-            "md5" => Ok(Hash::Md5(Md5::new())),
-            "sha224" => Ok(Hash::Sha224(Sha224::new())),
-            "sha1" => Ok(Hash::Sha1(Sha1::new())),
-            "sha256" => Ok(Hash::Sha256(Sha256::new())),
-            "sha384" => Ok(Hash::Sha384(Sha384::new())),
-            "sha512" => Ok(Hash::Sha512(Sha512::new())),
-            _ => Err(HostError::unsupported(&format!("the digest '{name}'"))),
+    fn new(algorithm: DigestAlgorithm) -> Hash {
+        match algorithm {
+            DigestAlgorithm::Md5 => Hash::Md5(Md5::new()),
+            DigestAlgorithm::Sha224 => Hash::Sha224(Sha224::new()),
+            DigestAlgorithm::Sha1 => Hash::Sha1(Sha1::new()),
+            DigestAlgorithm::Sha256 => Hash::Sha256(Sha256::new()),
+            DigestAlgorithm::Sha384 => Hash::Sha384(Sha384::new()),
+            DigestAlgorithm::Sha512 => Hash::Sha512(Sha512::new()),
         }
     }
 
@@ -86,13 +87,13 @@ fn uuid(_env: &Env, _args: &Args) -> HostResult {
 }
 
 fn digest(_env: &Env, args: &Args) -> HostResult {
-    let mut hash = Hash::new(args.str(0)?)?;
+    let mut hash = Hash::new(DigestAlgorithm::parse(args.str(0)?)?);
     hash.update(args.bytes(1)?);
     Ok(Val::Bytes(hash.finish()))
 }
 
 fn hash(env: &Env, args: &Args) -> HostResult {
-    let hash = Hash::new(args.str(0)?)?;
+    let hash = Hash::new(DigestAlgorithm::parse(args.str(0)?)?);
     let id = env.next_id();
     lock(&env.digests).insert(id, hash);
     Ok(Val::Num(id as f64))

@@ -12,11 +12,12 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::gate::{
-    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NET, Operation, Val, lock,
-    plain, start,
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NET, Operation, Val, plain,
+    start,
 };
 use crate::host::net;
 use crate::host::tls::{self, Trust};
+use crate::lock::lock;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     plain("fetch.open", NET, Determinism::ChangesWorld, Cost::Instant, open),

@@ -15,8 +15,9 @@ use serde::Deserialize;
 use crate::errors;
 use crate::gate::{
     Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, READ, READ_WRITE, Val,
-    WRITE, lock, plain,
+    WRITE, plain,
 };
+use crate::lock::lock;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     plain("file.open", READ_WRITE, Determinism::ChangesWorld, Cost::Disk, open),

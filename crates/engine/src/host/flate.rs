@@ -10,8 +10,9 @@ use flate2::Compression;
 use flate2::{read, write};
 
 use crate::gate::{
-    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock, plain,
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
 };
+use crate::lock::lock;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     plain("flate.open", NONE, Determinism::Pure, Cost::Instant, open),

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::gate::{
     Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
 };
+use crate::host::algorithms::{KeyFormat, KeyKind};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     plain("key.import", NONE, Determinism::Pure, Cost::Compute, import),
@@ -66,6 +67,18 @@ struct Jwk {
     qi: Option<String>,
 }
 
+impl Jwk {
+    fn kind(&self) -> Result<KeyKind, HostError> {
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => Ok(KeyKind::Rsa),
+            ("EC", Some("P-256")) => Ok(KeyKind::P256),
+            ("EC", Some("P-384")) => Ok(KeyKind::P384),
+            ("OKP", Some("Ed25519")) => Ok(KeyKind::Ed25519),
+            _ => Err(invalid()),
+        }
+    }
+}
+
 fn invalid() -> HostError {
     HostError::new(
         ErrorClass::DomDataError,
@@ -97,8 +110,8 @@ impl Private {
 
     fn from_jwk(jwk: &Jwk) -> Result<Private, HostError> {
         let d = bytes(&jwk.d)?;
-        match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-            ("RSA", _) => {
+        match jwk.kind()? {
+            KeyKind::Rsa => {
                 let primes = match (&jwk.p, &jwk.q) {
                     (Some(_), Some(_)) => vec![number(&jwk.p)?, number(&jwk.q)?],
                     _ => Vec::new(),
@@ -111,13 +124,12 @@ impl Private {
                 );
                 Ok(Private::Rsa(Box::new(made.map_err(bad)?)))
             }
-            ("EC", Some("P-256")) => p256::SecretKey::from_slice(&d).map(Private::P256).map_err(bad),
-            ("EC", Some("P-384")) => p384::SecretKey::from_slice(&d).map(Private::P384).map_err(bad),
-            ("OKP", Some("Ed25519")) => {
+            KeyKind::P256 => p256::SecretKey::from_slice(&d).map(Private::P256).map_err(bad),
+            KeyKind::P384 => p384::SecretKey::from_slice(&d).map(Private::P384).map_err(bad),
+            KeyKind::Ed25519 => {
                 let seed: [u8; 32] = d.try_into().map_err(bad)?;
                 Ok(Private::Ed(Box::new(ed25519_dalek::SigningKey::from_bytes(&seed))))
             }
-            _ => Err(invalid()),
         }
     }
 
@@ -180,29 +192,28 @@ impl Public {
         ed25519_dalek::VerifyingKey::from_public_key_der(der).map(Public::Ed).map_err(bad)
     }
 
-    fn from_raw(kind: &str, raw: &[u8]) -> Result<Public, HostError> {
+    fn from_raw(kind: KeyKind, raw: &[u8]) -> Result<Public, HostError> {
         match kind {
-            "P-256" => p256::PublicKey::from_sec1_bytes(raw).map(Public::P256).map_err(bad),
-            "P-384" => p384::PublicKey::from_sec1_bytes(raw).map(Public::P384).map_err(bad),
-            "Ed25519" => {
+            KeyKind::P256 => p256::PublicKey::from_sec1_bytes(raw).map(Public::P256).map_err(bad),
+            KeyKind::P384 => p384::PublicKey::from_sec1_bytes(raw).map(Public::P384).map_err(bad),
+            KeyKind::Ed25519 => {
                 let raw: [u8; 32] = raw.try_into().map_err(bad)?;
                 ed25519_dalek::VerifyingKey::from_bytes(&raw).map(Public::Ed).map_err(bad)
             }
-            _ => Err(invalid()),
+            KeyKind::Rsa => Err(invalid()),
         }
     }
 
     fn from_jwk(jwk: &Jwk) -> Result<Public, HostError> {
-        match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-            ("RSA", _) => RsaPublicKey::new(number(&jwk.n)?, number(&jwk.e)?).map(Public::Rsa).map_err(bad),
-            ("EC", Some(curve @ ("P-256" | "P-384"))) => {
+        match jwk.kind()? {
+            KeyKind::Rsa => RsaPublicKey::new(number(&jwk.n)?, number(&jwk.e)?).map(Public::Rsa).map_err(bad),
+            curve @ (KeyKind::P256 | KeyKind::P384) => {
                 let mut point = vec![4];
                 point.extend(bytes(&jwk.x)?);
                 point.extend(bytes(&jwk.y)?);
                 Public::from_raw(curve, &point)
             }
-            ("OKP", Some("Ed25519")) => Public::from_raw("Ed25519", &bytes(&jwk.x)?),
-            _ => Err(invalid()),
+            KeyKind::Ed25519 => Public::from_raw(KeyKind::Ed25519, &bytes(&jwk.x)?),
         }
     }
 
@@ -240,7 +251,7 @@ impl Public {
                 let (x, y) = raw.get(1..).unwrap_or_default().split_at(raw.len() / 2);
                 Jwk {
                     kty: "EC".to_owned(),
-                    crv: Some(self.kind().to_owned()),
+                    crv: Some(self.kind().as_str().to_owned()),
                     x: Some(URL_SAFE_NO_PAD.encode(x)),
                     y: Some(URL_SAFE_NO_PAD.encode(y)),
                     ..Jwk::default()
@@ -255,12 +266,12 @@ impl Public {
         }
     }
 
-    pub(crate) fn kind(&self) -> &'static str {
+    fn kind(&self) -> KeyKind {
         match self {
-            Public::Rsa(_) => "RSA",
-            Public::P256(_) => "P-256",
-            Public::P384(_) => "P-384",
-            Public::Ed(_) => "Ed25519",
+            Public::Rsa(_) => KeyKind::Rsa,
+            Public::P256(_) => KeyKind::P256,
+            Public::P384(_) => KeyKind::P384,
+            Public::Ed(_) => KeyKind::Ed25519,
         }
     }
 }
@@ -285,7 +296,7 @@ fn describe(private: Option<&Private>, public: &Public) -> HostResult {
     };
     let mut fields = vec![
         ("type", Val::Str(if private.is_some() { "private" } else { "public" }.to_owned())),
-        ("kind", Val::Str(public.kind().to_owned())),
+        ("kind", Val::Str(public.kind().as_str().to_owned())),
         ("bytes", Val::Bytes(der)),
     ];
     if let Public::Rsa(key) = public {
@@ -298,11 +309,14 @@ fn describe(private: Option<&Private>, public: &Public) -> HostResult {
 /// `(format, data, kind for raw)`, the format one of those of Web Crypto or "pem".
 fn import(_env: &Env, args: &Args) -> HostResult {
     let private = |key: Private| describe(Some(&key), &key.public());
-    match args.str(0)? {
-        "pkcs8" => private(Private::from_pkcs8(args.bytes(1)?)?),
-        "spki" => describe(None, &Public::from_spki(args.bytes(1)?)?),
-        "raw" => describe(None, &Public::from_raw(args.str(2)?, args.bytes(1)?)?),
-        "jwk" => {
+    match KeyFormat::parse(args.str(0)?)? {
+        KeyFormat::Pkcs8 => private(Private::from_pkcs8(args.bytes(1)?)?),
+        KeyFormat::Spki => describe(None, &Public::from_spki(args.bytes(1)?)?),
+        KeyFormat::Raw => {
+            let kind = KeyKind::parse(args.str(2)?).map_err(bad)?;
+            describe(None, &Public::from_raw(kind, args.bytes(1)?)?)
+        }
+        KeyFormat::Jwk => {
             let jwk: Jwk = args.json(1)?;
             if jwk.d.is_some() {
                 private(Private::from_jwk(&jwk)?)
@@ -310,7 +324,7 @@ fn import(_env: &Env, args: &Args) -> HostResult {
                 describe(None, &Public::from_jwk(&jwk)?)
             }
         }
-        "pem" => {
+        KeyFormat::Pem => {
             let pem = args.str(1)?;
             if pem.contains("ENCRYPTED") {
                 return Err(HostError::unsupported("an encrypted private key"));
@@ -335,7 +349,6 @@ fn import(_env: &Env, args: &Args) -> HostResult {
                 describe(None, &Public::from_spki(&der)?)
             }
         }
-        other => Err(HostError::unsupported(&format!("the key format '{other}'"))),
     }
 }
 
@@ -366,22 +379,21 @@ fn public_of(_env: &Env, args: &Args) -> HostResult {
 
 /// `(kind, bits for RSA)` to the private key.
 fn generate(_env: &Env, args: &Args) -> HostResult {
-    let key = match args.str(0)? {
-        "RSA" => {
+    let key = match KeyKind::parse(args.str(0)?)? {
+        KeyKind::Rsa => {
             let bits = args.num(1)? as usize;
             if !(1024..=8192).contains(&bits) {
                 return Err(failed("an RSA key has 1024 to 8192 bits"));
             }
             Private::Rsa(Box::new(RsaPrivateKey::new(&mut OsRng, bits).map_err(failed)?))
         }
-        "P-256" => Private::P256(p256::SecretKey::random(&mut OsRng)),
-        "P-384" => Private::P384(p384::SecretKey::random(&mut OsRng)),
-        "Ed25519" => {
+        KeyKind::P256 => Private::P256(p256::SecretKey::random(&mut OsRng)),
+        KeyKind::P384 => Private::P384(p384::SecretKey::random(&mut OsRng)),
+        KeyKind::Ed25519 => {
             let mut seed = [0_u8; 32];
             rsa::rand_core::RngCore::fill_bytes(&mut OsRng, &mut seed);
             Private::Ed(Box::new(ed25519_dalek::SigningKey::from_bytes(&seed)))
         }
-        other => return Err(HostError::unsupported(&format!("generating a key for '{other}'"))),
     };
     describe(Some(&key), &key.public())
 }

@@ -1,5 +1,6 @@
 //! The host operations, by topic. Each table is reached only through the gate.
 
+pub(crate) mod algorithms;
 pub(crate) mod calls;
 pub(crate) mod ciphers;
 pub(crate) mod crypto;

@@ -1,9 +1,9 @@
 //! Environment, identity, and facts about the machine.
 
 use crate::gate::{
-    Args, Cost, Determinism, ENV, Env, ErrorClass, HostError, HostResult, NONE, Operation, SYS, Val, lock,
-    plain,
+    Args, Cost, Determinism, ENV, Env, ErrorClass, HostError, HostResult, NONE, Operation, SYS, Val, plain,
 };
+use crate::lock::lock;
 use crate::surface;
 
 pub(crate) const OPERATIONS: &[Operation] = &[

@@ -20,9 +20,10 @@ use tokio::sync::watch;
 use crate::api::Stream;
 use crate::errors;
 use crate::gate::{
-    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, Operation, RUN, Val, lock,
-    plain, start,
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, Operation, RUN, Val, plain,
+    start,
 };
+use crate::lock::lock;
 use crate::shared::Owner;
 
 pub(crate) const OPERATIONS: &[Operation] = &[

@@ -13,11 +13,12 @@ use tokio_rustls::TlsConnector;
 
 use crate::errors;
 use crate::gate::{
-    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NET, Operation, Val, lock,
-    plain, start,
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NET, Operation, Val, plain,
+    start,
 };
 use crate::host::net;
 use crate::host::tls::{self, Trust};
+use crate::lock::lock;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     start("socket.connect", NET, Determinism::ChangesWorld, Cost::Wait, connect),

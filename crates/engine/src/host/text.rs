@@ -10,8 +10,9 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use encoding_rs::{DecoderResult, Encoding};
 
 use crate::gate::{
-    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, lock, plain,
+    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, Val, plain,
 };
+use crate::lock::lock;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     plain("text.label", NONE, Determinism::Pure, Cost::Instant, label),

@@ -9,7 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use serde::Deserialize;
 
-use crate::gate::{Env, ErrorClass, HostError, lock};
+use crate::gate::{Env, ErrorClass, HostError};
+use crate::lock::lock;
 
 /// What a client wants beyond the defaults.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -8,15 +8,15 @@ import { dispatchGlobal } from "marsh:globals";
 let dispatch;
 const controllers = new Map();
 
-async function load(url, driverName, engineVersion) {
+async function load(url, shimName, engineVersion) {
   try {
-    const driver = await import(driverName);
+    const shim = await import(shimName);
     const namespace = await import(url);
     const externals = {};
     for (const name of host("load.externals")) externals[name] = await import(name);
-    if (typeof driver.dispatch !== "function") throw new TypeError("the driver exports no dispatch");
-    dispatch = driver.dispatch;
-    await driver.init?.({ namespace, externals, engineVersion });
+    if (typeof shim.dispatch !== "function") throw new TypeError("the shim exports no dispatch");
+    dispatch = shim.dispatch;
+    await shim.init?.({ namespace, externals, engineVersion });
     host("load.done");
   } catch (error) {
     host("load.done", describe(error));

@@ -1,4 +1,4 @@
-//! A module, a driver that calls its exports by name, and a bridge that remembers what it was told.
+//! A module, a shim that calls its exports by name, and a bridge that remembers what it was told.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use marsh_engine::{
-    Bridge, BridgeError, Code, Driver, EngineError, External, Limits, ModuleRuntime, Options, Reply, Source,
+    Bridge, BridgeError, Code, EngineError, External, Limits, ModuleRuntime, Options, Reply, Shim, Source,
     Stream,
 };
 use serde_json::{Value, json};
 
 /// `call("name", args)` runs `export function name(args, call)` of the module.
-pub const DRIVER: Driver = Driver {
-    name: "marsh:driver",
+pub const SHIM: Shim = Shim {
+    name: "marsh:shim",
     code: r#"
         let api;
         export function init(given) { api = given; }
@@ -124,7 +124,7 @@ impl Fixture {
         let options = Options {
             limits: self.limits.clone(),
             bytecode_cache: self.cache.clone(),
-            driver: DRIVER,
+            shim: SHIM,
             args: vec!["one".to_owned()],
             cwd: Some(self.dir.path().to_owned()),
         };

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use super::ast::{Binary, Each, Id, Op, Tree, Unary};
-use super::signatures::{self, Namespace, Signature, named, namespace};
+use super::signatures::{self, Signature, named};
 use super::types::Type;
 use crate::declared::Declared;
 use crate::error::{ExprError, ExprErrorKind};
-use crate::near::near;
+use crate::namespaces::{Namespace, namespace};
+use crate::near::{near, unknown_function};
 use crate::value::{Kind, Value};
 
 /// `declared`: what the expression may name. Without it, every name is accepted.
@@ -361,7 +362,7 @@ impl<'t> Checker<'t> {
         if let Some(declared) = self.declared
             && !declared.has_namespace(space.name)
         {
-            let error = crate::scope::LookupError::NotAvailable { name: format!("{full}()") };
+            let error = crate::lookup_error::LookupError::NotAvailable { name: format!("{full}()") };
             return self.problem(ExprErrorKind::Lookup(error), id);
         }
         let Some(forms) = space.forms(name) else {
@@ -372,7 +373,7 @@ impl<'t> Checker<'t> {
         };
         let fits = |form: &&&str| {
             form.len() == types.len()
-                && form.chars().zip(&types).all(|(letter, of)| Namespace::accepts(letter, of))
+                && form.chars().zip(&types).all(|(letter, of)| signatures::accepts_parameter(letter, of))
         };
         if !forms.iter().any(|form| fits(&form)) {
             let ways: Vec<String> = forms
@@ -434,11 +435,6 @@ fn type_of_literal(value: &Value) -> Type {
 fn accepts(signature: &Signature, types: &[Type]) -> bool {
     signature.arguments.len() == types.len()
         && signature.arguments.iter().zip(types).all(|(wanted, of)| of.matches(wanted))
-}
-
-pub(crate) fn unknown_function(name: &str, known: &[&str]) -> ExprErrorKind {
-    let near = near(name, known.iter().copied());
-    ExprErrorKind::UnknownFunction { name: name.to_owned(), near }
 }
 
 fn list(types: &[Type]) -> String {

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use super::ast::{Binary, Each, Id, Op, Tree, Unary};
-use super::check::{constant, unknown_function};
+use super::check::constant;
 use super::functions;
 use super::ops::{self, type_error};
 use super::regexes::Regexes;
-use super::signatures::namespace;
 use crate::error::{ExprError, ExprErrorKind};
 use crate::limits::{EvaluationLimits, Meter};
+use crate::namespaces::namespace;
+use crate::near::unknown_function;
 use crate::near::{MOST, near};
 use crate::scope::Scope;
 use crate::sources;

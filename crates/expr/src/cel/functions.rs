@@ -8,27 +8,11 @@ use super::ops;
 use super::regexes::Regexes;
 use super::signatures::{forms, named, names};
 use super::{strings, times};
-use crate::cel::check::unknown_function;
+use crate::cel::computed::{Computed, argument, shown};
 use crate::error::ExprErrorKind;
 use crate::limits::Meter;
+use crate::near::unknown_function;
 use crate::value::{Duration, Kind, Timestamp, Value};
-
-pub(super) type Computed = Result<Value, ExprErrorKind>;
-
-/// A value for a message: text in quotes, shortened, and never a secret.
-pub(super) fn shown(value: &Value) -> String {
-    match (&value.kind, value.secret) {
-        (_, true) => "(secret)".to_owned(),
-        (Kind::String(text), false) if text.chars().count() > 40 => {
-            format!("{:?}…", text.chars().take(40).collect::<String>())
-        }
-        (_, false) => format!("{value:?}"),
-    }
-}
-
-pub(super) fn argument(message: impl Into<String>) -> ExprErrorKind {
-    ExprErrorKind::Argument { message: message.into() }
-}
 
 pub(crate) fn call(name: &str, arguments: &[Value], meter: &mut Meter) -> Computed {
     if let ("dyn", [value]) = (name, arguments) {

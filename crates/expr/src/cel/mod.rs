@@ -10,6 +10,7 @@
 
 pub(crate) mod ast;
 pub(crate) mod check;
+mod computed;
 mod eval;
 mod functions;
 mod lexer;
@@ -22,9 +23,7 @@ mod times;
 mod types;
 
 pub(crate) use check::check;
-pub(crate) use check::unknown_function;
 pub(crate) use eval::evaluate;
-pub(crate) use signatures::{NAMESPACES, Namespace, namespace};
 
 /// Whether the name means a type or a namespace of the language, and no variable.
 pub(crate) fn is_constant(name: &str) -> bool {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::ast::Binary;
 use crate::error::ExprErrorKind;
 use crate::limits::Meter;
-use crate::value::{Kind, MAX_DEPTH, TooDeep, Value};
+use crate::too_deep::{MAX_DEPTH, TooDeep};
+use crate::value::{Kind, Value};
 
 type Computed = Result<Value, ExprErrorKind>;
 

@@ -103,58 +103,13 @@ optional.hasValue(): bool
 optional.value(): dyn
 ";
 
-/// The functions behind a name, with what they take: `s` text, `n` a whole number, `l` a list, `m` a map.
-pub(crate) struct Namespace {
-    pub name: &'static str,
-    pub functions: &'static [(&'static str, &'static [&'static str])],
-}
-
-pub(crate) const NAMESPACES: [Namespace; 5] = [
-    Namespace {
-        name: "data",
-        functions: &[
-            ("latest", &["ss", "ssl"]),
-            ("version", &["ssn", "ssln"]),
-            ("listVersions", &["ss", "ssl"]),
-            ("findBySpec", &["ss"]),
-            ("findByTag", &["ss"]),
-            ("query", &["s", "ss"]),
-        ],
-    },
-    Namespace { name: "file", functions: &[("contents", &["ss"])] },
-    Namespace { name: "workers", functions: &[("connected", &[""])] },
-    Namespace { name: "model", functions: &[("method", &["ss", "ssm"])] },
-    Namespace { name: "vault", functions: &[("get", &["ss"])] },
-];
-
-pub(crate) fn namespace(name: &str) -> Option<&'static Namespace> {
-    NAMESPACES.iter().find(|namespace| namespace.name == name)
-}
-
-impl Namespace {
-    /// Ways to call the function.
-    pub fn forms(&self, function: &str) -> Option<&'static [&'static str]> {
-        self.functions.iter().find(|(name, _)| *name == function).map(|(_, forms)| *forms)
-    }
-
-    /// What a letter of a form stands for.
-    pub fn parameter(letter: char) -> &'static str {
-        match letter {
-            's' => "string",
-            'n' => "whole number",
-            'l' => "list",
-            _ => "map",
-        }
-    }
-
-    /// Whether a value of the type can be that parameter.
-    pub fn accepts(letter: char, of: &Type) -> bool {
-        match letter {
-            's' => of.matches(&Type::String),
-            'n' => of.matches(&Type::Int) || of.matches(&Type::Double),
-            'l' => of.matches(&Type::list(Type::Dyn)),
-            _ => of.matches(&Type::map(Type::Dyn, Type::Dyn)),
-        }
+/// Whether a value of the type can be that parameter.
+pub(super) fn accepts_parameter(letter: char, of: &Type) -> bool {
+    match letter {
+        's' => of.matches(&Type::String),
+        'n' => of.matches(&Type::Int) || of.matches(&Type::Double),
+        'l' => of.matches(&Type::list(Type::Dyn)),
+        _ => of.matches(&Type::map(Type::Dyn, Type::Dyn)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Functions of text. Positions count UTF-16 units, as JavaScript has it; `size()` counts characters.
 
-use super::functions::{Computed, argument, shown};
+use super::computed::{Computed, argument, shown};
 use super::regexes::Regexes;
 use crate::error::ExprErrorKind;
 use crate::limits::Meter;

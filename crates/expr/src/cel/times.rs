@@ -1,6 +1,6 @@
 //! Functions of points and lengths of time.
 
-use super::functions::{argument, shown};
+use super::computed::{argument, shown};
 use crate::error::ExprErrorKind;
 use crate::value::{Duration, Timestamp, Value};
 

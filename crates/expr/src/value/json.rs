@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
-use super::{Kind, MAX_DEPTH, TooDeep, Value};
+use super::{Kind, Value};
 use crate::error::{ExprError, ExprErrorKind};
 use crate::pointer::{Pointers, below, push};
+use crate::too_deep::{MAX_DEPTH, TooDeep};
 
 /// How large a result may be as JSON, about.
 const MAX_JSON: usize = 64 << 20;

@@ -4,6 +4,7 @@
 //! their depth, and none nests deeper than [`MAX_DEPTH`], so code that walks values can recurse. Cloning is cheap.
 
 mod json;
+mod lazy;
 mod render;
 mod span_of_time;
 
@@ -13,13 +14,12 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub(crate) use json::write_double;
+pub use lazy::Lookup;
 pub use render::to_text;
 pub(crate) use span_of_time::{Duration, Timestamp};
 
-use crate::scope::{Lookup, LookupError};
-
-/// The deepest nesting of lists and maps.
-pub(crate) const MAX_DEPTH: u16 = 200;
+use crate::lookup_error::LookupError;
+use crate::too_deep::{MAX_DEPTH, TooDeep};
 
 /// A value of the expression language.
 #[derive(Clone)]
@@ -62,11 +62,6 @@ pub(crate) struct Map {
     depth: u16,
     holds_secret: bool,
 }
-
-/// A value nests too deeply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the value nests more than {MAX_DEPTH} levels deep")]
-pub struct TooDeep;
 
 impl Value {
     /// The value null.

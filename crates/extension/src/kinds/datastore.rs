@@ -3,21 +3,16 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use marsh_host_client::protocol::{
-    DatastoreCapabilities, DatastoreForceReleaseLock, DatastoreInspectLock, DatastoreMarkDirty,
-    DatastorePlace, DatastorePull, DatastorePush, DatastoreResolveCachePath, DatastoreResolvePath,
-    DatastoreVerify, DatastoreWithLock,
-};
+use marsh_host_client::protocol::Nothing;
 use marsh_host_client::{
     Ask, CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest, NoCallbacks,
 };
 use marsh_types::{Kind, TypeName};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{CallOptions, Export, KindError};
 use crate::loader::{Loaded, Loader};
-
-pub use marsh_host_client::protocol::{DataPlace, Health};
 
 /// A datastore of an extension's type, with its configuration.
 #[derive(Debug, Clone)]
@@ -156,4 +151,137 @@ impl<T, F: FnOnce() -> T> Callbacks for Held<F, T> {
     }
 
     fn notice(&self, _notice: ContextNotice) {}
+}
+
+operations! {
+    /// Parameters of `datastore.verify`.
+    DatastoreVerify {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+    } -> Health;
+    /// Parameters of `datastore.place`.
+    DatastorePlace {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The repository.
+        repo_dir: PathBuf,
+    } -> DataPlace;
+    /// Parameters of `datastore.resolvePath`.
+    DatastoreResolvePath {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The repository.
+        repo_dir: PathBuf,
+    } -> String;
+    /// Parameters of `datastore.resolveCachePath`.
+    DatastoreResolveCachePath {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The repository.
+        repo_dir: PathBuf,
+    } -> Option<String>;
+    /// Parameters of `datastore.withLock`.
+    DatastoreWithLock {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The datastore's path.
+        path: String,
+        /// Options of the lock.
+        options: Value,
+    } -> Nothing;
+    /// Parameters of `datastore.inspectLock`.
+    DatastoreInspectLock {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The datastore's path.
+        path: String,
+        /// Options of the lock.
+        options: Value,
+    } -> Option<Value>;
+    /// Parameters of `datastore.forceReleaseLock`.
+    DatastoreForceReleaseLock {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The datastore's path.
+        path: String,
+        /// Options of the lock.
+        options: Value,
+        /// The holder's nonce.
+        nonce: String,
+    } -> Value;
+    /// Parameters of `datastore.pull`.
+    DatastorePull {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The repository.
+        repo_dir: PathBuf,
+        /// The local copy.
+        cache_path: PathBuf,
+        /// Options of the sync service.
+        options: Value,
+    } -> Option<f64>;
+    /// Parameters of `datastore.push`.
+    DatastorePush {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The repository.
+        repo_dir: PathBuf,
+        /// The local copy.
+        cache_path: PathBuf,
+        /// Options of the sync service.
+        options: Value,
+    } -> Option<f64>;
+    /// Parameters of `datastore.markDirty`.
+    DatastoreMarkDirty {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The repository.
+        repo_dir: PathBuf,
+        /// The local copy.
+        cache_path: PathBuf,
+        /// Options of the sync service.
+        options: Value,
+    } -> Nothing;
+    /// Parameters of `datastore.capabilities`.
+    DatastoreCapabilities {
+        /// The configuration, as it is written.
+        config: Map<String, Value>,
+        /// The repository.
+        repo_dir: PathBuf,
+        /// The local copy.
+        cache_path: PathBuf,
+    } -> Value;
+}
+
+/// What a datastore's verifier found.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Whether the datastore works.
+    pub healthy: bool,
+    /// What the verifier says.
+    #[serde(default)]
+    pub message: String,
+    /// Milliseconds that the check took.
+    #[serde(default)]
+    pub latency_ms: f64,
+    /// The datastore's type.
+    #[serde(default)]
+    pub datastore_type: String,
+    /// Details of the extension's own.
+    #[serde(default)]
+    pub details: Value,
+}
+
+/// Where a datastore keeps its data, or wants marsh's copy of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataPlace {
+    /// Whether the datastore synchronizes.
+    pub syncs: bool,
+    /// The path of the data.
+    pub path: PathBuf,
+    /// The path of the local copy, if the extension chooses it.
+    #[serde(default)]
+    pub cache_path: Option<PathBuf>,
 }

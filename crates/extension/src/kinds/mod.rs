@@ -1,9 +1,31 @@
-//! What the kinds beside models do: one typed wrapper per kind over [`Loader::resolve_kind`].
+//! What the kinds beside models do: one typed wrapper per kind over [`Loader::resolve_kind`]. The wrapper of a kind also
+//! holds the parameters and answers of its operations (`operations!`); the table of kinds has their names.
 //!
 //! A wrapper is opened at the moment of use and holds one module version: what it does, it does with that version. Who
 //! lives long opens anew for each use, and so sees fresh code (`Loader::resolve_kind` compares every input).
-//! Contracts are checked in the host when the version is loaded (`crates/host-server/src/shim/kinds.js`). Errors of a call
+//! Contracts are checked in the host when the version is loaded (`crates/host-server/src/shim/kinds`). Errors of a call
 //! name places in the sources (held by `crates/cli/tests/it/source_maps.rs`).
+
+/// Declares the parameters of a kind's operations and the answer of each. The name of the parameters is that of the
+/// operation in the table of kinds, so an operation that the table lacks does not compile.
+/// `crates/extension/tests/it/kinds_table.rs` finds an operation of the table that no wrapper declares.
+macro_rules! operations {
+    ($(
+        $(#[$doc:meta])*
+        $Name:ident { $( $(#[$field_doc:meta])* $field:ident: $ty:ty ),* $(,)? } -> $Answer:ty;
+    )*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, serde::Serialize)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $Name { $( $(#[$field_doc])* pub $field: $ty ),* }
+
+        impl marsh_host_client::Ask for $Name {
+            const NAME: marsh_host_client::protocol::OperationName =
+                marsh_host_client::protocol::OperationName::Kind(marsh_types::KindOperation::$Name);
+            type Answer = $Answer;
+        }
+    )* };
+}
 
 pub mod datastore;
 pub mod driver;
@@ -23,7 +45,7 @@ use crate::loader::{Loaded, in_sources};
 
 pub use datastore::DatastoreExtension;
 pub use driver::{DriverExtension, DriverOutput, DriverResult};
-pub use report::{ReportExtension, ReportResult};
+pub use report::{ReportExecute, ReportExtension, ReportResult, SensitiveArguments};
 pub use vault::VaultExtension;
 
 /// How long one call of a vault, a datastore or a report may take.

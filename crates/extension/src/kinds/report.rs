@@ -1,13 +1,14 @@
 //! Reports: what an extension says about a run, as text for people and as JSON.
 
+use std::path::PathBuf;
+
 use marsh_host_client::Callbacks;
-use marsh_host_client::protocol::ReportExecute;
 use marsh_types::{Kind, TypeName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{CallOptions, Export, KindError};
 use crate::loader::{Loaded, Loader};
-
-pub use marsh_host_client::protocol::ReportResult;
 
 /// A report of an extension.
 #[derive(Debug, Clone)]
@@ -43,4 +44,34 @@ impl ReportExtension {
     ) -> Result<ReportResult, KindError> {
         self.export.call(params, options, callbacks)
     }
+}
+
+operations! {
+    /// Parameters of `report.execute`.
+    ReportExecute {
+        /// The members of the report's context, `scope` among them.
+        context: Value,
+        /// The repository, when the host can read it at this path.
+        repo_dir: Option<PathBuf>,
+        /// Paths of sensitive arguments, by `global` and `method`.
+        sensitive: SensitiveArguments,
+    } -> ReportResult;
+}
+
+/// Paths of arguments that the schema marks as sensitive.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SensitiveArguments {
+    /// Of global arguments.
+    pub global: Vec<String>,
+    /// Of method arguments.
+    pub method: Vec<String>,
+}
+
+/// The answer of a report.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ReportResult {
+    /// The text for people.
+    pub markdown: String,
+    /// The JSON text as the report made it.
+    pub json: String,
 }

@@ -1,9 +1,6 @@
 //! Vault extensions: secrets by key, kept wherever the extension keeps them.
 
-use marsh_host_client::protocol::{
-    VaultDelete, VaultDeleteAnnotation, VaultGet, VaultGetAnnotation, VaultList, VaultListAnnotations,
-    VaultMembers, VaultPut, VaultPutAnnotation,
-};
+use marsh_host_client::protocol::Nothing;
 use marsh_host_client::{Ask, NoCallbacks};
 use marsh_types::{Kind, TypeName};
 use serde_json::{Map, Value};
@@ -96,4 +93,88 @@ impl VaultExtension {
         let params = params(self.name.clone(), self.config.clone());
         self.export.call(params, &self.options, &NoCallbacks)
     }
+}
+
+operations! {
+    /// Parameters of `vault.get`.
+    VaultGet {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+        /// The key.
+        key: String,
+    } -> String;
+    /// Parameters of `vault.put`.
+    VaultPut {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+        /// The key.
+        key: String,
+        /// The secret.
+        value: String,
+        /// Tags for the provider, if any.
+        tags: Option<Map<String, Value>>,
+    } -> Nothing;
+    /// Parameters of `vault.list`.
+    VaultList {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+    } -> Vec<String>;
+    /// Parameters of `vault.delete`.
+    VaultDelete {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+        /// The key.
+        key: String,
+    } -> Nothing;
+    /// Parameters of `vault.members`.
+    VaultMembers {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+    } -> Vec<String>;
+    /// Parameters of `vault.getAnnotation`.
+    VaultGetAnnotation {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+        /// The key.
+        key: String,
+    } -> Option<Value>;
+    /// Parameters of `vault.putAnnotation`.
+    VaultPutAnnotation {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+        /// The key.
+        key: String,
+        /// The annotation.
+        annotation: Value,
+    } -> Nothing;
+    /// Parameters of `vault.deleteAnnotation`.
+    VaultDeleteAnnotation {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+        /// The key.
+        key: String,
+    } -> Nothing;
+    /// Parameters of `vault.listAnnotations`.
+    VaultListAnnotations {
+        /// The vault's name.
+        name: String,
+        /// The vault's configuration, as it is written.
+        config: Map<String, Value>,
+    } -> Map<String, Value>;
 }

@@ -16,9 +16,10 @@ use marsh_types::Digest;
 
 use super::files::{put_dir, read_json};
 use super::leases::TreeLeases;
-use super::parts::{Part, VersionParts, part_specifier};
+use super::parts::{VersionParts, part_specifier};
 use super::shipped::shipped_bundle;
 use crate::error::LoadError;
+use crate::part::Part;
 
 /// How long bundling one entry point may take, downloads included.
 const BUNDLE_TIMEOUT: Duration = Duration::from_secs(120);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::discover::Discovered;
 use super::files::{read_json, write_json};
-use super::parts::{EntryPoint, Part, VersionParts};
+use super::parts::{EntryPoint, VersionParts};
+use crate::part::Part;
 use crate::stat::{Stat, now_ns};
 
 /// Files whose appearance changes resolution.

@@ -17,10 +17,10 @@ use marsh_types::{Diagnostic, Digest, Explain as _, Kind, TypeName, ignore};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{FailureInputs, LoadFailure, LoadFailureState};
 use super::files::{read_json, write_json};
 use super::parts::VersionParts;
 use crate::error::LoadError;
+use crate::load_failure::{FailureInputs, LoadFailure, LoadFailureState};
 use crate::stat::Stat;
 
 /// The version of good records.

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use marsh_store::{Installation, Lease};
 use marsh_types::Digest;
 
-use crate::discover::SourceRoot;
 use crate::error::LoadError;
+use crate::source_root::SourceRoot;
 
 /// The leases that this process holds.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::path::Path;
 use marsh_repo::Repo;
 use serde::Serialize;
 
-use super::failure::{FailureInputs, LoadFailure};
 use super::history::History;
 use super::removal::problem_of;
 use crate::catalog::TypeCatalog;
+use crate::load_failure::{FailureInputs, LoadFailure};
 
 /// A load that failed, and whose inputs are still the ones that failed.
 #[derive(Debug, Clone, Serialize)]

@@ -7,10 +7,11 @@ use marsh_host_client::ModuleRef;
 use marsh_types::{Kind, Origin, TypeName};
 
 use super::describe::Described;
-use super::failure::LoadFailure;
-use super::parts::{Part, VersionParts};
+use super::parts::VersionParts;
 use crate::description::{KindDescription, ModelDescription};
 use crate::error::LoadError;
+use crate::load_failure::LoadFailure;
+use crate::part::Part;
 
 /// A version of a model type that can be called.
 #[derive(Debug, Clone)]

@@ -16,7 +16,6 @@
 mod build;
 mod describe;
 mod discover;
-mod failure;
 mod files;
 mod fingerprint;
 mod history;
@@ -54,11 +53,11 @@ use live_versions::LiveVersions;
 use stages::Stages;
 use transaction::{Committed, Transaction};
 
+pub use crate::load_failure::{FailureInputs, LoadFailure, LoadFailureState};
+pub use crate::part::Part;
 pub use describe::LoadOptions;
-pub use failure::{FailureInputs, LoadFailure, LoadFailureState};
 pub use load_states::{LoadState, load_states};
 pub use loaded::{Loaded, LoadedModel, MethodExtension};
-pub use parts::Part;
 pub(crate) use parts::VersionParts;
 pub use trace::in_sources;
 pub use transaction::OnFailure;

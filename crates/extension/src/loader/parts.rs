@@ -5,27 +5,20 @@
 //! disappears makes another version. The JSON form is in run journals (`crate::Pin`) and load records; its field names
 //! never change.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use marsh_types::{Digest, Kind, TypeName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::discover::SourceRoot;
+use crate::part::Part;
+use crate::source_root::SourceRoot;
 
 /// A source file that declares an export, and the directory tree that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EntryPoint {
     pub path: PathBuf,
     pub root: SourceRoot,
-}
-
-/// An entry point with the fingerprint of the code that it reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    pub(super) entry: PathBuf,
-    pub(super) root: SourceRoot,
-    pub(super) fingerprint: String,
 }
 
 /// The parts of one version of a type. A built-in type has no base part.
@@ -40,23 +33,6 @@ pub(crate) struct VersionParts {
     /// In the order of their fingerprints, so that the order does not depend on where the files are.
     #[serde(rename = "grafts")]
     pub(super) method_extensions: Vec<Part>,
-}
-
-impl Part {
-    /// The source file.
-    pub fn entry(&self) -> &Path {
-        &self.entry
-    }
-
-    /// The directory that it was found in.
-    pub fn root(&self) -> &SourceRoot {
-        &self.root
-    }
-
-    /// The fingerprint of the code that it reaches.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
 }
 
 impl VersionParts {

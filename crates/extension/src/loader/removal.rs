@@ -9,9 +9,10 @@ use std::path::Path;
 use marsh_repo::Repo;
 use marsh_types::{Diagnostic, ExtensionName, Origin};
 
-use super::parts::{Part, VersionParts};
+use super::parts::VersionParts;
 use crate::catalog::{SourceProblem, TypeCatalog};
 use crate::error::LoadError;
+use crate::part::Part;
 
 /// What the repository says about parts that were there.
 pub(super) struct Removals<'a> {

@@ -11,7 +11,7 @@ use marsh_bundle::{BUNDLER_VERSION, BundleMeta, ExternalMeta, PackageMeta, Sourc
 use marsh_fs::{Durability, FsError};
 use marsh_types::{Digest, RelPath};
 
-use super::parts::Part;
+use crate::part::Part;
 
 /// A shipped bundle that serves.
 pub(super) struct Shipped {

@@ -10,13 +10,13 @@ use marsh_repo::Repo;
 
 use super::describe::{Described, Description, LoadOptions};
 use super::discover::Target;
-use super::failure::LoadFailure;
 use super::history::TypeHistory;
 use super::parts::VersionParts;
 use super::removal::Removals;
 use super::stages::Stages;
 use crate::catalog::TypeCatalog;
 use crate::error::LoadError;
+use crate::load_failure::LoadFailure;
 
 /// What a load that fails leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! The table of kinds (`marsh_types::kind`) is the only list of kinds: the shim implements its rows, the documentation
-//! lists them, and no source lists kinds by hand.
+//! The table of kinds (`marsh_types::kind`) is the only list of kinds: the wrappers declare its operations, and no source
+//! lists kinds by hand. Tests of `marsh-host-server` compare it with the shim, tests of `marsh-repo` with the documents.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -66,19 +66,17 @@ fn no_source_but_the_table_lists_kinds() {
     assert!(lists.is_empty(), "kinds are listed by hand in {lists:#?}");
 }
 
+/// The compiler refuses a wrapper that declares an operation that no row has; this refuses the reverse.
 #[test]
-fn document_lists_every_kind() {
-    let document = read(&workspace().join("docs/reference/kinds.md"));
-    for row in &KINDS {
-        let begin = format!("| `{}` | `{}` | `{}` |", row.export, row.directory, row.source_dir.variable);
-        assert!(document.contains(&begin), "docs/reference/kinds.md lacks a row: {begin}");
-    }
-}
-
-#[test]
-fn contract_of_every_kind_is_a_file_of_the_shim() {
-    for row in &KINDS {
-        let path = workspace().join("crates/host-server/src/shim").join(row.contract);
-        assert!(path.is_file(), "missing {}", path.display());
+fn every_operation_of_a_row_is_declared_by_the_wrapper_of_its_kind() {
+    for row in KINDS.iter().filter(|row| !row.operations.is_empty()) {
+        let wrapper = workspace().join("crates/extension/src/kinds").join(row.export).with_extension("rs");
+        let text = read(&wrapper);
+        let (_, declarations) = text.split_once("operations! {").unwrap();
+        for operation in row.operations {
+            let declared =
+                declarations.lines().filter(|line| line.trim().starts_with(&format!("{operation:?} {{")));
+            assert_eq!(declared.count(), 1, "{} in {}", operation.as_str(), wrapper.display());
+        }
     }
 }

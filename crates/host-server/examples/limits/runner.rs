@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use marsh_host_client::protocol::Run;
 use marsh_host_client::{
     Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
-    HostCommand, HostError, Hosts, ModuleRef, Operation,
+    HostCommand, HostError, Hosts, ModuleRef,
 };
 use marsh_types::Digest;
 use serde_json::json;
@@ -174,7 +175,8 @@ fn call(
         "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "checks": {}, "repoDir": "/",
     });
     let cancel = CancelToken::new();
-    let operation = Operation::parse("run", &params.to_string()).expect("the parameters are those of `run`");
+    let params: Run = serde_json::from_value(params).expect("the parameters are those of `run`");
+    let operation = params.into();
     let grace = Duration::from_millis(100);
     let call = Call { operation, deadline, cancel: &cancel, grace, trace_parent: None };
     host.call(module, &call, callbacks).map(drop)

@@ -5,8 +5,9 @@ export const init = ({ namespace, externals }) => {
   zodNamespace = findZod(externals);
 };
 
-const ofKind = (kind, operations) =>
-  Object.fromEntries(Object.entries(operations).map(([name, operation]) => [`${kind}.${name}`, operation]));
+/** The operations of the kinds: `vault.get`, … */
+const kindOperations = [...KINDS].flatMap(([kind, { operations }]) =>
+  Object.entries(operations).map(([name, operation]) => [`${kind}.${name}`, operation]));
 
 /** What marsh can ask of a module, by the operation's name. */
 const OPERATIONS = {
@@ -16,10 +17,7 @@ const OPERATIONS = {
   prepare: (params, call) => prepareMethod(params, call),
   check: (params, call) => runNamedChecks(params, call),
   run: (params, call) => runMethod(params, call),
-  ...ofKind("vault", VAULT_OPERATIONS),
-  ...ofKind("datastore", DATASTORE_OPERATIONS),
-  ...ofKind("driver", DRIVER_OPERATIONS),
-  ...ofKind("report", REPORT_OPERATIONS),
+  ...Object.fromEntries(kindOperations),
 };
 
 export const dispatch = (op, params, call) => {

@@ -1,8 +1,6 @@
-// The kinds beside models: what each export must look like, how it is described, what can be called on it. Adding a kind
-// adds a row here.
+// What all kinds share: registration, the checked export, configuration, instances.
 
 const PLUGIN_TYPE = /^@?[a-z0-9_-]+(\/[a-z0-9_-]+)+$/i;
-const DRIVER_TYPE = /^@?[a-z0-9_-]+(\/[a-z0-9_-]+)*$/i;
 
 const checkIdentity = (value, kind, pattern = PLUGIN_TYPE) => {
   wantObject(value, kind);
@@ -25,23 +23,6 @@ const checkProvided = (kind) => (value) => {
   wantFunction(value.createProvider, `${kind}.createProvider`);
 };
 
-const checkReport = (report) => {
-  wantObject(report, "report");
-  wantText(report.name, "report.name");
-  if (!PLUGIN_TYPE.test(report.name)) complain("report.name", "must be a name like `@collective/name`");
-  wantText(report.description, "report.description");
-  if (!["method", "model", "workflow"].includes(report.scope)) {
-    complain("report.scope", "must be one of method, model, workflow");
-  }
-  wantTextsIfAny(report.labels, "report.labels");
-  wantFunction(report.execute, "report.execute");
-};
-
-const checkDriver = (driver) => {
-  checkIdentity(driver, "driver", DRIVER_TYPE);
-  wantFunction(driver.createDriver, "driver.createDriver");
-};
-
 const describePlugin = (kind) => (value) => ({
   kind,
   type: value.type,
@@ -51,46 +32,41 @@ const describePlugin = (kind) => (value) => ({
   config: value.configSchema ? describeSchema(value.configSchema) : null,
 });
 
-const describeReport = (report) => ({
-  kind: "report",
-  type: report.name,
-  name: report.name,
-  description: report.description,
-  scope: report.scope,
-  labels: report.labels ?? [],
-});
+/** The kinds by the name of the export. Each file below `kinds/` registers its own. */
+const KINDS = new Map();
 
-const describeExtension = (added) => ({
-  kind: "extension",
-  type: added.type,
-  methods: addedEntries(added.methods).map(([name]) => name),
-});
-
-const KINDS = {
-  model: { check: checkModel, describe: () => describeModel() },
-  extension: { check: checkExtension, describe: describeExtension },
-  vault: { check: checkProvided("vault"), describe: describePlugin("vault") },
-  datastore: { check: checkProvided("datastore"), describe: describePlugin("datastore") },
-  driver: { check: checkDriver, describe: describePlugin("driver") },
-  report: { check: checkReport, describe: describeReport },
+/**
+ * Registers a kind. `check` throws when an export breaks the contract, `describe` says what the export offers, and
+ * `operations` are what marsh can ask of it, as the row of the kind in `crates/types/src/kind.rs` lists them.
+ */
+const registerKind = (kind, { check, describe, operations = {}, checkedExport }) => {
+  KINDS.set(kind, { check, describe, operations, checkedExport });
 };
+
+/** What the module exports; `init` sets it. */
+let loadedNamespace = null;
 
 const checkedExports = new Map();
 
 /** The export of a kind, checked once. */
 const theExport = (kind) => {
   if (checkedExports.has(kind)) return checkedExports.get(kind);
-  if (!Object.hasOwn(KINDS, kind)) throw coded("unsupported", `there is no kind \`${kind}\``);
+  if (!KINDS.has(kind)) throw coded("unsupported", `unknown kind \`${kind}\``);
+  const { check, checkedExport } = KINDS.get(kind);
+  if (checkedExport) return checkedExport();
   const value = loadedNamespace?.[kind];
   if (value === undefined) {
     throw coded("contract_violation", `the module does not export \`${kind}\``, { field: kind });
   }
-  KINDS[kind].check(value);
+  check(value);
   checkedExports.set(kind, value);
   return value;
 };
 
-const describeKind = (kind) => (kind === "model" ? describeModel() : KINDS[kind].describe(theExport(kind)));
+const describeKind = (kind) => {
+  const value = theExport(kind);
+  return KINDS.get(kind).describe(value);
+};
 
 /** The configuration as the schema reads it, or as it is. */
 const parsedConfig = (kind, value, config) => {

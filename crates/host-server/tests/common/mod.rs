@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use marsh_host_client::protocol::Run;
 use marsh_host_client::{
     Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
     HostCommand, HostError, Hosts, Limits, ModuleRef, Operation,
@@ -89,7 +90,7 @@ pub fn operation(method: &str) -> Operation {
         "definition": { "id": "d", "name": "n", "version": 1, "tags": {}, "typeVersion": "2026.01.01.1" },
         "globalArguments": {}, "storedGlobalArguments": {}, "methodArguments": {}, "repoDir": "/",
     });
-    Operation::parse("run", &params.to_string()).unwrap()
+    serde_json::from_value::<Run>(params).unwrap().into()
 }
 
 pub fn run(

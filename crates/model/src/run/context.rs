@@ -18,8 +18,9 @@ use marsh_types::{CalVer, Explain as _, TypeName};
 use marsh_vault::Secret;
 use serde_json::{Value, json};
 
+use super::callback_error::{callback_error, data_error};
+use super::file_writer::FileWriter;
 use super::log::RunLog;
-use super::secrets::{Writer, callback_error};
 use super::{Observer, RunEvent, RunRequest, Trigger};
 use crate::Models;
 use crate::definition::Stored;
@@ -35,7 +36,7 @@ pub struct RunContext<'a> {
     observer: &'a dyn Observer,
     /// Everything written, in order; requests of one call are answered on one thread.
     written: RefCell<Vec<Metadata>>,
-    pub(super) writers: RefCell<BTreeMap<u64, Writer>>,
+    pub(super) writers: RefCell<BTreeMap<u64, FileWriter>>,
     pub(super) next_writer: Cell<u64>,
     failure: RefCell<Option<ModelError>>,
 }
@@ -499,8 +500,4 @@ pub(super) fn handle(metadata: &Metadata) -> Value {
 
 pub(super) fn type_name(text: &str) -> Result<TypeName, CallbackError> {
     TypeName::parse(text).map_err(|error| CallbackError::new("invalid_name", error.to_string()))
-}
-
-pub(super) fn data_error(error: DataError) -> CallbackError {
-    CallbackError { code: error.code().to_string(), message: error.to_string(), data: error.details() }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use marsh_extension::LoadedModel;
+use marsh_extension::kinds::driver::DriverStatus;
 use marsh_extension::kinds::{CallOptions, DriverExtension, DriverOutput};
-use marsh_host_client::protocol::{DriverStatus, Overrides, Prepare, Run, RunParams};
+use marsh_host_client::protocol::{Overrides, Prepare, Run, RunParams};
 use marsh_host_client::{Ask, Call, ContainerControl, HostCommand, HostError, HostLocation, Hosts};
 use serde_json::{Map, Value, json};
 

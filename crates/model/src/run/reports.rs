@@ -9,8 +9,10 @@ use std::path::Path;
 
 use marsh_data::{GarbageCollection, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::LoadError;
-use marsh_extension::kinds::{CallOptions, KindError, ReportExtension, ReportResult};
-use marsh_host_client::protocol::{LogLevel, OutputStream, ReportExecute, SensitiveArguments};
+use marsh_extension::kinds::{
+    CallOptions, KindError, ReportExecute, ReportExtension, ReportResult, SensitiveArguments,
+};
+use marsh_host_client::protocol::{LogLevel, OutputStream};
 use marsh_host_client::{CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest};
 use marsh_types::TypeName;
 use serde::Deserialize;

@@ -8,8 +8,8 @@ use marsh_host_client::{CallbackError, ContextAnswer, ContextRequest, unavailabl
 use marsh_types::TypeName;
 use serde_json::{Value, json};
 
-use super::context::{RunContext, data_error, type_name};
-use super::secrets::callback_error;
+use super::callback_error::{callback_error, data_error};
+use super::context::{RunContext, type_name};
 use crate::Models;
 
 impl RunContext<'_> {

@@ -3,16 +3,16 @@
 
 use std::borrow::Cow;
 
-use marsh_data::{DataError, RunPending};
+use marsh_data::RunPending;
 use marsh_extension::{OutputDescription, SensitiveField};
 use marsh_host_client::CallbackError;
 use marsh_host_client::protocol::Overrides;
 use marsh_types::Explain as _;
-use marsh_vault::RedactedStream;
 use serde_json::{Map, Value, json};
 
 use super::RunRequest;
-use super::context::{RunContext, data_error};
+use super::context::RunContext;
+use super::file_writer::FileWriter;
 use crate::Models;
 use crate::error::ModelError;
 use crate::inputs::InputSchema;
@@ -90,30 +90,17 @@ fn sanitized(text: &str) -> String {
     text.replace('@', "").replace(['/', '\\'], "-").replace("..", ".").replace('\0', "")
 }
 
-/// A file on its way in, with masks over the secrets in it.
-pub(super) struct Writer {
-    pub pending: RunPending,
-    stream: RedactedStream,
-}
-
-impl Writer {
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), DataError> {
-        let masked = self.stream.push(bytes);
-        self.pending.append(&masked)
-    }
-}
-
 impl RunContext<'_> {
     pub(super) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.models.secrets.redact(text)
     }
 
-    pub(super) fn writer(&self, pending: RunPending) -> Writer {
-        Writer { pending, stream: self.models.secrets.stream() }
+    pub(super) fn writer(&self, pending: RunPending) -> FileWriter {
+        FileWriter { pending, stream: self.models.secrets.stream() }
     }
 
     /// Publishes a file. What the code wrote there itself, past our masks, must not hold a secret.
-    pub(super) fn finalize(&self, mut writer: Writer) -> Result<marsh_data::Metadata, ModelError> {
+    pub(super) fn finalize(&self, mut writer: FileWriter) -> Result<marsh_data::Metadata, ModelError> {
         let rest = writer.stream.finish();
         writer.pending.append(&rest)?;
         if !self.models.secrets.is_empty()
@@ -236,13 +223,6 @@ pub(super) fn caller(request: &RunRequest<'_>) -> String {
         super::Trigger::Workflow(workflow) => {
             format!("workflow {} {}", workflow.workflow_name, workflow.step)
         }
-    }
-}
-
-pub(super) fn callback_error(error: ModelError) -> CallbackError {
-    match error {
-        ModelError::Data(error) => data_error(error),
-        error => CallbackError::new(error.code().as_str(), error.to_string()),
     }
 }
 

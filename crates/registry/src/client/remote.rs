@@ -12,7 +12,7 @@ use super::ClientOptions;
 use super::download::{ArchiveStream, Wanted};
 use super::http::{Http, Request};
 use super::retry::FailedTry;
-use crate::cache::digest_of;
+use crate::digest::digest_of;
 use crate::directory::layout::{self, ExtensionRecord, FORMAT, INDEX, MARKER, Marker, SearchIndex};
 use crate::directory::{checked, named, offered, search};
 use crate::error::RegistryError;

@@ -1,12 +1,13 @@
 //! What can happen to a run.
 
+use marsh_api::workflow::RunStatus;
 use marsh_data::Tags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use marsh_api::workflow::{ApprovalDecision, AssertResult, SkipReason, StepCode};
 
-use crate::record::{DataArtifact, RunStatus};
+use crate::record::DataArtifact;
 use crate::schema::{FailureKind, Severity};
 
 /// A fact and when it became one.

@@ -62,7 +62,7 @@ impl Journal {
             serde_json::to_writer(&mut self.pending, line).map_err(failed)?;
         } else {
             let mut masked = serde_json::to_value(line).map_err(failed)?;
-            self.secrets.redact_fields(&mut masked, &crate::runs::MASKED);
+            self.secrets.redact_fields(&mut masked, &crate::masked::MASKED);
             serde_json::to_writer(&mut self.pending, &masked).map_err(failed)?;
         }
         self.pending.push(b'\n');

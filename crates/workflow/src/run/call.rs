@@ -7,7 +7,7 @@ use marsh_types::{Explain as _, TypeName};
 use serde_json::{Map, Value};
 
 use super::method::{Asked, StepObserver};
-use super::step::{During, Steps};
+use super::steps::{During, Steps};
 use crate::schema::Step;
 
 pub(super) struct Calls<'a> {

@@ -12,7 +12,7 @@ use marsh_model::{
 use marsh_types::{Explain, RetryClass, TypeName};
 use serde_json::{Map, Value};
 
-use super::step::{During, StepResult, Steps};
+use super::steps::{During, StepResult, Steps};
 use crate::event;
 use crate::journal::{Output, StepCode, StepEnd};
 use crate::record::DataArtifact;

@@ -8,6 +8,7 @@
 
 mod approve;
 mod call;
+mod called_with;
 mod log;
 mod method;
 mod nested;
@@ -20,6 +21,7 @@ mod scheduler;
 mod start;
 mod state;
 mod step;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;

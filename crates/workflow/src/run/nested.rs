@@ -9,7 +9,7 @@ use marsh_model::Gate as _;
 use marsh_types::{Digest, Explain as _};
 use serde_json::Value;
 
-use super::step::{During, StepResult, Steps};
+use super::steps::{During, StepResult, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::error::WorkflowError;
 use crate::event::WorkflowObserver;

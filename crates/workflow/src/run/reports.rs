@@ -1,46 +1,18 @@
 //! Reports after a run, or on request. The result of a report never changes the result of its run.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_extension::kinds::CallOptions;
 use marsh_model::run::reports::{ReportOutcome, WorkflowSubject};
 use marsh_model::{Observer, RunEvent, RunOutcome};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::step::Steps;
+use super::called_with::{Arguments, CalledWith};
+use super::steps::Steps;
 use crate::Workflows;
 use crate::error::WorkflowError;
 use crate::event::WorkflowObserver;
 use crate::record::{JobRecord, RunRecord, RunStatus, StepRecord};
 use crate::schema::Workflow;
-
-/// With what the steps of this process were called, by job and step: records do not keep it.
-#[derive(Debug, Default)]
-pub(super) struct CalledWith {
-    by_step: Mutex<HashMap<(String, String), Arguments>>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Arguments {
-    global: Map<String, Value>,
-    method: Map<String, Value>,
-}
-
-impl CalledWith {
-    fn keep(&self, at: &StepRef, outcome: &RunOutcome) {
-        let arguments =
-            Arguments { global: outcome.global_arguments.clone(), method: outcome.method_arguments.clone() };
-        let mut known = self.by_step.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert((at.job_id.clone(), at.step_id.clone()), arguments);
-    }
-
-    fn of(&self, job: &str, step: &str) -> Arguments {
-        let known = self.by_step.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&(job.to_owned(), step.to_owned())).cloned().unwrap_or_default()
-    }
-}
 
 impl Steps<'_> {
     /// The reports on a step's method and its model.

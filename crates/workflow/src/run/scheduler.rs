@@ -24,7 +24,7 @@ use marsh_types::ignore;
 
 use super::owner_request::{OwnerInbox, OwnerRequest};
 use super::state::RunState;
-use super::step::{During, StepResult, Steps};
+use super::steps::{During, StepResult, Steps};
 use crate::error::WorkflowError;
 use crate::journal::{Fact, Item, OnDisk, StepEnd, StepKey};
 use crate::machine::Phase;

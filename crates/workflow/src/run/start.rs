@@ -11,13 +11,13 @@ use marsh_repo::env::MAX_CONCURRENT_STEPS;
 use marsh_types::Digest;
 use serde_json::{Map, Value, json};
 
+use super::called_with::CalledWith;
 use super::log::WorkflowLog;
 use super::owner_request::OwnerInbox;
 use super::permits::Permits;
-use super::reports::CalledWith;
 use super::scheduler::{Rest, Scheduler};
 use super::state::RunState;
-use super::step::{Items, Steps};
+use super::steps::{Items, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
@@ -145,7 +145,7 @@ impl Workflows<'_> {
         observer.event(&WorkflowEvent::Started {
             run_id: run_id.to_owned(),
             workflow_name: workflow.name.clone(),
-            log_path: crate::document::path_text(&log_path),
+            log_path: log_path.display().to_string(),
             jobs: workflow.jobs.iter().map(started_job).collect(),
             resumed: !is_new,
         });

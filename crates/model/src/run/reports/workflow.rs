@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use marsh_extension::LoadError;
-use marsh_extension::kinds::{CallOptions, KindError};
-use marsh_host_client::protocol::{ReportExecute, SensitiveArguments};
+use marsh_extension::kinds::{CallOptions, KindError, ReportExecute, SensitiveArguments};
 use marsh_types::TypeName;
 use serde_json::{Map, Value, json};
 

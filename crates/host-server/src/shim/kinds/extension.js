@@ -78,3 +78,11 @@ const joinParts = (parts) => {
   partOf = owner;
   return joined;
 };
+
+const describeExtension = (added) => ({
+  kind: "extension",
+  type: added.type,
+  methods: addedEntries(added.methods).map(([name]) => name),
+});
+
+registerKind("extension", { check: checkExtension, describe: describeExtension });

@@ -1,4 +1,11 @@
-// Running a method through an extension's driver.
+// Drivers: what the export must look like, and how it runs a method.
+
+const DRIVER_TYPE = /^@?[a-z0-9_-]+(\/[a-z0-9_-]+)*$/i;
+
+const checkDriver = (driver) => {
+  checkIdentity(driver, "driver", DRIVER_TYPE);
+  wantFunction(driver.createDriver, "driver.createDriver");
+};
 
 const contentOf = (output) => {
   const content = output.content;
@@ -32,3 +39,5 @@ const DRIVER_OPERATIONS = {
     return null;
   },
 };
+
+registerKind("driver", { check: checkDriver, describe: describePlugin("driver"), operations: DRIVER_OPERATIONS });

@@ -1,4 +1,4 @@
-//! A load that failed, as records keep it and listings show it. Data only: `history.rs` makes it from an error.
+//! A load that failed, as records keep it and listings show it. Data only: `loader/history.rs` makes it from an error.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use marsh_types::{ErrorCode, Kind, TypeName};
 use serde::{Deserialize, Serialize};
 
-use super::parts::Part;
+use crate::part::Part;
 
 /// The first and the longest wait before a cause that can disappear by itself is tried again.
 const FIRST_WAIT_MS: u64 = 1_000;
@@ -49,10 +49,10 @@ pub struct LoadFailure {
     /// The version that failed; `None`: the sources gave no version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    pub(super) reason: FailureInputs,
+    pub(crate) reason: FailureInputs,
     #[serde(default)]
-    pub(super) parts: Vec<Part>,
-    pub(super) transient: bool,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) transient: bool,
 }
 
 /// Which stage of a load failed.
@@ -121,16 +121,16 @@ impl LoadFailure {
     }
 
     /// Whether these inputs may be tried: other inputs at once, the same ones when their wait is over.
-    pub(super) fn may_be_tried(&self, fingerprint: &str) -> bool {
+    pub(crate) fn may_be_tried(&self, fingerprint: &str) -> bool {
         self.fingerprint.as_deref() != Some(fingerprint) || self.retry_at_ms.is_some_and(|at| at <= now_ms())
     }
 
-    pub(super) fn has_cause_of(&self, other: &LoadFailure) -> bool {
+    pub(crate) fn has_cause_of(&self, other: &LoadFailure) -> bool {
         (&self.fingerprint, &self.code, &self.message) == (&other.fingerprint, &other.code, &other.message)
     }
 
     /// Sets when the next try is due.
-    pub(super) fn schedule_retry(&mut self) {
+    pub(crate) fn schedule_retry(&mut self) {
         if self.transient {
             let doubled = FIRST_WAIT_MS << (self.attempts.saturating_sub(1)).min(10);
             self.retry_at_ms = Some(now_ms() + doubled.min(LONGEST_WAIT_MS));

@@ -1,4 +1,4 @@
-// What can be called on a vault.
+// Vaults: what the export must look like, and what can be called on it.
 
 const vaultProvider = (params) =>
   instanceOf("vault", params, (vault, config) => vault.createProvider(params.name, config));
@@ -33,7 +33,6 @@ const VAULT_OPERATIONS = {
     await vaultCall(params, "delete", params.key);
     return null;
   },
-  name: (params) => vaultCall(params, "getName"),
   /** The optional members that this provider has. */
   members: async (params) => {
     const provider = await vaultProvider(params);
@@ -54,3 +53,5 @@ const VAULT_OPERATIONS = {
   },
   listAnnotations: async (params) => Object.fromEntries(await vaultCall(params, "listAnnotations")),
 };
+
+registerKind("vault", { check: checkProvided("vault"), describe: describePlugin("vault"), operations: VAULT_OPERATIONS });

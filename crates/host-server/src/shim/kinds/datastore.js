@@ -1,4 +1,4 @@
-// What can be called on a datastore.
+// Datastores: what the export must look like, and what can be called on it.
 
 const datastoreProvider = (params) =>
   instanceOf("datastore", params, (datastore, config) => datastore.createProvider(config));
@@ -71,3 +71,9 @@ const DATASTORE_OPERATIONS = {
     return typeof service.capabilities === "function" ? await service.capabilities() : {};
   },
 };
+
+registerKind("datastore", {
+  check: checkProvided("datastore"),
+  describe: describePlugin("datastore"),
+  operations: DATASTORE_OPERATIONS,
+});

@@ -1,4 +1,25 @@
-// Running a report.
+// Reports: what the export must look like, and how it runs.
+
+const checkReport = (report) => {
+  wantObject(report, "report");
+  wantText(report.name, "report.name");
+  if (!PLUGIN_TYPE.test(report.name)) complain("report.name", "must be a name like `@collective/name`");
+  wantText(report.description, "report.description");
+  if (!["method", "model", "workflow"].includes(report.scope)) {
+    complain("report.scope", "must be one of method, model, workflow");
+  }
+  wantTextsIfAny(report.labels, "report.labels");
+  wantFunction(report.execute, "report.execute");
+};
+
+const describeReport = (report) => ({
+  kind: "report",
+  type: report.name,
+  name: report.name,
+  description: report.description,
+  scope: report.scope,
+  labels: report.labels ?? [],
+});
 
 /** What all scopes share. */
 const reportContext = (params, call) => {
@@ -40,3 +61,5 @@ const REPORT_OPERATIONS = {
     return { markdown: result.markdown, json: json ?? "{}" };
   },
 };
+
+registerKind("report", { check: checkReport, describe: describeReport, operations: REPORT_OPERATIONS });
