@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use marsh_repo::upgrade::{former_layout, upgrade_layout};
@@ -18,7 +17,7 @@ fn write(root: &Path, relative: &str, text: &str) {
 fn link(root: &Path, relative: &str, target: &str) {
     let path = root.join(relative);
     marsh_fs::create_dir_all(path.parent().unwrap()).unwrap();
-    symlink(target, path).unwrap();
+    marsh_fs::symlink_atomic(Path::new(target), &path).unwrap();
 }
 
 /// Files with their text and links with their targets, without the marker.
@@ -53,7 +52,7 @@ fn former() -> (tempfile::TempDir, Layout) {
     write(&root, ".swamp/vault/local_encryption/4.yaml", "v");
     link(&root, "models/vpc/definition.yaml", "../../.swamp/definitions/aws/ec2/1.yaml");
     link(&root, "workflows/w/workflow.yaml", "../../.swamp/workflows/workflow-3.yaml");
-    std::fs::remove_dir(root.join("vaults")).unwrap();
+    assert!(marsh_fs::remove_dir_if_empty(&root.join("vaults")).unwrap());
     link(&root, "vaults", ".swamp/vault");
     write(&root, ".swamp/data/aws/ec2/1/state/3/raw", "{}");
     link(&root, ".swamp/data/aws/ec2/1/state/latest", "3/");

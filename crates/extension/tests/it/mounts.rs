@@ -30,7 +30,7 @@ fn file_of_overlapping_mounts_is_declared_once() {
     marsh_repo::init(root, "0.0.0", false).unwrap();
     let source = "export const model = { type: '@me/far', version: '2026.01.01.1', methods: {} };\n";
     write(root, "elsewhere/extensions/models/x.ts", source);
-    std::os::unix::fs::symlink(root.join("elsewhere/extensions"), root.join("link")).unwrap();
+    marsh_fs::symlink_atomic(&root.join("elsewhere/extensions"), &root.join("link")).unwrap();
     let one = ["elsewhere/extensions/models/x.ts"];
     for mounts in [
         &["elsewhere", "elsewhere/extensions/models"][..],
