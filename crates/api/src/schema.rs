@@ -137,7 +137,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<workflow::DeletedWorkflow>("workflow-deleted", &["workflow delete"]),
     DocumentSpec::new::<workflow::WorkflowValidation>("workflow-validation", &["workflow validate NAME"]),
     DocumentSpec::new::<workflow::WorkflowValidations>("workflow-validations", &["workflow validate"]),
-    DocumentSpec::new::<workflow::WorkflowRun>("workflow-run", &["workflow run", "workflow resume"]),
+    DocumentSpec::new::<workflow::WorkflowRunDocument>("workflow-run", &["workflow run", "workflow resume"]),
     DocumentSpec::new::<workflow::PendingApprovals>("workflow-approvals", &["workflow approvals"]),
     DocumentSpec::new::<workflow::DecidedApproval>(
         "workflow-approval",

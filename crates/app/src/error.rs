@@ -11,6 +11,7 @@ use marsh_registry::RegistryError;
 use marsh_registry_server::{ServeError, TokenError};
 use marsh_repo::RepoError;
 use marsh_store::StoreError;
+use marsh_trigger::TriggerError;
 use marsh_types::Explain;
 use marsh_vault::VaultError;
 use marsh_workflow::WorkflowError;
@@ -43,6 +44,8 @@ pub enum AppError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error(transparent)]
+    Trigger(#[from] TriggerError),
+    #[error(transparent)]
     RegistryServer(#[from] ServeError),
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -57,6 +60,9 @@ pub enum AppError {
     /// The current state or a policy forbids the request.
     #[error("{message}")]
     Refused { message: String, hint: Option<String> },
+    /// The secret of a webhook is missing or cannot be read.
+    #[error("the secret of webhook `{route}`: {message}")]
+    WebhookSecret { route: String, message: String },
     #[error("cannot read {what}: {source}")]
     Read { what: String, source: std::io::Error },
 }
@@ -70,6 +76,11 @@ impl AppError {
     /// Something that does not exist.
     pub fn not_found(message: impl Into<String>, hint: impl Into<String>) -> AppError {
         AppError::NotFound { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// The user interrupted a question.
+    pub fn interrupted() -> AppError {
+        ModelError::Cancelled("interrupted".into()).into()
     }
 
     /// The public document of this error.
@@ -90,12 +101,14 @@ impl AppError {
             AppError::Store(error) => error,
             AppError::Registry(error) => error,
             AppError::Publish(error) => error,
+            AppError::Trigger(error) => error,
             AppError::RegistryServer(error) => error,
             AppError::Token(error) => error,
             AppError::Fs(_)
             | AppError::Usage { .. }
             | AppError::NotFound { .. }
             | AppError::Refused { .. }
+            | AppError::WebhookSecret { .. }
             | AppError::Read { .. } => return None,
         })
     }
@@ -107,6 +120,7 @@ impl Explain for AppError {
             AppError::Usage { .. } => ErrorCode::Usage,
             AppError::NotFound { .. } => ErrorCode::NotFound,
             AppError::Refused { .. } => ErrorCode::Refused,
+            AppError::WebhookSecret { .. } => ErrorCode::WebhookSecret,
             AppError::Fs(_) | AppError::Read { .. } => ErrorCode::Io,
             _ => self.inner().map_or(ErrorCode::Internal, Explain::code),
         }

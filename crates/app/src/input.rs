@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use marsh_host_client::CancelToken;
 use marsh_model::inputs::{FileReader, merge, parse_inputs};
 use marsh_model::{CheckSelection, Driver};
 use marsh_types::yaml;
@@ -28,8 +29,8 @@ pub struct InputItems {
 /// What the runs of methods and workflows have in common.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// `key=value` texts: tags for everything that the run writes.
-    pub tags: Vec<String>,
+    /// Tags for everything that the run writes.
+    pub tags: Vec<(String, String)>,
     /// Skip all pre-flight checks.
     pub skip_checks: bool,
     /// Skip the checks with these names.
@@ -42,24 +43,26 @@ pub struct RunOptions {
     pub driver: Option<String>,
     /// JSON text: the configuration of the driver.
     pub driver_config: Option<String>,
+    /// Cancels this run alone; `None`: the run ends when the session is cancelled.
+    pub cancel: Option<CancelToken>,
+}
+
+/// `key=value` texts as tags.
+///
+/// # Errors
+///
+/// When a text is not `key=value`.
+pub fn parse_tags(texts: &[String]) -> Result<Vec<(String, String)>, AppError> {
+    texts
+        .iter()
+        .map(|tag| match tag.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(AppError::usage(format!("invalid tag `{tag}`: expected key=value"))),
+        })
+        .collect()
 }
 
 impl RunOptions {
-    /// The tags, as pairs.
-    ///
-    /// # Errors
-    ///
-    /// When a text is not `key=value`.
-    pub fn tags(&self) -> Result<Vec<(String, String)>, AppError> {
-        self.tags
-            .iter()
-            .map(|tag| match tag.split_once('=') {
-                Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-                _ => Err(AppError::usage(format!("invalid tag `{tag}`: expected key=value"))),
-            })
-            .collect()
-    }
-
     /// The pre-flight checks that run.
     pub fn checks(&self) -> CheckSelection {
         CheckSelection {
@@ -114,6 +117,27 @@ impl Read<'_> {
     /// `key=value` texts as values.
     pub(crate) fn parse_inputs(&self, given: &[String]) -> Result<Map<String, Value>, AppError> {
         Ok(parse_inputs(given, &Files { home: self.models().env.raw("HOME") })?)
+    }
+
+    /// What cancels a run with these options.
+    pub(crate) fn cancel_of<'b>(&'b self, options: &'b RunOptions) -> &'b CancelToken {
+        options.cancel.as_ref().unwrap_or_else(|| self.models().loader.cancel())
+    }
+
+    /// The inputs of the only run.
+    ///
+    /// # Errors
+    ///
+    /// When a text or a file cannot be read as inputs, or there is not exactly one set of inputs.
+    pub fn inputs_of_one_run(&self, items: &InputItems) -> Result<Map<String, Value>, AppError> {
+        let mut sets = self.inputs(items)?;
+        match (sets.pop(), sets.len()) {
+            (Some(only), 0) => Ok(only),
+            (last, others) => {
+                let found = others + usize::from(last.is_some());
+                Err(AppError::usage(format!("expected one set of inputs, found {found}")))
+            }
+        }
     }
 
     /// One map of inputs for each run.
@@ -203,7 +227,7 @@ mod tests {
 
     #[test]
     fn tag_without_a_value_is_refused() {
-        let options = RunOptions { tags: vec!["env".into()], ..RunOptions::default() };
-        assert_eq!(options.tags().unwrap_err().to_string(), "invalid tag `env`: expected key=value");
+        let error = parse_tags(&["env".into()]).unwrap_err();
+        assert_eq!(error.to_string(), "invalid tag `env`: expected key=value");
     }
 }

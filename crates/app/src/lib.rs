@@ -27,27 +27,36 @@ mod publish;
 mod registry;
 mod report;
 mod repository;
+mod server;
 mod session;
 mod source;
 mod trust;
 mod types;
 mod vault;
+mod workflow;
 
-pub use doctor::{Diagnosis, DoctorRequest};
+pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
 pub use extension::{
     Changed, CollectRequest, ExtensionListing, Extensions, InstallRequest, PullRequest, RemoveRequest,
     SearchRequest, SearchSort, UpdateRequest,
 };
-pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions};
-pub use marsh_extension::Loader;
+pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions, parse_tags};
+pub use marsh_host_client::CancelToken;
 pub use marsh_model::run::reports::ReportSelection;
-pub use method::{MethodRunRequest, MethodTarget, data_artifact, method_event, method_run};
+pub use method::{MethodRunRequest, MethodTarget};
 pub use model::{DeleteModel, ModelEdit};
 pub use publish::{PreparedPush, PushRequest, VersionSelection, VersionTarget};
 pub use registry::{RegistryDirectory, TokenAddRequest};
-pub use report::{ReportFilter, report_result};
+pub use report::ReportFilter;
 pub use repository::InitRequest;
-pub use session::{App, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
+pub use server::{NewestCode, Server};
+pub use session::{App, Canceller, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
 pub use source::SourceAddRequest;
 pub use vault::{PreparedSecret, VaultSource};
+pub use workflow::{
+    ApprovalRequest, CancelRequest, FilesStamp, GraphFormat, JobOutline, OpenRuns, RunInitiator, RunSearch,
+    RunView, StepData, StepOutline, TriggerRequest, TriggerSource, WorkflowEdit, WorkflowResumeRequest,
+    WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, WorkflowSchedule, WorkflowView, duration_ms,
+    workflow_schemas,
+};

@@ -1,12 +1,11 @@
 //! Method runs.
 
-use std::collections::BTreeMap;
-
 use marsh_api::error::{ErrorDocument, ErrorReport};
 use marsh_api::event::{EventSink, MethodEvent};
 use marsh_api::model::{DataArtifact, MethodRun, MethodRunDocument, MethodRunItem, MethodRunStatus};
 use marsh_data::OutputStatus;
 use marsh_extension::kinds::CallOptions;
+use marsh_model::inputs::merge;
 use marsh_model::run::reports::ReportSelection;
 use marsh_model::{ModelError, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger};
 use marsh_types::TypeName;
@@ -14,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::error::AppError;
 use crate::input::{InputItems, RunOptions};
-use crate::report::report_result;
+use crate::report::reports_by_name;
 use crate::session::{Read, Write, initiated_by};
 
 /// What to run a method on.
@@ -22,6 +21,8 @@ use crate::session::{Read, Write, initiated_by};
 pub enum MethodTarget {
     /// A definition, by name or id.
     Definition(String),
+    /// A definition, as a user typed it. If it is the name of a type, the error says that a definition is missing.
+    Typed(String),
     /// A type, and the name of a definition that is made if there is none.
     Type {
         /// The type.
@@ -33,7 +34,7 @@ pub enum MethodTarget {
     },
 }
 
-/// A method to run, once for each item of its inputs.
+/// A method to run.
 #[derive(Debug, Clone)]
 pub struct MethodRunRequest {
     /// What to run it on.
@@ -41,7 +42,7 @@ pub struct MethodRunRequest {
     /// The method.
     pub method: String,
     /// Its inputs.
-    pub inputs: InputItems,
+    pub inputs: Map<String, Value>,
     /// Tags, checks, timeout, driver.
     pub options: RunOptions,
     /// Whether the definition's last evaluated copy is used.
@@ -62,7 +63,7 @@ impl Observer for SinkObserver<'_> {
 }
 
 /// The document of an event.
-pub fn method_event(event: &RunEvent) -> MethodEvent {
+pub(crate) fn method_event(event: &RunEvent) -> MethodEvent {
     match event {
         RunEvent::Resolved { model, type_name, method } => MethodEvent::ModelResolved {
             model_name: model.clone(),
@@ -93,22 +94,38 @@ pub fn method_event(event: &RunEvent) -> MethodEvent {
 }
 
 impl Write<'_> {
-    /// Runs a method once for each item of its inputs, and the reports that follow each run. `Ok` also when a run
-    /// failed: its document says so. With several items, a run that cannot start ends the list as an error.
+    /// Runs a method, and the reports that follow it. `Ok` also when the run failed: its document says so.
     ///
     /// # Errors
     ///
-    /// When the only run cannot start: unknown model, type or method, invalid inputs.
+    /// When the run cannot start: unknown model, type or method, invalid inputs.
     pub fn run_method(
         &self,
         request: &MethodRunRequest,
         sink: &dyn EventSink<MethodEvent>,
+    ) -> Result<MethodRun, AppError> {
+        self.run_method_once(request, request.inputs.clone(), sink)
+    }
+
+    /// Runs a method once for each item, merged over the inputs of the request. A run that cannot start ends the
+    /// list as an error, if there are several.
+    ///
+    /// # Errors
+    ///
+    /// When the items cannot be read, or the only run cannot start.
+    pub fn run_method_for_each(
+        &self,
+        request: &MethodRunRequest,
+        items: &InputItems,
+        sink: &dyn EventSink<MethodEvent>,
     ) -> Result<MethodRunDocument, AppError> {
-        let inputs = self.inputs(&request.inputs)?;
-        let several = inputs.len() > 1;
+        let sets = self.inputs(items)?;
+        let several = sets.len() > 1;
         let mut runs = Vec::new();
-        for inputs in inputs {
-            match self.run_once(request, inputs, sink) {
+        for set in sets {
+            let mut inputs = request.inputs.clone();
+            merge(&mut inputs, set);
+            match self.run_method_once(request, inputs, sink) {
                 Ok(run) if !several => return Ok(MethodRunDocument::One(Box::new(run))),
                 Ok(run) => runs.push(MethodRunItem::Run(Box::new(run))),
                 Err(error) if several => {
@@ -117,26 +134,26 @@ impl Write<'_> {
                 }
                 Err(error) => return Err(error),
             }
-            if self.models().loader.cancel().is_cancelled() {
+            if self.cancel_of(&request.options).is_cancelled() {
                 break;
             }
         }
         Ok(MethodRunDocument::Several(runs))
     }
 
-    fn run_once(
+    fn run_method_once(
         &self,
         request: &MethodRunRequest,
         inputs: Map<String, Value>,
         sink: &dyn EventSink<MethodEvent>,
     ) -> Result<MethodRun, AppError> {
         let models = self.models();
-        let cancel = models.loader.cancel();
+        let cancel = self.cancel_of(&request.options);
         let run = RunRequest {
             target: target(&request.target)?,
             method: request.method.clone(),
             inputs,
-            tags: request.options.tags()?,
+            tags: request.options.tags.clone(),
             checks: request.options.checks(),
             deadline: request.options.deadline(),
             cancel,
@@ -154,10 +171,7 @@ impl Write<'_> {
         if outcome.status != RunStatus::Cancelled {
             let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
             let reports = models.report_on(&outcome, &request.reports, &options, &observer)?;
-            if !reports.is_empty() {
-                let reports = reports.iter().map(|report| (report.name.clone(), report_result(report)));
-                document.reports = Some(reports.collect::<BTreeMap<_, _>>());
-            }
+            document.reports = reports_by_name(&reports);
         }
         Ok(document)
     }
@@ -166,7 +180,7 @@ impl Write<'_> {
 impl Read<'_> {
     /// `@type` without a name reads as the name of a definition; say what is missing when it is a type.
     fn name_missing(&self, request: &MethodRunRequest, error: ModelError) -> AppError {
-        let MethodTarget::Definition(target) = &request.target else { return error.into() };
+        let MethodTarget::Typed(target) = &request.target else { return error.into() };
         let is_type = matches!(error, ModelError::ModelNotFound { .. })
             && TypeName::parse(target).is_ok_and(|type_name| self.models().knows_type(&type_name));
         if !is_type {
@@ -181,7 +195,7 @@ impl Read<'_> {
 
 fn target(target: &MethodTarget) -> Result<Target, AppError> {
     Ok(match target {
-        MethodTarget::Definition(name) => Target::Definition(name.clone()),
+        MethodTarget::Definition(name) | MethodTarget::Typed(name) => Target::Definition(name.clone()),
         MethodTarget::Type { type_name, name, global_arguments } => Target::Direct {
             type_name: crate::types::parse_type(type_name)?,
             name: name.clone(),
@@ -201,7 +215,7 @@ pub(crate) fn run_status(status: OutputStatus) -> MethodRunStatus {
 }
 
 /// The document of a run, without reports.
-pub fn method_run(outcome: &RunOutcome) -> MethodRun {
+pub(crate) fn method_run(outcome: &RunOutcome) -> MethodRun {
     MethodRun {
         model_id: outcome.model_id.clone(),
         model_name: outcome.model_name.clone(),
@@ -223,7 +237,7 @@ pub fn method_run(outcome: &RunOutcome) -> MethodRun {
 }
 
 /// The document of a version that a run wrote.
-pub fn data_artifact(artifact: &marsh_model::run::ArtifactView) -> DataArtifact {
+pub(crate) fn data_artifact(artifact: &marsh_model::run::ArtifactView) -> DataArtifact {
     let metadata = &artifact.metadata;
     DataArtifact {
         id: metadata.id.clone(),

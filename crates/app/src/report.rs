@@ -1,5 +1,6 @@
 //! Reports: stored ones, and new ones about a model or a workflow run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use marsh_api::error::ErrorReport;
@@ -47,8 +48,14 @@ struct StoredReport {
     metadata: Metadata,
 }
 
+/// The reports of a run, by name; `None` without reports.
+pub(crate) fn reports_by_name(outcomes: &[ReportOutcome]) -> Option<BTreeMap<String, ReportResult>> {
+    let results = outcomes.iter().map(|report| (report.name.clone(), report_result(report)));
+    (!outcomes.is_empty()).then(|| results.collect())
+}
+
 /// The document of a report that ran.
-pub fn report_result(outcome: &ReportOutcome) -> ReportResult {
+fn report_result(outcome: &ReportOutcome) -> ReportResult {
     let mut result = ReportResult {
         name: outcome.name.clone(),
         scope: outcome.scope.clone(),

@@ -9,7 +9,7 @@ use marsh_repo::upgrade::UpgradeRequest;
 
 use crate::error::AppError;
 use crate::extension::InstallRequest;
-use crate::session::{App, RegistryChoice};
+use crate::session::{App, Read, RegistryChoice};
 
 /// A directory to turn into a repository.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +101,15 @@ impl App {
             tools,
             extension_install: install,
         })
+    }
+}
+
+impl Read<'_> {
+    /// The first file or directory of a former layout, relative to the repository. Nothing reads what is there.
+    pub fn former_layout(&self) -> Option<String> {
+        let layout = &self.models().repo.layout;
+        let found = marsh_repo::upgrade::former_layout(layout)?;
+        Some(layout.display(&found).display().to_string())
     }
 }
 

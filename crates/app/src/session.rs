@@ -15,6 +15,7 @@ use marsh_model::Models;
 use marsh_registry::RegistryError;
 use marsh_repo::{Environment, Repo, env};
 use marsh_vault::Secrets;
+use serde_json::Value;
 
 use crate::error::AppError;
 use crate::extension::SharedEvents;
@@ -99,53 +100,20 @@ impl App {
     ///
     /// When there is no repository, or its marker or its datastore's configuration is invalid.
     pub fn session(&self) -> Result<Session, AppError> {
-        self.open(Retention::default(), OnFailure::Report)
-    }
-
-    /// Opens the repository for a server: idle hosts are bounded, and the version that loaded last serves while its
-    /// sources are broken.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`App::session`], and when the data are in the datastore of an extension.
-    pub fn server_session(&self) -> Result<Session, AppError> {
-        let retention = Retention { weigh: true, ..Retention::default() };
-        let session = self.open(retention, OnFailure::LastGood)?;
-        match &session.datastore {
-            None => Ok(session),
-            Some(store) => Err(AppError::Refused {
-                message: format!("the data of this repository are in the datastore `{}`", store.type_name()),
-                hint: Some("`marsh serve` works on data in a directory; run single commands instead".into()),
-            }),
-        }
-    }
-
-    fn open(&self, retention: Retention, on_failure: OnFailure) -> Result<Session, AppError> {
         let environment = self.settings.environment.clone();
         let mut repo = self.repo()?;
         let choice = Choice::of(&repo, &environment)?;
-        let installs = Arc::new(SharedEvents(Arc::clone(&self.settings.installs)));
-        let auto = AutoInstall::new(self.automatic_lifecycle()?, installs);
-        let loader = self.loader(&repo, retention, on_failure, Some(auto))?;
+        let loader = self.loader(&repo, Retention::default(), OnFailure::Report)?;
         let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
         Ok(Session { models: Models::new(repo, environment, loader), datastore })
     }
 
-    /// Loads the sources of the repository, without its data, and installs nothing. A failure that stands is not repeated.
-    ///
-    /// # Errors
-    ///
-    /// When there is no repository, or the user has no cache directory.
-    pub fn source_loader(&self) -> Result<Loader, AppError> {
-        self.loader(&self.repo()?, Retention::default(), OnFailure::LastGood, None)
-    }
-
-    fn loader(
+    /// The loader of a session or a server, with hosts of its own. Starts none.
+    pub(crate) fn loader(
         &self,
         repo: &Repo,
         retention: Retention,
         on_failure: OnFailure,
-        auto: Option<AutoInstall>,
     ) -> Result<Loader, AppError> {
         let cache_dir = self.cache_dir()?;
         let Program { path, host_arguments, bundle_arguments } = self.settings.program.clone();
@@ -156,19 +124,20 @@ impl App {
             cwd: None,
         })
         .with_retention(retention);
+        let installs = Arc::new(SharedEvents(Arc::clone(&self.settings.installs)));
         let options = LoaderOptions {
             worker: Worker::new(path, bundle_arguments),
             cache_dir,
             offline: self.settings.environment.flag(env::OFFLINE),
             limits: Limits::default(),
             cancel: CancelToken::new(),
-            auto,
+            auto: Some(AutoInstall::new(self.automatic_lifecycle()?, installs)),
         };
-        let mut loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
-        if let Some(timeout) = self.settings.load_timeout {
-            loader = loader.for_call(LoadOptions { timeout });
-        }
-        Ok(loader)
+        let loader = Loader::new(repo.clone(), options, Arc::new(hosts)).on_failure(on_failure);
+        Ok(match self.settings.load_timeout {
+            Some(timeout) => loader.for_call(LoadOptions { timeout }),
+            None => loader,
+        })
     }
 
     /// A lock file of the repository, which its holder keeps to change something that `command` names.
@@ -186,13 +155,9 @@ impl App {
     pub(crate) fn cache_dir(&self) -> Result<PathBuf, AppError> {
         Ok(self.settings.environment.cache_dir().ok_or(LoadError::NoCacheDir)?)
     }
-
-    /// Who starts runs, for their records.
-    pub fn initiated_by(&self) -> Option<String> {
-        initiated_by(&self.settings.environment)
-    }
 }
 
+/// The user who starts runs, for their records.
 pub(crate) fn initiated_by(environment: &Environment) -> Option<String> {
     environment.raw("USER").or_else(|| environment.raw("LOGNAME")).map(|user| format!("user:{user}"))
 }
@@ -200,8 +165,8 @@ pub(crate) fn initiated_by(environment: &Environment) -> Option<String> {
 /// A repository, opened.
 #[derive(Debug)]
 pub struct Session {
-    models: Models,
-    datastore: Option<Datastore>,
+    pub(crate) models: Models,
+    pub(crate) datastore: Option<Datastore>,
 }
 
 /// What a change returned, and whether the datastore took it.
@@ -245,11 +210,6 @@ impl Session {
         Ok(work(&Write { read: self.read() }))
     }
 
-    /// The models of the repository, for commands that have not moved to this crate yet.
-    pub fn models(&self) -> &Models {
-        &self.models
-    }
-
     /// The datastore of an extension that holds the data, if one does.
     pub fn datastore(&self) -> Option<&Datastore> {
         self.datastore.as_ref()
@@ -270,13 +230,51 @@ impl Session {
         self.models.loader.cancel()
     }
 
-    /// Kills every host and every child process of the session at once.
-    pub fn kill_all(&self) -> impl Fn() + Send + Sync + 'static {
-        let hosts = Arc::clone(self.models.hosts());
-        move || {
-            hosts.kill_all();
-            marsh_model::builtin::shell::kill_all();
+    /// Stops what the session does, from any thread.
+    pub fn canceller(&self) -> Canceller {
+        Canceller::of(&self.models.loader)
+    }
+
+    /// Masks the secrets that entered the session in a document that leaves it.
+    pub fn mask(&self, mut value: Value) -> Value {
+        if !self.models.secrets.is_empty() {
+            self.models.secrets.redact_value(&mut value);
         }
+        value
+    }
+}
+
+/// Stops what a session or a server does: politely, or at once.
+#[derive(Debug, Clone)]
+pub struct Canceller {
+    token: CancelToken,
+    hosts: Arc<Hosts>,
+}
+
+impl Canceller {
+    pub(crate) fn of(loader: &Loader) -> Canceller {
+        Canceller { token: loader.cancel().clone(), hosts: Arc::clone(loader.hosts()) }
+    }
+
+    /// What is cancelled by [`Canceller::cancel`].
+    pub fn token(&self) -> &CancelToken {
+        &self.token
+    }
+
+    /// Asks everything that runs to end.
+    pub fn cancel(&self, reason: &str) {
+        self.token.cancel(reason);
+    }
+
+    /// Whether everything was asked to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Kills every host and every child process at once.
+    pub fn kill_all(&self) {
+        self.hosts.kill_all();
+        marsh_model::builtin::shell::kill_all();
     }
 }
 
@@ -288,11 +286,6 @@ pub struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
-    /// For commands that have not moved to sessions yet.
-    pub fn of_models(models: &'a Models) -> Read<'a> {
-        Read { models, datastore: None }
-    }
-
     pub(crate) fn models(&self) -> &'a Models {
         self.models
     }

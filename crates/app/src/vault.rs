@@ -73,7 +73,7 @@ impl Session {
     ///
     /// When there is no such vault or secret, the vault does not open, or the reading cannot be recorded.
     pub fn read_secret(&self, vault: &str, key: &str) -> Result<SecretDocument, AppError> {
-        let models = self.models();
+        let models = &self.models;
         let config = models.vaults.configs().find(vault)?;
         let vault = models.vaults.open(&config.name)?;
         let secret = vault.get(key)?;

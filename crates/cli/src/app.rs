@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use marsh_api::event::{EventSink, InstallEvent};
-use marsh_app::{App, Extensions, Loader, Program, RegistryChoice, Session, Settings};
-use marsh_host_client::CancelToken;
-use marsh_model::Models;
+use marsh_app::{App, Canceller, Extensions, Program, RegistryChoice, Session, Settings};
 use marsh_repo::Environment;
 
 use crate::args::{Cli, SetArgs};
@@ -37,20 +35,11 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
 pub fn open(cli: &Cli) -> Result<Session, CliError> {
     let session = app(cli)?.session()?;
     Ui::hide(session.secrets());
-    let layout = &session.models().repo.layout;
-    if let Some(former) = marsh_repo::upgrade::former_layout(layout) {
+    if let Some(former) = session.read().former_layout() {
         Ui::note(&format!(
-            "{} is of a former layout, and is not used: `marsh repo upgrade` brings it to the present one",
-            layout.display(&former).display()
+            "{former} is of a former layout, and is not used: `marsh repo upgrade` brings it to the present one"
         ));
     }
-    Ok(session)
-}
-
-/// The repository of a server.
-pub fn open_for_server(cli: &Cli) -> Result<Session, CliError> {
-    let session = app(cli)?.server_session()?;
-    Ui::hide(session.secrets());
     Ok(session)
 }
 
@@ -60,7 +49,7 @@ pub fn change(
     session: &Session,
     work: impl FnOnce(&marsh_app::Write<'_>) -> Result<std::process::ExitCode, CliError>,
 ) -> Result<std::process::ExitCode, CliError> {
-    cancel_on_signal(session.models());
+    cancel_on_signal(session.canceller());
     let changed = session.write(work)?;
     let Err(error) = changed.pushed else { return changed.value };
     // The command has printed its own result already.
@@ -85,11 +74,6 @@ pub fn extensions(cli: &Cli, set: &SetArgs) -> Result<Extensions, CliError> {
     Ok(app(cli)?.extensions(&set.into())?)
 }
 
-/// Loads the sources of this command's repository.
-pub fn source_loader(cli: &Cli) -> Result<Loader, CliError> {
-    Ok(app(cli)?.source_loader()?)
-}
-
 /// Reports on standard error what marsh installs because a command needs it.
 struct InstallNotes;
 
@@ -108,30 +92,16 @@ pub fn current_dir() -> Result<PathBuf, CliError> {
 
 /// Cancels on the first Ctrl-C or termination signal; the second kills all child processes and ends this one. At a
 /// question, where nothing runs that could be cancelled, the first one does (`tests/it/data_changes.rs`).
-pub fn cancel_on_signal(models: &Models) -> CancelToken {
-    cancel_loads_on_signal(&models.loader)
-}
-
-/// The same, for a command that only loads sources.
-pub fn cancel_loads_on_signal(loader: &Loader) -> CancelToken {
-    let token = loader.cancel().clone();
-    let (cancel, hosts) = (token.clone(), Arc::clone(loader.hosts()));
+pub fn cancel_on_signal(canceller: Canceller) {
     let handler = move || {
-        if cancel.is_cancelled() || Ui::is_asking() {
-            hosts.kill_all();
-            marsh_model::builtin::shell::kill_all();
+        if canceller.is_cancelled() || Ui::is_asking() {
+            canceller.kill_all();
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
-        cancel.cancel("interrupted");
+        canceller.cancel("interrupted");
     };
     marsh_types::ignore(
         ctrlc::set_handler(handler),
         "a second handler changes nothing; without one the signal ends the process",
     );
-    token
-}
-
-/// The user who starts runs, for their records.
-pub fn initiated_by(environment: &Environment) -> Option<String> {
-    environment.raw("USER").or_else(|| environment.raw("LOGNAME")).map(|user| format!("user:{user}"))
 }

@@ -40,13 +40,7 @@ macro_rules! through_app {
     };
 }
 
-through_app!(
-    marsh_repo::RepoError,
-    marsh_model::ModelError,
-    marsh_workflow::WorkflowError,
-    marsh_vault::VaultError,
-    marsh_fs::FsError,
-);
+through_app!(marsh_repo::RepoError, marsh_vault::VaultError, marsh_fs::FsError,);
 
 impl CliError {
     pub fn usage(message: impl Into<String>) -> CliError {

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use marsh_app::AppError;
 use zeroize::Zeroizing;
 
 use crate::error::CliError;
@@ -22,7 +23,7 @@ pub fn hidden(question: &str) -> Result<Zeroizing<String>, CliError> {
     let answer = line(&mut stdin.lock()).map_err(failed);
     tcsetattr(&stdin, OptionalActions::Now, &before).map_err(|error| failed(error.into()))?;
     drop(writeln!(std::io::stderr().lock()));
-    answer?.ok_or_else(|| marsh_model::ModelError::Cancelled("interrupted".into()).into())
+    answer?.ok_or_else(|| AppError::interrupted().into())
 }
 
 /// Reads up to the end of the line. `None`: interrupted.

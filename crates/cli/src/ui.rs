@@ -1,4 +1,4 @@
-//! Where output goes: data to standard output, talk to standard error, colours only where they are wanted.
+//! Where output goes: data to standard output, messages to standard error, colours only where they are wanted.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
@@ -137,7 +137,7 @@ impl Ui {
         written(out.write_all(bytes).and_then(|()| out.flush()));
     }
 
-    /// Talk: progress, output of methods. Silent with `--quiet`, and under `--json` too, where it would only disturb.
+    /// A message: progress, output of methods. Silent with `--quiet`, and under `--json` too, where it would only disturb.
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet && !self.json {
             said(writeln!(anstream::stderr().lock(), "{}", masked(&line.to_string())));

@@ -16,13 +16,13 @@ use serde_json::Value;
 use marsh_types::ErrorCode;
 
 use crate::error::to_rpc;
-use crate::fire::Triggers;
+use crate::heap_trimmer::HeapTrimmer;
 use crate::protocol::{
     CancelParams, Cancelled, EventNotification, Evicted, MAX_LINE, Message, ShutdownAccepted, raw,
 };
 use crate::reload::Cause;
 use crate::service::{Service, to_value};
-use crate::tidy::Tidy;
+use crate::triggers::Triggers;
 use marsh_api::ErrorReport;
 
 /// What all connections of a server share.
@@ -33,7 +33,7 @@ pub struct Hub {
     pub end: Mutex<Sender<()>>,
     pub ending: AtomicBool,
     pub triggers: Triggers,
-    pub(crate) tidy: Tidy,
+    pub(crate) heap_trimmer: HeapTrimmer,
     running: Mutex<Running>,
 }
 
@@ -51,7 +51,7 @@ impl Hub {
             end: Mutex::new(end),
             ending: AtomicBool::new(false),
             triggers: Triggers::default(),
-            tidy: Tidy::start(),
+            heap_trimmer: HeapTrimmer::start(),
             running: Mutex::default(),
         }
     }
@@ -145,7 +145,7 @@ impl Client {
             hub.unregister(key);
             client.send(&Message::answer(id, answer));
             drop(in_flight);
-            hub.tidy.stir();
+            hub.heap_trimmer.schedule();
             if method == "shutdown" {
                 hub.ending.store(true, Ordering::SeqCst);
                 // Another client asked first, if the receiver is gone.

@@ -2,7 +2,7 @@
 //!
 //! The server answers JSON-RPC 2.0, one object per line, on a local socket or on its own standard input and output
 //! ([`protocol`]). It calls methods, runs workflows, reloads, tells its state and evicts module versions. If it is asked to, it
-//! starts workflows at their times and when a webhook is called (`fire`).
+//! starts workflows at their times and when a webhook is called (`triggers`).
 //!
 //! Invariants:
 //! * Freshness is asked when a call starts, as a command of its own would ask it. Reloading and watching only make the
@@ -15,24 +15,24 @@
 //! * The socket is in a directory that only its owner can enter.
 //! * This crate writes to no terminal and reads no environment; both come from the caller.
 
+mod call_counters;
 mod client;
 mod connection;
 mod error;
-mod fire;
+mod heap_trimmer;
 pub mod protocol;
 mod reload;
 mod server;
 mod service;
 mod socket;
 mod status;
-mod tally;
-mod tidy;
+mod triggers;
 mod watch;
 
 pub use client::{Answer, Client};
 pub use error::ServeError;
-pub use fire::TriggerOptions;
 pub use marsh_api::ErrorReport;
 pub use server::{Listening, Serving, serve_socket, serve_stdio};
-pub use service::{Opened, Service, ServiceOptions};
+pub use service::Service;
 pub use socket::{Endpoint, find as find_server};
+pub use triggers::TriggerOptions;

@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use marsh_extension::{LoadError, TypeCatalog};
-use marsh_model::{Code, ModelError, Models};
+use marsh_app::{AppError, NewestCode, Session};
+use marsh_extension::TypeCatalog;
 use marsh_types::{Kind, TypeName};
 
 use crate::protocol::{FailedType, Reloaded};
@@ -36,15 +36,12 @@ pub enum Cause {
     Seen,
 }
 
-/// A version that is to be loaded: host and module, and why it is not the newest, if it is not.
-type Newest = (Option<(String, marsh_host_client::ModuleRef)>, Option<ErrorReport>);
-
 impl Service {
     /// Everything that is loaded is what its sources are now, or the reason why not is in the result.
     pub fn reload(&self, cause: Cause) -> Result<Reloaded, ErrorReport> {
         let _turn = self.reloader.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
-        let models = self.models()?;
+        let session = self.session()?;
         if cause == Cause::Asked {
             self.loader().accept_removals();
         }
@@ -58,14 +55,14 @@ impl Service {
             duration_ms: 0,
         };
         let mut due: BTreeSet<(Kind, TypeName)> = self.loader().lines().into_iter().collect();
-        due.extend(self.tally.types().into_iter().map(|type_name| (Kind::Model, type_name)));
+        due.extend(self.counters.types().into_iter().map(|type_name| (Kind::Model, type_name)));
         if cause == Cause::Seen {
             let new = catalog.types.iter().filter(|indexed| appeared.contains(&indexed.path));
-            let graftless = new.filter(|indexed| indexed.kind != Kind::Extension);
-            due.extend(graftless.map(|indexed| (indexed.kind, indexed.type_name.clone())));
+            let callable = new.filter(|indexed| indexed.kind != Kind::Extension);
+            due.extend(callable.map(|indexed| (indexed.kind, indexed.type_name.clone())));
         }
         for (kind, type_name) in due {
-            self.renew(&models, kind, &type_name, &mut reloaded);
+            self.renew(&session, kind, &type_name, &mut reloaded);
         }
         self.loader().sweep(&catalog);
         reloaded.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -82,52 +79,34 @@ impl Service {
         Ok(reloaded)
     }
 
-    fn renew(&self, models: &Models, kind: Kind, type_name: &TypeName, reloaded: &mut Reloaded) {
+    fn renew(&self, session: &Session, kind: Kind, type_name: &TypeName, reloaded: &mut Reloaded) {
         let before = self.loader().line(kind, type_name).map(|line| line.url);
         let failed = |failure: ErrorReport| FailedType { type_name: type_name.to_string(), error: failure };
-        let prepared = self.newest(models, kind, type_name).and_then(|(newest, failure)| {
+        let prepared = session.read().newest_code(kind, type_name).and_then(|newest| {
             // What has not changed was loaded before. If it was evicted meanwhile, its next call loads it.
-            if let Some((host_key, module)) = &newest
+            if let NewestCode::Module { host_key, module, .. } = &newest
                 && before.as_ref() != Some(&module.url)
             {
-                self.loader().prepare(host_key, module)?;
+                self.loader().prepare(host_key, module).map_err(AppError::from)?;
             }
-            Ok((newest, failure))
+            Ok(newest)
         });
         match prepared {
-            Ok((newest, failure)) => {
-                reloaded.failed.extend(failure.map(failed));
-                match newest {
-                    Some((_, module)) if before.as_ref() != Some(&module.url) => {
-                        reloaded.changed.push(type_name.to_string());
-                    }
-                    Some(_) => {}
-                    // Built in, and without method extensions now.
-                    None => self.loader().close_line(kind, type_name),
+            Ok(NewestCode::Module { module, failure, .. }) => {
+                reloaded.failed.extend(failure.as_deref().map(of_load).map(failed));
+                if before.as_ref() != Some(&module.url) {
+                    reloaded.changed.push(type_name.to_string());
                 }
             }
-            Err(ModelError::Load(LoadError::UnknownType { .. })) => {
+            // Without method extensions now.
+            Ok(NewestCode::BuiltIn) => self.loader().close_line(kind, type_name),
+            Ok(NewestCode::Unknown) => {
                 self.loader().close_line(kind, type_name);
-                self.tally.forget(type_name);
+                self.counters.forget(type_name);
                 reloaded.removed.push(type_name.to_string());
             }
-            Err(error) => reloaded.failed.push(failed(ErrorReport::of(&error))),
+            Err(error) => reloaded.failed.push(failed(error.report())),
         }
-    }
-
-    fn newest(&self, models: &Models, kind: Kind, type_name: &TypeName) -> Result<Newest, ModelError> {
-        if kind == Kind::Model {
-            return Ok(match models.resolve_type(type_name)?.code {
-                Code::Module(loaded) => {
-                    let failure = loaded.failure.as_ref().map(of_load);
-                    (Some((loaded.host_key, loaded.module)), failure)
-                }
-                _ => (None, None),
-            });
-        }
-        let loaded = self.loader().resolve_kind(kind, type_name)?;
-        let failure = loaded.failure.as_ref().map(of_load);
-        Ok((Some((loaded.host_key, loaded.module)), failure))
     }
 }
 

@@ -12,9 +12,9 @@ use marsh_repo::Layout;
 
 use crate::connection::{self, Hub};
 use crate::error::ServeError;
-use crate::fire::TriggerOptions;
 use crate::service::Service;
-use crate::{fire, socket, watch};
+use crate::triggers::TriggerOptions;
+use crate::{socket, triggers, watch};
 
 /// How long what runs may take to end by itself once the server was asked to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -53,8 +53,8 @@ pub fn serve_socket(
     let shown = bound.socket.display().to_string();
     let hub = Arc::new(Hub::new(service, Some(shown), end.clone()));
     let watcher = listening.watch.then(|| watch::start(&hub)).transpose()?;
-    let firing = fire::start(&hub, listening.triggers, &listening.warn)?;
-    let http = firing.as_ref().and_then(fire::Firing::addr);
+    let triggering = triggers::start(&hub, listening.triggers, &listening.warn)?;
+    let http = triggering.as_ref().and_then(triggers::Triggering::addr);
     let listener = bound
         .listener
         .try_clone()
@@ -73,7 +73,7 @@ pub fn serve_socket(
     });
     ready(&Serving { socket: Some(bound.socket.clone()), watching: watcher.is_some(), http });
     wait(&hub, &ended, end, interrupt);
-    drop(firing);
+    drop(triggering);
     drop(watcher);
     hub.service.loader().hosts().end_all();
     drop(bound);
@@ -113,8 +113,7 @@ fn wait(hub: &Arc<Hub>, ended: &Receiver<()>, end: Sender<()>, interrupt: &Cance
         poll(CANCELLED, is_idle);
     }
     if !is_idle() {
-        hub.service.loader().hosts().kill_all();
-        marsh_model::builtin::shell::kill_all();
+        hub.service.server.canceller().kill_all();
     }
 }
 

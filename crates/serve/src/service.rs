@@ -1,89 +1,68 @@
 //! What the server does, without saying how it was asked.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use marsh_api::model::{FailedRun, MethodRun};
-use marsh_api::report::ReportResult;
-use marsh_extension::Loader;
-use marsh_extension::kinds::CallOptions;
-use marsh_host_client::CancelToken;
-use marsh_model::run::reports::{ReportOutcome, ReportSelection};
-use marsh_model::{
-    CheckSelection, Models, Observer, RunEvent, RunOutcome, RunRequest, RunStatus, Target, Trigger,
+use marsh_api::ErrorReport;
+use marsh_api::event::{EventSink, MethodEvent};
+use marsh_api::model::{FailedRun, MethodRun, MethodRunStatus};
+use marsh_api::workflow::event::WorkflowEvent;
+use marsh_api::workflow::{RunStatus, Severity, WorkflowRun};
+use marsh_app::{
+    AppError, CancelToken, MethodRunRequest, MethodTarget, ReportSelection, RunInitiator, RunOptions, Server,
+    Session, TriggerRequest, WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, Write,
 };
-use marsh_repo::{Environment, Repo};
+use marsh_extension::Loader;
 use marsh_types::time::iso_millis;
 use marsh_types::{ErrorCode, TypeName};
-use marsh_workflow::{
-    ResumeRequest, WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest,
-    Workflows,
-};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::call_counters::CallCounters;
 use crate::protocol::{CallParams, EvictParams, ResumeParams, WorkflowParams};
 use crate::reload::Reloader;
-use crate::tally::Tally;
-use marsh_api::ErrorReport;
-
-/// Opens the repository as it is now: its marker may have changed since the last time.
-pub type Open = Box<dyn Fn() -> Result<Opened, ErrorReport> + Send + Sync>;
-
-#[derive(Debug)]
-pub struct Opened {
-    pub repo: Repo,
-    pub env: Environment,
-}
-
-pub struct ServiceOptions {
-    pub open: Open,
-    pub loader: Arc<Loader>,
-    pub default_timeout: Duration,
-    pub initiated_by: Option<String>,
-    pub version: String,
-}
 
 pub struct Service {
-    pub(crate) options: ServiceOptions,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) server: Server,
+    pub(crate) counters: Arc<CallCounters>,
     pub(crate) reloader: Reloader,
     pub(crate) started_at: String,
     pub(crate) in_flight: Arc<AtomicUsize>,
-    pub(crate) watching: std::sync::atomic::AtomicBool,
+    pub(crate) watching: AtomicBool,
     pub(crate) reloads: AtomicU64,
+}
+
+/// How a run ended that a trigger started. It holds no secret.
+#[derive(Debug)]
+pub(crate) struct TriggeredRun {
+    pub status: RunStatus,
+    pub failure_reason: Option<String>,
 }
 
 /// Receives what happens while a request runs.
 pub type Events<'a> = &'a (dyn Fn(Value) + Sync);
 
 impl Service {
-    pub fn new(options: ServiceOptions) -> Service {
+    pub fn new(server: Server) -> Service {
         Service {
-            options,
-            tally: Arc::default(),
+            server,
+            counters: Arc::default(),
             reloader: Reloader::default(),
             started_at: iso_millis(jiff::Timestamp::now()),
             in_flight: Arc::default(),
-            watching: std::sync::atomic::AtomicBool::new(false),
+            watching: AtomicBool::new(false),
             reloads: AtomicU64::new(0),
         }
     }
 
     pub fn loader(&self) -> &Arc<Loader> {
-        &self.options.loader
+        self.server.loader()
     }
 
-    /// What one command would work on: data that live as long as a run do so here too.
-    pub(crate) fn models(&self) -> Result<Models, ErrorReport> {
-        let opened = (self.options.open)()?;
-        Ok(Models::new(opened.repo, opened.env, Arc::clone(&self.options.loader)))
-    }
-
-    fn timeout(&self, given: Option<u64>) -> Duration {
-        given.map_or(self.options.default_timeout, Duration::from_millis)
+    /// The session of one request.
+    pub(crate) fn session(&self) -> Result<Session, ErrorReport> {
+        self.server.session().map_err(|error| error.report())
     }
 
     /// Runs a method. `Err`: it did not run, or was not successful; then the document of the run is in the details.
@@ -93,82 +72,50 @@ impl Service {
         cancel: &CancelToken,
         events: Events<'_>,
     ) -> Result<Value, ErrorReport> {
-        let models = self.models()?;
-        let tell = |event| events(shown(&models, event));
-        self.run(&models, params, cancel, &tell)
-            .map(|document| shown(&models, document))
-            .map_err(|failure| failure.map_texts(|value| shown(&models, value)))
-    }
-
-    fn run(
-        &self,
-        models: &Models,
-        params: CallParams,
-        cancel: &CancelToken,
-        events: Events<'_>,
-    ) -> Result<Value, ErrorReport> {
+        let session = self.session()?;
         let target = match params.name {
-            None => Target::Definition(params.target.clone()),
-            Some(name) => Target::Direct {
-                type_name: type_name(&params.target)?,
+            None => MethodTarget::Definition(params.target),
+            Some(name) => MethodTarget::Type {
+                type_name: type_name(&params.target)?.to_string(),
                 name,
                 global_arguments: params.global_arguments,
             },
         };
-        let request = RunRequest {
+        let request = MethodRunRequest {
             target,
             method: params.method,
             inputs: params.inputs,
-            tags: params.tags,
-            checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
-            deadline: self.timeout(params.timeout_ms),
-            cancel,
-            trigger: Trigger::Manual,
+            options: options(params.tags, params.skip_checks, params.timeout_ms, cancel),
             last_evaluated: false,
-            initiated_by: self.options.initiated_by.clone(),
-            pins: None,
-            output_overrides: Vec::new(),
-            driver: marsh_model::Driver::Raw,
-            gate: None,
+            reports: ReportSelection::default(),
         };
-        let observer = Counting { tally: &self.tally, tell: params.events.then_some(events) };
-        let outcome = models.run(&request, &observer).map_err(|error| ErrorReport::of(&error))?;
-        let mut document = marsh_app::method_run(&outcome);
-        let reports = self.reports(models, &outcome, cancel, &observer)?;
-        let failed = reports.iter().find(|report| report.result.is_err());
-        let failed = failed.map(|report| format!("the report `{}` failed", report.name));
-        document.reports = reports_of(&reports);
-        if outcome.status == RunStatus::Succeeded {
-            return match failed {
-                None => to_value(&document),
-                Some(message) => Err(with_run(ErrorReport::new(ErrorCode::ReportFailed, message), document)),
-            };
-        }
-        if let Ok(type_name) = TypeName::parse(&outcome.model_type) {
-            self.tally.call_failed(&type_name);
-        }
-        let report = match &outcome.error {
-            Some(error) => ErrorReport::of(error),
-            None => ErrorReport::new(ErrorCode::Failed, "the run failed"),
+        let sink = RequestEvents {
+            counters: &self.counters,
+            session: &session,
+            events: params.events.then_some(events),
         };
-        Err(with_run(report, document))
+        let run = write(&session, |write| write.run_method(&request, &sink)).map_err(|error| error.report());
+        match run.and_then(|run| self.method_answer(run)) {
+            Ok(document) => Ok(session.mask(document)),
+            Err(failure) => Err(failure.map_texts(|value| session.mask(value))),
+        }
     }
 
-    /// The reports that follow a run, as after a command; a run that was cancelled has none.
-    fn reports(
-        &self,
-        models: &Models,
-        outcome: &RunOutcome,
-        cancel: &CancelToken,
-        observer: &dyn Observer,
-    ) -> Result<Vec<ReportOutcome>, ErrorReport> {
-        if outcome.status == RunStatus::Cancelled {
-            return Ok(Vec::new());
+    fn method_answer(&self, run: MethodRun) -> Result<Value, ErrorReport> {
+        if run.status == MethodRunStatus::Succeeded {
+            let failed = run.reports.iter().flatten().find(|(_, report)| !report.success);
+            let failed = failed.map(|(name, _)| format!("the report `{name}` failed"));
+            return match failed {
+                None => to_value(&run),
+                Some(message) => Err(with_run(ErrorReport::new(ErrorCode::ReportFailed, message), run)),
+            };
         }
-        let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
-        models
-            .report_on(outcome, &ReportSelection::default(), &options, observer)
-            .map_err(|error| ErrorReport::of(&error))
+        if let Ok(type_name) = TypeName::parse(&run.model_type) {
+            self.counters.call_failed(&type_name);
+        }
+        let report = run.error.clone();
+        let report = report.unwrap_or_else(|| ErrorReport::new(ErrorCode::Failed, "the run failed"));
+        Err(with_run(report, run))
     }
 
     /// Runs a workflow. A run that started has a document, whatever it ended with.
@@ -178,94 +125,65 @@ impl Service {
         cancel: &CancelToken,
         events: Events<'_>,
     ) -> Result<Value, ErrorReport> {
-        let inputs = params.inputs;
-        self.follow_run(params.events.then_some(events), |workflows, observer| {
-            let request = WorkflowRunRequest {
-                name_or_id: &params.workflow,
-                inputs,
-                tags: params.tags,
-                checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
-                deadline_per_step: self.timeout(params.timeout_ms),
-                cancel,
-                initiated_by: self.options.initiated_by.clone(),
-                fail_on: marsh_workflow::schema::Severity::Low,
-                trigger_source: "serve",
-                driver: marsh_model::Driver::Raw,
-                reports: ReportSelection::default(),
-            };
-            workflows.run(&request, observer)
-        })
+        let request = WorkflowRunRequest {
+            workflow: params.workflow,
+            inputs: params.inputs,
+            options: options(params.tags, params.skip_checks, params.timeout_ms, cancel),
+            fail_on: Severity::Low,
+            initiator: RunInitiator::ServerRequest,
+            reports: ReportSelection::default(),
+        };
+        let session = self.session()?;
+        let events = params.events.then_some(events);
+        let run = self.follow_run(&session, events, |write, sink| write.run_workflow(&request, sink))?;
+        Ok(session.mask(to_value(&run)?))
     }
 
-    /// Goes on with a run of a workflow that waits, or that a process left in its middle.
+    /// Resumes a run of a workflow that waits, or whose process died.
     pub fn resume(
         &self,
         params: ResumeParams,
         cancel: &CancelToken,
         events: Events<'_>,
     ) -> Result<Value, ErrorReport> {
-        let inputs = params.inputs;
-        self.follow_run(params.events.then_some(events), |workflows, observer| {
-            let request = ResumeRequest {
-                workflow: &params.workflow,
-                run: params.run.as_deref(),
-                from: params.from.as_deref(),
-                inputs,
-                checks: CheckSelection { skip_all: params.skip_checks, ..CheckSelection::default() },
-                deadline_per_step: self.timeout(params.timeout_ms),
-                cancel,
-                driver: marsh_model::Driver::Raw,
-                reports: ReportSelection::default(),
-            };
-            workflows.resume(&request, observer)
+        let request = WorkflowResumeRequest {
+            workflow: params.workflow,
+            run: params.run,
+            from: params.from,
+            inputs: params.inputs,
+            options: options(Vec::new(), params.skip_checks, params.timeout_ms, cancel),
+            reports: ReportSelection::default(),
+        };
+        let session = self.session()?;
+        let events = params.events.then_some(events);
+        let run = self.follow_run(&session, events, |write, sink| write.resume_workflow(&request, sink))?;
+        Ok(session.mask(to_value(&run)?))
+    }
+
+    /// Runs a workflow because its time has come or a webhook was called.
+    pub(crate) fn run_triggered(&self, request: &TriggerRequest) -> Result<TriggeredRun, ErrorReport> {
+        let session = self.session()?;
+        let run =
+            self.follow_run(&session, None, |write, sink| write.run_triggered_workflow(request, sink))?;
+        let reason = run.failure_reason.as_deref();
+        Ok(TriggeredRun {
+            status: run.status,
+            failure_reason: reason.map(|reason| session.secrets().redact(reason).into_owned()),
         })
     }
 
+    /// The document is not masked yet; an error is.
     fn follow_run(
         &self,
+        session: &Session,
         events: Option<Events<'_>>,
-        run: impl FnOnce(&Workflows<'_>, &dyn WorkflowObserver) -> Result<WorkflowOutcome, WorkflowError>,
-    ) -> Result<Value, ErrorReport> {
-        let models = self.models()?;
-        let tell = events.map(|events| |event| events(shown(&models, event)));
-        let observer =
-            Counting { tally: &self.tally, tell: tell.as_ref().map(|tell| -> Events<'_> { tell }) };
-        let outcome = run(&Workflows::new(&models), &observer)
-            .map_err(|error| ErrorReport::of(&error).map_texts(|value| shown(&models, value)))?;
-        let mut document = to_value(&outcome.document())?;
-        if !outcome.reports.is_empty() {
-            document["reports"] = to_value(&reports_of(&outcome.reports))?;
+        run: impl FnOnce(&Write<'_>, &dyn EventSink<WorkflowEvent>) -> Result<WorkflowRunResult, AppError>,
+    ) -> Result<WorkflowRun, ErrorReport> {
+        let sink = RequestEvents { counters: &self.counters, session, events };
+        match write(session, |write| run(write, &sink)) {
+            Ok(run) => Ok(run.document),
+            Err(error) => Err(error.report().map_texts(|value| session.mask(value))),
         }
-        Ok(shown(&models, document))
-    }
-
-    /// Runs a workflow because its time has come or a webhook was called. `written` stands in the place of its own
-    /// `trigger.inputs`.
-    pub(crate) fn fire(
-        &self,
-        workflow: &str,
-        source: &'static str,
-        written: Option<&Map<String, Value>>,
-        webhook: Option<&Value>,
-        cancel: &CancelToken,
-    ) -> Result<Value, ErrorReport> {
-        self.follow_run(None, |workflows, observer| {
-            let stored = workflows.store().find(workflow)?;
-            let request = WorkflowRunRequest {
-                name_or_id: workflow,
-                inputs: workflows.trigger_inputs(&stored, written, webhook)?,
-                tags: Vec::new(),
-                checks: CheckSelection::default(),
-                deadline_per_step: self.timeout(None),
-                cancel,
-                initiated_by: Some(format!("trigger:{source}")),
-                fail_on: marsh_workflow::schema::Severity::Low,
-                trigger_source: source,
-                driver: marsh_model::Driver::Raw,
-                reports: ReportSelection::default(),
-            };
-            workflows.run(&request, observer)
-        })
     }
 
     /// Lets go of the loaded code of a type, or of all, once no call uses it.
@@ -286,10 +204,26 @@ impl Service {
     }
 }
 
-/// The reports of a run, by name; `None` when there are none.
-fn reports_of(reports: &[ReportOutcome]) -> Option<BTreeMap<String, ReportResult>> {
-    let results = reports.iter().map(|report| (report.name.clone(), marsh_app::report_result(report)));
-    (!reports.is_empty()).then(|| results.collect())
+fn options(
+    tags: Vec<(String, String)>,
+    skip_checks: bool,
+    timeout_ms: Option<u64>,
+    cancel: &CancelToken,
+) -> RunOptions {
+    RunOptions {
+        tags,
+        skip_checks,
+        timeout: timeout_ms.map(Duration::from_millis),
+        cancel: Some(cancel.clone()),
+        ..RunOptions::default()
+    }
+}
+
+/// A change under the lock of the datastore, pushed.
+fn write<T>(session: &Session, work: impl FnOnce(&Write<'_>) -> Result<T, AppError>) -> Result<T, AppError> {
+    let changed = session.write(work)?;
+    changed.pushed?;
+    changed.value
 }
 
 /// A document as the answer to a request.
@@ -305,14 +239,6 @@ fn with_run(report: ErrorReport, run: MethodRun) -> ErrorReport {
     }
 }
 
-/// What may leave the server: the secrets that entered a run are masked, as a command masks them when it prints.
-fn shown(models: &Models, mut value: Value) -> Value {
-    if !models.secrets.is_empty() {
-        models.secrets.redact_value(&mut value);
-    }
-    value
-}
-
 /// A request that has not been answered.
 pub struct InFlight(Arc<AtomicUsize>);
 
@@ -326,48 +252,47 @@ pub(crate) fn type_name(text: &str) -> Result<TypeName, ErrorReport> {
     TypeName::parse(text).map_err(|error| ErrorReport::new(ErrorCode::InvalidTypeName, error.to_string()))
 }
 
-/// Counts calls by type and passes on what happens.
-struct Counting<'a> {
-    tally: &'a Tally,
-    tell: Option<Events<'a>>,
+/// Counts calls by type, and sends what happens to the client that asked for it, secrets masked.
+struct RequestEvents<'a> {
+    counters: &'a CallCounters,
+    session: &'a Session,
+    events: Option<Events<'a>>,
 }
 
-impl Counting<'_> {
-    fn count(&self, event: &RunEvent) {
-        if let RunEvent::Resolved { type_name, .. } = event {
-            self.tally.called(type_name);
+impl RequestEvents<'_> {
+    fn count(&self, model_type: &str) {
+        if let Ok(type_name) = TypeName::parse(model_type) {
+            self.counters.called(&type_name);
+        }
+    }
+
+    fn send(&self, event: &impl Serialize) {
+        let Some(events) = self.events else { return };
+        match to_value(event) {
+            Ok(event) => events(self.session.mask(event)),
+            Err(error) => tracing::warn!(error = error.message, "cannot send an event"),
         }
     }
 }
 
-impl Observer for Counting<'_> {
-    fn event(&self, event: &RunEvent) {
-        self.count(event);
-        if let Some(tell) = self.tell {
-            match to_value(&marsh_app::method_event(event)) {
-                Ok(event) => tell(event),
-                Err(error) => tracing::warn!(%error, "cannot send an event"),
-            }
+impl EventSink<MethodEvent> for RequestEvents<'_> {
+    fn event(&self, event: MethodEvent) {
+        if let MethodEvent::ModelResolved { model_type, .. } = &event {
+            self.count(model_type);
         }
+        self.send(&event);
     }
 }
 
-impl WorkflowObserver for Counting<'_> {
-    fn event(&self, event: &WorkflowEvent) {
-        let mut inner = event;
+impl EventSink<WorkflowEvent> for RequestEvents<'_> {
+    fn event(&self, event: WorkflowEvent) {
+        let mut inner = &event;
         while let WorkflowEvent::Nested { event, .. } = inner {
             inner = event;
         }
-        if let WorkflowEvent::ModelResolved { model_type, .. } = inner
-            && let Ok(type_name) = TypeName::parse(model_type)
-        {
-            self.tally.called(&type_name);
+        if let WorkflowEvent::ModelResolved { model_type, .. } = inner {
+            self.count(model_type);
         }
-        if let Some(tell) = self.tell {
-            match serde_json::to_value(event) {
-                Ok(event) => tell(event),
-                Err(error) => tracing::warn!(%error, "an event was not sent: it has no JSON form"),
-            }
-        }
+        self.send(&event);
     }
 }

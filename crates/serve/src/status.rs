@@ -7,16 +7,16 @@ use marsh_extension::IndexedType;
 use marsh_host_client::{HostStatus, ModuleState, ModuleStats};
 use marsh_types::{Kind, TypeName};
 
-use crate::fire::Triggers;
+use crate::call_counters::Count;
 use crate::protocol::{HostRow, LastError, Status, TypeRow, TypeState};
 use crate::reload::of_load;
 use crate::service::Service;
-use crate::tally::Count;
+use crate::triggers::Triggers;
 use marsh_api::ErrorReport;
 
 impl Service {
     pub fn status(&self, socket: Option<String>, triggers: &Triggers) -> Result<Status, ErrorReport> {
-        let opened = (self.options.open)()?;
+        let repo = self.server.repo().map_err(|error| error.report())?;
         let catalog = self.loader().catalog().map_err(|error| ErrorReport::of(&error))?;
         let hosts = self.loader().hosts().status();
         let mut runtimes: HashMap<&str, Vec<&ModuleStats>> = HashMap::new();
@@ -25,9 +25,9 @@ impl Service {
         {
             runtimes.entry(&module.url).or_default().push(module);
         }
-        let failures = marsh_extension::load_states(&opened.repo);
+        let failures = marsh_extension::load_states(&repo);
         let mut rows: BTreeSet<(Kind, TypeName)> = self.loader().lines().into_iter().collect();
-        rows.extend(self.tally.types().into_iter().map(|type_name| (Kind::Model, type_name)));
+        rows.extend(self.counters.types().into_iter().map(|type_name| (Kind::Model, type_name)));
         rows.extend(failures.iter().map(|state| (state.failure.kind, state.failure.type_name.clone())));
         let mut types = Vec::new();
         for (kind, type_name) in rows {
@@ -40,15 +40,15 @@ impl Service {
             types.push(TypeRow {
                 source: found
                     .first()
-                    .map(|indexed| opened.repo.layout.display(&indexed.path).display().to_string())
+                    .map(|indexed| repo.layout.display(&indexed.path).display().to_string())
                     .unwrap_or_default(),
                 ..row
             });
         }
         Ok(Status {
             pid: std::process::id(),
-            version: self.options.version.clone(),
-            repository: opened.repo.layout.root().display().to_string(),
+            version: self.server.settings().version.to_owned(),
+            repository: repo.layout.root().display().to_string(),
             socket,
             started_at: self.started_at.clone(),
             watching: self.watching.load(Ordering::Relaxed),
@@ -77,7 +77,7 @@ impl Service {
         let alive: Vec<&&ModuleStats> = newest.iter().copied().chain(before.flatten()).collect();
         let serving = newest.iter().find(|module| module.state == ModuleState::Serving);
         let count = match kind {
-            Kind::Model => self.tally.get(type_name),
+            Kind::Model => self.counters.get(type_name),
             // Counted by the runtimes that are there: other kinds are called by way of models, vaults, reports …
             _ => Count { calls: alive.iter().map(|module| module.calls).sum(), failed_calls: 0 },
         };

@@ -27,9 +27,10 @@ pub struct Watch {
 }
 
 pub fn start(hub: &Arc<Hub>) -> Result<Watch, ServeError> {
-    let opened = (hub.service.options.open)()
-        .map_err(|failure| ServeError::Watch { path: PathBuf::new(), message: failure.message })?;
-    let layout = opened.repo.layout.clone();
+    let repo = hub.service.server.repo();
+    let repo =
+        repo.map_err(|error| ServeError::Watch { path: PathBuf::new(), message: error.to_string() })?;
+    let layout = repo.layout.clone();
     let (sender, events) = channel();
     let state = layout.state();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -50,7 +51,7 @@ pub fn start(hub: &Arc<Hub>) -> Result<Watch, ServeError> {
     // Configuration and the file of mounted sources stand in the root itself.
     let root = layout.root();
     watcher.watch(root, RecursiveMode::NonRecursive).map_err(|error| failed(root, error))?;
-    for dir in source_dirs(&opened.repo) {
+    for dir in source_dirs(&repo) {
         watcher.watch(&dir, RecursiveMode::Recursive).map_err(|error| failed(&dir, error))?;
     }
     let reloading = Arc::clone(hub);
@@ -95,6 +96,6 @@ fn follow(hub: &Arc<Hub>, events: &Receiver<()>) {
         // A failure as a whole (an unreadable lockfile, say) is what the next call will say.
         drop(hub.service.reload(Cause::Seen));
         hub.service.loader().expect_edits();
-        hub.tidy.stir();
+        hub.heap_trimmer.schedule();
     }
 }

@@ -2,7 +2,7 @@
 //! workflows by name only.
 //!
 //! Invariants:
-//! * The scheduler has neither clock nor thread: the caller passes the time, so tests choose it
+//! * The timetable has neither clock nor thread: the caller passes the time, so tests choose it
 //!   (`tests/it/schedule.rs`).
 //! * A workflow is due once, however many of its times passed since the last check (`tests/it/schedule.rs`).
 //! * A webhook request is accepted only after its signature is verified over the received bytes, in constant time. The
@@ -18,7 +18,7 @@ mod zone;
 
 pub use config::{Config, Override, SecretSource, Webhook};
 pub use error::TriggerError;
-pub use schedule::{Due, Pattern, Planned, Scheduler};
+pub use schedule::{Due, Pattern, Planned, Timetable};
 pub use signature::{Refused, Scheme};
 pub use webhook::{Called, Full, Hook, Listener, MAX_BODY, listen};
 pub use zone::local as local_zone;

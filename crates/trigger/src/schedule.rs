@@ -57,8 +57,9 @@ pub struct Planned {
     pub next: Option<Timestamp>,
 }
 
+/// The scheduled workflows, each with its next time.
 #[derive(Debug)]
-pub struct Scheduler {
+pub struct Timetable {
     zone: TimeZone,
     entries: BTreeMap<String, Entry>,
 }
@@ -69,9 +70,9 @@ struct Entry {
     next: Option<Timestamp>,
 }
 
-impl Scheduler {
-    pub fn new(zone: TimeZone) -> Scheduler {
-        Scheduler { zone, entries: BTreeMap::new() }
+impl Timetable {
+    pub fn new(zone: TimeZone) -> Timetable {
+        Timetable { zone, entries: BTreeMap::new() }
     }
 
     /// Replaces the scheduled workflows. A workflow whose schedule did not change keeps its next time; the first time of a

@@ -1,21 +1,7 @@
-//! Events of a run: the types of `marsh-api`, the observer that receives them, and the way from what a method run tells.
+//! From the events of a method run to those of a workflow run.
 
 use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_model::RunEvent;
-
-/// Receives events as they happen, from several threads. It must not wait for the run.
-pub trait WorkflowObserver: Sync {
-    /// Takes one event in.
-    fn event(&self, event: &WorkflowEvent);
-}
-
-/// Drops every event.
-#[derive(Debug)]
-pub struct Silent;
-
-impl WorkflowObserver for Silent {
-    fn event(&self, _event: &WorkflowEvent) {}
-}
 
 /// The event of a workflow run for an event of the method run of a step.
 pub(crate) fn of_method(step: StepRef, event: &RunEvent) -> WorkflowEvent {

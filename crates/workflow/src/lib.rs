@@ -41,7 +41,6 @@ use marsh_model::Models;
 
 pub use draw::{GraphFormat, draw};
 pub use error::{Unsupported, WorkflowError};
-pub use event::{Silent, WorkflowObserver};
 pub use index::IndexEntry;
 pub use journal::SkipReason;
 pub use junit::junit;

@@ -172,7 +172,8 @@ impl StepRecord {
     }
 }
 
-fn duration_ms(start: &str, end: &str) -> Option<u64> {
+/// Milliseconds between two times of a record. `None`: a time is invalid, or the end is before the start.
+pub fn duration_ms(start: &str, end: &str) -> Option<u64> {
     let start: jiff::Timestamp = start.parse().ok()?;
     let end: jiff::Timestamp = end.parse().ok()?;
     u64::try_from(end.as_millisecond() - start.as_millisecond()).ok()

@@ -21,7 +21,10 @@ pub use definition::{
 pub use history::{
     DataArtifact, JobRecord, RunList, RunListEntry, RunLog, RunRecord, StepProgress, StepRecord,
 };
-pub use run::{ApprovalRequired, WorkflowRun, WorkflowRunArtifact, WorkflowRunJob, WorkflowRunStep};
+pub use run::{
+    ApprovalRequired, WorkflowRun, WorkflowRunArtifact, WorkflowRunDocument, WorkflowRunItem, WorkflowRunJob,
+    WorkflowRunStep,
+};
 pub use summary::{ActivitySummary, FailedRun, WorkflowActivity};
 pub use validation::{FilePosition, ValidationCheck, WorkflowValidation, WorkflowValidations};
 pub use words::{

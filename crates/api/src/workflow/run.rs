@@ -7,8 +7,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::words::{AssertResult, NodeStatus, Object, RunStatus, SkipReason};
+use crate::report::ReportResult;
 
-/// A run of a workflow: the document of `workflow run` and `workflow resume`.
+/// What `workflow run` prints: one run, or one for each item of standard input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WorkflowRunDocument {
+    /// Several items on standard input. The last one can be an error.
+    Several(Vec<WorkflowRunItem>),
+    /// One run.
+    One(Box<WorkflowRun>),
+}
+
+/// One item of several: a run, or why it did not start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WorkflowRunItem {
+    /// It ran.
+    Run(Box<WorkflowRun>),
+    /// It did not start.
+    Error(crate::error::ErrorDocument),
+}
+
+/// A run of a workflow: the document of `workflow resume`, and of `workflow run` for one set of inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowRun {
@@ -46,8 +67,8 @@ pub struct WorkflowRun {
     pub cancel_reason: Option<String>,
     /// The reports on the run, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "BTreeMap<String, crate::report::ReportResult>")]
-    pub reports: Option<Object>,
+    #[schemars(with = "BTreeMap<String, ReportResult>")]
+    pub reports: Option<BTreeMap<String, ReportResult>>,
 }
 
 /// A job of a run.

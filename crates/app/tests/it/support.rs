@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use marsh_api::event::NoEvents;
 use marsh_app::{App, AppError, Program, Session, Settings};
-use marsh_data::{GarbageCollection, Lifetime, NewVersion, Owner, Tags};
+use marsh_data::{DataStore, GarbageCollection, Lifetime, NewVersion, Owner, Tags};
 use marsh_repo::Environment;
 use marsh_types::{ErrorCode, Explain as _, TypeName};
 use tempfile::TempDir;
@@ -183,7 +183,8 @@ pub fn put(session: &Session, datum: Datum<'_>, content: impl AsRef<[u8]>) -> St
         lifecycle: None,
         renamed_to: None,
     };
-    let store = session.models().durable_data();
+    let directory = session.read().datastore_status().unwrap().path;
+    let store = DataStore::new(Path::new(&directory).join("data"));
     store.write(&new, content.as_ref()).unwrap().id
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use marsh_api::workflow::RunStatus;
+use marsh_app::GraphFormat;
 
 use super::report::ReportSelectionArgs;
 use super::{InputArgs, RunArgs, parse_duration};
@@ -127,11 +128,11 @@ pub enum Graph {
     Mermaid,
 }
 
-impl From<Graph> for marsh_workflow::GraphFormat {
-    fn from(graph: Graph) -> marsh_workflow::GraphFormat {
+impl From<Graph> for GraphFormat {
+    fn from(graph: Graph) -> GraphFormat {
         match graph {
-            Graph::Text => marsh_workflow::GraphFormat::Text,
-            Graph::Mermaid => marsh_workflow::GraphFormat::Mermaid,
+            Graph::Text => GraphFormat::Text,
+            Graph::Mermaid => GraphFormat::Mermaid,
         }
     }
 }

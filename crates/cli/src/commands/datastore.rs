@@ -49,7 +49,7 @@ pub fn status(ui: &Ui, read: Read<'_>) -> Result<ExitCode, CliError> {
 }
 
 fn sync(ui: &Ui, session: &mut Session, request: &DatastoreSyncRequest) -> Result<ExitCode, CliError> {
-    app::cancel_on_signal(session.models());
+    app::cancel_on_signal(session.canceller());
     let synced = session.sync_datastore(request)?;
     ui.result(&synced, || {
         let counts = [(synced.files_pulled, "pulled"), (synced.files_pushed, "pushed")];

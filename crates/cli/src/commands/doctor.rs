@@ -20,9 +20,9 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
         return super::datastore::status(ui, app::open(cli)?.read());
     };
     // What nothing has loaded yet may be broken, too.
-    let sources = app::source_loader(cli)?;
-    app::cancel_loads_on_signal(&sources);
-    sources.load_own_sources().map_err(marsh_app::AppError::from)?;
+    let sources = app::app(cli)?.own_sources()?;
+    app::cancel_on_signal(sources.canceller());
+    sources.load()?;
     let request = DoctorRequest { verify: *verify, repair: *repair };
     let diagnosis = app::extensions(cli, set)?.diagnose(request, &Progress::new(ui))?;
     let report = &diagnosis.report;

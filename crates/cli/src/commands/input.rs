@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use marsh_app::{InputItems, ReportSelection, RunOptions};
+use marsh_app::{InputItems, ReportSelection, RunOptions, parse_tags};
 
 use crate::args::report::ReportSelectionArgs;
 use crate::args::{InputArgs, RunArgs};
@@ -32,16 +32,17 @@ pub fn standard_input() -> Result<String, CliError> {
     Ok(text)
 }
 
-pub fn options(arguments: &RunArgs) -> RunOptions {
-    RunOptions {
-        tags: arguments.tags.clone(),
+pub fn options(arguments: &RunArgs) -> Result<RunOptions, CliError> {
+    Ok(RunOptions {
+        tags: parse_tags(&arguments.tags)?,
         skip_checks: arguments.skip_checks,
         skip_check_names: arguments.skip_check.clone(),
         skip_check_labels: arguments.skip_check_label.clone(),
         timeout: arguments.timeout,
         driver: arguments.driver.clone(),
         driver_config: arguments.driver_config.clone(),
-    }
+        cancel: None,
+    })
 }
 
 pub fn reports(arguments: &ReportSelectionArgs) -> ReportSelection {

@@ -7,6 +7,7 @@ use marsh_api::ErrorReport;
 use marsh_api::event::{EventSink, MethodEvent};
 use marsh_api::model::{DataArtifact, MethodRun, MethodRunDocument, MethodRunItem, MethodRunStatus};
 use marsh_app::{MethodRunRequest, MethodTarget, Read, Write};
+use serde_json::Map;
 
 use super::types::argument_lines;
 use super::{done, input, report};
@@ -44,7 +45,7 @@ fn target(arguments: &MethodRunArgs) -> Result<MethodTarget, CliError> {
             )),
         }),
         // `@scope/name` may also be the name of a definition.
-        (None, _) => Ok(MethodTarget::Definition(arguments.target.clone())),
+        (None, _) => Ok(MethodTarget::Typed(arguments.target.clone())),
     }
 }
 
@@ -52,12 +53,13 @@ pub fn run(ui: &Ui, write: &Write<'_>, arguments: &MethodRunArgs) -> Result<Exit
     let request = MethodRunRequest {
         target: target(arguments)?,
         method: arguments.method.clone(),
-        inputs: input::items(&arguments.inputs)?,
-        options: input::options(&arguments.run),
+        inputs: Map::new(),
+        options: input::options(&arguments.run)?,
         last_evaluated: arguments.last_evaluated,
         reports: input::reports(&arguments.reports),
     };
-    let document = write.run_method(&request, &ConsoleObserver { ui })?;
+    let items = input::items(&arguments.inputs)?;
+    let document = write.run_method_for_each(&request, &items, &ConsoleObserver { ui })?;
     ui.result(&document, String::new);
     let mut code = exit::DONE;
     let mut shown = |run: &MethodRun| {

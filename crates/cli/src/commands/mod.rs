@@ -1,6 +1,5 @@
 //! One module per noun.
 
-mod bridge;
 mod data;
 mod datastore;
 mod doctor;
@@ -27,7 +26,7 @@ use clap::CommandFactory as _;
 use marsh_api::model::ModelValidateRequest;
 use marsh_api::schema::Version;
 
-use crate::args::{Cli, Command, MethodCommand, ModelCommand, RepoCommand, WorkflowCommand};
+use crate::args::{Cli, Command, MethodCommand, ModelCommand, RepoCommand};
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
@@ -57,21 +56,8 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
         Command::Datastore(command) => datastore::run(ui, app::open(cli)?, command),
         Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
-        Command::Workflow(command) => {
-            let session = app::open(cli)?;
-            let models = session.models();
-            match command {
-                WorkflowCommand::Run(_) | WorkflowCommand::Resume(_) | WorkflowCommand::Delete { .. } => {
-                    app::change(ui, &session, |_| workflow::run(ui, models, command))
-                }
-                // The process that runs the workflow holds the lock, and waits for these.
-                WorkflowCommand::Approve(_) | WorkflowCommand::Reject(_) | WorkflowCommand::Cancel(_) => {
-                    session.write_beside_owner(|_| workflow::run(ui, models, command))?
-                }
-                command => workflow::run(ui, models, command),
-            }
-        }
-        Command::Summarise(arguments) => workflow::summarise(ui, app::open(cli)?.models(), arguments),
+        Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
+        Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?.read(), arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),

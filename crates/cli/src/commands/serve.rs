@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use marsh_api::server::{
     Reloaded, ServerStarted, ServerStopped, ShutdownAccepted, Status, TriggerRow, TypeState,
 };
-use marsh_model::Models;
 use marsh_repo::{Environment, Repo};
-use marsh_serve::{Client, ErrorReport, Listening, Opened, Service, ServiceOptions, TriggerOptions};
+use marsh_serve::{Client, Listening, Service, TriggerOptions};
 use marsh_trigger::Webhook;
 
 use super::{done, failed};
@@ -27,31 +26,30 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliErr
 fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
     // Requests run on threads of their own; two heaps are enough for what contends.
     marsh_allocator::share_heaps(2);
-    let session = app::open_for_server(cli)?;
-    let models = session.models();
-    let interrupt = app::cancel_on_signal(models);
-    let layout = models.repo.layout.clone();
-    let service = Service::new(options(cli, models));
+    let server = app::app(cli)?.server()?;
+    let interrupt = server.canceller();
+    app::cancel_on_signal(interrupt.clone());
+    let layout = server.repo()?.layout;
+    let service = Service::new(server);
     if arguments.stdio {
-        marsh_serve::serve_stdio(service, arguments.watch, &interrupt)?;
+        marsh_serve::serve_stdio(service, arguments.watch, interrupt.token())?;
         return done();
     }
-    let talk = *ui;
+    let (printer, root) = (*ui, layout.root().to_owned());
     let ready = move |serving: &marsh_serve::Serving| {
-        let socket = serving.socket.as_deref().unwrap_or(layout.root());
+        let socket = serving.socket.as_deref().unwrap_or(&root);
         let document = ServerStarted {
             socket: socket.display().to_string(),
             watching: serving.watching,
             pid: std::process::id(),
             http: serving.http.map(|addr| addr.to_string()),
         };
-        talk.result(&document, || {
+        printer.result(&document, || {
             let http = document.http.as_ref();
             let http = http.map_or_else(String::new, |addr| format!(", webhooks at http://{addr}"));
-            format!("serving {} at {}{http}", layout.root().display(), document.socket)
+            format!("serving {} at {}{http}", root.display(), document.socket)
         });
     };
-    let layout = models.repo.layout.clone();
     let webhooks = arguments.webhook.iter().map(|text| Webhook::parse(text)).collect::<Result<_, _>>()?;
     let triggers = TriggerOptions { schedule: !arguments.no_schedule, webhooks, http: arguments.http };
     let listening = Listening {
@@ -60,25 +58,8 @@ fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError
         triggers: &triggers,
         warn: Ui::note,
     };
-    marsh_serve::serve_socket(service, &layout, listening, &interrupt, ready)?;
+    marsh_serve::serve_socket(service, &layout, listening, interrupt.token(), ready)?;
     done()
-}
-
-fn options(cli: &Cli, models: &Models) -> ServiceOptions {
-    let repo_dir = cli.global.repo_dir.clone();
-    let root = models.repo.layout.root().to_owned();
-    let open = move || {
-        let env = Environment::from_process();
-        let repo = Repo::find(repo_dir.as_deref(), &env, &root).map_err(|error| ErrorReport::of(&error))?;
-        Ok(Opened { repo, env })
-    };
-    ServiceOptions {
-        open: Box::new(open),
-        loader: std::sync::Arc::clone(&models.loader),
-        default_timeout: marsh_app::DEFAULT_TIMEOUT,
-        initiated_by: app::initiated_by(&models.env),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    }
 }
 
 fn ask(cli: &Cli, ui: &Ui, command: ServeCommand) -> Result<ExitCode, CliError> {

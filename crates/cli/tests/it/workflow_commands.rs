@@ -1,7 +1,8 @@
-//! `marsh workflow …` and `marsh summarise`, as people and scripts use them.
+//! What the binary adds to runs of workflows: lines of events, reports in files, exit codes and signals. Documents and
+//! states are tested in `crates/app/tests/it/workflow.rs`.
 
 use marsh_testkit::{Scratch, wait_for};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::repo;
 
@@ -30,48 +31,6 @@ fn step(name: &str, run: &str, after: &str) -> String {
 
 fn main_job(steps: &[String]) -> String {
     format!("jobs:\n- name: main\n  steps:\n{}", steps.concat())
-}
-
-const ASK: &str = "  - name: ask\n    dependsOn: [{step: a, condition: {type: succeeded}}]\n    task: {type: manual_approval, prompt: ship it?}\n";
-
-#[test]
-fn approvals_from_the_command_line() {
-    let repo = scene(&main_job(&[step("a", "true", ""), ASK.into(), step("b", "true", "ask")]));
-    let document = repo.marsh(&["--json", "workflow", "run", "w"]).ok().json();
-    assert_eq!(document["status"], "suspended");
-    assert_eq!(document["approvalRequired"]["stepId"], "ask");
-    let pending = repo.marsh(&["--json", "workflow", "approvals"]).ok().json();
-    let one = &pending["approvals"][0];
-    assert_eq!((one["workflowName"].as_str(), one["stepName"].as_str()), (Some("w"), Some("ask")));
-    assert_eq!(one["prompt"], "ship it?");
-    let early = repo.marsh(&["--json", "workflow", "approve", "w", "b"]).exits(1);
-    assert_eq!(early.error()["code"], "not_waiting");
-    let decided =
-        repo.marsh(&["--json", "workflow", "approve", "w", "ask", "--reason", "tested"]).ok().json();
-    assert_eq!(
-        (decided["approved"].as_bool(), decided["runStatus"].as_str()),
-        (Some(true), Some("suspended"))
-    );
-    let document = repo.marsh(&["--json", "workflow", "resume", "w"]).ok().json();
-    assert_eq!(document["status"], "succeeded");
-    let summary = repo.marsh(&["--json", "summarise"]).ok().json();
-    assert_eq!(
-        summary["workflows"][0],
-        json!({"name": "w", "succeeded": 1, "failed": 0, "cancelled": 0, "open": 0})
-    );
-    assert_eq!(
-        repo.marsh(&["--json", "workflow", "resume", "w"]).exits(1).error()["code"],
-        "workflow_resume_failed"
-    );
-    // A rejection with nothing left to do is the end.
-    repo.marsh(&["workflow", "run", "w"]).ok();
-    let decided = repo.marsh(&["--json", "workflow", "reject", "w", "ask"]).ok().json();
-    assert_eq!(decided["runStatus"], "failed");
-    let found = repo
-        .marsh(&["--json", "workflow", "run", "search", "--status", "failed", "--since", "1h"])
-        .ok()
-        .json();
-    assert_eq!((found["results"].as_array().unwrap().len(), found["total"].as_u64()), (1, Some(1)));
 }
 
 #[test]
@@ -114,21 +73,25 @@ fn asserts_become_a_junit_report() {
     assert!(repo.read("report.xml").contains("<testcase name=\"good\""));
 }
 
+/// Runs before an invalid item are shown as they end; the item ends the list.
 #[test]
-fn graphs_and_schemas_are_printed() {
-    let repo = scene(&main_job(&[step("a", "true", ""), ASK.into()]));
-    assert_eq!(
-        repo.marsh(&["workflow", "get", "w", "--graph"]).ok().stdout,
-        "w\n└─ main\n   ├─ a: sh.execute\n   └─ ask: approval  <- a succeeded\n"
+fn several_inputs_end_with_the_error_of_an_invalid_one() {
+    let repo = scene(
+        "inputs: {properties: {n: {type: number}}, required: [n]}\njobs:\n- name: main\n  steps:\n  - name: s\n    task: {type: assert, expr: inputs.n > 0, message: m}\n",
     );
-    let mermaid = repo.marsh(&["workflow", "get", "w", "--graph=mermaid"]).ok().stdout;
-    assert!(mermaid.starts_with("flowchart TD\n"), "{mermaid}");
-    let schema = repo.marsh(&["--json", "workflow", "schema", "get"]).ok().json();
-    let keys: Vec<&String> = schema.as_object().unwrap().keys().collect();
-    assert_eq!(
-        keys,
-        ["workflow", "job", "jobDependency", "step", "stepDependency", "stepTask", "triggerCondition"]
-    );
+    let valid = "{\"n\": 1}\n{\"n\": 2}\n";
+    let all = repo.marsh_with_stdin(&["--json", "workflow", "run", "w", "--stdin"], valid).ok().json();
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    let invalid = format!("{valid}{{\"m\": 3}}\n{{\"n\": 4}}\n");
+    let list =
+        repo.marsh_with_stdin(&["--json", "workflow", "run", "w", "--stdin"], &invalid).exits(1).json();
+    assert_eq!(list.as_array().unwrap().len(), 3, "{list:#}");
+    assert_eq!(list[0]["status"], "succeeded");
+    assert_eq!(list[1]["inputs"]["n"], 2);
+    assert_eq!(list[2]["error"]["code"], "input_validation_failed");
+    let text = repo.marsh_with_stdin(&["workflow", "run", "w", "--stdin"], &invalid).exits(1);
+    assert_eq!(text.stdout.matches("main/s succeeded").count(), 2, "{}", text.snapshot());
+    assert!(text.stderr.contains("error: "), "{}", text.snapshot());
 }
 
 #[test]
@@ -182,41 +145,4 @@ fn second_ctrl_c_ends_the_process_before_the_run_has_ended() {
         assert_eq!(run.json()["status"], "cancelled");
     }
     panic!("no second signal ended the process");
-}
-
-/// The record of so many steps is written beside the run. The last record is the end of the run.
-#[test]
-fn the_record_of_a_large_run_is_the_last_word() {
-    let repo = repo();
-    let items: Vec<String> = (0..200).map(|item| item.to_string()).collect();
-    repo.write(
-        "workflows/workflow-large.yaml",
-        format!(
-            "id: 5f0c8b7e-1111-4222-8333-0000000000aa
-name: large
-jobs:
-- name: main
-  steps:
-  - name: each
-    forEach: {{item: x, in: '${{{{ [{}] }}}}'}}
-    task: {{type: assert, expr: 'self.x >= 0', message: no}}
-",
-            items.join(", ")
-        ),
-    );
-    for _ in 0..3 {
-        repo.marsh(&["workflow", "run", "large", "--quiet"]).ok();
-    }
-    let dir = repo.path(".swamp/workflow-runs/5f0c8b7e-1111-4222-8333-0000000000aa");
-    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let records: Vec<String> = files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect();
-    assert_eq!(records.len(), 3);
-    for record in records {
-        // The run, its job and its steps.
-        assert_eq!(record.matches("status: succeeded").count(), 202, "{record}");
-        assert!(!record.contains("status: running") && !record.contains("status: pending"), "{record}");
-    }
 }

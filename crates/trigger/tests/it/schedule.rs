@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use marsh_trigger::{Due, Pattern, Scheduler};
+use marsh_trigger::{Due, Pattern, Timetable};
 use marsh_types::Explain as _;
 
 fn at(text: &str) -> Timestamp {
@@ -13,10 +13,10 @@ fn pattern(text: &str) -> Pattern {
     Pattern::parse(text).unwrap()
 }
 
-fn scheduler(entries: &[(&str, &str)], now: Timestamp) -> Scheduler {
-    let mut scheduler = Scheduler::new(TimeZone::UTC);
-    scheduler.set(entries.iter().map(|(name, text)| ((*name).to_owned(), pattern(text))), now);
-    scheduler
+fn timetable(entries: &[(&str, &str)], now: Timestamp) -> Timetable {
+    let mut timetable = Timetable::new(TimeZone::UTC);
+    timetable.set(entries.iter().map(|(name, text)| ((*name).to_owned(), pattern(text))), now);
+    timetable
 }
 
 #[test]
@@ -60,18 +60,18 @@ fn a_day_has_its_run_whatever_the_clocks_do() {
 
 #[test]
 fn a_workflow_is_due_at_its_time_and_not_before() {
-    let mut scheduler =
-        scheduler(&[("nightly", "0 3 * * *"), ("hourly", "0 * * * *")], at("2026-03-01T01:30:00Z"));
-    assert_eq!(scheduler.next(), Some(at("2026-03-01T02:00:00Z")));
-    assert_eq!(scheduler.due(at("2026-03-01T01:59:59.999Z")), []);
+    let mut timetable =
+        timetable(&[("nightly", "0 3 * * *"), ("hourly", "0 * * * *")], at("2026-03-01T01:30:00Z"));
+    assert_eq!(timetable.next(), Some(at("2026-03-01T02:00:00Z")));
+    assert_eq!(timetable.due(at("2026-03-01T01:59:59.999Z")), []);
     let due = |name: &str, time: &str| Due { workflow: name.into(), at: at(time), missed: 0 };
-    assert_eq!(scheduler.due(at("2026-03-01T02:00:00Z")), [due("hourly", "2026-03-01T02:00:00Z")]);
-    assert_eq!(scheduler.due(at("2026-03-01T02:00:00Z")), [], "once");
+    assert_eq!(timetable.due(at("2026-03-01T02:00:00Z")), [due("hourly", "2026-03-01T02:00:00Z")]);
+    assert_eq!(timetable.due(at("2026-03-01T02:00:00Z")), [], "once");
     assert_eq!(
-        scheduler.due(at("2026-03-01T03:00:00Z")),
+        timetable.due(at("2026-03-01T03:00:00Z")),
         [due("hourly", "2026-03-01T03:00:00Z"), due("nightly", "2026-03-01T03:00:00Z")]
     );
-    let planned: Vec<_> = scheduler.planned().into_iter().map(|one| (one.workflow, one.next)).collect();
+    let planned: Vec<_> = timetable.planned().into_iter().map(|one| (one.workflow, one.next)).collect();
     assert_eq!(
         planned,
         [
@@ -83,32 +83,32 @@ fn a_workflow_is_due_at_its_time_and_not_before() {
 
 #[test]
 fn times_that_passed_unseen_are_one_run_and_are_counted() {
-    let mut scheduler = scheduler(&[("hourly", "0 * * * *")], at("2026-03-01T00:30:00Z"));
+    let mut timetable = timetable(&[("hourly", "0 * * * *")], at("2026-03-01T00:30:00Z"));
     // The machine slept.
-    let due = scheduler.due(at("2026-03-01T06:10:00Z"));
+    let due = timetable.due(at("2026-03-01T06:10:00Z"));
     assert_eq!(due, [Due { workflow: "hourly".into(), at: at("2026-03-01T06:00:00Z"), missed: 5 }]);
-    assert_eq!(scheduler.next(), Some(at("2026-03-01T07:00:00Z")));
-    // A clock that is set back repeats nothing.
-    assert_eq!(scheduler.due(at("2026-03-01T05:00:00Z")), []);
+    assert_eq!(timetable.next(), Some(at("2026-03-01T07:00:00Z")));
+    // A timetable that is set back repeats nothing.
+    assert_eq!(timetable.due(at("2026-03-01T05:00:00Z")), []);
 }
 
 #[test]
 fn what_is_scheduled_anew_waits_for_its_next_time() {
-    let mut scheduler = scheduler(&[("a", "0 * * * *"), ("b", "0 * * * *")], at("2026-03-01T00:30:00Z"));
+    let mut timetable = timetable(&[("a", "0 * * * *"), ("b", "0 * * * *")], at("2026-03-01T00:30:00Z"));
     let later = at("2026-03-01T01:10:00Z");
     // `a` stays as it was and is still due for 01:00; `b` is another schedule now, and `c` is new.
     let wanted = [("a", "0 * * * *"), ("b", "5 * * * *"), ("c", "0 * * * *")];
-    scheduler.set(wanted.map(|(name, text)| (name.to_owned(), pattern(text))), later);
-    let due: Vec<String> = scheduler.due(later).into_iter().map(|due| due.workflow).collect();
+    timetable.set(wanted.map(|(name, text)| (name.to_owned(), pattern(text))), later);
+    let due: Vec<String> = timetable.due(later).into_iter().map(|due| due.workflow).collect();
     assert_eq!(due, ["a"]);
-    scheduler.set([], later);
-    assert_eq!((scheduler.next(), scheduler.planned().len()), (None, 0));
+    timetable.set([], later);
+    assert_eq!((timetable.next(), timetable.planned().len()), (None, 0));
 }
 
 #[test]
 fn a_time_that_never_comes_is_never_due() {
-    let mut scheduler = scheduler(&[("never", "0 0 30 2 *")], at("2026-03-01T00:00:00Z"));
-    assert_eq!(scheduler.next(), None);
-    assert_eq!(scheduler.due(at("2036-03-01T00:00:00Z")), []);
-    assert_eq!(scheduler.planned()[0].next, None);
+    let mut timetable = timetable(&[("never", "0 0 30 2 *")], at("2026-03-01T00:00:00Z"));
+    assert_eq!(timetable.next(), None);
+    assert_eq!(timetable.due(at("2036-03-01T00:00:00Z")), []);
+    assert_eq!(timetable.planned()[0].next, None);
 }

@@ -141,7 +141,7 @@ impl Steps<'_> {
                     for_each_index: None,
                 };
                 let code = WarningCode::PinFailed;
-                self.observer.event(&WorkflowEvent::Warning { step: Some(step), code, message });
+                self.observer.event(WorkflowEvent::Warning { step: Some(step), code, message });
             }
         }
     }
@@ -345,7 +345,7 @@ impl Observer for StepObserver<'_> {
             RunEvent::Warning { message, .. } => self.run.log.step_line("WRN", job_id, step_id, message),
             _ => {}
         }
-        self.run.observer.event(&event::of_method(self.at.clone(), event));
+        self.run.observer.event(event::of_method(self.at.clone(), event));
     }
 }
 

@@ -4,6 +4,7 @@
 //! belongs to, so that a parent which was killed finds the same nested run again and resumes it
 //! (`a_nested_run_is_resumed_with_its_parent`).
 
+use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{StepRef, WorkflowEvent};
 use marsh_model::Gate as _;
 use marsh_types::{Digest, Explain as _};
@@ -12,7 +13,6 @@ use serde_json::Value;
 use super::steps::{During, StepResult, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::error::WorkflowError;
-use crate::event::WorkflowObserver;
 use crate::journal::{Output, StepEnd, StepKey};
 use crate::record::RunStatus;
 use crate::schema::FailureKind;
@@ -23,14 +23,13 @@ pub(super) const MAX_DEPTH: usize = 10;
 
 /// Passes on what happens in the nested run.
 struct Inside<'a> {
-    outer: &'a dyn WorkflowObserver,
+    outer: &'a dyn EventSink<WorkflowEvent>,
     at: &'a StepRef,
 }
 
-impl WorkflowObserver for Inside<'_> {
-    fn event(&self, event: &WorkflowEvent) {
-        let event = Box::new(event.clone());
-        self.outer.event(&WorkflowEvent::Nested { step: self.at.clone(), event });
+impl EventSink<WorkflowEvent> for Inside<'_> {
+    fn event(&self, event: WorkflowEvent) {
+        self.outer.event(WorkflowEvent::Nested { step: self.at.clone(), event: Box::new(event) });
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reports after a run, or on request. The result of a report never changes the result of its run.
 
+use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
 use marsh_extension::kinds::CallOptions;
 use marsh_model::run::reports::{ReportOutcome, WorkflowSubject};
@@ -10,7 +11,6 @@ use super::called_with::{Arguments, CalledWith};
 use super::steps::Steps;
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::WorkflowObserver;
 use crate::record::{JobRecord, RunRecord, RunStatus, StepRecord};
 use crate::schema::Workflow;
 
@@ -175,12 +175,12 @@ fn model_of(step: &StepRecord) -> Option<&str> {
 
 /// Passes on what a report says while it runs.
 struct ToldWithRun<'a> {
-    observer: &'a dyn WorkflowObserver,
+    observer: &'a dyn EventSink<WorkflowEvent>,
 }
 
 impl ToldWithRun<'_> {
     fn warn(&self, code: WarningCode, message: String) {
-        self.observer.event(&WorkflowEvent::Warning { step: None, code, message });
+        self.observer.event(WorkflowEvent::Warning { step: None, code, message });
     }
 }
 

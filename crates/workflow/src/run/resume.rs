@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{WarningCode, WorkflowEvent};
 use marsh_host_client::CancelToken;
 use marsh_model::run::reports::ReportSelection;
@@ -16,7 +17,6 @@ use super::start::{checked_inputs, outline, refuse_masked};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::WorkflowObserver;
 use crate::fold::Recorder;
 use crate::journal::{Fact, Line, Started, StepKey};
 use crate::machine::{Machine, Phase, Plan};
@@ -57,7 +57,7 @@ impl Workflows<'_> {
     pub fn resume(
         &self,
         request: &ResumeRequest<'_>,
-        observer: &dyn WorkflowObserver,
+        observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let stored = self.store.find(request.workflow)?;
         self.check(&stored)?;
@@ -105,7 +105,7 @@ impl Workflows<'_> {
         lines: Vec<Line>,
         request: &WorkflowRunRequest<'_>,
         nesting: Nesting,
-        observer: &dyn WorkflowObserver,
+        observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let workflow = stored.workflow();
         let recorder =
@@ -138,11 +138,7 @@ impl Workflows<'_> {
                 "the file of `{}` was edited since the run started; what was done stays, the rest runs as the file says now",
                 workflow.name
             );
-            observer.event(&WorkflowEvent::Warning {
-                step: None,
-                code: WarningCode::WorkflowEdited,
-                message,
-            });
+            observer.event(WorkflowEvent::Warning { step: None, code: WarningCode::WorkflowEdited, message });
         }
         let first = Fact::Resumed {
             pid: std::process::id(),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{StartedJob, WarningCode, WorkflowEvent};
 use marsh_extension::Pin;
 use marsh_model::inputs::InputSchema;
@@ -21,7 +22,6 @@ use super::steps::{Items, Steps};
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
-use crate::event::WorkflowObserver;
 use crate::journal::{Fact, JobOutline, Line, Started};
 use crate::machine::{Plan, STEPS_AT_ONCE};
 use crate::outcome::WorkflowOutcome;
@@ -37,7 +37,7 @@ impl Workflows<'_> {
     pub fn run(
         &self,
         request: &WorkflowRunRequest<'_>,
-        observer: &dyn WorkflowObserver,
+        observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let nesting = Nesting {
             run_id: uuid::Uuid::new_v4().to_string(),
@@ -52,7 +52,7 @@ impl Workflows<'_> {
         &self,
         request: &WorkflowRunRequest<'_>,
         nesting: Nesting,
-        observer: &dyn WorkflowObserver,
+        observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let stored = self.store.find(request.name_or_id)?;
         self.check(&stored)?;
@@ -116,7 +116,7 @@ impl Workflows<'_> {
         inputs: Map<String, Value>,
         request: &WorkflowRunRequest<'_>,
         nesting: Nesting,
-        observer: &dyn WorkflowObserver,
+        observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let workflow = stored.workflow();
         let inputs = RunInputs::new(inputs).map_err(|error| WorkflowError::Inputs {
@@ -142,7 +142,7 @@ impl Workflows<'_> {
             state.update_index(&head);
         }
         log.line("INF", &format!("run {run_id} {}", if is_new { "started" } else { "resumed" }));
-        observer.event(&WorkflowEvent::Started {
+        observer.event(WorkflowEvent::Started {
             run_id: run_id.to_owned(),
             workflow_name: workflow.name.clone(),
             log_path: log_path.display().to_string(),
@@ -218,7 +218,7 @@ impl Workflows<'_> {
 
     /// The number of steps that may run at once, from the environment; `None` for no limit. An invalid value is reported and
     /// counts as no limit.
-    pub(crate) fn step_limit(&self, observer: &dyn WorkflowObserver) -> Option<usize> {
+    pub(crate) fn step_limit(&self, observer: &dyn EventSink<WorkflowEvent>) -> Option<usize> {
         let text = self.models.env.get(MAX_CONCURRENT_STEPS)?;
         match text.trim().parse::<usize>() {
             Ok(0) => None,
@@ -227,7 +227,7 @@ impl Workflows<'_> {
                 let message =
                     format!("{} is ignored: expected a number, found `{text}`", MAX_CONCURRENT_STEPS.name);
                 let code = WarningCode::MaxConcurrentSteps;
-                observer.event(&WorkflowEvent::Warning { step: None, code, message });
+                observer.event(WorkflowEvent::Warning { step: None, code, message });
                 None
             }
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{DataHandle, JobEnd, StepRef, WarningCode, WorkflowEvent};
 use marsh_fs::{Durability, LockFile};
 use marsh_types::time::iso_millis;
@@ -12,7 +13,6 @@ use marsh_types::time::iso_millis;
 use super::log::WorkflowLog;
 use super::record_writer::RecordWriter;
 use crate::error::WorkflowError;
-use crate::event::WorkflowObserver;
 use crate::fold::Recorder;
 use crate::journal::{Fact, Journal, Line, OnDisk, Output, StepEnd, StepKey};
 use crate::machine::{Machine, Plan};
@@ -33,7 +33,7 @@ pub(crate) struct RunState<'a> {
     _lock: LockFile,
     runs: &'a RunStore,
     log: &'a WorkflowLog,
-    observer: &'a dyn WorkflowObserver,
+    observer: &'a dyn EventSink<WorkflowEvent>,
     record_failed: bool,
     /// Facts were noted since.
     behind: bool,
@@ -51,7 +51,7 @@ impl<'a> RunState<'a> {
         (journal, lock): (Journal, LockFile),
         runs: &'a RunStore,
         log: &'a WorkflowLog,
-        observer: &'a dyn WorkflowObserver,
+        observer: &'a dyn EventSink<WorkflowEvent>,
     ) -> RunState<'a> {
         let mut machine = Machine::new(plan);
         let mut recorder = Recorder::default();
@@ -185,7 +185,7 @@ impl<'a> RunState<'a> {
         let reason = record.tags.get("cancel_reason").map(|reason| format!(": {reason}")).unwrap_or_default();
         self.log.line(level, &format!("run {} {}{reason}", record.id, record.status.as_str()));
         self.report_lost_lines();
-        self.observer.event(&if suspended {
+        self.observer.event(if suspended {
             WorkflowEvent::Suspended { run_id: record.id.clone() }
         } else {
             let duration_ms = record.duration_ms().unwrap_or_else(|| millis(self.begun));
@@ -217,7 +217,7 @@ impl<'a> RunState<'a> {
 
     pub fn warn(&self, code: WarningCode, message: String) {
         self.log.line("WRN", &message);
-        self.observer.event(&WorkflowEvent::Warning { step: None, code, message });
+        self.observer.event(WorkflowEvent::Warning { step: None, code, message });
     }
 
     /// The step as events and the log call it.
@@ -289,7 +289,7 @@ impl<'a> RunState<'a> {
             Fact::Stopping { reason } => return self.log.line("WRN", &format!("stopping: {reason}")),
             _ => return,
         };
-        self.observer.event(&event);
+        self.observer.event(event);
     }
 
     fn log_step(&self, level: &str, key: &StepKey, message: &str) {
@@ -301,7 +301,7 @@ impl<'a> RunState<'a> {
         let duration_ms = self.started.remove(key).map_or(0, millis);
         if let Some(result) = &end.assert {
             let result = result.clone();
-            self.observer.event(&WorkflowEvent::AssertResult { step: step.clone(), result });
+            self.observer.event(WorkflowEvent::AssertResult { step: step.clone(), result });
         }
         let event = match &end.error {
             None => {
@@ -322,7 +322,7 @@ impl<'a> RunState<'a> {
                 WorkflowEvent::StepFailed { step, error, allowed_failure: end.allowed, duration_ms }
             }
         };
-        self.observer.event(&event);
+        self.observer.event(event);
     }
 }
 

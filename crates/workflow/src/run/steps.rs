@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use marsh_api::event::EventSink;
+use marsh_api::workflow::event::WorkflowEvent;
 use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
 use marsh_model::run::reports::ReportSelection;
@@ -13,7 +15,6 @@ use super::called_with::CalledWith;
 use super::log::WorkflowLog;
 use super::permits::Permits;
 use crate::Workflows;
-use crate::event::WorkflowObserver;
 use crate::journal::{Item, OnDisk, StepEnd};
 use crate::machine::Plan;
 use crate::schema::{FailureKind, Severity, Workflow};
@@ -77,7 +78,7 @@ pub(super) struct Steps<'a> {
     pub called_with: CalledWith,
     pub expander: &'a Expander,
     pub log: &'a WorkflowLog,
-    pub observer: &'a dyn WorkflowObserver,
+    pub observer: &'a dyn EventSink<WorkflowEvent>,
     pub pins: Pins,
     pub permits: Arc<Permits>,
     /// The workflows around this one, by name, and this one.

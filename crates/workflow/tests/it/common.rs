@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use marsh_api::event::EventSink;
 use marsh_bundle::Worker;
 use marsh_extension::{Loader, LoaderOptions};
 use marsh_fs::Durability;
@@ -11,9 +12,7 @@ use marsh_host_client::{CancelToken, HostCommand, Hosts, Limits};
 use marsh_model::{CheckSelection, Models};
 use marsh_repo::Environment;
 use marsh_workflow::schema::Severity;
-use marsh_workflow::{
-    WorkflowError, WorkflowEvent, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest, Workflows,
-};
+use marsh_workflow::{WorkflowError, WorkflowEvent, WorkflowOutcome, WorkflowRunRequest, Workflows};
 use serde_json::{Map, Value};
 
 pub const ID: &str = "5f0c8b7e-1111-4222-8333-444455556666";
@@ -67,14 +66,14 @@ impl Scratch {
     }
 
     pub fn run(&self, inputs: Value) -> Result<WorkflowOutcome, WorkflowError> {
-        self.run_with(inputs, &CancelToken::new(), &marsh_workflow::Silent)
+        self.run_with(inputs, &CancelToken::new(), &marsh_api::event::NoEvents)
     }
 
     pub fn run_with(
         &self,
         inputs: Value,
         cancel: &CancelToken,
-        observer: &dyn WorkflowObserver,
+        observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let request = request(inputs, cancel);
         self.workflows().run(&request, observer)
@@ -149,8 +148,8 @@ pub fn job(name: &str, rest: &str, steps: &[String]) -> String {
 /// Calls a closure with every event.
 pub struct On<F>(pub F);
 
-impl<F: Fn(&WorkflowEvent) + Sync> WorkflowObserver for On<F> {
-    fn event(&self, event: &WorkflowEvent) {
-        (self.0)(event);
+impl<F: Fn(&WorkflowEvent) + Sync> EventSink<WorkflowEvent> for On<F> {
+    fn event(&self, event: WorkflowEvent) {
+        (self.0)(&event);
     }
 }

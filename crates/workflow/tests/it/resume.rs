@@ -7,7 +7,7 @@ use crate::rules::shape;
 use marsh_host_client::CancelToken;
 use marsh_model::CheckSelection;
 use marsh_types::Explain;
-use marsh_workflow::{ResumeRequest, RunStatus, Silent, WorkflowError, WorkflowOutcome};
+use marsh_workflow::{ResumeRequest, RunStatus, WorkflowError, WorkflowOutcome};
 use serde_json::{Map, Value, json};
 
 /// Steps that leave a line for every time they run.
@@ -52,7 +52,7 @@ impl Counted {
             driver: marsh_model::Driver::Raw,
             reports: marsh_model::run::reports::ReportSelection::default(),
         };
-        self.0.workflows().resume(&request, &Silent)
+        self.0.workflows().resume(&request, &marsh_api::event::NoEvents)
     }
 
     fn decide(&self, step: &str, approved: bool) -> Result<marsh_workflow::Approved, WorkflowError> {

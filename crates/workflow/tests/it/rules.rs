@@ -179,7 +179,7 @@ fn severities_below_the_limit_do_not_fail_the_run() {
         let cancel = marsh_host_client::CancelToken::new();
         let mut request = crate::common::request(json!({"zero": 0, "n": 1}), &cancel);
         request.fail_on = fail_on;
-        let outcome = scratch.workflows().run(&request, &marsh_workflow::Silent).unwrap();
+        let outcome = scratch.workflows().run(&request, &marsh_api::event::NoEvents).unwrap();
         assert_eq!(outcome.status.as_str(), status, "{severity} {fail_on:?}");
         let result = outcome.record.jobs[0].steps[0].assert_result.clone().unwrap();
         assert!(!result.passed && result.message == "not 1");

@@ -156,7 +156,7 @@ fn workflows_of_extensions_are_found_and_not_changed() {
     let cancel = marsh_host_client::CancelToken::new();
     let mut request = crate::common::request(serde_json::Value::Null, &cancel);
     request.name_or_id = "of-pulled";
-    let outcome = workflows.run(&request, &marsh_workflow::Silent).unwrap();
+    let outcome = workflows.run(&request, &marsh_api::event::NoEvents).unwrap();
     assert_eq!(outcome.status, marsh_workflow::RunStatus::Succeeded);
 }
 

@@ -3,18 +3,16 @@
 use std::process::ExitCode;
 
 use marsh_api::workflow::RunStatus;
-use marsh_model::Models;
-use marsh_workflow::{OpenRuns, Workflows};
+use marsh_app::{ApprovalRequest, CancelRequest, OpenRuns, Read, Write};
 
-use super::show;
 use crate::args::{CancelArgs, DecideArgs};
 use crate::commands::done;
 use crate::error::CliError;
 use crate::ui::{DIM, GOOD, NAME, Ui, columns};
 
-pub fn list(ui: &Ui, workflows: &Workflows<'_>) -> Result<ExitCode, CliError> {
-    let pending = workflows.pending_approvals()?;
-    show(ui, &pending, || {
+pub fn list(ui: &Ui, read: &Read<'_>) -> Result<ExitCode, CliError> {
+    let pending = read.pending_approvals()?;
+    ui.result(&pending, || {
         if pending.approvals.is_empty() {
             return "no step waits for an approval".to_owned();
         }
@@ -33,33 +31,24 @@ pub fn list(ui: &Ui, workflows: &Workflows<'_>) -> Result<ExitCode, CliError> {
             })
             .collect();
         columns(&rows)
-    })?;
+    });
     done()
-}
-
-/// The user who runs the command.
-fn user(models: &Models) -> Option<String> {
-    models.env.raw("USER").or_else(|| models.env.raw("LOGNAME")).map(str::to_owned)
 }
 
 pub fn decide(
     ui: &Ui,
-    models: &Models,
-    workflows: &Workflows<'_>,
+    write: &Write<'_>,
     arguments: &DecideArgs,
     approved: bool,
 ) -> Result<ExitCode, CliError> {
-    let decided = workflows
-        .decide(
-            &arguments.workflow,
-            &arguments.step,
-            arguments.run.as_deref(),
-            approved,
-            arguments.reason.clone(),
-            user(models),
-        )?
-        .document();
-    show(ui, &decided, || {
+    let request = ApprovalRequest {
+        workflow: arguments.workflow.clone(),
+        step: arguments.step.clone(),
+        run: arguments.run.clone(),
+        reason: arguments.reason.clone(),
+    };
+    let decided = if approved { write.approve_step(&request)? } else { write.reject_step(&request)? };
+    ui.result(&decided, || {
         let word = if decided.approved { "approved" } else { "rejected" };
         let next = match decided.run_status {
             RunStatus::Suspended => {
@@ -69,32 +58,22 @@ pub fn decide(
             status => format!("; the run is {}", status.as_str()),
         };
         format!("{GOOD}{word}{GOOD:#} {NAME}{}{NAME:#}{next}", decided.step_name)
-    })?;
+    });
     done()
 }
 
-pub fn cancel(
-    ui: &Ui,
-    models: &Models,
-    workflows: &Workflows<'_>,
-    arguments: &CancelArgs,
-) -> Result<ExitCode, CliError> {
-    let which = match (&arguments.run, &arguments.workflow, arguments.all) {
-        (Some(run), _, _) => OpenRuns::Run(run),
-        (None, Some(workflow), true) => OpenRuns::AllOf(workflow),
-        (None, Some(workflow), false) => OpenRuns::OnlyOf(workflow),
+pub fn cancel(ui: &Ui, write: &Write<'_>, arguments: &CancelArgs) -> Result<ExitCode, CliError> {
+    let runs = match (&arguments.run, &arguments.workflow, arguments.all) {
+        (Some(run), _, _) => OpenRuns::Run(run.clone()),
+        (None, Some(workflow), true) => OpenRuns::AllOf(workflow.clone()),
+        (None, Some(workflow), false) => OpenRuns::OnlyOf(workflow.clone()),
         (None, None, true) => OpenRuns::All,
         (None, None, false) => {
             return Err(CliError::usage("missing what to cancel: a workflow, `--run ID` or `--all`"));
         }
     };
-    let reason = match (&arguments.reason, models.env.raw("USER")) {
-        (Some(reason), _) => reason.clone(),
-        (None, Some(user)) => format!("cancelled by {user}"),
-        (None, None) => "cancelled".to_owned(),
-    };
-    let cancelled = workflows.cancel_open(which, &reason)?;
-    show(ui, &cancelled, || {
+    let cancelled = write.cancel_runs(&CancelRequest { runs, reason: arguments.reason.clone() })?;
+    ui.result(&cancelled, || {
         if cancelled.cancelled.is_empty() {
             return "no run is open".to_owned();
         }
@@ -102,6 +81,6 @@ pub fn cancel(
             format!("{NAME}{}{NAME:#} run {} is {}", run.workflow_name, run.run_id, run.status.as_str())
         });
         lines.collect::<Vec<_>>().join("\n")
-    })?;
+    });
     done()
 }

@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Mutex, PoisonError};
 
-use marsh_workflow::{WorkflowEvent, WorkflowObserver};
+use marsh_api::event::EventSink;
+use marsh_api::workflow::event::WorkflowEvent;
 
 use crate::error::CliError;
 
@@ -34,9 +35,9 @@ impl Lines {
     }
 }
 
-impl WorkflowObserver for Lines {
-    fn event(&self, event: &WorkflowEvent) {
-        self.write(event, &mut io::stdout().lock());
+impl EventSink<WorkflowEvent> for Lines {
+    fn event(&self, event: WorkflowEvent) {
+        self.write(&event, &mut io::stdout().lock());
     }
 }
 
@@ -44,7 +45,7 @@ impl WorkflowObserver for Lines {
 mod tests {
     use std::io::{self, ErrorKind, Write};
 
-    use marsh_workflow::WorkflowEvent;
+    use marsh_api::workflow::event::WorkflowEvent;
 
     use super::Lines;
 

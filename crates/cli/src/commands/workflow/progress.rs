@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{JobEnd, StepRef, WorkflowEvent};
 use marsh_types::ignore;
-use marsh_workflow::WorkflowObserver;
 
 use super::text::{millis, reason_text};
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
@@ -44,22 +44,14 @@ struct Row {
 impl<'a> Progress<'a> {
     pub fn new(ui: &'a Ui) -> Progress<'a> {
         let on_terminal = std::io::stderr().is_terminal() && !ui.is_json() && !ui.is_quiet();
-        let tree = on_terminal.then(|| {
-            Mutex::new(Tree {
-                all: MultiProgress::new(),
-                jobs: HashMap::new(),
-                last: HashMap::new(),
-                steps: HashMap::new(),
-                keeps: true,
-            })
-        });
-        Progress { ui, tree }
+        Progress { ui, tree: on_terminal.then(|| Mutex::new(Tree::new())) }
     }
 
-    /// Removes the tree, before the result is shown.
+    /// Removes the tree, before the result is shown. The next run draws its own.
     pub fn end(&self) {
         if let Some(tree) = &self.tree {
-            ignore(tree.lock().unwrap_or_else(PoisonError::into_inner).all.clear(), TERMINAL);
+            let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+            ignore(std::mem::replace(&mut *tree, Tree::new()).all.clear(), TERMINAL);
         }
     }
 
@@ -118,9 +110,9 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl WorkflowObserver for Progress<'_> {
-    fn event(&self, event: &WorkflowEvent) {
-        match event {
+impl EventSink<WorkflowEvent> for Progress<'_> {
+    fn event(&self, event: WorkflowEvent) {
+        match &event {
             WorkflowEvent::MethodOutput { step, line, .. } => {
                 self.say(format!("{DIM}│ {}:{DIM:#} {line}", step.step_id));
             }
@@ -143,6 +135,16 @@ impl WorkflowObserver for Progress<'_> {
 }
 
 impl Tree {
+    fn new() -> Tree {
+        Tree {
+            all: MultiProgress::new(),
+            jobs: HashMap::new(),
+            last: HashMap::new(),
+            steps: HashMap::new(),
+            keeps: true,
+        }
+    }
+
     fn bar(&self, below: Option<&ProgressBar>, template: &str) -> ProgressBar {
         let bar = ProgressBar::new_spinner();
         let bar = match below {

@@ -3,181 +3,112 @@
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use marsh_api::ErrorDocument;
-use marsh_api::workflow::WorkflowRun;
-use marsh_fs::Durability;
-use marsh_host_client::CancelToken;
-use marsh_model::Models;
-use marsh_workflow::{
-    ResumeRequest, RunStatus, WorkflowError, WorkflowObserver, WorkflowOutcome, WorkflowRunRequest, Workflows,
+use marsh_api::event::EventSink;
+use marsh_api::workflow::RunStatus;
+use marsh_api::workflow::event::WorkflowEvent;
+use marsh_app::{
+    AppError, RunInitiator, WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, Write,
 };
-use serde::Serialize;
-use serde_json::{Map, Value};
+use marsh_fs::Durability;
+use serde_json::Map;
 
 use super::events::Lines;
 use super::progress::Progress;
-use super::text::outcome_text;
+use super::text::run_text;
 use crate::args::{ReportArgs, ResumeArgs, WorkflowRunArgs};
-use crate::commands::bridge;
+use crate::commands::{input, report};
 use crate::error::CliError;
+use crate::exit;
 use crate::ui::Ui;
-use crate::{app, exit};
 
-pub fn run(
-    ui: &Ui,
-    models: &Models,
-    workflows: &Workflows<'_>,
-    arguments: &WorkflowRunArgs,
-) -> Result<ExitCode, CliError> {
-    let inputs = bridge::read(models, &arguments.inputs)?;
-    let tags = bridge::tags(&arguments.run)?;
-    let driver = bridge::driver(&arguments.run)?;
-    let runner = Runner { ui, models, report: &arguments.report };
-    let cancel = app::cancel_on_signal(models);
-    runner.all(inputs, &cancel, |inputs, cancel, observer| {
-        let request = WorkflowRunRequest {
-            name_or_id: &arguments.name,
-            inputs,
-            tags: tags.clone(),
-            checks: bridge::checks(&arguments.run),
-            deadline_per_step: bridge::deadline(&arguments.run),
-            cancel,
-            initiated_by: app::initiated_by(&models.env),
-            fail_on: arguments.fail_on.into(),
-            trigger_source: "manual",
-            driver: driver.clone(),
-            reports: bridge::selection(&arguments.reports),
-        };
-        workflows.run(&request, observer)
+pub fn run(ui: &Ui, write: &Write<'_>, arguments: &WorkflowRunArgs) -> Result<ExitCode, CliError> {
+    let items = input::items(&arguments.inputs)?;
+    let request = WorkflowRunRequest {
+        workflow: arguments.name.clone(),
+        inputs: Map::new(),
+        options: input::options(&arguments.run)?,
+        fail_on: arguments.fail_on.into(),
+        initiator: RunInitiator::Command,
+        reports: input::reports(&arguments.reports),
+    };
+    let runner = Runner { ui, write, report: &arguments.report };
+    runner.follow(|sink, ended| write.run_workflow_for_each(&request, &items, sink, ended))
+}
+
+pub fn resume(ui: &Ui, write: &Write<'_>, arguments: &ResumeArgs) -> Result<ExitCode, CliError> {
+    let request = WorkflowResumeRequest {
+        workflow: arguments.name.clone(),
+        run: arguments.run_id().map(str::to_owned),
+        from: arguments.from.clone(),
+        inputs: write.inputs_of_one_run(&input::items(&arguments.inputs)?)?,
+        options: input::options(&arguments.run)?,
+        reports: input::reports(&arguments.reports),
+    };
+    let runner = Runner { ui, write, report: &arguments.report };
+    runner.follow(|sink, ended| {
+        let run = write.resume_workflow(&request, sink)?;
+        ended(&run);
+        Ok(WorkflowRuns::one(run))
     })
 }
 
-pub fn resume(
-    ui: &Ui,
-    models: &Models,
-    workflows: &Workflows<'_>,
-    arguments: &ResumeArgs,
-) -> Result<ExitCode, CliError> {
-    let inputs = bridge::read(models, &arguments.inputs)?;
-    if inputs.len() > 1 {
-        return Err(CliError::usage(format!("expected one set of inputs, found {}", inputs.len())));
-    }
-    let driver = bridge::driver(&arguments.run)?;
-    let runner = Runner { ui, models, report: &arguments.report };
-    let cancel = app::cancel_on_signal(models);
-    runner.all(inputs, &cancel, |inputs, cancel, observer| {
-        let request = ResumeRequest {
-            workflow: &arguments.name,
-            run: arguments.run_id(),
-            from: arguments.from.as_deref(),
-            inputs,
-            checks: bridge::checks(&arguments.run),
-            deadline_per_step: bridge::deadline(&arguments.run),
-            cancel,
-            driver: driver.clone(),
-            reports: bridge::selection(&arguments.reports),
-        };
-        workflows.resume(&request, observer)
-    })
-}
-
-/// An element of the list that several runs print.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum RunItem {
-    Run(Box<WorkflowRun>),
-    Error(ErrorDocument),
-}
-
-/// The part that `run` and `resume` share: one run for each set of inputs, and its presentation.
+/// The part that `run` and `resume` share: the presentation.
 struct Runner<'a> {
     ui: &'a Ui,
-    models: &'a Models,
+    write: &'a Write<'a>,
     report: &'a ReportArgs,
 }
 
 impl Runner<'_> {
-    fn all(
+    fn follow(
         &self,
-        inputs: Vec<Map<String, Value>>,
-        cancel: &CancelToken,
-        run: impl Fn(
-            Map<String, Value>,
-            &CancelToken,
-            &dyn WorkflowObserver,
-        ) -> Result<WorkflowOutcome, WorkflowError>,
+        work: impl FnOnce(
+            &dyn EventSink<WorkflowEvent>,
+            &mut dyn FnMut(&WorkflowRunResult),
+        ) -> Result<WorkflowRuns, AppError>,
     ) -> Result<ExitCode, CliError> {
-        let ui = self.ui;
-        if self.report.junit && self.report.out.is_none() && ui.is_json() {
+        let (ui, report) = (self.ui, self.report);
+        if report.junit && report.out.is_none() && ui.is_json() {
             return Err(CliError::Usage {
                 message: "`--junit` and `--json` both write to standard output".into(),
                 hint: Some("add `--out FILE`".into()),
             });
         }
-        let lines = Lines::default();
-        let several = inputs.len() > 1;
-        let mut documents = Vec::new();
-        let mut outcomes = Vec::new();
-        let mut worst = exit::DONE;
-        for inputs in inputs {
-            let result = if self.report.events {
-                run(inputs, cancel, &lines)
-            } else {
-                let progress = Progress::new(ui);
-                let result = run(inputs, cancel, &progress);
-                progress.end();
-                result
-            };
-            let outcome = match result {
-                Ok(outcome) => outcome,
-                Err(error) if several && ui.is_json() => {
-                    documents.push(RunItem::Error(CliError::from(error).document()));
-                    worst = exit::FAILED;
-                    break;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            worst = worst.max(match outcome.status {
-                RunStatus::Succeeded | RunStatus::Suspended => exit::DONE,
-                RunStatus::Cancelled => exit::INTERRUPTED,
-                RunStatus::Failed | RunStatus::Pending | RunStatus::Running => exit::FAILED,
-            });
-            if ui.is_json() {
-                let mut document = outcome.document();
-                if let (false, Value::Object(reports)) =
-                    (outcome.reports.is_empty(), bridge::reports_json(&outcome.reports))
-                {
-                    document.reports = Some(reports);
-                }
-                documents.push(RunItem::Run(Box::new(document)));
-            } else if !(self.report.events || self.report.junit && self.report.out.is_none()) {
-                ui.result(&Value::Null, || outcome_text(self.models, &outcome, ui.is_verbose()));
-                for made in &outcome.reports {
-                    ui.result(&Value::Null, || bridge::to_text(made));
-                }
+        let (lines, progress) = (Lines::default(), Progress::new(ui));
+        let mut ended = |run: &WorkflowRunResult| {
+            progress.end();
+            if !(ui.is_json() || report.events || report.junit && report.out.is_none()) {
+                self.show(run);
             }
-            outcomes.push(outcome);
-            if cancel.is_cancelled() {
-                break;
-            }
+        };
+        let done = if report.events { work(&lines, &mut ended) } else { work(&progress, &mut ended) };
+        progress.end();
+        let runs = match done? {
+            // In text, the runs before it have been shown.
+            WorkflowRuns { error: Some(error), .. } if !ui.is_json() => return Err(error.into()),
+            runs => runs,
+        };
+        if report.junit {
+            self.junit(&runs.junit())?;
         }
-        if self.report.junit {
-            self.junit(&outcomes)?;
-        }
-        if ui.is_json() && !self.report.events {
-            match several {
-                true => ui.result(&documents, String::new),
-                false => ui.result(&documents.pop(), String::new),
-            }
+        if ui.is_json() && !report.events {
+            ui.result(&runs.document(), String::new);
         }
         lines.end()?;
-        Ok(ExitCode::from(worst))
+        let failed = runs.error.as_ref().map(|_| exit::FAILED);
+        let codes = runs.runs.iter().map(|run| exit_code(run.document.status)).chain(failed);
+        Ok(ExitCode::from(codes.max().unwrap_or(exit::DONE)))
     }
 
-    /// The asserts of the runs, for tools that read test reports.
-    fn junit(&self, outcomes: &[WorkflowOutcome]) -> Result<(), CliError> {
-        let records: Vec<_> = outcomes.iter().map(|outcome| &outcome.record).collect();
-        let text = marsh_workflow::junit(&records);
+    fn show(&self, run: &WorkflowRunResult) {
+        let ui = self.ui;
+        ui.result(&(), || run_text(self.write, run, ui.is_verbose()));
+        for made in run.document.reports.iter().flat_map(|reports| reports.values()) {
+            ui.result(&(), || report::result_text(made));
+        }
+    }
+
+    fn junit(&self, text: &str) -> Result<(), CliError> {
         if let Some(path) = &self.report.out {
             return Ok(marsh_fs::atomic_write(path, text.as_bytes(), Durability::Atomic)?);
         }
@@ -188,5 +119,13 @@ impl Runner<'_> {
             Err(source) => Err(CliError::Write { what: "the report to standard output".into(), source }),
             Ok(()) => Ok(()),
         }
+    }
+}
+
+fn exit_code(status: RunStatus) -> u8 {
+    match status {
+        RunStatus::Succeeded | RunStatus::Suspended => exit::DONE,
+        RunStatus::Cancelled => exit::INTERRUPTED,
+        RunStatus::Failed | RunStatus::Pending | RunStatus::Running => exit::FAILED,
     }
 }

@@ -1,29 +1,19 @@
 //! `marsh summarise`: recent activity.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use marsh_api::workflow::{ActivitySummary, RunStatus};
-use marsh_model::Models;
-use marsh_workflow::Workflows;
+use marsh_app::Read;
 
-use super::show;
 use super::text::status_text;
 use crate::args::SummariseArgs;
 use crate::commands::done;
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, NAME, Ui, columns};
 
-/// The time this long ago, in the form that records have: such times sort as text.
-pub fn since(age: Duration) -> String {
-    let now = std::time::SystemTime::now();
-    let then = now.checked_sub(age).unwrap_or(std::time::SystemTime::UNIX_EPOCH);
-    marsh_types::time::iso_system(then)
-}
-
-pub fn summarise(ui: &Ui, models: &Models, arguments: &SummariseArgs) -> Result<ExitCode, CliError> {
-    let summary = Workflows::new(models).activity(&since(arguments.since), arguments.limit)?;
-    show(ui, &summary, || summary_text(&summary))?;
+pub fn summarise(ui: &Ui, read: &Read<'_>, arguments: &SummariseArgs) -> Result<ExitCode, CliError> {
+    let summary = read.activity(arguments.since, arguments.limit)?;
+    ui.result(&summary, || summary_text(&summary));
     done()
 }
 

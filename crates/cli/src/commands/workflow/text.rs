@@ -1,13 +1,12 @@
 //! Runs as text.
 
+use std::path::Path;
 use std::time::Duration;
 
-use marsh_model::Models;
-use marsh_workflow::{NodeStatus, RunStatus, SkipReason, WorkflowOutcome};
+use marsh_api::workflow::{ApprovalRequired, NodeStatus, RunStatus, SkipReason};
+use marsh_app::{Read, WorkflowRunResult};
 
-use super::shown;
-use crate::commands::bridge::artifact_lines;
-use crate::commands::method::duration;
+use crate::commands::method::{data_artifact_lines, duration};
 use crate::ui::{BAD, DIM, GOOD, NAME, WARN};
 
 pub fn reason_text(reason: SkipReason) -> &'static str {
@@ -43,11 +42,12 @@ pub fn step_status_text(status: NodeStatus) -> String {
 }
 
 /// The run as text: what each step wrote.
-pub fn outcome_text(models: &Models, outcome: &WorkflowOutcome, verbose: bool) -> String {
-    let name = &outcome.record.workflow_name;
+pub fn run_text(read: &Read<'_>, run: &WorkflowRunResult, verbose: bool) -> String {
+    let document = &run.document;
+    let name = &document.workflow_name;
     let mut text = String::new();
-    let steps: usize = outcome.jobs.iter().map(|job| job.steps.len()).sum();
-    for job in &outcome.jobs {
+    let steps: usize = document.jobs.iter().map(|job| job.steps.len()).sum();
+    for job in &document.jobs {
         for step in &job.steps {
             // Of many, what needs attention.
             if steps > 200 && step.error.is_none() && !verbose {
@@ -55,28 +55,28 @@ pub fn outcome_text(models: &Models, outcome: &WorkflowOutcome, verbose: bool) -
             }
             let status = step_status_text(step.status);
             text.push_str(&format!("{NAME}{}/{}{NAME:#} {status}", job.name, step.name));
-            match (&step.error, step.skip_reason) {
+            match (&step.error, step.reason) {
                 (Some(error), _) => text.push_str(&format!(": {error}\n")),
                 (None, Some(reason)) => text.push_str(&format!(": {}\n", reason_text(reason))),
                 (None, None) => text.push('\n'),
             }
-            text.push_str(&artifact_lines(&step.artifacts, 2));
+            text.push_str(&data_artifact_lines(run.written_by(&job.name, &step.name), 2));
         }
     }
     text.push_str(&format!(
         "\n{NAME}{name}{NAME:#} {} in {}\n",
-        status_text(outcome.status),
-        millis(outcome.duration_ms)
+        status_text(document.status),
+        millis(document.duration)
     ));
-    for (job, step) in outcome.record.waiting() {
-        let prompt = step.approval_prompt.as_deref().unwrap_or_default();
+    for ApprovalRequired { job_id, step_id, prompt } in &run.waiting {
+        let prompt = prompt.as_deref().unwrap_or_default();
         text.push_str(&format!(
-            "\n{WARN}waits for an approval{WARN:#}: {job}/{}: {prompt}\n  marsh workflow approve {name} {1}\n  marsh workflow resume {name}\n",
-            step.step_name, step.step_name
+            "\n{WARN}waits for an approval{WARN:#}: {job_id}/{step_id}: {prompt}\n  marsh workflow approve {name} {step_id}\n  marsh workflow resume {name}\n"
         ));
     }
-    if verbose || outcome.status != RunStatus::Succeeded {
-        text.push_str(&format!("  {DIM}record{DIM:#}  {}\n", shown(models, &outcome.path)));
+    if verbose || document.status != RunStatus::Succeeded {
+        let path = read.display(Path::new(&document.path));
+        text.push_str(&format!("  {DIM}record{DIM:#}  {path}\n"));
     }
     text
 }

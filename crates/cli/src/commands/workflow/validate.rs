@@ -3,25 +3,22 @@
 use std::process::ExitCode;
 
 use marsh_api::workflow::{FilePosition, WorkflowValidation};
-use marsh_trigger::Pattern;
-use marsh_workflow::{Workflows, explained};
+use marsh_app::Read;
 
-use super::show;
 use crate::commands::{done, failed};
 use crate::error::{CliError, source_excerpt};
 use crate::ui::{BAD, GOOD, Ui, WARN};
 
-pub fn validate(ui: &Ui, workflows: &Workflows<'_>, name: Option<&str>) -> Result<ExitCode, CliError> {
-    let schedule = |schedule: &str| Pattern::parse(schedule).err().map(|error| explained(&error));
+pub fn validate(ui: &Ui, read: &Read<'_>, name: Option<&str>) -> Result<ExitCode, CliError> {
     let passed = match name {
         Some(name) => {
-            let validation = workflows.validation(name, schedule)?;
-            show(ui, &validation, || validations_text(std::slice::from_ref(&validation)))?;
+            let validation = read.validate_workflow(name)?;
+            ui.result(&validation, || validations_text(std::slice::from_ref(&validation)));
             validation.passed
         }
         None => {
-            let validations = workflows.validations(schedule)?;
-            show(ui, &validations, || validations_text(&validations.workflows))?;
+            let validations = read.validate_workflows()?;
+            ui.result(&validations, || validations_text(&validations.workflows));
             validations.passed
         }
     };

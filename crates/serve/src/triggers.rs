@@ -1,7 +1,7 @@
 //! Workflows that start by themselves: at their times, and when a webhook is called.
 //!
 //! * What fires waits in one queue, and one thread runs it, one workflow after the other.
-//! * A workflow that waits or runs already is not scheduled once more: the fire is skipped and counted. A webhook is never
+//! * A workflow that waits or runs already is not scheduled once more: that start is skipped and counted. A webhook is never
 //!   skipped, because each call says something else; when [`MAX_WAITING`] wait, the next one hears that.
 //! * The files are looked at before every decision, at least every [`LOOK`]: an edited schedule counts from then on.
 //! * When the server ends, what waits is dropped, and what runs is waited for as for any request.
@@ -14,17 +14,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use marsh_host_client::CancelToken;
-use marsh_trigger::{Called, Config, Full, Hook, Listener, Pattern, Scheduler, SecretSource, Webhook};
+use marsh_app::{CancelToken, FilesStamp, Session, TriggerRequest, TriggerSource, WorkflowSchedule};
+use marsh_trigger::{Called, Config, Full, Listener, Pattern, Timetable, Webhook};
 use marsh_types::time::iso_millis;
 use marsh_types::{ErrorCode, Explain as _};
-use marsh_vault::{Reference, Secret};
-use marsh_workflow::{Stamp, WorkflowStore, Workflows};
-use serde_json::Value;
 
 use crate::connection::Hub;
 use crate::error::ServeError;
 use crate::protocol::TriggerRow;
+use crate::service::TriggeredRun;
 use marsh_api::ErrorReport;
 
 /// Below `.swamp`.
@@ -45,17 +43,16 @@ pub struct TriggerOptions {
     pub http: Option<std::net::SocketAddr>,
 }
 
-/// Something that is to run.
+/// A workflow that waits for its turn.
 #[derive(Debug)]
-struct Fire {
+struct Queued {
     workflow: String,
-    source: &'static str,
-    webhook: Option<Value>,
+    source: TriggerSource,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Fire>,
+    queue: VecDeque<Queued>,
     running: Option<String>,
     planned: Vec<marsh_trigger::Planned>,
     history: BTreeMap<String, History>,
@@ -108,59 +105,53 @@ impl Triggers {
     fn schedule(&self, due: &marsh_trigger::Due) {
         let mut state = self.locked();
         let is_busy = state.running.as_ref() == Some(&due.workflow)
-            || state.queue.iter().any(|fire| fire.workflow == due.workflow);
+            || state.queue.iter().any(|queued| queued.workflow == due.workflow);
         let history = state.history.entry(due.workflow.clone()).or_default();
         history.missed += due.missed;
         if is_busy {
             history.skipped += 1;
             return;
         }
-        state.queue.push_back(Fire { workflow: due.workflow.clone(), source: "schedule", webhook: None });
+        state.queue.push_back(Queued { workflow: due.workflow.clone(), source: TriggerSource::Schedule });
         drop(state);
         self.changed.notify_all();
     }
 
     fn call(&self, called: Called) -> Result<(), Full> {
         let mut state = self.locked();
-        let waiting = state.queue.iter().filter(|fire| fire.webhook.is_some()).count();
+        let waiting = state.queue.iter().filter(|queued| queued.source != TriggerSource::Schedule).count();
         if waiting >= MAX_WAITING || state.ending {
             return Err(Full);
         }
-        state.queue.push_back(Fire {
-            workflow: called.workflow,
-            source: "webhook",
-            webhook: Some(called.webhook),
-        });
+        let source = TriggerSource::Webhook(called.webhook);
+        state.queue.push_back(Queued { workflow: called.workflow, source });
         drop(state);
         self.changed.notify_all();
         Ok(())
     }
 
     /// The next one; `None` when the server ends.
-    fn next(&self) -> Option<Fire> {
+    fn next(&self) -> Option<Queued> {
         let mut state = self.locked();
         loop {
             if state.ending {
                 return None;
             }
-            if let Some(fire) = state.queue.pop_front() {
-                state.running = Some(fire.workflow.clone());
-                return Some(fire);
+            if let Some(queued) = state.queue.pop_front() {
+                state.running = Some(queued.workflow.clone());
+                return Some(queued);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn ran(&self, workflow: &str, at: Timestamp, result: &Result<Value, ErrorReport>) {
+    fn ran(&self, workflow: &str, at: Timestamp, result: &Result<TriggeredRun, ErrorReport>) {
         let mut state = self.locked();
         state.running = None;
         let history = state.history.entry(workflow.to_owned()).or_default();
         history.fired += 1;
         let (status, error) = match result {
-            Ok(document) => {
-                let status = document["status"].as_str().unwrap_or("succeeded").to_owned();
-                (status, document["failureReason"].as_str().map(str::to_owned))
-            }
+            Ok(run) => (run.status.as_str().to_owned(), run.failure_reason.clone()),
             Err(failure) => ("refused".to_owned(), Some(failure.message.clone())),
         };
         history.last = Some(Last { at: iso_millis(at), status, error });
@@ -182,7 +173,7 @@ impl Triggers {
                 schedule: planned.map(|planned| planned.schedule.clone()),
                 next: planned.and_then(|planned| planned.next).map(iso_millis),
                 running: state.running.as_ref() == Some(workflow),
-                waiting: state.queue.iter().filter(|fire| fire.workflow == *workflow).count(),
+                waiting: state.queue.iter().filter(|queued| queued.workflow == *workflow).count(),
                 fired: history.fired,
                 skipped: history.skipped,
                 missed: history.missed,
@@ -200,19 +191,19 @@ impl Triggers {
 }
 
 /// What runs beside the requests; it ends when this is dropped.
-pub struct Firing {
+pub struct Triggering {
     hub: Arc<Hub>,
     listener: Option<Listener>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
-impl Firing {
+impl Triggering {
     pub fn addr(&self) -> Option<std::net::SocketAddr> {
         self.listener.as_ref().map(|listener| listener.addr)
     }
 }
 
-impl Drop for Firing {
+impl Drop for Triggering {
     fn drop(&mut self) {
         self.listener = None;
         self.hub.triggers.end();
@@ -226,7 +217,7 @@ pub(crate) fn start(
     hub: &Arc<Hub>,
     options: &TriggerOptions,
     warn: &dyn Fn(&str),
-) -> Result<Option<Firing>, ServeError> {
+) -> Result<Option<Triggering>, ServeError> {
     let config = config(hub).map_err(ServeError::Refused)?;
     config.warnings.iter().for_each(|warning| warn(warning));
     let mut webhooks = options.webhooks.clone();
@@ -237,11 +228,9 @@ pub(crate) fn start(
         return Ok(None);
     }
     let listener = addr.map(|addr| {
-        let hooks: Vec<Hook> = webhooks
-            .iter()
-            .map(|webhook| hook(hub, webhook))
-            .collect::<Result<_, ErrorReport>>()
-            .map_err(ServeError::Refused)?;
+        let session = hub.service.session().map_err(ServeError::Refused)?;
+        let hooks = webhooks.iter().map(|webhook| session.read().webhook_with_secret(webhook));
+        let hooks = hooks.collect::<Result<_, _>>().map_err(|error| ServeError::Refused(error.report()))?;
         let calling = Arc::clone(hub);
         marsh_trigger::listen(addr, hooks, Arc::new(move |called| calling.triggers.call(called)))
             .map_err(|error| ServeError::Refused(ErrorReport::of(&error)))
@@ -250,21 +239,21 @@ pub(crate) fn start(
     if let Some(listener) = &listener {
         hub.triggers.http.get_or_init(|| listener.addr);
     }
-    let mut firing = Firing { hub: Arc::clone(hub), listener, threads: Vec::new() };
+    let mut triggering = Triggering { hub: Arc::clone(hub), listener, threads: Vec::new() };
     let runner = Arc::clone(hub);
-    firing.threads.push(std::thread::spawn(move || {
-        while let Some(fire) = runner.triggers.next() {
-            run(&runner, &fire);
+    triggering.threads.push(std::thread::spawn(move || {
+        while let Some(queued) = runner.triggers.next() {
+            run(&runner, queued);
         }
     }));
     if is_scheduled {
-        let zone = marsh_trigger::local_zone(opened_env(hub, "TZ").as_deref());
-        let (hub, mut times) = (Arc::clone(hub), Times { scheduler: Scheduler::new(zone), seen: None });
+        let zone = marsh_trigger::local_zone(hub.service.server.settings().environment.raw("TZ"));
+        let (hub, mut times) = (Arc::clone(hub), Times { timetable: Timetable::new(zone), seen: None });
         // The first look is before the server reports that it is ready.
         times.look(&hub);
-        firing.threads.push(std::thread::spawn(move || follow(&hub, times)));
+        triggering.threads.push(std::thread::spawn(move || follow(&hub, times)));
     }
-    Ok(Some(firing))
+    Ok(Some(triggering))
 }
 
 fn address(config: &Config) -> std::net::SocketAddr {
@@ -273,98 +262,66 @@ fn address(config: &Config) -> std::net::SocketAddr {
     std::net::SocketAddr::new(host, config.port.unwrap_or(9090))
 }
 
-fn opened_env(hub: &Hub, name: &str) -> Option<String> {
-    let opened = (hub.service.options.open)().ok()?;
-    opened.env.raw(name).map(str::to_owned)
-}
-
 /// `.swamp/serve.yaml`, as it is now.
 fn config(hub: &Hub) -> Result<Config, ErrorReport> {
-    let opened = (hub.service.options.open)()?;
-    match std::fs::read_to_string(opened.repo.layout.state().join(CONFIG)) {
+    let repo = hub.service.server.repo().map_err(|error| error.report())?;
+    match std::fs::read_to_string(repo.layout.state().join(CONFIG)) {
         Ok(text) => Config::parse(&text).map_err(|error| ErrorReport::of(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
         Err(error) => Err(ErrorReport::new(ErrorCode::Io, format!("cannot read .swamp/serve.yaml: {error}"))),
     }
 }
 
-/// The webhook with its secret.
-fn hook(hub: &Hub, webhook: &Webhook) -> Result<Hook, ErrorReport> {
-    let refused = |message: String| {
-        ErrorReport::new(
-            ErrorCode::WebhookSecret,
-            format!("the secret of webhook `{}`: {message}", webhook.route),
-        )
-    };
-    let models = hub.service.models()?;
-    let secret = match &webhook.secret {
-        SecretSource::Literal(secret) => Secret::new(secret.as_str()),
-        SecretSource::Env(name) => Secret::new(
-            models.env.raw(name).ok_or_else(|| refused(format!("the variable {name} is not set")))?,
-        ),
-        SecretSource::File(path) => {
-            let path = models.repo.layout.root().join(path);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| refused(format!("cannot read {}: {error}", path.display())))?;
-            Secret::new(text.trim_end_matches(['\r', '\n']))
-        }
-        SecretSource::Vault { vault, key } => {
-            let reference = Reference::new(vault.as_str(), key.as_str());
-            let found = models.vaults.resolve(&reference, "webhook", &mut |_| {});
-            found.map_err(|error| refused(error.to_string()))?
-        }
-    };
-    if secret.expose().is_empty() {
-        return Err(refused("it is empty".to_owned()));
-    }
-    let (route, workflow) = (webhook.route.clone(), webhook.workflow.clone());
-    Ok(Hook { route, workflow, secret, scheme: webhook.scheme.clone() })
-}
-
-/// Runs what fired, as a request is run.
-fn run(hub: &Hub, fire: &Fire) {
-    tracing::info!(workflow = fire.workflow, source = fire.source, "trigger fired");
+/// Runs what a trigger queued, as a request is run.
+fn run(hub: &Hub, queued: Queued) {
+    tracing::info!(workflow = queued.workflow, source = queued.source.as_str(), "trigger fired");
     let at = Timestamp::now();
     let in_flight = hub.service.entered();
     let token = CancelToken::new();
     let key = hub.register(&token);
+    let workflow = queued.workflow.clone();
     let result = if hub.ending.load(Ordering::SeqCst) {
         Err(ErrorReport::new(ErrorCode::ShuttingDown, "the server is ending"))
     } else {
-        fired(hub, fire, &token)
+        run_queued(hub, queued, &token)
     };
     hub.unregister(key);
-    hub.triggers.ran(&fire.workflow, at, &result);
+    hub.triggers.ran(&workflow, at, &result);
     drop(in_flight);
 }
 
-fn fired(hub: &Hub, fire: &Fire, token: &CancelToken) -> Result<Value, ErrorReport> {
+fn run_queued(hub: &Hub, queued: Queued, token: &CancelToken) -> Result<TriggeredRun, ErrorReport> {
     let config = config(hub)?;
-    let replaced = config.triggers.get(&fire.workflow).and_then(|trigger| trigger.inputs.as_ref());
-    hub.service.fire(&fire.workflow, fire.source, replaced, fire.webhook.as_ref(), token)
+    let replaced = config.triggers.get(&queued.workflow).and_then(|trigger| trigger.inputs.clone());
+    hub.service.run_triggered(&TriggerRequest {
+        workflow: queued.workflow,
+        source: queued.source,
+        inputs: replaced,
+        cancel: token.clone(),
+    })
 }
 
-/// The scheduler, and the files as they were when it was told what they say.
+/// The timetable, and the files as they were when it got their schedules.
 struct Times {
-    scheduler: Scheduler,
-    seen: Option<Vec<Stamp>>,
+    timetable: Timetable,
+    seen: Option<FilesStamp>,
 }
 
 impl Times {
-    /// Brings the scheduler up to date with the files. What cannot be read now stays as it was; the next look may do better.
+    /// Brings the timetable up to date with the files. What cannot be read now stays as it was; the next look may do better.
     fn look(&mut self, hub: &Hub) {
-        let Ok(opened) = (hub.service.options.open)() else { return };
-        let layout = &opened.repo.layout;
-        let Ok(mut stamps) = WorkflowStore::new(layout.clone()).stamps() else { return };
-        stamps.push(Stamp::of(layout.state().join(CONFIG)));
-        if self.seen.as_ref() == Some(&stamps) {
+        let Ok(session) = hub.service.session() else { return };
+        let Ok(repo) = hub.service.server.repo() else { return };
+        let others = [repo.layout.state().join(CONFIG)];
+        let Ok(stamp) = session.read().workflow_files_stamp(others) else { return };
+        if self.seen.as_ref() == Some(&stamp) {
             return;
         }
-        let Ok((wanted, broken)) = wanted(hub) else { return };
-        self.seen = Some(stamps);
-        self.scheduler.set(wanted, Timestamp::now());
+        let Ok((wanted, broken)) = wanted(hub, &session) else { return };
+        self.seen = Some(stamp);
+        self.timetable.set(wanted, Timestamp::now());
         let mut state = hub.triggers.locked();
-        state.planned = self.scheduler.planned();
+        state.planned = self.timetable.planned();
         state.broken = broken;
     }
 }
@@ -372,21 +329,18 @@ impl Times {
 type Wanted = (Vec<(String, Pattern)>, BTreeMap<String, String>);
 
 /// The workflows with a schedule, and what is wrong with those that have none that can be read.
-fn wanted(hub: &Hub) -> Result<Wanted, ErrorReport> {
-    let models = hub.service.models()?;
+fn wanted(hub: &Hub, session: &Session) -> Result<Wanted, ErrorReport> {
     let config = config(hub)?;
-    let listing = Workflows::new(&models).store().list().map_err(|error| ErrorReport::of(&error))?;
+    let schedules = session.read().workflow_schedules().map_err(|error| error.report())?;
     let (mut wanted, mut broken) = (Vec::new(), BTreeMap::new());
-    for stored in &listing.workflows {
-        let workflow = stored.workflow();
-        let own = workflow.trigger.as_ref().and_then(|trigger| trigger.schedule.as_deref());
-        let replaced = config.triggers.get(&workflow.name).and_then(|trigger| trigger.schedule.as_deref());
-        let Some(text) = replaced.or(own) else { continue };
-        match Pattern::parse(text) {
-            Ok(pattern) => wanted.push((workflow.name.clone(), pattern)),
+    for WorkflowSchedule { workflow, schedule } in schedules {
+        let replaced = config.triggers.get(&workflow).and_then(|trigger| trigger.schedule.clone());
+        let Some(text) = replaced.or(schedule) else { continue };
+        match Pattern::parse(&text) {
+            Ok(pattern) => wanted.push((workflow, pattern)),
             Err(error) => {
                 let hint = error.hint().unwrap_or_default();
-                broken.insert(workflow.name.clone(), format!("{error}; {hint}"));
+                broken.insert(workflow, format!("{error}; {hint}"));
             }
         }
     }
@@ -396,7 +350,7 @@ fn wanted(hub: &Hub) -> Result<Wanted, ErrorReport> {
 fn follow(hub: &Hub, mut times: Times) {
     loop {
         let now = Timestamp::now();
-        let until = times.scheduler.next().map(|next| next.duration_since(now));
+        let until = times.timetable.next().map(|next| next.duration_since(now));
         let until = until.map_or(LOOK, |until| Duration::try_from(until).unwrap_or_default().min(LOOK));
         let state = hub.triggers.locked();
         // Whatever else wakes it: it looks, and goes on waiting.
@@ -405,11 +359,11 @@ fn follow(hub: &Hub, mut times: Times) {
             return;
         }
         times.look(hub);
-        let due = times.scheduler.due(Timestamp::now());
+        let due = times.timetable.due(Timestamp::now());
         if due.is_empty() {
             continue;
         }
         due.iter().for_each(|due| hub.triggers.schedule(due));
-        hub.triggers.locked().planned = times.scheduler.planned();
+        hub.triggers.locked().planned = times.timetable.planned();
     }
 }

@@ -1,4 +1,4 @@
-//! What happened to each type since the server started. Bounded by the number of types that there are.
+//! Calls of each type since the server started. Bounded by the number of types.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use marsh_types::TypeName;
 
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct CallCounters {
     types: Mutex<BTreeMap<TypeName, Count>>,
 }
 
@@ -16,7 +16,7 @@ pub struct Count {
     pub failed_calls: u64,
 }
 
-impl Tally {
+impl CallCounters {
     /// A call has found its code.
     pub fn called(&self, type_name: &TypeName) {
         let mut types = self.lock();
