@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod builtin;
+mod check_filter;
 pub mod data;
 mod data_record;
 pub mod definition;

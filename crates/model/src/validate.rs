@@ -10,10 +10,10 @@ use marsh_types::Explain;
 use serde_json::{Map, Value};
 
 use crate::Models;
+use crate::check_filter::CheckFilter;
 use crate::definition::{CheckRules, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::InputSchema;
-use crate::run::CheckFilter;
 use crate::source_location::DefinitionText;
 use crate::types::TypeCode;
 

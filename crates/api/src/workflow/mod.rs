@@ -12,21 +12,10 @@ mod summary;
 mod validation;
 mod words;
 
-pub use approval::{CancelledRun, CancelledRuns, DecidedApproval, PendingApproval, PendingApprovals};
-pub use definition::{
-    CreatedWorkflow, DeletedWorkflow, EditStatus, EditedWorkflow, WorkflowDetails, WorkflowGraph,
-    WorkflowJob, WorkflowJobDependency, WorkflowList, WorkflowListEntry, WorkflowStep,
-    WorkflowStepDependency, WorkflowTrigger,
-};
-pub use history::{
-    DataArtifact, JobRecord, RunList, RunListEntry, RunLog, RunRecord, StepProgress, StepRecord,
-};
-pub use run::{
-    ApprovalRequired, WorkflowRun, WorkflowRunArtifact, WorkflowRunDocument, WorkflowRunItem, WorkflowRunJob,
-    WorkflowRunStep,
-};
-pub use summary::{ActivitySummary, FailedRun, WorkflowActivity};
-pub use validation::{FilePosition, ValidationCheck, WorkflowValidation, WorkflowValidations};
-pub use words::{
-    ApprovalDecision, AssertResult, CodePolicy, NodeStatus, Object, RunStatus, Severity, SkipReason, StepCode,
-};
+pub use approval::*;
+pub use definition::*;
+pub use history::*;
+pub use run::*;
+pub use summary::*;
+pub use validation::*;
+pub use words::*;

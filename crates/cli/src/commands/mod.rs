@@ -23,10 +23,9 @@ mod workflow;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
-use marsh_api::model::ModelValidateRequest;
 use marsh_api::schema::Version;
 
-use crate::args::{Cli, Command, MethodCommand, ModelCommand, RepoCommand};
+use crate::args::{Cli, Command, RepoCommand};
 use crate::error::CliError;
 use crate::ui::Ui;
 use crate::{app, exit};
@@ -51,7 +50,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Init(arguments) | Command::Repo(RepoCommand::Init(arguments)) => {
             init::run(cli, ui, arguments)
         }
-        Command::Model(command) => models(cli, ui, command),
+        Command::Model(command) => model::run(ui, &app::open(cli)?, command),
         Command::Report(command) => report::run(ui, &app::open(cli)?, command),
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
         Command::Datastore(command) => datastore::run(ui, app::open(cli)?, command),
@@ -62,35 +61,6 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Registry(command) => registry::run(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),
         Command::Serve(arguments) => serve::run(cli, ui, arguments),
-    }
-}
-
-fn models(cli: &Cli, ui: &Ui, command: &ModelCommand) -> Result<ExitCode, CliError> {
-    let session = app::open(cli)?;
-    let read = session.read();
-    match command {
-        ModelCommand::Create { type_name, name, global_args } => {
-            model::create(ui, &read, type_name, name, global_args)
-        }
-        ModelCommand::Get { name } => model::get(ui, &read, name),
-        ModelCommand::Search { query } => model::search(ui, &read, query.as_deref().unwrap_or_default()),
-        ModelCommand::Edit { name } => model::edit(ui, &read, name),
-        ModelCommand::Delete { name, force, yes } => {
-            app::change(ui, &session, |write| model::delete(ui, write, name, *force, *yes))
-        }
-        ModelCommand::Validate { name, labels, method } => {
-            let request =
-                ModelValidateRequest { model: name.clone(), labels: labels.clone(), method: method.clone() };
-            model::validate(ui, &read, &request)
-        }
-        ModelCommand::Type(command) => types::run(ui, &read, command),
-        ModelCommand::Method(MethodCommand::Run(arguments)) => {
-            app::change(ui, &session, |write| method::run(ui, write, arguments))
-        }
-        ModelCommand::Method(MethodCommand::Describe { name, method }) => {
-            method::describe(ui, &read, name, method)
-        }
-        ModelCommand::Output(command) => output::run(ui, &read, command),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `marsh model create|get|search|edit|delete|validate`.
+//! `marsh model …`. The files of types, methods and records have their parts.
 
 use std::io::IsTerminal as _;
 use std::process::{Command, ExitCode};
@@ -6,13 +6,43 @@ use std::process::{Command, ExitCode};
 use marsh_api::model::{
     EditStatus, ModelDocument, ModelValidateRequest, ModelValidation, ModelValidationDocument,
 };
-use marsh_app::{DeleteModel, Read, Write};
+use marsh_app::{DeleteModel, Read, Session, Write};
 use serde_json::Value;
 
 use super::types::argument_lines;
-use super::{done, failed, input};
+use super::{done, failed, input, method, output, types};
+use crate::app;
+use crate::args::{MethodCommand, ModelCommand};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, columns, value_lines};
+
+pub fn run(ui: &Ui, session: &Session, command: &ModelCommand) -> Result<ExitCode, CliError> {
+    let read = session.read();
+    match command {
+        ModelCommand::Create { type_name, name, global_args } => {
+            create(ui, &read, type_name, name, global_args)
+        }
+        ModelCommand::Get { name } => get(ui, &read, name),
+        ModelCommand::Search { query } => search(ui, &read, query.as_deref().unwrap_or_default()),
+        ModelCommand::Edit { name } => edit(ui, &read, name),
+        ModelCommand::Delete { name, force, yes } => {
+            app::change(ui, session, |write| delete(ui, write, name, *force, *yes))
+        }
+        ModelCommand::Validate { name, labels, method } => {
+            let request =
+                ModelValidateRequest { model: name.clone(), labels: labels.clone(), method: method.clone() };
+            validate(ui, &read, &request)
+        }
+        ModelCommand::Type(command) => types::run(ui, &read, command),
+        ModelCommand::Method(MethodCommand::Run(arguments)) => {
+            app::change(ui, session, |write| method::run(ui, write, arguments))
+        }
+        ModelCommand::Method(MethodCommand::Describe { name, method }) => {
+            method::describe(ui, &read, name, method)
+        }
+        ModelCommand::Output(command) => output::run(ui, &read, command),
+    }
+}
 
 pub fn create(
     ui: &Ui,

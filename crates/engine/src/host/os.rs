@@ -1,5 +1,7 @@
 //! Environment, identity, and facts about the machine.
 
+#[cfg(target_os = "linux")]
+use crate::errors;
 use crate::gate::{
     Args, Cost, Determinism, ENV, Env, ErrorClass, HostError, HostResult, NONE, Operation, SYS, Val, plain,
 };
@@ -14,6 +16,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     plain("os.info", SYS, Determinism::ReadsWorld, Cost::Instant, info),
     plain("os.hostname", SYS, Determinism::ReadsWorld, Cost::Instant, hostname),
     plain("os.memory", SYS, Determinism::ReadsWorld, Cost::Instant, memory),
+    plain("os.systemMemory", SYS, Determinism::ReadsWorld, Cost::Instant, system_memory),
     plain("time.now", NONE, Determinism::ReadsWorld, Cost::Instant, now),
     plain("module.node", NONE, Determinism::Pure, Cost::Instant, node_module),
     plain("module.builtins", NONE, Determinism::Pure, Cost::Instant, builtins),
@@ -84,6 +87,36 @@ fn memory(env: &Env, _args: &Args) -> HostResult {
         ("heapUsed", Val::Num(used)),
         ("external", Val::Num(0.0)),
     ]))
+}
+
+/// The members of `Deno.systemMemoryInfo()`, with their names in `/proc/meminfo`.
+#[cfg(target_os = "linux")] // cfg: only `system_memory` of Linux uses it
+const MEMORY: [(&str, &str); 7] = [
+    ("total", "MemTotal"),
+    ("free", "MemFree"),
+    ("available", "MemAvailable"),
+    ("buffers", "Buffers"),
+    ("cached", "Cached"),
+    ("swapTotal", "SwapTotal"),
+    ("swapFree", "SwapFree"),
+];
+
+/// Bytes of the machine's memory. The kernel counts in units of 1024 bytes.
+#[cfg(target_os = "linux")]
+fn system_memory(_env: &Env, _args: &Args) -> HostResult {
+    let text =
+        std::fs::read_to_string("/proc/meminfo").map_err(|error| errors::io(&error, "systemMemoryInfo"))?;
+    let bytes = |wanted: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(wanted)?.strip_prefix(':'));
+        let kib = value.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
+        Val::Num((kib.unwrap_or(0) * 1024) as f64)
+    };
+    Ok(Val::Map(MEMORY.iter().map(|(name, kernel)| (*name, bytes(kernel))).collect()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_memory(_env: &Env, _args: &Args) -> HostResult {
+    Err(HostError::unsupported("Deno.systemMemoryInfo on this system"))
 }
 
 fn now(env: &Env, _args: &Args) -> HostResult {

@@ -51,6 +51,7 @@ export const Deno = {
   exitCode: 0,
   exit: (code = 0) => host("exit", Number(code) || 0),
   memoryUsage: () => host("os.memory"),
+  systemMemoryInfo: () => host("os.systemMemory"),
   inspect: (value, options) => lazy("marsh:inspect").inspect(value, options),
   stdout: writer("stdout"),
   stderr: writer("stderr"),
@@ -94,7 +95,7 @@ for (const name of [
   "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
   "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "openKv",
   "osUptime", "read", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
-  "spawnAndWaitSync", "systemMemoryInfo", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
+  "spawnAndWaitSync", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
   "watchFs", "write",
 ]) {
   Deno[name] = missing(`Deno.${name}`);

@@ -30,12 +30,12 @@ pub use overrides::OutputOverride;
 
 pub use crate::observer::{Observer, RunEvent, Silent};
 
+pub use crate::check_filter::CheckFilter;
 use crate::definition::Stored;
 use crate::driver::Driver;
 use crate::error::ModelError;
 use crate::types::TypeCode;
 use crate::{Models, Pins, direct};
-pub use checks::CheckFilter;
 use context::RunContext;
 use evaluate::Evaluated;
 
