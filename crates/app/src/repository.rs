@@ -105,7 +105,7 @@ impl App {
 }
 
 impl Read<'_> {
-    /// The first file or directory of a former layout, relative to the repository. Nothing reads what is there.
+    /// The first file or directory of a former layout, relative to the repository. Commands do not read such files.
     pub fn former_layout(&self) -> Option<String> {
         let layout = &self.models().repo.layout;
         let found = marsh_repo::upgrade::former_layout(layout)?;
