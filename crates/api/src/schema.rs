@@ -150,6 +150,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<workflow::event::WorkflowEvent>("workflow-event", &[]),
     DocumentSpec::new::<workflow::ActivitySummary>("summary", &["summarise"]),
     DocumentSpec::new::<repository::RepositoryInitialized>("repository-initialized", &["init", "repo init"]),
+    DocumentSpec::new::<repository::RepositoryUpgraded>("repository-upgraded", &["repo upgrade"]),
     DocumentSpec::new::<doctor::ExtensionsReport>("doctor-extensions", &["doctor extensions"]),
     DocumentSpec::new::<source::SourceList>("source-list", &["extension source list"]),
     DocumentSpec::new::<source::SourceChanged>(

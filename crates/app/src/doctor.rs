@@ -1,4 +1,5 @@
-//! The health of the installed set. No code runs, and files change only when a repair is asked for.
+//! The health of the installed set, and of the repository's own sources as far as they were loaded
+//! ([`OwnSources::load`]). Files change only when a repair is asked for.
 
 use std::path::Path;
 
@@ -13,13 +14,15 @@ use marsh_api::event::{EventSink, InstallEvent};
 use marsh_extension::lifecycle::{
     Inspection, InstallState, InstalledExtension, ItemStatus, Occupant, Repaired,
 };
-use marsh_extension::{FailureInputs, LoadFailureState, SourceProblem};
+use marsh_extension::{FailureInputs, LoadFailureState, Loader, OnFailure, SourceProblem};
+use marsh_host_client::Retention;
 use marsh_types::{Diagnostic, Kind, Origin};
 
 use crate::error::AppError;
 use crate::extension::Extensions;
 use crate::extension::documents::{install_state, shadowed_types};
 use crate::install_events::Events;
+use crate::session::{App, Canceller};
 
 /// How to check the installed set.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,6 +31,40 @@ pub struct DoctorRequest {
     pub verify: bool,
     /// Whether missing and edited trees are restored and derived files rebuilt, before the check.
     pub repair: bool,
+}
+
+/// The repository's own and mounted sources, without its data.
+#[derive(Debug)]
+pub struct OwnSources {
+    loader: Loader,
+}
+
+impl App {
+    /// The repository's own and mounted sources. A failure that stands is not repeated.
+    ///
+    /// # Errors
+    ///
+    /// When there is no repository, or the user has no cache directory.
+    pub fn own_sources(&self) -> Result<OwnSources, AppError> {
+        let loader = self.loader(&self.repo()?, Retention::default(), OnFailure::LastGood)?;
+        Ok(OwnSources { loader })
+    }
+}
+
+impl OwnSources {
+    /// Builds and loads them all. What fails is in the next [`Extensions::diagnose`].
+    ///
+    /// # Errors
+    ///
+    /// When the sources cannot be listed, or the caller cancelled.
+    pub fn load(&self) -> Result<(), AppError> {
+        Ok(self.loader.load_own_sources()?)
+    }
+
+    /// Stops the loading.
+    pub fn canceller(&self) -> Canceller {
+        Canceller::of(&self.loader)
+    }
 }
 
 /// The health of the installed set.

@@ -37,7 +37,7 @@ mod types;
 mod vault;
 mod workflow;
 
-pub use doctor::{Diagnosis, DoctorRequest};
+pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
 pub use extension::{
     Changed, CollectRequest, ExtensionListing, Extensions, InstallRequest, PullRequest, RemoveRequest,

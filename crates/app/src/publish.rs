@@ -255,7 +255,7 @@ impl PreparedPush<'_> {
     /// The bundles of what is to be published.
     fn shipped(&self, scratch: &Path, sink: &dyn EventSink<InstallEvent>) -> Result<Shipped, AppError> {
         if self.request.without_bundles {
-            return Ok(Shipped::default());
+            return Ok(publish::without_bundles(&self.prepared.files)?);
         }
         let shipped =
             publish::build(self.extensions.repo(), &self.prepared.files, self.extensions.builder(), scratch)?;

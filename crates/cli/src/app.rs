@@ -35,6 +35,11 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
 pub fn open(cli: &Cli) -> Result<Session, CliError> {
     let session = app(cli)?.session()?;
     Ui::hide(session.secrets());
+    if let Some(former) = session.read().former_layout() {
+        Ui::note(&format!(
+            "{former} is of a former layout, and is not used: `marsh repo upgrade` brings it to the present one"
+        ));
+    }
     Ok(session)
 }
 

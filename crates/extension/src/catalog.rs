@@ -1,6 +1,6 @@
 //! The type catalog: which types the sources of a repository declare. Runs no code.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -205,8 +205,16 @@ impl TypeCatalog {
         let mut catalog = TypeCatalog::default();
         let sources = SourcesFile::read(repo)?;
         for kind in Kind::with_directory() {
-            for root in source_roots_with(repo, kind, &sources)? {
+            let roots = source_roots_with(repo, kind, &sources)?;
+            // Mounts may overlap. A file that several of them hold is of the first.
+            let mut held = (roots.len() > 1).then(HashSet::new);
+            for root in roots {
                 for path in candidates(&root) {
+                    if let Some(held) = &mut held
+                        && !held.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))
+                    {
+                        continue;
+                    }
                     let name = path.as_os_str();
                     // A mounted directory without the standard layout holds entry points of all kinds.
                     let before = seen.get(name).or_else(|| known.files.get(name));

@@ -8,6 +8,8 @@ use marsh_types::yaml::YamlError;
 use marsh_types::{ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;
 
+use crate::lifecycle::MissingExtension;
+
 /// Why a type could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each variant explains it")]
@@ -20,6 +22,8 @@ pub enum LoadError {
         problems: Vec<(PathBuf, Diagnostic)>,
         /// Installed extensions whose trees are missing.
         unrestored: Vec<ExtensionName>,
+        /// The extension that would bring the type.
+        missing: Option<Box<MissingExtension>>,
     },
     #[error("{extension} is installed, but its files are missing from the store")]
     NotRestored { extension: String },
@@ -104,11 +108,12 @@ impl Explain for LoadError {
                     names.join(", "),
                 ))
             }
-            LoadError::UnknownType { kind, name, known, problems, .. } => {
+            LoadError::UnknownType { kind, name, known, problems, missing, .. } => {
                 if !problems.is_empty() {
                     return Some("types in sources with errors are unknown: fix those errors first".into());
                 }
-                near::did_you_mean(name.as_str(), known.iter().map(String::as_str)).or_else(|| match kind {
+                let near = near::did_you_mean(name.as_str(), known.iter().map(String::as_str));
+                near.or_else(|| missing.as_ref().map(|missing| missing.hint())).or_else(|| match kind {
                     Kind::Model => Some("run `marsh model type search` to list the known types".into()),
                     _ if known.is_empty() => {
                         Some(format!("no {kind} extension is installed or mounted here"))
@@ -167,6 +172,14 @@ pub(crate) fn call_code(error: &HostError, fallback: ErrorCode) -> ErrorCode {
 }
 
 impl LoadError {
+    /// The same, with the extension that would bring an unknown type.
+    pub(crate) fn with_missing(mut self, extension: Option<MissingExtension>) -> LoadError {
+        if let LoadError::UnknownType { missing, .. } = &mut self {
+            *missing = extension.map(Box::new);
+        }
+        self
+    }
+
     /// Whether the caller cancelled the load.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, LoadError::Host { source: HostError::Call(error), .. } if error.kind == ErrorKind::Cancelled)

@@ -113,14 +113,14 @@ impl Types {
         }
         match self.loader.resolve(type_name) {
             Ok(loaded) => Ok(module(loaded)),
-            Err(LoadError::UnknownType { kind, name, mut known, problems, unrestored }) => {
+            Err(LoadError::UnknownType { kind, name, mut known, problems, unrestored, missing }) => {
                 if let Some(bare) = bare.and_then(|bare| TypeName::parse(bare).ok())
                     && let Ok(loaded) = self.loader.resolve(&bare)
                 {
                     return Ok(module(loaded));
                 }
                 known.push(shell::TYPE.to_owned());
-                Err(LoadError::UnknownType { kind, name, known, problems, unrestored }.into())
+                Err(LoadError::UnknownType { kind, name, known, problems, unrestored, missing }.into())
             }
             Err(error) => Err(error.into()),
         }

@@ -17,6 +17,9 @@ pub enum RegistryError {
     /// The registry did not answer.
     #[error("cannot reach the registry {registry}: {reason}")]
     Unreachable { registry: String, reason: String },
+    /// The directory is not a registry. Without a configured registry, it is the default one.
+    #[error("no registry in {registry}: the directory does not exist or has no {marker}")]
+    NoRegistry { registry: String, marker: &'static str },
     /// The registry answered that it does not have `what`.
     #[error("{what} is not in the registry {registry}")]
     NotFound { what: String, registry: String },
@@ -89,7 +92,9 @@ impl RegistryError {
 impl Explain for RegistryError {
     fn code(&self) -> ErrorCode {
         match self {
-            RegistryError::Unreachable { .. } => ErrorCode::RegistryUnreachable,
+            RegistryError::Unreachable { .. } | RegistryError::NoRegistry { .. } => {
+                ErrorCode::RegistryUnreachable
+            }
             RegistryError::NotFound { .. } => ErrorCode::NotFound,
             RegistryError::Yanked { .. } => ErrorCode::ExtensionYanked,
             RegistryError::RateLimited { .. } => ErrorCode::RateLimited,
@@ -113,6 +118,10 @@ impl Explain for RegistryError {
         let hint = match self {
             RegistryError::Unreachable { .. } => {
                 "check the network and the address of the registry (`--registry`, MARSH_REGISTRY)"
+            }
+            RegistryError::NoRegistry { .. } => {
+                "name a registry with `--registry`, MARSH_REGISTRY, or `registry` in `.swamp.yaml`; \
+                 `marsh registry init DIR` creates one"
             }
             RegistryError::NotFound { .. } => {
                 "check the spelling, or name another registry with `--registry`"

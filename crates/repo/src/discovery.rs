@@ -35,6 +35,12 @@ pub enum RepoError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The marker file is gone, and the repository's state is there.
+    #[error("{dir} has a `.swamp` directory and no {MARKER}", dir = dir.display())]
+    LostMarker {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The directory is missing.
     #[error("{dir} does not exist", dir = dir.display())]
     NoSuchDirectory {
@@ -69,7 +75,9 @@ pub enum RepoError {
 impl Explain for RepoError {
     fn code(&self) -> ErrorCode {
         match self {
-            RepoError::NotFound { .. } | RepoError::NoMarker { .. } => ErrorCode::NotARepository,
+            RepoError::NotFound { .. } | RepoError::NoMarker { .. } | RepoError::LostMarker { .. } => {
+                ErrorCode::NotARepository
+            }
             RepoError::NoSuchDirectory { .. } => ErrorCode::NotFound,
             RepoError::AlreadyThere { .. } => ErrorCode::AlreadyExists,
             RepoError::Marker(_) => ErrorCode::InvalidMarker,
@@ -85,6 +93,11 @@ impl Explain for RepoError {
             RepoError::NoMarker { dir } => {
                 Some(format!("run `marsh init {}` to make it a repository", dir.display()))
             }
+            RepoError::LostMarker { .. } => Some(
+                "restore the file, for example with `git checkout .swamp.yaml`: a new one would not know the \
+                 repository's id and datastore"
+                    .into(),
+            ),
             RepoError::AlreadyThere { .. } => Some(
                 "use `--force` to write its marker and directories again; the repository keeps its id".into(),
             ),

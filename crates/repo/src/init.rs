@@ -107,6 +107,45 @@ fn manage_gitignore(layout: &Layout) -> Result<GitignoreAction, RepoError> {
     Ok(action)
 }
 
+/// The heading of what former versions wrote, and the lines that it headed.
+const FORMER_HEADING: &str = "# Swamp managed defaults";
+const FORMER_LINES: [&str; 8] = [
+    ".swamp/",
+    ".swamp-sources.yaml",
+    ".claude/worktrees/",
+    ".claude/settings.local.json",
+    ".claude/scheduled_tasks.lock",
+    ".swamp/telemetry/",
+    ".swamp/logs/",
+    ".swamp/bundles/",
+];
+
+/// As [`init`] does, and turns what former versions wrote into the managed block.
+pub(crate) fn upgrade_gitignore(layout: &Layout) -> Result<GitignoreAction, RepoError> {
+    let path = layout.gitignore();
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && let Some(present) = without_former_block(&text)
+    {
+        let text = with_managed_block(&present);
+        marsh_fs::atomic_write(&path, text.as_bytes(), Durability::Atomic)?;
+        return Ok(GitignoreAction::Updated);
+    }
+    manage_gitignore(layout)
+}
+
+/// The text without the former heading and the blank, comment and known lines that follow it. `None`: it has no heading.
+fn without_former_block(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let begin = lines.iter().position(|line| line.trim() == FORMER_HEADING)?;
+    let is_former = |line: &&str| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') && line != BLOCK_BEGIN || FORMER_LINES.contains(&line)
+    };
+    let length = lines[begin..].iter().take_while(|line| is_former(line)).count();
+    let kept = lines[..begin].iter().chain(&lines[begin + length..]);
+    Some(kept.map(|line| format!("{line}\n")).collect())
+}
+
 /// Returns `text` with exactly one managed block. Lines outside the block stay as they are.
 fn with_managed_block(text: &str) -> String {
     let mut block = vec![BLOCK_BEGIN];
@@ -137,7 +176,16 @@ fn with_managed_block(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::with_managed_block;
+    use super::{with_managed_block, without_former_block};
+
+    #[test]
+    fn former_block_becomes_the_managed_one_and_lines_of_users_stay() {
+        let text =
+            "target\n# Swamp managed defaults\n.swamp/\n\n# local\n.claude/worktrees/\nmine/\n.swamp/\n";
+        let present = without_former_block(text).unwrap();
+        assert_eq!(present, "target\nmine/\n.swamp/\n");
+        assert_eq!(without_former_block(&with_managed_block(&present)), None);
+    }
 
     #[test]
     fn managed_block_that_was_edited_is_replaced_in_place() {

@@ -6,6 +6,7 @@
 //! * Only `Layout` spells paths inside a repository.
 //! * `init` never changes a file that it did not create, except the marker (only with `force`) and the managed block
 //!   of `.gitignore` (`tests/init.rs`).
+//! * An upgrade of a former layout loses nothing, and its second run changes nothing (`tests/upgrade.rs`).
 
 #![warn(missing_docs)]
 
@@ -14,6 +15,7 @@ pub mod env;
 pub mod init;
 pub mod layout;
 pub mod marker;
+pub mod upgrade;
 
 pub use discovery::{Repo, RepoError};
 pub use env::Environment;

@@ -88,6 +88,22 @@ impl Marker {
         self.values.insert(key.to_owned(), value);
     }
 
+    /// Removes `key`.
+    pub fn remove(&mut self, key: &str) {
+        self.values.remove(key);
+    }
+
+    /// The AI tools that the marker lists, in the present or the former form.
+    pub fn tools(&self) -> Vec<String> {
+        match (self.values.get("tools"), self.text("tool")) {
+            (Some(Value::Array(tools)), _) => {
+                tools.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            (_, Some("none") | None) => Vec::new(),
+            (_, Some(tool)) => vec![tool.to_owned()],
+        }
+    }
+
     /// The directories in which the repository's AI tools look for skills, relative to its root. A marker without `tool`
     /// and `tools` means `claude`. Unknown tools are ignored; without a known tool the answer is one fallback directory.
     pub fn skill_dirs(&self) -> Vec<String> {

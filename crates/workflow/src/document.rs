@@ -119,6 +119,7 @@ impl RunRecord {
             status: self.status,
             started_at: self.started_at.clone(),
             completed_at: self.completed_at.clone(),
+            duration: milliseconds(self.started_at.as_deref(), self.completed_at.as_deref()),
             jobs: self.jobs.iter().map(JobRecord::document).collect(),
             tags: tags(&self.tags),
             pid: self.pid,
@@ -139,8 +140,10 @@ impl RunRecord {
 impl JobRecord {
     fn document(&self) -> api::JobRecord {
         api::JobRecord {
+            name: self.job_name.clone(),
             job_name: self.job_name.clone(),
             status: self.status,
+            duration: milliseconds(self.started_at.as_deref(), self.completed_at.as_deref()),
             started_at: self.started_at.clone(),
             completed_at: self.completed_at.clone(),
             steps: self.steps.iter().map(|step| step.document()).collect(),
@@ -151,8 +154,10 @@ impl JobRecord {
 impl StepRecord {
     fn document(&self) -> api::StepRecord {
         api::StepRecord {
+            name: self.step_name.clone(),
             step_name: self.step_name.clone(),
             status: self.status,
+            duration: milliseconds(self.started_at.as_deref(), self.completed_at.as_deref()),
             started_at: self.started_at.clone(),
             completed_at: self.completed_at.clone(),
             error: self.error.clone(),
@@ -308,10 +313,30 @@ impl Trigger {
     }
 }
 
+/// A part of a workflow file. Such a part always has a form in JSON.
+fn shown(part: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(part).unwrap_or_default()
+}
+
+/// The time between two moments; `None`: one is unknown.
+fn milliseconds(start: Option<&str>, end: Option<&str>) -> Option<u64> {
+    let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    let length = moment(end?)?.duration_since(moment(start?)?);
+    u64::try_from(length.as_millis()).ok()
+}
+
 fn jobs(workflow: &Workflow) -> Vec<api::WorkflowJob> {
     let job = |job: &Job| api::WorkflowJob {
         name: job.name.clone(),
         description: job.description.clone(),
+        depends_on: job
+            .depends_on
+            .iter()
+            .map(|entry| api::WorkflowJobDependency {
+                job: entry.job.clone(),
+                condition: shown(&entry.condition),
+            })
+            .collect(),
         steps: job
             .steps
             .iter()
@@ -319,6 +344,15 @@ fn jobs(workflow: &Workflow) -> Vec<api::WorkflowJob> {
                 name: step.name.clone(),
                 description: step.description.clone(),
                 task_type: step.task.type_name().to_owned(),
+                depends_on: step
+                    .depends_on
+                    .iter()
+                    .map(|entry| api::WorkflowStepDependency {
+                        step: entry.step.clone(),
+                        condition: shown(&entry.condition),
+                    })
+                    .collect(),
+                task: shown(&step.task),
             })
             .collect(),
     };

@@ -4,6 +4,7 @@
 //! not read is listed apart, and is the answer when it is the one that was asked for. What a user wrote is kept as it
 //! was written: an edit stores the text, not a rendering of it (tests below).
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use marsh_fs::Durability;
@@ -117,7 +118,37 @@ impl WorkflowStore {
         Ok(files.map(Stamp::of).collect())
     }
 
+    /// Each workflow once: a file with the id and name of an earlier one is a copy of it, such as the source of an
+    /// extension beside the installed one. The user's own come first, and of those the file called after the workflow.
     pub fn list(&self) -> Result<WorkflowListing, WorkflowError> {
+        let mut listing = self.files_listed()?;
+        let key = |stored: &StoredWorkflow| {
+            let workflow = stored.workflow();
+            (workflow.name.clone(), workflow.id.to_ascii_lowercase())
+        };
+        let is_called_after = |stored: &StoredWorkflow| {
+            let likely = WorkflowName::file_name(&stored.workflow().name, &stored.workflow().name);
+            stored.path.file_name().is_some_and(|name| *name == *likely)
+        };
+        listing.workflows.sort_by_cached_key(|stored| {
+            let (name, _) = key(stored);
+            (
+                name,
+                supplied::is_supplied(&self.layout, &stored.path),
+                !is_called_after(stored),
+                stored.path.clone(),
+            )
+        });
+        let mut seen = HashSet::new();
+        listing.workflows.retain(|stored| seen.insert(key(stored)));
+        listing
+            .workflows
+            .sort_by(|a, b| a.workflow().name.cmp(&b.workflow().name).then_with(|| a.path.cmp(&b.path)));
+        Ok(listing)
+    }
+
+    /// Every file, copies too.
+    fn files_listed(&self) -> Result<WorkflowListing, WorkflowError> {
         let mut listing = WorkflowListing::default();
         let own = self.files()?;
         for path in own.into_iter().chain(supplied::files(&self.layout)?) {
@@ -139,9 +170,6 @@ impl WorkflowStore {
                 }
             }
         }
-        listing
-            .workflows
-            .sort_by(|a, b| a.workflow().name.cmp(&b.workflow().name).then_with(|| a.path.cmp(&b.path)));
         Ok(listing)
     }
 
@@ -213,7 +241,7 @@ impl WorkflowStore {
         let workflow = stored.workflow();
         // A copy of the file with the same id shares the runs, so they stay.
         let shared =
-            self.list()?.workflows.iter().any(|other| {
+            self.files_listed()?.workflows.iter().any(|other| {
                 other.path != stored.path && other.workflow().id.eq_ignore_ascii_case(&workflow.id)
             });
         marsh_fs::remove_file_if_exists(&stored.path)?;

@@ -10,13 +10,34 @@ use super::words::{CodePolicy, Object};
 
 /// A job of a workflow file, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct WorkflowJob {
     /// The name of the job.
     pub name: String,
     /// What the job is for.
     pub description: Option<String>,
+    /// What must have ended before, and how.
+    pub depends_on: Vec<WorkflowJobDependency>,
     /// The steps, in the order of the file.
     pub steps: Vec<WorkflowStep>,
+}
+
+/// A job that another one depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowJobDependency {
+    /// The name of the job.
+    pub job: String,
+    /// The condition on its end: `{type, …}` as in the file.
+    pub condition: Value,
+}
+
+/// A step that another one depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowStepDependency {
+    /// The name of the step.
+    pub step: String,
+    /// The condition on its end: `{type, …}` as in the file.
+    pub condition: Value,
 }
 
 /// A step of a workflow file, in short.
@@ -29,6 +50,10 @@ pub struct WorkflowStep {
     pub description: Option<String>,
     /// `model_method`, `workflow`, `manual_approval` or `assert`.
     pub task_type: String,
+    /// What must have ended before, and how.
+    pub depends_on: Vec<WorkflowStepDependency>,
+    /// What the step does: `{type, …}` as in the file.
+    pub task: Value,
 }
 
 /// When a server starts a workflow, and with which inputs.

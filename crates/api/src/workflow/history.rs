@@ -26,6 +26,9 @@ pub struct RunRecord {
     /// When the run ended (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+    /// How long the run took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
     /// The jobs, in the order of the workflow file.
     pub jobs: Vec<JobRecord>,
     /// The tags of the run.
@@ -80,9 +83,14 @@ pub struct StepProgress {
 #[serde(rename_all = "camelCase")]
 pub struct JobRecord {
     /// The name of the job.
+    pub name: String,
+    /// The same, as record files have it.
     pub job_name: String,
     /// The status of the job.
     pub status: NodeStatus,
+    /// How long the job took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
     /// When the job started (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
@@ -98,9 +106,14 @@ pub struct JobRecord {
 #[serde(rename_all = "camelCase")]
 pub struct StepRecord {
     /// The name of the step.
+    pub name: String,
+    /// The same, as record files have it.
     pub step_name: String,
     /// The status of the step.
     pub status: NodeStatus,
+    /// How long the last attempt took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
     /// When the last attempt started (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,

@@ -40,7 +40,10 @@ impl App {
     ///
     /// When there is no repository, the registry's name is invalid, or the user has no cache directory.
     pub fn extensions(&self, choice: &RegistryChoice) -> Result<Extensions, AppError> {
-        let repo = self.repo()?;
+        self.extensions_of(self.repo()?, choice)
+    }
+
+    pub(crate) fn extensions_of(&self, repo: Repo, choice: &RegistryChoice) -> Result<Extensions, AppError> {
         let options = self.lifecycle_options(choice, &repo)?;
         let settings = self.settings();
         let Program { path, bundle_arguments, .. } = settings.program.clone();

@@ -49,6 +49,20 @@ pub struct SearchRequest {
 }
 
 impl Extensions {
+    /// The collectives of the extensions that the lockfile names.
+    ///
+    /// # Errors
+    ///
+    /// When the lockfile cannot be read.
+    pub(crate) fn locked_collectives(&self) -> Result<Vec<String>, AppError> {
+        let snapshot = self.lifecycle("upgrade").installation().snapshot()?;
+        let mut names: Vec<String> =
+            snapshot.lockfile.entries.keys().map(|name| name.collective().to_owned()).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
     /// What is installed, from the lockfile and one look at the store; trees are not opened. The registry is asked only
     /// with `check_updates`. Invalid entries of the lockfile cause warnings.
     ///

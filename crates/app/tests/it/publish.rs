@@ -84,12 +84,13 @@ fn every_refusal_has_its_code_and_publishes_nothing() {
     let publisher = publisher();
     publisher.write("extensions/models/foreign.ts", model("@other/x"));
     publisher.write("extensions/models/computed.ts", "export const model = { type: `${1}`, methods: {} };\n");
-    publisher.write("extensions/models/none.ts", "export const other = 1;\n");
+    publisher.write("extensions/vaults/none.ts", "export const other = 1;\n");
+    publisher.write("extensions/models/kind.ts", "export const vault = { type: '@acme/v' };\n");
     publisher.write("extensions/models/broken.ts", "export const model = {\n");
     publisher.write("extensions/models/indirect.ts", format!("(0, eval)('1');\n{}", model("@acme/x")));
     publisher.write("extensions/models/alias.ts", format!("const F = Function;\n{}", model("@acme/x")));
-    publisher.write("extensions/models/far.ts", format!("import '../far.ts';\n{}", model("@acme/x")));
-    publisher.write("extensions/far.ts", "");
+    publisher.write("extensions/models/far.ts", format!("import '../../far.ts';\n{}", model("@acme/x")));
+    publisher.write("far.ts", "");
     publisher.write("extensions/models/lost.ts", format!("import './gone.ts';\n{}", model("@acme/x")));
     publisher.write(
         "extensions/models/chain.ts",
@@ -105,7 +106,8 @@ fn every_refusal_has_its_code_and_publishes_nothing() {
         ("models: [lost.ts]", "entry_missing"),
         ("models: [foreign.ts]", "foreign_type"),
         ("models: [computed.ts]", "computed_type"),
-        ("models: [none.ts]", "nothing_declared"),
+        ("vaults: [none.ts]", "nothing_declared"),
+        ("models: [kind.ts]", "nothing_declared"),
         ("models: [broken.ts]", "syntax_error"),
         ("models: [indirect.ts]", "safety_refused"),
         ("models: [alias.ts]", "safety_refused"),
@@ -127,6 +129,39 @@ fn every_refusal_has_its_code_and_publishes_nothing() {
     let request = PushRequest { manifest: "extensions/models/zone.ts".into(), ..PushRequest::default() };
     let error = answer(extensions(&publisher).prepare_push(request, &NoEvents).map(|_| ())).unwrap_err();
     assert_eq!(error["code"], "not_a_manifest");
+}
+
+#[test]
+fn helpers_among_models_are_packed_and_files_beside_the_base_too() {
+    let publisher = publisher();
+    publisher.write("extensions/shared/beside.ts", "export const beside = 1;\n");
+    let source = format!("import \"../shared/beside.ts\";\n{}", model(ZONE));
+    publisher.write("extensions/models/zone.ts", source);
+    manifest(&publisher, "2026.01.01.1", "models: [zone.ts, lib/shown.ts]");
+    let published = push(&publisher).unwrap();
+    assert_eq!(published["files"], json!(["models/lib/shown.ts", "models/zone.ts", "shared/beside.ts"]));
+    let models = published["models"].as_array().unwrap();
+    assert_eq!(models[1], json!({ "fileName": "lib/shown.ts", "type": "lib/shown.ts" }));
+    // What is packed obeys the rules of publishing, wherever it lies.
+    publisher.write("extensions/shared/beside.ts", "(0, eval)('1');\n");
+    manifest(&publisher, "2026.01.02.1", "models: [zone.ts]");
+    assert_eq!(push(&publisher).unwrap_err()["code"], "safety_refused");
+}
+
+#[test]
+fn workflows_of_one_name_are_all_packed() {
+    let publisher = publisher();
+    for name in ["a/b/one.yaml", "a/b/two.yaml", "a-b.yaml"] {
+        publisher.write(&format!("workflows/{name}"), format!("name: {name}\n"));
+    }
+    let lists = "models: [zone.ts]\nworkflows: [a/b/one.yaml, a/b/two.yaml, a-b.yaml, a/b/one.yaml]";
+    manifest(&publisher, "2026.01.01.1", lists);
+    let published = push(&publisher).unwrap();
+    let files = published["files"].as_array().unwrap();
+    let workflows: Vec<&str> =
+        files.iter().filter_map(|file| file.as_str()?.strip_prefix("workflows/")).collect();
+    assert_eq!(workflows, ["a-b-two.yaml", "a-b.yaml", "workflow-a-b.yaml"]);
+    assert_eq!(published["workflowCount"], 3);
 }
 
 /// A substring decided, in the reference. What is refused instead is in `every_refusal_has_its_code…`.

@@ -1,8 +1,11 @@
 //! The repository itself.
 
 use marsh_api::ErrorCode;
+use marsh_api::event::NoEvents;
 use marsh_api::repository::GitignoreAction;
 use marsh_app::InitRequest;
+use marsh_repo::upgrade::UpgradeRequest;
+use marsh_types::Explain as _;
 
 use crate::support::{Repository, code};
 
@@ -29,4 +32,44 @@ fn path_of_the_request_wins_and_is_read_against_the_callers_directory() {
     let request = InitRequest { path: Some("other".into()), force: false };
     let made = repo.app().initialize(&request).unwrap();
     assert_eq!(made.path, repo.path("other").display().to_string());
+}
+
+#[test]
+fn former_layout_is_upgraded_and_its_models_workflows_and_vaults_are_read() {
+    let repo = Repository::new();
+    repo.remove(crate::support::MODEL);
+    let id = "0a6d3c52-8f6e-4c0e-9d9f-1b1f3a7f0001";
+    let definition = format!("id: {id}\nname: old\ntypeVersion: 1\nattributes: {{ a: 1 }}\n");
+    repo.write(&format!(".swamp/definitions/command/shell/{id}.yaml"), definition);
+    repo.write(&format!(".swamp/vault/local_encryption/{id}.yaml"), format!(
+        "id: {id}\nname: safe\ntype: local_encryption\nconfig: {{ auto_generate: true }}\ncreatedAt: 2025-01-01T00:00:00.000Z\n"
+    ));
+    let marker = repo.read(".swamp.yaml") + "tool: claude\n";
+    repo.write(".swamp.yaml", marker);
+    let missing = code(repo.session().read().model("old"));
+    assert_eq!(missing, ErrorCode::ModelNotFound);
+    let upgrade = || repo.app().upgrade(None, &UpgradeRequest::default(), &NoEvents).unwrap();
+    let done = upgrade();
+    assert_eq!(done.previous_version.as_deref(), Some("0.0.0"));
+    assert_eq!((done.tool.as_str(), &done.previous_tools), ("claude", &done.tools));
+    assert_eq!(done.changed_files[0], ".swamp.yaml");
+    assert!(done.changed_files.contains(&format!("models/command/shell/{id}.yaml")), "{done:?}");
+    assert!(repo.read(".swamp.yaml").contains("tools:"));
+    let session = repo.session();
+    assert_eq!(session.read().model("old").unwrap().0.name, "old");
+    assert_eq!(session.read().get_vault("safe", None).unwrap().vault_type, "local_encryption");
+    let again = upgrade();
+    assert!(again.changed_files.is_empty(), "{again:?}");
+}
+
+#[test]
+fn upgrade_needs_a_marker() {
+    let repo = Repository::new();
+    repo.remove(".swamp.yaml");
+    let upgrade = || repo.app().upgrade(Some(&repo.root()), &UpgradeRequest::default(), &NoEvents);
+    let lost = upgrade().unwrap_err();
+    assert_eq!(lost.code(), ErrorCode::NotARepository);
+    assert!(lost.hint().unwrap().contains("restore"), "{lost}");
+    repo.remove(".swamp");
+    assert!(upgrade().unwrap_err().hint().unwrap().contains("marsh init"));
 }

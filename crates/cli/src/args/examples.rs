@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("init", "init\ninit ops"),
     ("repo", "repo init ops"),
     ("repo init", "repo init ops"),
+    ("repo upgrade", "repo upgrade"),
     ("model", "model create @ops/disk root\nmodel method run root check"),
     ("model create", "model create @ops/disk root --global-arg path=/srv"),
     ("model get", "model get root"),

@@ -150,6 +150,23 @@ pub enum Command {
 pub enum RepoCommand {
     /// Create a repository in a directory
     Init(InitArgs),
+    /// Bring a repository of a former layout to the present one
+    ///
+    /// Moves definitions, workflows and vaults out of .swamp, removes the links to them, and installs what the lockfile
+    /// names. Run again, it changes nothing.
+    Upgrade(UpgradeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// The repository; default: the current directory
+    pub path: Option<PathBuf>,
+    /// AI tools that the marker lists; `none` clears the list
+    #[arg(short, long)]
+    pub tool: Vec<String>,
+    /// Keep the managed section of .gitignore
+    #[arg(long)]
+    pub include_gitignore: bool,
 }
 
 #[derive(Debug, Args)]

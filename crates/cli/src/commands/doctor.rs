@@ -19,6 +19,10 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
     let DoctorCommand::Extensions { verify, repair, set } = command else {
         return super::datastore::status(ui, app::open(cli)?.read());
     };
+    // What nothing has loaded yet may be broken, too.
+    let sources = app::app(cli)?.own_sources()?;
+    app::cancel_on_signal(sources.canceller());
+    sources.load()?;
     let request = DoctorRequest { verify: *verify, repair: *repair };
     let diagnosis = app::extensions(cli, set)?.diagnose(request, &Progress::new(ui))?;
     let report = &diagnosis.report;

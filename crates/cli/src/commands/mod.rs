@@ -48,6 +48,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             ui.raw(&script);
             done()
         }
+        Command::Repo(RepoCommand::Upgrade(arguments)) => init::upgrade(cli, ui, arguments),
         Command::Init(arguments) | Command::Repo(RepoCommand::Init(arguments)) => {
             init::run(cli, ui, arguments)
         }

@@ -292,7 +292,7 @@ fn a_module_without_a_model() {
     ----- stderr -----
     error: unknown model type `@me/x`
 
-    hint: run `marsh model type search` to list the known types
+    hint: `marsh extension pull @me/x` would install it, but no registry is configured: name one with `--registry`, MARSH_REGISTRY, or `registry` in `.swamp.yaml`
     ");
 }
 

@@ -424,3 +424,24 @@ fn a_closed_pipe_succeeds() {
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn former_layout_is_named_with_the_command_that_upgrades_it() {
+    let repo = repo();
+    let id = crate::support::ID;
+    repo.write(&format!(".swamp/workflows/workflow-{id}.yaml"), format!(
+        "id: {id}\nname: old\njobs: [{{name: main, steps: [{{name: s, task: {{type: manual_approval, prompt: p}}}}]}}]\n"
+    ));
+    let listed = repo.marsh(&["workflow", "search"]).ok();
+    assert!(
+        listed.stderr.contains("`marsh repo upgrade`") && !listed.stdout.contains("old"),
+        "{}",
+        listed.snapshot()
+    );
+    let upgraded = repo.marsh(&["--json", "repo", "upgrade"]).ok().json();
+    assert_eq!(upgraded["changedFiles"][1], format!("workflows/workflow-{id}.yaml"));
+    let listed = repo.marsh(&["workflow", "search"]).ok();
+    assert!(!listed.stderr.contains("upgrade") && listed.stdout.contains("old"), "{}", listed.snapshot());
+    assert_eq!(repo.marsh(&["repo", "upgrade"]).ok().stdout.lines().count(), 1);
+    repo.marsh(&["repo", "upgrade", "--tool", "none", "--tool", "claude"]).exits(2);
+}

@@ -19,6 +19,31 @@ fn load_states(repo: &Scratch, code: i32) -> Vec<Value> {
     report["loadStates"].as_array().unwrap().clone()
 }
 
+#[test]
+fn doctor_loads_own_and_mounted_sources_that_nothing_has_loaded() {
+    let repo = repo();
+    repo.write(FILE, source("", "'one'"));
+    repo.write("extensions/models/helper.ts", "export const helper = 1;\n");
+    assert!(load_states(&repo, 0).is_empty());
+    // It imports a file that does not exist.
+    let lost = format!("import \"./gone.ts\";\n{}", source("", "'two'").replace("@me/x", "@me/lost"));
+    repo.write("extensions/models/lost.ts", lost);
+    // It fails while it loads.
+    let throws =
+        format!("throw new Error('at load');\n{}", source("", "'three'").replace("@me/x", "@me/throws"));
+    repo.write("mounted/throws.ts", throws);
+    repo.write(".swamp-sources.yaml", "sources:\n  - path: mounted\n");
+    let mut states = load_states(&repo, 1);
+    states.sort_by_key(|state| state["type"].to_string());
+    let failed: Vec<&str> = states.iter().map(|state| state["type"].as_str().unwrap()).collect();
+    assert_eq!(failed, ["@me/lost", "@me/throws"], "{states:#?}");
+    assert!(states[0]["message"].as_str().unwrap().contains("gone.ts"), "{states:#?}");
+    assert!(states[1]["message"].as_str().unwrap().contains("at load"), "{states:#?}");
+    repo.write("extensions/models/gone.ts", "");
+    std::fs::remove_file(repo.path("mounted/throws.ts")).unwrap();
+    assert!(load_states(&repo, 0).is_empty());
+}
+
 /// Breaks the type in one way, and looks at it from all sides: the process that served it, one that has just started,
 /// the doctor, a command; then repairs it.
 fn survives(break_it: impl Fn(&Scratch), state: &str, code: &str) {

@@ -74,6 +74,28 @@ fn a_pushed_extension_can_be_pulled_run_updated_and_removed() {
     );
 }
 
+#[test]
+fn pushed_extension_runs_with_helpers_and_with_files_from_outside_its_base() {
+    let publisher = publisher();
+    let body = "await context.writeResource('out', 'answer', { answer: shown(beside + above) });";
+    let source = model(ZONE, &format!("{OUTPUTS} {}", method("run", body)));
+    let imports = "import { shown } from \"./lib/shown.ts\";\nimport { beside } from \"../shared/beside.ts\";\n\
+                   import { above } from \"../../above.ts\";\n";
+    publisher.write("extensions/models/zone.ts", format!("{imports}{source}"));
+    publisher.write("extensions/shared/beside.ts", "export const beside = \"beside \";\n");
+    publisher.write("above.ts", "export const above = \"above\";\n");
+    manifest(&publisher, "2026.01.01.1", "models: [zone.ts, lib/shown.ts]");
+    let pushed = push(&publisher, &[]).ok();
+    assert!(pushed.stderr.contains("above.ts, which can have no place in the archive"), "{}", pushed.stderr);
+    assert!(pushed.stderr.contains("lib/shown.ts declares no model"), "{}", pushed.stderr);
+    let consumer = repo().env("MARSH_REGISTRY", publisher.path("registry").into_os_string());
+    consumer.marsh(&["extension", "pull", "@acme/dns"]).ok();
+    assert_eq!(answer(&consumer), "beside above");
+    manifest(&publisher, "2026.01.02.1", "models: [zone.ts]");
+    let refused = push(&publisher, &["--no-bundles"]).exits(1);
+    assert_eq!(refused.error()["code"], "outside_base");
+}
+
 /// Defect 22 of the reference: a dry run wrote files and ran code.
 #[test]
 fn a_dry_run_changes_nothing() {

@@ -80,6 +80,7 @@ fn models_and_data() -> Checked {
     run("summary", &["summarise"]);
     run("repository-initialized", &["init", "another"]);
     run("repository-initialized", &["repo", "init", "a-third"]);
+    run("repository-upgraded", &["repo", "upgrade"]);
     let text = repo.read(&path.unwrap());
     checked.run_with(&repo, "model-edited", &["model", "edit", "m"], &text);
     checked.run(&repo, "model-deleted", &["model", "delete", "m", "--force", "--yes"]);

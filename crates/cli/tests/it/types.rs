@@ -316,7 +316,7 @@ fn an_unknown_type_names_near_ones() {
         "code": "unknown_model_type",
         "class": "not_found",
         "message": "unknown model type `@nobody/nothing`",
-        "hint": "run `marsh model type search` to list the known types",
+        "hint": "`marsh extension pull @nobody/nothing` would install it, but no registry is configured: name one with `--registry`, MARSH_REGISTRY, or `registry` in `.swamp.yaml`",
         "details": {
           "near": [],
           "diagnostics": []

@@ -20,6 +20,7 @@ mod fetch;
 mod findings;
 mod inspect;
 mod install;
+mod misses;
 mod pick;
 mod remove;
 mod repair;
@@ -40,7 +41,7 @@ use marsh_types::{Digest, Lockfile};
 pub use crate::installed::installation;
 use crate::installed::{RULES, read_facts};
 
-pub use auto::AutoInstall;
+pub use auto::{AutoInstall, MissingCause, MissingExtension};
 pub use error::LifecycleError;
 pub use findings::{DuplicateType, Occupant, Unsatisfied};
 pub use inspect::{Inspection, InstallState, InstalledExtension, Shadowed};

@@ -148,6 +148,7 @@ pub(super) fn unknown_type(catalog: &TypeCatalog, kind: Kind, type_name: &TypeNa
             .map(|problem| (problem.path.clone(), problem.diagnostic.clone()))
             .collect(),
         unrestored: catalog.unrestored.clone(),
+        missing: None,
     }
 }
 

@@ -30,6 +30,7 @@ mod stages;
 mod trace;
 mod transaction;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -188,6 +189,36 @@ impl Loader {
         Ok(loaded)
     }
 
+    /// Builds and loads every type that the repository's own and mounted sources declare. What fails is remembered, and
+    /// [`load_states`](crate::load_states) lists it.
+    ///
+    /// # Errors
+    ///
+    /// The sources cannot be listed, or the caller cancelled.
+    pub fn load_own_sources(&self) -> Result<(), LoadError> {
+        let catalog = TypeCatalog::load_unpulled(&self.shared.repo)?;
+        let declared = |kind: Kind, name: &TypeName| {
+            catalog.types.iter().any(|indexed| indexed.kind == kind && indexed.type_name == *name)
+        };
+        let mut tried = HashSet::new();
+        for indexed in &catalog.types {
+            // A method extension is loaded with its base; without one in these sources there is nothing to load it with.
+            let kind = indexed.kind.home();
+            if !declared(kind, &indexed.type_name) || !tried.insert((kind, &indexed.type_name)) {
+                continue;
+            }
+            let loaded = match kind {
+                Kind::Model => self.resolve(&indexed.type_name).map(drop),
+                _ => self.resolve_kind(kind, &indexed.type_name).map(drop),
+            };
+            match loaded {
+                Err(error) if error.is_cancelled() => return Err(error),
+                loaded => marsh_types::ignore(loaded, "the history of loads has it"),
+            }
+        }
+        Ok(())
+    }
+
     /// The code of the method extensions of a built-in type; `None` when there are none. `names`: the names that the type
     /// goes by.
     ///
@@ -230,9 +261,10 @@ impl Loader {
     ) -> Result<(Described<D>, Option<crate::LoadFailure>), LoadError> {
         let target = Target::Declared { kind, type_name };
         let found = match (self.transact(target), &self.shared.auto) {
-            (Err(LoadError::UnknownType { .. }), Some(auto)) if auto.provide(type_name) => {
-                self.transact(target)
-            }
+            (Err(error @ LoadError::UnknownType { .. }), Some(auto)) => match auto.provide(type_name) {
+                Ok(()) => self.transact(target),
+                Err(missing) => Err(error.with_missing(missing)),
+            },
             (found, _) => found,
         };
         found?.ok_or_else(|| unknown_type(&TypeCatalog::default(), kind, type_name))

@@ -2,7 +2,7 @@
 //!
 //! They are built from copies of the files as they will be installed, and the archive is packed from the same copies: a
 //! bundle matches the sources beside it. Where the author's configuration resolves imports (`deno.json`,
-//! `package.json`, which are not in the archive), the bundle is built where the author has his files; it is then the only
+//! `package.json`, which are not in the archive), or an import leads to a file that can have no place in it, the bundle is built where the author has his files; it is then the only
 //! thing that can run them elsewhere.
 
 use std::collections::BTreeMap;
@@ -73,6 +73,18 @@ impl Shipped {
         }));
         entries.extend(self.entries.iter().cloned());
         Ok(entries)
+    }
+}
+
+/// An archive of sources alone.
+///
+/// # Errors
+///
+/// An entry point imports a file that can have no place in the archive.
+pub fn without_bundles(files: &Files) -> Result<Shipped, PublishError> {
+    match files.entries.iter().find_map(|entry| Some((entry, entry.outside.clone()?))) {
+        Some((entry, file)) => Err(PublishError::OutsideBase { entry: entry.listed.to_string(), file }),
+        None => Ok(Shipped::default()),
     }
 }
 
@@ -168,8 +180,9 @@ fn build_one(
 ) -> Result<BundleMeta, PublishError> {
     let root = repo.layout.root();
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let configured = entry.source.starts_with(&root)
-        && !marsh_bundle::import_graph(&entry.source, &root).config.is_empty();
+    let configured = entry.outside.is_some()
+        || entry.source.starts_with(&root)
+            && !marsh_bundle::import_graph(&entry.source, &root).config.is_empty();
     let (path, root) = if configured { (entry.source.as_path(), root.as_path()) } else { (staged, tree) };
     let request = BundleRequest {
         entry: path.to_owned(),

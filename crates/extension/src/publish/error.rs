@@ -41,8 +41,8 @@ pub enum PublishError {
     Manifest { path: PathBuf, source: ManifestError },
     #[error("`{key}` lists {entry}, but {expected} does not exist", expected = expected.display())]
     Missing { key: &'static str, entry: String, expected: PathBuf },
-    #[error("{entry} imports {file}, which is outside of {base} and cannot be in the archive", file = file.display(), base = base.display())]
-    OutsideBase { entry: String, file: PathBuf, base: PathBuf },
+    #[error("{entry} imports {file}, which can have no place in the archive, and it ships no bundles", file = file.display())]
+    OutsideBase { entry: String, file: PathBuf },
     #[error("{path} is a symbolic link; archives hold files and directories only", path = path.display())]
     Symlink { path: PathBuf },
     #[error("`{key}` lists {entry} twice, or it is in both of `additionalFiles` and `binaries`")]

@@ -1,6 +1,6 @@
 //! Which files an archive holds, and where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use marsh_archive::rules;
@@ -46,6 +46,9 @@ pub struct Entry {
     pub listed: RelPath,
     /// The file on disk.
     pub source: PathBuf,
+    /// An imported file that can have no place in the archive. Only a bundle that is built where the author has his files
+    /// holds it.
+    pub outside: Option<PathBuf>,
 }
 
 /// The files of an archive.
@@ -57,6 +60,8 @@ pub struct Files {
     pub entries: Vec<Entry>,
     /// The workflow files, by path in the archive.
     pub workflows: Vec<RelPath>,
+    /// Code that only bundles hold; it obeys the same rules as the code in the archive.
+    pub outside: BTreeSet<PathBuf>,
     /// Name and number of files.
     pub skills: Vec<(String, usize)>,
     /// Findings that do not prevent publishing.
@@ -136,14 +141,8 @@ impl Files {
     fn entry(&mut self, kind: Kind, listed: &RelPath, base: &Path) -> Result<(), PublishError> {
         let source = regular(kind.directory(), listed, base)?;
         let graph = marsh_bundle::import_graph(&source, base);
+        let mut outside = None;
         for file in &graph.files {
-            let Ok(inside) = RelPath::parse(&file.rel) else {
-                return Err(PublishError::OutsideBase {
-                    entry: listed.to_string(),
-                    file: file.path.clone(),
-                    base: base.to_owned(),
-                });
-            };
             if !matches!(file.state, FileState::Hashed(_)) {
                 let expected = file.path.clone();
                 return Err(PublishError::Missing {
@@ -152,7 +151,22 @@ impl Files {
                     expected,
                 });
             }
-            self.add(rel(kind.directory())?.join(&inside), file.path.clone(), Role::Code)?;
+            let place = match RelPath::parse(&file.rel) {
+                Ok(inside) => Some(rel(kind.directory())?.join(&inside)),
+                Err(_) => beside(&file.path, base),
+            };
+            match place {
+                Some(place) => self.add(place, file.path.clone(), Role::Code)?,
+                None => {
+                    self.warnings.push(format!(
+                        "{listed} imports {}, which can have no place in the archive; the extension runs from its \
+                         bundle only",
+                        file.path.display()
+                    ));
+                    self.outside.insert(file.path.clone());
+                    outside.get_or_insert(file.path.clone());
+                }
+            }
         }
         for name in graph.remote.iter().filter(|name| !name.contains(':') && !name.starts_with('.')) {
             let warning = format!(
@@ -171,7 +185,7 @@ impl Files {
                 self.warnings.push(warning);
             }
         }
-        self.entries.push(Entry { kind, listed: listed.clone(), source });
+        self.entries.push(Entry { kind, listed: listed.clone(), source, outside });
         Ok(())
     }
 
@@ -192,15 +206,21 @@ impl Files {
             let expected = listed.below(&repo.layout.workflows());
             return Err(PublishError::Missing { key: "workflows", entry: listed.to_string(), expected });
         };
-        let segments: Vec<&str> = listed.segments().collect();
-        let name = match segments.split_last() {
-            Some((_, parents)) if !parents.is_empty() => format!("{}.yaml", parents.join("-")),
-            _ => listed.file_name().to_owned(),
-        };
-        let path = rel("workflows")?.join(&rel(&name)?);
-        self.add(path.clone(), real(&found), Role::Data)?;
-        self.workflows.push(path);
-        Ok(())
+        let found = real(&found);
+        for name in workflow_names(listed) {
+            let path = rel("workflows")?.join(&rel(&name)?);
+            match self.files.get(&path) {
+                // Another workflow has this name.
+                Some(known) if known.source != found => {}
+                Some(_) => return Ok(()),
+                None => {
+                    self.add(path.clone(), found, Role::Data)?;
+                    self.workflows.push(path);
+                    return Ok(());
+                }
+            }
+        }
+        Err(PublishError::SamePlace { path: format!("workflows/{listed}") })
     }
 
     fn skill(
@@ -276,6 +296,29 @@ fn regular(key: &'static str, listed: &RelPath, base: &Path) -> Result<PathBuf, 
         Ok(metadata) if metadata.is_symlink() => Err(PublishError::Symlink { path }),
         Ok(metadata) if metadata.is_file() => Ok(path),
         _ => Err(PublishError::Missing { key, entry: listed.to_string(), expected: path }),
+    }
+}
+
+/// The place of an imported file that lies beside the base: as its directory becomes one of the archive, so do the
+/// directories beside it. `None`: it lies higher, or where marsh puts bundles.
+fn beside(path: &Path, base: &Path) -> Option<RelPath> {
+    let text = path.strip_prefix(base.parent()?).ok()?.to_str()?;
+    let place = RelPath::parse(text).ok()?;
+    let top = place.segments().next()?;
+    (!top.contains("bundles") && !top.starts_with("bundle-") && top != "manifest.yaml").then_some(place)
+}
+
+/// The names that a workflow can have in the archive, the usual one first: its directory, as existing archives have it;
+/// where several workflows share that, its whole path.
+fn workflow_names(listed: &RelPath) -> Vec<String> {
+    let segments: Vec<&str> = listed.segments().collect();
+    let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned();
+    match segments.split_last() {
+        Some((file, parents)) if !parents.is_empty() => {
+            let dir = parents.join("-");
+            vec![format!("{dir}.yaml"), format!("{dir}-{}.yaml", stem(file))]
+        }
+        _ => vec![listed.file_name().to_owned(), format!("workflow-{}.yaml", stem(listed.file_name()))],
     }
 }
 

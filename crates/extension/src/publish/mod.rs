@@ -23,7 +23,7 @@ use marsh_repo::Repo;
 use marsh_types::{CalVer, Channel, ExtensionName, KINDS, Kind, Manifest, TypeName};
 use serde_json::{Map, Value, json};
 
-pub use bundles::{Builder, Shipped, build};
+pub use bundles::{Builder, Shipped, build, without_bundles};
 pub use error::{Issue, Mismatch, PublishError};
 pub use files::{ArchiveFile, Entry, Files, Role};
 use source::{ending, is_code, read};
@@ -70,8 +70,13 @@ pub fn prepare(repo: &Repo, path: &Path, version: Option<CalVer>) -> Result<Prep
     let mut files = files::collect(repo, &manifest, &dir)?;
     check_rules(&files)?;
     files.warnings.extend(warnings::warnings(&files)?);
-    let types = check_types(&manifest.name, &files)?;
-    let content = content(&manifest, &files, &types);
+    let (types, helpers) = check_types(&manifest.name, &files)?;
+    for helper in &helpers {
+        files
+            .warnings
+            .push(format!("{helper} declares no model; a file that models import need not be listed"));
+    }
+    let content = content(&manifest, &files, &types, &helpers);
     Ok(Prepared { manifest, files, content, types })
 }
 
@@ -85,15 +90,17 @@ fn check_rules(files: &Files) -> Result<(), PublishError> {
     let breaches = rules::check(&candidates);
     let mut issues: Vec<Issue> =
         breaches.into_iter().map(|breach| Issue { file: breach.file, message: breach.message }).collect();
-    for (path, file) in files.files.iter().filter(|(_, file)| is_code(&file.source)) {
-        let source = read(&file.source)?;
+    let packed = files.files.iter().map(|(path, file)| (path.to_string(), &file.source));
+    let bundled = files.outside.iter().map(|path| (path.display().to_string(), path));
+    for (path, file) in packed.chain(bundled).filter(|(_, file)| is_code(file)) {
+        let source = read(file)?;
         // The parser goes by the ending, as it is written everywhere else.
-        let ending = file.source.with_extension(ending(&file.source));
+        let ending = file.with_extension(ending(file));
         let found = marsh_bundle::dynamic_code(&source, &ending).map_err(|diagnostic| {
-            PublishError::Syntax { file: path.to_string(), diagnostic: Box::new(diagnostic) }
+            PublishError::Syntax { file: path.clone(), diagnostic: Box::new(diagnostic) }
         })?;
         issues.extend(found.into_iter().map(|one| Issue {
-            file: Some(path.to_string()),
+            file: Some(path.clone()),
             message: format!("line {}: {}", one.line.unwrap_or(1), one.message),
         }));
     }
@@ -103,9 +110,11 @@ fn check_rules(files: &Files) -> Result<(), PublishError> {
 type Declared = Vec<(Kind, String, Option<String>, String)>;
 
 /// Every declaration names a type of the collective. A method extension names the type that it extends, which may belong to
-/// any collective.
-fn check_types(name: &ExtensionName, files: &Files) -> Result<Declared, PublishError> {
+/// any collective. The other list has the files among the models that declare nothing: existing manifests list what their
+/// models import, too.
+fn check_types(name: &ExtensionName, files: &Files) -> Result<(Declared, Vec<String>), PublishError> {
     let mut types = Vec::new();
+    let mut helpers = Vec::new();
     let mut mismatches = Vec::new();
     for entry in &files.entries {
         let file = entry.listed.to_string();
@@ -114,6 +123,10 @@ fn check_types(name: &ExtensionName, files: &Files) -> Result<Declared, PublishE
                 PublishError::Syntax { file: file.clone(), diagnostic: Box::new(diagnostic) }
             })?;
         let listed = |kind: Kind| kind.home() == entry.kind;
+        if declarations.is_empty() && entry.kind == Kind::Model {
+            helpers.push(file);
+            continue;
+        }
         let mut any = false;
         for one in declarations.into_iter().filter(|one| listed(one.kind)) {
             any = true;
@@ -140,7 +153,7 @@ fn check_types(name: &ExtensionName, files: &Files) -> Result<Declared, PublishE
         }
     }
     if mismatches.is_empty() {
-        return Ok(types);
+        return Ok((types, helpers));
     }
     Err(PublishError::ForeignTypes { collective: name.collective().to_owned(), mismatches })
 }
@@ -164,7 +177,7 @@ fn check_upgrades(upgrades: &[String], version: &str) -> Result<(), String> {
     }
 }
 
-fn content(manifest: &Manifest, files: &Files, types: &Declared) -> Value {
+fn content(manifest: &Manifest, files: &Files, types: &Declared, helpers: &[String]) -> Value {
     let of = |kind: Kind| -> Vec<Value> {
         let declared = types.iter().filter(|(found, ..)| *found == kind);
         let shape = |(kind, name, version, file): &(Kind, String, Option<String>, String)| {
@@ -184,6 +197,12 @@ fn content(manifest: &Manifest, files: &Files, types: &Declared) -> Value {
         files.workflows.iter().map(|path| json!({ "fileName": path.file_name() })).collect();
     let skills: Vec<Value> =
         files.skills.iter().map(|(name, count)| json!({ "dirName": name, "fileCount": count })).collect();
+    // Registries know a helper by its file.
+    let helpers = helpers.iter().map(|file| json!({ "fileName": file, "type": file }));
+    let models = content.entry(Kind::Model.spec().registry_key).or_insert_with(|| json!([]));
+    if let Some(models) = models.as_array_mut() {
+        models.extend(helpers);
+    }
     content.insert("workflows".into(), json!(workflows));
     content.insert("skills".into(), json!(skills));
     content.insert("labels".into(), json!(manifest.labels));

@@ -4,3 +4,4 @@
 
 mod broken_sources;
 mod kinds_table;
+mod mounts;

@@ -87,18 +87,13 @@ impl Directory {
     /// Checks that the directory is a registry of a known format.
     ///
     /// # Errors
-    /// [`RegistryError::Unreachable`] if it is not a registry, [`RegistryError::BadResponse`] if its format is unknown.
+    /// [`RegistryError::NoRegistry`] if it is not a registry, [`RegistryError::BadResponse`] if its format is unknown.
     pub fn check(&self) -> Result<(), RegistryError> {
         let marker: Option<Marker> = self.read(MARKER)?;
         match marker {
             Some(marker) if marker.format == FORMAT => Ok(()),
             Some(marker) => Err(self.bad(format!("expected format {FORMAT}, found {}", marker.format))),
-            None => Err(RegistryError::Unreachable {
-                registry: self.shown(),
-                reason: format!(
-                    "the directory has no {MARKER}; create a registry with `marsh registry init`"
-                ),
-            }),
+            None => Err(RegistryError::NoRegistry { registry: self.shown(), marker: MARKER }),
         }
     }
 

@@ -49,7 +49,10 @@ fn missing_registry_is_not_reported_as_not_found() {
     assert_eq!(error.code().as_str(), "not_found");
     for missing in [scene.dir.path().join("nowhere"), scene.dir.path().to_path_buf()] {
         let registry = Registry::open(Location::Directory(missing), options());
-        assert_eq!(registry.info(&unknown).unwrap_err().code().as_str(), "registry_unreachable");
+        let error = registry.info(&unknown).unwrap_err();
+        assert_eq!(error.code().as_str(), "registry_unreachable");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("MARSH_REGISTRY") && !hint.contains("network"), "{hint}");
         assert_eq!(
             registry.search(&SearchQuery::default()).unwrap_err().code().as_str(),
             "registry_unreachable"

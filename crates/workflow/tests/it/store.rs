@@ -159,3 +159,55 @@ fn workflows_of_extensions_are_found_and_not_changed() {
     let outcome = workflows.run(&request, &marsh_api::event::NoEvents).unwrap();
     assert_eq!(outcome.status, marsh_workflow::RunStatus::Succeeded);
 }
+
+#[test]
+fn workflow_in_two_places_is_listed_once_and_its_runs_stay_with_the_copy() {
+    let scratch = Scratch::new();
+    let text = format!("id: {ID}\nname: w\n{JOBS}");
+    for path in ["extensions/workflows/w.yaml", "workflows/workflow-copy.yaml", "workflows/workflow-w.yaml"] {
+        scratch.file(&scratch.dir.path().join(path), &text);
+    }
+    // Another name: another workflow.
+    put(&scratch, "workflow-v.yaml", ID, "v");
+    let workflows = scratch.workflows();
+    let store = workflows.store();
+    let listed = || -> Vec<String> {
+        let found = store.list().unwrap().workflows;
+        found.iter().map(|stored| stored.path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed(), ["workflow-v.yaml", "workflow-w.yaml"]);
+    scratch.file(&scratch.dir.path().join(format!(".swamp/workflow-runs/{ID}/x.yaml")), "id: x\n");
+    store.delete(&store.find("w").unwrap()).unwrap();
+    assert_eq!(listed(), ["workflow-v.yaml", "workflow-copy.yaml"].map(|name| name.to_owned()));
+    assert!(scratch.exists(&format!(".swamp/workflow-runs/{ID}/x.yaml")));
+}
+
+#[test]
+fn details_and_records_have_the_names_that_scripts_read() {
+    let scratch = Scratch::new();
+    scratch.shell("say", "true").workflow(
+        "jobs:\n- name: main\n  steps:\n  - {name: a, task: {type: model_method, modelIdOrName: say, methodName: execute}}\n  \
+         - name: b\n    dependsOn: [{step: a, condition: {type: succeeded}}]\n    \
+         task: {type: assert, expr: 'true', message: m}\n",
+    );
+    let workflows = scratch.workflows();
+    let details = workflows.store().find("w").unwrap().details("w.yaml".into());
+    let details = serde_json::to_value(details).unwrap();
+    let steps = &details["jobs"][0]["steps"];
+    assert_eq!(details["jobs"][0]["dependsOn"], serde_json::json!([]));
+    assert_eq!(steps[0]["task"]["modelIdOrName"], "say");
+    assert_eq!(steps[0]["task"]["type"], "model_method");
+    assert_eq!(
+        steps[1]["dependsOn"],
+        serde_json::json!([{ "step": "a", "condition": { "type": "succeeded" } }])
+    );
+    let outcome = scratch.run(serde_json::json!({})).unwrap();
+    let record = serde_json::to_value(outcome.record.document()).unwrap();
+    assert_eq!((&record["jobs"][0]["name"], &record["jobs"][0]["jobName"]), (&"main".into(), &"main".into()));
+    assert_eq!(record["jobs"][0]["steps"][0]["name"], "a");
+    for length in
+        [&record["duration"], &record["jobs"][0]["duration"], &record["jobs"][0]["steps"][0]["duration"]]
+    {
+        assert!(length.is_u64(), "{record:#}");
+    }
+}
