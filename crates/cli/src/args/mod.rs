@@ -387,6 +387,7 @@ pub fn parse_pair(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
     use std::time::Duration;
 
     use clap::CommandFactory as _;
@@ -438,6 +439,51 @@ mod tests {
         assert_eq!(without, marsh_testkit::WITHOUT_DOCUMENT);
         let unknown: Vec<&str> = printed.difference(&commands).copied().collect();
         assert_eq!(unknown, [""; 0], "the table names commands that do not exist");
+    }
+
+    /// The commands in backticks below a directory, with the files that name them.
+    fn named_commands(dir: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            let is_text = path.extension().is_some_and(|extension| extension == "rs" || extension == "md");
+            if path.is_dir() {
+                named_commands(&path, found);
+            } else if is_text {
+                let text = std::fs::read_to_string(&path).unwrap();
+                // A line that ends with `\` goes on in the next one.
+                let joined = text.replace("\\\n", "\n").split_whitespace().collect::<Vec<_>>().join(" ");
+                let quoted = joined.split('`').skip(1).step_by(2);
+                let commands = quoted.filter_map(|text| text.strip_prefix("marsh ").map(str::to_owned));
+                found.extend(commands.map(|command| (path.clone(), command)));
+            }
+        }
+    }
+
+    /// A hint names a command that works; clap knows which exist.
+    #[test]
+    fn commands_that_messages_and_documents_name_exist() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut named = Vec::new();
+        named_commands(crates, &mut named);
+        named_commands(&crates.parent().unwrap().join("docs"), &mut named);
+        assert!(named.len() > 100, "{}", named.len());
+        let mut unknown = Vec::new();
+        for (path, text) in named {
+            let mut command = Cli::command();
+            for word in text.split(' ').filter(|word| !word.starts_with('-')) {
+                // What follows the last subcommand is an argument, and a placeholder or a list ends the words.
+                if !command.has_subcommands() || !word.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+                    break;
+                }
+                match command.find_subcommand(word) {
+                    Some(found) => command = found.clone(),
+                    None => {
+                        unknown.push(format!("{}: marsh {text}", path.display()));
+                        break;
+                    }
+                }
+            }
+        }
+        assert_eq!(unknown, [""; 0]);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl MissingExtension {
                  MARSH_REGISTRY, or `registry` in `.swamp.yaml`"
             ),
             MissingCause::Untrusted => format!(
-                "install the extension that brings it: {pull}; `marsh trust add {}` lets marsh do so when a type \
+                "install the extension that brings it: {pull}; `marsh extension trust add {}` lets marsh do so when a type \
                  is needed",
                 likely.collective()
             ),
@@ -337,7 +337,7 @@ mod tests {
         }
         let untrusted = hint("http://127.0.0.1:9/", "@acme/x");
         assert!(untrusted.contains("marsh extension pull @acme/x`"), "{untrusted}");
-        assert!(untrusted.contains("marsh trust add acme`"), "{untrusted}");
+        assert!(untrusted.contains("marsh extension trust add acme`"), "{untrusted}");
         let builtin = auto(dir.path(), "nowhere").provide(&TypeName::parse("command/x").unwrap());
         assert_eq!(builtin, Err(None));
     }
