@@ -203,6 +203,9 @@ pub enum ModelCommand {
     Search {
         /// Part of a name or type
         query: Option<String>,
+        /// List definitions that runs made, and those of internal types, too
+        #[arg(long)]
+        all: bool,
     },
     /// Edit a definition in $EDITOR or from standard input
     Edit {
@@ -351,6 +354,17 @@ pub enum OutputCommand {
         /// The last lines only
         #[arg(long, value_name = "N")]
         tail: Option<usize>,
+    },
+    /// Print what a run wrote, or one field of it
+    Data {
+        /// Its id, at least three digits of it, or a model (its last run)
+        output: String,
+        /// The result; default: the first one that is no report
+        #[arg(long, value_name = "RESULT")]
+        name: Option<String>,
+        /// Print only the value of this key
+        #[arg(long, value_name = "KEY")]
+        field: Option<String>,
     },
 }
 
