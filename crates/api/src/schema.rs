@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data, datastore, doctor, error, extension, model, publish, registry, report, repository, server, source,
-    vault, workflow,
+    data, datastore, doctor, error, extension, help, model, publish, registry, report, repository, server,
+    source, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -59,6 +59,7 @@ fn request_schema_of<T: JsonSchema>() -> Schema {
 pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<error::ErrorDocument>("error", &[]),
     DocumentSpec::new::<Version>("version", &["version"]),
+    DocumentSpec::new::<help::HelpDocument>("help", &["help"]),
     DocumentSpec::new::<DocumentList>("document-list", &["schema"]),
     DocumentSpec::new::<model::TypeSearch>("type-search", &["model type search"]),
     DocumentSpec::new::<model::TypeDescription>("type-description", &["model type describe"]),

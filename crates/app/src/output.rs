@@ -117,7 +117,7 @@ impl Read<'_> {
     }
 
     /// The content of a datum that a run wrote, or one field of it. Without `name`, the datum is the first result of the
-    /// run that is no report.
+    /// run other than reports.
     ///
     /// # Errors
     ///

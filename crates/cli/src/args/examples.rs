@@ -151,6 +151,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("serve reload", "serve reload"),
     ("serve stop", "serve stop"),
     ("version", "version --json"),
+    ("help", "help\nhelp workflow run"),
     ("completions", "completions bash"),
 ];
 

@@ -53,6 +53,8 @@ fn models_and_data() -> Checked {
     let mut checked = Checked::default();
     let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
     run("version", &["version"]);
+    run("help", &["help"]);
+    run("help", &["help", "model", "method"]);
     run("document-list", &["schema"]);
     run("type-search", &["model", "type", "search"]);
     run("type-description", &["model", "type", "describe", "@me/x"]);
