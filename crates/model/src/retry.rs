@@ -52,6 +52,7 @@ impl ModelError {
             | ModelError::Catalog(_)
             | ModelError::Fs(_)
             | ModelError::Lock(_)
+            | ModelError::CancelIgnored { .. }
             | ModelError::Io { .. } => RetryClass::Transient,
         }
     }

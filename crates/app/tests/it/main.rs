@@ -23,6 +23,7 @@ mod publish;
 mod registry;
 mod repair;
 mod repository;
+mod run;
 mod server;
 mod source;
 mod support;
