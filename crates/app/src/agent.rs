@@ -96,7 +96,10 @@ impl App {
         let _lock = self.lock(&repo, "custom-tools.lock", "agent rm")?;
         if !custom::remove(&repo.layout, name)? {
             let hint = "run `marsh agent list` to see the described tools";
-            return Err(AppError::not_found(format!("unknown tool `{name}` in .swamp-custom-tools.yaml"), hint));
+            return Err(AppError::not_found(
+                format!("unknown tool `{name}` in .swamp-custom-tools.yaml"),
+                hint,
+            ));
         }
         Ok(AgentRemoved { name: name.to_owned(), removed: true })
     }

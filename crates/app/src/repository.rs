@@ -38,8 +38,7 @@ impl App {
             named.map_or_else(|| current.clone(), |path| marsh_repo::discovery::absolute(current, path));
         let names = (!request.tools.is_empty()).then_some(request.tools.as_slice());
         let setup = ToolSetup { names, program: settings.name };
-        let options =
-            InitOptions { version: settings.version, force: request.force, tools: Some(setup) };
+        let options = InitOptions { version: settings.version, force: request.force, tools: Some(setup) };
         let outcome = marsh_repo::init_with(&dir, &options)?;
         let tools = outcome.repo.marker.tools();
         let plan = &outcome.plan;

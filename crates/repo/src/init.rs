@@ -187,10 +187,7 @@ const FORMER_LINES: [&str; 8] = [
 ];
 
 /// As [`init`] does, and turns what former versions wrote into the managed block.
-pub(crate) fn upgrade_gitignore(
-    layout: &Layout,
-    entries: &[String],
-) -> Result<GitignoreAction, RepoError> {
+pub(crate) fn upgrade_gitignore(layout: &Layout, entries: &[String]) -> Result<GitignoreAction, RepoError> {
     let path = layout.gitignore();
     if let Ok(text) = std::fs::read_to_string(&path)
         && let Some(present) = without_former_block(&text)

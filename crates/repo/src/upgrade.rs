@@ -102,7 +102,9 @@ pub fn upgrade(dir: &Path, version: &str, request: &UpgradeRequest) -> Result<Up
     };
     let mut plan = tools::plan(&repo.layout, &chosen, &request.program)?;
     plan.warnings.extend(unknown.iter().map(|name| {
-        format!("unknown tool `{name}` in {MARKER}: its files were not upgraded; `marsh agent setup` describes it")
+        format!(
+            "unknown tool `{name}` in {MARKER}: its files were not upgraded; `marsh agent setup` describes it"
+        )
     }));
     if request.tools.is_some() || repo.marker.text("tool").is_some() {
         let names = chosen.iter().map(ChosenTool::name).chain(unknown.iter().map(String::as_str));
@@ -132,7 +134,16 @@ pub fn upgrade(dir: &Path, version: &str, request: &UpgradeRequest) -> Result<Up
         layout.changed.insert(0, shown(&repo.layout.marker(), &repo.layout));
     }
     let foreign_skills = foreign_skills(&repo.layout, &chosen);
-    Ok(Upgraded { repo, previous_version, upgraded_at, previous_tools, gitignore, plan, foreign_skills, layout })
+    Ok(Upgraded {
+        repo,
+        previous_version,
+        upgraded_at,
+        previous_tools,
+        gitignore,
+        plan,
+        foreign_skills,
+        layout,
+    })
 }
 
 /// The skills that another implementation brings, where they are in the repository.

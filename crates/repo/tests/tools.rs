@@ -35,11 +35,8 @@ fn init_for(root: &Path, tools: &[&str], force: bool) -> Result<InitOutcome, Rep
 }
 
 fn upgrade_as(root: &Path, program: &str, tools: Option<&[&str]>) -> Vec<String> {
-    let request = UpgradeRequest {
-        tools: tools.map(names),
-        program: program.to_owned(),
-        ..UpgradeRequest::default()
-    };
+    let request =
+        UpgradeRequest { tools: tools.map(names), program: program.to_owned(), ..UpgradeRequest::default() };
     upgrade(root, "1", &request).unwrap().layout.changed
 }
 
@@ -112,7 +109,10 @@ fn text_and_settings_of_the_user_stay() {
     let text = read(dir.path(), "CLAUDE.md");
     assert!(text.ends_with("\n\n# House rules\n\nBe brief.\n"), "{text}");
     let settings = json_of(dir.path(), ".claude/settings.local.json");
-    assert_eq!((&settings["model"], &settings["permissions"]["deny"]), (&mine["model"], &mine["permissions"]["deny"]));
+    assert_eq!(
+        (&settings["model"], &settings["permissions"]["deny"]),
+        (&mine["model"], &mine["permissions"]["deny"])
+    );
     assert_eq!(settings["permissions"]["allow"][0], "Bash(make:*)");
     assert_eq!(settings["hooks"]["PostToolUse"][0], mine["hooks"]["PostToolUse"][0]);
     assert_eq!(settings["hooks"]["PostToolUse"][1]["hooks"][0]["command"], HOOK);
@@ -134,7 +134,10 @@ fn hook_follows_the_name_of_the_program_and_stays_one() {
     let own = settings.to_string().replace("swamp audit record", "/opt/bin/marsh audit record");
     write(dir.path(), ".claude/settings.local.json", &own);
     upgrade_as(dir.path(), "swamp", None);
-    assert_eq!(json_of(dir.path(), ".claude/settings.local.json")["hooks"]["PostToolUse"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        json_of(dir.path(), ".claude/settings.local.json")["hooks"]["PostToolUse"].as_array().unwrap().len(),
+        1
+    );
 }
 
 #[test]
@@ -181,7 +184,9 @@ fn link_between_instructions_is_followed_and_a_link_outside_is_refused() {
 #[test]
 fn unknown_tools_and_none_beside_others_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    for (tools, word) in [(&["cluade"][..], "unknown tool `cluade`"), (&["none", "claude"], "`none` excludes")] {
+    for (tools, word) in
+        [(&["cluade"][..], "unknown tool `cluade`"), (&["none", "claude"], "`none` excludes")]
+    {
         let error = init_for(dir.path(), tools, false).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
@@ -210,7 +215,10 @@ fn custom_tool_is_set_up_as_its_description_says() {
     write(dir.path(), ".swamp-custom-tools.yaml", ACME);
     let made = init_for(dir.path(), &["acme"], false).unwrap();
     let text = read(dir.path(), "docs/ACME.md");
-    assert!(text.starts_with("---\nmode: always\n---\n") && text.contains("`.acme/skills/marsh/SKILL.md`"), "{text}");
+    assert!(
+        text.starts_with("---\nmode: always\n---\n") && text.contains("`.acme/skills/marsh/SKILL.md`"),
+        "{text}"
+    );
     assert!(read(dir.path(), ".gitignore").contains(".acme/cache/"));
     assert!(dir.path().join(".acme/skills/marsh-getting-started/SKILL.md").is_file());
     let layout = &made.repo.layout;

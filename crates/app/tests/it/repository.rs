@@ -79,7 +79,10 @@ fn tools_are_set_up_listed_and_removed() {
     let repo = Repository::new();
     let app = repo.app_at(repo.path("fresh"), &[]);
     let made = app.initialize(&InitRequest { tools: vec!["kiro".into()], ..InitRequest::default() }).unwrap();
-    assert_eq!((made.tool.as_str(), made.instructions_file_created, made.settings_created), ("kiro", true, true));
+    assert_eq!(
+        (made.tool.as_str(), made.instructions_file_created, made.settings_created),
+        ("kiro", true, true)
+    );
     assert_eq!(made.skills_copied[0], ".kiro/skills/marsh/SKILL.md");
     assert_eq!(app.suggest_agent("acme").unwrap().skills_dir, ".agents/skills");
     repo.write("fresh/.acme/config", "");

@@ -14,7 +14,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("repo init", "repo init ops"),
     ("repo upgrade", "repo upgrade\nrepo upgrade --tool cursor --include-gitignore"),
     ("agent", "agent list\nagent setup --name acme"),
-    ("agent setup", "agent setup\nagent setup --name acme --skills-dir .acme/skills --instructions-file ACME.md"),
+    (
+        "agent setup",
+        "agent setup\nagent setup --name acme --skills-dir .acme/skills --instructions-file ACME.md",
+    ),
     ("agent list", "agent list"),
     ("agent rm", "agent rm acme"),
     ("model", "model create @ops/disk root\nmodel method run root check"),

@@ -14,11 +14,8 @@ use crate::ui::{GOOD, NAME, Ui};
 
 pub fn run(cli: &Cli, ui: &Ui, arguments: &InitArgs) -> Result<ExitCode, CliError> {
     let app = app::app(cli)?;
-    let request = InitRequest {
-        path: arguments.path.clone(),
-        force: arguments.force,
-        tools: arguments.tool.clone(),
-    };
+    let request =
+        InitRequest { path: arguments.path.clone(), force: arguments.force, tools: arguments.tool.clone() };
     let document = app.initialize(&request)?;
     ui.result(&document, || {
         let tools = match document.tools.as_slice() {
@@ -27,7 +24,9 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &InitArgs) -> Result<ExitCode, CliErro
         };
         let steps = document.next_steps.iter().map(|step| format!("\n  {step}")).collect::<String>();
         let tool_files = match document.instructions_file_created || document.settings_created {
-            true => "\nthe tool's instructions, settings and skills are in place; review them with `git status`",
+            true => {
+                "\nthe tool's instructions, settings and skills are in place; review them with `git status`"
+            }
             false => "",
         };
         format!("{GOOD}initialized{GOOD:#} {}{tools}{tool_files}\n\nnext:{steps}", document.path)

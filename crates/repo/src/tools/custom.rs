@@ -91,7 +91,10 @@ impl CustomTool {
             return Some(format!("skillsDir `{}` leads outside the repository", self.skills_dir));
         }
         if !inside(&self.instructions_file) {
-            return Some(format!("instructionsFile `{}` leads outside the repository", self.instructions_file));
+            return Some(format!(
+                "instructionsFile `{}` leads outside the repository",
+                self.instructions_file
+            ));
         }
         let broken = self.gitignore_entries.iter().find(|line| line.contains('\n') || line.trim().is_empty());
         broken.map(|line| format!("invalid entry {line:?} in gitignoreEntries"))

@@ -54,8 +54,7 @@ description: \"{ABOUT}\"
 
 ";
 
-const ABOUT_MAIN: &str =
-    "Work with models, methods, data, vaults and workflows of this automation repository through `{P}`. \
+const ABOUT_MAIN: &str = "Work with models, methods, data, vaults and workflows of this automation repository through `{P}`. \
      Use it to create, run, query or debug automation here.";
 
 const MAIN: &str = "\
@@ -102,8 +101,7 @@ Rules: look up ids before a destructive method; one method over many items inste
 another call; the record of a failed run before a second try.
 ";
 
-const ABOUT_START: &str =
-    "Start with an empty automation repository: find a type, create a definition, run a method, read the result, \
+const ABOUT_START: &str = "Start with an empty automation repository: find a type, create a definition, run a method, read the result, \
      write a workflow. Use it when no models exist yet.";
 
 const START: &str = "\

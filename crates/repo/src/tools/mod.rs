@@ -144,7 +144,9 @@ impl ChosenTool {
     /// What Git should ignore because of the tool.
     pub fn gitignore(&self) -> Vec<String> {
         match self {
-            ChosenTool::Builtin(tool) => tool.spec().gitignore.iter().map(|line| (*line).to_owned()).collect(),
+            ChosenTool::Builtin(tool) => {
+                tool.spec().gitignore.iter().map(|line| (*line).to_owned()).collect()
+            }
             ChosenTool::Custom(tool) => tool.gitignore_entries.clone(),
         }
     }

@@ -107,11 +107,14 @@ pub fn files(tool: BuiltinTool, program: &str) -> Vec<SettingsFile> {
             let hook =
                 json!({ "matcher": "Bash", "hooks": [{ "type": "command", "command": command.as_str() }] });
             let allow = ALLOWED.iter().map(|allowed| format!("Bash({program} {allowed}:*)")).collect();
-            vec![file(path, vec![
-                Change::Union(&["permissions", "allow"], allow),
-                Change::Hook(&["hooks", "PostToolUse"], hook.clone()),
-                Change::Hook(&["hooks", "PostToolUseFailure"], hook),
-            ])]
+            vec![file(
+                path,
+                vec![
+                    Change::Union(&["permissions", "allow"], allow),
+                    Change::Hook(&["hooks", "PostToolUse"], hook.clone()),
+                    Change::Hook(&["hooks", "PostToolUseFailure"], hook),
+                ],
+            )]
         }
         BuiltinTool::Cursor => vec![file(path, both_hooks(json!({ "command": command.as_str() })))],
         BuiltinTool::Copilot => {
@@ -143,24 +146,36 @@ fn kiro(
         ALLOWED.iter().map(|allowed| format!("{program} {allowed}( [^;&|<>$`\\n]*)?")).collect::<Vec<_>>();
     let trusted = ALLOWED.iter().map(|allowed| format!("{program} {allowed} *")).collect::<Vec<_>>();
     vec![
-        file(".kiro/agents/swamp.json", vec![
-            Change::Default(&["name"], json!("swamp")),
-            Change::Default(&["description"], json!("Works in this automation repository")),
-            Change::Default(&["tools"], json!(["*"])),
-            Change::Default(
-                &["resources"],
-                json!(["file://.kiro/steering/**/*.md", "skill://.kiro/skills/**/SKILL.md"]),
-            ),
-            Change::Union(&["toolsSettings", "shell", "allowedCommands"], patterns),
-            Change::Hook(&["hooks", "postToolUse"], json!({ "matcher": "execute_bash", "command": command })),
-        ]),
-        file(".kiro/hooks/swamp-audit.kiro.hook", vec![
-            Change::Default(&["name"], json!("Audit")),
-            Change::Default(&["description"], json!("Records shell commands in the repository's audit log")),
-            Change::Default(&["version"], json!("1")),
-            Change::Default(&["when"], json!({ "type": "postToolUse", "toolTypes": ["*"] })),
-            Change::Default(&["then"], json!({ "type": "runCommand", "command": command, "timeout": 5 })),
-        ]),
+        file(
+            ".kiro/agents/swamp.json",
+            vec![
+                Change::Default(&["name"], json!("swamp")),
+                Change::Default(&["description"], json!("Works in this automation repository")),
+                Change::Default(&["tools"], json!(["*"])),
+                Change::Default(
+                    &["resources"],
+                    json!(["file://.kiro/steering/**/*.md", "skill://.kiro/skills/**/SKILL.md"]),
+                ),
+                Change::Union(&["toolsSettings", "shell", "allowedCommands"], patterns),
+                Change::Hook(
+                    &["hooks", "postToolUse"],
+                    json!({ "matcher": "execute_bash", "command": command }),
+                ),
+            ],
+        ),
+        file(
+            ".kiro/hooks/swamp-audit.kiro.hook",
+            vec![
+                Change::Default(&["name"], json!("Audit")),
+                Change::Default(
+                    &["description"],
+                    json!("Records shell commands in the repository's audit log"),
+                ),
+                Change::Default(&["version"], json!("1")),
+                Change::Default(&["when"], json!({ "type": "postToolUse", "toolTypes": ["*"] })),
+                Change::Default(&["then"], json!({ "type": "runCommand", "command": command, "timeout": 5 })),
+            ],
+        ),
         file(".kiro/settings/cli.json", vec![Change::Default(&["chat.defaultAgent"], json!("swamp"))]),
         file(".vscode/settings.local.json", vec![Change::Union(&["kiroAgent.trustedCommands"], trusted)]),
     ]
@@ -222,8 +237,9 @@ impl SettingsFile {
         };
         let before: Value = match text.filter(|text| !text.trim().is_empty()) {
             None => json!({}),
-            Some(text) => serde_json::from_str(text)
-                .map_err(|error| format!("invalid JSON: {error}; correct the file and run the command again"))?,
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                format!("invalid JSON: {error}; correct the file and run the command again")
+            })?,
         };
         let mut after = before.clone();
         for change in changes {
