@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry, report, repository, server,
-    source, vault, workflow,
+    audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
+    report, repository, server, source, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -99,10 +99,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<data::DataDeleted>("data-deleted", &["data delete"]),
     DocumentSpec::new::<data::DataCollected>("data-collected", &["data gc"]),
     DocumentSpec::new::<data::DataPruned>("data-pruned", &["data prune"]),
-    DocumentSpec::new::<datastore::DatastoreStatus>(
-        "datastore-status",
-        &["datastore status"],
-    ),
+    DocumentSpec::new::<datastore::DatastoreStatus>("datastore-status", &["datastore status"]),
     DocumentSpec::new::<datastore::DatastoreSynced>("datastore-synced", &["datastore sync"]),
     DocumentSpec::new::<datastore::DatastoreLock>("datastore-lock", &["datastore lock status"]),
     DocumentSpec::new::<datastore::DatastoreLockReleased>(

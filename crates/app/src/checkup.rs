@@ -152,12 +152,13 @@ impl Read<'_> {
         let mut warnings = definitions.warnings;
         warnings.extend(broken.iter().map(ToString::to_string));
         let has_vault = vaults.iter().any(|vault| !vault.is_internal());
-        let needs = |code: &TypeCode| {
-            code.description.resources.iter().any(|(_, output)| output.holds_secrets())
-        };
+        let needs =
+            |code: &TypeCode| code.description.resources.iter().any(|(_, output)| output.holds_secrets());
         let findings: Vec<CheckedDefinition> = match has_vault {
             true => Vec::new(),
-            false => definitions.resolved.iter().filter(|(_, code)| needs(code)).map(|(one, _)| row(one)).collect(),
+            false => {
+                definitions.resolved.iter().filter(|(_, code)| needs(code)).map(|(one, _)| row(one)).collect()
+            }
         };
         let checkup = VaultsCheckup {
             overall_status: CheckStatus::of(findings.is_empty()),
@@ -175,9 +176,10 @@ impl Read<'_> {
     ///
     /// When the files cannot be listed.
     pub fn check_workflows(&self) -> Result<WorkflowsCheckup, AppError> {
+        let layout = &self.models().repo.layout;
         let listing = self.workflows().store().list()?;
         let readable = listing.workflows.iter().map(|stored| CheckedWorkflow {
-            file: stored.path.display().to_string(),
+            file: layout.root().join(&stored.path).display().to_string(),
             name: stored.workflow().name.clone(),
             status: CheckStatus::Pass,
             error: None,
@@ -192,7 +194,7 @@ impl Read<'_> {
                 })
                 .collect();
             CheckedWorkflow {
-                file: broken.path.display().to_string(),
+                file: layout.root().join(&broken.path).display().to_string(),
                 name: broken.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
                 status: CheckStatus::Fail,
                 error: Some(problems.join("; ")),

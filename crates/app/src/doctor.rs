@@ -303,9 +303,8 @@ fn load_state(load: &marsh_extension::LoadState) -> LoadState {
 
 /// What a repair would do now.
 fn planned_repair(inspection: &Inspection) -> RepairReport {
-    let damaged = |one: &&InstalledExtension| {
-        !matches!(one.state, InstallState::Stored | InstallState::Foreign)
-    };
+    let damaged =
+        |one: &&InstalledExtension| !matches!(one.state, InstallState::Stored | InstallState::Foreign);
     let restored = inspection.extensions.iter().filter(damaged).map(|one| one.name.to_string());
     RepairReport {
         mode: RepairMode::DryRun,

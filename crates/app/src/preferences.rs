@@ -122,7 +122,9 @@ impl App {
         UpdateCheck {
             status: UpdateState::UpToDate,
             current_version: self.settings().version.to_owned(),
-            warning: Some("no release channel is configured: whether a newer version exists is unknown".to_owned()),
+            warning: Some(
+                "no release channel is configured: whether a newer version exists is unknown".to_owned(),
+            ),
         }
     }
 }

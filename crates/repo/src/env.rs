@@ -195,7 +195,8 @@ impl Environment {
             return Some(dir.join("config"));
         }
         let xdg = self.raw("XDG_CONFIG_HOME").filter(|dir| dir.starts_with('/')).map(PathBuf::from);
-        let home = || self.raw("HOME").filter(|dir| !dir.is_empty()).map(|home| PathBuf::from(home).join(".config"));
+        let home =
+            || self.raw("HOME").filter(|dir| !dir.is_empty()).map(|home| PathBuf::from(home).join(".config"));
         xdg.or_else(home).map(|dir| dir.join("marsh"))
     }
 

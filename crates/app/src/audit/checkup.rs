@@ -14,8 +14,13 @@ use crate::error::AppError;
 use crate::session::App;
 
 /// The checks, in the order of the document.
-const NAMES: [&str; 5] =
-    ["binary-on-path", "swamp-binary-on-path", "agent-config-loadable", "default-agent-set", "recording-smoke-test"];
+const NAMES: [&str; 5] = [
+    "binary-on-path",
+    "swamp-binary-on-path",
+    "agent-config-loadable",
+    "default-agent-set",
+    "recording-smoke-test",
+];
 /// What every hook of ours runs.
 const RECORD: &str = "audit record --from-hook";
 
@@ -54,7 +59,9 @@ impl App {
         let Some(name) = tool.map(str::to_owned).or(first) else {
             return Err(AppError::Usage {
                 message: "the repository is set up for no AI tool".into(),
-                hint: Some("name one with `--tool`, or set one up: `marsh repo upgrade --tool claude`".into()),
+                hint: Some(
+                    "name one with `--tool`, or set one up: `marsh repo upgrade --tool claude`".into(),
+                ),
             });
         };
         let known = BuiltinTool::parse(&name).and_then(|tool| Some((tool, tool.hook_file()?)));
@@ -97,9 +104,8 @@ impl App {
 
     fn on_path(&self, program: &str) -> Outcome {
         match find_program(self.settings().environment.raw("PATH"), program) {
-            Some(path) => {
-                Outcome::new(Status::Pass, format!("{program} is on the PATH")).details(path.display().to_string())
-            }
+            Some(path) => Outcome::new(Status::Pass, format!("{program} is on the PATH"))
+                .details(path.display().to_string()),
             None => Outcome::fail(
                 format!("{program} is not on the PATH"),
                 format!("install {program}, or add its directory to PATH for the tool"),
@@ -127,8 +133,11 @@ impl App {
         });
         let shown = program.display().to_string();
         if let Err(error) = ended {
-            return Outcome::fail(format!("cannot run {shown}: {error}"), "check that the program can be run")
-                .details(shown);
+            return Outcome::fail(
+                format!("cannot run {shown}: {error}"),
+                "check that the program can be run",
+            )
+            .details(shown);
         }
         let found = self.records(repo, "").map(|all| all.iter().any(|record| record.command == command));
         match found {
@@ -195,6 +204,8 @@ fn default_agent(repo: &Repo, tool: BuiltinTool) -> Outcome {
             format!("set `chat.defaultAgent` to `swamp` in {FILE}, or start `kiro-cli chat --agent swamp`"),
         )
         .details(FILE),
-        None => Outcome::fail("there is no default agent", "run `marsh repo upgrade --tool kiro`").details(FILE),
+        None => {
+            Outcome::fail("there is no default agent", "run `marsh repo upgrade --tool kiro`").details(FILE)
+        }
     }
 }

@@ -101,7 +101,8 @@ fn described(text: &str) -> Failure {
         Some((0, end, _)) => text[end..].trim_start_matches([':', '.', ',', ' ', '\r', '\n']),
         _ => text,
     };
-    let line: String = rest.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(ERROR_LIMIT).collect();
+    let line: String =
+        rest.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(ERROR_LIMIT).collect();
     Failure { exit_code: found.map(|(_, _, code)| code), error: (!line.is_empty()).then_some(line) }
 }
 
@@ -162,7 +163,10 @@ mod tests {
             error: error.map(str::to_owned),
         };
         assert_eq!(claude("Exit code 2\nno rule\n  to make"), failure(Some(2), Some("no rule to make")));
-        assert_eq!(claude("it ended with status code 7"), failure(Some(7), Some("it ended with status code 7")));
+        assert_eq!(
+            claude("it ended with status code 7"),
+            failure(Some(7), Some("it ended with status code 7"))
+        );
         assert_eq!(claude("Exit code 1"), failure(Some(1), None));
         assert_eq!(claude("killed"), failure(None, Some("killed")));
         let kiro = json!({"tool_name": "shell", "tool_input": {"command": "x"}, "tool_response": {"success": false, "error": "no"}});

@@ -28,10 +28,44 @@ const PROGRAMS: [&str; 2] = ["marsh", "swamp"];
 
 /// Commands that only look. A command that goes on with another one is not one of them.
 const HARMLESS: &[&str] = &[
-    "basename", "cat", "cd", "date", "df", "dirname", "du", "echo", "env", "file", "find", "git blame",
-    "git branch", "git diff", "git log", "git remote", "git rev-parse", "git show", "git status", "grep", "head",
-    "jq", "less", "ls", "printf", "ps", "pwd", "rg", "sort", "stat", "tail", "tree", "type", "uname", "uniq",
-    "wc", "which", "whoami",
+    "basename",
+    "cat",
+    "cd",
+    "date",
+    "df",
+    "dirname",
+    "du",
+    "echo",
+    "env",
+    "file",
+    "find",
+    "git blame",
+    "git branch",
+    "git diff",
+    "git log",
+    "git remote",
+    "git rev-parse",
+    "git show",
+    "git status",
+    "grep",
+    "head",
+    "jq",
+    "less",
+    "ls",
+    "printf",
+    "ps",
+    "pwd",
+    "rg",
+    "sort",
+    "stat",
+    "tail",
+    "tree",
+    "type",
+    "uname",
+    "uniq",
+    "wc",
+    "which",
+    "whoami",
 ];
 
 /// A line of the log.
@@ -119,7 +153,8 @@ impl App {
         let direct = records.iter().filter(|record| source(&record.command) == CommandSource::Direct).count();
         let total_swamp = records.len() - direct;
         let is_shown = |record: &Record| request.all || !is_harmless(&record.command);
-        let entries: Vec<AuditTimelineEntry> = records.iter().filter(|one| is_shown(one)).map(entry).collect();
+        let entries: Vec<AuditTimelineEntry> =
+            records.iter().filter(|one| is_shown(one)).map(entry).collect();
         let message = match (records.is_empty(), entries.is_empty()) {
             (true, _) => Some(self.why_empty(&repo, request.hours)),
             (false, true) => Some("only commands that look were recorded; `--all` lists them".to_owned()),
@@ -136,9 +171,8 @@ impl App {
 
     fn why_empty(&self, repo: &Repo, hours: u32) -> String {
         let tools = repo.marker.tools();
-        let cannot = tools.iter().all(|tool| {
-            BuiltinTool::parse(tool).is_none_or(|tool| tool.hook_file().is_none())
-        });
+        let cannot =
+            tools.iter().all(|tool| BuiltinTool::parse(tool).is_none_or(|tool| tool.hook_file().is_none()));
         match tools.is_empty() {
             true => "no commands were recorded: the repository is set up for no AI tool; \
                      `marsh repo upgrade --tool claude` sets one up"
@@ -233,9 +267,12 @@ fn source(command: &str) -> CommandSource {
 
 fn is_harmless(command: &str) -> bool {
     let goes_on = command.contains([';', '&', '|', '>', '<', '`', '\n']) || command.contains("$(");
-    let writes = command.split_whitespace().any(|word| matches!(word, "-delete" | "-exec" | "-execdir" | "-i"));
+    let writes =
+        command.split_whitespace().any(|word| matches!(word, "-delete" | "-exec" | "-execdir" | "-i"));
     let begins = |words: &&str| {
-        command.strip_prefix(*words).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+        command
+            .strip_prefix(*words)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
     };
     !goes_on && !writes && HARMLESS.iter().any(|words| begins(&words))
 }

@@ -40,7 +40,10 @@ pub fn installation(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
 
 fn unresolved(rows: &[CheckedDefinition]) -> Vec<String> {
     let line = |row: &CheckedDefinition| {
-        format!("{DIM}-{DIM:#} {} was not checked: the type {} cannot be loaded", row.definition_name, row.type_name)
+        format!(
+            "{DIM}-{DIM:#} {} was not checked: the type {} cannot be loaded",
+            row.definition_name, row.type_name
+        )
     };
     rows.iter().map(line).collect()
 }

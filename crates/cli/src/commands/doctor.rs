@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use marsh_api::doctor::{
-    CheckStatus, DuplicateType, ExtensionsReport, RepairMode, RepairReport, TypeDeclaration, UnsatisfiedDependency,
+    CheckStatus, DuplicateType, ExtensionsReport, RepairMode, RepairReport, TypeDeclaration,
+    UnsatisfiedDependency,
 };
 use marsh_api::extension::InstallState;
 use marsh_app::DoctorRequest;

@@ -17,8 +17,11 @@ pub fn config(cli: &Cli, ui: &Ui, command: &ConfigCommand) -> Result<ExitCode, C
         ConfigCommand::List => {
             let list = PreferenceList(app.preferences()?.all());
             ui.result(&list, || {
-                let rows: Vec<Vec<String>> =
-                    list.0.iter().map(|(key, value)| vec![format!("{NAME}{key}{NAME:#}"), value.clone()]).collect();
+                let rows: Vec<Vec<String>> = list
+                    .0
+                    .iter()
+                    .map(|(key, value)| vec![format!("{NAME}{key}{NAME:#}"), value.clone()])
+                    .collect();
                 columns(&rows)
             });
             return done();
@@ -48,7 +51,9 @@ pub fn source(ui: &Ui, command: &SourceCommand) -> Result<ExitCode, CliError> {
         && wanted != version
     {
         return Err(CliError::Refused {
-            message: format!("the sources of version {wanted} are not available: no release channel is configured"),
+            message: format!(
+                "the sources of version {wanted} are not available: no release channel is configured"
+            ),
             hint: Some("run `marsh source path` to see where the documentation is".into()),
         });
     }
