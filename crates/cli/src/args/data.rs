@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::{parse_duration, parse_pair};
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DataCommand {
     /// Show a result: metadata and content
     Get {

@@ -24,7 +24,6 @@ mod workflow;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use marsh_api::schema::Version;
 
 use crate::args::{Cli, Command, RepoCommand};
@@ -44,7 +43,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "marsh", &mut script);
+            clap_complete::generate(*shell, &mut Cli::tree(), "marsh", &mut script);
             ui.raw(&script);
             done()
         }
