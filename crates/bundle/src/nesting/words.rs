@@ -157,7 +157,9 @@ pub(super) fn continues(word: &[u8]) -> bool {
 
 pub(super) fn is_keyword(word: &[u8]) -> bool {
     // Most words are names, and most names differ from every keyword in these two.
-    (2..=LONGEST).contains(&word.len()) && word[0].is_ascii_lowercase() && (is_operator(word) || is_contextual(word))
+    (2..=LONGEST).contains(&word.len())
+        && word[0].is_ascii_lowercase()
+        && (is_operator(word) || is_contextual(word))
 }
 
 /// Of `implements`, `instanceof`, and others.
