@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod extension;
+pub mod help;
 pub mod model;
 pub mod publish;
 pub mod registry;

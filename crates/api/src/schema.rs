@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data, datastore, doctor, error, extension, model, publish, registry, report, repository, server, source,
-    vault, workflow,
+    data, datastore, doctor, error, extension, help, model, publish, registry, report, repository, server,
+    source, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -59,6 +59,7 @@ fn request_schema_of<T: JsonSchema>() -> Schema {
 pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<error::ErrorDocument>("error", &[]),
     DocumentSpec::new::<Version>("version", &["version"]),
+    DocumentSpec::new::<help::HelpDocument>("help", &["help"]),
     DocumentSpec::new::<DocumentList>("document-list", &["schema"]),
     DocumentSpec::new::<model::TypeSearch>("type-search", &["model type search"]),
     DocumentSpec::new::<model::TypeDescription>("type-description", &["model type describe"]),
@@ -73,6 +74,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<model::OutputDocument>("model-output", &["model output get"]),
     DocumentSpec::new::<model::OutputSearch>("model-output-search", &["model output search"]),
     DocumentSpec::new::<model::OutputLog>("model-output-log", &["model output logs"]),
+    DocumentSpec::new::<model::OutputData>("model-output-data", &["model output data"]),
     DocumentSpec::new::<report::ReportResult>("report-result", &["report run"]),
     DocumentSpec::new::<report::ReportSearch>("report-search", &["report search"]),
     DocumentSpec::new::<report::ReportDocument>("report", &["report get"]),
@@ -80,6 +82,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<report::ReportTypeSearch>("report-type-search", &["report type search"]),
     DocumentSpec::new::<data::DataDocument>("data", &["data get"]),
     DocumentSpec::new::<data::DataList>("data-list", &["data list"]),
+    DocumentSpec::new::<workflow::WorkflowDataList>("workflow-data-list", &["data list --workflow"]),
     DocumentSpec::new::<data::DataVersions>("data-versions", &["data versions"]),
     DocumentSpec::new::<data::DataSearch>("data-search", &["data search"]),
     DocumentSpec::new::<data::DataQuery>("data-query", &["data query"]),

@@ -94,6 +94,28 @@ pub struct OutputLog {
     pub log: LogLines,
 }
 
+/// The content of a datum that a run wrote, or one field of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputData {
+    /// The id of the run.
+    pub output_id: String,
+    /// The method.
+    pub method_name: String,
+    /// The id of the version.
+    pub data_id: String,
+    /// The name of the datum.
+    pub data_name: String,
+    /// The version.
+    pub version: u32,
+    /// The media type.
+    pub content_type: String,
+    /// The field that was asked for.
+    pub field: Option<String>,
+    /// The content or the field: JSON as JSON, text as text, `null` for other bytes.
+    pub data: Value,
+}
+
 /// Lines of a log file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! Workflows: their files, their runs, and what users decide about runs.
 
 mod approval;
+mod data;
 mod file;
 mod history;
 mod run;
@@ -11,6 +12,7 @@ use marsh_workflow::Workflows;
 use crate::session::Read;
 
 pub use approval::{ApprovalRequest, CancelRequest, OpenRuns};
+pub use data::WorkflowDataRequest;
 pub use file::{JobOutline, StepOutline, WorkflowEdit, WorkflowView, workflow_schemas};
 pub use history::{RunSearch, RunView, duration_ms};
 pub use marsh_workflow::GraphFormat;

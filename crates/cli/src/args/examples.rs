@@ -33,6 +33,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("model output get", "model output get root"),
     ("model output search", "model output search root"),
     ("model output logs", "model output logs root"),
+    (
+        "model output data",
+        "model output data root --field usedPercent\nmodel output data 3fa --name usage --json",
+    ),
     ("schema", "schema method-run\nschema --all"),
     ("report", "report search\nreport run @ops/summary root"),
     ("report search", "report search"),
@@ -42,8 +46,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("report type", "report type search"),
     ("report type search", "report type search"),
     ("data", "data get root usage\ndata query 'name == \"usage\" && attributes.usedPercent > 80'"),
-    ("data get", "data get root usage\ndata get root usage --json"),
-    ("data list", "data list root"),
+    ("data get", "data get root usage\ndata get root usage --json\ndata get --workflow nightly usage"),
+    ("data list", "data list root\ndata list --workflow nightly"),
     ("data versions", "data versions root usage"),
     ("data search", "data search --limit 20"),
     ("data rename", "data rename root usage disk-usage"),
@@ -147,6 +151,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("serve reload", "serve reload"),
     ("serve stop", "serve stop"),
     ("version", "version --json"),
+    ("help", "help\nhelp workflow run"),
     ("completions", "completions bash"),
 ];
 

@@ -39,6 +39,7 @@ pub use workflow::{
         marsh model create <type> <name>                  create a definition\n  \
         marsh model method run <name> <method>            run a method\n  \
         marsh workflow run <name>                         run a workflow\n\n\
+        `marsh help` prints all commands, arguments and options as JSON.\n\n\
         Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted",
     disable_help_subcommand = true
 )]
@@ -150,6 +151,13 @@ pub enum Command {
     },
     /// Print the version
     Version,
+    /// Print commands, arguments and options as JSON
+    #[command(hide = true)]
+    Help {
+        /// The words of a command; default: the whole program
+        #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -216,6 +224,9 @@ pub enum ModelCommand {
     Search {
         /// Part of a name or type
         query: Option<String>,
+        /// List definitions that runs made, and those of internal types, too
+        #[arg(long)]
+        all: bool,
     },
     /// Edit a definition in $EDITOR or from standard input
     Edit {
@@ -367,6 +378,17 @@ pub enum OutputCommand {
         /// The last lines only
         #[arg(long, value_name = "N")]
         tail: Option<usize>,
+    },
+    /// Print what a run wrote, or one field of it
+    Data {
+        /// Its id, at least three digits of it, or a model (its last run)
+        output: String,
+        /// The result; default: the first one that a report did not make
+        #[arg(long, value_name = "RESULT")]
+        name: Option<String>,
+        /// Print only the value of this key
+        #[arg(long, value_name = "KEY")]
+        field: Option<String>,
     },
 }
 

@@ -5,6 +5,7 @@ mod data;
 mod datastore;
 mod doctor;
 mod extension;
+mod help;
 mod init;
 mod input;
 mod method;
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             ui.result(&document, || format!("marsh {version}"));
             done()
         }
+        Command::Help { words } => help::run(words, &Cli::command()),
         Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use marsh_api::model::LogLines;
 use marsh_app::Read;
+use serde_json::Value;
 
 use super::{done, lines_of};
 use crate::args::OutputCommand;
@@ -15,6 +16,17 @@ pub fn run(ui: &Ui, read: &Read<'_>, command: &OutputCommand) -> Result<ExitCode
         OutputCommand::Get { output } => {
             let document = read.output(output)?;
             ui.result(&document, || lines_of(&document));
+        }
+        OutputCommand::Data { output, name, field } => {
+            let document = read.output_data(output, name.as_deref(), field.as_deref())?;
+            ui.result(&document, || match &document.data {
+                Value::String(text) => text.clone(),
+                Value::Null if document.field.is_none() => {
+                    format!("{} is {}", document.data_name, document.content_type)
+                }
+                value @ (Value::Object(_) | Value::Array(_)) => format!("{value:#}"),
+                value => value.to_string(),
+            });
         }
         OutputCommand::Search { query } => search(ui, read, query.as_deref().unwrap_or_default())?,
         OutputCommand::Logs { output, tail } => {

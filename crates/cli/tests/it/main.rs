@@ -17,6 +17,7 @@ mod defects_sets;
 mod direct;
 mod drivers;
 mod freshness;
+mod help;
 mod inputs;
 mod kinds_agree;
 mod kinds_failures;

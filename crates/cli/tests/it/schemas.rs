@@ -53,6 +53,8 @@ fn models_and_data() -> Checked {
     let mut checked = Checked::default();
     let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
     run("version", &["version"]);
+    run("help", &["help"]);
+    run("help", &["help", "model", "method"]);
     run("document-list", &["schema"]);
     run("type-search", &["model", "type", "search"]);
     run("type-description", &["model", "type", "describe", "@me/x"]);
@@ -67,6 +69,7 @@ fn models_and_data() -> Checked {
     run("model-output", &["model", "output", "get", "m"]);
     run("model-output-search", &["model", "output", "search"]);
     run("model-output-log", &["model", "output", "logs", "m"]);
+    run("model-output-data", &["model", "output", "data", "m", "--field", "n"]);
     run("data", &["data", "get", "m", "out"]);
     run("data-list", &["data", "list", "m"]);
     run("data-versions", &["data", "versions", "m", "out"]);
@@ -181,6 +184,7 @@ fn workflows() -> Checked {
     run("workflow-validation", &["workflow", "validate", "w"]);
     run("workflow-validations", &["workflow", "validate"]);
     run("workflow-run", &["workflow", "run", "w"]);
+    run("workflow-data-list", &["data", "list", "--workflow", "w"]);
     run("workflow-approvals", &["workflow", "approvals"]);
     run("workflow-approval", &["workflow", "approve", "w", "ask"]);
     run("workflow-run", &["workflow", "resume", "w"]);
