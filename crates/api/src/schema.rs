@@ -71,9 +71,18 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<model::ModelValidationDocument>("model-validation", &["model validate"]),
     DocumentSpec::new::<model::MethodDescribed>("method-description", &["model method describe"]),
     DocumentSpec::new::<model::MethodRunDocument>("method-run", &["model method run"]),
-    DocumentSpec::new::<model::OutputDocument>("model-output", &["model output get"]),
-    DocumentSpec::new::<model::OutputSearch>("model-output-search", &["model output search"]),
-    DocumentSpec::new::<model::OutputLog>("model-output-log", &["model output logs"]),
+    DocumentSpec::new::<model::OutputDocument>(
+        "model-output",
+        &["model output", "model output get", "model method history", "model method history get"],
+    ),
+    DocumentSpec::new::<model::OutputSearch>(
+        "model-output-search",
+        &["model output search", "model method history search"],
+    ),
+    DocumentSpec::new::<model::OutputLog>(
+        "model-output-log",
+        &["model output logs", "model method history logs"],
+    ),
     DocumentSpec::new::<model::OutputData>("model-output-data", &["model output data"]),
     DocumentSpec::new::<report::ReportResult>("report-result", &["report run"]),
     DocumentSpec::new::<report::ReportSearch>("report-search", &["report search"]),

@@ -18,6 +18,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("extension ls", "extension list"),
     ("extension remove", "extension rm"),
     ("model list", "model search"),
+    ("model method history list", "model method history search"),
     ("model output list", "model output search"),
     ("model type get", "model type describe"),
     ("model type list", "model type search"),

@@ -128,6 +128,8 @@ pub struct LogLines {
     pub total_lines: usize,
     /// How many of them are here.
     pub showing_lines: usize,
+    /// The same, under the name that existing scripts read.
+    pub line_count: usize,
 }
 
 impl LogLines {
@@ -136,6 +138,7 @@ impl LogLines {
         let all: Vec<&str> = text.lines().collect();
         let from = all.len().saturating_sub(tail.unwrap_or(all.len()));
         let lines: Vec<String> = all.iter().skip(from).map(|line| (*line).to_owned()).collect();
-        LogLines { path: path.map(str::to_owned), total_lines: all.len(), showing_lines: lines.len(), lines }
+        let (path, showing) = (path.map(str::to_owned), lines.len());
+        LogLines { path, total_lines: all.len(), showing_lines: showing, line_count: showing, lines }
     }
 }

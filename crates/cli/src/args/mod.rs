@@ -4,6 +4,7 @@ pub mod data;
 pub mod datastore;
 pub mod examples;
 pub mod extension;
+mod output;
 pub mod publish;
 pub mod registry;
 pub mod report;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use data::DataCommand;
 pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs};
+pub use output::{HistoryArgs, MethodHistoryCommand, OutputArgs, OutputCommand};
 pub use set::SetArgs;
 pub use workflow::{
     CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
@@ -262,8 +264,8 @@ pub enum ModelCommand {
     #[command(subcommand)]
     Method(MethodCommand),
     /// Show records of method runs
-    #[command(subcommand)]
-    Output(OutputCommand),
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Output(OutputArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -298,6 +300,9 @@ pub enum MethodCommand {
         /// The method's name
         method: String,
     },
+    /// Show past runs of methods
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    History(HistoryArgs),
 }
 
 #[derive(Debug, Args)]
@@ -355,41 +360,6 @@ pub struct RunArgs {
     /// The driver's configuration, e.g. {"image": "debian:stable-slim"}
     #[arg(long, value_name = "JSON", requires = "driver")]
     pub driver_config: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub enum OutputCommand {
-    /// Show the record of a run
-    Get {
-        /// Its id, at least three digits of it, or a model (its last run)
-        output: String,
-    },
-    /// List runs, newest first
-    #[command(visible_alias = "list")]
-    Search {
-        /// Part of a model's name, a type or a method
-        query: Option<String>,
-    },
-    /// Print the log of a run
-    Logs {
-        /// Its id, at least three digits of it, or a model (its last run)
-        output: String,
-        /// The last lines only
-        #[arg(long, value_name = "N")]
-        tail: Option<usize>,
-    },
-    /// Print what a run wrote, or one field of it
-    Data {
-        /// Its id, at least three digits of it, or a model (its last run)
-        output: String,
-        /// The result; default: the first one that a report did not make
-        #[arg(long, value_name = "RESULT")]
-        name: Option<String>,
-        /// Print only the value of this key
-        #[arg(long, value_name = "KEY")]
-        field: Option<String>,
-    },
 }
 
 /// `30`, `30s`, `500ms`, `5m`, `1h`, `7d`, `2w`, `1mo`, `1y`; a bare number is seconds.

@@ -41,7 +41,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             ui.result(&document, || format!("marsh {version}"));
             done()
         }
-        Command::Help { words } => help::run(words, &Cli::command()),
+        Command::Help { words } => help::run(words, &Cli::tree()),
         Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -40,7 +40,8 @@ pub fn run(ui: &Ui, session: &Session, command: &ModelCommand) -> Result<ExitCod
         ModelCommand::Method(MethodCommand::Describe { name, method }) => {
             method::describe(ui, &read, name, method)
         }
-        ModelCommand::Output(command) => output::run(ui, &read, command),
+        ModelCommand::Method(MethodCommand::History(arguments)) => output::history(ui, &read, arguments),
+        ModelCommand::Output(arguments) => output::run(ui, &read, arguments),
     }
 }
 

@@ -274,6 +274,8 @@ fn help() {
       marsh model method run <name> <method>            run a method
       marsh workflow run <name>                         run a workflow
 
+    `marsh help` prints all commands, arguments and options as JSON.
+
     Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted
     ----- stderr -----
     ");

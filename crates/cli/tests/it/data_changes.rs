@@ -154,3 +154,26 @@ fn data_commands_take_model_and_name_as_flags() {
     fails(&["get", "--workflow", "w", "a", "b"], "unexpected argument `b`");
     fails(&["get", "--workflow", "w"], "missing the name of the result");
 }
+
+#[test]
+fn method_history_shows_what_output_shows() {
+    let repo = scene(&[("a", 1)]);
+    let get = |arguments: &[&str]| repo.marsh(&[&["--json", "model"], arguments].concat()).ok().json();
+    let record = get(&["output", "get", "m"]);
+    let id = record["id"].as_str().unwrap();
+    for arguments in [
+        &["output", "m"][..],
+        &["output", id],
+        &["method", "history", "m"],
+        &["method", "history", &id[..8]],
+        &["method", "history", "get", "m"],
+    ] {
+        assert_eq!(get(arguments), record, "{arguments:?}");
+    }
+    let listed = get(&["method", "history", "search", "run"]);
+    assert_eq!(listed, get(&["method", "history", "list", "run"]));
+    assert_eq!((&listed["query"], &listed["results"][0]["id"]), (&json!("run"), &record["id"]));
+    let log = get(&["method", "history", "logs", "m", "--tail", "1"]);
+    assert_eq!((&log["outputId"], &log["lineCount"]), (&record["id"], &json!(0)));
+    assert_eq!(repo.marsh(&["--json", "model", "output", "nothing"]).exits(1).error()["code"], "not_found");
+}
