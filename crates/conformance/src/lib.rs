@@ -14,8 +14,6 @@
 //! **Invariants.** Both engines get the same bytes. A difference is either listed in `differences.json` with its reason or
 //! a failure; a listed one that is gone is a failure too, so the list cannot rot (`tests/recorded.rs`).
 
-#![warn(missing_docs)]
-
 pub mod cases;
 pub mod compare;
 pub mod deno;
