@@ -163,6 +163,9 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<workflow::ActivitySummary>("summary", &["summarise"]),
     DocumentSpec::new::<repository::RepositoryInitialized>("repository-initialized", &["init", "repo init"]),
     DocumentSpec::new::<repository::RepositoryUpgraded>("repository-upgraded", &["repo upgrade"]),
+    DocumentSpec::new::<repository::AgentAdded>("agent-added", &["agent setup"]),
+    DocumentSpec::new::<repository::AgentList>("agent-list", &["agent list"]),
+    DocumentSpec::new::<repository::AgentRemoved>("agent-removed", &["agent rm"]),
     DocumentSpec::new::<doctor::ExtensionsReport>("doctor-extensions", &["doctor extensions"]),
     DocumentSpec::new::<source::SourceList>("source-list", &["extension source list"]),
     DocumentSpec::new::<source::SourceChanged>(

@@ -14,6 +14,7 @@
 
 #![warn(missing_docs)]
 
+mod agent;
 mod data;
 mod datastore;
 mod doctor;
@@ -37,6 +38,7 @@ mod types;
 mod vault;
 mod workflow;
 
+pub use agent::AgentSuggestion;
 pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
 pub use extension::{

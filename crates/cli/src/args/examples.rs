@@ -9,10 +9,17 @@ use super::Cli;
 
 /// The words of a command, and its examples, one a line, without `marsh`.
 const EXAMPLES: &[(&str, &str)] = &[
-    ("init", "init\ninit ops"),
+    ("init", "init\ninit ops --tool claude --tool kiro\ninit --tool none"),
     ("repo", "repo init ops"),
     ("repo init", "repo init ops"),
-    ("repo upgrade", "repo upgrade"),
+    ("repo upgrade", "repo upgrade\nrepo upgrade --tool cursor --include-gitignore"),
+    ("agent", "agent list\nagent setup --name acme"),
+    (
+        "agent setup",
+        "agent setup\nagent setup --name acme --skills-dir .acme/skills --instructions-file ACME.md",
+    ),
+    ("agent list", "agent list"),
+    ("agent rm", "agent rm acme"),
     ("model", "model create @ops/disk root\nmodel method run root check"),
     ("model create", "model create @ops/disk root --global-arg path=/srv"),
     ("model get", "model get root"),

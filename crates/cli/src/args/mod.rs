@@ -1,5 +1,6 @@
 //! The command line, as data.
 
+pub mod agent;
 pub mod data;
 pub mod datastore;
 pub mod examples;
@@ -111,6 +112,9 @@ pub enum Command {
     /// Manage repositories
     #[command(subcommand)]
     Repo(RepoCommand),
+    /// Describe further AI tools for `init --tool`
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Manage definitions and types; run methods
     #[command(subcommand)]
     Model(ModelCommand),
@@ -174,8 +178,8 @@ pub enum RepoCommand {
     Init(InitArgs),
     /// Bring a repository of a former layout to the present one
     ///
-    /// Moves definitions, workflows and vaults out of .swamp, removes the links to them, and installs what the lockfile
-    /// names. Run again, it changes nothing.
+    /// Moves definitions, workflows and vaults out of .swamp, removes the links to them, writes the files of AI tools again,
+    /// and installs the extensions of the lockfile. Run again, it changes nothing.
     Upgrade(UpgradeArgs),
 }
 
@@ -183,8 +187,8 @@ pub enum RepoCommand {
 pub struct UpgradeArgs {
     /// The repository; default: the current directory
     pub path: Option<PathBuf>,
-    /// AI tools that the marker lists; `none` clears the list
-    #[arg(short, long)]
+    /// An AI tool to set up; `none` clears the list; may be given several times (default: as before)
+    #[arg(short, long, value_name = "NAME")]
     pub tool: Vec<String>,
     /// Keep the managed section of .gitignore
     #[arg(long)]
@@ -198,8 +202,9 @@ pub struct InitArgs {
     /// Write marker and directories again; the repository keeps its id
     #[arg(short, long)]
     pub force: bool,
-    /// AI tools to set up are not part of marsh; accepted for existing scripts
-    #[arg(short, long, hide = true)]
+    /// An AI tool to set up: claude, cursor, opencode, codex, copilot, kiro, one of `agent list`, or none; may be given
+    /// several times (default: claude)
+    #[arg(short, long, value_name = "NAME")]
     pub tool: Vec<String>,
 }
 

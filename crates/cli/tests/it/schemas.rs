@@ -90,6 +90,9 @@ fn models_and_data() -> Checked {
     run("repository-initialized", &["init", "another"]);
     run("repository-initialized", &["repo", "init", "a-third"]);
     run("repository-upgraded", &["repo", "upgrade"]);
+    run("agent-added", &["agent", "setup", "--name", "acme"]);
+    run("agent-list", &["agent", "list"]);
+    run("agent-removed", &["agent", "rm", "acme"]);
     let text = repo.read(&path.unwrap());
     checked.run_with(&repo, "model-edited", &["model", "edit", "m"], &text);
     checked.run(&repo, "model-deleted", &["model", "delete", "m", "--force", "--yes"]);
