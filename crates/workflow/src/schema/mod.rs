@@ -32,7 +32,7 @@ pub struct Workflow {
     pub id: String,
     /// The name.
     pub name: String,
-    /// What it does, in the words of its author.
+    /// What it does, as its author describes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// What starts it by itself.
@@ -135,7 +135,7 @@ fn is_arch(name: &str, arch: &str) -> bool {
 pub struct Job {
     /// The name of the job.
     pub name: String,
-    /// What it does, in the words of its author.
+    /// What it does, as its author describes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The steps, in the order of the file.
@@ -171,7 +171,7 @@ pub struct JobDependency {
 pub struct Step {
     /// The name of the step.
     pub name: String,
-    /// What it does, in the words of its author.
+    /// What it does, as its author describes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// What it runs.
