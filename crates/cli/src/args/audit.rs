@@ -22,6 +22,7 @@ pub struct AuditArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum AuditCommand {
     /// Record the command of an AI tool's event; called by hooks
     #[command(hide = true)]

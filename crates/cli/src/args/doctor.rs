@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::SetArgs;
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DoctorCommand {
     /// Check whether an AI tool's commands are recorded
     Audit {

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ConfigCommand {
     /// List the user's settings
     List,
@@ -28,6 +29,7 @@ pub struct UpdateArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum SourceCommand {
     /// Say where the documentation is; nothing is downloaded
     Fetch {

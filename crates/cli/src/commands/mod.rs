@@ -29,7 +29,6 @@ mod workflow;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use marsh_api::schema::Version;
 
 use crate::args::{Cli, Command, RepoCommand};
@@ -46,11 +45,11 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             ui.result(&document, || format!("marsh {version}"));
             done()
         }
-        Command::Help { words } => help::run(words, &Cli::command()),
+        Command::Help { words } => help::run(words, &Cli::tree()),
         Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "marsh", &mut script);
+            clap_complete::generate(*shell, &mut Cli::tree(), "marsh", &mut script);
             ui.raw(&script);
             done()
         }
