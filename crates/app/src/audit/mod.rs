@@ -274,7 +274,7 @@ fn is_harmless(command: &str) -> bool {
             .strip_prefix(*words)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
     };
-    !goes_on && !writes && HARMLESS.iter().any(|words| begins(words))
+    !goes_on && !writes && HARMLESS.iter().any(begins)
 }
 
 #[cfg(test)]
