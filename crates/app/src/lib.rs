@@ -14,6 +14,9 @@
 
 #![warn(missing_docs)]
 
+mod agent;
+mod audit;
+mod checkup;
 mod data;
 mod datastore;
 mod doctor;
@@ -25,6 +28,7 @@ mod method;
 mod method_events;
 mod model;
 mod output;
+mod preferences;
 mod publish;
 mod registry;
 mod report;
@@ -38,6 +42,8 @@ mod types;
 mod vault;
 mod workflow;
 
+pub use agent::AgentSuggestion;
+pub use audit::AuditTimelineRequest;
 pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
 pub use extension::{
@@ -49,6 +55,7 @@ pub use marsh_host_client::CancelToken;
 pub use marsh_model::run::reports::ReportSelection;
 pub use method::{MethodRunRequest, MethodTarget};
 pub use model::{DeleteModel, ModelEdit};
+pub use preferences::Preferences;
 pub use publish::{PreparedPush, PushRequest, VersionSelection, VersionTarget};
 pub use registry::{RegistryDirectory, TokenAddRequest};
 pub use report::ReportFilter;

@@ -14,6 +14,8 @@ pub const WITHOUT_DOCUMENT: &[&str] = &["completions", "workflow schema"];
 
 /// Other names of commands, and the names that the table has.
 pub const ALIASES: &[(&str, &str)] = &[
+    ("agent ls", "agent list"),
+    ("agent remove", "agent rm"),
     ("datastore type list", "datastore type search"),
     ("extension ls", "extension list"),
     ("extension remove", "extension rm"),

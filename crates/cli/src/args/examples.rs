@@ -3,16 +3,23 @@
 //! They are a table beside the arguments, so that a test can read it: every command has an example, here or in its
 //! `after_help`, and every example is a command line that marsh accepts. Only printing help looks at the table.
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 
 use super::Cli;
 
 /// The words of a command, and its examples, one a line, without `marsh`.
 const EXAMPLES: &[(&str, &str)] = &[
-    ("init", "init\ninit ops"),
+    ("init", "init\ninit ops --tool claude --tool kiro\ninit --tool none"),
     ("repo", "repo init ops"),
     ("repo init", "repo init ops"),
-    ("repo upgrade", "repo upgrade"),
+    ("repo upgrade", "repo upgrade\nrepo upgrade --tool cursor --include-gitignore"),
+    ("agent", "agent list\nagent setup --name acme"),
+    (
+        "agent setup",
+        "agent setup\nagent setup --name acme --skills-dir .acme/skills --instructions-file ACME.md",
+    ),
+    ("agent list", "agent list"),
+    ("agent rm", "agent rm acme"),
     ("model", "model create @ops/disk root\nmodel method run root check"),
     ("model create", "model create @ops/disk root --global-arg path=/srv"),
     ("model get", "model get root"),
@@ -146,9 +153,25 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("registry token add", "registry token add registry ada --collective acme --scope publish"),
     ("registry token list", "registry token list registry"),
     ("registry token rm", "registry token rm registry t1"),
-    ("doctor", "doctor extensions\ndoctor datastores"),
-    ("doctor datastores", "doctor datastores"),
-    ("doctor extensions", "doctor extensions\ndoctor extensions --repair"),
+    ("doctor", "doctor extensions\ndoctor secrets"),
+    ("doctor audit", "doctor audit\ndoctor audit --tool cursor"),
+    ("doctor datastores", "doctor datastores\ndoctor datastores --repair"),
+    ("doctor extensions", "doctor extensions\ndoctor extensions --repair --dry-run"),
+    ("doctor install", "doctor install"),
+    ("doctor secrets", "doctor secrets"),
+    ("doctor vaults", "doctor vaults"),
+    ("doctor workflows", "doctor workflows --json"),
+    ("audit", "audit\naudit --hours 48 --all"),
+    ("audit record", "audit record --from-hook --tool cursor"),
+    ("config", "config list"),
+    ("config list", "config list"),
+    ("config get", "config get update.auto"),
+    ("config set", "config set update.cadence weekly"),
+    ("update", "update --check"),
+    ("source", "source path"),
+    ("source fetch", "source fetch"),
+    ("source path", "source path"),
+    ("source clean", "source clean"),
     (
         "serve",
         "serve --watch\nserve --webhook push:build:@vault=main:github --http 127.0.0.1:9090\nserve status",
@@ -163,7 +186,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 
 /// The command line with its examples.
 pub fn command() -> Command {
-    with_examples(Cli::command(), "")
+    with_examples(Cli::tree(), "")
 }
 
 fn with_examples(mut command: Command, path: &str) -> Command {
@@ -185,7 +208,7 @@ fn with_examples(mut command: Command, path: &str) -> Command {
 mod tests {
     use super::{EXAMPLES, command};
     use crate::args::Cli;
-    use clap::{Command, CommandFactory as _};
+    use clap::Command;
 
     fn paths(command: &Command, path: &str, found: &mut Vec<String>) {
         if command.get_after_help().is_none() {
@@ -210,7 +233,7 @@ mod tests {
     #[test]
     fn every_command_has_an_example_and_every_example_a_command() {
         let mut wanted = Vec::new();
-        paths(&Cli::command(), "", &mut wanted);
+        paths(&Cli::tree(), "", &mut wanted);
         wanted.sort();
         // A command of the table may have examples beside its arguments too; then the table's win.
         let mut found: Vec<String> = EXAMPLES.iter().map(|(words, _)| (*words).to_owned()).collect();
@@ -218,7 +241,7 @@ mod tests {
         let without: Vec<&String> = wanted.iter().filter(|words| !found.contains(words)).collect();
         assert!(without.is_empty(), "commands without an example: {without:?}");
         let mut known = Vec::new();
-        all_paths(&Cli::command(), "", &mut known);
+        all_paths(&Cli::tree(), "", &mut known);
         let unknown: Vec<&String> = found.iter().filter(|words| !known.contains(words)).collect();
         assert!(unknown.is_empty(), "examples of unknown commands: {unknown:?}");
     }
@@ -261,7 +284,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        long(&Cli::command(), &mut found);
+        long(&Cli::tree(), &mut found);
         assert_eq!(found, Vec::<String>::new());
     }
 }

@@ -1,4 +1,4 @@
-//! The command line of `marsh extension`, `marsh registry` and `marsh doctor`.
+//! The command line of `marsh extension`.
 
 use clap::{Args, Subcommand};
 use marsh_types::{Channel, ExtensionName, ExtensionRef};
@@ -7,6 +7,7 @@ use super::SetArgs;
 use super::publish::{CurateCommand, PushArgs, SourceCommand, TrustCommand, VersionArgs};
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ExtensionCommand {
     /// Install extensions and their dependencies
     Pull {
@@ -148,21 +149,4 @@ pub struct SearchArgs {
     pub page: u32,
     #[command(flatten)]
     pub set: SetArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum DoctorCommand {
-    /// Check the datastore
-    Datastores,
-    /// Check installed extensions, and repair with --repair
-    Extensions {
-        /// Verify every byte of every tree
-        #[arg(long)]
-        verify: bool,
-        /// Restore missing or edited trees and rebuild derived files
-        #[arg(long)]
-        repair: bool,
-        #[command(flatten)]
-        set: SetArgs,
-    },
 }

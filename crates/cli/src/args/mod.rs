@@ -1,10 +1,14 @@
 //! The command line, as data.
 
+pub mod agent;
+pub mod audit;
 pub mod data;
 pub mod datastore;
+pub mod doctor;
 pub mod examples;
 pub mod extension;
 mod output;
+pub mod preferences;
 pub mod publish;
 pub mod registry;
 pub mod report;
@@ -20,7 +24,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use data::DataCommand;
-pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs};
+pub use doctor::DoctorCommand;
+pub use extension::{ExtensionCommand, SearchArgs};
 pub use output::{HistoryArgs, MethodHistoryCommand, ModelCancelArgs, OutputArgs, OutputCommand};
 pub use set::SetArgs;
 pub use workflow::{
@@ -51,6 +56,16 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Every command with everything below it. A command line builds only the commands that it names: the tree is large,
+    /// and each process would pay for all of it.
+    pub fn tree() -> clap::Command {
+        let mut command = <Self as clap::CommandFactory>::command();
+        command.build();
+        command
+    }
 }
 
 /// The heading of the options that every command takes; they come last in the help of each.
@@ -95,12 +110,16 @@ impl Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Create a repository in a directory
     Init(InitArgs),
     /// Manage repositories
     #[command(subcommand)]
     Repo(RepoCommand),
+    /// Describe further AI tools for `init --tool`
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Manage definitions and types; run methods
     #[command(subcommand)]
     Model(ModelCommand),
@@ -131,9 +150,19 @@ pub enum Command {
     /// Create and serve registries
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
-    /// Check extensions and datastores for problems
+    /// Check extensions, data, secrets and setup for problems
     #[command(subcommand)]
     Doctor(DoctorCommand),
+    /// List the commands that AI tools ran
+    Audit(audit::AuditArgs),
+    /// Show and change the user's settings
+    #[command(subcommand)]
+    Config(preferences::ConfigCommand),
+    /// Check for a newer version
+    Update(preferences::UpdateArgs),
+    /// Say where sources and documentation are
+    #[command(subcommand)]
+    Source(preferences::SourceCommand),
     /// Run a server: schedules, webhooks, hot reload
     Serve(serve::ServeArgs),
     /// Print the JSON Schemas of all documents
@@ -161,13 +190,14 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum RepoCommand {
     /// Create a repository in a directory
     Init(InitArgs),
     /// Bring a repository of a former layout to the present one
     ///
-    /// Moves definitions, workflows and vaults out of .swamp, removes the links to them, and installs what the lockfile
-    /// names. Run again, it changes nothing.
+    /// Moves definitions, workflows and vaults out of .swamp, removes the links to them, writes the files of AI tools again,
+    /// and installs the extensions of the lockfile. Run again, it changes nothing.
     Upgrade(UpgradeArgs),
 }
 
@@ -175,8 +205,8 @@ pub enum RepoCommand {
 pub struct UpgradeArgs {
     /// The repository; default: the current directory
     pub path: Option<PathBuf>,
-    /// AI tools that the marker lists; `none` clears the list
-    #[arg(short, long)]
+    /// An AI tool to set up; `none` clears the list; may be given several times (default: as before)
+    #[arg(short, long, value_name = "NAME")]
     pub tool: Vec<String>,
     /// Keep the managed section of .gitignore
     #[arg(long)]
@@ -190,12 +220,14 @@ pub struct InitArgs {
     /// Write marker and directories again; the repository keeps its id
     #[arg(short, long)]
     pub force: bool,
-    /// AI tools to set up are not part of marsh; accepted for existing scripts
-    #[arg(short, long, hide = true)]
+    /// An AI tool to set up: claude, cursor, opencode, codex, copilot, kiro, one of `agent list`, or none; may be given
+    /// several times (default: claude)
+    #[arg(short, long, value_name = "NAME")]
     pub tool: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ModelCommand {
     /// Create a definition of a type
     Create {
@@ -263,6 +295,7 @@ pub enum ModelCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum TypeCommand {
     /// List all types
     #[command(visible_alias = "list")]
@@ -282,6 +315,7 @@ pub enum TypeCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum MethodCommand {
     /// Run a method
     Run(Box<MethodRunArgs>),
@@ -390,14 +424,13 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
-    use clap::CommandFactory as _;
     use marsh_api::schema::DOCUMENTS;
 
     use super::{Cli, parse_duration};
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        Cli::tree().debug_assert();
     }
 
     /// The words of every command that prints something, and of its visible aliases, each with the command's.
@@ -415,7 +448,7 @@ mod tests {
     #[test]
     fn every_command_has_a_document() {
         let mut commands = BTreeMap::new();
-        for command in Cli::command().get_subcommands() {
+        for command in Cli::tree().get_subcommands() {
             leaves(command, "", &mut commands);
         }
         let (commands, aliases): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -468,7 +501,7 @@ mod tests {
         assert!(named.len() > 100, "{}", named.len());
         let mut unknown = Vec::new();
         for (path, text) in named {
-            let mut command = Cli::command();
+            let mut command = Cli::tree();
             for word in text.split(' ').filter(|word| !word.starts_with('-')) {
                 // What follows the last subcommand is an argument, and a placeholder or a list ends the words.
                 if !command.has_subcommands() || !word.chars().all(|c| c.is_ascii_lowercase() || c == '-') {

@@ -37,6 +37,7 @@ pub struct ServeArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[command(defer = true)]
 pub enum ServeCommand {
     /// Show loaded types, failures, schedules and memory
     Status,

@@ -1,5 +1,8 @@
 //! One module per noun.
 
+mod agent;
+mod audit;
+mod checkup;
 mod console;
 mod data;
 mod datastore;
@@ -11,6 +14,7 @@ mod input;
 mod method;
 mod model;
 mod output;
+mod preferences;
 mod progress;
 mod publish;
 mod registry;
@@ -26,7 +30,6 @@ mod workflow;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use marsh_api::schema::Version;
 
 use crate::args::{Cli, Command, RepoCommand};
@@ -43,11 +46,11 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             ui.result(&document, || format!("marsh {version}"));
             done()
         }
-        Command::Help { words } => help::run(words, &Cli::command()),
+        Command::Help { words } => help::run(words, &Cli::tree()),
         Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "marsh", &mut script);
+            clap_complete::generate(*shell, &mut Cli::tree(), "marsh", &mut script);
             ui.raw(&script);
             done()
         }
@@ -55,6 +58,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Init(arguments) | Command::Repo(RepoCommand::Init(arguments)) => {
             init::run(cli, ui, arguments)
         }
+        Command::Agent(command) => agent::run(cli, ui, command),
         Command::Model(command) => model::run(ui, &app::open(cli)?, command),
         Command::Report(command) => report::run(ui, &app::open(cli)?, command),
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
@@ -65,6 +69,10 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?.read(), arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
+        Command::Audit(arguments) => audit::run(cli, ui, arguments),
+        Command::Config(command) => preferences::config(cli, ui, command),
+        Command::Update(_) => preferences::update(cli, ui),
+        Command::Source(command) => preferences::source(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),
         Command::Serve(arguments) => serve::run(cli, ui, arguments),
     }

@@ -16,9 +16,11 @@ fn init_makes_a_repository_once() {
     success: true
     exit_code: 0
     ----- stdout -----
-    initialized [repo]
+    initialized [repo] for claude
+    the tool's instructions, settings and skills are in place; review them with `git status`
 
-    next: put extension sources under extensions/models/, or try
+    next:
+      put extension sources under extensions/models/
       marsh model @command/shell method run execute hello --input run='echo hello'
     ----- stderr -----
     ");
@@ -26,8 +28,13 @@ fn init_makes_a_repository_once() {
     # BEGIN swamp managed section - DO NOT EDIT
     .swamp/
     .swamp-sources.yaml
+    .claude/worktrees/
+    .claude/settings.local.json
+    .claude/scheduled_tasks.lock
     # END swamp managed section
     ");
+    let written = [".claude", ".gitignore", ".swamp", ".swamp.yaml", "CLAUDE.md"];
+    assert!(written.iter().all(|name| scratch.exists(name)));
     let marker = scratch.read(".swamp.yaml");
     assert_snapshot!(scratch.marsh(&["init"]).snapshot(), @r"
     success: false
@@ -35,9 +42,9 @@ fn init_makes_a_repository_once() {
     ----- stdout -----
 
     ----- stderr -----
-    error: [repo] is already a repository
+    error: [repo] is already a repository (AI tools: claude)
 
-    hint: use `--force` to write its marker and directories again; the repository keeps its id
+    hint: use `--force` to write its marker and directories again; the repository keeps its id. `marsh repo upgrade --tool <name>` changes its AI tools
     ");
     assert_eq!(scratch.read(".swamp.yaml"), marker);
 
@@ -49,7 +56,7 @@ fn init_makes_a_repository_once() {
 #[test]
 fn init_takes_a_path_and_answers_as_json() {
     let scratch = empty();
-    let run = scratch.marsh(&["--json", "init", "deep/er"]).ok();
+    let run = scratch.marsh(&["--json", "init", "deep/er", "--tool", "none"]).ok();
     assert!(scratch.exists("deep/er/.swamp.yaml"));
     assert_snapshot!(run.snapshot(), @r#"
     success: true
@@ -66,7 +73,11 @@ fn init_takes_a_path_and_answers_as_json() {
       "gitignoreAction": "created",
       "tools": [],
       "removedTools": [],
-      "tool": "none"
+      "tool": "none",
+      "nextSteps": [
+        "put extension sources under extensions/models/",
+        "marsh model @command/shell method run execute hello --input run='echo hello'"
+      ]
     }
     ----- stderr -----
     "#);
@@ -229,6 +240,7 @@ fn help() {
     Commands:
       init         Create a repository in a directory
       repo         Manage repositories
+      agent        Describe further AI tools for `init --tool`
       model        Manage definitions and types; run methods
       report       List, show and run reports
       data         Query, show and delete results
@@ -238,7 +250,11 @@ fn help() {
       summarise    Summarise recent runs and open approvals [alias: summarize]
       extension    Install, update, remove and publish extensions
       registry     Create and serve registries
-      doctor       Check extensions and datastores for problems
+      doctor       Check extensions, data, secrets and setup for problems
+      audit        List the commands that AI tools ran
+      config       Show and change the user's settings
+      update       Check for a newer version
+      source       Say where sources and documentation are
       serve        Run a server: schedules, webhooks, hot reload
       schema       Print the JSON Schemas of all documents
       version      Print the version
@@ -273,6 +289,8 @@ fn help() {
       marsh model create <type> <name>                  create a definition
       marsh model method run <name> <method>            run a method
       marsh workflow run <name>                         run a workflow
+
+    `marsh help` prints all commands, arguments and options as JSON.
 
     Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted
     ----- stderr -----
@@ -397,7 +415,7 @@ fn a_usage_error_under_json_is_one_document() {
       "error": {
         "code": "usage",
         "class": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, serve, schema, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, agent, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, audit, config, update, source, serve, schema, version, help, completions]"
       }
     }
     ----- stderr -----
