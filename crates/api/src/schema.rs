@@ -7,13 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-<<<<<<< HEAD
-    data, datastore, doctor, error, extension, help, model, publish, registry, report, repository, run,
-    server, source, vault, workflow,
-=======
     audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
-    report, repository, server, source, vault, workflow,
->>>>>>> main
+    report, repository, run, server, source, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
