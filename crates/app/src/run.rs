@@ -29,6 +29,13 @@ pub struct CancelMethodsRequest {
     pub reason: Option<String>,
 }
 
+/// Runs that may be deleted.
+struct OldRuns {
+    /// The id of each run and of its workflow.
+    of_workflows: Vec<(String, String)>,
+    of_methods: Vec<StoredOutput>,
+}
+
 fn status_of_output(status: OutputStatus) -> TrackedStatus {
     match status {
         OutputStatus::Pending | OutputStatus::Running => TrackedStatus::Running,
@@ -201,12 +208,11 @@ impl Read<'_> {
     ///
     /// When the records cannot be listed.
     pub fn preview_collect_runs(&self, older_than: Duration) -> Result<RunsCollected, AppError> {
-        let (runs, outputs) = self.old_runs(older_than)?;
-        Ok(self.collected_runs(&runs, &outputs, true))
+        Ok(self.collected_runs(&self.old_runs(older_than)?, true))
     }
 
     /// The runs of workflows (with their workflows) and methods that ended longer ago than this.
-    fn old_runs(&self, age: Duration) -> Result<(Vec<(String, String)>, Vec<StoredOutput>), AppError> {
+    fn old_runs(&self, age: Duration) -> Result<OldRuns, AppError> {
         let limit = before(age);
         let is_old = |ended: Option<&str>| ended.is_some_and(|ended| ended <= limit.as_str());
         let runs = self.workflows().runs(None)?.into_iter().filter(|run| {
@@ -214,21 +220,17 @@ impl Read<'_> {
             let has_ended = matches!(status, RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled);
             has_ended && is_old(run.entry.completed_at.as_deref())
         });
-        let runs = runs.map(|run| (run.run_id, run.entry.workflow_id)).collect();
+        let of_workflows = runs.map(|run| (run.run_id, run.entry.workflow_id)).collect();
         let outputs = self.models().outputs.list()?.outputs.into_iter().filter(|output| {
             let record = &output.record;
             record.status.is_terminal()
                 && is_old(Some(record.completed_at.as_deref().unwrap_or(&record.started_at)))
         });
-        Ok((runs, outputs.collect()))
+        Ok(OldRuns { of_workflows, of_methods: outputs.collect() })
     }
 
-    fn collected_runs(
-        &self,
-        runs: &[(String, String)],
-        outputs: &[StoredOutput],
-        dry_run: bool,
-    ) -> RunsCollected {
+    fn collected_runs(&self, old: &OldRuns, dry_run: bool) -> RunsCollected {
+        let (runs, outputs) = (&old.of_workflows, &old.of_methods);
         let workflows = self.workflows();
         let run_bytes = runs.iter().map(|(run, workflow)| workflows.run_store().bytes(run, workflow)).sum();
         let output_bytes = outputs.iter().map(|output| self.models().outputs.bytes(output)).sum();
@@ -366,10 +368,10 @@ impl Write<'_> {
     ///
     /// When the records cannot be listed or removed.
     pub fn collect_runs(&self, older_than: Duration) -> Result<RunsCollected, AppError> {
-        let (runs, outputs) = self.old_runs(older_than)?;
-        let mut collected = self.collected_runs(&runs, &outputs, false);
-        collected.workflow_runs_deleted = self.workflows().run_store().remove(&runs)?.len();
-        for output in &outputs {
+        let old = self.old_runs(older_than)?;
+        let mut collected = self.collected_runs(&old, false);
+        collected.workflow_runs_deleted = self.workflows().run_store().remove(&old.of_workflows)?.len();
+        for output in &old.of_methods {
             self.models().outputs.remove(output)?;
         }
         Ok(collected)
