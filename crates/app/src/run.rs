@@ -316,7 +316,7 @@ impl Read<'_> {
         let models = self.models();
         models.running.cancel(run, reason)?;
         let record = &run.run.record;
-        // The record is written before the end is told. A run of a process that died has none.
+        // The record is written before the end is announced. A run of a process that died has none.
         let ended = models.outputs.find(&record.id)?;
         Ok(CancelledMethodRun {
             id: record.id.clone(),
