@@ -10,6 +10,7 @@ use super::{done, failed};
 use crate::app;
 use crate::args::{Cli, InitArgs, UpgradeArgs};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{GOOD, NAME, Ui};
 
 pub fn run(cli: &Cli, ui: &Ui, arguments: &InitArgs) -> Result<ExitCode, CliError> {
@@ -22,8 +23,9 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &InitArgs) -> Result<ExitCode, CliErro
     ui.result(&document, || {
         format!(
             "{GOOD}initialized{GOOD:#} {}\n\nnext: put extension sources under extensions/models/, or try\n  \
-             marsh model @command/shell method run execute hello --input run='echo hello'",
-            document.path
+             {} model @command/shell method run execute hello --input run='echo hello'",
+            document.path,
+            Persona::current().name
         )
     });
     done()

@@ -274,6 +274,8 @@ fn help() {
       marsh model method run <name> <method>            run a method
       marsh workflow run <name>                         run a workflow
 
+    `marsh help` prints all commands, arguments and options as JSON.
+
     Exit codes: 0 done, 1 failed, 2 usage, 75 locked by another process, 130 interrupted
     ----- stderr -----
     ");
@@ -397,7 +399,8 @@ fn a_usage_error_under_json_is_one_document() {
       "error": {
         "code": "usage",
         "class": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, serve, schema, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided",
+        "hint": "`marsh help` lists the commands"
       }
     }
     ----- stderr -----
