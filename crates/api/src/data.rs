@@ -439,9 +439,12 @@ pub struct SeveralDeleted {
 
 /// A datum that could not be deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct DeletionFailure {
     /// Its name.
     pub name: String,
+    /// The same, under the name that other documents have.
+    pub data_name: String,
     /// Why.
     pub error: String,
 }

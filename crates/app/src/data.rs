@@ -14,7 +14,7 @@ use marsh_api::data::{
 use marsh_data::{Collected, Condition, DataError, Metadata, Operator, Row};
 use marsh_model::data::Orphan;
 use marsh_model::{ModelError, Models, Stored};
-use marsh_types::near;
+use marsh_types::{TypeName, near};
 use serde_json::{Map, Value, json};
 
 use crate::error::AppError;
@@ -41,15 +41,27 @@ impl Read<'_> {
             None => models.data.latest(ty, id, name)?,
         };
         let metadata = found.ok_or_else(|| no_such(models, &stored, name, version))?;
+        let name = stored.definition.name.clone();
+        self.data_document(DataOf { type_name: ty.clone(), id: id.clone(), name }, metadata, with_content)
+    }
+
+    /// A version and, unless `with_content` is false, its content.
+    pub(crate) fn data_document(
+        &self,
+        of: DataOf,
+        metadata: Metadata,
+        with_content: bool,
+    ) -> Result<DataDocument, AppError> {
+        let data = &self.models().data;
         let version = Some(metadata.version);
-        let path = models.data.content_path(ty, id, &metadata.name, version)?;
+        let path = data.content_path(&of.type_name, &of.id, &metadata.name, version)?;
         let bytes = match with_content {
-            true => models.data.content(ty, id, &metadata.name, version)?,
+            true => data.content(&of.type_name, &of.id, &metadata.name, version)?,
             false => None,
         };
         let content = bytes.map(|bytes| content_value(&metadata, &bytes));
         let path = path.as_deref().map(|path| self.display(path));
-        Ok(document(metadata, &stored, path, content))
+        Ok(document(metadata, of, path, content))
     }
 
     /// The data of a model, grouped by kind; of one kind only with `kind`.
@@ -395,7 +407,11 @@ fn deletion(
                 total_deleted += 1;
                 total_versions_deleted += versions;
             }
-            Err(error) => failed.push(DeletionFailure { name: metadata.name, error: error.to_string() }),
+            Err(error) => failed.push(DeletionFailure {
+                data_name: metadata.name.clone(),
+                name: metadata.name,
+                error: error.to_string(),
+            }),
         }
     }
     Ok(DataDeleted::Several(SeveralDeleted {
@@ -423,8 +439,15 @@ fn no_such(models: &Models, stored: &Stored, name: &str, version: Option<u32>) -
     AppError::not_found(format!("`{model}` has {what}"), hint)
 }
 
+/// Whose data they are: a definition, or what is left of one.
+pub(crate) struct DataOf {
+    pub type_name: TypeName,
+    pub id: String,
+    pub name: String,
+}
+
 /// JSON as JSON, text as text, `null` for other bytes, which stay in the file that `contentPath` names.
-fn content_value(metadata: &Metadata, bytes: &[u8]) -> Value {
+pub(crate) fn content_value(metadata: &Metadata, bytes: &[u8]) -> Value {
     if metadata.content_type == "application/json"
         && let Ok(value) = serde_json::from_slice(bytes)
     {
@@ -435,7 +458,7 @@ fn content_value(metadata: &Metadata, bytes: &[u8]) -> Value {
 
 fn document(
     metadata: Metadata,
-    stored: &Stored,
+    of: DataOf,
     content_path: Option<String>,
     content: Option<Value>,
 ) -> DataDocument {
@@ -443,9 +466,9 @@ fn document(
     DataDocument {
         id: metadata.id,
         name: metadata.name,
-        model_id: stored.definition.id.clone(),
-        model_name: stored.definition.name.clone(),
-        model_type: stored.type_name.to_string(),
+        model_id: of.id,
+        model_name: of.name,
+        model_type: of.type_name.to_string(),
         version: metadata.version,
         content_type: metadata.content_type,
         lifetime: metadata.lifetime.to_string(),

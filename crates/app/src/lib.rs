@@ -14,6 +14,7 @@
 
 #![warn(missing_docs)]
 
+mod agent;
 mod data;
 mod datastore;
 mod doctor;
@@ -37,6 +38,7 @@ mod types;
 mod vault;
 mod workflow;
 
+pub use agent::AgentSuggestion;
 pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
 pub use extension::{
@@ -58,7 +60,7 @@ pub use source::SourceAddRequest;
 pub use vault::{PreparedSecret, VaultSource};
 pub use workflow::{
     ApprovalRequest, CancelRequest, FilesStamp, GraphFormat, JobOutline, OpenRuns, RunInitiator, RunSearch,
-    RunView, StepData, StepOutline, TriggerRequest, TriggerSource, WorkflowEdit, WorkflowResumeRequest,
-    WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, WorkflowSchedule, WorkflowView, duration_ms,
-    workflow_schemas,
+    RunView, StepData, StepOutline, TriggerRequest, TriggerSource, WorkflowDataRequest, WorkflowEdit,
+    WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, WorkflowSchedule,
+    WorkflowView, duration_ms, workflow_schemas,
 };

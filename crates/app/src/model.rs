@@ -16,6 +16,9 @@ use crate::input::DEFAULT_TIMEOUT;
 use crate::session::{Read, Write};
 use crate::types::{own_methods, parse_type};
 
+/// The types that implementations keep tokens, grants and the like in.
+const INTERNAL: &str = "swamp/";
+
 /// A definition to delete.
 #[derive(Debug, Clone)]
 pub struct DeleteModel {
@@ -76,8 +79,12 @@ impl Read<'_> {
         Ok((document, warning))
     }
 
-    /// The definitions whose names or types contain `query`. Files that cannot be read come as warnings.
-    pub fn search_models(&self, query: &str) -> (ModelSearch, Vec<String>) {
+    /// The definitions whose names or types contain `query`; with `all` also those that runs made by themselves and those
+    /// of internal types. Files that cannot be read come as warnings.
+    pub fn search_models(&self, query: &str, all_definitions: bool) -> (ModelSearch, Vec<String>) {
+        let is_shown = |stored: &Stored| {
+            all_definitions || !stored.auto && !stored.type_name.as_str().starts_with(INTERNAL)
+        };
         let (all, broken) = self.models().definitions.list();
         let warnings = broken
             .iter()
@@ -94,6 +101,7 @@ impl Read<'_> {
         let wanted = query.to_lowercase();
         let results = all
             .into_iter()
+            .filter(is_shown)
             .filter(|stored| {
                 stored.definition.name.to_lowercase().contains(&wanted)
                     || stored.type_name.as_str().contains(&wanted)

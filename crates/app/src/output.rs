@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use marsh_api::model::{LogLines, OutputDocument, OutputLog, OutputRow, OutputSearch};
-use marsh_data::StoredOutput;
+use marsh_api::model::{LogLines, OutputData, OutputDocument, OutputLog, OutputRow, OutputSearch};
+use marsh_data::{Artifact, StoredOutput};
 use marsh_model::ModelError;
+use marsh_types::near;
+use serde_json::Value;
 
+use crate::data::content_value;
 use crate::error::AppError;
 use crate::method::run_status;
 use crate::session::Read;
@@ -113,6 +116,70 @@ impl Read<'_> {
         Ok((OutputSearch { query: query.to_owned(), results }, warnings))
     }
 
+    /// The content of a datum that a run wrote, or one field of it. Without `name`, the datum is the first result of the
+    /// run other than reports.
+    ///
+    /// # Errors
+    ///
+    /// When no record matches, the run did not write the datum, its version is gone, or it has no such field.
+    pub fn output_data(
+        &self,
+        wanted: &str,
+        name: Option<&str>,
+        field: Option<&str>,
+    ) -> Result<OutputData, AppError> {
+        let StoredOutput { record, type_path, .. } = self.find_output(wanted)?;
+        let artifacts = record.artifacts.unwrap_or_default().data_artifacts;
+        let is_tagged = |artifact: &&Artifact, kind: &str| artifact.tags.get("type") == Some(kind);
+        let artifact = match name {
+            Some(name) => artifacts.iter().find(|artifact| artifact.name == name),
+            None => artifacts
+                .iter()
+                .find(|artifact| is_tagged(artifact, "data"))
+                .or_else(|| artifacts.iter().find(|artifact| !is_tagged(artifact, "report")))
+                .or(artifacts.first()),
+        };
+        let Some(artifact) = artifact else {
+            let (message, near) = match name {
+                None => (format!("run {} wrote nothing", record.id), None),
+                Some(name) => (
+                    format!("run {} did not write `{name}`", record.id),
+                    near::did_you_mean(name, artifacts.iter().map(|artifact| artifact.name.as_str())),
+                ),
+            };
+            let hint = near.unwrap_or_else(|| format!("`marsh model output get {}` shows it", record.id));
+            return Err(AppError::not_found(message, hint));
+        };
+        let data = &self.models().data;
+        let found = data.metadata(&type_path, &record.definition_id, &artifact.name, artifact.version)?;
+        let bytes =
+            data.content(&type_path, &record.definition_id, &artifact.name, Some(artifact.version))?;
+        let (Some(metadata), Some(bytes)) = (found, bytes) else {
+            return Err(AppError::NotFound {
+                message: format!(
+                    "version {} of `{}`, which run {} wrote, is not there any more",
+                    artifact.version, artifact.name, record.id
+                ),
+                hint: None,
+            });
+        };
+        let content = content_value(&metadata, &bytes);
+        let data = match field {
+            None => content,
+            Some(field) => field_of(content, &artifact.name, field)?,
+        };
+        Ok(OutputData {
+            output_id: record.id,
+            method_name: record.method_name,
+            data_id: metadata.id,
+            data_name: metadata.name,
+            version: metadata.version,
+            content_type: metadata.content_type,
+            field: field.map(str::to_owned),
+            data,
+        })
+    }
+
     /// The log of a run, or its last `tail` lines.
     ///
     /// # Errors
@@ -133,4 +200,21 @@ impl Read<'_> {
             log: LogLines::of(log, &text, tail),
         })
     }
+}
+
+/// A key of a JSON object. A dot in it is a dot.
+fn field_of(content: Value, name: &str, field: &str) -> Result<Value, AppError> {
+    let Value::Object(mut map) = content else {
+        return Err(AppError::usage(format!("`{name}` has no fields: its content is not a JSON object")));
+    };
+    map.remove(field).ok_or_else(|| {
+        let keys: Vec<&str> = map.keys().map(String::as_str).collect();
+        AppError::NotFound {
+            message: format!("`{name}` has no field `{field}`"),
+            hint: Some(
+                near::did_you_mean(field, keys.iter().copied())
+                    .unwrap_or_else(|| format!("fields: {}", keys.join(", "))),
+            ),
+        }
+    })
 }

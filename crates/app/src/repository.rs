@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use marsh_api::event::{EventSink, InstallEvent};
-use marsh_api::repository::{GitignoreAction, RepositoryInitialized, RepositoryUpgraded};
+use marsh_api::repository::{GitignoreAction, RepositoryInitialized, RepositoryUpgraded, SkillCopies};
 use marsh_repo::init::GitignoreAction as Change;
+use marsh_repo::tools::Role;
 use marsh_repo::upgrade::UpgradeRequest;
+use marsh_repo::{InitOptions, ToolSetup};
 
 use crate::error::AppError;
 use crate::extension::InstallRequest;
@@ -18,6 +20,8 @@ pub struct InitRequest {
     pub path: Option<PathBuf>,
     /// Whether a repository is initialized again; it keeps its id.
     pub force: bool,
+    /// The AI tools to set up, `none` for none; empty: those of the marker, and `claude` for a new repository.
+    pub tools: Vec<String>,
 }
 
 impl App {
@@ -32,19 +36,28 @@ impl App {
         let named = request.path.as_ref().or(settings.repo_dir.as_ref());
         let dir =
             named.map_or_else(|| current.clone(), |path| marsh_repo::discovery::absolute(current, path));
-        let outcome = marsh_repo::init(&dir, settings.version, request.force)?;
+        let names = (!request.tools.is_empty()).then_some(request.tools.as_slice());
+        let setup = ToolSetup { names, program: settings.name };
+        let options = InitOptions { version: settings.version, force: request.force, tools: Some(setup) };
+        let outcome = marsh_repo::init_with(&dir, &options)?;
+        let tools = outcome.repo.marker.tools();
+        let plan = &outcome.plan;
+        let removed = outcome.previous_tools.iter().filter(|tool| !tools.contains(tool));
+        let mut next_steps = plan.warnings.clone();
+        next_steps.extend(next_steps_with(settings.name));
         Ok(RepositoryInitialized {
             path: outcome.repo.layout.root().display().to_string(),
             version: settings.version.to_owned(),
             initialized_at: outcome.initialized_at,
             repo_id: outcome.repo.marker.repo_id().map(str::to_owned),
-            skills_copied: Vec::new(),
-            instructions_file_created: false,
-            settings_created: false,
+            skills_copied: plan.paths(Role::Skill),
+            instructions_file_created: !plan.paths(Role::Instructions).is_empty(),
+            settings_created: !plan.paths(Role::Settings).is_empty(),
             gitignore_action: gitignore_action(Some(outcome.gitignore)),
-            tools: Vec::new(),
-            removed_tools: Vec::new(),
-            tool: "none".to_owned(),
+            removed_tools: removed.cloned().collect(),
+            tool: first_tool(&tools),
+            tools,
+            next_steps,
         })
     }
 
@@ -70,7 +83,11 @@ impl App {
             Ok(repo) => Some(self.lock(repo, "upgrade.lock", "repo upgrade")?),
             Err(_) => None,
         };
-        let done = marsh_repo::upgrade::upgrade(&dir, settings.version, request)?;
+        let request = UpgradeRequest { program: settings.name.to_owned(), ..request.clone() };
+        let done = marsh_repo::upgrade::upgrade(&dir, settings.version, &request)?;
+        for message in &done.plan.warnings {
+            sink.event(InstallEvent::Warning { message: message.clone() });
+        }
         let extensions = self.extensions_of(done.repo.clone(), &RegistryChoice::default())?;
         let locked = extensions.locked_collectives()?;
         let install = match locked.is_empty() {
@@ -85,19 +102,23 @@ impl App {
             previous_version: done.previous_version,
             new_version: settings.version.to_owned(),
             upgraded_at: done.upgraded_at,
-            skills_updated: Vec::new(),
-            instructions_updated: false,
-            settings_updated: false,
+            skills_updated: done.plan.paths(Role::Skill),
+            instructions_updated: !done.plan.paths(Role::Instructions).is_empty(),
+            settings_updated: !done.plan.paths(Role::Settings).is_empty(),
             gitignore_action: gitignore_action(done.gitignore),
             added_tools: tools.iter().filter(|tool| !before.contains(tool)).cloned().collect(),
             removed_tools: before.iter().filter(|tool| !tools.contains(tool)).cloned().collect(),
             previous_tools: done.previous_tools,
             extensions_to_reinstall: Vec::new(),
-            local_skill_copies: Vec::new(),
+            local_skill_copies: done
+                .foreign_skills
+                .into_iter()
+                .map(|(skills_dir, names)| SkillCopies { skills_dir, names })
+                .collect(),
             changed_files: done.layout.changed,
             kept_files: done.layout.kept,
             untrusted_collectives: locked.into_iter().filter(|one| !trusted.contains(one)).collect(),
-            tool: tools.first().cloned().unwrap_or_else(|| "none".to_owned()),
+            tool: first_tool(&tools),
             tools,
             extension_install: install,
         })
@@ -111,6 +132,17 @@ impl Read<'_> {
         let found = marsh_repo::upgrade::former_layout(layout)?;
         Some(layout.display(&found).display().to_string())
     }
+}
+
+fn first_tool(tools: &[String]) -> String {
+    tools.first().cloned().unwrap_or_else(|| "none".to_owned())
+}
+
+fn next_steps_with(program: &str) -> [String; 2] {
+    [
+        "put extension sources under extensions/models/".to_owned(),
+        format!("{program} model @command/shell method run execute hello --input run='echo hello'"),
+    ]
 }
 
 fn gitignore_action(action: Option<Change>) -> GitignoreAction {

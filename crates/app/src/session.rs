@@ -48,6 +48,8 @@ pub struct Settings {
     pub installs: Arc<dyn EventSink<InstallEvent> + Send + Sync>,
     /// The version of marsh, for registries.
     pub version: &'static str,
+    /// The name under which the user runs marsh, for texts that outlive the command.
+    pub name: &'static str,
 }
 
 impl std::fmt::Debug for Settings {

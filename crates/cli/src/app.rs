@@ -10,6 +10,7 @@ use marsh_repo::Environment;
 use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
 use crate::exit;
+use crate::persona::Persona;
 use crate::ui::Ui;
 
 /// The application, for the repository that the command line names.
@@ -28,6 +29,7 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
         load_timeout: cli.command.load_timeout(),
         installs: Arc::new(InstallNotes),
         version: env!("CARGO_PKG_VERSION"),
+        name: Persona::current().name,
     }))
 }
 

@@ -196,6 +196,18 @@ impl Ui {
         agreed
     }
 
+    /// A question with a text as its answer; an empty answer is the default. `None`: there is no answer.
+    pub fn ask(&self, question: &str, default: Option<&str>) -> Option<String> {
+        let shown = default.map(|default| format!(" [{default}]")).unwrap_or_default();
+        ASKING.store(true, Ordering::SeqCst);
+        said(write!(anstream::stderr().lock(), "{question}{shown}: "));
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        ASKING.store(false, Ordering::SeqCst);
+        let answer = read.ok().map(|_| answer.trim().to_owned()).filter(|answer| !answer.is_empty());
+        answer.or_else(|| default.map(str::to_owned))
+    }
+
     /// Whether the command waits for the answer to a question. No cancellation wakes it then.
     pub fn is_asking() -> bool {
         ASKING.load(Ordering::SeqCst)

@@ -48,10 +48,28 @@ pub enum RepoError {
         dir: PathBuf,
     },
     /// `init` was called for a repository.
-    #[error("{dir} is already a repository", dir = dir.display())]
+    #[error("{dir} is already a repository{}", for_tools(tools), dir = dir.display())]
     AlreadyThere {
         /// The directory.
         dir: PathBuf,
+        /// The AI tools that it is set up for.
+        tools: Vec<String>,
+    },
+    /// The choice of AI tools is invalid.
+    #[error("{message}")]
+    Tool {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A file of an AI tool cannot be read or merged. It was not changed.
+    #[error("{path}: {problem}", path = path.display())]
+    ToolFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
     },
     /// The marker file is invalid.
     #[error(transparent)]
@@ -72,6 +90,11 @@ pub enum RepoError {
     Yaml(#[from] marsh_types::yaml::YamlWriteError),
 }
 
+/// ` for claude, kiro`; nothing for no tools.
+fn for_tools(tools: &[String]) -> String {
+    if tools.is_empty() { String::new() } else { format!(" (AI tools: {})", tools.join(", ")) }
+}
+
 impl Explain for RepoError {
     fn code(&self) -> ErrorCode {
         match self {
@@ -80,6 +103,8 @@ impl Explain for RepoError {
             }
             RepoError::NoSuchDirectory { .. } => ErrorCode::NotFound,
             RepoError::AlreadyThere { .. } => ErrorCode::AlreadyExists,
+            RepoError::Tool { .. } => ErrorCode::Usage,
+            RepoError::ToolFile { .. } => ErrorCode::InvalidSettings,
             RepoError::Marker(_) => ErrorCode::InvalidMarker,
             RepoError::Read { .. } | RepoError::Fs(_) | RepoError::Yaml(_) => ErrorCode::Io,
         }
@@ -99,8 +124,15 @@ impl Explain for RepoError {
                     .into(),
             ),
             RepoError::AlreadyThere { .. } => Some(
-                "use `--force` to write its marker and directories again; the repository keeps its id".into(),
+                "use `--force` to write its marker and directories again; the repository keeps its id. \
+                 `marsh repo upgrade --tool <name>` changes its AI tools"
+                    .into(),
             ),
+            RepoError::Tool { hint, .. } => hint.clone(),
+            RepoError::ToolFile { path, .. } => Some(format!(
+                "nothing was written; correct {}, or leave AI tools out with `--tool none`",
+                path.display()
+            )),
             _ => None,
         }
     }

@@ -43,6 +43,11 @@ impl Layout {
         self.root.join(".swamp-sources.yaml")
     }
 
+    /// The AI tools that the repository describes itself.
+    pub fn custom_tools(&self) -> PathBuf {
+        self.root.join(".swamp-custom-tools.yaml")
+    }
+
     /// The definitions of models.
     pub fn definitions(&self) -> PathBuf {
         self.root.join("models")

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use marsh_types::{Kind, yaml};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::tools::BuiltinTool;
+use crate::tools::custom::CustomTool;
 
 /// The marker's content. Unknown keys are kept, so that writing the file keeps the keys of other implementations.
 #[derive(Debug, Clone, Default)]
@@ -104,24 +107,30 @@ impl Marker {
         }
     }
 
+    /// Whether the marker says which AI tools there are.
+    pub fn lists_tools(&self) -> bool {
+        self.values.contains_key("tools") || self.values.contains_key("tool")
+    }
+
+    /// Sets the AI tools, in the present form.
+    pub fn set_tools(&mut self, tools: &[&str]) {
+        self.remove("tool");
+        self.set("tools", json!(tools));
+    }
+
     /// The directories in which the repository's AI tools look for skills, relative to its root. A marker without `tool`
-    /// and `tools` means `claude`. Unknown tools are ignored; without a known tool the answer is one fallback directory.
-    pub fn skill_dirs(&self) -> Vec<String> {
-        let tools: Vec<&str> = match (self.values.get("tools"), self.text("tool")) {
-            (Some(Value::Array(tools)), _) => tools.iter().filter_map(Value::as_str).collect(),
-            (_, Some("none")) => Vec::new(),
-            (_, Some(tool)) => vec![tool],
-            _ => vec!["claude"],
+    /// and `tools` means `claude`. Unknown tools are ignored, and so are directories outside the repository; without a known
+    /// tool the answer is one fallback directory.
+    pub fn skill_dirs(&self, custom: &[CustomTool]) -> Vec<String> {
+        let names = match self.lists_tools() {
+            true => self.tools(),
+            false => vec!["claude".to_owned()],
         };
         let mut dirs: Vec<String> = Vec::new();
-        for tool in tools {
-            let dir = match tool {
-                "claude" => ".claude/skills",
-                "cursor" => ".cursor/skills",
-                "opencode" | "codex" | "copilot" => ".agents/skills",
-                "kiro" => ".kiro/skills",
-                _ => continue,
-            };
+        for name in names {
+            let builtin = BuiltinTool::parse(&name).map(|tool| tool.spec().skills);
+            let custom = || custom.iter().find(|tool| tool.name == name).map(|tool| tool.skills_dir.as_str());
+            let Some(dir) = builtin.or_else(custom).filter(|dir| !dir.starts_with('~')) else { continue };
             if !dirs.iter().any(|known| known == dir) {
                 dirs.push(dir.to_owned());
             }

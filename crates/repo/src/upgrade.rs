@@ -22,7 +22,8 @@ use serde_json::json;
 
 use crate::discovery::{Repo, RepoError};
 use crate::init::{GitignoreAction, upgrade_gitignore};
-use crate::layout::Layout;
+use crate::layout::{Layout, MARKER};
+use crate::tools::{self, BuiltinTool, ChosenTool, Plan, custom};
 
 /// Former and present directories of files that users write.
 const MOVED: [(&str, &str); 3] = [("definitions", "models"), ("workflows", "workflows"), ("vault", "vaults")];
@@ -45,6 +46,8 @@ pub struct UpgradeRequest {
     pub tools: Option<Vec<String>>,
     /// Keep the managed section of `.gitignore` from now on.
     pub include_gitignore: bool,
+    /// The name under which users run marsh.
+    pub program: String,
 }
 
 /// A repository after its upgrade.
@@ -60,6 +63,10 @@ pub struct Upgraded {
     pub previous_tools: Vec<String>,
     /// The change to `.gitignore`; `None`: it is not managed.
     pub gitignore: Option<GitignoreAction>,
+    /// The files of AI tools that were written.
+    pub plan: Plan,
+    /// Skills that another implementation copied into the repository, by directory of skills.
+    pub foreign_skills: Vec<(String, Vec<String>)>,
     /// Files that were changed, the marker first, relative to the repository.
     pub layout: LayoutChanges,
 }
@@ -79,17 +86,40 @@ pub fn upgrade(dir: &Path, version: &str, request: &UpgradeRequest) -> Result<Up
     let before = repo.marker.to_yaml()?;
     let previous_version = repo.marker.text("swampVersion").map(str::to_owned);
     let previous_tools = repo.marker.tools();
-    let tools = request.tools.clone().or_else(|| repo.marker.text("tool").map(|_| previous_tools.clone()));
-    if let Some(tools) = tools {
-        repo.marker.remove("tool");
-        repo.marker.set("tools", json!(tools));
+    let custom = custom::read(&repo.layout)?;
+    let mut unknown = Vec::new();
+    let chosen = match &request.tools {
+        Some(names) => tools::choose(names, &custom)?,
+        // A tool that the marker names and that nothing describes any more must not stop the upgrade.
+        None => {
+            let is_known = |name: &String| {
+                BuiltinTool::parse(name).is_some() || custom.iter().any(|tool| tool.name == *name)
+            };
+            let (known, others) = previous_tools.iter().cloned().partition(is_known);
+            unknown = others;
+            tools::choose(&known, &custom)?
+        }
+    };
+    let mut plan = tools::plan(&repo.layout, &chosen, &request.program)?;
+    plan.warnings.extend(unknown.iter().map(|name| {
+        format!(
+            "unknown tool `{name}` in {MARKER}: its files were not upgraded; `marsh agent setup` describes it"
+        )
+    }));
+    if request.tools.is_some() || repo.marker.text("tool").is_some() {
+        let names = chosen.iter().map(ChosenTool::name).chain(unknown.iter().map(String::as_str));
+        repo.marker.set_tools(&names.collect::<Vec<_>>());
     }
     if request.include_gitignore {
         repo.marker.set("gitignoreManaged", json!(true));
     }
     let mut layout = upgrade_layout(&repo.layout)?;
+    plan.apply(&repo.layout)?;
+    let written = plan.files.iter().map(|file| file.path.display().to_string());
+    layout.changed.splice(0..0, written);
+    let entries: Vec<String> = chosen.iter().flat_map(ChosenTool::gitignore).collect();
     let gitignore = match repo.marker.flag("gitignoreManaged") {
-        Some(true) => Some(upgrade_gitignore(&repo.layout)?),
+        Some(true) => Some(upgrade_gitignore(&repo.layout, &entries)?),
         _ => None,
     };
     if gitignore.is_some_and(|action| action != GitignoreAction::Unchanged) {
@@ -103,7 +133,33 @@ pub fn upgrade(dir: &Path, version: &str, request: &UpgradeRequest) -> Result<Up
         marsh_fs::atomic_write(&repo.layout.marker(), repo.marker.to_yaml()?.as_bytes(), Durability::Synced)?;
         layout.changed.insert(0, shown(&repo.layout.marker(), &repo.layout));
     }
-    Ok(Upgraded { repo, previous_version, upgraded_at, previous_tools, gitignore, layout })
+    let foreign_skills = foreign_skills(&repo.layout, &chosen);
+    Ok(Upgraded {
+        repo,
+        previous_version,
+        upgraded_at,
+        previous_tools,
+        gitignore,
+        plan,
+        foreign_skills,
+        layout,
+    })
+}
+
+/// The skills that another implementation brings, where they are in the repository.
+const FOREIGN_SKILLS: [&str; 2] = ["swamp", "swamp-getting-started"];
+
+fn foreign_skills(layout: &Layout, chosen: &[ChosenTool]) -> Vec<(String, Vec<String>)> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for tool in chosen {
+        let dir = layout.root().join(tool.skills());
+        let names = FOREIGN_SKILLS.iter().filter(|name| dir.join(name).is_dir());
+        let names: Vec<String> = names.map(|name| (*name).to_owned()).collect();
+        if !names.is_empty() && !found.iter().any(|(known, _)| known == tool.skills()) {
+            found.push((tool.skills().to_owned(), names));
+        }
+    }
+    found
 }
 
 /// What shows that a repository has a former layout: the first such file or directory. Reads a few directories.

@@ -21,10 +21,13 @@ pub const WITHOUT_DOCUMENT: &[&str] = &[
 
 /// Other names of commands, and the names that the table has.
 pub const ALIASES: &[(&str, &str)] = &[
+    ("agent ls", "agent list"),
+    ("agent remove", "agent rm"),
     ("datastore type list", "datastore type search"),
     ("extension ls", "extension list"),
     ("extension remove", "extension rm"),
     ("model list", "model search"),
+    ("model method history list", "model method history search"),
     ("model output list", "model output search"),
     ("model type get", "model type describe"),
     ("model type list", "model type search"),

@@ -68,7 +68,10 @@ impl Scratch {
     /// A scratch directory with an initialized repository.
     pub fn repo(binary: impl Into<PathBuf>) -> Scratch {
         let scratch = Scratch::empty(binary);
-        scratch.marsh(&["init", "--quiet"]).ok();
+        scratch.marsh(&["init", "--quiet", "--tool", "none"]).ok();
+        // Without the files of AI tools, but with the default directory of skills.
+        let marker = scratch.read(".swamp.yaml").replace("tools: []\n", "");
+        scratch.write(".swamp.yaml", marker);
         scratch
     }
 

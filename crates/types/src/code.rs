@@ -234,6 +234,7 @@ codes! {
     InvalidName = "invalid_name" => Invalid,
     InvalidSchedule = "invalid_schedule" => Invalid,
     InvalidServeConfig = "invalid_serve_config" => Invalid,
+    InvalidSettings = "invalid_settings" => Invalid,
     InvalidSkill = "invalid_skill" => Invalid,
     InvalidSource = "invalid_source" => Invalid,
     InvalidUpgrades = "invalid_upgrades" => Invalid,

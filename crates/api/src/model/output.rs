@@ -94,6 +94,28 @@ pub struct OutputLog {
     pub log: LogLines,
 }
 
+/// The content of a datum that a run wrote, or one field of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputData {
+    /// The id of the run.
+    pub output_id: String,
+    /// The method.
+    pub method_name: String,
+    /// The id of the version.
+    pub data_id: String,
+    /// The name of the datum.
+    pub data_name: String,
+    /// The version.
+    pub version: u32,
+    /// The media type.
+    pub content_type: String,
+    /// The field that was asked for.
+    pub field: Option<String>,
+    /// The content or the field: JSON as JSON, text as text, `null` for other bytes.
+    pub data: Value,
+}
+
 /// Lines of a log file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +128,8 @@ pub struct LogLines {
     pub total_lines: usize,
     /// How many of them are here.
     pub showing_lines: usize,
+    /// The same, under the name that existing scripts read.
+    pub line_count: usize,
 }
 
 impl LogLines {
@@ -114,6 +138,7 @@ impl LogLines {
         let all: Vec<&str> = text.lines().collect();
         let from = all.len().saturating_sub(tail.unwrap_or(all.len()));
         let lines: Vec<String> = all.iter().skip(from).map(|line| (*line).to_owned()).collect();
-        LogLines { path: path.map(str::to_owned), total_lines: all.len(), showing_lines: lines.len(), lines }
+        let (path, showing) = (path.map(str::to_owned), lines.len());
+        LogLines { path, total_lines: all.len(), showing_lines: showing, line_count: showing, lines }
     }
 }

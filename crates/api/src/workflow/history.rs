@@ -236,4 +236,6 @@ pub struct RunLog {
     pub total_lines: usize,
     /// The number of lines in this document.
     pub showing_lines: usize,
+    /// The same, under the name that existing scripts read.
+    pub line_count: usize,
 }

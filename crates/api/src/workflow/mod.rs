@@ -4,6 +4,7 @@
 //! The functions that make these documents are in `crates/workflow/src/document.rs`; its tests hold the exact form.
 
 mod approval;
+mod data;
 mod definition;
 pub mod event;
 mod history;
@@ -13,6 +14,7 @@ mod validation;
 mod words;
 
 pub use approval::*;
+pub use data::*;
 pub use definition::*;
 pub use history::*;
 pub use run::*;

@@ -94,6 +94,7 @@ impl Read<'_> {
             lines: last.iter().map(|line| (*line).to_owned()).collect(),
             total_lines: all.len(),
             showing_lines: last.len(),
+            line_count: last.len(),
         })
     }
 }

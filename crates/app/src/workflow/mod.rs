@@ -2,6 +2,7 @@
 
 mod activity;
 mod approval;
+mod data;
 mod file;
 mod history;
 mod run;
@@ -12,6 +13,7 @@ use marsh_workflow::Workflows;
 use crate::session::Read;
 
 pub use approval::{ApprovalRequest, CancelRequest, OpenRuns};
+pub use data::WorkflowDataRequest;
 pub use file::{JobOutline, StepOutline, WorkflowEdit, WorkflowView, workflow_schemas};
 pub use history::{RunSearch, RunView, duration_ms};
 pub use marsh_workflow::GraphFormat;

@@ -30,4 +30,5 @@ mod trust;
 mod unverified;
 mod vault;
 mod workflow;
+mod workflow_data;
 mod workflow_files;

@@ -50,3 +50,21 @@ fn undeclared_input_is_a_warning_and_a_misspelled_one_an_error() {
     let invalid = validated(invalid);
     assert!(invalid.passed && invalid.warnings[0].message.contains("invalid schema"), "{invalid:?}");
 }
+
+#[test]
+fn search_lists_own_definitions_and_with_all_every_other_one() {
+    let repository = Repository::new();
+    let text = repository.read(MODEL);
+    let token = text.replace("@me/x", "swamp/token").replace("name: m", "name: token");
+    repository
+        .write("models/swamp/token/token.yaml", token.replace(ID, "21111111-2222-4333-8444-555555555555"));
+    let made = text.replace("name: m", "name: made").replace(ID, "31111111-2222-4333-8444-555555555555");
+    repository.write(".swamp/auto-definitions/@me/x/made.yaml", made);
+    let names = |query: &str, all: bool| -> Vec<String> {
+        let found = repository.session().read().search_models(query, all).0.results;
+        found.into_iter().map(|row| row.name).collect()
+    };
+    assert_eq!(names("", false), ["m"]);
+    assert_eq!(names("", true), ["m", "made", "token"]);
+    assert_eq!(names("swamp/", true), ["token"]);
+}

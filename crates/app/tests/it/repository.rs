@@ -2,7 +2,7 @@
 
 use marsh_api::ErrorCode;
 use marsh_api::event::NoEvents;
-use marsh_api::repository::GitignoreAction;
+use marsh_api::repository::{AgentTool, GitignoreAction, InstructionsMode, SkillReferenceStyle};
 use marsh_app::InitRequest;
 use marsh_repo::upgrade::UpgradeRequest;
 use marsh_types::Explain as _;
@@ -29,7 +29,7 @@ fn directory_is_initialized_once_unless_forced() {
 #[test]
 fn path_of_the_request_wins_and_is_read_against_the_callers_directory() {
     let repo = Repository::new();
-    let request = InitRequest { path: Some("other".into()), force: false };
+    let request = InitRequest { path: Some("other".into()), ..InitRequest::default() };
     let made = repo.app().initialize(&request).unwrap();
     assert_eq!(made.path, repo.path("other").display().to_string());
 }
@@ -72,4 +72,51 @@ fn upgrade_needs_a_marker() {
     assert!(lost.hint().unwrap().contains("restore"), "{lost}");
     repo.remove(".swamp");
     assert!(upgrade().unwrap_err().hint().unwrap().contains("marsh init"));
+}
+
+#[test]
+fn tools_are_set_up_listed_and_removed() {
+    let repo = Repository::new();
+    let app = repo.app_at(repo.path("fresh"), &[]);
+    let made = app.initialize(&InitRequest { tools: vec!["kiro".into()], ..InitRequest::default() }).unwrap();
+    assert_eq!(
+        (made.tool.as_str(), made.instructions_file_created, made.settings_created),
+        ("kiro", true, true)
+    );
+    assert_eq!(made.skills_copied[0], ".kiro/skills/marsh/SKILL.md");
+    assert_eq!(app.suggest_agent("acme").unwrap().skills_dir, ".agents/skills");
+    repo.write("fresh/.acme/config", "");
+    repo.write("fresh/GEMINI.md", "");
+    let suggested = app.suggest_agent("acme").unwrap();
+    assert_eq!((&*suggested.skills_dir, &*suggested.instructions_file), (".acme/skills", "GEMINI.md"));
+    let tool = AgentTool {
+        name: "acme".into(),
+        skills_dir: suggested.skills_dir,
+        instructions_file: suggested.instructions_file,
+        instructions_mode: InstructionsMode::Shared,
+        frontmatter: None,
+        skill_reference_style: SkillReferenceStyle::Name,
+        gitignore_entries: Vec::new(),
+    };
+    assert!(!app.add_agent(tool.clone()).unwrap().replaced);
+    assert!(app.add_agent(tool.clone()).unwrap().replaced);
+    assert_eq!(app.agents().unwrap().tools, std::slice::from_ref(&tool));
+    let request = UpgradeRequest { tools: Some(vec!["acme".into()]), ..UpgradeRequest::default() };
+    let done = app.upgrade(None, &request, &NoEvents).unwrap();
+    assert_eq!((done.added_tools, done.removed_tools), (vec!["acme".to_owned()], vec!["kiro".to_owned()]));
+    assert!(repo.read("fresh/GEMINI.md").contains("BEGIN swamp"));
+    assert!(app.remove_agent("acme").unwrap().removed);
+    assert_eq!(code(app.remove_agent("acme")), ErrorCode::NotFound);
+    let wrong = app.add_agent(AgentTool { name: "claude".into(), ..tool });
+    assert_eq!(code(wrong), ErrorCode::Usage);
+}
+
+#[test]
+fn skills_of_another_implementation_are_named_and_stay() {
+    let repo = Repository::new();
+    repo.write(".claude/skills/swamp/SKILL.md", "theirs");
+    let request = UpgradeRequest { tools: Some(vec!["claude".into()]), ..UpgradeRequest::default() };
+    let done = repo.app().upgrade(None, &request, &NoEvents).unwrap();
+    assert_eq!(done.local_skill_copies[0].names, ["swamp"]);
+    assert_eq!(repo.read(".claude/skills/swamp/SKILL.md"), "theirs");
 }

@@ -103,6 +103,7 @@ impl Repository {
             load_timeout: None,
             installs: Arc::new(NoEvents),
             version: "0.0.0",
+            name: "marsh",
         })
     }
 

@@ -10,10 +10,10 @@ use super::{parse_duration, parse_pair};
 pub enum DataCommand {
     /// Show a result: metadata and content
     Get {
-        /// Name or id of the model
-        model: String,
-        /// Name of the result
-        name: String,
+        #[command(flatten)]
+        datum: DatumArgs,
+        #[command(flatten)]
+        run: DataRunArgs,
         /// Show this version instead of the newest
         #[arg(long, value_name = "N")]
         version: Option<u32>,
@@ -21,20 +21,23 @@ pub enum DataCommand {
         #[arg(long)]
         no_content: bool,
     },
-    /// List the results of a model
+    /// List the results of a model or of a workflow run
     List {
         /// Name or id of the model
-        model: String,
+        model: Option<String>,
+        /// The same as MODEL
+        #[arg(long = "model", id = "model_flag", value_name = "MODEL")]
+        model_flag: Option<String>,
+        #[command(flatten)]
+        run: DataRunArgs,
         /// List results of this kind only: resource, file or report
         #[arg(long = "type", value_name = "KIND")]
         kind: Option<String>,
     },
     /// List the versions of a result
     Versions {
-        /// Name or id of the model
-        model: String,
-        /// Name of the result
-        name: String,
+        #[command(flatten)]
+        datum: DatumArgs,
     },
     /// Search the results of all models
     Search(DataSearchArgs),
@@ -54,15 +57,12 @@ pub enum DataCommand {
     },
     /// Rename a result; the old name leads to the new one
     Rename {
-        /// Name or id of the model
-        model: String,
-        /// Current name of the result
-        old: String,
+        #[command(flatten)]
+        datum: DatumArgs,
         /// New name of the result
-        #[arg(required_unless_present = "new_name")]
         new: Option<String>,
-        /// New name of the result
-        #[arg(long, value_name = "NAME", conflicts_with = "new")]
+        /// The same as NEW
+        #[arg(long, value_name = "NEW")]
         new_name: Option<String>,
     },
     /// Delete results of a model, or one version
@@ -79,21 +79,56 @@ pub enum DataCommand {
     },
 }
 
+/// A result of a model. The flags win over the places, each over its own: places do not shift.
+#[derive(Debug, Args)]
+pub struct DatumArgs {
+    /// Name or id of the model
+    pub model: Option<String>,
+    /// Name of the result
+    pub name: Option<String>,
+    /// The same as MODEL
+    #[arg(long = "model", id = "model_flag", value_name = "MODEL")]
+    pub model_flag: Option<String>,
+    /// The same as NAME
+    #[arg(long = "name", id = "name_flag", value_name = "NAME")]
+    pub name_flag: Option<String>,
+}
+
+impl DatumArgs {
+    /// The model that the user named.
+    pub fn model(&self) -> Option<&str> {
+        self.model_flag.as_deref().or(self.model.as_deref())
+    }
+
+    /// The result that the user named.
+    pub fn name(&self) -> Option<&str> {
+        self.name_flag.as_deref().or(self.name.as_deref())
+    }
+}
+
+/// A workflow run whose results are meant.
+#[derive(Debug, Args)]
+pub struct DataRunArgs {
+    /// Look only at what the last run of this workflow wrote
+    #[arg(long, value_name = "WORKFLOW")]
+    pub workflow: Option<String>,
+    /// Look only at what this workflow run wrote, by the start of its id
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub struct DataDeleteArgs {
-    /// Name or id of the model
-    pub model: String,
-    /// Name of the result
-    #[arg(required_unless_present_any = ["prefix", "all"])]
-    pub name: Option<String>,
+    #[command(flatten)]
+    pub datum: DatumArgs,
     /// Delete this version only
-    #[arg(long, requires = "name", value_name = "N")]
+    #[arg(long, conflicts_with_all = ["prefix", "all"], value_name = "N")]
     pub version: Option<u32>,
     /// Delete all results whose names begin with this text
-    #[arg(long, conflicts_with_all = ["name", "all"])]
+    #[arg(long, conflicts_with_all = ["name", "name_flag", "all"])]
     pub prefix: Option<String>,
     /// Delete all results of the model
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long, conflicts_with_all = ["name", "name_flag"])]
     pub all: bool,
     #[command(flatten)]
     pub removal: Removal,
@@ -105,7 +140,7 @@ pub struct Removal {
     #[arg(long)]
     pub dry_run: bool,
     /// Do not ask for confirmation
-    #[arg(short, long, visible_short_alias = 'f')]
+    #[arg(short, long, visible_short_alias = 'f', visible_alias = "force")]
     pub yes: bool,
 }
 

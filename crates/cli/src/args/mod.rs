@@ -1,10 +1,12 @@
 //! The command line, as data.
 
+pub mod agent;
 pub mod completions;
 pub mod data;
 pub mod datastore;
 pub mod examples;
 pub mod extension;
+mod output;
 pub mod publish;
 pub mod registry;
 pub mod report;
@@ -22,8 +24,8 @@ use crate::unsupported::Words;
 
 pub use data::DataCommand;
 pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs};
+pub use output::{HistoryArgs, MethodHistoryCommand, OutputArgs, OutputCommand};
 pub use set::SetArgs;
-
 pub use workflow::{
     CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
     WorkflowCommand, WorkflowRunArgs,
@@ -141,6 +143,9 @@ pub enum Command {
     /// Manage repositories
     #[command(subcommand)]
     Repo(RepoCommand),
+    /// Describe further AI tools for `init --tool`
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Manage definitions and types; run methods
     #[command(subcommand)]
     Model(ModelCommand),
@@ -229,8 +234,8 @@ pub enum RepoCommand {
     Init(InitArgs),
     /// Bring a repository of a former layout to the present one
     ///
-    /// Moves definitions, workflows and vaults out of .swamp, removes the links to them, and installs what the lockfile
-    /// names. Run again, it changes nothing.
+    /// Moves definitions, workflows and vaults out of .swamp, removes the links to them, writes the files of AI tools again,
+    /// and installs the extensions of the lockfile. Run again, it changes nothing.
     Upgrade(UpgradeArgs),
 }
 
@@ -238,8 +243,8 @@ pub enum RepoCommand {
 pub struct UpgradeArgs {
     /// The repository; default: the current directory
     pub path: Option<PathBuf>,
-    /// AI tools that the marker lists; `none` clears the list
-    #[arg(short, long)]
+    /// An AI tool to set up; `none` clears the list; may be given several times (default: as before)
+    #[arg(short, long, value_name = "NAME")]
     pub tool: Vec<String>,
     /// Keep the managed section of .gitignore
     #[arg(long)]
@@ -253,8 +258,9 @@ pub struct InitArgs {
     /// Write marker and directories again; the repository keeps its id
     #[arg(short, long)]
     pub force: bool,
-    /// AI tools to set up are not part of marsh; accepted for existing scripts
-    #[arg(short, long, hide = true)]
+    /// An AI tool to set up: claude, cursor, opencode, codex, copilot, kiro, one of `agent list`, or none; may be given
+    /// several times (default: claude)
+    #[arg(short, long, value_name = "NAME")]
     pub tool: Vec<String>,
 }
 
@@ -280,6 +286,9 @@ pub enum ModelCommand {
     Search {
         /// Part of a name or type
         query: Option<String>,
+        /// List definitions that runs made, and those of internal types, too
+        #[arg(long)]
+        all: bool,
     },
     /// Edit a definition in $EDITOR or from standard input
     Edit {
@@ -315,8 +324,8 @@ pub enum ModelCommand {
     #[command(subcommand)]
     Method(MethodCommand),
     /// Show records of method runs
-    #[command(subcommand)]
-    Output(OutputCommand),
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Output(OutputArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -349,6 +358,9 @@ pub enum MethodCommand {
         /// The method's name
         method: String,
     },
+    /// Show past runs of methods
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    History(HistoryArgs),
 }
 
 #[derive(Debug, Args)]
@@ -406,29 +418,6 @@ pub struct RunArgs {
     /// The driver's configuration, e.g. {"image": "debian:stable-slim"}
     #[arg(long, value_name = "JSON", requires = "driver")]
     pub driver_config: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum OutputCommand {
-    /// Show the record of a run
-    Get {
-        /// Its id, at least three digits of it, or a model (its last run)
-        output: String,
-    },
-    /// List runs, newest first
-    #[command(visible_alias = "list")]
-    Search {
-        /// Part of a model's name, a type or a method
-        query: Option<String>,
-    },
-    /// Print the log of a run
-    Logs {
-        /// Its id, at least three digits of it, or a model (its last run)
-        output: String,
-        /// The last lines only
-        #[arg(long, value_name = "N")]
-        tail: Option<usize>,
-    },
 }
 
 /// `30`, `30s`, `500ms`, `5m`, `1h`, `7d`, `2w`, `1mo`, `1y`; a bare number is seconds.

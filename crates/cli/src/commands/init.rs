@@ -10,43 +10,43 @@ use super::{done, failed};
 use crate::app;
 use crate::args::{Cli, InitArgs, UpgradeArgs};
 use crate::error::CliError;
-use crate::persona::Persona;
 use crate::ui::{GOOD, NAME, Ui};
 
 pub fn run(cli: &Cli, ui: &Ui, arguments: &InitArgs) -> Result<ExitCode, CliError> {
     let app = app::app(cli)?;
-    if !arguments.tool.is_empty() {
-        ui.warn("`--tool` does nothing: setting up AI tools is not part of marsh");
-    }
-    let request = InitRequest { path: arguments.path.clone(), force: arguments.force };
+    let request =
+        InitRequest { path: arguments.path.clone(), force: arguments.force, tools: arguments.tool.clone() };
     let document = app.initialize(&request)?;
     ui.result(&document, || {
-        format!(
-            "{GOOD}initialized{GOOD:#} {}\n\nnext: put extension sources under extensions/models/, or try\n  \
-             {} model @command/shell method run execute hello --input run='echo hello'",
-            document.path,
-            Persona::current().name
-        )
+        let tools = match document.tools.as_slice() {
+            [] => String::new(),
+            tools => format!(" for {}", tools.join(", ")),
+        };
+        let steps = document.next_steps.iter().map(|step| format!("\n  {step}")).collect::<String>();
+        let tool_files = match document.instructions_file_created || document.settings_created {
+            true => {
+                "\nthe tool's instructions, settings and skills are in place; review them with `git status`"
+            }
+            false => "",
+        };
+        format!("{GOOD}initialized{GOOD:#} {}{tools}{tool_files}\n\nnext:{steps}", document.path)
     });
     done()
 }
 
 pub fn upgrade(cli: &Cli, ui: &Ui, arguments: &UpgradeArgs) -> Result<ExitCode, CliError> {
-    let tools = match arguments.tool.as_slice() {
-        [] => None,
-        [none] if none == "none" => Some(Vec::new()),
-        tools if tools.iter().any(|tool| tool == "none") => {
-            return Err(CliError::usage("`--tool none` clears the list, and excludes other tools"));
-        }
-        tools => Some(tools.to_vec()),
-    };
-    if tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
-        ui.warn("`--tool` changes the marker only: setting up AI tools is not part of marsh");
-    }
-    let request = UpgradeRequest { tools, include_gitignore: arguments.include_gitignore };
+    let tools = (!arguments.tool.is_empty()).then(|| arguments.tool.clone());
+    let include_gitignore = arguments.include_gitignore;
+    let request = UpgradeRequest { tools, include_gitignore, ..UpgradeRequest::default() };
     let document = app::app(cli)?.upgrade(arguments.path.as_deref(), &request, &Progress::new(ui))?;
     for kept in &document.kept_files {
         ui.warn(format_args!("{kept} stays: another file is at its present place"));
+    }
+    if !document.removed_tools.is_empty() {
+        ui.warn(format_args!(
+            "the files of {} stay; delete them if the tool is not used any more",
+            document.removed_tools.join(", ")
+        ));
     }
     let install = document.extension_install.as_ref();
     let is_whole = install.is_none_or(|install| install.failed == 0);

@@ -1,5 +1,6 @@
 //! One module per noun.
 
+mod agent;
 mod console;
 mod data;
 mod datastore;
@@ -73,6 +74,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Init(arguments) | Command::Repo(RepoCommand::Init(arguments)) => {
             init::run(cli, ui, arguments)
         }
+        Command::Agent(command) => agent::run(cli, ui, command),
         Command::Model(command) => model::run(ui, &app::open(cli)?, command),
         Command::Report(command) => report::run(ui, &app::open(cli)?, command),
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),

@@ -23,7 +23,7 @@ pub fn run(ui: &Ui, session: &Session, command: &ModelCommand) -> Result<ExitCod
             create(ui, &read, type_name, name, global_args)
         }
         ModelCommand::Get { name } => get(ui, &read, name),
-        ModelCommand::Search { query } => search(ui, &read, query.as_deref().unwrap_or_default()),
+        ModelCommand::Search { query, all } => search(ui, &read, query.as_deref().unwrap_or_default(), *all),
         ModelCommand::Edit { name } => edit(ui, &read, name),
         ModelCommand::Delete { name, force, yes } => {
             app::change(ui, session, |write| delete(ui, write, name, *force, *yes))
@@ -40,7 +40,8 @@ pub fn run(ui: &Ui, session: &Session, command: &ModelCommand) -> Result<ExitCod
         ModelCommand::Method(MethodCommand::Describe { name, method }) => {
             method::describe(ui, &read, name, method)
         }
-        ModelCommand::Output(command) => output::run(ui, &read, command),
+        ModelCommand::Method(MethodCommand::History(arguments)) => output::history(ui, &read, arguments),
+        ModelCommand::Output(arguments) => output::run(ui, &read, arguments),
     }
 }
 
@@ -91,8 +92,8 @@ fn get_text(document: &ModelDocument) -> String {
     text
 }
 
-pub fn search(ui: &Ui, read: &Read<'_>, query: &str) -> Result<ExitCode, CliError> {
-    let (document, warnings) = read.search_models(query);
+pub fn search(ui: &Ui, read: &Read<'_>, query: &str, all: bool) -> Result<ExitCode, CliError> {
+    let (document, warnings) = read.search_models(query, all);
     for warning in warnings {
         ui.warn(warning);
     }

@@ -16,9 +16,11 @@ fn init_makes_a_repository_once() {
     success: true
     exit_code: 0
     ----- stdout -----
-    initialized [repo]
+    initialized [repo] for claude
+    the tool's instructions, settings and skills are in place; review them with `git status`
 
-    next: put extension sources under extensions/models/, or try
+    next:
+      put extension sources under extensions/models/
       marsh model @command/shell method run execute hello --input run='echo hello'
     ----- stderr -----
     ");
@@ -26,8 +28,13 @@ fn init_makes_a_repository_once() {
     # BEGIN swamp managed section - DO NOT EDIT
     .swamp/
     .swamp-sources.yaml
+    .claude/worktrees/
+    .claude/settings.local.json
+    .claude/scheduled_tasks.lock
     # END swamp managed section
     ");
+    let written = [".claude", ".gitignore", ".swamp", ".swamp.yaml", "CLAUDE.md"];
+    assert!(written.iter().all(|name| scratch.exists(name)));
     let marker = scratch.read(".swamp.yaml");
     assert_snapshot!(scratch.marsh(&["init"]).snapshot(), @r"
     success: false
@@ -35,9 +42,9 @@ fn init_makes_a_repository_once() {
     ----- stdout -----
 
     ----- stderr -----
-    error: [repo] is already a repository
+    error: [repo] is already a repository (AI tools: claude)
 
-    hint: use `--force` to write its marker and directories again; the repository keeps its id
+    hint: use `--force` to write its marker and directories again; the repository keeps its id. `marsh repo upgrade --tool <name>` changes its AI tools
     ");
     assert_eq!(scratch.read(".swamp.yaml"), marker);
 
@@ -49,7 +56,7 @@ fn init_makes_a_repository_once() {
 #[test]
 fn init_takes_a_path_and_answers_as_json() {
     let scratch = empty();
-    let run = scratch.marsh(&["--json", "init", "deep/er"]).ok();
+    let run = scratch.marsh(&["--json", "init", "deep/er", "--tool", "none"]).ok();
     assert!(scratch.exists("deep/er/.swamp.yaml"));
     assert_snapshot!(run.snapshot(), @r#"
     success: true
@@ -66,7 +73,11 @@ fn init_takes_a_path_and_answers_as_json() {
       "gitignoreAction": "created",
       "tools": [],
       "removedTools": [],
-      "tool": "none"
+      "tool": "none",
+      "nextSteps": [
+        "put extension sources under extensions/models/",
+        "marsh model @command/shell method run execute hello --input run='echo hello'"
+      ]
     }
     ----- stderr -----
     "#);
@@ -229,6 +240,7 @@ fn help() {
     Commands:
       init         Create a repository in a directory
       repo         Manage repositories
+      agent        Describe further AI tools for `init --tool`
       model        Manage definitions and types; run methods
       report       List, show and run reports
       data         Query, show and delete results

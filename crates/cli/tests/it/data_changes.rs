@@ -120,3 +120,60 @@ fn ctrl_c_at_a_question_ends_the_command_and_deletes_nothing() {
     assert_eq!(status.code(), Some(130));
     assert_eq!(json(&repo, &["get", "m", "a"])["version"], 1);
 }
+
+#[test]
+fn data_commands_take_model_and_name_as_flags() {
+    let repo = scene(&[("a", 2), ("b", 1)]);
+    let same = |places: &[&str], flags: &[&str]| assert_eq!(json(&repo, places), json(&repo, flags));
+    same(&["get", "m", "a"], &["get", "--model", "m", "--name", "a"]);
+    same(&["get", "m", "a"], &["get", "--name", "a", "m"]);
+    same(&["list", "m"], &["list", "--model", "m"]);
+    same(&["versions", "m", "a"], &["versions", "--model", "m", "--name", "a"]);
+    same(
+        &["delete", "m", "a", "--version", "1", "--dry-run"],
+        &["delete", "--model", "m", "--name", "a", "--version", "1", "--dry-run"],
+    );
+    json(&repo, &["rename", "--model", "m", "--name", "a", "--new-name", "c"]);
+    json(&repo, &["delete", "--model", "m", "--prefix", "b", "--force"]);
+    assert_eq!(json(&repo, &["get", "m", "a"])["name"], "c");
+    let fails = |arguments: &[&str], message: &str| {
+        let error = repo.marsh(&[&["--json", "data"], arguments].concat()).exits(2).error();
+        assert!(error["message"].as_str().unwrap().contains(message), "{error}");
+        error
+    };
+    let error = fails(&["get", "--model", "m", "a"], "missing the name of the result");
+    let expected = "`marsh data get MODEL NAME` or `marsh data get --model MODEL --name NAME`";
+    assert_eq!(error["hint"], expected);
+    fails(&["rename", "--model", "m", "a", "--new-name", "d"], "missing the name of the result");
+    fails(&["rename", "m", "a"], "missing the new name of the result");
+    fails(&["versions"], "missing the model");
+    fails(&["list"], "missing the model");
+    fails(&["list", "m", "--workflow", "w"], "not both");
+    fails(&["delete", "m"], "missing the name of the result");
+    fails(&["delete", "--all"], "missing the model");
+    fails(&["get", "--workflow", "w", "a", "b"], "unexpected argument `b`");
+    fails(&["get", "--workflow", "w"], "missing the name of the result");
+}
+
+#[test]
+fn method_history_shows_what_output_shows() {
+    let repo = scene(&[("a", 1)]);
+    let get = |arguments: &[&str]| repo.marsh(&[&["--json", "model"], arguments].concat()).ok().json();
+    let record = get(&["output", "get", "m"]);
+    let id = record["id"].as_str().unwrap();
+    for arguments in [
+        &["output", "m"][..],
+        &["output", id],
+        &["method", "history", "m"],
+        &["method", "history", &id[..8]],
+        &["method", "history", "get", "m"],
+    ] {
+        assert_eq!(get(arguments), record, "{arguments:?}");
+    }
+    let listed = get(&["method", "history", "search", "run"]);
+    assert_eq!(listed, get(&["method", "history", "list", "run"]));
+    assert_eq!((&listed["query"], &listed["results"][0]["id"]), (&json!("run"), &record["id"]));
+    let log = get(&["method", "history", "logs", "m", "--tail", "1"]);
+    assert_eq!((&log["outputId"], &log["lineCount"]), (&record["id"], &json!(0)));
+    assert_eq!(repo.marsh(&["--json", "model", "output", "nothing"]).exits(1).error()["code"], "not_found");
+}

@@ -81,6 +81,15 @@ fn link_of_another_name_has_that_name_in_help_usage_and_hints() {
 }
 
 #[test]
+fn files_that_name_the_program_have_the_other_name() {
+    let repo = outside();
+    let created = repo.marsh(&["--json", "init", "--tool", "claude"]).ok().json();
+    assert!(created["nextSteps"][1].as_str().unwrap().contains("swamp "), "{created}");
+    let settings = repo.read(".claude/settings.local.json");
+    assert!(settings.contains("swamp audit record") && !settings.contains("marsh"), "{settings}");
+}
+
+#[test]
 fn failure_as_json_is_bare_on_standard_error() {
     let repo = swamp();
     let error = bare(&repo.marsh(&["--json", "model", "get", "nope"]).exits(1));

@@ -37,7 +37,8 @@ impl Checked {
     fn accept(&mut self, name: &str, arguments: &[&str], document: &Value) -> Value {
         let row = DOCUMENTS.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no row {name}"));
         let is_named = |command: &&&str| arguments.starts_with(&command_words(command));
-        let command = row.commands.iter().find(is_named).unwrap_or_else(|| panic!("{name}: {arguments:?}"));
+        let command = row.commands.iter().filter(is_named).max_by_key(|command| command.len());
+        let command = command.unwrap_or_else(|| panic!("{name}: {arguments:?}"));
         let errors = schema_errors(name, document);
         assert!(errors.is_empty(), "{name}: {errors:?}\n{document:#}");
         self.0.insert((row.name, command));
@@ -68,8 +69,14 @@ fn models_and_data() -> Checked {
     run("method-description", &["model", "method", "describe", "m", "run"]);
     run("method-run", &["model", "method", "run", "m", "run"]);
     run("model-output", &["model", "output", "get", "m"]);
+    run("model-output", &["model", "output", "m"]);
+    run("model-output", &["model", "method", "history", "get", "m"]);
+    run("model-output", &["model", "method", "history", "m"]);
     run("model-output-search", &["model", "output", "search"]);
+    run("model-output-search", &["model", "method", "history", "search"]);
+    run("model-output-log", &["model", "method", "history", "logs", "m"]);
     run("model-output-log", &["model", "output", "logs", "m"]);
+    run("model-output-data", &["model", "output", "data", "m", "--field", "n"]);
     run("data", &["data", "get", "m", "out"]);
     run("data-list", &["data", "list", "m"]);
     run("data-versions", &["data", "versions", "m", "out"]);
@@ -84,6 +91,9 @@ fn models_and_data() -> Checked {
     run("repository-initialized", &["init", "another"]);
     run("repository-initialized", &["repo", "init", "a-third"]);
     run("repository-upgraded", &["repo", "upgrade"]);
+    run("agent-added", &["agent", "setup", "--name", "acme"]);
+    run("agent-list", &["agent", "list"]);
+    run("agent-removed", &["agent", "rm", "acme"]);
     let text = repo.read(&path.unwrap());
     checked.run_with(&repo, "model-edited", &["model", "edit", "m"], &text);
     checked.run(&repo, "model-deleted", &["model", "delete", "m", "--force", "--yes"]);
@@ -184,6 +194,7 @@ fn workflows() -> Checked {
     run("workflow-validation", &["workflow", "validate", "w"]);
     run("workflow-validations", &["workflow", "validate"]);
     run("workflow-run", &["workflow", "run", "w"]);
+    run("workflow-data-list", &["data", "list", "--workflow", "w"]);
     run("workflow-approvals", &["workflow", "approvals"]);
     run("workflow-approval", &["workflow", "approve", "w", "ask"]);
     run("workflow-run", &["workflow", "resume", "w"]);

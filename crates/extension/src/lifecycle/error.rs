@@ -15,6 +15,8 @@ use crate::error::LoadError;
 pub enum LifecycleError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Repo(#[from] marsh_repo::RepoError),
     #[error("{name}: {source}")]
     Registry { name: ExtensionName, source: RegistryError },
     #[error("the archive of {name}@{version} is refused: {source}")]
@@ -74,6 +76,7 @@ impl Explain for LifecycleError {
     fn code(&self) -> ErrorCode {
         match self {
             LifecycleError::Store(error) => error.code(),
+            LifecycleError::Repo(error) => error.code(),
             LifecycleError::Registry { source, .. } => source.code(),
             LifecycleError::Archive { source, .. } => source.code(),
             LifecycleError::OtherManifest { .. } => ErrorCode::ManifestMismatch,
@@ -101,6 +104,7 @@ impl Explain for LifecycleError {
     fn hint(&self) -> Option<String> {
         match self {
             LifecycleError::Store(error) => error.hint(),
+            LifecycleError::Repo(error) => error.hint(),
             LifecycleError::Registry { source, .. } => source.hint(),
             LifecycleError::Archive { source, .. } => source.hint(),
             LifecycleError::Dependency { source, .. } => source.hint(),

@@ -111,7 +111,7 @@ impl Lifecycle {
     /// The copies that the lockfile as it is now calls for, by directory, with where they come from.
     fn wanted_skills(&self) -> Result<BTreeMap<String, (Copied, PathBuf)>, LifecycleError> {
         let snapshot = self.installation.snapshot()?;
-        let targets = self.repo.marker.skill_dirs();
+        let targets = self.repo.marker.skill_dirs(&marsh_repo::tools::custom::read(&self.repo.layout)?);
         let mut wanted: BTreeMap<String, (Copied, PathBuf)> = BTreeMap::new();
         for (name, entry) in &snapshot.lockfile.entries {
             let Some(digest) = entry.checksum else { continue };

@@ -78,6 +78,8 @@ pub enum PublishError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
+    Repo(#[from] marsh_repo::RepoError),
+    #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
     #[error("cannot write the manifest: {0}")]
     Yaml(#[from] marsh_types::yaml::YamlWriteError),
@@ -107,6 +109,7 @@ impl Explain for PublishError {
             PublishError::NotOwner { .. } => ErrorCode::CollectiveNotOwned,
             PublishError::Registry(error) => error.code(),
             PublishError::Archive(error) => error.code(),
+            PublishError::Repo(error) => error.code(),
             PublishError::Fs(_) | PublishError::Yaml(_) | PublishError::Read { .. } => ErrorCode::Io,
         }
     }
@@ -127,6 +130,7 @@ impl Explain for PublishError {
                 Some(format!("set `version: \"{next}\"` in the manifest"))
             }
             PublishError::Registry(error) => error.hint(),
+            PublishError::Repo(error) => error.hint(),
             _ => None,
         }
     }

@@ -236,7 +236,8 @@ impl Files {
             bases
                 .extend(["", ".claude/skills", ".agents/skills", "skills"].map(|dir| manifest_dir.join(dir)));
         }
-        bases.extend(repo.marker.skill_dirs().iter().map(|dir| repo.layout.root().join(dir)));
+        let custom = marsh_repo::tools::custom::read(&repo.layout)?;
+        bases.extend(repo.marker.skill_dirs(&custom).iter().map(|dir| repo.layout.root().join(dir)));
         let found = bases.iter().map(|base| listed.below(base)).find(|path| path.is_dir());
         let Some(dir) = found else {
             let looked: Vec<String> = bases.iter().map(|base| base.display().to_string()).collect();

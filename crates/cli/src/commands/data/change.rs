@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use marsh_api::data::{DataDeleteRequest, DataDeleted, DataTarget};
 use marsh_app::Write;
 
-use super::done;
+use super::{done, place};
 use crate::args::data::{DataDeleteArgs, Removal};
 use crate::commands::failed;
 use crate::error::CliError;
@@ -31,13 +31,19 @@ fn count(number: usize, noun: &str) -> String {
 
 pub fn delete(ui: &Ui, write: &Write<'_>, arguments: &DataDeleteArgs) -> Result<ExitCode, CliError> {
     let removal = &arguments.removal;
-    let target = match (&arguments.name, arguments.version, &arguments.prefix) {
-        (Some(name), Some(version), _) => DataTarget::Version { name: name.clone(), version },
-        (Some(name), None, _) => DataTarget::Name(name.clone()),
-        (None, _, Some(prefix)) => DataTarget::Prefix(prefix.clone()),
-        (None, _, None) => DataTarget::All,
+    let target = match (&arguments.prefix, arguments.all) {
+        (Some(prefix), _) => DataTarget::Prefix(prefix.clone()),
+        (None, true) => DataTarget::All,
+        (None, false) => {
+            let name = place::datum(&arguments.datum, "delete")?.1.to_owned();
+            match arguments.version {
+                Some(version) => DataTarget::Version { name, version },
+                None => DataTarget::Name(name),
+            }
+        }
     };
-    let request = DataDeleteRequest { model: arguments.model.clone(), target };
+    let model = place::model(arguments.datum.model(), "delete", "--all")?.to_owned();
+    let request = DataDeleteRequest { model, target };
     let preview = write.preview_delete_data(&request)?;
     let deleted = if removal.dry_run {
         preview

@@ -2,33 +2,49 @@
 
 mod change;
 mod find;
+mod place;
 
 use std::process::ExitCode;
 
 use marsh_api::data::DataItem;
-use marsh_app::{Read, Session};
+use marsh_app::{Read, Session, WorkflowDataRequest};
 use serde_json::Value;
 
 use super::done;
 use crate::app;
 use crate::args::DataCommand;
+use crate::args::data::{DataRunArgs, DatumArgs};
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns, value_lines};
 
 pub fn run(ui: &Ui, session: &Session, command: &DataCommand) -> Result<ExitCode, CliError> {
     let read = session.read();
     match command {
-        DataCommand::Get { model, name, version, no_content } => {
-            get(ui, read, model, name, *version, !no_content)
+        DataCommand::Get { datum, run, version, no_content } => {
+            get(ui, read, datum, run, *version, !no_content)
         }
-        DataCommand::List { model, kind } => list(ui, read, model, kind.as_deref()),
-        DataCommand::Versions { model, name } => versions(ui, read, model, name),
+        DataCommand::List { model, model_flag, run, kind } => {
+            let model = model_flag.as_deref().or(model.as_deref());
+            match (model, place::run(run)) {
+                (None, Some(request)) => list_of_run(ui, read, &request, kind.as_deref()),
+                (Some(_), Some(_)) => Err(CliError::Usage {
+                    message: "name a model or a workflow run, not both".into(),
+                    hint: Some("`marsh data list MODEL` or `marsh data list --workflow WORKFLOW`".into()),
+                }),
+                (model, None) => list(ui, read, place::model(model, "list", "")?, kind.as_deref()),
+            }
+        }
+        DataCommand::Versions { datum } => {
+            let (model, name) = place::datum(datum, "versions")?;
+            versions(ui, read, model, name)
+        }
         DataCommand::Search(arguments) => find::search(ui, read, arguments),
         DataCommand::Query { predicate, select, limit } => {
             find::query(ui, read, predicate, select.as_deref(), *limit)
         }
-        DataCommand::Rename { model, old, new, new_name } => {
-            let new = new.as_ref().or(new_name.as_ref()).map_or("", String::as_str);
+        DataCommand::Rename { datum, new, new_name } => {
+            let (model, old) = place::datum(datum, "rename")?;
+            let new = place::new_name(new_name.as_deref().or(new.as_deref()))?;
             app::change(ui, session, |write| change::rename(ui, write, model, old, new))
         }
         DataCommand::Delete(arguments) => {
@@ -42,12 +58,25 @@ pub fn run(ui: &Ui, session: &Session, command: &DataCommand) -> Result<ExitCode
 fn get(
     ui: &Ui,
     read: Read<'_>,
-    model: &str,
-    name: &str,
+    datum: &DatumArgs,
+    run: &DataRunArgs,
     version: Option<u32>,
     with_content: bool,
 ) -> Result<ExitCode, CliError> {
-    let data = read.get_data(model, name, version, with_content)?;
+    let data = match place::run(run) {
+        None => {
+            let (model, name) = place::datum(datum, "get")?;
+            read.get_data(model, name, version, with_content)?
+        }
+        Some(request) => {
+            let (model, name) = place::datum_of_run(datum, run)?;
+            let (data, warning) = read.get_workflow_data(&request, model, name, version, with_content)?;
+            if let Some(warning) = warning {
+                ui.warn(warning);
+            }
+            data
+        }
+    };
     ui.result(&data, || {
         let mut text = format!(
             "{NAME}{}{NAME:#} {DIM}v{} of {}, {}, {}{DIM:#}\n",
@@ -81,6 +110,35 @@ fn list(ui: &Ui, read: Read<'_>, model: &str, kind: Option<&str>) -> Result<Exit
                     item.content_type.clone(),
                     item.size.map_or_else(String::new, |size| format!("{size} B")),
                     format!("{DIM}{}{DIM:#}", item.created_at),
+                ]
+            })
+            .collect();
+        columns(&rows)
+    });
+    done()
+}
+
+fn list_of_run(
+    ui: &Ui,
+    read: Read<'_>,
+    request: &WorkflowDataRequest,
+    kind: Option<&str>,
+) -> Result<ExitCode, CliError> {
+    let list = read.list_workflow_data(request, kind)?;
+    ui.result(&list, || {
+        if list.total == 0 {
+            return format!("run {} of `{}` wrote no results", list.run_id, list.workflow_name);
+        }
+        let items = list.groups.iter().flat_map(|group| &group.items);
+        let rows: Vec<Vec<String>> = items
+            .map(|found| {
+                vec![
+                    format!("{NAME}{}{NAME:#}", found.item.name),
+                    format!("v{}", found.item.version),
+                    found.item.kind.clone(),
+                    found.model_name.clone(),
+                    found.step_name.clone().unwrap_or_default(),
+                    format!("{DIM}{}{DIM:#}", found.item.created_at),
                 ]
             })
             .collect();
