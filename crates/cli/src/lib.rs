@@ -70,7 +70,7 @@ fn help_page(error: &clap::Error, arguments: &[std::ffi::OsString]) -> Option<cl
         _ => return None,
     }
     let persona = Persona::current();
-    persona.command(persona.help(args::examples::command())).try_get_matches_from(arguments).err()
+    persona.help(args::examples::command()).try_get_matches_from(arguments).err()
 }
 
 /// Help and version go to standard output; a usage error is an error like any other, also as JSON.

@@ -147,9 +147,9 @@ impl Persona {
         command.name(self.name).bin_name(self.name)
     }
 
-    /// The command line with this program's name in every text.
-    pub fn help(&self, command: Command) -> Command {
-        if self.name == MARSH.name { command } else { self.renamed_texts(self.command(command)) }
+    /// The whole command line with this program's name in every text.
+    pub fn help(&self, tree: Command) -> Command {
+        if self.name == MARSH.name { tree } else { self.renamed_texts(tree) }
     }
 
     fn renamed_texts(&self, mut command: Command) -> Command {

@@ -9,7 +9,8 @@ use crate::args::serve::ServeCommand;
 use crate::args::{Cli, Command as Cmd};
 use crate::error::CliError;
 
-/// The words after a command that marsh has not. They are not looked at.
+// The words after a command that marsh has not. They are not looked at. (A documentation comment would become the help of
+// each command.)
 #[derive(Debug, Args)]
 pub struct Words {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -18,6 +18,8 @@
 //! * Nothing of a host is read without a limit: lines, log, results (`tests/limits.rs`, `tests/channel.rs`).
 //! * A superseded version goes with its last call (`tests/versions.rs`). Idle versions are kept within [`Retention`].
 
+#![warn(missing_docs)]
+
 mod cancel;
 mod error;
 mod host;

@@ -33,6 +33,11 @@ impl Client {
         Client::connect(&endpoint.socket)
     }
 
+    /// Connects to the server behind a socket.
+    ///
+    /// # Errors
+    ///
+    /// No server listens there.
     pub fn connect(socket: &Path) -> Result<Client, ServeError> {
         let stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
             // The record of a server that died.

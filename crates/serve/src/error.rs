@@ -10,6 +10,7 @@ use marsh_types::{ErrorCode, Explain};
 use serde_json::Value;
 
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum ServeError {
     #[error("this repository is served already, by {holder}")]
     AlreadyServed { holder: String },

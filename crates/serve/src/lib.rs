@@ -15,6 +15,8 @@
 //! * The socket is in a directory that only its owner can enter.
 //! * This crate writes to no terminal and reads no environment; both come from the caller.
 
+#![warn(missing_docs)]
+
 mod call_counters;
 mod client;
 mod connection;

@@ -24,7 +24,9 @@ const CANCELLED: Duration = Duration::from_secs(5);
 /// What a caller needs to know once the server listens.
 #[derive(Debug, Clone)]
 pub struct Serving {
+    /// The socket that is listened on.
     pub socket: Option<std::path::PathBuf>,
+    /// Whether changes of files are watched.
     pub watching: bool,
     /// Where webhooks are listened for.
     pub http: Option<std::net::SocketAddr>,
@@ -33,8 +35,11 @@ pub struct Serving {
 /// How a server is reached, and what it starts by itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Listening<'a> {
+    /// The socket to listen on.
     pub socket: Option<&'a Path>,
+    /// Whether to watch changes of files.
     pub watch: bool,
+    /// Schedules and webhooks.
     pub triggers: &'a TriggerOptions,
     /// Hears what people should know.
     pub warn: fn(&str),

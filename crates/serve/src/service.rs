@@ -23,6 +23,7 @@ use crate::call_counters::CallCounters;
 use crate::protocol::{CallParams, EvictParams, ResumeParams, WorkflowParams};
 use crate::reload::Reloader;
 
+/// What every connection and every trigger asks.
 pub struct Service {
     pub(crate) server: Server,
     pub(crate) counters: Arc<CallCounters>,
@@ -44,6 +45,7 @@ pub(crate) struct TriggeredRun {
 pub type Events<'a> = &'a (dyn Fn(Value) + Sync);
 
 impl Service {
+    /// The service of that server.
     pub fn new(server: Server) -> Service {
         Service {
             server,
@@ -56,6 +58,7 @@ impl Service {
         }
     }
 
+    /// The loader that all requests share.
     pub fn loader(&self) -> &Arc<Loader> {
         self.server.loader()
     }

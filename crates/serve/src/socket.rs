@@ -16,7 +16,9 @@ use crate::error::ServeError;
 /// What `serve.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
+    /// The process that holds the socket.
     pub pid: u32,
+    /// The path of the socket.
     pub socket: PathBuf,
 }
 

@@ -15,6 +15,11 @@ use crate::triggers::Triggers;
 use marsh_api::ErrorReport;
 
 impl Service {
+    /// The state of the server.
+    ///
+    /// # Errors
+    ///
+    /// The runs cannot be read.
     pub fn status(&self, socket: Option<String>, triggers: &Triggers) -> Result<Status, ErrorReport> {
         let repo = self.server.repo().map_err(|error| error.report())?;
         let catalog = self.loader().catalog().map_err(|error| ErrorReport::of(&error))?;

@@ -24,24 +24,32 @@ const NAMES: [&str; 4] = ["result", "log", "kept", "moved"];
 /// The parameters of the stress.
 #[derive(Debug, Clone)]
 pub struct DataStress {
+    /// The marsh to run.
     pub binary: PathBuf,
+    /// How often the processes start.
     pub rounds: usize,
     /// The number of processes in a round.
     pub processes: usize,
+    /// Seed of the random choices.
     pub seed: u64,
 }
 
 /// The results of the stress.
 #[derive(Debug, Default)]
 pub struct DataReport {
+    /// Promises that did not hold, each a sentence.
     pub violations: Vec<String>,
+    /// Processes that ran.
     pub processes: usize,
+    /// Looks at the data while processes ran.
     pub looks: usize,
     /// The number of versions that were checked, and that were compared with the catalog.
     pub versions: usize,
+    /// Looks that compared the catalog with the files.
     pub compared: usize,
     /// How processes ended: `run: ok`, `get: not_found`, …
     pub endings: BTreeMap<String, usize>,
+    /// Wall time of the run.
     pub elapsed: Duration,
 }
 

@@ -29,6 +29,7 @@ pub struct Package {
 }
 
 impl Package {
+    /// A package without files.
     pub fn new(name: &str, version: &str) -> Package {
         Package {
             name: name.to_owned(),
@@ -82,6 +83,7 @@ impl Package {
         self
     }
 
+    /// Sets the channel to publish to.
     #[must_use]
     pub fn channel(mut self, channel: &str) -> Package {
         self.channel = Some(channel.to_owned());
@@ -165,6 +167,7 @@ impl ExtensionRegistry {
         registry
     }
 
+    /// The directory of the registry.
     pub fn root(&self) -> &Path {
         self.dir.path()
     }

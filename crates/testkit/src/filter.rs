@@ -34,6 +34,7 @@ impl Filters {
         self
     }
 
+    /// Replaces what differs from run to run.
     pub fn apply(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (from, to) in &self.literal {

@@ -25,7 +25,9 @@ use crate::{Connection, ExtensionProcess, Scratch};
 /// One run of the checker.
 #[derive(Debug, Clone)]
 pub struct Freshness {
+    /// The marsh to run.
     pub binary: PathBuf,
+    /// Clients that call at the same time.
     pub clients: usize,
     /// The number of calls of each client.
     pub calls: usize,
@@ -37,14 +39,18 @@ pub struct Freshness {
     pub client: Option<(PathBuf, Vec<String>)>,
 }
 
+/// What a run saw.
 #[derive(Debug, Clone, Default)]
 pub struct FreshnessReport {
+    /// Calls that were made.
     pub calls: usize,
+    /// Edits of the source meanwhile.
     pub edits: u64,
     /// The number of reloads that the editor requested.
     pub reloads: u64,
     /// The number of different numbers in the answers.
     pub versions_seen: usize,
+    /// Answers of code that was no longer on disk, each a sentence.
     pub violations: Vec<String>,
 }
 

@@ -12,11 +12,13 @@ use crate::{ExtensionProcess, Scratch};
 pub struct KindSource {
     /// `model`, `graft`, `vault`, `datastore`, `driver` or `report`.
     pub kind: &'static str,
+    /// The path of the source below the repository.
     pub file: &'static str,
     /// The type in the status. A method extension (`graft`) is part of the type that it extends.
     pub type_name: &'static str,
 }
 
+/// One source of each kind that can be reloaded.
 pub const EVERY_KIND: [KindSource; 6] = [
     KindSource { kind: "model", file: "extensions/models/word.ts", type_name: "@kinds/word" },
     KindSource { kind: "graft", file: "extensions/models/graft.ts", type_name: "@kinds/base" },
@@ -70,6 +72,7 @@ fn method(name: &str, word: &str) -> String {
 }
 
 impl KindSource {
+    /// The source of `kind`, by the directory of the kind.
     pub fn of(kind: &str) -> KindSource {
         let found = EVERY_KIND.into_iter().find(|source| source.kind == kind);
         found.unwrap_or_else(|| panic!("unknown kind {kind}"))

@@ -14,6 +14,7 @@
 //!
 //! Every failure is a panic: if the harness fails, the test fails.
 
+#![warn(missing_docs)]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -33,6 +33,7 @@ impl Running {
         Running { arguments, child, stdout, stderr, filters }
     }
 
+    /// The id of the process.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -52,6 +53,7 @@ impl Running {
         self.child.kill().expect("a child can be killed");
     }
 
+    /// Whether the process has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be asked for its status").is_some()
     }

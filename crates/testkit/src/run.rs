@@ -9,7 +9,9 @@ use crate::Filters;
 /// The output and the end of a run.
 #[derive(Debug, Clone)]
 pub struct Run {
+    /// Standard output, whole.
     pub stdout: String,
+    /// Standard error, whole.
     pub stderr: String,
     /// The exit code; `None` if a signal ended the process.
     pub code: Option<i32>,

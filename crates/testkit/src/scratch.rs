@@ -124,6 +124,7 @@ impl Scratch {
             .unwrap_or_else(|error| panic!("cannot replace {relative}: {error}"));
     }
 
+    /// The text of a file.
     #[track_caller]
     pub fn read(&self, relative: &str) -> String {
         let path = self.path(relative);
@@ -131,6 +132,7 @@ impl Scratch {
             .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
     }
 
+    /// Whether a file or directory exists.
     pub fn exists(&self, relative: &str) -> bool {
         self.path(relative).exists()
     }
@@ -155,6 +157,7 @@ impl Scratch {
         std::fs::set_permissions(&path, permissions).unwrap();
     }
 
+    /// Remembers a file, to see later whether it changed.
     pub fn see(&self, relative: &str) -> Seen {
         Seen { modified: std::fs::metadata(self.path(relative)).unwrap().modified().unwrap() }
     }
@@ -226,6 +229,7 @@ impl Scratch {
         Running::new(arguments, self.command(arguments).spawn().expect("marsh starts"), self.filters())
     }
 
+    /// Filters that replace the paths of this directory.
     pub fn filters(&self) -> Filters {
         let top = self.root.parent().expect("the repository is in the scratch directory");
         Filters::default().path(&self.root, "repo").path(top, "scratch")

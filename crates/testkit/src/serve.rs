@@ -33,8 +33,11 @@ pub struct ExtensionProcess {
 /// The identity of loaded code: the fingerprint of its sources, the host process and the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleVersion {
+    /// The fingerprint of the code that answered.
     pub fingerprint: String,
+    /// The host process that answered.
     pub host_pid: u64,
+    /// The instance of the module that answered.
     pub instance: u64,
 }
 
@@ -50,12 +53,15 @@ pub enum Expect<'a> {
 /// The memory of the server and its hosts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
+    /// Resident memory of the server, in bytes.
     pub server_rss: u64,
+    /// Resident memory of all hosts, in bytes.
     pub hosts_rss: u64,
     /// The heap of all running engines.
     pub heap: u64,
     /// The memory that ended engines did not free.
     pub leaked: u64,
+    /// Module versions that hosts hold.
     pub versions_alive: u64,
 }
 
@@ -78,14 +84,17 @@ impl Scratch {
 }
 
 impl ExtensionProcess {
+    /// The id of the server process.
     pub fn pid(&self) -> u32 {
         self.running.pid()
     }
 
+    /// The socket that it listens on.
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
+    /// Whether the server process lives.
     pub fn is_alive(&mut self) -> bool {
         !self.running.has_ended()
     }
@@ -115,6 +124,7 @@ impl ExtensionProcess {
         self.connect().ask("reload", Value::Null).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// The answer of `serve status`.
     #[track_caller]
     pub fn status(&self) -> Value {
         self.connect().ask("status", Value::Null).unwrap_or_else(|error| panic!("{error:#}"))
@@ -172,6 +182,7 @@ impl ExtensionProcess {
         wait_for("old versions to go", || (self.type_status(type_name)["versionsAlive"] == 1).then_some(()));
     }
 
+    /// The memory of server and hosts.
     pub fn memory(&self) -> Memory {
         let status = self.status();
         let hosts = status["hosts"].as_array().expect("a status lists hosts").clone();
@@ -189,14 +200,17 @@ impl ExtensionProcess {
         }
     }
 
+    /// Sends the server SIGINT.
     pub fn interrupt(&self) {
         self.running.interrupt();
     }
 
+    /// Sends the server SIGTERM.
     pub fn terminate(&self) {
         self.running.terminate();
     }
 
+    /// Kills the server.
     pub fn kill(&mut self) {
         self.running.kill();
     }
@@ -222,6 +236,7 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Connects to the socket of a server.
     pub fn open(socket: &Path) -> Connection {
         let writer = UnixStream::connect(socket).expect("the server listens");
         let reader = BufReader::new(writer.try_clone().expect("a socket can be shared"));

@@ -14,8 +14,11 @@ use crate::Scratch;
 /// The parameters.
 #[derive(Debug, Clone)]
 pub struct WorkflowKills {
+    /// The marsh to run.
     pub binary: PathBuf,
+    /// Kills to make.
     pub kills: u64,
+    /// Seed of the random choices.
     pub seed: u64,
 }
 
@@ -30,6 +33,7 @@ pub struct KillReport {
     pub runs: u64,
     /// The number of steps that had finished before a kill.
     pub finished: usize,
+    /// Promises that did not hold, each a sentence.
     pub violations: Vec<String>,
 }
 

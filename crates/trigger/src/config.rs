@@ -35,22 +35,29 @@ const OTHERS: [&str; 22] = [
 ];
 const OURS: [&str; 5] = ["host", "port", "schedule", "webhooks", "triggers"];
 
+/// The parts of the file that a server reads.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
+    /// The address to listen on, as the file names it.
     pub host: Option<String>,
+    /// The port to listen on.
     pub port: Option<u16>,
     /// `Some(false)`: nothing is scheduled.
     pub schedule: Option<bool>,
+    /// Webhooks, in the order of the file.
     pub webhooks: Vec<Webhook>,
     /// By workflow.
     pub triggers: BTreeMap<String, Override>,
+    /// Sentences about parts that marsh does not know.
     pub warnings: Vec<String>,
 }
 
 /// What stands in the place of a workflow's own `trigger`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Override {
+    /// The schedule that replaces that of the workflow.
     pub schedule: Option<String>,
+    /// The inputs that replace those of the workflow.
     pub inputs: Option<Map<String, Value>>,
 }
 
@@ -59,18 +66,30 @@ pub struct Override {
 pub struct Webhook {
     /// With a slash first.
     pub route: String,
+    /// The name of the workflow that a request starts.
     pub workflow: String,
+    /// Where the secret of the signature is.
     pub secret: SecretSource,
+    /// How requests are signed.
     pub scheme: Scheme,
 }
 
 /// Where a secret is. One that stands in the file or the command line itself is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SecretSource {
+    /// The secret itself.
     Literal(String),
+    /// The name of a variable of the environment.
     Env(String),
+    /// The path of a file.
     File(String),
-    Vault { vault: String, key: String },
+    /// A secret of a vault.
+    Vault {
+        /// The name of the vault.
+        vault: String,
+        /// The key of the secret.
+        key: String,
+    },
 }
 
 impl std::fmt::Debug for SecretSource {

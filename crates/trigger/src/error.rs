@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use marsh_types::{ErrorCode, Explain};
 
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum TriggerError {
     #[error("invalid schedule `{pattern}`: {message}")]
     Pattern { pattern: String, message: String },

@@ -9,6 +9,8 @@
 //!   signature and other credentials never reach a workflow (`tests/it/webhook.rs`).
 //! * A request body has at most 10 MB, and the receiver of webhooks can refuse a request because its queue is full.
 
+#![warn(missing_docs)]
+
 mod config;
 mod error;
 mod schedule;

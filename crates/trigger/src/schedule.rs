@@ -20,6 +20,11 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// Reads a cron pattern of five or six fields.
+    ///
+    /// # Errors
+    ///
+    /// The pattern is invalid.
     pub fn parse(text: &str) -> Result<Pattern, TriggerError> {
         let cron = Cron::from_str(text).map_err(|error| TriggerError::Pattern {
             pattern: text.to_owned(),
@@ -28,6 +33,7 @@ impl Pattern {
         Ok(Pattern { text: text.to_owned(), cron })
     }
 
+    /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -42,6 +48,7 @@ impl Pattern {
 /// A workflow whose time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
+    /// The name of the workflow.
     pub workflow: String,
     /// The time that it was planned for, the last one if several have passed.
     pub at: Timestamp,
@@ -52,8 +59,11 @@ pub struct Due {
 /// A workflow with its schedule and its next time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
+    /// The name of the workflow.
     pub workflow: String,
+    /// Its cron pattern.
     pub schedule: String,
+    /// When it starts next; none if the pattern has no further time.
     pub next: Option<Timestamp>,
 }
 
@@ -71,6 +81,7 @@ struct Entry {
 }
 
 impl Timetable {
+    /// An empty timetable, whose patterns hold in `zone`.
     pub fn new(zone: TimeZone) -> Timetable {
         Timetable { zone, entries: BTreeMap::new() }
     }
@@ -111,6 +122,7 @@ impl Timetable {
         self.entries.values().filter_map(|entry| entry.next).min()
     }
 
+    /// All workflows with a schedule, and when they start next.
     pub fn planned(&self) -> Vec<Planned> {
         let planned = self.entries.iter().map(|(workflow, entry)| Planned {
             workflow: workflow.clone(),

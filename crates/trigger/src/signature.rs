@@ -18,23 +18,33 @@ pub enum Scheme {
     /// `X-Slack-Signature: v0=<hex>`, over `v0:<seconds>:<body>`
     Slack,
     /// `<header>: <prefix><hex>`
-    Generic { header: String, prefix: String },
+    Generic {
+        /// The name of the header.
+        header: String,
+        /// What stands before the digits; may be empty.
+        prefix: String,
+    },
 }
 
 /// Why a call is not believed. Says nothing that would help to forge one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
+    /// The request has no signature.
     #[error("the signature is missing")]
     Missing,
+    /// The signature is not that of the body.
     #[error("the signature does not match")]
     Wrong,
+    /// The signature is too old.
     #[error("the time of the signature is more than five minutes from now")]
     Stale,
 }
 
 impl Scheme {
+    /// The names of all schemes.
     pub const NAMES: [&'static str; 5] = ["github", "linear", "stripe", "slack", "generic"];
 
+    /// The name of the scheme.
     pub fn name(&self) -> &'static str {
         match self {
             Scheme::Github => "github",

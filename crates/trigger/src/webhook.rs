@@ -26,15 +26,20 @@ const CREDENTIALS: [&str; 6] =
 /// A webhook whose secret is at hand.
 #[derive(Debug)]
 pub struct Hook {
+    /// The path of the URL, with its leading `/`.
     pub route: String,
+    /// The name of the workflow that a request starts.
     pub workflow: String,
+    /// The secret of the signature.
     pub secret: Secret,
+    /// How requests are signed.
     pub scheme: Scheme,
 }
 
 /// A call that is believed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Called {
+    /// The name of the workflow.
     pub workflow: String,
     /// `{body, headers, route}`, the variable `webhook`.
     pub webhook: Value,
@@ -49,6 +54,7 @@ type Take = Arc<dyn Fn(Called) -> Result<(), Full> + Send + Sync>;
 /// A server that listens. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Listener {
+    /// The address that listens.
     pub addr: SocketAddr,
     end: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,

@@ -2,9 +2,12 @@
 
 use crate::schema::{Condition, ForEach, ModelTarget, Step, Task, Workflow};
 
+/// How a workflow is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GraphFormat {
+    /// Lines and boxes of text.
     Text,
+    /// A Mermaid flowchart.
     Mermaid,
 }
 

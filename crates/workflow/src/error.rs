@@ -11,6 +11,7 @@ use crate::record::RunStatus;
 use crate::schema::Problem;
 
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant documents it")]
 pub enum WorkflowError {
     #[error("unknown workflow `{name}`")]
     NotFound { name: String, known: Vec<String> },
@@ -102,6 +103,7 @@ pub struct Unsupported {
     pub feature: &'static str,
     /// `<job>/<step>`, the job, or nothing for the workflow itself.
     pub place: String,
+    /// The problem, with its place.
     pub problem: Problem,
 }
 

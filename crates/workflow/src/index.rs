@@ -22,28 +22,41 @@ use crate::run_file::RunFile;
 const VERSION: u32 = 2;
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What the index holds of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IndexEntry {
+    /// The state of the run.
     pub status: RunStatus,
+    /// The id of its workflow.
     pub workflow_id: String,
+    /// The name of its workflow when it ran.
     pub workflow_name: String,
+    /// When it started, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
+    /// When it ended, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+    /// The tags of the run.
     #[serde(default)]
     pub tags: Tags,
+    /// Its inputs, secrets masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Map<String, Value>>,
+    /// The id of the server that ran it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
+    /// What started it: `manual`, `schedule`, `webhook` or `workflow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger_source: Option<String>,
+    /// The first step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_step: Option<String>,
+    /// Why that step failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
+    /// How many steps have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_progress: Option<StepProgress>,
 }

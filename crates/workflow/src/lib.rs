@@ -12,6 +12,8 @@
 //! * Text that came out of an expression is never read as one (`scope.rs`).
 //! * This crate writes to no terminal and reads no environment; both come from the caller.
 
+#![warn(missing_docs)]
+
 mod document;
 mod draw;
 mod error;
@@ -62,6 +64,7 @@ pub struct Workflows<'a> {
 }
 
 impl<'a> Workflows<'a> {
+    /// Workflows over the models of a repository.
     pub fn new(models: &'a Models) -> Workflows<'a> {
         let layout = &models.repo.layout;
         Workflows {
@@ -71,10 +74,12 @@ impl<'a> Workflows<'a> {
         }
     }
 
+    /// The workflow files.
     pub fn store(&self) -> &WorkflowStore {
         &self.store
     }
 
+    /// The records of runs.
     pub fn run_store(&self) -> &RunStore {
         &self.runs
     }

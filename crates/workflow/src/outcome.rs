@@ -9,41 +9,62 @@ use marsh_model::run::reports::ReportOutcome;
 use crate::journal::{AssertResult, SkipReason, StepKey};
 use crate::record::{DataArtifact, NodeStatus, RunRecord, RunStatus, StepRecord};
 
+/// How a run ended, with its reports.
 #[derive(Debug)]
 pub struct WorkflowOutcome {
+    /// The record on disk.
     pub record: RunRecord,
     /// The record's file.
     pub path: PathBuf,
+    /// Its jobs, in the order of the file.
     pub jobs: Vec<JobOutcome>,
+    /// How the run ended.
     pub status: RunStatus,
+    /// Wall time, in milliseconds.
     pub duration_ms: u64,
     /// The reports on the run.
     pub reports: Vec<ReportOutcome>,
 }
 
+/// How a job ended.
 #[derive(Debug)]
 pub struct JobOutcome {
+    /// The name of the job.
     pub name: String,
+    /// Its state.
     pub status: NodeStatus,
+    /// Wall time, in milliseconds; none if it never started.
     pub duration_ms: Option<u64>,
+    /// Its steps, in the order of the file.
     pub steps: Vec<StepOutcome>,
 }
 
+/// How a step ended.
 #[derive(Debug)]
 pub struct StepOutcome {
+    /// The name of the step, with its item if it has items.
     pub name: String,
+    /// Its state.
     pub status: NodeStatus,
+    /// Why it failed.
     pub error: Option<String>,
+    /// Wall time, in milliseconds; none if it never started.
     pub duration_ms: Option<u64>,
+    /// It failed, and `allowFailure` let the job go on.
     pub allowed_failure: bool,
+    /// Why it was skipped.
     pub skip_reason: Option<SkipReason>,
     /// The record of the method run.
     pub output_id: Option<String>,
+    /// The data that it wrote.
     pub artifacts: Vec<ArtifactView>,
     /// What it wrote, where the content is not at hand: items of a `forEach`, steps of an earlier process.
     pub references: Vec<DataArtifact>,
+    /// The result of its assertion.
     pub assert: Option<AssertResult>,
+    /// The question that it asks, or asked.
     pub approval_prompt: Option<String>,
+    /// How often its method was called; none for other steps.
     pub attempts: Option<u32>,
     /// The run of a nested workflow.
     pub nested: Option<String>,
@@ -83,6 +104,7 @@ impl WorkflowOutcome {
         WorkflowOutcome::new(record, path, HashMap::new())
     }
 
+    /// The step of that name in that job.
     pub fn step(&self, job: &str, step: &str) -> Option<&StepOutcome> {
         let job = self.jobs.iter().find(|outcome| outcome.name == job)?;
         job.steps.iter().find(|outcome| outcome.name == step)

@@ -13,53 +13,77 @@ pub use marsh_api::workflow::{NodeStatus, RunStatus, StepProgress};
 
 use marsh_api::workflow::{ApprovalDecision, AssertResult, SkipReason, StepCode};
 
+/// A run, as its file holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRecord {
+    /// The id of the run.
     pub id: String,
+    /// The id of its workflow.
     pub workflow_id: String,
+    /// The name of its workflow when it ran.
     pub workflow_name: String,
+    /// The state of the run.
     pub status: RunStatus,
+    /// When it started, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
+    /// When it ended, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+    /// Its jobs, in the order of the file.
     #[serde(default)]
     pub jobs: Vec<JobRecord>,
+    /// The tags of the run.
     #[serde(default)]
     pub tags: Tags,
+    /// The process that runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// Relative to the repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_file: Option<String>,
+    /// References to all data of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_data_artifacts: Option<Value>,
+    /// Its inputs, secrets masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Map<String, Value>>,
+    /// The names of the inputs that a resume added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_inputs: Option<Vec<String>>,
+    /// Who started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initiated_by: Option<String>,
+    /// The id of the server that ran it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
+    /// What started it: `manual`, `schedule`, `webhook` or `workflow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger_source: Option<String>,
+    /// The first step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_step: Option<String>,
+    /// Why that step failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
+    /// How many steps have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_progress: Option<StepProgress>,
 }
 
+/// A job of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobRecord {
+    /// The name of the job.
     pub job_name: String,
+    /// Its state.
     pub status: NodeStatus,
+    /// When it started, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
+    /// When it ended, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
     /// Shared between the state of the run and the thread that writes its record: a run can have thousands of steps.
@@ -75,28 +99,39 @@ fn shared_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<St
     Ok(Vec::<StepRecord>::deserialize(deserializer)?.into_iter().map(Arc::new).collect())
 }
 
+/// A step of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepRecord {
+    /// The name of the step, with its item if it has items.
     pub step_name: String,
+    /// Its state.
     pub status: NodeStatus,
+    /// When it started, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
+    /// When it ended, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+    /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Records of other writers hold whole results here; ours hold references.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+    /// The data that it wrote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data_artifacts: Vec<DataArtifact>,
+    /// It failed, and `allowFailure` let the job go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_failure: Option<bool>,
+    /// What was decided about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_decision: Option<ApprovalDecision>,
+    /// The question that it asks, or asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_prompt: Option<String>,
+    /// The result of its assertion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assert_result: Option<AssertResult>,
     /// Why it was skipped. Ours; other readers ignore it, as the next.
@@ -114,9 +149,13 @@ pub struct StepRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DataArtifact {
+    /// The id of the datum.
     pub data_id: String,
+    /// Its name.
     pub name: String,
+    /// Its version.
     pub version: u32,
+    /// Its tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -127,6 +166,7 @@ impl RunRecord {
         duration_ms(self.started_at.as_deref()?, self.completed_at.as_deref()?)
     }
 
+    /// All steps, in the order of the file.
     pub fn steps(&self) -> impl Iterator<Item = &StepRecord> {
         self.jobs.iter().flat_map(|job| job.steps.iter().map(|step| &**step))
     }
@@ -161,12 +201,14 @@ impl StepRecord {
 }
 
 impl JobRecord {
+    /// Wall time, in milliseconds; none until it has ended.
     pub fn duration_ms(&self) -> Option<u64> {
         duration_ms(self.started_at.as_deref()?, self.completed_at.as_deref()?)
     }
 }
 
 impl StepRecord {
+    /// Wall time, in milliseconds; none until it has ended.
     pub fn duration_ms(&self) -> Option<u64> {
         duration_ms(self.started_at.as_deref()?, self.completed_at.as_deref()?)
     }

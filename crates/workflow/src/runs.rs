@@ -21,19 +21,24 @@ use crate::run_file::RunFile;
 /// A run as listings show it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSummary {
+    /// The id of the run.
     pub run_id: String,
+    /// What the index holds of it.
     pub entry: IndexEntry,
 }
 
 /// A record and where it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRun {
+    /// The record.
     pub record: RunRecord,
+    /// The file that holds it.
     pub path: PathBuf,
     /// The log beside the record, whether or not it exists.
     pub log_path: PathBuf,
 }
 
+/// The records of runs below a repository.
 #[derive(Debug, Clone)]
 pub struct RunStore {
     root: PathBuf,
@@ -42,6 +47,7 @@ pub struct RunStore {
 }
 
 impl RunStore {
+    /// The records of the repository of that layout.
     pub fn new(layout: Layout) -> RunStore {
         RunStore { root: layout.workflow_runs(), index: RunIndex::new(&layout), secrets: Secrets::new() }
     }
@@ -63,14 +69,17 @@ impl RunStore {
         Ok(Cow::Owned(serde_json::from_value(value)?))
     }
 
+    /// The directory of the runs of a workflow.
     pub fn dir(&self, workflow_id: &str) -> PathBuf {
         self.root.join(workflow_id)
     }
 
+    /// The file of a run's record.
     pub fn record_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
         self.dir(workflow_id).join(format!("workflow-run-{run_id}.yaml"))
     }
 
+    /// The file of a run's log.
     pub fn log_path(&self, workflow_id: &str, run_id: &str) -> PathBuf {
         self.dir(workflow_id).join(format!("workflow-run-{run_id}.log"))
     }

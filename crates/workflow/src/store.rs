@@ -20,12 +20,16 @@ use crate::supplied;
 /// A workflow with where it was found.
 #[derive(Debug, Clone)]
 pub struct StoredWorkflow {
+    /// The file.
     pub path: PathBuf,
+    /// Its text.
     pub text: String,
+    /// What it describes.
     pub parsed: Parsed,
 }
 
 impl StoredWorkflow {
+    /// The workflow that it describes.
     pub fn workflow(&self) -> &Workflow {
         &self.parsed.workflow
     }
@@ -34,14 +38,18 @@ impl StoredWorkflow {
 /// A workflow file that cannot be used.
 #[derive(Debug, Clone)]
 pub struct BrokenWorkflow {
+    /// The file.
     pub path: PathBuf,
+    /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
 
 /// What a listing found, by name.
 #[derive(Debug, Clone, Default)]
 pub struct WorkflowListing {
+    /// The files that are whole.
     pub workflows: Vec<StoredWorkflow>,
+    /// The files that are broken.
     pub broken: Vec<BrokenWorkflow>,
 }
 
@@ -54,6 +62,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// The stamp of the file as it is now.
     pub fn of(path: PathBuf) -> Stamp {
         let metadata = std::fs::metadata(&path).ok();
         Stamp { seen: metadata.map(|metadata| (metadata.len(), metadata.modified().ok())), path }
@@ -63,7 +72,9 @@ impl Stamp {
 /// What a deletion removed.
 #[derive(Debug, Clone)]
 pub struct Deleted {
+    /// The file that was deleted.
     pub path: PathBuf,
+    /// How many records of runs were deleted with it.
     pub runs: usize,
 }
 
@@ -74,6 +85,7 @@ pub struct WorkflowStore {
 }
 
 impl WorkflowStore {
+    /// The workflow files of the repository of that layout.
     pub fn new(layout: Layout) -> WorkflowStore {
         WorkflowStore { layout }
     }

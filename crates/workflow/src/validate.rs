@@ -19,28 +19,36 @@ use crate::{expressions, graph};
 /// One thing that was checked.
 #[derive(Debug, Clone)]
 pub struct ValidationCheck {
+    /// The name of the check.
     pub name: String,
     /// `None`: passed.
     pub error: Option<String>,
+    /// What to look at; the check has passed all the same.
     pub warning: Option<String>,
     /// The first place that the error or the warning is about.
     pub at: Option<Problem>,
 }
 
+/// The checks of a workflow.
 #[derive(Debug, Clone)]
 pub struct ValidationReport {
+    /// The id of the workflow.
     pub workflow_id: String,
+    /// The name of the workflow.
     pub workflow_name: String,
     /// The file that places are in.
     pub path: PathBuf,
+    /// The checks, in the order in which they ran.
     pub checks: Vec<ValidationCheck>,
 }
 
 impl ValidationReport {
+    /// Whether every check has passed.
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.error.is_none())
     }
 
+    /// How many checks have a warning.
     pub fn warnings(&self) -> usize {
         self.checks.iter().filter(|check| check.warning.is_some()).count()
     }

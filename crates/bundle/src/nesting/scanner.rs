@@ -240,7 +240,7 @@ impl<'s> Scanner<'s> {
 
     fn skip_line(&mut self) {
         while let Some(byte) = self.peek(0) {
-            if matches!(byte, b'\n' | b'\r') || self.at_line_separator() {
+            if matches!(byte, b'\n' | b'\r') || byte == 0xe2 && self.at_line_separator() {
                 return;
             }
             self.at += 1;
@@ -360,6 +360,7 @@ impl<'s> Scanner<'s> {
 
     fn word(&mut self) -> Option<()> {
         let start = self.at;
+        self.at += self.bytes[start..].iter().take_while(|byte| is_word(**byte)).count();
         while let Some(byte) = self.peek(0) {
             if byte >= 0x80 {
                 let character = self.text[self.at..].chars().next()?;

@@ -1,8 +1,18 @@
 //! The bytes and words that the count depends on.
 
-pub(super) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
+pub(super) const fn is_word(byte: u8) -> bool {
+    WORD[byte as usize]
 }
+
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        word[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+        byte += 1;
+    }
+    word
+};
 
 /// Punctuation that may hold a construct open, or that makes a link of a chain.
 pub(super) fn counts(byte: u8) -> bool {
@@ -146,5 +156,29 @@ pub(super) fn continues(word: &[u8]) -> bool {
 }
 
 pub(super) fn is_keyword(word: &[u8]) -> bool {
-    is_operator(word) || is_contextual(word)
+    // Most words are names, and most names differ from every keyword in these two.
+    (2..=LONGEST).contains(&word.len())
+        && word[0].is_ascii_lowercase()
+        && (is_operator(word) || is_contextual(word))
+}
+
+/// Of `implements`, `instanceof`, and others.
+const LONGEST: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, is_contextual, is_keyword, is_operator};
+
+    /// The keywords of this file's text, so that a new one is looked at too.
+    #[test]
+    fn quick_look_at_a_word_refuses_no_keyword() {
+        let words = include_str!("words.rs").split("b\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let mut seen = 0;
+        for word in words.map(str::as_bytes).filter(|word| is_operator(word) || is_contextual(word)) {
+            assert!(is_keyword(word), "{}", String::from_utf8_lossy(word));
+            seen += 1;
+        }
+        assert!(seen > 60, "{seen}");
+        assert!(is_keyword(b"instanceof") && LONGEST == "instanceof".len());
+    }
 }

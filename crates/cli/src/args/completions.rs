@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum CompletionsCommand {
     /// Print the script for bash
     Bash(CompletionsArgs),

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::{parse_duration, parse_pair};
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DataCommand {
     /// Show a result: metadata and content
     Get {
@@ -79,7 +80,8 @@ pub enum DataCommand {
     },
 }
 
-/// A result of a model. The flags win over the places, each over its own: places do not shift.
+// A result of a model. The flags win over the places, each over its own: places do not shift.
+// A `///` comment here would become the help text of each of these commands.
 #[derive(Debug, Args)]
 pub struct DatumArgs {
     /// Name or id of the model
@@ -106,7 +108,8 @@ impl DatumArgs {
     }
 }
 
-/// A workflow run whose results are meant.
+// A workflow run whose results are meant.
+// A `///` comment here would become the help text of each of these commands.
 #[derive(Debug, Args)]
 pub struct DataRunArgs {
     /// Look only at what the last run of this workflow wrote

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DatastoreCommand {
     /// Show where data are, and whether the datastore works
     Status,
@@ -29,6 +30,7 @@ pub enum DatastoreCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DatastoreLockCommand {
     /// Show who holds the lock
     Status,
@@ -41,6 +43,7 @@ pub enum DatastoreLockCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DatastoreTypeCommand {
     /// List datastore types
     #[command(visible_alias = "list")]

@@ -3,7 +3,7 @@
 //! They are a table beside the arguments, so that a test can read it: every command has an example, here or in its
 //! `after_help`, and every example is a command line that marsh accepts. Only printing help looks at the table.
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 
 use super::Cli;
 
@@ -173,7 +173,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 
 /// The command line with its examples.
 pub fn command() -> Command {
-    with_examples(Cli::command(), "")
+    with_examples(Cli::tree(), "")
 }
 
 fn with_examples(mut command: Command, path: &str) -> Command {
@@ -195,7 +195,7 @@ fn with_examples(mut command: Command, path: &str) -> Command {
 mod tests {
     use super::{EXAMPLES, command};
     use crate::args::Cli;
-    use clap::{Command, CommandFactory as _};
+    use clap::Command;
 
     fn paths(command: &Command, path: &str, found: &mut Vec<String>) {
         if command.get_after_help().is_none() {
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn every_command_has_an_example_and_every_example_a_command() {
         let mut wanted = Vec::new();
-        paths(&Cli::command(), "", &mut wanted);
+        paths(&Cli::tree(), "", &mut wanted);
         wanted.sort();
         // A command of the table may have examples beside its arguments too; then the table's win.
         let mut found: Vec<String> = EXAMPLES.iter().map(|(words, _)| (*words).to_owned()).collect();
@@ -228,7 +228,7 @@ mod tests {
         let without: Vec<&String> = wanted.iter().filter(|words| !found.contains(words)).collect();
         assert!(without.is_empty(), "commands without an example: {without:?}");
         let mut known = Vec::new();
-        all_paths(&Cli::command(), "", &mut known);
+        all_paths(&Cli::tree(), "", &mut known);
         let unknown: Vec<&String> = found.iter().filter(|words| !known.contains(words)).collect();
         assert!(unknown.is_empty(), "examples of unknown commands: {unknown:?}");
     }
@@ -271,7 +271,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        long(&Cli::command(), &mut found);
+        long(&Cli::tree(), &mut found);
         assert_eq!(found, Vec::<String>::new());
     }
 }

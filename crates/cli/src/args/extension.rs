@@ -7,6 +7,7 @@ use super::SetArgs;
 use super::publish::{CurateCommand, PushArgs, SourceCommand, TrustCommand, VersionArgs};
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ExtensionCommand {
     /// Install extensions and their dependencies
     Pull {
@@ -151,6 +152,7 @@ pub struct SearchArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum DoctorCommand {
     /// Check the datastore
     Datastores,

@@ -56,6 +56,17 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Every command with everything below it. A command line builds only the commands that it names: the tree is large,
+    /// and each process would pay for all of it.
+    pub fn tree() -> clap::Command {
+        let program = <Self as clap::CommandFactory>::command();
+        let mut command = crate::persona::Persona::current().command(program);
+        command.build();
+        command
+    }
+}
+
 /// The heading of the options that every command takes; they come last in the help of each.
 const GLOBAL: &str = "Global options";
 
@@ -137,6 +148,7 @@ impl Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Create a repository in a directory
     Init(InitArgs),
@@ -229,6 +241,7 @@ pub enum TelemetryCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum RepoCommand {
     /// Create a repository in a directory
     Init(InitArgs),
@@ -265,6 +278,7 @@ pub struct InitArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ModelCommand {
     /// Create a definition of a type
     Create {
@@ -329,6 +343,7 @@ pub enum ModelCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum TypeCommand {
     /// List all types
     #[command(visible_alias = "list")]
@@ -348,6 +363,7 @@ pub enum TypeCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum MethodCommand {
     /// Run a method
     Run(Box<MethodRunArgs>),
@@ -456,14 +472,13 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
-    use clap::CommandFactory as _;
     use marsh_api::schema::DOCUMENTS;
 
     use super::{Cli, parse_duration};
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        Cli::tree().debug_assert();
     }
 
     /// The words of every command that prints something, and of its visible aliases, each with the command's.
@@ -482,7 +497,7 @@ mod tests {
     fn every_command_has_a_document() {
         let mut commands = BTreeMap::new();
         let is_there = |command: &&clap::Command| !crate::unsupported::COMMANDS.contains(&command.get_name());
-        for command in Cli::command().get_subcommands().filter(is_there) {
+        for command in Cli::tree().get_subcommands().filter(is_there) {
             leaves(command, "", &mut commands);
         }
         let (commands, aliases): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -535,7 +550,7 @@ mod tests {
         assert!(named.len() > 100, "{}", named.len());
         let mut unknown = Vec::new();
         for (path, text) in named {
-            let mut command = Cli::command();
+            let mut command = Cli::tree();
             for word in text.split(' ').filter(|word| !word.starts_with('-')) {
                 // What follows the last subcommand is an argument, and a placeholder or a list ends the words.
                 if !command.has_subcommands() || !word.chars().all(|c| c.is_ascii_lowercase() || c == '-') {

@@ -11,6 +11,7 @@ pub struct HistoryArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum MethodHistoryCommand {
     /// Show the record of a run
     Get {
@@ -42,6 +43,7 @@ pub struct OutputArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum OutputCommand {
     /// Show the record of a run
     Get {

@@ -62,6 +62,7 @@ pub struct YankArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum CurateCommand {
     /// Withdraw a version, or all of them
     Yank {
@@ -116,6 +117,7 @@ pub enum CurateCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum TrustCommand {
     /// List trusted collectives
     List,
@@ -131,6 +133,7 @@ pub enum TrustCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum SourceCommand {
     /// List mounted directories
     List,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum RegistryCommand {
     /// Create a registry in a directory
     Init { dir: PathBuf },
@@ -21,6 +22,7 @@ pub enum RegistryCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum TokenCommand {
     /// Create a token, which is shown once
     Add {

@@ -24,6 +24,7 @@ pub struct ReportSelectionArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ReportCommand {
     /// List stored reports
     #[command(visible_alias = "list")]
@@ -82,6 +83,7 @@ pub enum ReportCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ReportTypeCommand {
     /// List the reports
     #[command(visible_alias = "list")]

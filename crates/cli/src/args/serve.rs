@@ -62,6 +62,7 @@ fn parse_host(text: &str) -> Result<std::net::IpAddr, std::net::AddrParseError> 
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ServeCommand {
     /// Show loaded types, failures, schedules and memory
     Status,

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::parse_duration;
 
-/// What every command that asks a registry or changes the installed set takes.
+// What every command that asks a registry or changes the installed set takes.
+// A `///` comment here would become the help text of each of these commands.
 #[derive(Debug, Args, Clone, Default)]
 pub struct SetArgs {
     /// The registry: a URL, or the directory of one [env: MARSH_REGISTRY]

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::parse_pair;
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum VaultCommand {
     /// Create a vault
     Create {
@@ -184,6 +185,7 @@ pub struct MigrateArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum VaultTypeCommand {
     /// List vault types
     #[command(visible_alias = "list")]

@@ -11,6 +11,7 @@ use super::report::ReportSelectionArgs;
 use super::{InputArgs, RunArgs, parse_duration};
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum WorkflowCommand {
     /// Create a workflow file with one job and one step
     #[command(after_help = "Example:\n  marsh workflow create nightly")]
@@ -94,6 +95,7 @@ pub enum WorkflowCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum HistoryCommand {
     /// Show the record of a run
     #[command(
@@ -201,7 +203,8 @@ pub struct WorkflowRunArgs {
     pub reports: ReportSelectionArgs,
 }
 
-/// How a command reports a run.
+// How a command reports a run.
+// A `///` comment here would become the help text of each of these commands.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// Print each event as one line of JSON

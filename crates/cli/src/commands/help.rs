@@ -34,9 +34,9 @@ fn document(words: &[String], program: &Command) -> Result<HelpDocument, CliErro
         root_name = word;
         command = command.find_subcommand(word).ok_or_else(|| unknown(command, &path))?;
     }
-    let mut root = node(command, root_name);
+    let mut root = node(command, root_name, path.is_empty());
     if !path.is_empty() {
-        root.global_options = Some(options(program));
+        root.global_options = Some(options(program, true));
     }
     Ok(HelpDocument { version: env!("CARGO_PKG_VERSION").to_owned(), root })
 }
@@ -51,18 +51,18 @@ fn unknown(parent: &Command, path: &[&str]) -> CliError {
     }
 }
 
-fn node(command: &Command, name: &str) -> HelpCommand {
+fn node(command: &Command, name: &str, global: bool) -> HelpCommand {
     let about = command.get_long_about().or(command.get_about());
     HelpCommand {
         name: name.to_owned(),
         description: about.map(ToString::to_string).unwrap_or_default(),
         arguments: command.get_positionals().filter(|arg| !arg.is_hide_set()).map(argument).collect(),
-        options: options(command),
+        options: options(command, global),
         global_options: None,
         subcommands: command
             .get_subcommands()
-            .filter(|below| !below.is_hide_set())
-            .map(|below| node(below, below.get_name()))
+            .filter(|below| !below.is_hide_set() && below.get_name() != "help")
+            .map(|below| node(below, below.get_name(), false))
             .collect(),
     }
 }
@@ -77,9 +77,14 @@ fn argument(arg: &Arg) -> HelpArgument {
     }
 }
 
-/// A command's own options; the program's are the global ones. (clap hands those on only when it builds the command.)
-fn options(command: &Command) -> Vec<HelpOption> {
-    command.get_arguments().filter(|arg| !arg.is_positional() && !arg.is_hide_set()).map(option).collect()
+/// The options of the program are the global ones; every other command has only its own here.
+fn options(command: &Command, global: bool) -> Vec<HelpOption> {
+    command
+        .get_arguments()
+        .filter(|arg| !arg.is_positional() && !arg.is_hide_set() && arg.is_global_set() == global)
+        .filter(|arg| !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpLong | ArgAction::Version))
+        .map(option)
+        .collect()
 }
 
 fn option(arg: &Arg) -> HelpOption {

@@ -26,7 +26,6 @@ mod workflow;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use marsh_api::schema::Version;
 use marsh_api::telemetry::TelemetryStatistics;
 
@@ -49,13 +48,13 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
             ui.result(&document, || format!("{} {version}", persona.name));
             done()
         }
-        Command::Help { words } => help::run(words, &persona.help(Cli::command())),
+        Command::Help { words } => help::run(words, &persona.help(Cli::tree())),
         Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
         Command::Completions(command) => {
             if let Some((shell, name)) = command.script() {
                 let mut script = Vec::new();
                 let name = name.unwrap_or(persona.name);
-                clap_complete::generate(shell, &mut persona.help(Cli::command()), name, &mut script);
+                clap_complete::generate(shell, &mut persona.help(Cli::tree()), name, &mut script);
                 ui.raw(&script);
             }
             done()

@@ -326,8 +326,8 @@ fn every_command_that_fails_prints_the_error_document() {
     let empty = Scratch::empty(crate::support::BINARY);
     let commands: BTreeSet<Vec<&str>> =
         DOCUMENTS.iter().flat_map(|row| row.commands).map(|command| command_words(command)).collect();
-    // `help` ignores options.
-    for command in commands.into_iter().filter(|command| *command != ["help"]) {
+    // `help` ignores what follows the words that it explains.
+    for command in commands.into_iter().filter(|words| *words != ["help"]) {
         let run = empty.marsh(&[&["--json"], &command[..], &["--no-such-flag"]].concat()).exits(2);
         assert_eq!(schema_errors("error", &run.json()), [""; 0], "{command:?}");
         assert_eq!(run.error()["class"], "usage", "{command:?}");

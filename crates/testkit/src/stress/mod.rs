@@ -27,10 +27,13 @@ use look::{Places, check_rest, declared_types, look, parse_lockfile, sight};
 /// The parameters of the stress.
 #[derive(Debug, Clone)]
 pub struct Stress {
+    /// The marsh to run.
     pub binary: PathBuf,
+    /// How often the processes start.
     pub rounds: usize,
     /// The number of processes in a round.
     pub processes: usize,
+    /// Seed of the random choices.
     pub seed: u64,
     /// The percentage of processes to kill. A process that ends before its moment is not killed.
     pub kills: u64,
@@ -41,18 +44,25 @@ pub struct Stress {
 /// The results of the stress.
 #[derive(Debug, Default)]
 pub struct StressReport {
+    /// Promises that did not hold, each a sentence.
     pub violations: Vec<String>,
+    /// Processes that ran.
     pub processes: usize,
+    /// Processes that were killed.
     pub killed: usize,
     /// The number of checks of the disk, and of those that could compare the views.
     pub looks: usize,
+    /// Looks that compared the views with the lockfile.
     pub views_compared: usize,
     /// The number of commands that read, and of comparisons of the listed types with the declarations in the installed trees.
     pub questions: usize,
+    /// Commands whose types were compared with the lockfile.
     pub types_compared: usize,
     /// How processes ended: `pull a: ok`, `rm a: not_installed`, …
     pub endings: BTreeMap<String, usize>,
+    /// Generations that were committed.
     pub generations: u64,
+    /// Wall time of the run.
     pub elapsed: Duration,
 }
 

@@ -25,25 +25,38 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A step that waits for an approval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingApproval {
+    /// The name of the workflow.
     pub workflow_name: String,
+    /// The id of the workflow.
     pub workflow_id: String,
+    /// The id of the run.
     pub run_id: String,
+    /// The job of the step.
     pub job_name: String,
+    /// The step that waits.
     pub step_name: String,
+    /// Its question.
     pub prompt: String,
+    /// When it began to wait, RFC 3339.
     pub since: Option<String>,
     /// When it expires, if ever.
     pub expires: Option<String>,
+    /// The inputs of the run, secrets masked.
     pub inputs: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What became of a run by a decision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Approved {
+    /// The id of the run.
     pub run_id: String,
+    /// The name of the workflow.
     pub workflow_name: String,
+    /// The step that was decided.
     pub step_name: String,
+    /// What was decided.
     pub decision: ApprovalDecision,
+    /// The state of the run afterwards.
     pub status: RunStatus,
 }
 

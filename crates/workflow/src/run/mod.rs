@@ -37,16 +37,22 @@ pub use resume::ResumeRequest;
 use crate::schema::Severity;
 use permits::Permits;
 
+/// What to run, and how.
 #[derive(Debug)]
 pub struct WorkflowRunRequest<'a> {
+    /// The workflow.
     pub name_or_id: &'a str,
+    /// The inputs that the caller gives.
     pub inputs: Map<String, Value>,
     /// On the run, and on everything that its steps write.
     pub tags: Vec<(String, String)>,
+    /// The pre-flight checks to run.
     pub checks: CheckSelection,
+    /// How long a step may take.
     pub deadline_per_step: Duration,
     /// Ends the run; a limit on the whole run is a cancellation, too.
     pub cancel: &'a CancelToken,
+    /// Who starts the run.
     pub initiated_by: Option<String>,
     /// Failing asserts below this are allowed.
     pub fail_on: Severity,

@@ -26,6 +26,7 @@ use crate::runs::OwnedRun;
 use crate::schema::Workflow;
 use crate::store::StoredWorkflow;
 
+/// Which run to continue, and how.
 #[derive(Debug)]
 pub struct ResumeRequest<'a> {
     /// The workflow, by name or id.
@@ -36,11 +37,15 @@ pub struct ResumeRequest<'a> {
     pub from: Option<&'a str>,
     /// Added to the inputs of the run, or replacing some.
     pub inputs: Map<String, Value>,
+    /// The pre-flight checks to run.
     pub checks: CheckSelection,
+    /// How long a step may take.
     pub deadline_per_step: Duration,
+    /// Cancels the run.
     pub cancel: &'a CancelToken,
     /// Where the rest of the steps run.
     pub driver: Driver,
+    /// The reports to run.
     pub reports: ReportSelection,
 }
 

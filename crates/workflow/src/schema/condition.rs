@@ -5,35 +5,51 @@ use serde::Serialize;
 /// How a job or step was decided. Nothing depends on one that is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
+    /// It ended well.
     Succeeded,
+    /// It failed.
     Failed,
+    /// It was skipped.
     Skipped,
 }
 
+/// How something has to end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Condition {
+    /// It ended, or was skipped.
     Always,
+    /// It ended well.
     Succeeded,
+    /// It failed.
     Failed,
     /// Succeeded or failed.
     Completed,
+    /// It was skipped.
     Skipped,
+    /// All conditions hold.
     And {
+        /// The conditions, two or more.
         conditions: Vec<Condition>,
     },
+    /// One condition holds.
     Or {
+        /// The conditions, two or more.
         conditions: Vec<Condition>,
     },
+    /// The condition does not hold.
     Not {
+        /// The condition.
         condition: Box<Condition>,
     },
 }
 
 impl Condition {
+    /// The words of all conditions.
     pub const TYPES: [&'static str; 8] =
         ["always", "succeeded", "failed", "completed", "skipped", "and", "or", "not"];
 
+    /// Whether the condition holds for something that ended so.
     pub fn holds(&self, decided: Decided) -> bool {
         match self {
             Condition::Always => true,

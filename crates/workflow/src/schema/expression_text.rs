@@ -16,10 +16,12 @@ pub struct ExpressionTexts {
     texts: Vec<ExpressionText>,
 }
 
+/// A text of a file with an expression in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExpressionText {
     /// Such as `jobs.0.steps.1.task.inputs.key`.
     pub path: String,
+    /// The text as it was written.
     pub text: String,
     at: At,
 }
@@ -34,10 +36,12 @@ impl ExpressionTexts {
         ExpressionTexts { document: document.into(), texts }
     }
 
+    /// All texts with expressions.
     pub fn texts(&self) -> &[ExpressionText] {
         &self.texts
     }
 
+    /// The text at that path of the document.
     pub fn find(&self, path: &str) -> Option<&ExpressionText> {
         self.texts.iter().find(|text| text.path == path)
     }
@@ -51,6 +55,7 @@ impl ExpressionTexts {
         Some((u64::try_from(line).ok()?, u64::try_from(column).ok()?))
     }
 
+    /// A problem with a place inside such a text.
     pub fn problem(
         &self,
         text: &ExpressionText,

@@ -28,23 +28,35 @@ pub use task::{ModelMethod, ModelTarget, Severity, Task};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workflow {
+    /// The id, a UUID.
     pub id: String,
+    /// The name.
     pub name: String,
+    /// What it does, as its author describes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What starts it by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
+    /// Tags of its runs.
     pub tags: Tags,
+    /// The declaration of its inputs, as it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,
+    /// The jobs, in the order of the file.
     pub jobs: Vec<Job>,
+    /// The version of the file; 1 if it names none.
     pub version: u64,
+    /// How many jobs run at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// The reports to run or skip, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reports: Option<Value>,
+    /// Which version of code the steps run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodePolicy>,
+    /// Where the steps run.
     #[serde(flatten)]
     pub placement: Placement,
 }
@@ -52,8 +64,10 @@ pub struct Workflow {
 /// When a server starts the workflow by itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Trigger {
+    /// A cron pattern.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
+    /// The inputs of runs that the schedule starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,
 }
@@ -62,14 +76,19 @@ pub struct Trigger {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
+    /// All placed steps run on one worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<bool>,
+    /// The name of a worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The labels that a worker must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
+    /// The platform that a worker must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
+    /// How long a step waits for a worker, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_timeout: Option<f64>,
 }
@@ -110,49 +129,73 @@ fn is_arch(name: &str, arch: &str) -> bool {
     name == arch || matches!((name, arch), ("amd64" | "x64", "x86_64") | ("arm64", "aarch64"))
 }
 
+/// A job of a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
+    /// The name of the job.
     pub name: String,
+    /// What it does, as its author describes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The steps, in the order of the file.
     pub steps: Vec<Step>,
+    /// The jobs that have to end before it starts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<JobDependency>,
+    /// Of the jobs that can start, the one with the largest weight starts first.
     pub weight: f64,
+    /// How many steps run at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// How long the job may take.
     #[serde(serialize_with = "retry::as_optional_text", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// Where its steps run.
     #[serde(flatten)]
     pub placement: Placement,
 }
 
+/// A job that has to end before another starts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobDependency {
+    /// The name of that job.
     pub job: String,
+    /// How it has to end.
     pub condition: Condition,
 }
 
+/// A step of a job.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
+    /// The name of the step.
     pub name: String,
+    /// What it does, as its author describes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What it runs.
     pub task: Task,
+    /// The items that it runs for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub for_each: Option<ForEach>,
+    /// The steps that have to end before it starts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<StepDependency>,
+    /// Of the steps that can start, the one with the largest weight starts first.
     pub weight: f64,
+    /// How many items run at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// What differs for the data that it writes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub data_output_overrides: Vec<DataOutputOverride>,
+    /// The job goes on when it fails.
     pub allow_failure: bool,
+    /// An expression; the step is skipped unless it is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
+    /// When and how often it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// For each try.
@@ -161,35 +204,49 @@ pub struct Step {
     /// `None`: as the workflow says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodePolicy>,
+    /// Where it runs.
     #[serde(flatten)]
     pub placement: Placement,
 }
 
+/// A step that has to end before another starts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StepDependency {
+    /// The name of that step.
     pub step: String,
+    /// How it has to end.
     pub condition: Condition,
 }
 
+/// The items of a step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ForEach {
+    /// The name under which expressions see the item.
     pub item: String,
+    /// The expression that gives the list.
     #[serde(rename = "in")]
     pub items: String,
 }
 
+/// What differs for data of one specification.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DataOutputOverride {
+    /// The name of the specification.
     pub spec_name: String,
+    /// The lifetime, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Value>,
+    /// The versions to keep, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub garbage_collection: Option<Value>,
+    /// The tags to add, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Value>,
+    /// The inputs that become part of the name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vary: Vec<String>,
+    /// The vault for sensitive fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault_name: Option<String>,
 }
@@ -200,11 +257,15 @@ pub struct DataOutputOverride {
 pub struct Problem {
     /// Such as `jobs[0].steps[1].task`; empty for the file itself.
     pub path: String,
+    /// What is wrong.
     pub message: String,
+    /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
+    /// The column, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u64>,
+    /// The text of that line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_line: Option<String>,
 }

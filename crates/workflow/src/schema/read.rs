@@ -50,6 +50,7 @@ const STEP: [&str; 13] = [
 /// A file that is a workflow as far as its form goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
+    /// The workflow that the file describes.
     pub workflow: Workflow,
     /// Keys that mean nothing where they stand.
     pub warnings: Vec<Problem>,

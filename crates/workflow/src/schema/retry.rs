@@ -13,18 +13,23 @@ pub(super) const CODE_POLICIES: [&str; 2] = ["follow", "pinned"];
 pub struct Retry {
     /// The first try included.
     pub attempts: u32,
+    /// How long to wait between two tries.
     pub backoff: Backoff,
     /// The share of a pause that is drawn at random: 0 is none, 1 all of it.
     pub jitter: f64,
+    /// The kinds of failure that are tried again.
     pub on: Vec<FailureKind>,
 }
 
 /// The pause before each further try: `initial`, then each `factor` times the one before, up to `max`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Backoff {
+    /// The first wait.
     #[serde(serialize_with = "as_text")]
     pub initial: Duration,
+    /// By what each further wait is longer.
     pub factor: f64,
+    /// The longest wait.
     #[serde(serialize_with = "as_text")]
     pub max: Duration,
 }
@@ -54,6 +59,7 @@ impl FailureKind {
     /// Those that `retry.on` may name.
     pub const WORDS: [&'static str; 3] = ["error", "timeout", "crash"];
 
+    /// The kind of failure of that word.
     pub fn of_word(word: &str) -> Option<FailureKind> {
         match word {
             "error" => Some(FailureKind::Error),
