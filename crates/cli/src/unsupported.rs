@@ -19,7 +19,7 @@ pub struct Words {
 
 /// Commands that marsh has not, for the tests of commands that it has.
 #[cfg(test)]
-pub const COMMANDS: &[&str] = &["access", "issue", "quest", "source", "worker"];
+pub const COMMANDS: &[&str] = &["access", "issue", "quest", "worker"];
 
 const NO_REMOTE: &str =
     "commands run in the repository on this machine; `marsh serve` answers on a local socket only";
@@ -28,7 +28,6 @@ const NO_WORKERS: &str = "remote workers are not supported yet; methods run on t
 const NO_DAEMON: &str = "marsh installs no service; a service manager can start `marsh serve`";
 const NO_TRACKER: &str = "marsh has no issue tracker service, and sends nothing to one";
 const NO_QUEST: &str = "marsh has no accounts and counts no progress";
-const NO_SOURCE: &str = "marsh does not download its own source; `marsh help` and `marsh schema` describe it";
 
 /// Options of `serve` that marsh has not: the long name, whether it takes a value, and the value that asks for nothing.
 const SERVE: &[(&str, bool, Option<&str>)] = &[
@@ -121,7 +120,6 @@ pub fn refusal(cli: &Cli) -> Option<CliError> {
         Cmd::Worker(_) => refuse("worker", NO_WORKERS),
         Cmd::Issue(_) => refuse("issue", NO_TRACKER),
         Cmd::Quest(_) => refuse("quest", NO_QUEST),
-        Cmd::Source(_) => refuse("source", NO_SOURCE),
         Cmd::Serve(arguments) => match &arguments.command {
             Some(ServeCommand::Daemon(_)) => refuse("serve daemon", NO_DAEMON),
             _ => arguments.unsupported.given.first().and_then(|option| {

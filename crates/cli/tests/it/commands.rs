@@ -250,7 +250,11 @@ fn help() {
       summarise    Summarise recent runs and open approvals [alias: summarize]
       extension    Install, update, remove and publish extensions
       registry     Create and serve registries
-      doctor       Check extensions and datastores for problems
+      doctor       Check extensions, data, secrets and setup for problems
+      audit        List the commands that AI tools ran
+      config       Show and change the user's settings
+      update       Check for a newer version
+      source       Say where sources and documentation are
       serve        Run a server: schedules, webhooks, hot reload
       schema       Print the JSON Schemas of all documents
       version      Print the version

@@ -242,7 +242,6 @@ fn what_marsh_has_not_is_refused_by_name() {
         (&["model", "search", "--server", "wss://x", "--token", "t"], "`--server` is not supported"),
         (&["issue", "bug", "--title", "x"], "`issue` is not supported"),
         (&["quest", "--full"], "`quest` is not supported"),
-        (&["source", "path"], "`source` is not supported"),
     ] {
         let error = bare(&repo.marsh(&[&["--json"], arguments].concat()).exits(1));
         assert_eq!(error["code"], "unsupported", "{error}");
