@@ -33,6 +33,7 @@ pub mod run;
 pub mod schema;
 pub mod server;
 pub mod source;
+pub mod telemetry;
 pub mod vault;
 pub mod workflow;
 
