@@ -346,6 +346,9 @@ pub struct LoadRoot {
 pub enum RepairMode {
     /// It was made.
     Applied,
+    /// It was only computed (`--dry-run`).
+    #[serde(rename = "dry-run")]
+    DryRun,
 }
 
 /// What a repair did.

@@ -14,6 +14,8 @@
 
 #![warn(missing_docs)]
 
+pub mod audit;
+pub mod checkup;
 pub mod data;
 pub mod datastore;
 pub mod doctor;
@@ -22,6 +24,7 @@ pub mod event;
 pub mod extension;
 pub mod help;
 pub mod model;
+pub mod preferences;
 pub mod publish;
 pub mod registry;
 pub mod report;

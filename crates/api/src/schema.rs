@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data, datastore, doctor, error, extension, help, model, publish, registry, report, repository, server,
-    source, vault, workflow,
+    audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
+    report, repository, server, source, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -99,10 +99,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<data::DataDeleted>("data-deleted", &["data delete"]),
     DocumentSpec::new::<data::DataCollected>("data-collected", &["data gc"]),
     DocumentSpec::new::<data::DataPruned>("data-pruned", &["data prune"]),
-    DocumentSpec::new::<datastore::DatastoreStatus>(
-        "datastore-status",
-        &["datastore status", "doctor datastores"],
-    ),
+    DocumentSpec::new::<datastore::DatastoreStatus>("datastore-status", &["datastore status"]),
     DocumentSpec::new::<datastore::DatastoreSynced>("datastore-synced", &["datastore sync"]),
     DocumentSpec::new::<datastore::DatastoreLock>("datastore-lock", &["datastore lock status"]),
     DocumentSpec::new::<datastore::DatastoreLockReleased>(
@@ -166,6 +163,20 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<repository::AgentAdded>("agent-added", &["agent setup"]),
     DocumentSpec::new::<repository::AgentList>("agent-list", &["agent list"]),
     DocumentSpec::new::<repository::AgentRemoved>("agent-removed", &["agent rm"]),
+    DocumentSpec::new::<audit::AuditTimeline>("audit-timeline", &["audit"]),
+    DocumentSpec::new::<audit::AuditCheckup>("doctor-audit", &["doctor audit"]),
+    DocumentSpec::new::<checkup::DatastoreCheckup>("doctor-datastores", &["doctor datastores"]),
+    DocumentSpec::new::<checkup::InstallationCheckup>("doctor-install", &["doctor install"]),
+    DocumentSpec::new::<checkup::SecretsCheckup>("doctor-secrets", &["doctor secrets"]),
+    DocumentSpec::new::<checkup::VaultsCheckup>("doctor-vaults", &["doctor vaults"]),
+    DocumentSpec::new::<checkup::WorkflowsCheckup>("doctor-workflows", &["doctor workflows"]),
+    DocumentSpec::new::<preferences::PreferenceList>("config-list", &["config list"]),
+    DocumentSpec::new::<preferences::Preference>("config", &["config get", "config set"]),
+    DocumentSpec::new::<preferences::UpdateCheck>("update-check", &["update"]),
+    DocumentSpec::new::<preferences::ProgramSource>(
+        "program-source",
+        &["source fetch", "source path", "source clean"],
+    ),
     DocumentSpec::new::<doctor::ExtensionsReport>("doctor-extensions", &["doctor extensions"]),
     DocumentSpec::new::<source::SourceList>("source-list", &["extension source list"]),
     DocumentSpec::new::<source::SourceChanged>(

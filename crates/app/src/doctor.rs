@@ -31,6 +31,8 @@ pub struct DoctorRequest {
     pub verify: bool,
     /// Whether missing and edited trees are restored and derived files rebuilt, before the check.
     pub repair: bool,
+    /// Whether the repair is only computed.
+    pub dry_run: bool,
 }
 
 /// The repository's own and mounted sources, without its data.
@@ -88,15 +90,19 @@ impl Extensions {
         request: DoctorRequest,
         sink: &dyn EventSink<InstallEvent>,
     ) -> Result<Diagnosis, AppError> {
-        let lifecycle = self.lifecycle(if request.repair { "doctor --repair" } else { "doctor" });
-        let repaired = match request.repair {
+        let applies = request.repair && !request.dry_run;
+        let lifecycle = self.lifecycle(if applies { "doctor --repair" } else { "doctor" });
+        let repaired = match applies {
             true => Some(lifecycle.repair(&Events(sink))?),
             false => None,
         };
-        let inspection = lifecycle.inspect(request.verify || request.repair)?;
+        let inspection = lifecycle.inspect(request.verify || request.repair || request.dry_run)?;
         let local = marsh_extension::local_problems(self.repo())?;
         let loads = marsh_extension::load_states(self.repo());
-        let report = report(&inspection, &local, &loads, repaired.as_ref());
+        let mut report = report(&inspection, &local, &loads, repaired.as_ref());
+        if request.dry_run {
+            report.repair_report = Some(planned_repair(&inspection));
+        }
         let warnings = repaired.map(|repaired| repaired.outcome.warnings).unwrap_or_default();
         Ok(Diagnosis { report, warnings })
     }
@@ -292,6 +298,21 @@ fn load_state(load: &marsh_extension::LoadState) -> LoadState {
         parts: parts.collect(),
         transient: failure.is_transient(),
         serving: load.serving.clone(),
+    }
+}
+
+/// What a repair would do now.
+fn planned_repair(inspection: &Inspection) -> RepairReport {
+    let damaged =
+        |one: &&InstalledExtension| !matches!(one.state, InstallState::Stored | InstallState::Foreign);
+    let restored = inspection.extensions.iter().filter(damaged).map(|one| one.name.to_string());
+    RepairReport {
+        mode: RepairMode::DryRun,
+        restored: restored.collect(),
+        catalogued_trees: inspection.extensions.len(),
+        views_rebuilt: inspection.views.stale,
+        swept: 0,
+        failed: Vec::new(),
     }
 }
 

@@ -15,6 +15,8 @@
 #![warn(missing_docs)]
 
 mod agent;
+mod audit;
+mod checkup;
 mod data;
 mod datastore;
 mod doctor;
@@ -26,6 +28,7 @@ mod method;
 mod method_events;
 mod model;
 mod output;
+mod preferences;
 mod publish;
 mod registry;
 mod report;
@@ -39,6 +42,7 @@ mod vault;
 mod workflow;
 
 pub use agent::AgentSuggestion;
+pub use audit::AuditTimelineRequest;
 pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
 pub use extension::{
@@ -50,6 +54,7 @@ pub use marsh_host_client::CancelToken;
 pub use marsh_model::run::reports::ReportSelection;
 pub use method::{MethodRunRequest, MethodTarget};
 pub use model::{DeleteModel, ModelEdit};
+pub use preferences::Preferences;
 pub use publish::{PreparedPush, PushRequest, VersionSelection, VersionTarget};
 pub use registry::{RegistryDirectory, TokenAddRequest};
 pub use report::ReportFilter;

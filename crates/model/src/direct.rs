@@ -8,6 +8,7 @@ use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::observer::{Observer, RunEvent};
 use crate::types::TypeCode;
+use marsh_extension::SensitiveField;
 
 /// Inputs, split into arguments.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +62,19 @@ pub fn route(
     } else {
         Err(ModelError::Validation { what: format!("inputs of `{method}`"), issues: unknown })
     }
+}
+
+/// The sensitive global arguments that hold a value instead of an expression.
+pub fn sensitive_literals<'c>(code: &'c TypeCode, globals: &Map<String, Value>) -> Vec<&'c SensitiveField> {
+    let Some(description) = &code.description.global_arguments else { return Vec::new() };
+    let is_literal = |field: &&SensitiveField| {
+        let mut value = globals.get(field.path.split('.').next().unwrap_or_default());
+        for key in field.path.split('.').skip(1) {
+            value = value.and_then(|value| value.get(key));
+        }
+        value.is_some_and(|value| !value.is_null() && !marsh_expr::contains_expression(value))
+    };
+    description.sensitive.iter().filter(is_literal).collect()
 }
 
 impl Models {
@@ -122,23 +136,12 @@ impl Models {
         name: &str,
         globals: &Map<String, Value>,
     ) -> Result<(), ModelError> {
-        let Some(description) = &code.description.global_arguments else { return Ok(()) };
-        for field in &description.sensitive {
-            let mut value = globals.get(field.path.split('.').next().unwrap_or_default());
-            for key in field.path.split('.').skip(1) {
-                value = value.and_then(|value| value.get(key));
+        match sensitive_literals(code, globals).first() {
+            Some(field) => {
+                Err(ModelError::LiteralSensitive { name: name.to_owned(), field: field.path.clone() })
             }
-            if let Some(value) = value
-                && !value.is_null()
-                && !marsh_expr::contains_expression(value)
-            {
-                return Err(ModelError::LiteralSensitive {
-                    name: name.to_owned(),
-                    field: field.path.clone(),
-                });
-            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Creates a definition with checked global arguments.

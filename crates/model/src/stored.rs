@@ -90,6 +90,15 @@ impl StoredData {
         Ok(DataCatalog::open(self.store(), &self.catalog_dir)?)
     }
 
+    /// The catalog, made again from the data.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, the file cannot be removed, or SQLite fails.
+    pub fn rebuild_catalog(&self) -> Result<DataCatalog, ModelError> {
+        Ok(DataCatalog::rebuild(self.store(), &self.catalog_dir)?)
+    }
+
     /// The content of a version for a record: JSON as JSON, text as text, other content as an empty text. Secrets are
     /// references, as they are stored.
     ///

@@ -188,6 +188,18 @@ impl Environment {
         etcetera::choose_base_strategy().ok().map(|strategy| strategy.data_dir().join("marsh"))
     }
 
+    /// The directory of the user's settings and credentials: `config` below `MARSH_HOME`, else `marsh` below
+    /// `XDG_CONFIG_HOME`, else `~/.config/marsh`. `None` if the user has no home directory.
+    pub fn config_dir(&self) -> Option<PathBuf> {
+        if let Some(dir) = self.path(HOME) {
+            return Some(dir.join("config"));
+        }
+        let xdg = self.raw("XDG_CONFIG_HOME").filter(|dir| dir.starts_with('/')).map(PathBuf::from);
+        let home =
+            || self.raw("HOME").filter(|dir| !dir.is_empty()).map(|home| PathBuf::from(home).join(".config"));
+        xdg.or_else(home).map(|dir| dir.join("marsh"))
+    }
+
     /// The per-user cache directory: `MARSH_CACHE_DIR`, else `marsh` below the platform's cache directory. `None` if the
     /// user has no home directory.
     pub fn cache_dir(&self) -> Option<PathBuf> {

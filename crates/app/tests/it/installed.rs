@@ -128,8 +128,8 @@ fn doctor(repo: &Repository, request: DoctorRequest) -> Value {
     answer(extensions(repo).diagnose(request, &NoEvents).map(|diagnosis| diagnosis.report)).unwrap()
 }
 
-pub const REPAIR: DoctorRequest = DoctorRequest { verify: false, repair: true };
-pub const VERIFY: DoctorRequest = DoctorRequest { verify: true, repair: false };
+pub const REPAIR: DoctorRequest = DoctorRequest { verify: false, repair: true, dry_run: false };
+pub const VERIFY: DoctorRequest = DoctorRequest { verify: true, repair: false, dry_run: false };
 
 /// The report of a sound set.
 #[track_caller]

@@ -9,6 +9,7 @@
     reason = "helpers of tests: a panic is their way to fail, and scratch files need no durability"
 )]
 
+mod audit;
 mod data;
 mod datastore;
 mod defects_changes;
@@ -19,6 +20,7 @@ mod defects_state;
 mod extension;
 mod installed;
 mod model;
+mod preferences;
 mod publish;
 mod registry;
 mod repair;

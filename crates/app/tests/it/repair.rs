@@ -1,5 +1,6 @@
 //! Repairs of the installed set, and what they do not touch.
 
+use marsh_app::DoctorRequest;
 use marsh_testkit::ExtensionRegistry;
 use serde_json::{Value, json};
 
@@ -35,6 +36,17 @@ fn a_repair_makes_everything_whole_and_says_what_it_did() {
     assert_sound_set(&repo);
     let again = sound(&repo, REPAIR);
     assert_eq!(again["repairReport"]["restored"], json!([]), "{again:#}");
+}
+
+#[test]
+fn dry_run_names_what_a_repair_restores_and_changes_nothing() {
+    let (_registry, repo) = damaged();
+    let before = files(&repo.path(".swamp/marsh/store"));
+    let report = unsound(&repo, DoctorRequest { dry_run: true, ..REPAIR });
+    assert_eq!(report["repairReport"]["restored"], json!(["@s/a", "@s/b"]), "{report:#}");
+    assert_eq!(report["repairReport"]["mode"], "dry-run");
+    assert_eq!(files(&repo.path(".swamp/marsh/store")), before);
+    assert!(repo.read(".swamp/pulled-extensions/@s/a/models/main.ts").contains("@s/edited"));
 }
 
 #[test]

@@ -89,6 +89,15 @@ impl Repository {
 
     /// The same, for the repository in this directory, with these environment variables.
     pub fn app_at(&self, root: PathBuf, environment: &[(&str, &str)]) -> App {
+        self.app_of(Some(root), environment)
+    }
+
+    /// The application, for the repository that it finds itself.
+    pub fn app_anywhere(&self) -> App {
+        self.app_of(None, &[])
+    }
+
+    fn app_of(&self, repo_dir: Option<PathBuf>, environment: &[(&str, &str)]) -> App {
         let home = self.dir.path().join("home").display().to_string();
         let cache = self.dir.path().join("cache").display().to_string();
         let mut pairs = vec![("HOME", home.as_str()), ("MARSH_CACHE_DIR", cache.as_str())];
@@ -96,7 +105,7 @@ impl Repository {
         pairs.extend(environment);
         let program = self.dir.path().join("no-such-program");
         App::new(Settings {
-            repo_dir: Some(root),
+            repo_dir,
             current_dir: self.root(),
             environment: Environment::from_pairs(pairs),
             program: Program { path: program, host_arguments: Vec::new(), bundle_arguments: Vec::new() },

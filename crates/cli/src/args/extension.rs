@@ -1,4 +1,4 @@
-//! The command line of `marsh extension`, `marsh registry` and `marsh doctor`.
+//! The command line of `marsh extension`.
 
 use clap::{Args, Subcommand};
 use marsh_types::{Channel, ExtensionName, ExtensionRef};
@@ -149,22 +149,4 @@ pub struct SearchArgs {
     pub page: u32,
     #[command(flatten)]
     pub set: SetArgs,
-}
-
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub enum DoctorCommand {
-    /// Check the datastore
-    Datastores,
-    /// Check installed extensions, and repair with --repair
-    Extensions {
-        /// Verify every byte of every tree
-        #[arg(long)]
-        verify: bool,
-        /// Restore missing or edited trees and rebuild derived files
-        #[arg(long)]
-        repair: bool,
-        #[command(flatten)]
-        set: SetArgs,
-    },
 }

@@ -1,11 +1,14 @@
 //! The command line, as data.
 
 pub mod agent;
+pub mod audit;
 pub mod data;
 pub mod datastore;
+pub mod doctor;
 pub mod examples;
 pub mod extension;
 mod output;
+pub mod preferences;
 pub mod publish;
 pub mod registry;
 pub mod report;
@@ -20,7 +23,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use data::DataCommand;
-pub use extension::{DoctorCommand, ExtensionCommand, SearchArgs};
+pub use doctor::DoctorCommand;
+pub use extension::{ExtensionCommand, SearchArgs};
 pub use output::{HistoryArgs, MethodHistoryCommand, OutputArgs, OutputCommand};
 pub use set::SetArgs;
 pub use workflow::{
@@ -142,9 +146,19 @@ pub enum Command {
     /// Create and serve registries
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
-    /// Check extensions and datastores for problems
+    /// Check extensions, data, secrets and setup for problems
     #[command(subcommand)]
     Doctor(DoctorCommand),
+    /// List the commands that AI tools ran
+    Audit(audit::AuditArgs),
+    /// Show and change the user's settings
+    #[command(subcommand)]
+    Config(preferences::ConfigCommand),
+    /// Check for a newer version
+    Update(preferences::UpdateArgs),
+    /// Say where sources and documentation are
+    #[command(subcommand)]
+    Source(preferences::SourceCommand),
     /// Run a server: schedules, webhooks, hot reload
     Serve(serve::ServeArgs),
     /// Print the JSON Schemas of all documents

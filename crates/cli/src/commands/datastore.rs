@@ -31,8 +31,7 @@ pub fn run(ui: &Ui, mut session: Session, command: &DatastoreCommand) -> Result<
     }
 }
 
-/// Also `marsh doctor datastores`.
-pub fn status(ui: &Ui, read: Read<'_>) -> Result<ExitCode, CliError> {
+fn status(ui: &Ui, read: Read<'_>) -> Result<ExitCode, CliError> {
     let status = read.datastore_status()?;
     ui.result(&status, || {
         let state = match status.healthy {

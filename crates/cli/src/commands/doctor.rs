@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use marsh_api::doctor::{
-    CheckStatus, DuplicateType, ExtensionsReport, RepairReport, TypeDeclaration, UnsatisfiedDependency,
+    CheckStatus, DuplicateType, ExtensionsReport, RepairMode, RepairReport, TypeDeclaration,
+    UnsatisfiedDependency,
 };
 use marsh_api::extension::InstallState;
 use marsh_app::DoctorRequest;
@@ -11,19 +12,35 @@ use marsh_app::DoctorRequest;
 use super::progress::Progress;
 use super::{done, failed};
 use crate::app;
-use crate::args::{Cli, DoctorCommand};
+use crate::args::{Cli, DoctorCommand, SetArgs};
 use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliError> {
-    let DoctorCommand::Extensions { verify, repair, set } = command else {
-        return super::datastore::status(ui, app::open(cli)?.read());
-    };
+    match command {
+        DoctorCommand::Audit { tool } => super::audit::check(cli, ui, tool.as_deref()),
+        DoctorCommand::Datastores { repair, yes } => super::checkup::datastore(cli, ui, *repair, *yes),
+        DoctorCommand::Install => super::checkup::installation(cli, ui),
+        DoctorCommand::Secrets => super::checkup::secrets(cli, ui),
+        DoctorCommand::Vaults => super::checkup::vaults(cli, ui),
+        DoctorCommand::Workflows => super::checkup::workflows(cli, ui),
+        DoctorCommand::Extensions { verify, repair, dry_run, yes, force, set } => {
+            let asks = *repair && !*dry_run && !*yes && !*force && ui.can_ask();
+            let question = "restore missing and edited extensions? Local edits in them are lost";
+            if asks && !ui.confirm(question) {
+                return Err(marsh_app::AppError::interrupted().into());
+            }
+            let request = DoctorRequest { verify: *verify, repair: *repair, dry_run: *dry_run };
+            extensions(cli, ui, request, set)
+        }
+    }
+}
+
+fn extensions(cli: &Cli, ui: &Ui, request: DoctorRequest, set: &SetArgs) -> Result<ExitCode, CliError> {
     // What nothing has loaded yet may be broken, too.
     let sources = app::app(cli)?.own_sources()?;
     app::cancel_on_signal(sources.canceller());
     sources.load()?;
-    let request = DoctorRequest { verify: *verify, repair: *repair };
     let diagnosis = app::extensions(cli, set)?.diagnose(request, &Progress::new(ui))?;
     let report = &diagnosis.report;
     for failed in report.repair_report.iter().flat_map(|repair| &repair.failed) {
@@ -42,6 +59,10 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliE
 fn repair_line(repaired: &RepairReport) -> String {
     let restored = &repaired.restored;
     let trees = if restored.is_empty() { "no tree".to_owned() } else { restored.join(", ") };
+    if repaired.mode == RepairMode::DryRun {
+        let views = if repaired.views_rebuilt { "; views are rebuilt" } else { "" };
+        return format!("{NAME}dry run{NAME:#} a repair restores {trees}{views}");
+    }
     format!(
         "{GOOD}repaired{GOOD:#} restored {trees}; read {} trees again; views {}; {} leftovers removed",
         repaired.catalogued_trees,

@@ -1,6 +1,8 @@
 //! One module per noun.
 
 mod agent;
+mod audit;
+mod checkup;
 mod console;
 mod data;
 mod datastore;
@@ -12,6 +14,7 @@ mod input;
 mod method;
 mod model;
 mod output;
+mod preferences;
 mod progress;
 mod publish;
 mod registry;
@@ -64,6 +67,10 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?.read(), arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
+        Command::Audit(arguments) => audit::run(cli, ui, arguments),
+        Command::Config(command) => preferences::config(cli, ui, command),
+        Command::Update(_) => preferences::update(cli, ui),
+        Command::Source(command) => preferences::source(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),
         Command::Serve(arguments) => serve::run(cli, ui, arguments),
     }

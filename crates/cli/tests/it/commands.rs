@@ -250,7 +250,11 @@ fn help() {
       summarise    Summarise recent runs and open approvals [alias: summarize]
       extension    Install, update, remove and publish extensions
       registry     Create and serve registries
-      doctor       Check extensions and datastores for problems
+      doctor       Check extensions, data, secrets and setup for problems
+      audit        List the commands that AI tools ran
+      config       Show and change the user's settings
+      update       Check for a newer version
+      source       Say where sources and documentation are
       serve        Run a server: schedules, webhooks, hot reload
       schema       Print the JSON Schemas of all documents
       version      Print the version
@@ -411,7 +415,7 @@ fn a_usage_error_under_json_is_one_document() {
       "error": {
         "code": "usage",
         "class": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, agent, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, serve, schema, version, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, agent, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, audit, config, update, source, serve, schema, version, help, completions]"
       }
     }
     ----- stderr -----

@@ -16,6 +16,7 @@ mod defects_hostile;
 mod defects_loading;
 mod defects_sets;
 mod direct;
+mod doctor;
 mod drivers;
 mod freshness;
 mod help;

@@ -165,7 +165,7 @@ fn nested_runs_of_one_run_are_bounded() {
     assert!(seen["error"].as_str().unwrap().ends_with("a run has at most 100 nested runs"), "{seen}");
 }
 
-/// Code of an installed extension runs no foreign code behind the back of whoever installed it.
+/// An installed extension reaches only extensions that its manifest names.
 #[test]
 fn installed_extension_runs_only_what_its_manifest_names() {
     let caller = method(
@@ -183,7 +183,7 @@ fn installed_extension_runs_only_what_its_manifest_names() {
     }
     let run = || repo.marsh(&["model", "method", "run", "@one/caller", "run", "m"]);
     let refused = run().exits(1).stderr;
-    let reason = "`@two/callee` is no dependency of `@one/caller`; add it to `dependencies` in its manifest";
+    let reason = "`@two/callee` is not a dependency of `@one/caller`; add it to `dependencies` in its manifest";
     assert!(refused.contains(reason), "{refused}");
     registry.publish(&package(V2).needs("@two/callee"));
     extension(&repo, &["update"]).ok();

@@ -93,6 +93,19 @@ fn models_and_data() -> Checked {
     run("agent-added", &["agent", "setup", "--name", "acme"]);
     run("agent-list", &["agent", "list"]);
     run("agent-removed", &["agent", "rm", "acme"]);
+    run("audit-timeline", &["audit"]);
+    run("doctor-audit", &["doctor", "audit", "--tool", "codex"]);
+    run("doctor-install", &["doctor", "install"]);
+    run("doctor-secrets", &["doctor", "secrets"]);
+    run("doctor-vaults", &["doctor", "vaults"]);
+    run("doctor-workflows", &["doctor", "workflows"]);
+    run("config", &["config", "set", "update.auto", "enabled"]);
+    run("config", &["config", "get", "update.auto"]);
+    run("config-list", &["config", "list"]);
+    run("update-check", &["update", "--check"]);
+    run("program-source", &["source", "fetch"]);
+    run("program-source", &["source", "path"]);
+    run("program-source", &["source", "clean"]);
     let text = repo.read(&path.unwrap());
     checked.run_with(&repo, "model-edited", &["model", "edit", "m"], &text);
     checked.run(&repo, "model-deleted", &["model", "delete", "m", "--force", "--yes"]);
@@ -151,7 +164,7 @@ fn datastores() -> Checked {
     let mut checked = Checked::default();
     let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
     run("datastore-status", &["datastore", "status"]);
-    run("datastore-status", &["doctor", "datastores"]);
+    run("doctor-datastores", &["doctor", "datastores"]);
     run("datastore-type-search", &["datastore", "type", "search"]);
     run("datastore-synced", &["datastore", "sync"]);
     run("datastore-synced", &["datastore", "sync", "--pull"]);

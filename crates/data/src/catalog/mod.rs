@@ -104,6 +104,16 @@ impl DataCatalog {
         }
     }
 
+    /// Removes the catalog in `dir` and makes it again from the store.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be removed, or the data cannot be read.
+    pub fn rebuild(store: &DataStore, dir: &Path) -> Result<DataCatalog, CatalogError> {
+        remove(&Self::path(dir))?;
+        Self::open(store, dir)
+    }
+
     /// The file of the catalog in `dir`.
     pub fn path(dir: &Path) -> PathBuf {
         dir.join(format!("data-catalog-v{}.db", schema::VERSION))

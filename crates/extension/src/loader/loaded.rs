@@ -112,7 +112,7 @@ impl LoadedModel {
         if manifest.dependencies.iter().any(|dependency| dependency.name.as_str() == theirs) {
             return Ok(());
         }
-        Err(format!("`{theirs}` is no dependency of `{own}`; add it to `dependencies` in its manifest"))
+        Err(format!("`{theirs}` is not a dependency of `{own}`; add it to `dependencies` in its manifest"))
     }
 
     /// The source that a method comes from, and the directory that its `extensionFile` paths start from.

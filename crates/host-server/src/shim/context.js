@@ -94,7 +94,7 @@ const vaultService = (call) => {
   };
 };
 
-/** Runs a method of another model. What fails there is a result; what is no call at all throws. */
+/** Runs a method of another model. A failure there is a result; options that are not an object throw. */
 const runModel = async (call, options) => {
   if (options === null || typeof options !== "object") {
     throw new TypeError("context.runModel takes an object: { definition, method, arguments }");
