@@ -31,6 +31,7 @@ mod lifecycle_e2e;
 mod models;
 mod nested_runs;
 mod nesting;
+mod persona;
 mod processes;
 mod publish;
 mod repair;

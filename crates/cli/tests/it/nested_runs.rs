@@ -183,7 +183,8 @@ fn installed_extension_runs_only_what_its_manifest_names() {
     }
     let run = || repo.marsh(&["model", "method", "run", "@one/caller", "run", "m"]);
     let refused = run().exits(1).stderr;
-    let reason = "`@two/callee` is not a dependency of `@one/caller`; add it to `dependencies` in its manifest";
+    let reason =
+        "`@two/callee` is not a dependency of `@one/caller`; add it to `dependencies` in its manifest";
     assert!(refused.contains(reason), "{refused}");
     registry.publish(&package(V2).needs("@two/callee"));
     extension(&repo, &["update"]).ok();
