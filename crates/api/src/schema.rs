@@ -111,7 +111,10 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
         &["datastore setup filesystem", "datastore setup extension"],
     ),
     DocumentSpec::new::<datastore::NamespaceSet>("datastore-namespace-set", &["datastore namespace set"]),
-    DocumentSpec::new::<datastore::NamespaceUnset>("datastore-namespace-unset", &["datastore namespace unset"]),
+    DocumentSpec::new::<datastore::NamespaceUnset>(
+        "datastore-namespace-unset",
+        &["datastore namespace unset"],
+    ),
     DocumentSpec::new::<datastore::NamespaceMigrated>(
         "datastore-namespace-migrated",
         &["datastore namespace migrate"],

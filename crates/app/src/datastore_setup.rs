@@ -183,7 +183,7 @@ impl App {
             warnings.extend(unfinished.finish()?);
         }
         let mut changed = self.changed(&plain, datastore)?;
-        let marker = changed.marker.to_yaml()?;
+        let marker = changed.marker.to_yaml().map_err(marsh_repo::RepoError::from)?;
         let choice = Choice::of(&changed, &settings.environment)?;
         let loader = self.loader(&plain, Retention::default(), OnFailure::Report)?;
         let mut store = Datastore::open(&choice, &mut changed, &settings.environment, &loader)?;
@@ -230,6 +230,7 @@ impl App {
                 ));
             }
         } else if session.datastore().is_some() {
+            moves.close()?;
             warnings.push("the former datastore keeps its data".to_owned());
         } else {
             warnings.extend(moves.finish()?);
@@ -250,7 +251,9 @@ impl App {
         if let Choice::Extension { type_name, .. } = &choice {
             return Err(AppError::Refused {
                 message: format!("the datastore `{type_name}` of an extension has no namespaces"),
-                hint: Some("give each repository a location of its own in the datastore's configuration".into()),
+                hint: Some(
+                    "give each repository a location of its own in the datastore's configuration".into(),
+                ),
             });
         }
         let mut map = match repo.marker.value("datastore") {
@@ -284,10 +287,14 @@ impl App {
     pub fn set_namespace(&self, namespace: &str) -> Result<NamespaceSet, AppError> {
         check_namespace(namespace).map_err(AppError::usage)?;
         let repo = self.repo()?;
-        let (store, _) = self.shared(&repo)?;
+        let (store, before) = self.shared(&repo)?;
         let value = self.with_namespace(&repo, Some(namespace))?;
         register(&store, namespace, &repo_id(&repo))?;
-        let done = self.relocate(value, false, None)?;
+        let done = self.relocate(value, false, None);
+        if done.is_err() {
+            self.forget_others(&store, before.as_deref().unwrap_or_default(), &repo_id(&repo))?;
+        }
+        let done = done?;
         self.forget_others(&store, namespace, &repo_id(&repo))?;
         Ok(NamespaceSet {
             namespace: namespace.to_owned(),
@@ -463,7 +470,8 @@ fn register(store: &Path, namespace: &str, id: &str) -> Result<(), AppError> {
     let dir = store.join(namespace);
     let registration =
         Registration { repo_id: id.to_owned(), registered_at: iso_millis(jiff::Timestamp::now()) };
-    let text = serde_json::to_string_pretty(&registration).map_err(|error| text_of(&error, "registration"))?;
+    let text =
+        serde_json::to_string_pretty(&registration).map_err(|error| text_of(&error, "registration"))?;
     marsh_fs::create_dir_all(&dir)?;
     marsh_fs::atomic_write(&dir.join(REGISTRATION), (text + "\n").as_bytes(), Durability::Synced)?;
     Ok(marsh_fs::sync_dir(&dir)?)
@@ -486,7 +494,9 @@ fn registrations(store: &Path) -> Result<Vec<(String, Registration)>, AppError> 
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 found.push((name, registration));
             }
-            Err(error) => tracing::warn!(%error, path = %path.display(), "damaged registration of a namespace"),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "damaged registration of a namespace")
+            }
         }
     }
     found.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -279,7 +279,8 @@ mod tests {
         assert_eq!(choice("", &[]), Ok(Choice::Local));
         assert_eq!(choice("datastore: {type: filesystem}", &[]), Ok(Choice::Local));
         let env = [("MARSH_DATASTORE", "filesystem:$BASE/${NAME}x"), ("BASE", "/b"), ("NAME", "n")];
-        let Ok(Choice::Directory { path, directories, .. }) = choice("datastore: {type: '@a/b'}", &env) else {
+        let Ok(Choice::Directory { path, directories, .. }) = choice("datastore: {type: '@a/b'}", &env)
+        else {
             panic!("the environment names a directory")
         };
         assert_eq!((path, directories.len()), (PathBuf::from("/b/nx"), DIRECTORIES.len()));

@@ -101,8 +101,10 @@ impl TreeMoves {
                 return Err(DatastoreError::Occupied { to, files: differ });
             }
         }
-        let text = serde_json::to_vec(self)
-            .map_err(|error| DatastoreError::Read { path: note_name(&self.repo).into(), source: error.into() })?;
+        let text = serde_json::to_vec(self).map_err(|error| DatastoreError::Read {
+            path: note_name(&self.repo).into(),
+            source: error.into(),
+        })?;
         for note in &notes {
             if let Some(dir) = note.parent() {
                 marsh_fs::create_dir_all(dir)?;
@@ -157,10 +159,20 @@ impl TreeMoves {
             }
             remove_empty(&tree.from)?;
         }
+        self.close()?;
+        Ok(warnings)
+    }
+
+    /// Ends a move whose old place stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// The note cannot be removed.
+    pub fn close(&self) -> Result<(), DatastoreError> {
         for note in self.notes() {
             marsh_fs::remove_file_if_exists(&note)?;
         }
-        Ok(warnings)
+        Ok(())
     }
 
     /// The move whose process died between the switch and the end, if its new place is one of these directories.
@@ -275,7 +287,8 @@ fn is_same(one: &Path, other: &Path) -> Result<bool, DatastoreError> {
     }
     loop {
         let failed = |source| DatastoreError::Read { path: one.to_owned(), source };
-        match (one_bytes.next().transpose().map_err(failed)?, other_bytes.next().transpose().map_err(failed)?) {
+        match (one_bytes.next().transpose().map_err(failed)?, other_bytes.next().transpose().map_err(failed)?)
+        {
             (None, None) => return Ok(true),
             (one, other) if one != other => return Ok(false),
             _ => {}

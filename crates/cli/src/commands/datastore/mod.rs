@@ -10,9 +10,7 @@ use marsh_app::{Read, Session};
 use super::{done, failed};
 use crate::app;
 use crate::args::Cli;
-use crate::args::datastore::{
-    CatalogCommand, DatastoreCommand, DatastoreLockCommand, DatastoreTypeCommand,
-};
+use crate::args::datastore::{CatalogCommand, DatastoreCommand, DatastoreLockCommand, DatastoreTypeCommand};
 use crate::error::CliError;
 use crate::ui::{BAD, GOOD, NAME, Ui, columns, inline};
 
@@ -93,7 +91,7 @@ fn release(ui: &Ui, session: &Session, model: Option<&str>) -> Result<ExitCode, 
         Some(model) if !model.contains('/') => {
             return Err(CliError::usage(format!("invalid model `{model}`: expected TYPE/ID")));
         }
-        Some(_) => session.read().release_model_lock(),
+        Some(_) => session.release_model_lock(),
         None => session.release_datastore_lock()?,
     };
     ui.result(&released, || match &released.info {

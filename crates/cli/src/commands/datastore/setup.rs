@@ -33,13 +33,17 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DatastoreSetupCommand) -> Result<ExitCo
         } => {
             if let Some(namespace) = namespace {
                 return Err(CliError::Refused {
-                    message: format!("`--namespace {namespace}` is not supported for the datastore of an extension"),
+                    message: format!(
+                        "`--namespace {namespace}` is not supported for the datastore of an extension"
+                    ),
                     hint: Some("give each repository a location of its own in `--config`".into()),
                 });
             }
             match hydration_strategy.as_deref() {
                 None | Some("full") => {}
-                Some("lazy") => ui.warn("`lazy` copies everything, too: marsh does not work on partial copies"),
+                Some("lazy") => {
+                    ui.warn("`lazy` copies everything, too: marsh does not work on partial copies")
+                }
                 Some(other) => {
                     return Err(CliError::usage(format!(
                         "invalid hydration strategy `{other}`: expected full or lazy"
@@ -56,7 +60,8 @@ pub fn run(cli: &Cli, ui: &Ui, command: &DatastoreSetupCommand) -> Result<ExitCo
         }
         DatastoreSetupCommand::S3 { .. } => {
             return Err(CliError::Usage {
-                message: "`setup s3` is not a command any more: the datastore of an extension takes the data".into(),
+                message: "`setup s3` is not a command any more: the datastore of an extension takes the data"
+                    .into(),
                 hint: Some("`marsh datastore setup extension <type> --config '{…}'`".into()),
             });
         }
@@ -91,7 +96,10 @@ pub fn namespace(cli: &Cli, ui: &Ui, command: &NamespaceCommand) -> Result<ExitC
             let set = app.set_namespace(name)?;
             set.warning.iter().for_each(|warning| ui.warn(warning));
             ui.result(&set, || {
-                format!("{GOOD}set{GOOD:#} {NAME}{name}{NAME:#} in {}; {} files moved", set.datastore_path, set.total_files)
+                format!(
+                    "{GOOD}set{GOOD:#} {NAME}{name}{NAME:#} in {}; {} files moved",
+                    set.datastore_path, set.total_files
+                )
             });
         }
         NamespaceCommand::Unset { yes, migrate } => {
@@ -99,7 +107,10 @@ pub fn namespace(cli: &Cli, ui: &Ui, command: &NamespaceCommand) -> Result<ExitC
             let unset = app.unset_namespace()?;
             unset.warnings.iter().for_each(|warning| ui.warn(warning));
             ui.result(&unset, || {
-                format!("{GOOD}removed{GOOD:#} {}; {} files moved", unset.previous_namespace, unset.total_files)
+                format!(
+                    "{GOOD}removed{GOOD:#} {}; {} files moved",
+                    unset.previous_namespace, unset.total_files
+                )
             });
         }
         NamespaceCommand::Migrate { reverse, yes } => {
