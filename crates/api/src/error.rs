@@ -1,5 +1,6 @@
 //! The one document of a failure.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use marsh_types::{ErrorClass, ErrorCode, Explain};
@@ -94,6 +95,15 @@ impl ErrorReport {
         self
     }
 
+    /// The report with message and hint in other words.
+    pub fn map_words<'a>(&'a self, change: impl Fn(&'a str) -> Cow<'a, str>) -> ErrorReport {
+        ErrorReport {
+            message: change(&self.message).into_owned(),
+            hint: self.hint.as_deref().map(|hint| change(hint).into_owned()),
+            ..self.clone()
+        }
+    }
+
     /// The report with every text passed through `change`, as to mask secrets.
     pub fn map_texts(self, change: impl Fn(Value) -> Value) -> ErrorReport {
         let text = |text: String| match change(Value::String(text)) {
@@ -124,6 +134,25 @@ impl fmt::Display for ErrorReport {
 pub struct ErrorDocument {
     /// Why.
     pub error: ErrorReport,
+}
+
+/// The same as other programs of this format print it on standard error (`docs/guides/existing-users.md`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BareError {
+    /// What happened, to what, where and why.
+    pub error: String,
+    /// The stable name of the condition.
+    pub code: ErrorCode,
+    /// What to do, with a command that works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl BareError {
+    /// The short form of a report.
+    pub fn of(report: &ErrorReport) -> BareError {
+        BareError { error: report.message.clone(), code: report.code, hint: report.hint.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub mod repository;
 pub mod schema;
 pub mod server;
 pub mod source;
+pub mod telemetry;
 pub mod vault;
 pub mod workflow;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
-    report, repository, server, source, vault, workflow,
+    report, repository, server, source, telemetry, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -58,6 +58,8 @@ fn request_schema_of<T: JsonSchema>() -> Schema {
 /// Every public document.
 pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<error::ErrorDocument>("error", &[]),
+    DocumentSpec::new::<error::BareError>("bare-error", &[]),
+    DocumentSpec::new::<telemetry::TelemetryStatistics>("telemetry-statistics", &["telemetry stats"]),
     DocumentSpec::new::<Version>("version", &["version"]),
     DocumentSpec::new::<help::HelpDocument>("help", &["help"]),
     DocumentSpec::new::<DocumentList>("document-list", &["schema"]),

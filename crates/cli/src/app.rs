@@ -10,6 +10,7 @@ use marsh_repo::Environment;
 use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
 use crate::exit;
+use crate::persona::Persona;
 use crate::ui::Ui;
 
 /// The application, for the repository that the command line names.
@@ -28,13 +29,8 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
         load_timeout: cli.command.load_timeout(),
         installs: Arc::new(InstallNotes),
         version: env!("CARGO_PKG_VERSION"),
-        name: program_name(),
+        name: Persona::current().name,
     }))
-}
-
-/// The name under which the user runs this program. Files that outlive the command name it: instructions and hooks.
-pub fn program_name() -> &'static str {
-    "marsh"
 }
 
 /// The repository of this command. Its secrets are masked in everything that is printed.

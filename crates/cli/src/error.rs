@@ -21,6 +21,9 @@ pub enum CliError {
     NotFound { message: String, hint: Option<String> },
     #[error("{message}")]
     Refused { message: String, hint: Option<String> },
+    /// See [`crate::unsupported`].
+    #[error("{message}")]
+    Unsupported { message: String },
     #[error("cannot read {what}: {source}")]
     Read { what: String, source: std::io::Error },
     #[error("cannot write {what}: {source}")]
@@ -55,6 +58,7 @@ impl CliError {
             CliError::Usage { .. }
             | CliError::NotFound { .. }
             | CliError::Refused { .. }
+            | CliError::Unsupported { .. }
             | CliError::Read { .. }
             | CliError::Write { .. }
             | CliError::Editor { .. } => return None,
@@ -73,6 +77,7 @@ impl Explain for CliError {
             CliError::Usage { .. } => ErrorCode::Usage,
             CliError::NotFound { .. } => ErrorCode::NotFound,
             CliError::Refused { .. } => ErrorCode::Refused,
+            CliError::Unsupported { .. } => ErrorCode::Unsupported,
             CliError::Read { .. } | CliError::Write { .. } => ErrorCode::Io,
             CliError::Editor { .. } => ErrorCode::EditorFailed,
             _ => self.inner().map_or(ErrorCode::Internal, Explain::code),

@@ -14,7 +14,6 @@
 
 use std::io::IsTerminal as _;
 
-use clap::CommandFactory as _;
 use marsh_repo::env::{Environment, LOG, LOG_FORMAT};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -53,19 +52,8 @@ pub fn start() -> Result<(), String> {
 }
 
 /// The span of a whole command: its words (`workflow run`), never its arguments.
-pub fn command(arguments: &[std::ffi::OsString]) -> tracing::span::EnteredSpan {
-    if !tracing::enabled!(tracing::Level::INFO) {
-        return tracing::Span::none().entered();
-    }
-    let mut words = Vec::new();
-    if let Ok(matches) = crate::args::Cli::command().try_get_matches_from(arguments) {
-        let mut at = &matches;
-        while let Some((name, below)) = at.subcommand() {
-            words.push(name.to_owned());
-            at = below;
-        }
-    }
-    tracing::info_span!("command", command = words.join(" "), pid = std::process::id()).entered()
+pub fn command(words: &str) -> tracing::span::EnteredSpan {
+    tracing::info_span!("command", command = words, pid = std::process::id()).entered()
 }
 
 /// A level without a target means marsh's own crates: `info` is `marsh=info`. The bundler and the HTTP libraries have

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use marsh_api::ErrorReport;
+use marsh_api::error::BareError;
 use marsh_types::{Explain as _, ignore};
 use marsh_vault::Secrets;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::args::Global;
 use crate::error::{CliError, source_excerpts};
 use crate::exit;
+use crate::persona::{JsonErrors, Persona};
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -57,27 +59,37 @@ fn masked(text: &str) -> Cow<'_, str> {
 /// What the user wants to see.
 #[derive(Debug, Clone, Copy)]
 pub struct Ui {
+    /// `--json`: results and errors are documents.
     json: bool,
+    /// Results are documents.
+    json_results: bool,
     quiet: bool,
     verbose: bool,
 }
 
 impl Ui {
-    pub fn new(global: &Global) -> Ui {
+    /// `command`: the words of the command, e.g. `model search`.
+    pub fn new(global: &Global, command: &str) -> Ui {
         if global.no_color {
             anstream::ColorChoice::Never.write_global();
         }
-        Ui { json: global.json, quiet: global.quiet, verbose: global.verbose }
+        let alone = Persona::current().prints_json(command, std::io::stdout().is_terminal());
+        Ui {
+            json: global.json,
+            json_results: global.json || alone,
+            quiet: global.is_quiet(),
+            verbose: global.is_verbose(),
+        }
     }
 
     /// For errors before the command line is understood.
     pub fn json_only() -> Ui {
-        Ui { json: true, quiet: true, verbose: false }
+        Ui { json: true, json_results: true, quiet: true, verbose: false }
     }
 
     /// For help and version, which are printed before there are options.
     pub fn plain() -> Ui {
-        Ui { json: false, quiet: false, verbose: false }
+        Ui { json: false, json_results: false, quiet: false, verbose: false }
     }
 
     /// Masks these in everything that is printed from now on.
@@ -87,7 +99,7 @@ impl Ui {
     }
 
     pub fn is_json(&self) -> bool {
-        self.json
+        self.json_results
     }
 
     pub fn is_quiet(&self) -> bool {
@@ -95,17 +107,17 @@ impl Ui {
     }
 
     pub fn is_verbose(&self) -> bool {
-        self.verbose && !self.json
+        self.verbose && !self.json_results
     }
 
     /// Whether a terminal can answer a question.
     pub fn can_ask(&self) -> bool {
-        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        !self.json_results && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// The command's one JSON document, or its text.
     pub fn result(&self, document: &impl Serialize, text: impl FnOnce() -> String) {
-        if self.json {
+        if self.json_results {
             match document_text(document) {
                 Ok(text) => self.print(&text),
                 Err(error) => written(Err(error.into())),
@@ -139,19 +151,22 @@ impl Ui {
 
     /// A message: progress, output of methods. Silent with `--quiet`, and under `--json` too, where it would only disturb.
     pub fn say(&self, line: impl std::fmt::Display) {
-        if !self.quiet && !self.json {
-            said(writeln!(anstream::stderr().lock(), "{}", masked(&line.to_string())));
+        if !self.quiet && !self.json_results {
+            let line = line.to_string();
+            said(writeln!(anstream::stderr().lock(), "{}", masked(&line)));
         }
     }
 
     /// Something that marsh did without a request and that the user must see.
     pub fn note(message: &str) {
-        said(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", masked(message)));
+        let message = Persona::current().words(message);
+        said(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", masked(&message)));
     }
 
     /// Something the user should know even when quiet.
     pub fn warn(&self, message: impl std::fmt::Display) {
         let message = message.to_string();
+        let message = Persona::current().words(&message);
         said(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {}", masked(&message)));
     }
 
@@ -161,6 +176,12 @@ impl Ui {
         if let Some(hint) = hint {
             text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
         }
+        Ui::failure(&text);
+    }
+
+    /// The text of a failure.
+    fn failure(text: &str) {
+        let text = Persona::current().words(text);
         said(anstream::stderr().lock().write_all(masked(&text).as_bytes()));
     }
 
@@ -194,8 +215,19 @@ impl Ui {
 
     /// Shows an error and returns the exit code of its class.
     pub fn fail(&self, error: &CliError) -> ExitCode {
+        let persona = Persona::current();
         if self.json {
-            self.result(&error.document(), String::new);
+            match persona.json_errors {
+                JsonErrors::Document => self.result(&error.document(), String::new),
+                JsonErrors::Bare => {
+                    let report = ErrorReport::of(error);
+                    let bare = BareError::of(&report.map_words(|text| persona.words(text)));
+                    match document_text(&bare) {
+                        Ok(text) => said(writeln!(anstream::stderr().lock(), "{text}")),
+                        Err(error) => self.problem(&error.to_string(), None),
+                    }
+                }
+            }
         } else {
             let report = ErrorReport::of(error);
             let mut text = format!("{BAD}error{BAD:#}: {error}\n");
@@ -217,9 +249,9 @@ impl Ui {
             if let Some(hint) = &report.hint {
                 text.push_str(&format!("\n{HINT}hint{HINT:#}: {hint}\n"));
             }
-            said(anstream::stderr().lock().write_all(masked(&text).as_bytes()));
+            Ui::failure(&text);
         }
-        ExitCode::from(error.class().exit_code())
+        ExitCode::from(persona.exit_code(error.class()))
     }
 
     /// The exit code of a command that ended with `code`: a failure when its output could not be written.

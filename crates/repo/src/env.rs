@@ -84,6 +84,12 @@ pub const LOG_FORMAT: Variable = variable(
     None,
     "`json` or `pretty`; without it, pretty on a terminal and JSON lines otherwise",
 );
+/// The name of a program.
+pub const PERSONA: Variable = variable(
+    "MARSH_PERSONA",
+    None,
+    "`marsh` or `swamp`: the program as which marsh answers; without it, the name of its file decides",
+);
 /// Any value turns colours off (<https://no-color.org>).
 pub const NO_COLOR: Variable = variable("NO_COLOR", None, "any value: no colours");
 /// A command line.
@@ -106,7 +112,7 @@ pub fn variables() -> Vec<Variable> {
         DATASTORE_SYNC_TIMEOUT_MS,
     ];
     all.extend(Kind::with_directory().map(source_dir));
-    all.extend([LOG, LOG_FORMAT, EDITOR, NO_COLOR]);
+    all.extend([LOG, LOG_FORMAT, PERSONA, EDITOR, NO_COLOR]);
     all
 }
 

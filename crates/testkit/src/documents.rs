@@ -10,7 +10,14 @@ use serde_json::Value;
 use crate::Run;
 
 /// Commands that print no document of the table: a script for a shell, and a JSON Schema.
-pub const WITHOUT_DOCUMENT: &[&str] = &["completions", "workflow schema"];
+pub const WITHOUT_DOCUMENT: &[&str] = &[
+    "completions bash",
+    "completions elvish",
+    "completions fish",
+    "completions powershell",
+    "completions zsh",
+    "workflow schema",
+];
 
 /// Other names of commands, and the names that the table has.
 pub const ALIASES: &[(&str, &str)] = &[

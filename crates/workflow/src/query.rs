@@ -159,7 +159,8 @@ impl Workflows<'_> {
         Ok(api::CancelledRuns { cancelled, reason: reason.to_owned() })
     }
 
-    /// What ran since a time (RFC 3339 in UTC with milliseconds), with the last `limit` failures.
+    /// What ran since a time (RFC 3339 in UTC with milliseconds), with the last `limit` failures, and as many runs of each
+    /// workflow. The caller knows what methods did without a workflow, and what is stored.
     pub fn activity(&self, since: &str, limit: usize) -> Result<api::ActivitySummary, WorkflowError> {
         let runs: Vec<RunSummary> = self
             .runs(None)?
@@ -175,7 +176,17 @@ impl Workflows<'_> {
                 failed: 0,
                 cancelled: 0,
                 open: 0,
+                workflow_name: name.to_owned(),
+                total: 0,
+                runs: Vec::new(),
+                truncated: false,
             });
+            activity.total += 1;
+            if activity.runs.len() < limit {
+                activity.runs.push(self.run_activity(run)?);
+            } else {
+                activity.truncated = true;
+            }
             *match run.entry.status {
                 RunStatus::Succeeded => &mut activity.succeeded,
                 RunStatus::Failed => &mut activity.failed,
@@ -199,6 +210,32 @@ impl Workflows<'_> {
             approvals: self.approvals()?.len(),
             method_runs,
             method_failures,
+            method_executions: Vec::new(),
+            data: api::StoredData::default(),
+            message: None,
+        })
+    }
+
+    /// A run with its steps.
+    fn run_activity(&self, run: &RunSummary) -> Result<api::WorkflowRunActivity, WorkflowError> {
+        let record = self.run_record(&run.run_id)?.record.document();
+        let steps = record.jobs.into_iter().flat_map(|job| {
+            let job_name = job.job_name;
+            job.steps.into_iter().map(move |step| api::StepActivity {
+                job_name: job_name.clone(),
+                step_name: step.step_name,
+                status: step.status,
+                duration_ms: step.duration,
+                error: step.error,
+            })
+        });
+        Ok(api::WorkflowRunActivity {
+            id: run.run_id.clone(),
+            started_at: record.started_at,
+            completed_at: record.completed_at,
+            status: record.status,
+            first_failed_step: record.failed_step,
+            steps: steps.collect(),
         })
     }
 

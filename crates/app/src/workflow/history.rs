@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use marsh_api::workflow::{ActivitySummary, RunList, RunLog, RunRecord, RunStatus};
+use marsh_api::workflow::{RunList, RunLog, RunRecord, RunStatus};
 use marsh_types::time::iso_system;
 use marsh_workflow::RunFilter;
 
@@ -38,7 +38,7 @@ pub struct RunSearch {
 }
 
 /// The time this long ago, in the form that records have: such times sort as text.
-fn since(age: Duration) -> String {
+pub(super) fn since(age: Duration) -> String {
     iso_system(SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
@@ -96,14 +96,5 @@ impl Read<'_> {
             showing_lines: last.len(),
             line_count: last.len(),
         })
-    }
-
-    /// What ran within this time, with the last `limit` failures.
-    ///
-    /// # Errors
-    ///
-    /// When the runs or the records of methods cannot be listed.
-    pub fn activity(&self, within: Duration, limit: usize) -> Result<ActivitySummary, AppError> {
-        Ok(self.workflows().activity(&since(within), limit)?)
     }
 }

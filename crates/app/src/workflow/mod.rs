@@ -1,5 +1,6 @@
 //! Workflows: their files, their runs, and what users decide about runs.
 
+mod activity;
 mod approval;
 mod data;
 mod file;

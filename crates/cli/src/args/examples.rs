@@ -192,6 +192,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("version", "version --json"),
     ("help", "help\nhelp workflow run"),
     ("completions", "completions bash"),
+    ("completions bash", "completions bash --name marsh"),
+    ("completions zsh", "completions zsh"),
+    ("completions fish", "completions fish"),
+    ("completions elvish", "completions elvish"),
+    ("completions powershell", "completions powershell"),
 ];
 
 /// The command line with its examples.

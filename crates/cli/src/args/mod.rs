@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod completions;
 pub mod data;
 pub mod datastore;
 pub mod doctor;
@@ -21,6 +22,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::unsupported::Words;
 
 pub use data::DataCommand;
 pub use doctor::DoctorCommand;
@@ -61,7 +64,8 @@ impl Cli {
     /// Every command with everything below it. A command line builds only the commands that it names: the tree is large,
     /// and each process would pay for all of it.
     pub fn tree() -> clap::Command {
-        let mut command = <Self as clap::CommandFactory>::command();
+        let program = <Self as clap::CommandFactory>::command();
+        let mut command = crate::persona::Persona::current().command(program);
         command.build();
         command
     }
@@ -93,6 +97,45 @@ pub struct Global {
     /// There is no telemetry; accepted for existing scripts
     #[arg(long, global = true, hide = true)]
     pub no_telemetry: bool,
+    /// Log lines show everything that they have; accepted for existing scripts
+    #[arg(long, global = true, hide = true)]
+    pub show_properties: bool,
+    /// How much to print: trace and debug as `--verbose`, warning and above as `--quiet`
+    #[arg(long, global = true, hide = true, value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+    /// A server to run the command on; not supported
+    #[arg(long, global = true, hide = true, value_name = "URL")]
+    pub server: Option<String>,
+    /// The token for that server; not supported
+    #[arg(long, global = true, hide = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// The certificate authority of that server; not supported
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    pub ca_cert: Option<String>,
+}
+
+impl Global {
+    /// Whether only results are printed.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet || matches!(self.log_level, Some(LogLevel::Warning | LogLevel::Error | LogLevel::Fatal))
+    }
+
+    /// Whether more is printed about what happens.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose || matches!(self.log_level, Some(LogLevel::Trace | LogLevel::Debug))
+    }
+}
+
+/// How much to print, as existing scripts say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    #[value(alias = "warn")]
+    Warning,
+    Error,
+    Fatal,
 }
 
 impl Command {
@@ -179,9 +222,32 @@ pub enum Command {
         words: Vec<String>,
     },
     /// Print a completion script for a shell
-    Completions {
-        /// bash, zsh, fish, elvish or powershell
-        shell: clap_complete::Shell,
+    #[command(subcommand)]
+    Completions(completions::CompletionsCommand),
+    /// Statistics of use, which marsh does not collect
+    #[command(hide = true, subcommand)]
+    Telemetry(TelemetryCommand),
+    /// Users and their rights on a server; not supported
+    #[command(hide = true)]
+    Access(Words),
+    /// Remote workers; not supported
+    #[command(hide = true)]
+    Worker(Words),
+    /// An issue tracker; not supported
+    #[command(hide = true)]
+    Issue(Words),
+    /// Progress of an account; not supported
+    #[command(hide = true)]
+    Quest(Words),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TelemetryCommand {
+    /// Say that there are none
+    Stats {
+        /// How many days to count
+        #[arg(long, default_value_t = 2, value_name = "N")]
+        days: u32,
     },
 }
 
@@ -441,7 +507,8 @@ mod tests {
     #[test]
     fn every_command_has_a_document() {
         let mut commands = BTreeMap::new();
-        for command in Cli::tree().get_subcommands() {
+        let is_there = |command: &&clap::Command| !crate::unsupported::COMMANDS.contains(&command.get_name());
+        for command in Cli::tree().get_subcommands().filter(is_there) {
             leaves(command, "", &mut commands);
         }
         let (commands, aliases): (BTreeMap<_, _>, BTreeMap<_, _>) =

@@ -27,11 +27,11 @@ pub struct PushArgs {
     #[arg(long)]
     pub no_bundles: bool,
     /// Do not ask for confirmation
-    #[arg(short, long)]
+    #[arg(short, long, visible_short_alias = 'f', alias = "force")]
     pub yes: bool,
-    /// Do not ask; accepted for existing scripts
-    #[arg(short, long, hide = true)]
-    pub force: bool,
+    /// Versions without an `upgrades` entry cause no warning; accepted for existing scripts
+    #[arg(long, hide = true)]
+    pub skip_upgrade_check: bool,
     #[command(flatten)]
     pub set: SetArgs,
 }
@@ -55,7 +55,7 @@ pub struct YankArgs {
     #[arg(long)]
     pub channel: Option<Channel>,
     /// Do not ask for confirmation
-    #[arg(short, long, visible_short_alias = 'f')]
+    #[arg(short, long, visible_short_alias = 'f', alias = "force")]
     pub yes: bool,
     #[command(flatten)]
     pub set: SetArgs,
@@ -87,7 +87,7 @@ pub enum CurateCommand {
         #[arg(long, value_name = "EXTENSION")]
         superseded_by: Option<ExtensionName>,
         /// Do not ask for confirmation
-        #[arg(short, long, visible_short_alias = 'f')]
+        #[arg(short, long, visible_short_alias = 'f', alias = "force")]
         yes: bool,
         #[command(flatten)]
         set: SetArgs,
@@ -96,7 +96,7 @@ pub enum CurateCommand {
     Undeprecate {
         name: ExtensionName,
         /// Do not ask for confirmation
-        #[arg(short, long, visible_short_alias = 'f')]
+        #[arg(short, long, visible_short_alias = 'f', alias = "force")]
         yes: bool,
         #[command(flatten)]
         set: SetArgs,
@@ -108,6 +108,9 @@ pub enum CurateCommand {
         /// Channel to move to: rc or stable
         #[arg(long, default_value = "stable")]
         channel: Channel,
+        /// The channel that the version is on; the registry knows it
+        #[arg(long, hide = true)]
+        from_channel: Option<Channel>,
         #[command(flatten)]
         set: SetArgs,
     },

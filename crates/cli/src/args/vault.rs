@@ -61,6 +61,9 @@ pub enum VaultCommand {
         vault: String,
         /// Key of the secret
         key: String,
+        /// Nothing is asked; accepted for existing scripts
+        #[arg(short, long, short_alias = 'f', alias = "force", hide = true)]
+        yes: bool,
     },
     /// List the keys of the secrets in a vault
     ListKeys {
@@ -124,7 +127,7 @@ pub struct PutArgs {
     /// The secret; other processes can see it here, so prefer standard input
     pub value: Option<String>,
     /// Replace an existing secret without asking
-    #[arg(short, long, visible_short_alias = 'f')]
+    #[arg(short, long, visible_short_alias = 'f', alias = "force")]
     pub yes: bool,
     /// Command whose output replaces the secret when it is too old
     #[arg(long, value_name = "COMMAND", requires = "refresh_ttl")]
@@ -177,7 +180,7 @@ pub struct MigrateArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Do not ask for confirmation
-    #[arg(short, long, visible_short_alias = 'f')]
+    #[arg(short, long, visible_short_alias = 'f', alias = "force")]
     pub yes: bool,
 }
 

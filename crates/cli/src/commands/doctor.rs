@@ -14,6 +14,7 @@ use super::{done, failed};
 use crate::app;
 use crate::args::{Cli, DoctorCommand, SetArgs};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &DoctorCommand) -> Result<ExitCode, CliError> {
@@ -74,7 +75,8 @@ fn repair_line(repaired: &RepairReport) -> String {
 fn text(report: &ExtensionsReport) -> String {
     let installed = &report.aggregate_state.aggregates;
     let mut lines = Vec::new();
-    let mut bad = |line: String| lines.push(format!("{BAD}x{BAD:#} {line}"));
+    let persona = Persona::current();
+    let mut bad = |line: String| lines.push(format!("{BAD}x{BAD:#} {}", persona.words(&line)));
     for refused in &report.lockfile.refused_entries {
         bad(format!("the lockfile's entry `{}` is not used: {}", refused.key, refused.reason));
     }

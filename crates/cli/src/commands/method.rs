@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use marsh_api::ErrorReport;
 use marsh_api::model::{DataArtifact, MethodRun, MethodRunDocument, MethodRunItem, MethodRunStatus};
+use marsh_api::{ErrorClass, ErrorReport};
 use marsh_app::{MethodRunRequest, MethodTarget, Read, Write};
 use serde_json::Map;
 
@@ -14,6 +14,7 @@ use super::{done, input, report};
 use crate::args::MethodRunArgs;
 use crate::error::{CliError, source_excerpts};
 use crate::exit;
+use crate::persona::Persona;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, value_lines};
 
 pub fn describe(ui: &Ui, read: &Read<'_>, name: &str, method: &str) -> Result<ExitCode, CliError> {
@@ -81,7 +82,7 @@ pub fn run(ui: &Ui, write: &Write<'_>, arguments: &MethodRunArgs) -> Result<Exit
                 if !ui.is_json() {
                     show_error(ui, &document.error);
                 }
-                code = code.max(document.error.class.exit_code());
+                code = code.max(Persona::current().exit_code(document.error.class));
             }
         }
     }
@@ -93,7 +94,7 @@ fn exit_of(run: &MethodRun) -> u8 {
     match run.status {
         MethodRunStatus::Succeeded if reports_failed => exit::FAILED,
         MethodRunStatus::Succeeded => exit::DONE,
-        MethodRunStatus::Cancelled => exit::INTERRUPTED,
+        MethodRunStatus::Cancelled => Persona::current().exit_code(ErrorClass::Cancelled),
         _ => exit::FAILED,
     }
 }

@@ -30,28 +30,45 @@ mod workflow;
 use std::process::ExitCode;
 
 use marsh_api::schema::Version;
+use marsh_api::telemetry::TelemetryStatistics;
 
 use crate::args::{Cli, Command, RepoCommand};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::Ui;
-use crate::{app, exit};
+use crate::{app, exit, unsupported};
 
 /// Runs the command. `Ok` carries the exit code, as a command may have something to show and still have failed.
 pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
+    if let Some(refusal) = unsupported::refusal(cli) {
+        return Err(refusal);
+    }
+    let persona = Persona::current();
     match &cli.command {
         Command::Version => {
             let version = env!("CARGO_PKG_VERSION");
             let document = Version { version: version.to_owned() };
-            ui.result(&document, || format!("marsh {version}"));
+            ui.result(&document, || format!("{} {version}", persona.name));
             done()
         }
-        Command::Help { words } => help::run(words, &Cli::tree()),
+        Command::Help { words } => help::run(words, &persona.help(Cli::tree())),
         Command::Schema { name, all } => schema::run(ui, name.as_deref(), *all),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::tree(), "marsh", &mut script);
-            ui.raw(&script);
+        Command::Completions(command) => {
+            if let Some((shell, name)) = command.script() {
+                let mut script = Vec::new();
+                let name = name.unwrap_or(persona.name);
+                clap_complete::generate(shell, &mut persona.help(Cli::tree()), name, &mut script);
+                ui.raw(&script);
+            }
             done()
+        }
+        Command::Telemetry(_) => {
+            let document = TelemetryStatistics { message: "marsh collects no telemetry".into() };
+            ui.result(&document, || document.message.clone());
+            done()
+        }
+        Command::Access(_) | Command::Worker(_) | Command::Issue(_) | Command::Quest(_) => {
+            unsupported::refusal(cli).map_or_else(done, Err)
         }
         Command::Repo(RepoCommand::Upgrade(arguments)) => init::upgrade(cli, ui, arguments),
         Command::Init(arguments) | Command::Repo(RepoCommand::Init(arguments)) => {

@@ -28,7 +28,7 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
     let document = if arguments.dry_run {
         push.dry_run(&progress)?
     } else {
-        if !arguments.yes && !arguments.force && ui.can_ask() {
+        if !arguments.yes && ui.can_ask() {
             let question = format!("publish {name}@{version} to {}?", extensions.registry());
             if !ui.confirm(&question) {
                 ui.say("nothing was published");

@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, columns};
 
 pub fn run(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError> {
-    match arguments.command {
+    match &arguments.command {
         None => serve(cli, ui, arguments),
         Some(command) => ask(cli, ui, command),
     }
@@ -51,7 +51,7 @@ fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError
         });
     };
     let webhooks = arguments.webhook.iter().map(|text| Webhook::parse(text)).collect::<Result<_, _>>()?;
-    let triggers = TriggerOptions { schedule: !arguments.no_schedule, webhooks, http: arguments.http };
+    let triggers = TriggerOptions { schedule: !arguments.no_schedule, webhooks, http: arguments.http() };
     let listening = Listening {
         socket: arguments.socket.as_deref(),
         watch: arguments.watch,
@@ -62,7 +62,7 @@ fn serve(cli: &Cli, ui: &Ui, arguments: &ServeArgs) -> Result<ExitCode, CliError
     done()
 }
 
-fn ask(cli: &Cli, ui: &Ui, command: ServeCommand) -> Result<ExitCode, CliError> {
+fn ask(cli: &Cli, ui: &Ui, command: &ServeCommand) -> Result<ExitCode, CliError> {
     let environment = Environment::from_process();
     let repo = Repo::find(cli.global.repo_dir.as_deref(), &environment, &app::current_dir()?)?;
     let mut client = Client::find(&repo.layout)?;
@@ -84,6 +84,8 @@ fn ask(cli: &Cli, ui: &Ui, command: ServeCommand) -> Result<ExitCode, CliError> 
             ui.result(&ServerStopped { stopped: true }, || format!("{GOOD}stopped{GOOD:#}"));
             done()
         }
+        // Refused before.
+        ServeCommand::Daemon(_) => failed(),
     }
 }
 

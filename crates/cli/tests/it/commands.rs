@@ -415,7 +415,8 @@ fn a_usage_error_under_json_is_one_document() {
       "error": {
         "code": "usage",
         "class": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, agent, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, audit, config, update, source, serve, schema, version, help, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided",
+        "hint": "`marsh help` lists the commands"
       }
     }
     ----- stderr -----

@@ -29,6 +29,7 @@ mod lifecycle;
 mod lifecycle_e2e;
 mod models;
 mod nesting;
+mod persona;
 mod processes;
 mod publish;
 mod repair;

@@ -55,6 +55,7 @@ fn models_and_data() -> Checked {
     let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
     run("version", &["version"]);
     run("help", &["help"]);
+    run("telemetry-statistics", &["telemetry", "stats"]);
     run("help", &["help", "model", "method"]);
     run("document-list", &["schema"]);
     run("type-search", &["model", "type", "search"]);

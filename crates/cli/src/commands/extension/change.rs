@@ -13,6 +13,7 @@ use crate::args::{Cli, ExtensionCommand};
 use crate::commands::progress::Progress;
 use crate::commands::{done, failed};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{DIM, GOOD, NAME, Ui, columns};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {
@@ -141,7 +142,8 @@ fn collected(document: &ExtensionsCollected) -> String {
     } else if removed.is_empty() {
         format!("nothing to remove; {kept} trees are needed")
     } else {
-        format!("{count} trees are not needed, {bytes} bytes; `marsh extension gc --apply` removes them")
+        let program = Persona::current().name;
+        format!("{count} trees are not needed, {bytes} bytes; `{program} extension gc --apply` removes them")
     };
     format!("{}{summary}", columns(&rows))
 }

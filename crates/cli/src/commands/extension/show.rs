@@ -12,6 +12,7 @@ use crate::args::{Cli, ExtensionCommand, SearchArgs, SetArgs};
 use crate::commands::progress::Progress;
 use crate::commands::{done, failed, lines_of};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN, columns};
 
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {
@@ -35,7 +36,7 @@ fn list(cli: &Cli, ui: &Ui, check_updates: bool, set: &SetArgs) -> Result<ExitCo
         columns(&rows.iter().map(|row| listed(row, &listing)).collect::<Vec<_>>())
     });
     if rows.iter().any(|row| is_missing(&row.state)) {
-        ui.say("`marsh extension install` restores what is missing");
+        ui.say(Persona::current().words("`marsh extension install` restores what is missing"));
     }
     done()
 }

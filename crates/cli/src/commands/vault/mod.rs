@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{done, lines_of};
 use crate::args::vault::{MigrateArgs, VaultCommand, VaultTypeCommand};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{DIM, NAME, Ui, columns};
 
 pub fn run(ui: &Ui, session: &Session, command: &VaultCommand) -> Result<ExitCode, CliError> {
@@ -44,9 +45,10 @@ fn create(ui: &Ui, session: &Session, request: &VaultCreateRequest) -> Result<Ex
     let vault = session.write_beside_owner(|write| write.create_vault(request))??;
     ui.result(&vault, || {
         format!(
-            "created vault {NAME}{name}{NAME:#} {DIM}{}{DIM:#}\n\nnext: marsh vault put {name} <key>",
+            "created vault {NAME}{name}{NAME:#} {DIM}{}{DIM:#}\n\nnext: {program} vault put {name} <key>",
             vault.path,
-            name = vault.name
+            name = vault.name,
+            program = Persona::current().name
         )
     });
     done()
@@ -72,7 +74,8 @@ fn search(ui: &Ui, read: Read<'_>, query: Option<&str>) -> Result<ExitCode, CliE
     }
     ui.result(&found, || {
         if found.results.is_empty() {
-            return "no vaults; `marsh vault create local_encryption main` creates one".to_owned();
+            let none = "no vaults; `marsh vault create local_encryption main` creates one";
+            return Persona::current().words(none).into_owned();
         }
         let rows: Vec<Vec<String>> = found
             .results

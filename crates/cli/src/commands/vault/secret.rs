@@ -17,7 +17,7 @@ use crate::ui::{DIM, NAME, Ui, columns};
 pub fn run(ui: &Ui, session: &Session, command: &VaultCommand) -> Result<ExitCode, CliError> {
     match command {
         VaultCommand::Put(arguments) => put(ui, session, arguments),
-        VaultCommand::ReadSecret { vault, key } => read(ui, session, vault, key),
+        VaultCommand::ReadSecret { vault, key, .. } => read(ui, session, vault, key),
         VaultCommand::ListKeys { vault } => list_keys(ui, session.read(), vault),
         VaultCommand::Inspect { vault, key } => {
             let secret = session.read().inspect_secret(vault, key)?;

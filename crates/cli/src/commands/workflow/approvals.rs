@@ -8,6 +8,7 @@ use marsh_app::{ApprovalRequest, CancelRequest, OpenRuns, Read, Write};
 use crate::args::{CancelArgs, DecideArgs};
 use crate::commands::done;
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{DIM, GOOD, NAME, Ui, columns};
 
 pub fn list(ui: &Ui, read: &Read<'_>) -> Result<ExitCode, CliError> {
@@ -52,7 +53,12 @@ pub fn decide(
         let word = if decided.approved { "approved" } else { "rejected" };
         let next = match decided.run_status {
             RunStatus::Suspended => {
-                format!("\n\nnext: marsh workflow resume {} --run {}", decided.workflow_name, decided.run_id)
+                format!(
+                    "\n\nnext: {} workflow resume {} --run {}",
+                    Persona::current().name,
+                    decided.workflow_name,
+                    decided.run_id
+                )
             }
             RunStatus::Running => "; the run continues".to_owned(),
             status => format!("; the run is {}", status.as_str()),

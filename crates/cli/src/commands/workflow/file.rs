@@ -6,14 +6,17 @@ use marsh_app::{GraphFormat, Read, WorkflowView, Write, workflow_schemas};
 
 use crate::commands::{done, model};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{DIM, GOOD, NAME, Ui, columns};
 
 pub fn create(ui: &Ui, read: &Read<'_>, name: &str) -> Result<ExitCode, CliError> {
     let created = read.create_workflow(name)?;
     ui.result(&created, || {
         format!(
-            "{GOOD}created{GOOD:#} {NAME}{0}{NAME:#} in {1}\n\nnext: edit its steps, then run\n  marsh workflow validate {0}\n  marsh workflow run {0}",
-            created.name, created.path
+            "{GOOD}created{GOOD:#} {NAME}{0}{NAME:#} in {1}\n\nnext: edit its steps, then run\n  {2} workflow validate {0}\n  {2} workflow run {0}",
+            created.name,
+            created.path,
+            Persona::current().name
         )
     });
     done()

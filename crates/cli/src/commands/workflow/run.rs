@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
+use marsh_api::ErrorClass;
 use marsh_api::event::EventSink;
 use marsh_api::workflow::RunStatus;
 use marsh_api::workflow::event::WorkflowEvent;
@@ -19,6 +20,7 @@ use crate::args::{ReportArgs, ResumeArgs, WorkflowRunArgs};
 use crate::commands::{input, report};
 use crate::error::CliError;
 use crate::exit;
+use crate::persona::Persona;
 use crate::ui::Ui;
 
 pub fn run(ui: &Ui, write: &Write<'_>, arguments: &WorkflowRunArgs) -> Result<ExitCode, CliError> {
@@ -125,7 +127,7 @@ impl Runner<'_> {
 fn exit_code(status: RunStatus) -> u8 {
     match status {
         RunStatus::Succeeded | RunStatus::Suspended => exit::DONE,
-        RunStatus::Cancelled => exit::INTERRUPTED,
+        RunStatus::Cancelled => Persona::current().exit_code(ErrorClass::Cancelled),
         RunStatus::Failed | RunStatus::Pending | RunStatus::Running => exit::FAILED,
     }
 }

@@ -9,6 +9,7 @@ use super::text::status_text;
 use crate::args::SummariseArgs;
 use crate::commands::done;
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{BAD, DIM, NAME, Ui, columns};
 
 pub fn summarise(ui: &Ui, read: &Read<'_>, arguments: &SummariseArgs) -> Result<ExitCode, CliError> {
@@ -55,8 +56,9 @@ fn summary_text(summary: &ActivitySummary) -> String {
     text.push_str(&columns(&rows));
     if summary.approvals > 0 {
         text.push_str(&format!(
-            "\n{} steps wait for an approval {DIM}(marsh workflow approvals){DIM:#}\n",
-            summary.approvals
+            "\n{} steps wait for an approval {DIM}({} workflow approvals){DIM:#}\n",
+            summary.approvals,
+            Persona::current().name
         ));
     }
     text

@@ -7,6 +7,7 @@ use marsh_api::workflow::{ApprovalRequired, NodeStatus, RunStatus, SkipReason};
 use marsh_app::{Read, WorkflowRunResult};
 
 use crate::commands::method::{data_artifact_lines, duration};
+use crate::persona::Persona;
 use crate::ui::{BAD, DIM, GOOD, NAME, WARN};
 
 pub fn reason_text(reason: SkipReason) -> &'static str {
@@ -70,8 +71,9 @@ pub fn run_text(read: &Read<'_>, run: &WorkflowRunResult, verbose: bool) -> Stri
     ));
     for ApprovalRequired { job_id, step_id, prompt } in &run.waiting {
         let prompt = prompt.as_deref().unwrap_or_default();
+        let program = Persona::current().name;
         text.push_str(&format!(
-            "\n{WARN}waits for an approval{WARN:#}: {job_id}/{step_id}: {prompt}\n  marsh workflow approve {name} {step_id}\n  marsh workflow resume {name}\n"
+            "\n{WARN}waits for an approval{WARN:#}: {job_id}/{step_id}: {prompt}\n  {program} workflow approve {name} {step_id}\n  {program} workflow resume {name}\n"
         ));
     }
     if verbose || document.status != RunStatus::Succeeded {
