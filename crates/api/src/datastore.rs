@@ -90,6 +90,9 @@ pub struct DatastoreLockReleased {
     pub info: Option<Value>,
     /// The type of the datastore.
     pub datastore_type: String,
+    /// Why nothing was released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The datastore types that a query found.
@@ -111,4 +114,147 @@ pub struct DatastoreTypeRow {
     pub origin: Origin,
     /// The source file.
     pub path: String,
+}
+
+/// Data were moved to another place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DatastoreMoved {
+    /// `filesystem`, or the type of an extension.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The directory of the data now, or of this machine's copy of them.
+    pub path: String,
+    /// How many files were copied.
+    pub files_copied: u64,
+    /// How many files came from the datastore of an extension, if it counts them.
+    pub files_pulled: u64,
+    /// How many bytes were copied.
+    pub bytes_copied: u64,
+    /// The trees that had files.
+    pub directories_migrated: Vec<String>,
+    /// Always empty: a move that fails is an error, and changes nothing.
+    pub errors: Vec<String>,
+    /// The directory of the data before.
+    pub source_path: String,
+    /// The directory of the data now.
+    pub destination_path: String,
+    /// Files that stayed, and what else needs attention.
+    pub warnings: Vec<String>,
+}
+
+/// A namespace was set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSet {
+    /// The namespace.
+    pub namespace: String,
+    /// The directory that repositories share.
+    pub datastore_path: String,
+    /// Files that stayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// Always false: the namespace is registered in the datastore.
+    pub registration_skipped: bool,
+    /// The trees that were moved into the namespace.
+    pub migrated_directories: Vec<String>,
+    /// How many files were moved.
+    pub total_files: u64,
+}
+
+/// Data were moved into the namespace, or out of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceMigrated {
+    /// The namespace.
+    pub namespace: String,
+    /// The directory that repositories share.
+    pub datastore_path: String,
+    /// Whether data were moved out; the repository has no namespace then.
+    pub reverse: bool,
+    /// The trees that were moved.
+    pub migrated_directories: Vec<String>,
+    /// How many files were moved.
+    pub total_files: u64,
+    /// How many bytes.
+    pub total_bytes: u64,
+    /// Always false: datastores of extensions have no namespaces.
+    pub is_extension_datastore: bool,
+    /// Files that stayed.
+    pub warnings: Vec<String>,
+}
+
+/// The namespace was removed, and its data moved out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceUnset {
+    /// The namespace before.
+    pub previous_namespace: String,
+    /// The trees that were moved.
+    pub migrated_directories: Vec<String>,
+    /// How many files were moved.
+    pub total_files: u64,
+    /// Files that stayed.
+    pub warnings: Vec<String>,
+}
+
+/// The namespaces of a shared datastore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceList {
+    /// The namespaces, by name.
+    pub namespaces: Vec<NamespaceRow>,
+    /// This repository's; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_namespace: Option<String>,
+}
+
+/// A namespace in a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceRow {
+    /// The name.
+    pub namespace: String,
+    /// The repository that registered it.
+    pub repo_id: String,
+    /// When, ISO 8601.
+    pub registered_at: String,
+    /// Whether it is this repository's.
+    pub is_current: bool,
+}
+
+/// The catalog of data was compacted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DatastoreCompacted {
+    /// Always 0: the catalog has no write-ahead log.
+    pub wal_pages_total: u64,
+    /// Always 0.
+    pub wal_pages_checkpointed: u64,
+    /// How many bytes the file is smaller.
+    pub db_bytes_reclaimed: u64,
+    /// Whether another process held the catalog, and it stayed as it was.
+    pub vacuum_skipped: bool,
+}
+
+/// The index of the datastore of an extension is current.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IndexMigrated {
+    /// The type of the datastore.
+    pub datastore_type: String,
+    /// Always false: marsh keeps no index of its own in a datastore.
+    pub migrated: bool,
+    /// The same, for people.
+    pub message: String,
+}
+
+/// The catalogs of other namespaces were pulled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogPulled {
+    /// The namespaces that were asked for.
+    pub namespaces: Vec<String>,
+    /// How many files were pulled, if the extension counts them.
+    pub files_pulled: u64,
 }

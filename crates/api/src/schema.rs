@@ -112,6 +112,23 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
         "datastore-lock-released",
         &["datastore lock release"],
     ),
+    DocumentSpec::new::<datastore::DatastoreMoved>(
+        "datastore-moved",
+        &["datastore setup filesystem", "datastore setup extension"],
+    ),
+    DocumentSpec::new::<datastore::NamespaceSet>("datastore-namespace-set", &["datastore namespace set"]),
+    DocumentSpec::new::<datastore::NamespaceUnset>(
+        "datastore-namespace-unset",
+        &["datastore namespace unset"],
+    ),
+    DocumentSpec::new::<datastore::NamespaceMigrated>(
+        "datastore-namespace-migrated",
+        &["datastore namespace migrate"],
+    ),
+    DocumentSpec::new::<datastore::NamespaceList>("datastore-namespace-list", &["datastore namespace list"]),
+    DocumentSpec::new::<datastore::DatastoreCompacted>("datastore-compacted", &["datastore compact"]),
+    DocumentSpec::new::<datastore::IndexMigrated>("datastore-index-migrated", &["datastore migrate-index"]),
+    DocumentSpec::new::<datastore::CatalogPulled>("datastore-catalog-pulled", &["datastore catalog pull"]),
     DocumentSpec::new::<datastore::DatastoreTypeSearch>("datastore-type-search", &["datastore type search"]),
     DocumentSpec::new::<vault::VaultCreated>("vault-created", &["vault create"]),
     DocumentSpec::new::<vault::VaultTypeSearch>("vault-type-search", &["vault type search"]),

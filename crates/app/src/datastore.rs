@@ -56,9 +56,11 @@ impl Read<'_> {
     ///
     /// # Errors
     ///
-    /// When the data are not in the datastore of an extension, or it does not answer.
+    /// When the datastore of an extension does not answer. A directory has no such lock, and nothing holds it.
     pub fn datastore_lock(&self) -> Result<DatastoreLock, AppError> {
-        let store = of_extension(self.datastore())?;
+        let Some(store) = self.datastore() else {
+            return Ok(DatastoreLock { held: false, info: None, datastore_type: "filesystem".to_owned() });
+        };
         let info = store.lock_holder()?;
         Ok(DatastoreLock { held: info.is_some(), info, datastore_type: store.type_name().to_owned() })
     }
@@ -113,20 +115,35 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// When the data are not in the datastore of an extension, or it does not answer.
+    /// When the datastore of an extension does not answer. A directory has no such lock, and nothing is released.
     pub fn release_datastore_lock(&self) -> Result<DatastoreLockReleased, AppError> {
-        let store = of_extension(self.datastore())?;
+        let Some(store) = self.datastore() else {
+            return Ok(not_held("filesystem", "a directory has no lock that a process could leave"));
+        };
         let info = store.release_lock()?;
         let datastore_type = store.type_name().to_owned();
-        Ok(DatastoreLockReleased { released: info.is_some(), info, datastore_type })
+        let reason = info.is_none().then(|| "the lock is not held".to_owned());
+        Ok(DatastoreLockReleased { released: info.is_some(), info, datastore_type, reason })
+    }
+
+    /// The answer about the lock of one model. marsh locks the datastore as a whole, and a model's data only by kernel locks,
+    /// which end with their process.
+    pub fn release_model_lock(&self) -> DatastoreLockReleased {
+        let store = self.datastore().map_or("filesystem", Datastore::type_name);
+        not_held(store, "a model has no lock that a process could leave")
     }
 }
 
-fn of_extension(store: Option<&Datastore>) -> Result<&Datastore, AppError> {
-    store.ok_or_else(no_extension)
+fn not_held(datastore_type: &str, reason: &str) -> DatastoreLockReleased {
+    DatastoreLockReleased {
+        released: false,
+        info: None,
+        datastore_type: datastore_type.to_owned(),
+        reason: Some(reason.to_owned()),
+    }
 }
 
-fn no_extension() -> AppError {
+pub(crate) fn no_extension() -> AppError {
     AppError::Refused {
         message: "the data of this repository are in a directory, which needs no synchronization".into(),
         hint: Some("name the datastore of an extension under `datastore` in `.swamp.yaml`".into()),

@@ -19,6 +19,7 @@ mod audit;
 mod checkup;
 mod data;
 mod datastore;
+mod datastore_setup;
 mod doctor;
 mod error;
 mod extension;
@@ -44,6 +45,7 @@ mod workflow;
 
 pub use agent::AgentSuggestion;
 pub use audit::AuditTimelineRequest;
+pub use datastore_setup::{DirectorySetupRequest, ExtensionSetupRequest};
 pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
 pub use extension::{

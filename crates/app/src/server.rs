@@ -51,7 +51,7 @@ impl Server {
         let mut repo = self.repo()?;
         match Choice::of(&repo, &environment)? {
             Choice::Local => {}
-            Choice::Directory { path, directories } => repo.layout.move_state(path, directories),
+            Choice::Directory { path, directories, .. } => repo.layout.move_state(path, directories),
             Choice::Extension { type_name, .. } => {
                 return Err(AppError::Refused {
                     message: format!("the data of this repository are in the datastore `{type_name}`"),

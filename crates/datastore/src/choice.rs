@@ -1,8 +1,8 @@
 //! The datastore of a repository: the environment names it, else the marker, else the repository holds its data itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use marsh_repo::{Environment, Repo, env};
+use marsh_repo::{Environment, Layout, Repo, env};
 use marsh_types::TypeName;
 use serde_json::{Map, Value};
 
@@ -19,7 +19,10 @@ pub const DIRECTORIES: [&str; 7] = [
     "audit",
 ];
 /// Trees of other implementations, which marsh does not use.
-const OTHERS: [&str; 3] = ["telemetry", "logs", "files"];
+const OTHERS: [&str; 7] =
+    ["telemetry", "logs", "files", "bundles", "vault-bundles", "driver-bundles", "report-bundles"];
+/// The longest namespace.
+const MAX_NAMESPACE: usize = 64;
 
 /// Where a repository's data are.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +31,12 @@ pub enum Choice {
     Local,
     /// Below this directory.
     Directory {
-        /// The directory.
+        /// The directory of the trees: the store's, or that of the namespace in it.
         path: PathBuf,
         /// The trees in it.
         directories: Vec<String>,
+        /// The part of the store that is this repository's, if repositories share it.
+        namespace: Option<String>,
     },
     /// In the datastore of an extension.
     Extension {
@@ -69,6 +74,24 @@ impl Choice {
         }
     }
 
+    /// The part of the store that is this repository's, if repositories share it.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Choice::Directory { namespace, .. } => namespace.as_deref(),
+            Choice::Local | Choice::Extension { .. } => None,
+        }
+    }
+
+    /// The directory that repositories share; `None` for the datastore of an extension.
+    pub fn store(&self, layout: &Layout) -> Option<PathBuf> {
+        match self {
+            Choice::Local => Some(layout.state()),
+            Choice::Directory { path, namespace: None, .. } => Some(path.clone()),
+            Choice::Directory { path, .. } => path.parent().map(Path::to_owned),
+            Choice::Extension { .. } => None,
+        }
+    }
+
     /// The trees that are in the datastore.
     pub fn directories(&self) -> Vec<String> {
         match self {
@@ -78,6 +101,23 @@ impl Choice {
             }
         }
     }
+}
+
+/// Checks a namespace: lower-case letters, digits and `-`, and not the name of a tree.
+///
+/// # Errors
+///
+/// Why the text cannot be a namespace.
+pub fn check_namespace(text: &str) -> Result<(), String> {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_slug = text.starts_with(is_word) && text.chars().all(|c| is_word(c) || c == '-');
+    if !is_slug || text.len() > MAX_NAMESPACE {
+        return Err(format!("invalid namespace `{text}`: use lower-case letters, digits and `-`"));
+    }
+    if DIRECTORIES.contains(&text) || OTHERS.contains(&text) || ["marsh", "secrets"].contains(&text) {
+        return Err(format!("invalid namespace `{text}`: a directory of the store has this name"));
+    }
+    Ok(())
 }
 
 fn all() -> Vec<String> {
@@ -112,10 +152,10 @@ fn of_map(
 ) -> Result<Choice, DatastoreError> {
     for (key, value) in map {
         match key.as_str() {
-            "type" | "path" | "config" | "directories" => {}
+            "type" | "path" | "config" | "directories" | "namespace" | "syncTimeoutMs" => {}
             // marsh always copies everything.
             "hydrationStrategy" if value == "full" => {}
-            "hydrationStrategy" | "exclude" | "namespace" => {
+            "hydrationStrategy" | "exclude" => {
                 return Err(in_marker(format!(
                     "`{key}: {value}` is not supported: marsh does not work on partial copies"
                 )));
@@ -145,12 +185,30 @@ fn of_map(
         }
         Some(_) => return Err(in_marker("`directories` must be a list".into())),
     };
+    let namespace = match map.get("namespace") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(namespace)) => Some(namespace.clone()),
+        Some(_) => return Err(in_marker("`namespace` must be a text".into())),
+    };
+    namespace.as_deref().map_or(Ok(()), check_namespace).map_err(in_marker)?;
     if name == "filesystem" {
-        return match text("path") {
-            None => Ok(Choice::Local),
+        let mut choice = match text("path") {
+            None if namespace.is_none() => return Ok(Choice::Local),
+            None => Choice::Directory { path: repo.layout.state(), directories, namespace: None },
             Some(path) => directory(path, directories, repo, environment)
-                .ok_or_else(|| in_marker("`path` is empty".into())),
+                .ok_or_else(|| in_marker("`path` is empty".into()))?,
         };
+        if let (Choice::Directory { path, namespace: part, .. }, Some(namespace)) = (&mut choice, namespace) {
+            path.push(&namespace);
+            *part = Some(namespace);
+        }
+        return Ok(choice);
+    }
+    if let Some(namespace) = namespace {
+        return Err(in_marker(format!(
+            "`namespace: {namespace}` is not supported for the datastore of an extension: give each repository a \
+             location of its own in `config`"
+        )));
     }
     let config = match map.get("config") {
         None | Some(Value::Null) => Map::new(),
@@ -167,7 +225,7 @@ fn directory(text: &str, directories: Vec<String>, repo: &Repo, environment: &En
     if text.is_empty() {
         return None;
     }
-    Some(Choice::Directory { path: repo.layout.root().join(text), directories })
+    Some(Choice::Directory { path: repo.layout.root().join(text), directories, namespace: None })
 }
 
 fn expanded(text: &str, environment: &Environment) -> String {
@@ -221,7 +279,8 @@ mod tests {
         assert_eq!(choice("", &[]), Ok(Choice::Local));
         assert_eq!(choice("datastore: {type: filesystem}", &[]), Ok(Choice::Local));
         let env = [("MARSH_DATASTORE", "filesystem:$BASE/${NAME}x"), ("BASE", "/b"), ("NAME", "n")];
-        let Ok(Choice::Directory { path, directories }) = choice("datastore: {type: '@a/b'}", &env) else {
+        let Ok(Choice::Directory { path, directories, .. }) = choice("datastore: {type: '@a/b'}", &env)
+        else {
             panic!("the environment names a directory")
         };
         assert_eq!((path, directories.len()), (PathBuf::from("/b/nx"), DIRECTORIES.len()));
@@ -240,6 +299,21 @@ mod tests {
             panic!("the marker names an extension")
         };
         assert_eq!((type_name.as_str(), directories), ("@me/disk", vec!["data".into(), "outputs".into()]));
+    }
+
+    #[test]
+    fn namespace_is_a_part_of_the_store() {
+        let part = |text: &str| {
+            let Ok(Choice::Directory { path, namespace, .. }) = choice(text, &[]) else { panic!("{text}") };
+            (path, namespace)
+        };
+        let named = |path: &str| (PathBuf::from(path), Some("team-a".to_owned()));
+        assert_eq!(part("datastore: {type: filesystem, namespace: team-a}"), named("/r/.swamp/team-a"));
+        assert_eq!(part("datastore: {type: filesystem, path: /s, namespace: team-a}"), named("/s/team-a"));
+        for bad in ["Team", "a_b", "''", "-a", "data", "secrets", "1.5", "../x"] {
+            let text = format!("datastore: {{type: filesystem, namespace: {bad}}}");
+            assert!(choice(&text, &[]).unwrap_err().contains("namespace"), "{bad}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Errors of datastores.
 
+use std::path::PathBuf;
+
 use marsh_extension::kinds::KindError;
 use marsh_types::{ErrorCode, Explain};
 use serde_json::Value;
@@ -26,8 +28,26 @@ pub enum DatastoreError {
     NoNonce { type_name: String },
     #[error("no directory for the copies of datastores: set MARSH_HOME or HOME")]
     NoHome,
+    #[error("{} of the files to move differ from files that are in {to} already: {}", files.len(), shown(files), to = to.display())]
+    Occupied { to: PathBuf, files: Vec<PathBuf> },
+    #[error("a run owns {journal}", journal = journal.display())]
+    RunInProgress { journal: PathBuf },
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    RunLock(#[from] marsh_fs::LockError),
     #[error(transparent)]
     Fs(#[from] marsh_fs::FsError),
+}
+
+/// The first files of a list.
+fn shown(files: &[PathBuf]) -> String {
+    const SHOWN: usize = 3;
+    let mut names: Vec<String> = files.iter().take(SHOWN).map(|file| file.display().to_string()).collect();
+    if files.len() > SHOWN {
+        names.push("…".to_owned());
+    }
+    names.join(", ")
 }
 
 impl From<KindError> for DatastoreError {
@@ -47,7 +67,10 @@ impl Explain for DatastoreError {
             | DatastoreError::LockLost { .. }
             | DatastoreError::NoNonce { .. } => ErrorCode::DatastoreLockFailed,
             DatastoreError::NothingToSync { .. } => ErrorCode::Unsupported,
-            DatastoreError::NoHome | DatastoreError::Fs(_) => ErrorCode::Io,
+            DatastoreError::Occupied { .. } => ErrorCode::DataExists,
+            DatastoreError::RunInProgress { .. } => ErrorCode::RunOwned,
+            DatastoreError::RunLock(error) => error.code(),
+            DatastoreError::NoHome | DatastoreError::Read { .. } | DatastoreError::Fs(_) => ErrorCode::Io,
         }
     }
 
@@ -59,6 +82,12 @@ impl Explain for DatastoreError {
             }
             DatastoreError::LockTimeout { .. } | DatastoreError::Lock { .. } => {
                 Some("`marsh datastore lock status` shows its holder".into())
+            }
+            DatastoreError::Occupied { .. } => Some(
+                "nothing was changed; choose another place, or a namespace: `marsh datastore namespace set <name>`".into(),
+            ),
+            DatastoreError::RunInProgress { .. } => {
+                Some("wait for its end, or cancel it: `marsh workflow cancel --all`".into())
             }
             _ => None,
         }

@@ -15,6 +15,7 @@ mod choice;
 mod error;
 mod location;
 mod locked;
+mod moving;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,8 +28,9 @@ use marsh_host_client::CancelToken;
 use marsh_repo::{Environment, Repo, env};
 use serde_json::{Value, json};
 
-pub use choice::Choice;
+pub use choice::{Choice, DIRECTORIES, check_namespace};
 pub use error::DatastoreError;
+pub use moving::{Moved, TreeMoves};
 
 /// How long a pull or a push may take, unless the environment or the command line says otherwise.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(300);
@@ -55,6 +57,8 @@ pub struct Datastore {
 pub struct Changed<T> {
     /// What the work returned.
     pub value: T,
+    /// How many files were pulled before the work, if the extension counts them.
+    pub pulled: Option<f64>,
     /// How many files were pushed, if the extension counts them, or why the push failed.
     pub pushed: Result<Option<f64>, DatastoreError>,
 }
@@ -94,7 +98,7 @@ impl Datastore {
     ) -> Result<Option<Datastore>, DatastoreError> {
         match choice {
             Choice::Local => Ok(None),
-            Choice::Directory { path, directories } => {
+            Choice::Directory { path, directories, .. } => {
                 repo.layout.move_state(path.clone(), directories.clone());
                 Ok(None)
             }
@@ -154,10 +158,10 @@ impl Datastore {
     /// The lock was not free in time, or the pull failed: `work` did not begin.
     pub fn exclusively<T>(&self, work: impl FnOnce() -> T) -> Result<Changed<T>, DatastoreError> {
         self.locked(|| {
-            self.pull()?;
+            let pulled = self.pull()?;
             self.remember()?;
             let value = work();
-            Ok(Changed { value, pushed: self.push() })
+            Ok(Changed { value, pulled, pushed: self.push() })
         })
     }
 

@@ -91,6 +91,8 @@ pub enum ModelError {
     YamlWrite(#[from] YamlWriteError),
     #[error("the content of `{name}` version {version} is not valid JSON: {reason}")]
     CorruptData { name: String, version: u32, reason: String },
+    #[error("cannot run `{target}` from here: {reason}")]
+    NestedRun { target: String, reason: String },
     #[error("cannot read {path}: {source}", path = path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -210,6 +212,7 @@ impl Explain for ModelError {
             ModelError::Host(_) => ErrorCode::HostFailed,
             ModelError::Data(error) => error.code(),
             ModelError::CorruptData { .. } => ErrorCode::FileDamaged,
+            ModelError::NestedRun { .. } => ErrorCode::Refused,
             ModelError::Name(_) => ErrorCode::InvalidName,
             ModelError::Lock(error) => error.code(),
             ModelError::Held { .. }

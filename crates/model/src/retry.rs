@@ -44,6 +44,7 @@ impl ModelError {
             | ModelError::UnknownField { .. }
             | ModelError::Name(_)
             | ModelError::CorruptData { .. }
+            | ModelError::NestedRun { .. }
             | ModelError::YamlWrite(_) => RetryClass::Permanent,
             ModelError::Held { .. }
             | ModelError::CommandFailed { .. }

@@ -99,6 +99,15 @@ impl StoredData {
         Ok(DataCatalog::rebuild(self.store(), &self.catalog_dir)?)
     }
 
+    /// Makes the catalog's file as small as it can be. `None`: another process holds it.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
+    pub fn compact_catalog(&self) -> Result<Option<u64>, ModelError> {
+        Ok(DataCatalog::compact(self.store(), &self.catalog_dir)?)
+    }
+
     /// The content of a version for a record: JSON as JSON, text as text, other content as an empty text. Secrets are
     /// references, as they are stored.
     ///

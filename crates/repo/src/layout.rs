@@ -73,8 +73,8 @@ impl Layout {
         self.moved = Some((to, trees));
     }
 
-    /// A tree of the state that a datastore may hold.
-    fn tree(&self, name: &str) -> PathBuf {
+    /// A tree of the state that a datastore may hold, by name.
+    pub fn tree(&self, name: &str) -> PathBuf {
         match &self.moved {
             Some((to, trees)) if trees.iter().any(|tree| tree == name) => to.join(name),
             _ => self.state().join(name),

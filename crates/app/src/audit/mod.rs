@@ -212,7 +212,7 @@ impl App {
     fn log_dir(&self, repo: &Repo) -> Result<PathBuf, AppError> {
         let local = repo.layout.state().join("audit");
         Ok(match Choice::of(repo, &self.settings().environment)? {
-            Choice::Directory { path, directories } if directories.iter().any(|name| name == "audit") => {
+            Choice::Directory { path, directories, .. } if directories.iter().any(|name| name == "audit") => {
                 path.join("audit")
             }
             _ => local,

@@ -33,8 +33,10 @@ fn data_in_a_directory_need_no_synchronization_and_have_no_lock() {
     let mut session = repository.session();
     let request = DatastoreSyncRequest { mode: SyncMode::Sync, timeout_ms: None };
     assert_eq!(code(session.sync_datastore(&request)), ErrorCode::Refused);
-    assert_eq!(code(session.read().datastore_lock()), ErrorCode::Refused);
-    assert_eq!(code(session.release_datastore_lock()), ErrorCode::Refused);
+    let lock = session.read().datastore_lock().unwrap();
+    assert_eq!((lock.held, lock.datastore_type.as_str()), (false, "filesystem"));
+    assert!(!session.release_datastore_lock().unwrap().released);
+    assert!(session.release_model_lock().reason.is_some());
 }
 
 #[test]

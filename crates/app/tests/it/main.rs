@@ -12,6 +12,7 @@
 mod audit;
 mod data;
 mod datastore;
+mod datastore_setup;
 mod defects_changes;
 mod defects_hostile;
 mod defects_names;

@@ -79,7 +79,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Model(command) => model::run(ui, &app::open(cli)?, command),
         Command::Report(command) => report::run(ui, &app::open(cli)?, command),
         Command::Data(command) => data::run(ui, &app::open(cli)?, command),
-        Command::Datastore(command) => datastore::run(ui, app::open(cli)?, command),
+        Command::Datastore(command) => datastore::run(cli, ui, command),
         Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
         Command::Run(command) => run::run(ui, &app::open(cli)?, command),

@@ -105,6 +105,11 @@ impl Scene {
         std::fs::rename(self.dir.path().join("away"), self.mirror()).unwrap();
     }
 
+    /// The configuration of the mirror.
+    pub fn config(&self) -> String {
+        json!({ "root": self.mirror() }).to_string()
+    }
+
     /// A repository with a model `@me/x` whose method writes `said`, after this.
     pub fn repo(&self, body: &str) -> Scratch {
         let repo = repo();
@@ -259,4 +264,32 @@ fn audit_entries_of_vault_commands_reach_the_datastore() {
     let actions: Vec<&str> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["get", "put"], "{trail:#}");
     assert!(scene.has("files/audit"));
+}
+
+#[test]
+fn local_data_move_to_an_extension_and_on_to_a_directory() {
+    let scene = Scene::new();
+    let repo = scene.repo("");
+    let marker = repo.read(".swamp.yaml");
+    let local: Vec<&str> = marker.lines().filter(|line| !line.starts_with("datastore:")).collect();
+    repo.write(".swamp.yaml", local.join("\n") + "\n");
+    repo.marsh(&run_args(&[])).ok();
+    let config = scene.config();
+    let setup = ["--json", "datastore", "setup", "extension", "@me/mirror", "--config", &config];
+    scene.hide();
+    assert_eq!(repo.marsh(&setup).exits(1).error()["code"], "refused");
+    assert!(has_said(&repo) && repo.exists(".swamp/data") && !repo.read(".swamp.yaml").contains("mirror"));
+    scene.show();
+    let moved = repo.marsh(&setup).ok().json();
+    assert_eq!((&moved["type"], &moved["warnings"]), (&json!("@me/mirror"), &json!([])), "{moved:#}");
+    assert!(has_said(&repo) && !repo.exists(".swamp/data") && !unpushed(&repo));
+    assert!(scene.has("files/data"));
+    let moved = repo.marsh(&["--json", "datastore", "setup", "filesystem", "--path", "here"]).ok().json();
+    assert_eq!(moved["warnings"], json!(["the former datastore keeps its data"]));
+    assert!(has_said(&repo) && repo.exists("here/data") && scene.has("files/data"));
+    let unknown = ["--json", "datastore", "setup", "extension", "@me/none", "--config", "{}"];
+    assert_eq!(repo.marsh(&unknown).exits(1).error()["class"], "not_found");
+    repo.marsh(&["datastore", "setup", "extension", "@me/mirror", "--config", "{"]).exits(2);
+    repo.marsh(&["datastore", "setup", "s3", "--bucket", "x"]).exits(2);
+    repo.marsh(&["datastore", "namespace", "migrate"]).exits(1);
 }

@@ -177,6 +177,16 @@ fn datastores() -> Checked {
     scene.hold_lock();
     run("datastore-lock", &["datastore", "lock", "status"]);
     run("datastore-lock-released", &["datastore", "lock", "release", "--force"]);
+    run("datastore-catalog-pulled", &["datastore", "catalog", "pull", "--namespaces", "a"]);
+    run("datastore-index-migrated", &["datastore", "migrate-index"]);
+    run("datastore-moved", &["datastore", "setup", "filesystem", "--path", "data"]);
+    run("datastore-namespace-set", &["datastore", "namespace", "set", "a"]);
+    run("datastore-namespace-list", &["datastore", "namespace", "list"]);
+    run("datastore-namespace-migrated", &["datastore", "namespace", "migrate", "--yes"]);
+    run("datastore-namespace-unset", &["datastore", "namespace", "unset", "--yes"]);
+    run("datastore-compacted", &["datastore", "compact"]);
+    let setup = ["datastore", "setup", "extension", "@me/mirror", "--config", &scene.config()];
+    run("datastore-moved", &setup);
     checked
 }
 

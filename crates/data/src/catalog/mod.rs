@@ -114,6 +114,24 @@ impl DataCatalog {
         Self::open(store, dir)
     }
 
+    /// Makes the catalog's file in `dir` as small as it can be. Returns how many bytes smaller it is; `None`: another process
+    /// holds it.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be read, or SQLite fails.
+    pub fn compact(store: &DataStore, dir: &Path) -> Result<Option<u64>, CatalogError> {
+        let path = Self::path(dir);
+        let size = || path.metadata().map_or(0, |metadata| metadata.len());
+        let catalog = Self::open(store, dir)?;
+        let before = size();
+        match catalog.connection.execute_batch("VACUUM") {
+            Ok(()) => Ok(Some(before.saturating_sub(size()))),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The file of the catalog in `dir`.
     pub fn path(dir: &Path) -> PathBuf {
         dir.join(format!("data-catalog-v{}.db", schema::VERSION))

@@ -1,5 +1,7 @@
 //! `marsh datastore …`.
 
+mod setup;
+
 use std::process::ExitCode;
 
 use marsh_api::datastore::{DatastoreSyncRequest, SyncMode};
@@ -7,14 +9,29 @@ use marsh_app::{Read, Session};
 
 use super::{done, failed};
 use crate::app;
-use crate::args::datastore::{DatastoreCommand, DatastoreLockCommand, DatastoreTypeCommand};
+use crate::args::Cli;
+use crate::args::datastore::{CatalogCommand, DatastoreCommand, DatastoreLockCommand, DatastoreTypeCommand};
 use crate::error::CliError;
 use crate::ui::{BAD, GOOD, NAME, Ui, columns, inline};
 
-pub fn run(ui: &Ui, mut session: Session, command: &DatastoreCommand) -> Result<ExitCode, CliError> {
+pub fn run(cli: &Cli, ui: &Ui, command: &DatastoreCommand) -> Result<ExitCode, CliError> {
     match command {
+        DatastoreCommand::Setup(command) => setup::run(cli, ui, command),
+        DatastoreCommand::Namespace(command) => setup::namespace(cli, ui, command),
+        _ => opened(ui, app::open(cli)?, command),
+    }
+}
+
+fn opened(ui: &Ui, mut session: Session, command: &DatastoreCommand) -> Result<ExitCode, CliError> {
+    match command {
+        DatastoreCommand::Setup(_) | DatastoreCommand::Namespace(_) => done(),
+        DatastoreCommand::Compact => setup::compact(ui, &session),
+        DatastoreCommand::MigrateIndex => setup::migrate_index(ui, &session),
+        DatastoreCommand::Catalog(CatalogCommand::Pull { namespaces }) => {
+            setup::pull_catalogs(ui, &session, namespaces)
+        }
         DatastoreCommand::Status => status(ui, session.read()),
-        DatastoreCommand::Sync { pull, push, timeout } => {
+        DatastoreCommand::Sync { pull, push, timeout, .. } => {
             let mode = match (pull, push) {
                 (true, _) => SyncMode::Pull,
                 (_, true) => SyncMode::Push,
@@ -24,7 +41,9 @@ pub fn run(ui: &Ui, mut session: Session, command: &DatastoreCommand) -> Result<
             sync(ui, &mut session, &DatastoreSyncRequest { mode, timeout_ms })
         }
         DatastoreCommand::Lock(DatastoreLockCommand::Status) => lock_status(ui, session.read()),
-        DatastoreCommand::Lock(DatastoreLockCommand::Release { .. }) => release(ui, &session),
+        DatastoreCommand::Lock(DatastoreLockCommand::Release { model, .. }) => {
+            release(ui, &session, model.as_deref())
+        }
         DatastoreCommand::Type(DatastoreTypeCommand::Search { query }) => {
             types(ui, session.read(), query.as_deref())
         }
@@ -67,10 +86,16 @@ fn lock_status(ui: &Ui, read: Read<'_>) -> Result<ExitCode, CliError> {
     done()
 }
 
-fn release(ui: &Ui, session: &Session) -> Result<ExitCode, CliError> {
-    let released = session.release_datastore_lock()?;
+fn release(ui: &Ui, session: &Session, model: Option<&str>) -> Result<ExitCode, CliError> {
+    let released = match model {
+        Some(model) if !model.contains('/') => {
+            return Err(CliError::usage(format!("invalid model `{model}`: expected TYPE/ID")));
+        }
+        Some(_) => session.release_model_lock(),
+        None => session.release_datastore_lock()?,
+    };
     ui.result(&released, || match &released.info {
-        None => "the lock was free".to_owned(),
+        None => released.reason.clone().unwrap_or_else(|| "the lock was free".to_owned()),
         Some(holder) => format!("released the lock of {}", inline(holder)),
     });
     done()
