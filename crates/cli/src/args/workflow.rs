@@ -50,7 +50,7 @@ pub enum WorkflowCommand {
         /// The workflow, by name or id
         name: String,
         /// Delete without asking
-        #[arg(short, long, visible_short_alias = 'f')]
+        #[arg(short, long, visible_short_alias = 'f', visible_alias = "force")]
         yes: bool,
     },
     /// Check workflows without running them

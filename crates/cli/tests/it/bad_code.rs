@@ -187,7 +187,7 @@ fn what_was_written_before_a_throw_is_whole() {
     let run = repo.marsh(&[&["--json"], run_args(&[]).as_slice()].concat()).exits(1).json();
     assert_eq!(run["dataArtifacts"][0]["name"], "first", "the run says what it stored before it failed");
     repo.assert_sound();
-    let list = repo.marsh(&["--json", "data", "list", "m"]).ok().json();
+    let list = repo.marsh(&["--json", "data", "list", "m", "--type", "resource"]).ok().json();
     assert_eq!(list["total"], 1);
     recovers(&repo);
 }
