@@ -252,6 +252,7 @@ fn help() {
       registry     Create and serve registries
       doctor       Check extensions, data, secrets and setup for problems
       audit        List the commands that AI tools ran
+      auth         Log in to registries and servers
       config       Show and change the user's settings
       update       Check for a newer version
       source       Say where sources and documentation are
@@ -415,7 +416,7 @@ fn a_usage_error_under_json_is_one_document() {
       "error": {
         "code": "usage",
         "class": "usage",
-        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, agent, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, audit, config, update, source, serve, schema, version, help, completions]"
+        "message": "'marsh' requires a subcommand but one was not provided [subcommands: init, repo, agent, model, report, data, datastore, vault, workflow, summarise, summarize, extension, registry, doctor, audit, auth, config, update, source, serve, schema, version, help, completions]"
       }
     }
     ----- stderr -----
