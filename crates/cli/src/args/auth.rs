@@ -7,12 +7,9 @@ use clap::Subcommand;
 pub enum AuthCommand {
     /// Log in to a registry with a token
     ///
-    /// The token is the value of --password, the answer to a question, or the last line of standard input. The registry's
-    /// operator creates it.
+    /// --server URL names the registry (default: that of the environment or the repository). The token is the value of
+    /// --password, the answer to a question, or the last line of standard input. The registry's operator creates it.
     Login {
-        /// The registry (default: that of the environment or the repository)
-        #[arg(long, value_name = "URL")]
-        server: Option<String>,
         /// The user whose token it is
         #[arg(long, value_name = "NAME")]
         username: Option<String>,
@@ -31,15 +28,8 @@ pub enum AuthCommand {
     /// Create tokens
     #[command(subcommand)]
     Token(AuthTokenCommand),
-    /// Keep the token of a server
-    ServerLogin {
-        /// The server
-        #[arg(long, value_name = "URL")]
-        server: String,
-        /// The token, NAME.SECRET
-        #[arg(long)]
-        token: Option<String>,
-    },
+    /// Keep the token of a server: --server URL --token NAME.SECRET
+    ServerLogin,
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,8 +18,8 @@ const INPUT_LIMIT: u64 = 64 * 1024;
 pub fn run(cli: &Cli, ui: &Ui, command: &AuthCommand) -> Result<ExitCode, CliError> {
     let app = app::app(cli)?;
     match command {
-        AuthCommand::Login { server, username, password, .. } => {
-            login(&app, ui, server.as_ref(), username.as_ref(), password.as_ref())?;
+        AuthCommand::Login { username, password, .. } => {
+            login(&app, ui, cli.global.server.as_ref(), username.as_ref(), password.as_ref())?;
         }
         AuthCommand::Logout => {
             let out = app.logout()?;
@@ -52,10 +52,10 @@ pub fn run(cli: &Cli, ui: &Ui, command: &AuthCommand) -> Result<ExitCode, CliErr
             ui.result(&made, || made.token.expose().to_owned());
             ui.say("keep it: it is shown this once");
         }
-        AuthCommand::ServerLogin { server, token } => {
-            let Some(token) = token else {
+        AuthCommand::ServerLogin => {
+            let (Some(server), Some(token)) = (&cli.global.server, &cli.global.token) else {
                 return Err(CliError::Usage {
-                    message: "missing `--token`: servers have no login in a browser".into(),
+                    message: "missing `--server` or `--token`: servers have no login in a browser".into(),
                     hint: Some("`marsh auth server-login --server URL --token NAME.SECRET`".into()),
                 });
             };
