@@ -30,6 +30,7 @@ pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod repository;
+pub mod run;
 pub mod schema;
 pub mod server;
 pub mod source;

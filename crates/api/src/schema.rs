@@ -7,8 +7,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+<<<<<<< HEAD
     audit, auth, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish,
     registry, report, repository, server, source, telemetry, vault, workflow,
+=======
+    audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
+    report, repository, run, server, source, telemetry, vault, workflow,
+>>>>>>> main
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -86,6 +91,10 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
         &["model output logs", "model method history logs"],
     ),
     DocumentSpec::new::<model::OutputData>("model-output-data", &["model output data"]),
+    DocumentSpec::new::<run::MethodCancellation>("model-cancelled", &["model cancel"]),
+    DocumentSpec::new::<run::RunHistory>("run-history", &["run history"]),
+    DocumentSpec::new::<run::RunDiagnosis>("run-diagnosis", &["run doctor"]),
+    DocumentSpec::new::<run::RunsCollected>("runs-collected", &["run gc"]),
     DocumentSpec::new::<report::ReportResult>("report-result", &["report run"]),
     DocumentSpec::new::<report::ReportSearch>("report-search", &["report search"]),
     DocumentSpec::new::<report::ReportDocument>("report", &["report get"]),

@@ -123,6 +123,7 @@ impl Write<'_> {
             output_overrides: Vec::new(),
             driver: request.options.driver()?,
             gate: None,
+            caller: None,
         };
         let observer = SinkObserver { sink };
         let outcome = models.run(&run, &observer).map_err(|error| self.name_missing(request, error))?;

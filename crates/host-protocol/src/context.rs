@@ -1,5 +1,6 @@
 //! What extension code can ask of marsh while a call runs, and what it reports.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,32 @@ methods! {
         DataGetContentPath(DataQuery) = "context/data/getContentPath",
         /// Deletes a datum, or one version of it. Answer: how many versions.
         DataDelete(DataQuery) = "context/data/delete",
+        /// Asks the records that a predicate selects. Answer: records, or what `select` makes of each.
+        QueryData(QueryData) = "context/queryData",
+        /// Runs a method of another model. Answer: `{ok: true, resources}`, or `{ok: false, error}`.
+        RunModel(RunModel) = "context/runModel",
+        /// Reads a secret. Answer: its text.
+        VaultGet(VaultKey) = "context/vault/get",
+        /// Stores a secret.
+        VaultPut(VaultPut) = "context/vault/put",
+        /// Deletes a secret. Answer: whether there was one.
+        VaultDelete(VaultKey) = "context/vault/delete",
+        /// Lists the keys of a vault. Answer: texts.
+        VaultList(VaultName) = "context/vault/list",
+        /// Lists the vaults. Answer: names.
+        VaultNames(Nothing) = "context/vault/names",
+        /// Answer: the vault that the marker names as the default, or null.
+        VaultDefault(Nothing) = "context/vault/default",
+        /// Asks what a vault supports. Answer: `{delete, annotations, refresh}`.
+        VaultSupport(VaultName) = "context/vault/support",
+        /// Reads the annotation of a secret. Answer: the annotation, or null.
+        VaultGetAnnotation(VaultKey) = "context/vault/annotation/get",
+        /// Replaces the annotation of a secret; null removes it.
+        VaultSetAnnotation(VaultNote) = "context/vault/annotation/set",
+        /// Reads the command that refreshes a secret. Answer: the hook, or null.
+        VaultGetRefreshHook(VaultKey) = "context/vault/refreshHook/get",
+        /// Replaces the command that refreshes a secret; null removes it.
+        VaultSetRefreshHook(VaultNote) = "context/vault/refreshHook/set",
         /// Masks the secrets of the run in a text. Answer: the text.
         Redact(Redact) = "context/redactor/redact",
         /// Adds a secret that the run masks from now on.
@@ -65,6 +92,27 @@ methods! {
         HasSecrets(Nothing) = "context/redactor/hasSecrets",
         /// The lock of a datastore is held: the caller works now.
         DatastoreLocked(Nothing) = "datastore/locked",
+    }
+}
+
+impl ContextRequestName {
+    /// Whether the request is about vaults and their secrets.
+    pub fn is_of_vaults(self) -> bool {
+        use ContextRequestName as Name;
+        matches!(
+            self,
+            Name::VaultGet
+                | Name::VaultPut
+                | Name::VaultDelete
+                | Name::VaultList
+                | Name::VaultNames
+                | Name::VaultDefault
+                | Name::VaultSupport
+                | Name::VaultGetAnnotation
+                | Name::VaultSetAnnotation
+                | Name::VaultGetRefreshHook
+                | Name::VaultSetRefreshHook
+        )
     }
 }
 
@@ -285,6 +333,86 @@ pub struct DataQuery {
     /// A version; the latest when absent.
     #[serde(default)]
     pub version: Option<u32>,
+}
+
+/// Parameters of `context/queryData`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct QueryData {
+    /// The predicate, in CEL.
+    pub predicate: String,
+    /// What to make of each record, in CEL; the record itself when absent.
+    #[serde(default)]
+    pub select: Option<String>,
+    /// At most so many; all when absent.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// Parameters of `context/runModel`: a definition, or a type and a name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunModel {
+    /// The name or id of a definition.
+    #[serde(default)]
+    pub definition: Option<String>,
+    /// A type, in place of a definition.
+    #[serde(default)]
+    pub model_type: Option<String>,
+    /// The name of the definition of that type, which is created if there is none.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The method.
+    pub method: String,
+    /// Arguments of the method, and global arguments for this call.
+    #[serde(default)]
+    pub arguments: Option<Map<String, Value>>,
+}
+
+/// Parameters of `context/vault/…` about a vault.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VaultName {
+    /// The name of the vault.
+    pub vault: String,
+}
+
+/// Parameters of `context/vault/…` about a secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VaultKey {
+    /// The name of the vault.
+    pub vault: String,
+    /// The key of the secret.
+    pub key: String,
+}
+
+/// Parameters of `context/vault/put`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct VaultPut {
+    /// The name of the vault.
+    pub vault: String,
+    /// The key of the secret.
+    pub key: String,
+    /// The secret.
+    pub value: String,
+    /// Tags for vaults that keep them.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for VaultPut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VaultPut({}, {})", self.vault, self.key)
+    }
+}
+
+/// Parameters of `context/vault/annotation/set` and `context/vault/refreshHook/set`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VaultNote {
+    /// The name of the vault.
+    pub vault: String,
+    /// The key of the secret.
+    pub key: String,
+    /// The annotation or the hook; null removes it.
+    pub value: Option<Value>,
 }
 
 /// Parameters of `context/redactor/redact`.

@@ -44,6 +44,7 @@ impl ModelError {
             | ModelError::UnknownField { .. }
             | ModelError::Name(_)
             | ModelError::CorruptData { .. }
+            | ModelError::NestedRun { .. }
             | ModelError::YamlWrite(_) => RetryClass::Permanent,
             ModelError::Held { .. }
             | ModelError::CommandFailed { .. }
@@ -52,6 +53,7 @@ impl ModelError {
             | ModelError::Catalog(_)
             | ModelError::Fs(_)
             | ModelError::Lock(_)
+            | ModelError::CancelIgnored { .. }
             | ModelError::Io { .. } => RetryClass::Transient,
         }
     }

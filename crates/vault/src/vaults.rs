@@ -229,6 +229,26 @@ impl Vaults {
         self.record(Action::Put, vault, key, caller)
     }
 
+    /// Deletes a secret and notes it in the audit trail. `false`: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The vault failed or cannot delete, or the audit trail cannot be written.
+    pub fn delete(&self, vault: &dyn Vault, key: &str, caller: &str) -> Result<bool, VaultError> {
+        let existed = vault.delete(key)?;
+        let name = (vault.name().to_owned(), key.to_owned());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        if existed {
+            self.record(Action::Delete, vault, key, caller)?;
+        }
+        Ok(existed)
+    }
+
+    /// The vault that the marker names as the default.
+    pub fn default_name(&self) -> Option<&str> {
+        self.default.as_deref()
+    }
+
     /// Notes an action in the audit trail.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("model edit", "model edit root"),
     ("model delete", "model delete root --yes"),
     ("model validate", "model validate\nmodel validate root"),
+    ("model cancel", "model cancel root --reason 'disk is full'\nmodel cancel --all"),
+    ("run", "run history\nrun doctor --fix\nrun gc --older-than 30d --dry-run"),
     ("model type", "model type search\nmodel type describe @ops/disk"),
     ("model type search", "model type search\nmodel type search disk --json"),
     ("model type describe", "model type describe command/shell"),

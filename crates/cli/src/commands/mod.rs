@@ -20,6 +20,7 @@ mod progress;
 mod publish;
 mod registry;
 mod report;
+mod run;
 mod schema;
 mod serve;
 mod source;
@@ -82,6 +83,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Datastore(command) => datastore::run(cli, ui, command),
         Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
+        Command::Run(command) => run::run(ui, &app::open(cli)?, command),
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?.read(), arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),

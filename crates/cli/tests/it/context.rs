@@ -309,31 +309,6 @@ fn expressions_can_be_evaluated_with_functions_of_the_code() {
 }
 
 #[test]
-fn members_that_are_not_there_yet_say_so() {
-    let names = ["queryData", "dataQueryService", "runModel", "vaultService", "outputRepository"];
-    let body = names
-        .map(|name| format!("try {{ context.{name}; }} catch (error) {{ seen.{name} = error.message; }}"));
-    let (_repo, seen) = seen(&body.join("\n"));
-    for name in names {
-        assert_eq!(seen[name], format!("context.{name} is not available in this version of marsh"));
-    }
-    let repo = repo_running("context.runModel({});");
-    assert_snapshot!(repo.marsh(&run_args(&[])).snapshot(), @"
-    success: false
-    exit_code: 1
-    ----- stdout -----
-    m run failed in [duration]
-    ----- stderr -----
-    created the definition m
-    error: context.runModel is not available in this version of marsh
-     --> extensions/models/x.ts:8:1
-      |
-    8 | context.runModel({});
-      | ^
-    ");
-}
-
-#[test]
 fn extension_files_are_found_inside_the_extension_only() {
     let repo = repo_running(
         r#"

@@ -69,6 +69,10 @@ fn models_and_data() -> Checked {
     run("method-description", &["model", "method", "describe", "m", "run"]);
     run("method-run", &["model", "method", "run", "m", "run"]);
     run("model-output", &["model", "output", "get", "m"]);
+    run("model-cancelled", &["model", "cancel", "--all"]);
+    run("run-history", &["run", "history"]);
+    run("run-diagnosis", &["run", "doctor"]);
+    run("runs-collected", &["run", "gc", "--dry-run"]);
     run("model-output", &["model", "output", "m"]);
     run("model-output", &["model", "method", "history", "get", "m"]);
     run("model-output", &["model", "method", "history", "m"]);

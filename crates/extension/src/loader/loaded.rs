@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use marsh_host_client::ModuleRef;
+use marsh_types::manifest::Manifest;
 use marsh_types::{Kind, Origin, TypeName};
 
 use super::describe::Described;
@@ -83,6 +84,35 @@ impl LoadedModel {
             failure,
             parts: built.parts,
         })
+    }
+
+    /// The name of the extension that declares the type, where it is known.
+    pub fn extension(&self) -> Option<&str> {
+        self.parts.parts().next()?.root.extension.as_deref()
+    }
+
+    /// Whether code of this version may run a method of another version.
+    ///
+    /// # Errors
+    ///
+    /// The reason, and what to add to the manifest.
+    pub fn may_call(&self, other: &LoadedModel) -> Result<(), String> {
+        let (Origin::Pulled, Some(own)) = (self.origin, self.extension()) else { return Ok(()) };
+        let Some(theirs) = other.extension().filter(|_| other.origin == Origin::Pulled) else {
+            return Ok(());
+        };
+        let collective = |name: &str| name.split('/').next().map(str::to_owned);
+        if own == theirs || collective(own) == collective(theirs) {
+            return Ok(());
+        }
+        let path = self.base.join("manifest.yaml");
+        let unreadable = |reason: String| format!("cannot read the manifest of `{own}`: {reason}");
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+        let manifest = Manifest::parse(&text).map_err(|error| unreadable(error.to_string()))?;
+        if manifest.dependencies.iter().any(|dependency| dependency.name.as_str() == theirs) {
+            return Ok(());
+        }
+        Err(format!("`{theirs}` is not a dependency of `{own}`; add it to `dependencies` in its manifest"))
     }
 
     /// The source that a method comes from, and the directory that its `extensionFile` paths start from.

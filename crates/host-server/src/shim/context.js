@@ -63,21 +63,48 @@ const modelTypeObject = (raw, normalized) => ({
   toString: () => normalized,
 });
 
-/** Members that marsh does not have yet, which fail by name: one prototype for all calls. */
-const CONTEXT_PROTOTYPE = Object.create(
-  Object.prototype,
-  Object.fromEntries(
-    [
-      "queryData", "dataQueryService", "runModel", "vaultService", "vaultSecrets",
-      "approveWorkflowGate", "rejectWorkflowGate", "outputRepository", "cloudControlClientFactory",
-    ].map((name) => [name, {
-      enumerable: false,
-      get() {
-        throw coded("unsupported", `context.${name} is not available in this version of marsh`, { member: name });
-      },
-    }]),
-  ),
-);
+/** A predicate over all data; `select` says what to make of each record. */
+const dataQuery = (predicate, { select, limit } = {}) => ({
+  predicate: String(predicate), select: select ?? null, limit: limit ?? null,
+});
+
+/** The vaults of the repository. Marsh masks each secret that it hands out, wherever it appears later. */
+const vaultService = (call) => {
+  const about = (request) => (vault, key) => call.request(REQUEST[request], { vault, key });
+  const supports = (operation) => (vault) => call.requestSync(REQUEST.vaultSupport, { vault })[operation];
+  const set = (request, vault, key, value) => call.request(REQUEST[request], { vault, key, value });
+  return {
+    get: about("vaultGet"),
+    put: async (vault, key, value, tags) => {
+      await call.request(REQUEST.vaultPut, { vault, key, value: String(value), tags: tags ?? {} });
+    },
+    delete: about("vaultDelete"),
+    list: (vault) => call.request(REQUEST.vaultList, { vault }),
+    getVaultNames: () => call.requestSync(REQUEST.vaultNames, {}),
+    getDefaultVaultName: () => call.requestSync(REQUEST.vaultDefault, {}) ?? undefined,
+    supportsDelete: supports("delete"),
+    supportsAnnotations: supports("annotations"),
+    supportsRefreshHooks: supports("refresh"),
+    getAnnotation: about("vaultGetAnnotation"),
+    putAnnotation: (vault, key, annotation) => set("vaultSetAnnotation", vault, key, annotation),
+    deleteAnnotation: (vault, key) => set("vaultSetAnnotation", vault, key, null),
+    getRefreshHook: about("vaultGetRefreshHook"),
+    putRefreshHook: (vault, key, hook) => set("vaultSetRefreshHook", vault, key, hook),
+    deleteRefreshHook: (vault, key) => set("vaultSetRefreshHook", vault, key, null),
+  };
+};
+
+/** Runs a method of another model. A failure there is a result; options that are not an object throw. */
+const runModel = async (call, options) => {
+  if (options === null || typeof options !== "object") {
+    throw new TypeError("context.runModel takes an object: { definition, method, arguments }");
+  }
+  const { definition, modelType, name, method, arguments: given } = options;
+  return await call.request(REQUEST.runModel, {
+    definition, modelType: modelType === undefined ? undefined : typeText(modelType), name, method: String(method),
+    arguments: given ?? {},
+  });
+};
 
 const readResource = async (call, instance, version) => {
   const text = await call.request(REQUEST.readResource, { instance, version });
@@ -124,7 +151,6 @@ const baseContext = (run, call) => {
   let repository;
   let logger;
   const context = {
-    __proto__: CONTEXT_PROTOTYPE,
     globalArgs: run.guardedGlobals,
     // Made when they are asked for: dozens of functions that most calls never use.
     get dataRepository() {
@@ -157,6 +183,18 @@ const baseContext = (run, call) => {
     extensionFile: (path) => call.requestSync(REQUEST.extensionFile, { path }),
     onEvent: (event) => call.notify(NOTICE.event, event),
     redactor: redactor(call),
+    vaultService: vaultService(call),
+    // Marsh puts secrets in their places itself.
+    vaultSecrets: {},
+    dataQueryService: {
+      query: (predicate, options) => call.request(REQUEST.queryData, dataQuery(predicate, options)),
+      querySync: (predicate, options) => call.requestSync(REQUEST.queryData, dataQuery(predicate, options)),
+    },
+    // Code looks whether they are there: they exist on a server of another kind only.
+    outputRepository: undefined,
+    cloudControlClientFactory: undefined,
+    approveWorkflowGate: undefined,
+    rejectWorkflowGate: undefined,
   };
   return withRepoDir(context, run.repoDir, call);
 };
@@ -202,6 +240,8 @@ const methodContext = (run, call, handles) => {
       return new DataWriter(call, collect, { spec: specName, instance, overrides: overrides ?? null });
     },
     deleteResource: (instance) => call.request(REQUEST.deleteResource, { instance }),
+    queryData: (predicate, select) => call.request(REQUEST.queryData, dataQuery(predicate, { select })),
+    runModel: (options) => runModel(call, options),
   });
 };
 

@@ -47,6 +47,7 @@ impl Models {
             output_overrides: Vec::new(),
             driver: Driver::Raw,
             gate: None,
+            caller: None,
         };
         let evaluated = self.evaluated_globals(stored, &request)?;
         // What checks log is not kept: there is no run that it could belong to.

@@ -5,6 +5,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
 use marsh_data::{DataError, GarbageCollection, Lifetime, Metadata, NewVersion, Owner, Tags};
 use marsh_extension::OutputDescription;
@@ -12,7 +15,7 @@ use marsh_host_client::protocol::{
     FindDefinition, Log, LogLevel, OutputStream, Overrides, ReadResource, Upgraded, WriteResource,
 };
 use marsh_host_client::{
-    CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest, unavailable,
+    CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, unavailable,
 };
 use marsh_types::{CalVer, Explain as _, TypeName};
 use marsh_vault::Secret;
@@ -33,12 +36,19 @@ pub struct RunContext<'a> {
     pub(super) code: &'a TypeCode,
     pub(super) request: &'a RunRequest<'a>,
     pub(super) log: &'a RunLog,
+    /// Cancels this run: with the request, or alone (`crate::running`).
+    pub(super) cancel: CancelToken,
     observer: &'a dyn Observer,
     /// Everything written, in order; requests of one call are answered on one thread.
     written: RefCell<Vec<Metadata>>,
     pub(super) writers: RefCell<BTreeMap<u64, FileWriter>>,
     pub(super) next_writer: Cell<u64>,
     failure: RefCell<Option<ModelError>>,
+    /// Nested runs so far, of all runs below the outermost.
+    pub(super) nested_calls: Arc<AtomicUsize>,
+    pub(super) started: Instant,
+    /// The id of the run's record; empty where there is none.
+    pub(super) output_id: String,
 }
 
 impl<'a> RunContext<'a> {
@@ -56,12 +66,24 @@ impl<'a> RunContext<'a> {
             code,
             request,
             log,
+            cancel: CancelToken::new(),
             observer,
             written: RefCell::default(),
             writers: RefCell::default(),
             next_writer: Cell::new(1),
             failure: RefCell::default(),
+            nested_calls: request.caller.map(super::Caller::calls).unwrap_or_default(),
+            started: Instant::now(),
+            output_id: String::new(),
         }
+    }
+
+    pub(super) fn of_record(self, output_id: &str) -> RunContext<'a> {
+        RunContext { output_id: output_id.to_owned(), ..self }
+    }
+
+    pub(super) fn observer(&self) -> &'a dyn Observer {
+        self.observer
     }
 
     pub(super) fn observe(&self, mut event: RunEvent) {
@@ -373,7 +395,14 @@ impl Callbacks for RunContext<'_> {
             Ask::FindDefinitionByName(_) | Ask::FindDefinitionById(_) => {
                 self.models.query_definition(request)
             }
+            Ask::RunModel(wanted) => Ok(ContextAnswer::Document(self.run_nested(wanted))),
             Ask::DatastoreLocked(_) => Err(unavailable(&request)),
+            request if request.name().is_of_vaults() => {
+                let caller = super::secrets::caller(self.request);
+                self.models.ask_vault(request, &caller, &mut |message| {
+                    self.observe(RunEvent::Warning { code: "secret_not_refreshed", message });
+                })
+            }
             other => self.models.query_data(Some(&self.code.type_name), other),
         }
     }

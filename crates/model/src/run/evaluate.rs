@@ -25,6 +25,16 @@ pub struct Evaluated {
     pub method_arguments: Map<String, Value>,
 }
 
+impl Evaluated {
+    /// Replaces global arguments for this call. A replaced one need not have been evaluated.
+    pub(super) fn override_globals(&mut self, globals: &Map<String, Value>) {
+        for (key, value) in globals {
+            self.unresolved_globals.remove(key);
+            self.global_arguments.insert(key.clone(), value.clone());
+        }
+    }
+}
+
 impl Models {
     pub(super) fn evaluate(
         &self,

@@ -7,6 +7,7 @@ mod elsewhere;
 mod evaluate;
 mod file_writer;
 mod log;
+mod nested;
 mod outcome;
 mod overrides;
 pub mod reports;
@@ -14,6 +15,7 @@ mod requests;
 mod secrets;
 mod shell_run;
 mod tombstone;
+mod vaults;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +27,7 @@ use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
 use serde_json::{Map, Value, json};
 
+pub use nested::Caller;
 pub use outcome::{ArtifactView, RunOutcome, RunStatus};
 pub use overrides::OutputOverride;
 
@@ -34,8 +37,9 @@ pub use crate::check_filter::CheckFilter;
 use crate::definition::Stored;
 use crate::driver::Driver;
 use crate::error::ModelError;
+use crate::running::{Announced, RunningRun};
 use crate::types::TypeCode;
-use crate::{Models, Pins, direct};
+use crate::{Models, Pins, direct, running};
 use context::RunContext;
 use evaluate::Evaluated;
 
@@ -158,6 +162,8 @@ pub struct RunRequest<'a> {
     pub driver: Driver,
     /// Holds back the method's code. Everything before it happens meanwhile.
     pub gate: Option<&'a dyn Gate>,
+    /// The run whose code asked for this one.
+    pub caller: Option<&'a Caller>,
 }
 
 /// A condition for running code, for example that a journal is on disk.
@@ -191,7 +197,10 @@ impl Models {
         if matches!(method.kind.as_deref(), Some("read" | "update")) {
             self.refuse_deleted(&stored, &code)?;
         }
-        let evaluated = self.evaluate(&stored, &code, request, inputs, observer)?;
+        let mut evaluated = self.evaluate(&stored, &code, request, inputs, observer)?;
+        if let Some(caller) = request.caller {
+            evaluated.override_globals(caller.globals());
+        }
         self.run_evaluated(&stored, &code, request, &evaluated, observer)
     }
 
@@ -235,17 +244,20 @@ impl Models {
         let log_path =
             self.outputs.log_path(&code.type_name, &request.method, &definition.id, &started_at)?;
         let log = log::RunLog::new(log_path, &definition.name, &request.method, self.secrets.clone());
-        let context = RunContext::new(self, stored, code, request, &log, observer);
+        // Written once, at the end. Until then, the record of the workflow shows what is running.
+        let mut record = self.new_record(stored, code, request, &started_at)?;
+        let context = RunContext::new(self, stored, code, request, &log, observer).of_record(&record.id);
         if !matches!(request.driver, Driver::Raw) {
             context.log_line("INF", &format!("driver {}", request.driver.name()));
         }
-        // Written once, at the end. Until then, the record of the workflow shows what is running.
-        let mut record = self.new_record(stored, code, request, &started_at)?;
+        let own = context.cancel.clone();
+        let _cancelled_with_request = request.cancel.on_cancel(move |reason| own.cancel(reason));
+        let _announced = self.announce(&record, &context);
         if let Some(gate) = request.gate {
             gate.pass().map_err(|reason| ModelError::Held { method: request.method.clone(), reason })?;
         }
         let executed = match code.module(&request.method) {
-            None => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
+            None => context.run_shell(&evaluated.method_arguments, request.deadline),
             Some(loaded) => {
                 let params = self.call_params(stored, code, request, evaluated);
                 self.execute(loaded, params, request, &context)
@@ -299,6 +311,26 @@ impl Models {
         Ok(ended.outcome(self, observer))
     }
 
+    /// Tells other processes that the run is going on. It goes on also when that fails.
+    fn announce(&self, record: &OutputRecord, context: &RunContext<'_>) -> Option<Announced<'_>> {
+        let run = RunningRun {
+            model_name: context.stored.definition.name.clone(),
+            model_type: context.code.type_name.to_string(),
+            hostname: running::hostname(),
+            record: record.clone(),
+        };
+        match self.running.announce(run, &context.cancel) {
+            Ok(announced) => Some(announced),
+            Err(error) => {
+                context.warn(
+                    "run_not_announced",
+                    &format!("`marsh model cancel` cannot reach this run: {error}"),
+                );
+                None
+            }
+        }
+    }
+
     fn new_record(
         &self,
         stored: &Stored,
@@ -323,12 +355,16 @@ impl Models {
             provenance: Provenance {
                 definition_hash: stored.definition.hash(&stored.path)?,
                 model_version: code.description.version.clone(),
-                triggered_by: if workflow.is_some() { TriggeredBy::Workflow } else { TriggeredBy::Manual },
+                triggered_by: match (request.caller, workflow) {
+                    (Some(_), _) => TriggeredBy::Model,
+                    (None, Some(_)) => TriggeredBy::Workflow,
+                    (None, None) => TriggeredBy::Manual,
+                },
                 workflow_id: workflow.map(|workflow| workflow.workflow_id.clone()),
                 workflow_run_id: workflow.map(|workflow| workflow.workflow_run_id.clone()),
                 step_name: workflow.map(|workflow| workflow.step.clone()),
-                parent_output_id: None,
-                caller_extension: None,
+                parent_output_id: request.caller.map(|caller| caller.output_id().to_owned()),
+                caller_extension: request.caller.and_then(Caller::extension).map(str::to_owned),
                 initiated_by: request.initiated_by.clone(),
                 bundle_fingerprint: code.module(&request.method).map(|loaded| loaded.fingerprint.clone()),
             },

@@ -118,6 +118,16 @@ impl Models {
                 };
                 Ok(ContextAnswer::Path(path))
             }
+            Ask::QueryData(wanted) => {
+                let answer = self.query(&wanted.predicate, wanted.select.as_deref(), wanted.limit);
+                let answer = answer.map_err(callback_error)?;
+                let found = if wanted.select.is_some() { answer.projected } else { answer.records };
+                let mut found = Value::Array(found);
+                self.vaults
+                    .resolve_stored(&mut found, &self.secrets, "queryData")
+                    .map_err(|error| callback_error(error.into()))?;
+                Ok(ContextAnswer::Document(found))
+            }
             Ask::DataDelete(query) => {
                 let count = data.delete(&ty(query)?, &query.model_id, &query.name, query.version);
                 Ok(ContextAnswer::Count(count.map_err(data_error)?))

@@ -208,6 +208,7 @@ impl Steps<'_> {
             output_overrides: asked.output_overrides,
             driver: self.driver.clone(),
             gate: Some(during.on_disk),
+            caller: None,
         }
     }
 
