@@ -7,13 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-<<<<<<< HEAD
     audit, auth, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish,
-    registry, report, repository, server, source, telemetry, vault, workflow,
-=======
-    audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
-    report, repository, run, server, source, telemetry, vault, workflow,
->>>>>>> main
+    registry, report, repository, run, server, source, telemetry, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
