@@ -15,6 +15,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod auth;
 pub mod checkup;
 pub mod data;
 pub mod datastore;
@@ -29,6 +30,7 @@ pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod repository;
+pub mod run;
 pub mod schema;
 pub mod server;
 pub mod source;

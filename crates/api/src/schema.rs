@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
-    report, repository, server, source, telemetry, vault, workflow,
+    audit, auth, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish,
+    registry, report, repository, run, server, source, telemetry, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -86,6 +86,10 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
         &["model output logs", "model method history logs"],
     ),
     DocumentSpec::new::<model::OutputData>("model-output-data", &["model output data"]),
+    DocumentSpec::new::<run::MethodCancellation>("model-cancelled", &["model cancel"]),
+    DocumentSpec::new::<run::RunHistory>("run-history", &["run history"]),
+    DocumentSpec::new::<run::RunDiagnosis>("run-diagnosis", &["run doctor"]),
+    DocumentSpec::new::<run::RunsCollected>("runs-collected", &["run gc"]),
     DocumentSpec::new::<report::ReportResult>("report-result", &["report run"]),
     DocumentSpec::new::<report::ReportSearch>("report-search", &["report search"]),
     DocumentSpec::new::<report::ReportDocument>("report", &["report get"]),
@@ -196,6 +200,11 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
         "program-source",
         &["source fetch", "source path", "source clean"],
     ),
+    DocumentSpec::new::<auth::LoggedIn>("auth-login", &["auth login"]),
+    DocumentSpec::new::<auth::LoggedOut>("auth-logout", &["auth logout"]),
+    DocumentSpec::new::<auth::AuthIdentity>("auth-identity", &["auth whoami"]),
+    DocumentSpec::new::<auth::AuthTokenCreated>("auth-token", &["auth token create"]),
+    DocumentSpec::new::<auth::ServerTokenStored>("auth-server-token", &["auth server-login"]),
     DocumentSpec::new::<doctor::ExtensionsReport>("doctor-extensions", &["doctor extensions"]),
     DocumentSpec::new::<source::SourceList>("source-list", &["extension source list"]),
     DocumentSpec::new::<source::SourceChanged>(

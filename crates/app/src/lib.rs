@@ -16,6 +16,7 @@
 
 mod agent;
 mod audit;
+mod auth;
 mod checkup;
 mod data;
 mod datastore;
@@ -34,6 +35,7 @@ mod publish;
 mod registry;
 mod report;
 mod repository;
+mod run;
 mod server;
 mod session;
 mod source;
@@ -44,6 +46,7 @@ mod workflow;
 
 pub use agent::AgentSuggestion;
 pub use audit::AuditTimelineRequest;
+pub use auth::{LoginRequest, NewTokenRequest};
 pub use datastore_setup::{DirectorySetupRequest, ExtensionSetupRequest};
 pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;
@@ -61,6 +64,7 @@ pub use publish::{PreparedPush, PushRequest, VersionSelection, VersionTarget};
 pub use registry::{RegistryDirectory, TokenAddRequest};
 pub use report::ReportFilter;
 pub use repository::InitRequest;
+pub use run::CancelMethodsRequest;
 pub use server::{NewestCode, Server};
 pub use session::{App, Canceller, Program, Pushed, Read, RegistryChoice, Session, Settings, Write};
 pub use source::SourceAddRequest;

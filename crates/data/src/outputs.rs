@@ -16,6 +16,9 @@ use crate::name::check;
 use crate::read::{found, sub_directories};
 use crate::{DataError, Tags};
 
+/// The length of a definition's id, a UUID.
+const DEFINITION_ID: usize = 36;
+
 /// The record of a run, in the order of its keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -318,6 +321,31 @@ impl OutputStore {
     /// Every record.
     pub fn list(&self) -> Result<OutputListing, DataError> {
         self.list_files(self.files()?)
+    }
+
+    /// The records of runs that started at this time or later (ISO 8601 with milliseconds). Only their files are read.
+    ///
+    /// # Errors
+    ///
+    /// A directory or a file cannot be read.
+    pub fn list_since(&self, since: &str) -> Result<OutputListing, DataError> {
+        let since = file_stamp(since);
+        let mut files = self.files()?;
+        // The name ends with the start, and perhaps with a number.
+        files.retain(|(_, path)| {
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+            let start = stem.get(DEFINITION_ID..).and_then(|rest| rest.strip_prefix('-'));
+            start.is_none_or(|start| start.len() < since.len() || *start >= *since)
+        });
+        self.list_files(files)
+    }
+
+    /// The size of a record and its log, in bytes.
+    pub fn bytes(&self, output: &StoredOutput) -> u64 {
+        let log = output.record.log_file.as_deref().and_then(|log| Path::new(log).file_name());
+        let log = log.map(|log| output.path.with_file_name(log));
+        let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
+        size(&output.path) + log.as_deref().map_or(0, size)
     }
 
     /// Every record of a type.

@@ -43,6 +43,8 @@ pub enum ModelError {
     Held { method: String, reason: String },
     #[error("every result of `{name}` was deleted{at}", at = at.as_ref().map(|at| format!(" (at {at})")).unwrap_or_default())]
     Deleted { name: String, at: Option<String> },
+    #[error("run {run} did not end when it was asked to: process {pid} still runs it", pid = pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string()))]
+    CancelIgnored { run: String, pid: Option<u32> },
     #[error("command exited with code {code}")]
     CommandFailed { code: i32, stderr: String },
     #[error("{0}")]
@@ -196,6 +198,7 @@ impl Explain for ModelError {
             ModelError::NotEvaluated { .. } => ErrorCode::NoEvaluatedDefinition,
             ModelError::Deleted { .. } => ErrorCode::ResourceDeleted,
             ModelError::Cancelled(_) => ErrorCode::Cancelled,
+            ModelError::CancelIgnored { .. } => ErrorCode::OwnerSilent,
             ModelError::Deadline(_) => ErrorCode::DeadlineExceeded,
             ModelError::CommandFailed { .. } => ErrorCode::MethodExecutionFailed,
             ModelError::Load(error) => error.code(),
@@ -233,6 +236,9 @@ impl Explain for ModelError {
             ModelError::UnknownMethod { method, available, .. } => {
                 near::did_you_mean(method, available.iter().map(String::as_str))
                     .or_else(|| Some(format!("available: {}", available.join(", "))))
+            }
+            ModelError::CancelIgnored { .. } => {
+                Some("end the process; `marsh run doctor --fix` notes the end of its runs then".into())
             }
             ModelError::LiteralSensitive { .. } => {
                 Some("write an expression, for example `${{ vault.get('main', 'name') }}`".into())

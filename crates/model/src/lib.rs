@@ -33,6 +33,7 @@ mod pins;
 pub mod query;
 mod retry;
 pub mod run;
+mod running;
 pub mod secrets;
 mod source_location;
 pub mod stored;
@@ -58,6 +59,7 @@ pub use run::{
     CheckSelection, Gate, Observer, OutputOverride, RunEvent, RunInputs, RunOutcome, RunRequest, RunStatus,
     Target, Trigger, WorkflowTrigger,
 };
+pub use running::{RunningRun, RunningRuns, TrackedRun};
 pub use secrets::SecretAccess;
 pub use stored::StoredData;
 pub use types::{Code, TypeCode, Types};
@@ -84,6 +86,8 @@ pub struct Models {
     pub maintenance: DataMaintenance,
     /// Records and logs of method runs.
     pub outputs: OutputStore,
+    /// The method runs that are going on.
+    pub running: RunningRuns,
     /// Secrets at rest.
     pub vaults: Arc<Vaults>,
     /// The secrets that entered the runs of this command.
@@ -110,6 +114,7 @@ impl Models {
             definitions: DefinitionStore::new(repo.layout.clone()),
             data: RunData::new(store, EphemeralStore::new(budget)),
             outputs,
+            running: RunningRuns::new(&repo.layout.derived()),
             vaults: Arc::new(open_vaults(&repo, &env, provider)),
             secrets: Secrets::new(),
             executor: Arc::new(LocalExecutor),

@@ -53,6 +53,7 @@ impl ModelError {
             | ModelError::Catalog(_)
             | ModelError::Fs(_)
             | ModelError::Lock(_)
+            | ModelError::CancelIgnored { .. }
             | ModelError::Io { .. } => RetryClass::Transient,
         }
     }

@@ -231,6 +231,51 @@ impl RunStore {
         Ok(runs)
     }
 
+    /// Removes runs that have ended, with their logs and journals: from each its id and the id of its workflow. A run that a process
+    /// goes on with stays. Returns the ids of those that are gone.
+    pub fn remove(&self, runs: &[(String, String)]) -> Result<Vec<String>, WorkflowError> {
+        let mut removed = Vec::new();
+        for (run_id, workflow_id) in runs {
+            let journal = self.journal_path(workflow_id, run_id);
+            let lock = marsh_fs::try_lock_existing_exclusive(&journal)?;
+            if lock.is_none() && journal.is_file() {
+                continue;
+            }
+            for path in [
+                self.record_path(workflow_id, run_id),
+                self.log_path(workflow_id, run_id),
+                self.requests_path(workflow_id, run_id),
+                journal,
+            ] {
+                marsh_fs::remove_file_if_exists(&path)?;
+            }
+            removed.push(run_id.clone());
+        }
+        if !removed.is_empty() {
+            self.index.update(|| self.files(), |entries| entries.retain(|id, _| !removed.contains(id)))?;
+        }
+        Ok(removed)
+    }
+
+    /// When the journal of a run changed last.
+    pub fn changed_at(&self, run_id: &str, workflow_id: &str) -> Option<std::time::SystemTime> {
+        std::fs::metadata(self.journal_path(workflow_id, run_id)).ok()?.modified().ok()
+    }
+
+    /// The size of everything that is stored of a run, in bytes.
+    pub fn bytes(&self, run_id: &str, workflow_id: &str) -> u64 {
+        [
+            self.record_path(workflow_id, run_id),
+            self.log_path(workflow_id, run_id),
+            self.requests_path(workflow_id, run_id),
+            self.journal_path(workflow_id, run_id),
+        ]
+        .iter()
+        .filter_map(|path| std::fs::metadata(path).ok())
+        .map(|data| data.len())
+        .sum()
+    }
+
     pub(crate) fn files(&self) -> Result<Vec<RunFile>, WorkflowError> {
         let mut files = Vec::new();
         for workflow_id in names(&self.root)? {

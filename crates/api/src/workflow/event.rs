@@ -112,6 +112,8 @@ warning_codes! {
     PinFailed = "pin_failed",
     /// A report failed. The run ends as it would without the report.
     ReportFailed = "report_failed",
+    /// Other processes do not see a method run, so none of them can cancel it.
+    RunNotAnnounced = "run_not_announced",
     /// The record of the run could not be written. The journal has everything.
     RunRecord = "run_record",
     /// The index of runs could not be updated. The next listing rebuilds it.

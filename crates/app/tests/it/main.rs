@@ -26,6 +26,7 @@ mod publish;
 mod registry;
 mod repair;
 mod repository;
+mod run;
 mod server;
 mod source;
 mod support;

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod auth;
 pub mod completions;
 pub mod data;
 pub mod datastore;
@@ -13,6 +14,7 @@ pub mod preferences;
 pub mod publish;
 pub mod registry;
 pub mod report;
+pub mod run;
 pub mod serve;
 mod set;
 pub mod vault;
@@ -28,7 +30,7 @@ use crate::unsupported::Words;
 pub use data::DataCommand;
 pub use doctor::DoctorCommand;
 pub use extension::{ExtensionCommand, SearchArgs};
-pub use output::{HistoryArgs, MethodHistoryCommand, OutputArgs, OutputCommand};
+pub use output::{HistoryArgs, MethodHistoryCommand, ModelCancelArgs, OutputArgs, OutputCommand};
 pub use set::SetArgs;
 pub use workflow::{
     CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
@@ -180,6 +182,9 @@ pub enum Command {
     /// Create, run and inspect workflows
     #[command(subcommand)]
     Workflow(WorkflowCommand),
+    /// List runs, find abandoned ones, delete old records
+    #[command(subcommand)]
+    Run(run::RunCommand),
     /// Summarise recent runs and open approvals
     #[command(visible_alias = "summarize")]
     Summarise(SummariseArgs),
@@ -194,6 +199,9 @@ pub enum Command {
     Doctor(DoctorCommand),
     /// List the commands that AI tools ran
     Audit(audit::AuditArgs),
+    /// Log in to registries and servers
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// Show and change the user's settings
     #[command(subcommand)]
     Config(preferences::ConfigCommand),
@@ -342,6 +350,9 @@ pub enum ModelCommand {
         #[arg(long, value_name = "METHOD")]
         method: Option<String>,
     },
+    /// Cancel a running method; its run leaves a record
+    #[command(arg_required_else_help = true)]
+    Cancel(ModelCancelArgs),
     /// List and describe types
     #[command(subcommand)]
     Type(TypeCommand),

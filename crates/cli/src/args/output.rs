@@ -1,6 +1,19 @@
-//! Arguments of `marsh model output …` and `marsh model method history …`.
+//! Arguments of commands about method runs: `marsh model output …`, `marsh model method history …`, `marsh model cancel`.
 
 use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub struct ModelCancelArgs {
+    /// Name or id of a definition, or the start of the id of a run
+    #[arg(required_unless_present = "all")]
+    pub name: Option<String>,
+    /// Cancel every running method
+    #[arg(long, conflicts_with = "name")]
+    pub all: bool,
+    /// Record this reason with the run
+    #[arg(long)]
+    pub reason: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub struct HistoryArgs {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod audit;
+mod auth;
 mod checkup;
 mod console;
 mod data;
@@ -19,6 +20,7 @@ mod progress;
 mod publish;
 mod registry;
 mod report;
+mod run;
 mod schema;
 mod serve;
 mod source;
@@ -81,10 +83,12 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Datastore(command) => datastore::run(cli, ui, command),
         Command::Vault(command) => vault::run(ui, &app::open(cli)?, command),
         Command::Workflow(command) => workflow::run(ui, &app::open(cli)?, command),
+        Command::Run(command) => run::run(ui, &app::open(cli)?, command),
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?.read(), arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
         Command::Audit(arguments) => audit::run(cli, ui, arguments),
+        Command::Auth(command) => auth::run(cli, ui, command),
         Command::Config(command) => preferences::config(cli, ui, command),
         Command::Update(_) => preferences::update(cli, ui),
         Command::Source(command) => preferences::source(ui, command),

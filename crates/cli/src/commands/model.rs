@@ -10,7 +10,7 @@ use marsh_app::{DeleteModel, Read, Session, Write};
 use serde_json::Value;
 
 use super::types::argument_lines;
-use super::{done, failed, input, method, output, types};
+use super::{done, failed, input, method, output, run as runs, types};
 use crate::app;
 use crate::args::{MethodCommand, ModelCommand};
 use crate::error::CliError;
@@ -33,6 +33,8 @@ pub fn run(ui: &Ui, session: &Session, command: &ModelCommand) -> Result<ExitCod
                 ModelValidateRequest { model: name.clone(), labels: labels.clone(), method: method.clone() };
             validate(ui, &read, &request)
         }
+        // The process that runs the method may hold the datastore's lock.
+        ModelCommand::Cancel(arguments) => runs::cancel(ui, &read, arguments),
         ModelCommand::Type(command) => types::run(ui, &read, command),
         ModelCommand::Method(MethodCommand::Run(arguments)) => {
             app::change(ui, session, |write| method::run(ui, write, arguments))

@@ -15,7 +15,7 @@ use marsh_host_client::protocol::{
     FindDefinition, Log, LogLevel, OutputStream, Overrides, ReadResource, Upgraded, WriteResource,
 };
 use marsh_host_client::{
-    CallbackError, Callbacks, ContextAnswer, ContextNotice, ContextRequest, unavailable,
+    CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, unavailable,
 };
 use marsh_types::{CalVer, Explain as _, TypeName};
 use marsh_vault::Secret;
@@ -36,6 +36,8 @@ pub struct RunContext<'a> {
     pub(super) code: &'a TypeCode,
     pub(super) request: &'a RunRequest<'a>,
     pub(super) log: &'a RunLog,
+    /// Cancels this run: with the request, or alone (`crate::running`).
+    pub(super) cancel: CancelToken,
     observer: &'a dyn Observer,
     /// Everything written, in order; requests of one call are answered on one thread.
     written: RefCell<Vec<Metadata>>,
@@ -64,6 +66,7 @@ impl<'a> RunContext<'a> {
             code,
             request,
             log,
+            cancel: CancelToken::new(),
             observer,
             written: RefCell::default(),
             writers: RefCell::default(),

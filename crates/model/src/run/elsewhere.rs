@@ -119,7 +119,7 @@ impl Models {
             "fileSpecs": specs(&context.code.description.files),
             "bundle": BASE64.encode(bundle),
         });
-        let options = CallOptions { deadline: request.deadline, cancel: request.cancel.clone() };
+        let options = CallOptions { deadline: request.deadline, cancel: context.cancel.clone() };
         let result = driver.execute(execution, &options, context)?;
         if result.status != DriverStatus::Success {
             let message = result.error.unwrap_or_else(|| "it gave no reason".to_owned());
@@ -164,7 +164,7 @@ pub(super) fn call<A: Ask>(
     let call = Call {
         operation: params.into(),
         deadline: request.deadline,
-        cancel: request.cancel,
+        cancel: &context.cancel,
         grace: Duration::from_millis(500),
         trace_parent: None,
     };

@@ -37,8 +37,9 @@ pub use crate::check_filter::CheckFilter;
 use crate::definition::Stored;
 use crate::driver::Driver;
 use crate::error::ModelError;
+use crate::running::{Announced, RunningRun};
 use crate::types::TypeCode;
-use crate::{Models, Pins, direct};
+use crate::{Models, Pins, direct, running};
 use context::RunContext;
 use evaluate::Evaluated;
 
@@ -249,11 +250,14 @@ impl Models {
         if !matches!(request.driver, Driver::Raw) {
             context.log_line("INF", &format!("driver {}", request.driver.name()));
         }
+        let own = context.cancel.clone();
+        let _cancelled_with_request = request.cancel.on_cancel(move |reason| own.cancel(reason));
+        let _announced = self.announce(&record, &context);
         if let Some(gate) = request.gate {
             gate.pass().map_err(|reason| ModelError::Held { method: request.method.clone(), reason })?;
         }
         let executed = match code.module(&request.method) {
-            None => context.run_shell(&evaluated.method_arguments, request.deadline, request.cancel),
+            None => context.run_shell(&evaluated.method_arguments, request.deadline),
             Some(loaded) => {
                 let params = self.call_params(stored, code, request, evaluated);
                 self.execute(loaded, params, request, &context)
@@ -305,6 +309,26 @@ impl Models {
         let error = result.err();
         let ended = outcome::EndedRun { stored, code, request, evaluated, record, artifacts, error };
         Ok(ended.outcome(self, observer))
+    }
+
+    /// Tells other processes that the run is going on. It goes on also when that fails.
+    fn announce(&self, record: &OutputRecord, context: &RunContext<'_>) -> Option<Announced<'_>> {
+        let run = RunningRun {
+            model_name: context.stored.definition.name.clone(),
+            model_type: context.code.type_name.to_string(),
+            hostname: running::hostname(),
+            record: record.clone(),
+        };
+        match self.running.announce(run, &context.cancel) {
+            Ok(announced) => Some(announced),
+            Err(error) => {
+                context.warn(
+                    "run_not_announced",
+                    &format!("`marsh model cancel` cannot reach this run: {error}"),
+                );
+                None
+            }
+        }
     }
 
     fn new_record(

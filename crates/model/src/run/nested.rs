@@ -117,7 +117,7 @@ impl RunContext<'_> {
             tags: self.request.tags.clone(),
             checks: self.request.checks.clone(),
             deadline: self.remaining(),
-            cancel: self.request.cancel,
+            cancel: &self.cancel,
             trigger: self.request.trigger.clone(),
             last_evaluated: false,
             initiated_by: self.request.initiated_by.clone(),

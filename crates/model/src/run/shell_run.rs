@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use marsh_host_client::CancelToken;
 use marsh_process::Exit;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +16,6 @@ impl RunContext<'_> {
         &self,
         arguments: &Map<String, Value>,
         deadline: Duration,
-        cancel: &CancelToken,
     ) -> Result<Vec<String>, ModelError> {
         let mut arguments = ShellArguments::parse(arguments)?;
         let shown = self.redact(&arguments.run).into_owned();
@@ -26,7 +24,7 @@ impl RunContext<'_> {
         self.observe(RunEvent::Executing { method: "execute".into(), checks: Vec::new() });
         let (executor, secrets) = (&*self.models.executor, &self.models.secrets);
         let mut line = |stream: marsh_process::OutputStream, text: &str| self.output(stream.as_str(), text);
-        let result = shell::execute(executor, &arguments, deadline, cancel, secrets, &mut line);
+        let result = shell::execute(executor, &arguments, deadline, &self.cancel, secrets, &mut line);
         let cut = result.cut.message().map(|message| format!("`execute` {message}"));
         if let Some(message) = &cut {
             self.warn("output_truncated", message);

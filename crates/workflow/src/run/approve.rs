@@ -252,7 +252,7 @@ impl Workflows<'_> {
                 let lines = owned.lines().ok_or_else(|| WorkflowError::NoJournal { run: run_id.clone() })?;
                 let status = Recorder::of(&lines).map(|recorder| recorder.head().status);
                 if !status.is_some_and(ended) {
-                    self.end_cancelled(&mut owned, &lines, reason)?;
+                    self.end_unowned(&mut owned, &lines, RunStatus::Cancelled, reason)?;
                 }
                 break;
             }
@@ -269,11 +269,25 @@ impl Workflows<'_> {
         Ok(self.runs.find(&run_id)?.record)
     }
 
+    /// Notes that a run has failed whose process died. `None`: a process runs it, or it has ended.
+    pub fn fail_abandoned(&self, run: &str, reason: &str) -> Result<Option<RunRecord>, WorkflowError> {
+        let stored = self.runs.find(run)?;
+        let (workflow_id, run_id) = (&stored.record.workflow_id, &stored.record.id);
+        let Some(mut owned) = self.runs.try_own(workflow_id, run_id)? else { return Ok(None) };
+        let lines = owned.lines().ok_or_else(|| WorkflowError::NoJournal { run: run_id.clone() })?;
+        if Recorder::of(&lines).is_none_or(|recorder| recorder.head().status != RunStatus::Running) {
+            return Ok(None);
+        }
+        self.end_unowned(&mut owned, &lines, RunStatus::Failed, reason)?;
+        Ok(Some(self.runs.find(run_id)?.record))
+    }
+
     /// Notes the end of a run without an owner.
-    fn end_cancelled(
+    fn end_unowned(
         &self,
         owned: &mut crate::runs::OwnedRun,
         lines: &[Line],
+        status: RunStatus,
         reason: &str,
     ) -> Result<(), WorkflowError> {
         let Some(recorder) = Recorder::of(lines) else { return Ok(()) };
@@ -290,7 +304,7 @@ impl Workflows<'_> {
         }
         facts.iter().for_each(|fact| machine.apply(fact));
         facts.extend(machine.decide(false));
-        facts.push(Fact::Ended { status: RunStatus::Cancelled, reason: Some(reason.to_owned()) });
+        facts.push(Fact::Ended { status, reason: Some(reason.to_owned()) });
         for fact in facts {
             owned.append(fact)?;
         }
