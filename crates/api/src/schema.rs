@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audit, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish, registry,
-    report, repository, run, server, source, telemetry, vault, workflow,
+    audit, auth, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish,
+    registry, report, repository, run, server, source, telemetry, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -200,6 +200,11 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
         "program-source",
         &["source fetch", "source path", "source clean"],
     ),
+    DocumentSpec::new::<auth::LoggedIn>("auth-login", &["auth login"]),
+    DocumentSpec::new::<auth::LoggedOut>("auth-logout", &["auth logout"]),
+    DocumentSpec::new::<auth::AuthIdentity>("auth-identity", &["auth whoami"]),
+    DocumentSpec::new::<auth::AuthTokenCreated>("auth-token", &["auth token create"]),
+    DocumentSpec::new::<auth::ServerTokenStored>("auth-server-token", &["auth server-login"]),
     DocumentSpec::new::<doctor::ExtensionsReport>("doctor-extensions", &["doctor extensions"]),
     DocumentSpec::new::<source::SourceList>("source-list", &["extension source list"]),
     DocumentSpec::new::<source::SourceChanged>(

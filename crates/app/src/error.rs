@@ -57,6 +57,9 @@ pub enum AppError {
     /// Something that the request names does not exist.
     #[error("{message}")]
     NotFound { message: String, hint: Option<String> },
+    /// The request needs credentials that are missing.
+    #[error("{message}")]
+    NotAuthenticated { message: String, hint: Option<String> },
     /// The current state or a policy forbids the request.
     #[error("{message}")]
     Refused { message: String, hint: Option<String> },
@@ -107,6 +110,7 @@ impl AppError {
             AppError::Fs(_)
             | AppError::Usage { .. }
             | AppError::NotFound { .. }
+            | AppError::NotAuthenticated { .. }
             | AppError::Refused { .. }
             | AppError::WebhookSecret { .. }
             | AppError::Read { .. } => return None,
@@ -119,6 +123,7 @@ impl Explain for AppError {
         match self {
             AppError::Usage { .. } => ErrorCode::Usage,
             AppError::NotFound { .. } => ErrorCode::NotFound,
+            AppError::NotAuthenticated { .. } => ErrorCode::Unauthorized,
             AppError::Refused { .. } => ErrorCode::Refused,
             AppError::WebhookSecret { .. } => ErrorCode::WebhookSecret,
             AppError::Fs(_) | AppError::Read { .. } => ErrorCode::Io,
@@ -134,6 +139,7 @@ impl Explain for AppError {
         match self {
             AppError::Usage { hint, .. }
             | AppError::NotFound { hint, .. }
+            | AppError::NotAuthenticated { hint, .. }
             | AppError::Refused { hint, .. } => hint.clone(),
             _ => self.inner().and_then(Explain::hint),
         }

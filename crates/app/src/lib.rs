@@ -16,6 +16,7 @@
 
 mod agent;
 mod audit;
+mod auth;
 mod checkup;
 mod data;
 mod datastore;
@@ -46,6 +47,7 @@ mod workflow;
 
 pub use agent::AgentSuggestion;
 pub use audit::AuditTimelineRequest;
+pub use auth::{LoginRequest, NewTokenRequest};
 pub use datastore_setup::{DirectorySetupRequest, ExtensionSetupRequest};
 pub use doctor::{Diagnosis, DoctorRequest, OwnSources};
 pub use error::AppError;

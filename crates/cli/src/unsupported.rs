@@ -5,6 +5,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use crate::args::auth::AuthCommand;
 use crate::args::serve::ServeCommand;
 use crate::args::{Cli, Command as Cmd};
 use crate::error::CliError;
@@ -112,7 +113,11 @@ pub fn refusal(cli: &Cli) -> Option<CliError> {
         ("--token", &cli.global.token),
         ("--ca-cert", &cli.global.ca_cert),
     ];
-    if let Some((option, _)) = remote.iter().find(|(_, value)| value.is_some()) {
+    // These two name the server that they log in to.
+    let is_login = matches!(&cli.command, Cmd::Auth(AuthCommand::Login { .. } | AuthCommand::ServerLogin));
+    if let Some((option, _)) = remote.iter().find(|(_, value)| value.is_some())
+        && !is_login
+    {
         return refuse(option, NO_REMOTE);
     }
     match &cli.command {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode, header};
-use marsh_registry::protocol::{Identity, Message, Organization};
+use marsh_registry::protocol::{CreatedToken, Identity, Message, Organization};
 use marsh_types::{CalVer, Channel, ExtensionName};
 use serde::Deserialize;
 
@@ -129,4 +129,52 @@ pub(crate) async fn whoami(Extract(state): Extract<Arc<State>>, headers: HeaderM
         organizations: token.collectives.iter().map(organization).collect(),
         scopes: Some(token.scopes.clone()),
     })
+}
+
+/// The longest name of a new token.
+const MAX_TOKEN_NAME: usize = 100;
+
+#[derive(Deserialize)]
+struct NewToken {
+    #[serde(default)]
+    scopes: Vec<String>,
+    name: Option<String>,
+}
+
+/// Creates a token for one collective. The caller's token must have that collective, the scope `manage`, and every scope of
+/// the new one: no token makes another one that may do more.
+pub(crate) async fn create_token(
+    Extract(state): Extract<Arc<State>>,
+    Path(collective): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let token = state.token(&headers).await?;
+    let new: NewToken = state.body(body).await?;
+    let forbidden = |message: String| Refusal::new(StatusCode::FORBIDDEN, "forbidden", message);
+    if !token.collectives.contains(&collective) {
+        return Err(forbidden(format!("{} is not in the collective @{collective}", token.username)));
+    }
+    if !token.scopes.iter().any(|scope| scope == "manage") {
+        return Err(forbidden("this requires the manage scope, which the token does not have".to_owned()));
+    }
+    if new.scopes.is_empty() {
+        return Err(Refusal::invalid("missing `scopes`"));
+    }
+    if let Some(scope) = new.scopes.iter().find(|scope| !token.scopes.contains(scope)) {
+        return Err(forbidden(format!("the token does not have the scope {scope} itself")));
+    }
+    if new.name.as_ref().is_some_and(|name| name.len() > MAX_TOKEN_NAME || name.chars().any(char::is_control))
+    {
+        return Err(Refusal::invalid("invalid `name`: expected at most 100 printable characters"));
+    }
+    let (root, username, scopes) = (state.directory.root().to_owned(), token.username, new.scopes.clone());
+    let owned = [collective.clone()];
+    let made =
+        tokio::task::spawn_blocking(move || tokens::add_token(&root, &username, &owned, &scopes)).await;
+    match made {
+        Ok(Ok(secret)) => ok(&CreatedToken { token: secret, collective, scopes: new.scopes, name: new.name }),
+        Ok(Err(error)) => Err(state.fault(&error.to_string())),
+        Err(error) => Err(state.fault(&error.to_string())),
+    }
 }

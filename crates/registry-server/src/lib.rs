@@ -174,6 +174,7 @@ pub async fn interrupted() {
 fn router(state: Arc<State>) -> Router {
     Router::new()
         .route("/api/whoami", get(change::whoami))
+        .route("/api/v1/collectives/{collective}/api-tokens", post(change::create_token))
         .route("/api/v1/extensions/search", get(read::search))
         .route("/api/v1/extensions/push", post(push::push))
         .route("/api/v1/extensions/confirm", post(push::confirm))

@@ -485,3 +485,25 @@ pub struct Identity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
 }
+
+/// A token that a registry made. Its text is shown this once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedToken {
+    /// The token.
+    pub token: String,
+    /// The collective whose extensions it may change.
+    #[serde(default)]
+    pub collective: String,
+    /// Its scopes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl std::fmt::Debug for CreatedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedToken").field("collective", &self.collective).finish_non_exhaustive()
+    }
+}

@@ -23,6 +23,7 @@ pub const WITHOUT_DOCUMENT: &[&str] = &[
 pub const ALIASES: &[(&str, &str)] = &[
     ("agent ls", "agent list"),
     ("agent remove", "agent rm"),
+    ("auth status", "auth whoami"),
     ("datastore type list", "datastore type search"),
     ("extension ls", "extension list"),
     ("extension remove", "extension rm"),

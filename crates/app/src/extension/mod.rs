@@ -65,37 +65,43 @@ impl App {
     fn lifecycle_options(&self, choice: &RegistryChoice, repo: &Repo) -> Result<LifecycleOptions, AppError> {
         let environment = &self.settings().environment;
         let offline = choice.offline || environment.flag(env::OFFLINE);
+        let registry = self.registry_location(choice.registry.as_deref(), Some(repo))?;
+        let client = self.client_options(offline, self.api_key_of(&registry)?);
         Ok(LifecycleOptions {
             command: String::new(),
             lock_timeout: choice.lock_timeout.unwrap_or_else(|| environment.lock_timeout()),
             offline,
             archive_cache: self.cache_dir()?.join("archives").join("v1"),
-            registry: self.registry_location(choice.registry.as_deref(), repo)?,
-            client: self.client_options(offline),
+            registry,
+            client,
             jobs: 8,
             allow_missing_checksum: false,
         })
     }
 
     /// `given`, else the environment's registry, else the marker's, else the user's own directory registry.
-    fn registry_location(&self, given: Option<&str>, repo: &Repo) -> Result<Location, AppError> {
+    pub(crate) fn registry_location(
+        &self,
+        given: Option<&str>,
+        repo: Option<&Repo>,
+    ) -> Result<Location, AppError> {
         let environment = &self.settings().environment;
         let usage = |error: LocationError| AppError::usage(error.to_string());
         if let Some(text) = given.or_else(|| environment.get(env::REGISTRY)) {
             return Location::parse(text, &self.settings().current_dir).map_err(usage);
         }
-        if let Some(text) = repo.marker.text("registry") {
+        if let Some((repo, text)) = repo.and_then(|repo| Some((repo, repo.marker.text("registry")?))) {
             return Location::parse(text, repo.layout.root()).map_err(usage);
         }
         let home = environment.home_dir().ok_or(LoadError::NoCacheDir)?;
         Ok(Location::Directory(home.join("registry")))
     }
 
-    fn client_options(&self, offline: bool) -> ClientOptions {
+    pub(crate) fn client_options(&self, offline: bool, api_key: Option<String>) -> ClientOptions {
         ClientOptions {
             offline,
             user_agent: format!("marsh/{}", self.settings().version),
-            api_key: self.settings().environment.get(env::API_KEY).map(str::to_owned),
+            api_key,
             timeout: Duration::from_secs(15),
             transfer_timeout: Duration::from_secs(120),
             max_archive_bytes: 64 << 20,

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod auth;
 pub mod completions;
 pub mod data;
 pub mod datastore;
@@ -200,6 +201,9 @@ pub enum Command {
     Doctor(DoctorCommand),
     /// List the commands that AI tools ran
     Audit(audit::AuditArgs),
+    /// Log in to registries and servers
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// Show and change the user's settings
     #[command(subcommand)]
     Config(preferences::ConfigCommand),

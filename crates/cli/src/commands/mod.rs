@@ -2,6 +2,7 @@
 
 mod agent;
 mod audit;
+mod auth;
 mod checkup;
 mod console;
 mod data;
@@ -87,6 +88,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Extension(command) => extension::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
         Command::Audit(arguments) => audit::run(cli, ui, arguments),
+        Command::Auth(command) => auth::run(cli, ui, command),
         Command::Config(command) => preferences::config(cli, ui, command),
         Command::Update(_) => preferences::update(cli, ui),
         Command::Source(command) => preferences::source(ui, command),

@@ -253,6 +253,7 @@ fn help() {
       registry     Create and serve registries
       doctor       Check extensions, data, secrets and setup for problems
       audit        List the commands that AI tools ran
+      auth         Log in to registries and servers
       config       Show and change the user's settings
       update       Check for a newer version
       source       Say where sources and documentation are

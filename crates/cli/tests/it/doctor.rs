@@ -114,3 +114,11 @@ fn smoke_test_of_the_hook_records_a_command() {
     assert_eq!(status("default-agent-set"), "skip");
     assert_eq!(status("recording-smoke-test"), "pass", "{report:#}");
 }
+
+#[test]
+fn hooks_and_instructions_name_the_program_that_the_user_runs() {
+    let scratch = marsh_testkit::Scratch::empty(crate::support::BINARY).env("MARSH_PERSONA", "swamp");
+    scratch.marsh(&["init"]).ok();
+    assert!(scratch.read(".claude/settings.local.json").contains("\"swamp audit record --from-hook\""));
+    assert!(scratch.read("CLAUDE.md").contains("`swamp model search"));
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
 #![expect(clippy::disallowed_methods, reason = "tests set scenes, and damage what marsh wrote, by hand")]
 
+mod auth;
 mod bad_code;
 mod bad_input;
 mod commands;

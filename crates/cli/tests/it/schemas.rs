@@ -294,6 +294,16 @@ fn publishing() -> Checked {
     let tokens = run("registry-token-list", &["registry", "token", "list", "registry"]);
     let id = tokens["tokens"][0]["id"].as_str().unwrap().to_owned();
     run("registry-token-removed", &["registry", "token", "rm", "registry", &id]);
+    let made = repo.marsh(&["--json", "registry", "token", "add", "registry", "ada"]).ok().json();
+    let token = made["token"].as_str().unwrap().to_owned();
+    let server = crate::auth::Server::start(&repo, "registry");
+    let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
+    run("auth-login", &["auth", "login", "--server", &server.url, "--password", &token]);
+    run("auth-identity", &["auth", "whoami"]);
+    run("auth-token", &["auth", "token", "create", "--collective", "ada", "--scopes", "publish"]);
+    run("auth-server-token", &["auth", "server-login", "--server", &server.url, "--token", "a.b"]);
+    run("auth-logout", &["auth", "logout"]);
+    drop(server);
     let serve = ["registry", "serve", "registry", "--listen", "127.0.0.1:0"];
     let started = first_document(&repo, &serve);
     checked.accept("registry-started", &serve, &started);

@@ -16,7 +16,8 @@ use crate::directory::Directory;
 use crate::error::RegistryError;
 use crate::location::Location;
 use crate::protocol::{
-    ExtensionInfo, Identity, Promoted, Published, PushMetadata, SearchPage, SearchQuery, VersionInfo,
+    CreatedToken, ExtensionInfo, Identity, Promoted, Published, PushMetadata, SearchPage, SearchQuery,
+    VersionInfo,
 };
 use remote::Remote;
 
@@ -285,6 +286,24 @@ impl Registry {
                 })
             }
             Backend::Remote(remote) => remote.whoami(),
+        }
+    }
+
+    /// Creates a token for a collective.
+    ///
+    /// # Errors
+    /// The registry is a directory, is unreachable, or refuses the token of this client.
+    pub fn create_token(
+        &self,
+        collective: &str,
+        scopes: &[String],
+        name: Option<&str>,
+    ) -> Result<CreatedToken, RegistryError> {
+        match &self.backend {
+            Backend::Directory(directory) => Err(RegistryError::ValidationFailed {
+                message: format!("{} is a directory, which has no tokens", directory.shown()),
+            }),
+            Backend::Remote(remote) => remote.create_token(collective, scopes, name),
         }
     }
 

@@ -17,8 +17,8 @@ use crate::directory::layout::{self, ExtensionRecord, FORMAT, INDEX, MARKER, Mar
 use crate::directory::{checked, named, offered, search};
 use crate::error::RegistryError;
 use crate::protocol::{
-    Checksum, ExtensionInfo, Identity, Latest, Message, Promoted, Published, PushMetadata, PushTicket,
-    SearchPage, SearchQuery, VersionInfo, VersionsPage,
+    Checksum, CreatedToken, ExtensionInfo, Identity, Latest, Message, Promoted, Published, PushMetadata,
+    PushTicket, SearchPage, SearchQuery, VersionInfo, VersionsPage,
 };
 
 const PER_PAGE: u64 = 100;
@@ -367,6 +367,20 @@ impl Remote {
         let promoted: Promoted =
             self.http.json(&Request::post(self.api(name, None, "/promote")?, Some(body), what))?;
         Ok(Promoted { message: super::redirect::printable(&promoted.message), ..promoted })
+    }
+
+    pub(crate) fn create_token(
+        &self,
+        collective: &str,
+        scopes: &[String],
+        name: Option<&str>,
+    ) -> Result<CreatedToken, RegistryError> {
+        let mut url = self.http.url("api/v1/collectives")?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.push(collective).push("api-tokens");
+        }
+        let body = json!({ "scopes": scopes, "name": name });
+        self.http.json(&Request::post(url, Some(body), format!("tokens of @{collective}")))
     }
 
     pub(crate) fn whoami(&self) -> Result<Identity, RegistryError> {
