@@ -85,7 +85,7 @@ fn method_summary_is_stored_and_part_of_the_document() {
 }
 
 #[test]
-fn method_summary_of_a_failure_names_the_reason_and_what_was_written() {
+fn method_summary_of_a_failure_names_the_reason() {
     let repository = failing();
     let session = repository.session();
     let reports = run_method(&session, "echo half; exit 3", ReportSelection::default()).reports.unwrap();
