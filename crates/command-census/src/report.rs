@@ -75,10 +75,7 @@ impl Report {
             self.repositories, self.repositories_with_command_lines
         );
         let total = places.remove(&None);
-        let all = places
-            .into_iter()
-            .map(|(place, counts)| (place, counts))
-            .chain(total.map(|counts| (None, counts)));
+        let all = places.into_iter().chain(total.map(|counts| (None, counts)));
         for (place, counts) in all {
             let [parsed, refused, failed, open] = counts.lines;
             let name = match place {
