@@ -63,12 +63,12 @@ pub enum WorkflowCommand {
     #[command(
         after_help = "Examples:\n  marsh workflow run nightly\n  marsh workflow run nightly --input region=eu-west-1 --events\n  marsh workflow run checks --fail-on high --junit --out report.xml"
     )]
-    Run(WorkflowRunArgs),
+    Run(Box<WorkflowRunArgs>),
     /// Continue a suspended, abandoned or failed run
     #[command(
         after_help = "Examples:\n  marsh workflow resume nightly\n  marsh workflow resume nightly --run 3fa8 --from deploy"
     )]
-    Resume(ResumeArgs),
+    Resume(Box<ResumeArgs>),
     /// Approve a step that waits for an approval
     #[command(after_help = "Example:\n  marsh workflow approve release ship --reason 'tests pass'")]
     Approve(DecideArgs),
