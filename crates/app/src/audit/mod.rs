@@ -7,6 +7,8 @@
 mod checkup;
 mod event;
 
+pub(crate) use checkup::find_program;
+
 use std::path::{Path, PathBuf};
 
 use marsh_api::audit::{AuditTimeline, AuditTimelineEntry, CommandSource, CommandStatus};
