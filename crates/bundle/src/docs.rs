@@ -66,16 +66,15 @@ fn count(program: &Program<'_>, source: &str) -> DocumentedExports {
     }
     for statement in &program.body {
         match statement {
+            Statement::ExportDeclaration(export) => {
+                let declaration = &export.declaration;
+                let documented = is_documented(export.span.start) || is_documented(declaration.span().start);
+                add(names(declaration).len().max(1), documented);
+            }
             Statement::ExportNamedDeclaration(export) => {
-                if let Some(declaration) = &export.declaration {
-                    let documented =
-                        is_documented(export.span.start) || is_documented(declaration.span().start);
-                    add(names(declaration).len().max(1), documented);
-                } else if export.source.is_none() {
-                    for specifier in &export.specifiers {
-                        let name = specifier.local.name();
-                        add(1, local.get(name.as_str()).copied().unwrap_or_default());
-                    }
+                for specifier in &export.specifiers {
+                    let name = specifier.local.name();
+                    add(1, local.get(name.as_str()).copied().unwrap_or_default());
                 }
             }
             Statement::ExportDefaultDeclaration(export) => add(1, is_documented(export.span.start)),

@@ -288,8 +288,9 @@ fn publishing() -> Checked {
     let quality = ["extension", "quality", "manifest.yaml"];
     checked.accept("extension-quality", &quality, &repo.marsh(&[&["--json"], &quality[..]].concat()).json());
     let empty =
-        format!("manifestVersion: 1\nname: \"@s/a\"\nversion: {V1}\nadditionalFiles: [manifest.yaml]\n");
+        format!("manifestVersion: 1\nname: \"@s/a\"\nversion: {V1}\nskills: [help]\n");
     repo.write("empty/manifest.yaml", empty);
+    repo.write(".claude/skills/help/SKILL.md", "---\nname: help\ndescription: Help\n---\n");
     let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
     run("extension-formatted", &["extension", "fmt", "empty/manifest.yaml"]);
     run("extension-promoted", &["extension", "promote", "@s/a", V1]);
