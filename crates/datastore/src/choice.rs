@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use marsh_repo::{Environment, Layout, Repo, env};
-use marsh_types::TypeName;
+use marsh_types::{KINDS, TypeName};
 use serde_json::{Map, Value};
 
 use crate::error::DatastoreError;
@@ -18,9 +18,6 @@ pub const DIRECTORIES: [&str; 7] = [
     "workflow-runs",
     "audit",
 ];
-/// Trees of other implementations, which marsh does not use.
-const OTHERS: [&str; 7] =
-    ["telemetry", "logs", "files", "bundles", "vault-bundles", "driver-bundles", "report-bundles"];
 /// The longest namespace.
 const MAX_NAMESPACE: usize = 64;
 
@@ -114,10 +111,15 @@ pub fn check_namespace(text: &str) -> Result<(), String> {
     if !is_slug || text.len() > MAX_NAMESPACE {
         return Err(format!("invalid namespace `{text}`: use lower-case letters, digits and `-`"));
     }
-    if DIRECTORIES.contains(&text) || OTHERS.contains(&text) || ["marsh", "secrets"].contains(&text) {
+    if DIRECTORIES.contains(&text) || is_of_others(text) || ["marsh", "secrets"].contains(&text) {
         return Err(format!("invalid namespace `{text}`: a directory of the store has this name"));
     }
     Ok(())
+}
+
+/// Whether other implementations keep something in a tree of this name, which marsh does not use.
+fn is_of_others(name: &str) -> bool {
+    ["telemetry", "logs", "files"].contains(&name) || KINDS.iter().any(|row| row.bundles == name)
 }
 
 fn all() -> Vec<String> {
@@ -172,7 +174,7 @@ fn of_map(
             for name in names {
                 match name.as_str() {
                     Some(name) if DIRECTORIES.contains(&name) => chosen.push(name.to_owned()),
-                    Some(name) if OTHERS.contains(&name) => {}
+                    Some(name) if is_of_others(name) => {}
                     _ => {
                         return Err(in_marker(format!(
                             "`directories`: unknown tree {name}, expected one of {}",

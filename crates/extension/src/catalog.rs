@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -209,18 +210,16 @@ impl TypeCatalog {
             // Mounts may overlap. A file that several of them hold is of the first.
             let mut held = (roots.len() > 1).then(HashSet::new);
             for root in roots {
-                for path in candidates(&root) {
-                    if let Some(held) = &mut held
-                        && !held.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))
-                    {
-                        continue;
-                    }
-                    let name = path.as_os_str();
-                    // A mounted directory without the standard layout holds entry points of all kinds.
-                    let before = seen.get(name).or_else(|| known.files.get(name));
-                    let Some(file) = index_file(&path, before, &mut changed) else {
-                        continue;
-                    };
+                let mut paths = candidates(&root);
+                if let Some(held) = &mut held {
+                    paths.retain(|path| held.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+                }
+                // A mounted directory without the standard layout holds entry points of all kinds.
+                let before =
+                    |path: &Path| seen.get(path.as_os_str()).or_else(|| known.files.get(path.as_os_str()));
+                let files = index_files(&paths, &before, &mut changed);
+                for (path, file) in paths.into_iter().zip(files) {
+                    let Some(file) = file else { continue };
                     catalog.add(&path, &root, &file);
                     seen.insert(path.into_os_string(), file);
                 }
@@ -316,6 +315,50 @@ struct Changed {
     any: bool,
     /// In files that were quiet when they were read.
     lasting: bool,
+}
+
+/// The number of unread files from which on several threads read them. A thread costs as much as a few files.
+const MANY: usize = 64;
+
+/// [`index_file`] of each path, in their order.
+fn index_files<'k>(
+    paths: &[PathBuf],
+    before: &(dyn Fn(&Path) -> Option<&'k Arc<IndexedFile>> + Sync),
+    changed: &mut Changed,
+) -> Vec<Option<Arc<IndexedFile>>> {
+    let read = |paths: &[PathBuf]| {
+        let mut changed = Changed::default();
+        let files: Vec<_> = paths.iter().map(|path| index_file(path, before(path), &mut changed)).collect();
+        (files, changed)
+    };
+    let unread = paths.iter().filter(|path| before(path).is_none()).count();
+    let threads =
+        if unread < MANY { 1 } else { std::thread::available_parallelism().map_or(1, NonZero::get) };
+    let share = paths.len().div_ceil(threads.min(8)).max(1);
+    let (first, others) = paths.split_at(share.min(paths.len()));
+    let parts = std::thread::scope(|scope| {
+        let started: Vec<_> = others
+            .chunks(share)
+            .map(|paths| (paths, std::thread::Builder::new().spawn_scoped(scope, move || read(paths))))
+            .collect();
+        let mut parts = vec![read(first)];
+        for (paths, thread) in started {
+            parts.push(match thread.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(part)) => part,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // The system has no thread to spare.
+                Err(_) => read(paths),
+            });
+        }
+        parts
+    });
+    let mut files = Vec::with_capacity(paths.len());
+    for (part, found) in parts {
+        files.extend(part);
+        changed.any |= found.any;
+        changed.lasting |= found.lasting;
+    }
+    files
 }
 
 /// The declarations of one file, from the index when its stat vouches for them. `None` when the file is gone.

@@ -4,4 +4,5 @@
 
 mod broken_sources;
 mod kinds_table;
+mod many_sources;
 mod mounts;
