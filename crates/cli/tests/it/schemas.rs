@@ -287,8 +287,7 @@ fn publishing() -> Checked {
     run("extension-version", &["extension", "version", "@s/a"]);
     let quality = ["extension", "quality", "manifest.yaml"];
     checked.accept("extension-quality", &quality, &repo.marsh(&[&["--json"], &quality[..]].concat()).json());
-    let empty =
-        format!("manifestVersion: 1\nname: \"@s/a\"\nversion: {V1}\nskills: [help]\n");
+    let empty = format!("manifestVersion: 1\nname: \"@s/a\"\nversion: {V1}\nskills: [help]\n");
     repo.write("empty/manifest.yaml", empty);
     repo.write(".claude/skills/help/SKILL.md", "---\nname: help\ndescription: Help\n---\n");
     let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
