@@ -253,7 +253,7 @@ fn factors(prepared: &Prepared) -> Result<(Vec<QualityFactor>, DependencyTrust),
         documented += found.documented;
         has_module |= found.module;
     }
-    let share = if total == 0 { 100 } else { documented * 100 / total };
+    let share = (documented * 100).checked_div(total).unwrap_or(100);
     let blocks = readme.lines().filter(|line| line.trim_start().starts_with("```")).count() / 2;
     let repository = manifest.repository.as_deref().unwrap_or_default();
     let host = repository.strip_prefix("https://").and_then(|rest| rest.split('/').next());
