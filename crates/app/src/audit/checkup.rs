@@ -146,7 +146,7 @@ impl App {
                 "a test command was not recorded",
                 "check that the repository's audit log can be written",
             )
-            .details(repo.layout.state().join("audit").display().to_string()),
+            .details(repo.layout.audit().display().to_string()),
             Err(error) => Outcome::fail(format!("cannot read the log: {error}"), "check its permissions"),
         }
     }

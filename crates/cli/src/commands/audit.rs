@@ -51,7 +51,7 @@ fn record(cli: &Cli, tool: &str) {
         let read = std::io::stdin().lock().take(EVENT_LIMIT).read_to_string(&mut text);
         event = read.ok().map(|_| text);
     }
-    let (Some(event), Ok(app)) = (event, app::app(cli)) else { return };
+    let Some(event) = event else { return };
     if let Err(error) = app.record_command(tool, &event) {
         tracing::debug!(%error, "the command was not recorded");
     }
