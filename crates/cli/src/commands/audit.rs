@@ -44,8 +44,10 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &AuditArgs) -> Result<ExitCode, CliErr
 
 /// A hook must not disturb its tool: it prints nothing and always succeeds.
 fn record(cli: &Cli, tool: &str) {
-    let mut event =
-        std::env::var("USER_PROMPT").ok().filter(|prompt| tool == "kiro" && prompt.starts_with('{'));
+    let Ok(app) = app::app(cli) else { return };
+    // Kiro passes the event in a variable.
+    let prompt = app.settings().environment.raw("USER_PROMPT");
+    let mut event = prompt.filter(|prompt| tool == "kiro" && prompt.starts_with('{')).map(str::to_owned);
     if event.is_none() {
         let mut text = String::new();
         let read = std::io::stdin().lock().take(EVENT_LIMIT).read_to_string(&mut text);
