@@ -26,6 +26,10 @@ methods! {
         FindDefinitionByName(FindDefinition) = "context/definition/findByName",
         /// Finds a definition by type and id. Answer: the definition, or null.
         FindDefinitionById(FindDefinition) = "context/definition/findById",
+        /// Lists definitions, of one type or all. Answer: `{definition, type}` each.
+        FindDefinitions(FindDefinition) = "context/definition/findAll",
+        /// Answer: the file of a definition on this machine, or null.
+        DefinitionPath(FindDefinition) = "context/definition/getPath",
         /// Asks for a file of the extension. Answer: its path on this machine.
         ExtensionFile(ExtensionFile) = "context/extensionFile",
         /// Asks for the repository. Answer: its path on this machine.
@@ -58,6 +62,12 @@ methods! {
         DataGetContentPath(DataQuery) = "context/data/getContentPath",
         /// Deletes a datum, or one version of it. Answer: how many versions.
         DataDelete(DataQuery) = "context/data/delete",
+        /// Writes a version of a datum past the outputs that the type declares. Answer: its number.
+        DataSave(Box<DataSave>) = "context/data/save",
+        /// Renames a datum. Answer: `{oldName, newName, copiedVersion, newVersion}`.
+        DataRename(DataRename) = "context/data/rename",
+        /// Deletes what the lifetimes and policies of a model's data no longer keep. Answer: what was deleted.
+        DataCollect(DataCollect) = "context/data/collectGarbage",
         /// Asks the records that a predicate selects. Answer: records, or what `select` makes of each.
         QueryData(QueryData) = "context/queryData",
         /// Runs a method of another model. Answer: `{ok: true, resources}`, or `{ok: false, error}`.
@@ -333,6 +343,50 @@ pub struct DataQuery {
     /// A version; the latest when absent.
     #[serde(default)]
     pub version: Option<u32>,
+}
+
+/// Parameters of `context/data/save`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataSave {
+    /// The type; the caller's own when absent.
+    #[serde(rename = "type", default)]
+    pub type_name: Option<String>,
+    /// The id of the model.
+    pub model_id: String,
+    /// Name, content type, policies, tags and owner, as metadata files have them.
+    pub data: Value,
+    /// The content as base64.
+    pub base64: String,
+}
+
+/// Parameters of `context/data/rename`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataRename {
+    /// The type; the caller's own when absent.
+    #[serde(rename = "type", default)]
+    pub type_name: Option<String>,
+    /// The id of the model.
+    pub model_id: String,
+    /// The present name.
+    pub old_name: String,
+    /// The name that it gets.
+    pub new_name: String,
+}
+
+/// Parameters of `context/data/collectGarbage`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataCollect {
+    /// The type; the caller's own when absent.
+    #[serde(rename = "type", default)]
+    pub type_name: Option<String>,
+    /// The id of the model.
+    pub model_id: String,
+    /// Only tell what would be deleted.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// Parameters of `context/queryData`.

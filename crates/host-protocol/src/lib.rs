@@ -23,10 +23,10 @@ mod wire;
 
 pub use context::{
     AddSecret, AppendFile, BeginFile, ContextAnswer, ContextNotice, ContextNoticeName, ContextRequest,
-    ContextRequestName, DataQuery, DeleteResource, Event, Executing, ExtensionFile, FileWriter, FinalizeFile,
-    FindDefinition, Log, LogLevel, OpenedFile, Output, OutputStream, Overrides, ProcessGroup, QueryData,
-    ReadModelData, ReadResource, Redact, RunModel, SchemaWarning, Upgraded, VaultKey, VaultName, VaultNote,
-    VaultPut, WriteResource,
+    ContextRequestName, DataCollect, DataQuery, DataRename, DataSave, DeleteResource, Event, Executing,
+    ExtensionFile, FileWriter, FinalizeFile, FindDefinition, Log, LogLevel, OpenedFile, Output, OutputStream,
+    Overrides, ProcessGroup, QueryData, ReadModelData, ReadResource, Redact, RunModel, SchemaWarning,
+    Upgraded, VaultKey, VaultName, VaultNote, VaultPut, WriteResource,
 };
 pub use error::{CallError, CallbackError, ErrorKind, MODULE_IDENTITY, SourceLocation};
 pub use framing::{LOAD_LIMIT, LineRead, MAX_LINE_BYTES, MAX_PAYLOAD_BYTES, read_line};

@@ -116,3 +116,69 @@ fn members_of_other_kinds_of_servers_are_absent() {
     );
     assert_eq!(seen, json!({ "absent": 4, "secrets": 0 }));
 }
+
+#[test]
+fn data_are_saved_found_renamed_and_collected_through_the_repository() {
+    let repo = repo_with_vault();
+    put(&repo, "token", "s3cr3t-of-the-vault");
+    let seen = seen(
+        &repo,
+        r#"
+        const data = context.dataRepository;
+        const { modelType, modelId } = context;
+        const token = await context.vaultService.get("main", "token");
+        const made = { name: "raw", contentType: "text/plain", lifetime: "infinite", garbageCollection: 2, tags: { type: "file", modelName: "m" } };
+        seen.versions = [];
+        for (const text of ["one", "two", `three ${token}`]) {
+          seen.versions.push((await data.save(modelType, modelId, made, new TextEncoder().encode(text))).version);
+        }
+        const chunks = [];
+        for await (const chunk of data.stream(modelType, modelId, "raw")) chunks.push(new TextDecoder().decode(chunk));
+        seen.content = chunks.join("");
+        seen.tagged = (await data.findByTaggedName("m", "raw")).map(({ data, modelId: id }) => [data.version, id === modelId]);
+        seen.dry = (await data.collectGarbage(modelType, modelId, { dryRun: true })).versionsRemoved;
+        seen.renamed = await data.rename(modelType, modelId, "raw", "cooked");
+        const said = async (work) => { try { await work(); } catch (error) { return error.code; } };
+        seen.invalid = await said(() => data.save(modelType, modelId, { name: "x" }, "x"));
+        seen.taken = await said(() => data.rename(modelType, modelId, "none", "x"));
+        seen.refused = await said(() => data.allocateVersion(modelType, modelId, made));
+        "#,
+    );
+    assert_eq!(
+        seen,
+        json!({
+            "versions": [1, 2, 3],
+            "content": "three ***",
+            "tagged": [[3, true]],
+            "dry": 1,
+            "renamed": { "oldName": "raw", "newName": "cooked", "copiedVersion": 3, "newVersion": 1 },
+            "invalid": "invalid_arguments",
+            "taken": "data_not_found",
+            "refused": "unsupported",
+        })
+    );
+}
+
+#[test]
+fn definitions_are_found_by_type_and_name() {
+    let repo = repo_with_vault();
+    let seen = seen(
+        &repo,
+        r#"
+        const all = context.definitionRepository;
+        const { modelType, modelId } = context;
+        seen.found = [
+          (await all.findAll(modelType)).map(({ name }) => name),
+          (await all.findAllGlobal()).map(({ definition, type }) => [definition.name, type]),
+          (await all.findByName(modelType, "m")).id === modelId,
+          await all.findByName("@me/other", "m"),
+          await all.exists(modelType, modelId),
+          await all.exists(modelType, all.nextId()),
+        ];
+        seen.path = all.getPath(modelType, modelId).endsWith("m.yaml");
+        try { await all.delete(modelType, modelId); } catch (error) { seen.refused = error.code; }
+        "#,
+    );
+    let found = json!([["m"], [["m", "@me/x"]], true, null, true, false]);
+    assert_eq!(seen, json!({ "found": found, "path": true, "refused": "unsupported" }));
+}

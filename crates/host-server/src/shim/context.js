@@ -121,11 +121,24 @@ const readResource = async (call, instance, version) => {
   return value;
 };
 
-const definitionRepository = (call) => ({
-  findByNameGlobal: (name) => call.request(REQUEST.findDefinitionByName, { name }),
-  // As it is stored, with its expressions.
-  findById: (type, id) => call.request(REQUEST.findDefinitionById, { type: String(type), id }),
-});
+/** Definitions as they are stored, with their expressions. */
+const definitionRepository = (call) => {
+  const findById = (type, id) => call.request(REQUEST.findDefinitionById, { type: typeText(type), id });
+  const findAll = (type) => call.request(REQUEST.findDefinitions, { type });
+  return refusing({
+    findByNameGlobal: (name) => call.request(REQUEST.findDefinitionByName, { name }),
+    findById,
+    findByName: async (type, name) => {
+      const found = (await findAll(typeText(type))).find(({ definition }) => definition.name === name);
+      return found?.definition ?? null;
+    },
+    findAll: async (type) => (await findAll(typeText(type))).map(({ definition }) => definition),
+    findAllGlobal: () => findAll(undefined),
+    exists: async (type, id) => (await findById(type, id)) !== null,
+    getPath: (type, id) => call.requestSync(REQUEST.definitionPath, { type: typeText(type), id }),
+    nextId: () => crypto.randomUUID(),
+  }, "definitionRepository", ["save", "delete"]);
+};
 
 /** Masks the secrets that the run knows, and those that the code adds. Marsh holds them; the host holds none. */
 const redactor = (call) => ({

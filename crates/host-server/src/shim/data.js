@@ -14,6 +14,20 @@ const typeText = (type) => (typeof type === "string" ? type : type?.normalized ?
 /** A model that code does not know yet has no id. */
 const idText = (modelId) => modelId ?? "";
 
+/** Adds members that marsh does not have: they say so, and name what to use. */
+const refusing = (object, of, names) => {
+  for (const name of names) {
+    object[name] = () => {
+      throw coded(
+        "unsupported",
+        `context.${of}.${name} is not available in marsh; write with context.writeResource or context.createFileWriter`,
+        { member: `${of}.${name}` },
+      );
+    };
+  }
+  return object;
+};
+
 /** The repository of versioned data, asynchronous and with `…Sync` twins of its readers. */
 const dataRepository = (call) => {
   const readers = {
@@ -36,7 +50,25 @@ const dataRepository = (call) => {
   repository.delete = (type, modelId, name, version) =>
     call.request(REQUEST.deleteData, { type: typeText(type), modelId, name, version });
   repository.nextId = () => crypto.randomUUID();
-  return repository;
+  repository.findByTaggedName = async (modelName, name) =>
+    (await repository.findAllGlobal()).filter(({ data }) => data.name === name && data.tags?.modelName === modelName);
+  repository.stream = async function* (type, modelId, name, version) {
+    const content = await repository.getContent(type, modelId, name, version);
+    for (let at = 0; content !== null && at < content.length; at += PIECE) yield content.subarray(at, at + PIECE);
+  };
+  repository.save = async (type, modelId, data, content) => {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    const params = { type: typeText(type), modelId: idText(modelId), data, base64: base64Of(bytes) };
+    return { version: await call.request(REQUEST.saveData, params) };
+  };
+  repository.rename = (type, modelId, oldName, newName) =>
+    call.request(REQUEST.renameData, { type: typeText(type), modelId: idText(modelId), oldName, newName });
+  repository.collectGarbage = (type, modelId, { dryRun = false } = {}) =>
+    call.request(REQUEST.collectData, { type: typeText(type), modelId: idText(modelId), dryRun });
+  return refusing(repository, "dataRepository", [
+    "append", "allocateVersion", "finalizeVersion", "saveDeferred", "finalizeVersionDeferred", "advanceLatestMarkers",
+    "rollbackVersions", "removeLatestMarker",
+  ]);
 };
 
 /** Bytes of a file in one message. */

@@ -392,9 +392,14 @@ impl Callbacks for RunContext<'_> {
                 Ok(ContextAnswer::Nothing)
             }
             Ask::HasSecrets(_) => Ok(ContextAnswer::Flag(!self.models.secrets.is_empty())),
-            Ask::FindDefinitionByName(_) | Ask::FindDefinitionById(_) => {
-                self.models.query_definition(request)
+            Ask::DataSave(save) => self.save_data(&save).map(ContextAnswer::Count),
+            Ask::DefinitionPath(_) if !self.request.driver.sees_repository() => {
+                Err(CallbackError::new("unsupported", "the repository is not mounted where the method runs"))
             }
+            Ask::FindDefinitionByName(_)
+            | Ask::FindDefinitionById(_)
+            | Ask::FindDefinitions(_)
+            | Ask::DefinitionPath(_) => self.models.query_definition(request),
             Ask::RunModel(wanted) => Ok(ContextAnswer::Document(self.run_nested(wanted))),
             Ask::DatastoreLocked(_) => Err(unavailable(&request)),
             request if request.name().is_of_vaults() => {
@@ -454,17 +459,25 @@ impl Models {
             Err(ModelError::ModelNotFound { .. }) => Ok(None),
             Err(error) => Err(callback_error(error)),
         };
+        let of_id = |wanted: FindDefinition| {
+            let (ty, id) = (type_name(&wanted.r#type.unwrap_or_default())?, wanted.id.unwrap_or_default());
+            Ok(find(&id)?.filter(|found| found.definition.id == id && found.type_name == ty))
+        };
         let found = match request {
+            ContextRequest::FindDefinitions(FindDefinition { r#type, .. }) => {
+                let wanted = r#type.as_deref().map(type_name).transpose()?;
+                let (all, _broken) = self.definitions.list();
+                let all = all.into_iter().filter(|one| wanted.as_ref().is_none_or(|ty| one.type_name == *ty));
+                Some(all.map(|one| json!({ "definition": one.definition, "type": one.type_name })).collect())
+            }
+            ContextRequest::DefinitionPath(wanted) => {
+                return of_id(wanted).map(|found| ContextAnswer::Path(found.map(|found| found.path)));
+            }
             ContextRequest::FindDefinitionByName(FindDefinition { name, .. }) => {
                 let found = find(&name.unwrap_or_default())?;
                 found.map(|found| json!({ "definition": found.definition, "type": found.type_name }))
             }
-            ContextRequest::FindDefinitionById(FindDefinition { r#type, id, .. }) => {
-                let (wanted, id) = (type_name(&r#type.unwrap_or_default())?, id.unwrap_or_default());
-                let found = find(&id)?;
-                let found = found.filter(|found| found.definition.id == id && found.type_name == wanted);
-                found.map(|found| json!(found.definition))
-            }
+            ContextRequest::FindDefinitionById(wanted) => of_id(wanted)?.map(|found| json!(found.definition)),
             other => return Err(unavailable(&other)),
         };
         Ok(ContextAnswer::Document(found.unwrap_or(Value::Null)))

@@ -406,9 +406,13 @@ impl Callbacks for ReportCallbacks<'_> {
         use ContextRequest as Ask;
         match request {
             Ask::DataDelete(_) => Err(CallbackError::new("unsupported", "a report cannot delete data")),
-            Ask::FindDefinitionByName(_) | Ask::FindDefinitionById(_) => {
-                self.models.query_definition(request)
+            Ask::DataRename(_) | Ask::DataCollect(_) => {
+                Err(CallbackError::new("unsupported", "a report cannot change data"))
             }
+            Ask::FindDefinitionByName(_)
+            | Ask::FindDefinitionById(_)
+            | Ask::FindDefinitions(_)
+            | Ask::DefinitionPath(_) => self.models.query_definition(request),
             Ask::ExtensionFile(wanted) => super::context::file_of(self.base, &wanted.path),
             Ask::RepoDir(_) => Ok(ContextAnswer::Path(Some(self.models.repo.layout.root().to_owned()))),
             other => self.models.query_data(None, other),

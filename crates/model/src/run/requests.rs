@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use marsh_data::Metadata;
-use marsh_host_client::protocol::{AppendFile, BeginFile, DataQuery, OpenedFile};
+use marsh_data::{GarbageCollection, Lifetime, Metadata, NewVersion, Owner, Tags};
+use marsh_host_client::protocol::{AppendFile, BeginFile, DataQuery, DataSave, OpenedFile};
 use marsh_host_client::{CallbackError, ContextAnswer, ContextRequest, unavailable};
 use marsh_types::TypeName;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::callback_error::{callback_error, data_error};
@@ -32,6 +33,35 @@ impl RunContext<'_> {
         Ok(OpenedFile { writer, data_id, path })
     }
 
+    /// Writes a version as the code describes it, secrets masked. Its owner is the model, whatever the code says.
+    pub(super) fn save_data(&self, save: &DataSave) -> Result<usize, CallbackError> {
+        let invalid =
+            |error: String| CallbackError::new("invalid_arguments", format!("invalid data: {error}"));
+        let wanted: SavedData =
+            serde_json::from_value(save.data.clone()).map_err(|error| invalid(error.to_string()))?;
+        let bytes = BASE64.decode(&save.base64).map_err(|error| invalid(error.to_string()))?;
+        let ty = save.type_name.as_deref().map_or_else(|| Ok(self.code.type_name.clone()), type_name)?;
+        self.check_name_holds_no_secret(&wanted.name)?;
+        let is_own = ty == self.code.type_name && save.model_id == self.stored.definition.id;
+        let new = NewVersion {
+            type_path: &ty,
+            model_id: &save.model_id,
+            name: &wanted.name,
+            content_type: &wanted.content_type,
+            lifetime: wanted.lifetime,
+            garbage_collection: wanted.garbage_collection,
+            streaming: wanted.streaming,
+            tags: wanted.tags.iter().map(|(key, value)| (key, self.redact(value).into_owned())).collect(),
+            owner: if is_own { self.owner() } else { Owner::model_method(&save.model_id) },
+            lifecycle: None,
+            renamed_to: None,
+        };
+        let mut writer = self.writer(self.models.data.begin(&new).map_err(data_error)?);
+        writer.append(&bytes).map_err(data_error)?;
+        let written = self.finalize(writer).map_err(callback_error)?;
+        Ok(written.version as usize)
+    }
+
     pub(super) fn append_file(&self, append: AppendFile) -> Result<(), CallbackError> {
         let bytes = match (append.base64, append.text) {
             (Some(base64), _) => BASE64
@@ -50,6 +80,20 @@ impl RunContext<'_> {
     }
 }
 
+/// The metadata of [`DataSave`], with the defaults of the format.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedData {
+    name: String,
+    content_type: String,
+    lifetime: Lifetime,
+    garbage_collection: GarbageCollection,
+    #[serde(default)]
+    streaming: bool,
+    #[serde(default)]
+    tags: Tags,
+}
+
 impl Models {
     /// The repository of data, as code asks for it. `own`: the type that is meant where none is named.
     pub(super) fn query_data(
@@ -59,12 +103,13 @@ impl Models {
     ) -> Result<ContextAnswer, CallbackError> {
         use ContextRequest as Ask;
         let data = &self.data;
-        let ty = |query: &DataQuery| match &query.type_name {
+        let named = |raw: Option<&str>| match raw {
             Some(raw) => type_name(raw),
             None => own.cloned().ok_or_else(|| {
                 CallbackError::new("invalid_arguments", "missing the type whose data are asked for")
             }),
         };
+        let ty = |query: &DataQuery| named(query.type_name.as_deref());
         let one = |found: Option<Metadata>| {
             ContextAnswer::Document(found.map_or(Value::Null, |found| json!(found)))
         };
@@ -117,6 +162,26 @@ impl Models {
                     _ => path,
                 };
                 Ok(ContextAnswer::Path(path))
+            }
+            Ask::DataRename(wanted) => {
+                let ty = named(wanted.type_name.as_deref())?;
+                let (old, new) = (&wanted.old_name, &wanted.new_name);
+                let before = data.latest(&ty, &wanted.model_id, old).map_err(data_error)?;
+                let copy = data.store().rename(&ty, &wanted.model_id, old, new).map_err(data_error)?;
+                Ok(ContextAnswer::Document(json!({
+                    "oldName": old, "newName": new, "copiedVersion": before.map(|before| before.version),
+                    "newVersion": copy.version,
+                })))
+            }
+            Ask::DataCollect(wanted) => {
+                let ty = named(wanted.type_name.as_deref())?;
+                let collected = self.collect(Some((&ty, &wanted.model_id)), wanted.dry_run);
+                let collected = collected.map_err(callback_error)?;
+                let expired: Vec<&str> = collected.expired.iter().map(|one| one.name.as_str()).collect();
+                Ok(ContextAnswer::Document(json!({
+                    "expired": expired, "versionsRemoved": collected.versions, "bytesReclaimed": collected.bytes,
+                    "dryRun": wanted.dry_run,
+                })))
             }
             Ask::QueryData(wanted) => {
                 let answer = self.query(&wanted.predicate, wanted.select.as_deref(), wanted.limit);
