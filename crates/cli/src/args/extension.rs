@@ -63,6 +63,9 @@ pub enum ExtensionCommand {
         /// Verify every byte of the installed trees
         #[arg(long)]
         verify: bool,
+        /// An extension, which `pull` installs
+        #[arg(hide = true)]
+        extension: Option<String>,
         #[command(flatten)]
         set: SetArgs,
     },

@@ -251,3 +251,14 @@ fn what_marsh_has_not_is_refused_by_name() {
     let accepted = ["--log", "--log-level", "debug", "--no-telemetry", "--show-properties"];
     repo.marsh(&[&["model", "search"], &accepted[..]].concat()).ok();
 }
+
+#[test]
+fn arguments_that_belong_to_another_command_are_answered_with_that_command() {
+    let repo = swamp();
+    let error = bare(&repo.marsh(&["--json", "vault", "get", "main", "api-key"]).exits(2));
+    assert_eq!(error["hint"], "`swamp vault read-secret main api-key` prints the secret");
+    let error = bare(&repo.marsh(&["--json", "extension", "install", "@acme/dns"]).exits(2));
+    assert_eq!(error["hint"], "`swamp extension pull @acme/dns` installs another extension");
+    let created = repo.marsh(&["--json", "model", "@command/shell", "create", "hello"]).ok().json();
+    assert_eq!(created["name"], "hello");
+}
