@@ -112,7 +112,11 @@ impl PendingVersion {
         let PendingVersion { store, type_path, model_id, mut metadata, staged, raw, digest, size, foreign } =
             self;
         let raw_path = raw.path().to_path_buf();
-        let raw = raw.finish_soon()?;
+        let soon = |file: NewFile| match store.is_ordered() {
+            true => file.finish_soon().map(Some),
+            false => file.finish(Durability::Atomic).map(|()| None),
+        };
+        let raw = soon(raw)?;
         let (size, checksum) = if foreign { digest_of(&raw_path)? } else { (size, hex(digest)) };
         metadata.size = Some(size);
         metadata.checksum = Some(checksum);
@@ -125,9 +129,10 @@ impl PendingVersion {
         metadata.version = highest.map_or(1, |latest| latest.saturating_add(1));
         let mut file = NewFile::create(&staged.path().join("metadata.yaml"))?;
         file.write(yaml::to_string(&metadata)?.as_bytes())?;
-        let file = file.finish_soon()?;
-        raw.settle()?;
-        file.settle()?;
+        let file = soon(file)?;
+        for file in [raw, file].into_iter().flatten() {
+            file.settle()?;
+        }
         Ok(WholeVersion { store, type_path, model_id, metadata, staged, name_dir })
     }
 }

@@ -21,6 +21,12 @@ impl RunData {
         RunData { store, ephemeral }
     }
 
+    /// The same data, for writes that need no sync: see [`DataStore::with_ordered`].
+    #[must_use]
+    pub fn unordered(&self) -> RunData {
+        RunData { store: self.store.clone().with_ordered(false), ephemeral: self.ephemeral.clone() }
+    }
+
     /// The stored data.
     pub fn store(&self) -> &DataStore {
         &self.store

@@ -20,13 +20,14 @@ const LATCH_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct DataStore {
     root: PathBuf,
     durable: bool,
+    ordered: bool,
     pub(crate) written: WrittenVersions,
 }
 
 impl DataStore {
     /// `root` is `<repository>/.swamp/data`. It need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        DataStore { root: root.into(), durable: true, written: WrittenVersions::default() }
+        DataStore { root: root.into(), durable: true, ordered: true, written: WrittenVersions::default() }
     }
 
     /// Whether a write ends with a directory sync, so that the version survives a power failure (the default).
@@ -37,6 +38,17 @@ impl DataStore {
     pub fn with_durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
+    }
+
+    /// Whether file data are on disk before their version appears (the default). Without this, a power failure may tear a
+    /// version where the file system does not keep the order: for what is derived from something that is on disk.
+    pub fn with_ordered(mut self, ordered: bool) -> Self {
+        self.ordered = ordered;
+        self
+    }
+
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.ordered
     }
 
     /// The directory of the store.

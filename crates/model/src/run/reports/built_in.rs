@@ -1,6 +1,6 @@
 //! The reports that marsh makes itself: a summary of each method run, and of each workflow run with its attestation.
 //!
-//! They need no host and no sync: a summary is whole or absent after a power failure, and the record of its run has everything.
+//! They need no host and no sync: a power failure may tear a summary, and the record of its run has everything.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl MadeReport {
         let MadeReport { report, type_name, id, workflow, owner, markdown, json } = self;
         let shelf =
             Shelf { type_name: &type_name, id: &id, workflow: workflow.as_deref(), owner: Some(owner) };
-        let stored = store_report(data, &shelf, report.name, report.scope, &markdown, &json)?;
+        let stored = store_report(&data.unordered(), &shelf, report.name, report.scope, &markdown, &json)?;
         let (name, scope) = (report.name.to_owned(), report.scope.to_owned());
         Ok(ReportOutcome { name, scope, result: Ok((markdown, json)), stored })
     }
