@@ -247,6 +247,7 @@ fn help() {
       datastore    Manage external datastores
       vault        Manage vaults and their secrets
       workflow     Create, run and inspect workflows
+      run          List runs, find abandoned ones, delete old records
       summarise    Summarise recent runs and open approvals [alias: summarize]
       extension    Install, update, remove and publish extensions
       registry     Create and serve registries

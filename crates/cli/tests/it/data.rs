@@ -277,7 +277,8 @@ fn logs_of_a_run() {
         "[time] [WRN] model·method·run·m·run: careful with that"
       ],
       "totalLines": 2,
-      "showingLines": 1
+      "showingLines": 1,
+      "lineCount": 1
     }
     ----- stderr -----
     "#);
