@@ -368,3 +368,143 @@ mod tests {
         }
     }
 }
+
+/// What a formatter did to the sources of an extension, or would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtensionFormatted {
+    /// The outcome.
+    pub status: FormatStatus,
+    /// How many files there are.
+    pub file_count: usize,
+    /// What the formatter printed; absent with `--check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fmt_output: Option<String>,
+    /// What the linter printed; absent with `--check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lint_output: Option<String>,
+    /// What could not be corrected; absent with `--check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_issues: Option<Vec<FormatIssue>>,
+    /// What was found; with `--check` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issues: Option<Vec<FormatIssue>>,
+}
+
+/// The outcome of formatting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FormatStatus {
+    /// `--check` found nothing.
+    Passed,
+    /// `--check` found something.
+    Failed,
+    /// Everything is formatted now.
+    Fixed,
+    /// Something could not be corrected.
+    Partial,
+}
+
+/// What a formatter or linter found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FormatIssue {
+    /// `fmt` or `lint`.
+    pub check: String,
+    /// What it printed.
+    pub output: String,
+}
+
+/// An extension, judged by the rubric of registries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtensionQuality {
+    /// `passed` if every row is earned or provisional.
+    pub status: QualityStatus,
+    /// The version of the rubric.
+    pub rubric_version: u32,
+    /// The points that are earned.
+    pub earned_points: u32,
+    /// All points.
+    pub max_earnable_points: u32,
+    /// The points that do not depend on the registry.
+    pub max_client_earnable_points: u32,
+    /// The points that the registry decides about.
+    pub provisional_points: u32,
+    /// Earned of those that do not depend on the registry, in percent.
+    pub percentage: u32,
+    /// Whether every row is earned or provisional.
+    pub all_passed: bool,
+    /// The rows.
+    pub factors: Vec<QualityFactor>,
+    /// The packages that the extension imports.
+    pub dependency_trust: DependencyTrust,
+    /// The SHA-256 of the archive.
+    pub cache_hash: String,
+    /// The size of the archive, in bytes.
+    pub archive_size: u64,
+    /// Always false: the archive is made each time.
+    pub cache_hit: bool,
+}
+
+/// The verdict about an extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum QualityStatus {
+    /// Every row is earned or provisional.
+    Passed,
+    /// A row is missing.
+    Failed,
+}
+
+/// A row of the rubric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QualityFactor {
+    /// The id.
+    pub id: String,
+    /// What it asks for.
+    pub label: String,
+    /// The points that are earned.
+    pub earned_points: u32,
+    /// The points that it can earn.
+    pub max_points: u32,
+    /// Whether it is earned.
+    pub status: QualityFactorStatus,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remediation: Option<String>,
+}
+
+/// Whether a row of the rubric is earned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum QualityFactorStatus {
+    /// It is.
+    Earned,
+    /// It is not.
+    Missing,
+    /// The registry decides.
+    Provisional,
+}
+
+/// The packages that an extension imports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DependencyTrust {
+    /// Whether none of them is a problem.
+    pub passed: bool,
+    /// Always empty: marsh asks no public service.
+    pub audited: Vec<TrustIssue>,
+    /// Those that are a problem.
+    pub errors: Vec<TrustIssue>,
+    /// Those that were not audited.
+    pub warnings: Vec<TrustIssue>,
+}
+
+/// A remark about a package.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrustIssue {
+    /// The package.
+    pub dependency: String,
+    /// The remark.
+    pub message: String,
+}

@@ -155,6 +155,8 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<extension::ExtensionSearch>("extension-search", &["extension search"]),
     DocumentSpec::new::<extension::ExtensionHistory>("extension-history", &["extension history"]),
     DocumentSpec::new::<publish::ExtensionPushed>("extension-pushed", &["extension push"]),
+    DocumentSpec::new::<publish::ExtensionFormatted>("extension-formatted", &["extension fmt"]),
+    DocumentSpec::new::<publish::ExtensionQuality>("extension-quality", &["extension quality"]),
     DocumentSpec::new::<publish::ExtensionVersion>("extension-version", &["extension version"]),
     DocumentSpec::new::<publish::ExtensionYanked>("extension-yanked", &["extension yank"]),
     DocumentSpec::new::<publish::ExtensionUnyanked>("extension-unyanked", &["extension unyank"]),

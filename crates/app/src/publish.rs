@@ -11,6 +11,7 @@ use marsh_api::publish::{
 };
 use marsh_extension::lifecycle::Lifecycle;
 use marsh_extension::publish::{self, Prepared, Shipped};
+use marsh_repo::Repo;
 use marsh_types::{CalVer, Channel, ExtensionName, Kind};
 
 use crate::error::AppError;
@@ -23,6 +24,8 @@ use crate::install_events::Events;
 pub struct PushRequest {
     /// The manifest file, against the caller's directory.
     pub manifest: PathBuf,
+    /// The directory of the sources, in place of the repository.
+    pub extensions_dir: Option<PathBuf>,
     /// The channel; `None`: stable.
     pub channel: Option<Channel>,
     /// The release notes; `None`: the manifest's.
@@ -37,6 +40,7 @@ pub struct PushRequest {
 #[derive(Debug)]
 pub struct PreparedPush<'a> {
     extensions: &'a Extensions,
+    repo: Repo,
     lifecycle: Lifecycle,
     request: PushRequest,
     prepared: Prepared,
@@ -74,17 +78,17 @@ impl Extensions {
         sink: &dyn EventSink<InstallEvent>,
     ) -> Result<PreparedPush<'_>, AppError> {
         let lifecycle = self.lifecycle("push");
-        let path = self.absolute(&request.manifest);
+        let (repo, path) = self.sources(&request.manifest, request.extensions_dir.as_deref())?;
         let version = match request.epoch_version {
             true => Some(publish::epoch_version(publish::read_manifest(&path)?.version)),
             false => None,
         };
-        let prepared = publish::prepare(self.repo(), &path, version)?;
+        let prepared = publish::prepare(&repo, &path, version)?;
         for warning in &prepared.files.warnings {
             Events(sink).warn(warning);
         }
         publish::check_registry(lifecycle.registry(), &prepared.manifest)?;
-        Ok(PreparedPush { extensions: self, lifecycle, request, prepared })
+        Ok(PreparedPush { extensions: self, repo, lifecycle, request, prepared })
     }
 
     /// The published version of an extension, and the next one.
@@ -257,8 +261,7 @@ impl PreparedPush<'_> {
         if self.request.without_bundles {
             return Ok(publish::without_bundles(&self.prepared.files)?);
         }
-        let shipped =
-            publish::build(self.extensions.repo(), &self.prepared.files, self.extensions.builder(), scratch)?;
+        let shipped = publish::build(&self.repo, &self.prepared.files, self.extensions.builder(), scratch)?;
         for warning in &shipped.warnings {
             Events(sink).warn(warning);
         }

@@ -25,6 +25,7 @@ mod build;
 mod config;
 mod declare;
 mod diagnostic;
+mod docs;
 mod dynamic;
 mod graph;
 mod hex;
@@ -51,6 +52,7 @@ mod zod_names;
 
 pub use declare::{Declaration, declarations};
 pub use diagnostic::{BundleError, Diagnostic, DiagnosticCode};
+pub use docs::{DocumentedExports, documented_exports};
 pub use dynamic::dynamic_code;
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;

@@ -1,5 +1,6 @@
-//! Other spellings: `marsh model @type method run <method> <name>` is `marsh model method run @type <method> <name>`, and
-//! `marsh workflow run search` is `marsh workflow history search`.
+//! Other spellings: `marsh model @type method run <method> <name>` is `marsh model method run @type <method> <name>`,
+//! `marsh model @type create <name>` is `marsh model create @type <name>`, and `marsh workflow run search` is
+//! `marsh workflow history search`.
 
 use std::ffi::OsString;
 
@@ -16,21 +17,21 @@ pub fn rewrite(mut arguments: Vec<OsString>) -> Vec<OsString> {
     type_first(arguments)
 }
 
-/// Moves a type that stands right after `model` behind `method run`.
-fn type_first(arguments: Vec<OsString>) -> Vec<OsString> {
+/// Moves a type that stands right after `model` behind `method run` or `create`.
+fn type_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let is = |index: usize, word: &str| arguments.get(index).is_some_and(|argument| argument == word);
     let Some(model) = arguments.iter().position(|argument| argument == "model") else { return arguments };
     let is_type = arguments
         .get(model + 1)
         .and_then(|argument| argument.to_str())
         .is_some_and(|text| text.starts_with('@'));
-    if !(is_type && is(model + 2, "method") && is(model + 3, "run")) {
-        return arguments;
-    }
-    let mut rewritten = arguments;
-    let type_name = rewritten.remove(model + 1);
-    rewritten.insert(model + 3, type_name);
-    rewritten
+    let words = match () {
+        () if is_type && is(model + 2, "create") => 1,
+        () if is_type && is(model + 2, "method") && is(model + 3, "run") => 2,
+        () => return arguments,
+    };
+    arguments[model + 1..=model + 1 + words].rotate_left(1);
+    arguments
 }
 
 #[cfg(test)]
@@ -46,6 +47,14 @@ mod tests {
         assert_eq!(
             rewrite(words("marsh --json model @swamp/git method run status repo --input a=b")),
             words("marsh --json model method run @swamp/git status repo --input a=b")
+        );
+    }
+
+    #[test]
+    fn a_type_first_creation_is_put_in_order() {
+        assert_eq!(
+            rewrite(words("marsh model @swamp/git create repo --global-arg a=b")),
+            words("marsh model create @swamp/git repo --global-arg a=b")
         );
     }
 

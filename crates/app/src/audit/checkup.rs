@@ -146,7 +146,7 @@ impl App {
                 "a test command was not recorded",
                 "check that the repository's audit log can be written",
             )
-            .details(repo.layout.state().join("audit").display().to_string()),
+            .details(repo.layout.audit().display().to_string()),
             Err(error) => Outcome::fail(format!("cannot read the log: {error}"), "check its permissions"),
         }
     }
@@ -163,7 +163,8 @@ fn synthetic(tool: BuiltinTool, command: &str, cwd: &str) -> String {
     json!({ "tool_name": name, "tool_input": { "command": command }, "cwd": cwd }).to_string()
 }
 
-fn find_program(path: Option<&str>, name: &str) -> Option<PathBuf> {
+/// A program on the PATH.
+pub(crate) fn find_program(path: Option<&str>, name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
     let is_program = |file: &PathBuf| {
         file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)

@@ -7,6 +7,8 @@
 mod checkup;
 mod event;
 
+pub(crate) use checkup::find_program;
+
 use std::path::{Path, PathBuf};
 
 use marsh_api::audit::{AuditTimeline, AuditTimelineEntry, CommandSource, CommandStatus};
@@ -186,7 +188,7 @@ impl App {
 
     /// The records since a time, in no order. Lines that are not records are left out.
     fn records(&self, repo: &Repo, since: &str) -> Result<Vec<Record>, AppError> {
-        let local = repo.layout.state().join("audit");
+        let local = repo.layout.audit();
         let mut dirs = vec![self.log_dir(repo)?];
         // Before the datastore was set up, lines went here.
         if dirs[0] != local {
@@ -210,13 +212,11 @@ impl App {
 
     /// The directory of the log. The datastore of an extension is not asked: hooks must be quick.
     fn log_dir(&self, repo: &Repo) -> Result<PathBuf, AppError> {
-        let local = repo.layout.state().join("audit");
-        Ok(match Choice::of(repo, &self.settings().environment)? {
-            Choice::Directory { path, directories, .. } if directories.iter().any(|name| name == "audit") => {
-                path.join("audit")
-            }
-            _ => local,
-        })
+        let mut layout = repo.layout.clone();
+        if let Choice::Directory { path, directories, .. } = Choice::of(repo, &self.settings().environment)? {
+            layout.move_state(path, directories);
+        }
+        Ok(layout.audit())
     }
 }
 

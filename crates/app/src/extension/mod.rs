@@ -31,6 +31,7 @@ pub struct Extensions {
     options: LifecycleOptions,
     builder: Builder,
     current_dir: std::path::PathBuf,
+    path_variable: Option<String>,
 }
 
 impl App {
@@ -52,7 +53,8 @@ impl App {
             cache_dir: self.cache_dir()?,
             offline: options.offline,
         };
-        Ok(Extensions { repo, options, builder, current_dir: settings.current_dir.clone() })
+        let path_variable = settings.environment.raw("PATH").map(str::to_owned);
+        Ok(Extensions { repo, options, builder, current_dir: settings.current_dir.clone(), path_variable })
     }
 
     /// What installs extensions that a session needs and the repository trusts.
@@ -127,6 +129,43 @@ impl Extensions {
 
     pub(crate) fn builder(&self) -> &Builder {
         &self.builder
+    }
+
+    /// Where programs are looked for.
+    pub(crate) fn path_variable(&self) -> Option<&str> {
+        self.path_variable.as_deref()
+    }
+
+    /// The repository and the manifest to publish from. With a directory of sources, manifest and sources are there, and
+    /// everything else is in the repository.
+    pub(crate) fn sources(
+        &self,
+        manifest: &std::path::Path,
+        extensions_dir: Option<&std::path::Path>,
+    ) -> Result<(Repo, std::path::PathBuf), AppError> {
+        let Some(dir) = extensions_dir else { return Ok((self.repo.clone(), self.absolute(manifest))) };
+        let full = self.absolute(dir);
+        let wrong = |reason: &str| AppError::Usage {
+            message: format!("invalid `--extensions-dir` {}: {reason}", dir.display()),
+            hint: Some("name the directory that holds the manifest and the directories of sources".into()),
+        };
+        let full = full.canonicalize().map_err(|_| wrong("there is no such directory"))?;
+        if !full.is_dir() {
+            return Err(wrong("expected a directory"));
+        }
+        if full.starts_with(self.repo.layout.state()) {
+            return Err(wrong("it is inside `.swamp`"));
+        }
+        let mut repo = self.repo.clone();
+        for kind in marsh_types::Kind::ALL {
+            let sources = match repo.marker.source_dir(kind) {
+                Some(dir) => full.join(dir),
+                None => full.join("extensions").join(kind.directory()),
+            };
+            let key = kind.spec().source_dir.marker_key;
+            repo.marker.set(key, serde_json::json!(sources));
+        }
+        Ok((repo, full.join(manifest)))
     }
 
     /// A path of the caller, read against the caller's directory.

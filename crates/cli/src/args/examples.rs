@@ -140,6 +140,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         "extension push",
         "extension push manifest.yaml --dry-run\nextension push manifest.yaml --registry registry",
     ),
+    ("extension fmt", "extension fmt manifest.yaml\nextension fmt manifest.yaml --check"),
+    ("extension quality", "extension quality manifest.yaml"),
     ("extension version", "extension version @acme/dns"),
     ("extension yank", "extension yank @acme/dns 2026.01.01.1 --reason 'wrong zone'"),
     ("extension unyank", "extension unyank @acme/dns 2026.01.01.1"),

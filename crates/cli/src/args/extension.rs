@@ -4,7 +4,9 @@ use clap::{Args, Subcommand};
 use marsh_types::{Channel, ExtensionName, ExtensionRef};
 
 use super::SetArgs;
-use super::publish::{CurateCommand, PushArgs, SourceCommand, TrustCommand, VersionArgs};
+use super::publish::{
+    CurateCommand, FormatArgs, PushArgs, QualityArgs, SourceCommand, TrustCommand, VersionArgs,
+};
 
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -61,6 +63,9 @@ pub enum ExtensionCommand {
         /// Verify every byte of the installed trees
         #[arg(long)]
         verify: bool,
+        /// An extension, which `pull` installs
+        #[arg(hide = true)]
+        extension: Option<String>,
         #[command(flatten)]
         set: SetArgs,
     },
@@ -91,6 +96,14 @@ pub enum ExtensionCommand {
     Search(SearchArgs),
     /// Publish an extension
     Push(PushArgs),
+    /// Format and lint an extension's sources with Deno
+    ///
+    /// Needs `deno` on the PATH. Uses the nearest deno.json of the repository, else Deno's defaults.
+    Fmt(FormatArgs),
+    /// Judge an extension by the rubric of registries
+    ///
+    /// Asks no registry and no service. Exits 1 if a row is missing.
+    Quality(QualityArgs),
     /// Show the published and the next version
     Version(VersionArgs),
     #[command(flatten)]

@@ -9,12 +9,14 @@ pub mod datastore;
 pub mod doctor;
 pub mod examples;
 pub mod extension;
+mod global;
 mod output;
 pub mod preferences;
 pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod run;
+mod run_options;
 pub mod serve;
 mod set;
 pub mod vault;
@@ -30,7 +32,9 @@ use crate::unsupported::Words;
 pub use data::DataCommand;
 pub use doctor::DoctorCommand;
 pub use extension::{ExtensionCommand, SearchArgs};
+pub use global::Global;
 pub use output::{HistoryArgs, MethodHistoryCommand, ModelCancelArgs, OutputArgs, OutputCommand};
+pub use run_options::RunArgs;
 pub use set::SetArgs;
 pub use workflow::{
     CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
@@ -71,73 +75,6 @@ impl Cli {
         command.build();
         command
     }
-}
-
-/// The heading of the options that every command takes; they come last in the help of each.
-const GLOBAL: &str = "Global options";
-
-#[derive(Debug, Args)]
-pub struct Global {
-    /// Print one JSON document on standard output, also for errors
-    #[arg(long, global = true, help_heading = GLOBAL)]
-    pub json: bool,
-    /// The repository to use [env: MARSH_REPO_DIR]
-    #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
-    pub repo_dir: Option<PathBuf>,
-    /// Print results only
-    #[arg(short, long, global = true, help_heading = GLOBAL)]
-    pub quiet: bool,
-    /// Print more about what happens
-    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = GLOBAL)]
-    pub verbose: bool,
-    /// Disable colours [env: NO_COLOR]
-    #[arg(long, global = true, help_heading = GLOBAL)]
-    pub no_color: bool,
-    /// Output is line-oriented anyway; accepted for existing scripts
-    #[arg(long, global = true, hide = true)]
-    pub log: bool,
-    /// There is no telemetry; accepted for existing scripts
-    #[arg(long, global = true, hide = true)]
-    pub no_telemetry: bool,
-    /// Log lines show everything that they have; accepted for existing scripts
-    #[arg(long, global = true, hide = true)]
-    pub show_properties: bool,
-    /// How much to print: trace and debug as `--verbose`, warning and above as `--quiet`
-    #[arg(long, global = true, hide = true, value_name = "LEVEL")]
-    pub log_level: Option<LogLevel>,
-    /// A server to run the command on; not supported
-    #[arg(long, global = true, hide = true, value_name = "URL")]
-    pub server: Option<String>,
-    /// The token for that server; not supported
-    #[arg(long, global = true, hide = true, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// The certificate authority of that server; not supported
-    #[arg(long, global = true, hide = true, value_name = "FILE")]
-    pub ca_cert: Option<String>,
-}
-
-impl Global {
-    /// Whether only results are printed.
-    pub fn is_quiet(&self) -> bool {
-        self.quiet || matches!(self.log_level, Some(LogLevel::Warning | LogLevel::Error | LogLevel::Fatal))
-    }
-
-    /// Whether more is printed about what happens.
-    pub fn is_verbose(&self) -> bool {
-        self.verbose || matches!(self.log_level, Some(LogLevel::Trace | LogLevel::Debug))
-    }
-}
-
-/// How much to print, as existing scripts say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogLevel {
-    Trace,
-    Debug,
-    Info,
-    #[value(alias = "warn")]
-    Warning,
-    Error,
-    Fatal,
 }
 
 impl Command {
@@ -431,31 +368,6 @@ pub struct InputArgs {
     /// Read inputs from standard input: a JSON object, an array or lines of objects (one run each), or YAML
     #[arg(long)]
     pub stdin: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// Tag everything that the run writes
-    #[arg(long = "tag", value_name = "KEY=VALUE")]
-    pub tags: Vec<String>,
-    /// Time limit of a method: 30, 30s, 5m, 1h (default: 1h)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub timeout: Option<Duration>,
-    /// Skip pre-flight checks, except those that a definition requires
-    #[arg(long)]
-    pub skip_checks: bool,
-    /// Skip this check
-    #[arg(long = "skip-check", value_name = "NAME")]
-    pub skip_check: Vec<String>,
-    /// Skip checks with this label
-    #[arg(long = "skip-check-label", value_name = "LABEL")]
-    pub skip_check_label: Vec<String>,
-    /// Where methods run: raw (this machine), docker, podman, or a driver type of an extension (default: raw)
-    #[arg(long, value_name = "NAME")]
-    pub driver: Option<String>,
-    /// The driver's configuration, e.g. {"image": "debian:stable-slim"}
-    #[arg(long, value_name = "JSON", requires = "driver")]
-    pub driver_config: Option<String>,
 }
 
 /// `30`, `30s`, `500ms`, `5m`, `1h`, `7d`, `2w`, `1mo`, `1y`; a bare number is seconds.

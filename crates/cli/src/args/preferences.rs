@@ -26,6 +26,12 @@ pub struct UpdateArgs {
     /// Only check, as without the option: no release channel is configured
     #[arg(long)]
     pub check: bool,
+    /// Accepted for existing scripts: nothing runs in the background
+    #[arg(long, hide = true)]
+    pub background: bool,
+    /// Not supported: marsh installs no scheduler
+    #[arg(long, hide = true, value_name = "ACTION", num_args = 0..=1, default_missing_value = "enable")]
+    pub setup_auto: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

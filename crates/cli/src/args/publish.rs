@@ -11,6 +11,9 @@ use super::SetArgs;
 pub struct PushArgs {
     /// The manifest.yaml
     pub manifest: PathBuf,
+    /// The directory of manifest and sources, in place of the repository
+    #[arg(long, value_name = "DIR")]
+    pub extensions_dir: Option<PathBuf>,
     /// Check and pack, but do not publish
     #[arg(long)]
     pub dry_run: bool,
@@ -34,6 +37,24 @@ pub struct PushArgs {
     pub skip_upgrade_check: bool,
     #[command(flatten)]
     pub set: SetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct QualityArgs {
+    /// The manifest.yaml
+    pub manifest: PathBuf,
+    /// The directory of manifest and sources, in place of the repository
+    #[arg(long, value_name = "DIR")]
+    pub extensions_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct FormatArgs {
+    #[command(flatten)]
+    pub what: QualityArgs,
+    /// Write nothing; exit 1 if a file is not formatted
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,9 @@ pub enum VaultCommand {
     Get {
         /// Name or id of the vault
         vault: String,
+        /// The key of a secret, which `read-secret` prints
+        #[arg(hide = true)]
+        key: Option<String>,
         /// Fail unless the vault has this type
         #[arg(short = 't', long = "type", value_name = "TYPE")]
         vault_type: Option<String>,

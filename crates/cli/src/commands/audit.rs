@@ -44,14 +44,16 @@ pub fn run(cli: &Cli, ui: &Ui, arguments: &AuditArgs) -> Result<ExitCode, CliErr
 
 /// A hook must not disturb its tool: it prints nothing and always succeeds.
 fn record(cli: &Cli, tool: &str) {
-    let mut event =
-        std::env::var("USER_PROMPT").ok().filter(|prompt| tool == "kiro" && prompt.starts_with('{'));
+    let Ok(app) = app::app(cli) else { return };
+    // Kiro passes the event in a variable.
+    let prompt = app.settings().environment.raw("USER_PROMPT");
+    let mut event = prompt.filter(|prompt| tool == "kiro" && prompt.starts_with('{')).map(str::to_owned);
     if event.is_none() {
         let mut text = String::new();
         let read = std::io::stdin().lock().take(EVENT_LIMIT).read_to_string(&mut text);
         event = read.ok().map(|_| text);
     }
-    let (Some(event), Ok(app)) = (event, app::app(cli)) else { return };
+    let Some(event) = event else { return };
     if let Err(error) = app.record_command(tool, &event) {
         tracing::debug!(%error, "the command was not recorded");
     }

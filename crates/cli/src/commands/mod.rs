@@ -90,7 +90,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Audit(arguments) => audit::run(cli, ui, arguments),
         Command::Auth(command) => auth::run(cli, ui, command),
         Command::Config(command) => preferences::config(cli, ui, command),
-        Command::Update(_) => preferences::update(cli, ui),
+        Command::Update(arguments) => preferences::update(cli, ui, arguments),
         Command::Source(command) => preferences::source(ui, command),
         Command::Doctor(command) => doctor::run(cli, ui, command),
         Command::Serve(arguments) => serve::run(cli, ui, arguments),

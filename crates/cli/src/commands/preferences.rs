@@ -7,7 +7,7 @@ use marsh_api::preferences::{PreferenceList, ProgramSource, ProgramSourceState};
 use super::done;
 use crate::app;
 use crate::args::Cli;
-use crate::args::preferences::{ConfigCommand, SourceCommand};
+use crate::args::preferences::{ConfigCommand, SourceCommand, UpdateArgs};
 use crate::error::CliError;
 use crate::ui::{GOOD, NAME, Ui, columns};
 
@@ -36,7 +36,13 @@ pub fn config(cli: &Cli, ui: &Ui, command: &ConfigCommand) -> Result<ExitCode, C
     done()
 }
 
-pub fn update(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
+pub fn update(cli: &Cli, ui: &Ui, arguments: &UpdateArgs) -> Result<ExitCode, CliError> {
+    // `status` and `disable` ask for what is the case anyway.
+    if arguments.setup_auto.as_deref().is_some_and(|action| !matches!(action, "status" | "disable")) {
+        return Err(CliError::Unsupported {
+            message: "`update --setup-auto` is not supported: no release channel is configured".into(),
+        });
+    }
     let found = app::app(cli)?.check_update();
     ui.result(&found, || {
         let warning = found.warning.as_deref().unwrap_or_default();

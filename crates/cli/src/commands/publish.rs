@@ -2,21 +2,22 @@
 
 use std::process::ExitCode;
 
-use marsh_api::publish::ExtensionPushed;
-use marsh_app::{PushRequest, VersionSelection, VersionTarget};
+use marsh_api::publish::{ExtensionPushed, FormatStatus, QualityFactorStatus};
+use marsh_app::{PushRequest, QualityRequest, VersionSelection, VersionTarget};
 
 use super::progress::Progress;
 use super::{done, failed};
 use crate::app;
-use crate::args::Cli;
-use crate::args::publish::{CurateCommand, PushArgs, VersionArgs, YankArgs};
+use crate::args::publish::{CurateCommand, FormatArgs, PushArgs, QualityArgs, VersionArgs, YankArgs};
+use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
-use crate::ui::{GOOD, NAME, Ui};
+use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliError> {
     let extensions = app::extensions(cli, &arguments.set)?;
     let request = PushRequest {
         manifest: arguments.manifest.clone(),
+        extensions_dir: arguments.extensions_dir.clone(),
         channel: arguments.channel,
         release_notes: arguments.release_notes.clone(),
         epoch_version: arguments.version_suffix.is_some(),
@@ -48,6 +49,53 @@ pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliErr
         }
     });
     done()
+}
+
+fn request(arguments: &QualityArgs) -> QualityRequest {
+    QualityRequest { manifest: arguments.manifest.clone(), extensions_dir: arguments.extensions_dir.clone() }
+}
+
+pub fn format(cli: &Cli, ui: &Ui, arguments: &FormatArgs) -> Result<ExitCode, CliError> {
+    let extensions = app::extensions(cli, &SetArgs::default())?;
+    let document = extensions.format(&request(&arguments.what), arguments.check)?;
+    let is_formatted = matches!(document.status, FormatStatus::Passed | FormatStatus::Fixed);
+    ui.result(&document, || {
+        let found = document.issues.iter().chain(&document.remaining_issues).flatten();
+        let mut lines: Vec<String> = found.map(|issue| format!("{}\n", issue.output)).collect();
+        lines.push(match is_formatted {
+            true => format!("{GOOD}formatted{GOOD:#} {} files", document.file_count),
+            false => format!("{BAD}not formatted{BAD:#} {} files were checked", document.file_count),
+        });
+        lines.join("\n")
+    });
+    if is_formatted { done() } else { failed() }
+}
+
+pub fn quality(cli: &Cli, ui: &Ui, arguments: &QualityArgs) -> Result<ExitCode, CliError> {
+    let extensions = app::extensions(cli, &SetArgs::default())?;
+    let (document, warnings) = extensions.quality(&request(arguments))?;
+    warnings.iter().for_each(|warning| ui.warn(warning));
+    ui.result(&document, || {
+        let mut lines = vec![format!(
+            "rubric {}: {}/{} points, {} %",
+            document.rubric_version,
+            document.earned_points,
+            document.max_client_earnable_points,
+            document.percentage
+        )];
+        for row in &document.factors {
+            let mark = match row.status {
+                QualityFactorStatus::Earned => format!("{GOOD}ok{GOOD:#}"),
+                QualityFactorStatus::Missing => format!("{BAD}x{BAD:#} "),
+                QualityFactorStatus::Provisional => format!("{WARN}~{WARN:#} "),
+            };
+            lines.push(format!("{mark} {} [{}/{}] {}", row.id, row.earned_points, row.max_points, row.label));
+            lines.extend(row.remediation.iter().map(|text| format!("   {DIM}{text}{DIM:#}")));
+        }
+        lines.push(format!("archive: {} bytes", document.archive_size));
+        lines.join("\n")
+    });
+    if document.all_passed { done() } else { failed() }
 }
 
 pub fn version(cli: &Cli, ui: &Ui, arguments: &VersionArgs) -> Result<ExitCode, CliError> {

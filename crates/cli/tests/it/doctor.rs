@@ -122,3 +122,17 @@ fn hooks_and_instructions_name_the_program_that_the_user_runs() {
     assert!(scratch.read(".claude/settings.local.json").contains("\"swamp audit record --from-hook\""));
     assert!(scratch.read("CLAUDE.md").contains("`swamp model search"));
 }
+
+#[test]
+fn update_checks_and_installs_no_scheduler() {
+    let empty = marsh_testkit::Scratch::empty(crate::support::BINARY);
+    for arguments in [&["update"][..], &["update", "--check"], &["update", "--setup-auto=status"]] {
+        let found = empty.marsh(&[&["--json"], arguments].concat()).ok().json();
+        assert_eq!(
+            (&found["status"], found["warning"].is_string()),
+            (&json!("up_to_date"), true),
+            "{arguments:?}"
+        );
+    }
+    assert_eq!(empty.marsh(&["--json", "update", "--setup-auto"]).exits(1).error()["code"], "unsupported");
+}

@@ -223,7 +223,7 @@ fn summary_has_methods_workflows_and_stored_data() {
     assert_eq!(workflow["runs"][0]["firstFailedStep"], "look");
     assert_eq!(workflow["runs"][0]["steps"][0]["jobName"], "main");
     let data = &summary["data"];
-    assert_eq!(data["uniqueModels"], 1);
+    assert_eq!(data["uniqueModels"], 2, "the reports on `w` are data of the workflow");
     assert_eq!(data["byModelType"][0]["modelType"], "command/shell");
     assert!(data["totalVersions"].as_u64() > data["totalItems"].as_u64(), "{data}");
     let limited = repo.marsh(&["--json", "summarise", "--limit", "1"]).ok().json();
@@ -250,4 +250,15 @@ fn what_marsh_has_not_is_refused_by_name() {
     repo.marsh(&["telemetry", "stats", "--days", "7"]).ok();
     let accepted = ["--log", "--log-level", "debug", "--no-telemetry", "--show-properties"];
     repo.marsh(&[&["model", "search"], &accepted[..]].concat()).ok();
+}
+
+#[test]
+fn arguments_that_belong_to_another_command_are_answered_with_that_command() {
+    let repo = swamp();
+    let error = bare(&repo.marsh(&["--json", "vault", "get", "main", "api-key"]).exits(2));
+    assert_eq!(error["hint"], "`swamp vault read-secret main api-key` prints the secret");
+    let error = bare(&repo.marsh(&["--json", "extension", "install", "@acme/dns"]).exits(2));
+    assert_eq!(error["hint"], "`swamp extension pull @acme/dns` installs another extension");
+    let created = repo.marsh(&["--json", "model", "@command/shell", "create", "hello"]).ok().json();
+    assert_eq!(created["name"], "hello");
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use marsh_testkit::{Run, Scratch};
 use serde_json::{Value, json};
 
-use crate::support::{OUTPUTS, method, model, repo};
+use crate::support::{OUTPUTS, V1, method, model, repo};
 
 const ZONE: &str = "@acme/dns/zone";
 
@@ -167,4 +167,149 @@ fn a_server_takes_what_its_tokens_may_publish() {
     assert_eq!((outcome[2].0, &outcome[2].1["status"]), (Some(0), &json!("published")), "{}", outcome[2].1);
     assert_eq!(pulled.ok().json()["status"], "installed");
     assert_eq!(answer(&consumer), "one");
+}
+
+/// A stand-in for Deno: `fmt` replaces TAB by two spaces, `lint` refuses the word `debugger`.
+const DENO: &str = "#!/bin/sh
+command=$1; shift; check=; bad=0; echo \"$command $*\" >> \"$HOME/deno.log\"
+for argument; do case $argument in
+--check) check=1 ;;
+*.ts)
+  case $command in
+  fmt) if grep -q \"$(printf '\\t')\" \"$argument\"; then
+         if [ $check ]; then echo \"$argument is not formatted\"; bad=1
+         else sed -i 's/\\t/  /g' \"$argument\"; fi
+       fi ;;
+  lint) if grep -q debugger \"$argument\"; then echo \"no debugger\"; bad=1; fi ;;
+  esac ;;
+esac; done
+exit $bad
+";
+
+/// A repository with an extension `@s/a`, and with a stand-in for Deno on the PATH.
+fn with_deno() -> Scratch {
+    use std::os::unix::fs::PermissionsExt as _;
+    let repo = repo();
+    repo.write("extensions/models/a.ts", model("@s/a", "methods: {},"));
+    repo.write("extensions/models/lib.ts", "export const one = 1;\n");
+    repo.write(
+        "manifest.yaml",
+        format!("manifestVersion: 1\nname: \"@s/a\"\nversion: {V1}\ndescription: A\nmodels: [a.ts]\n"),
+    );
+    repo.write("../bin/deno", DENO);
+    let bin = repo.root().parent().unwrap().join("bin");
+    std::fs::set_permissions(bin.join("deno"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    repo.env("PATH", path)
+}
+
+#[test]
+fn sources_are_formatted_and_what_cannot_be_corrected_fails() {
+    let repo = with_deno();
+    let fmt = |more: &[&str]| repo.marsh(&[&["--json", "extension", "fmt", "manifest.yaml"], more].concat());
+    let text = repo.read("extensions/models/a.ts");
+    repo.write("extensions/models/a.ts", format!("import \"./lib.ts\";\n\t{text}"));
+    let checked = fmt(&["--check"]).exits(1).json();
+    assert_eq!((&checked["status"], &checked["issues"][0]["check"]), (&json!("failed"), &json!("fmt")));
+    assert_eq!(
+        (&checked["fileCount"], repo.read("extensions/models/a.ts").contains('\t')),
+        (&json!(2), true)
+    );
+    let fixed = fmt(&[]).ok().json();
+    assert_eq!((&fixed["status"], &fixed["remainingIssues"]), (&json!("fixed"), &json!([])));
+    assert!(!repo.read("extensions/models/a.ts").contains('\t'));
+    assert_eq!(fmt(&["--check"]).ok().json()["status"], "passed");
+    repo.write("extensions/models/lib.ts", "debugger;\nexport const one = 1;\n");
+    let partial = fmt(&[]).exits(1).json();
+    assert_eq!(
+        (&partial["status"], &partial["remainingIssues"][0]["check"]),
+        (&json!("partial"), &json!("lint"))
+    );
+    let log = std::fs::read_to_string(repo.root().parent().unwrap().join("home/deno.log")).unwrap();
+    assert!(log.contains("--no-config"), "{log}");
+    repo.write("deno.json", "{}");
+    fmt(&["--check"]).exits(1);
+    let log = std::fs::read_to_string(repo.root().parent().unwrap().join("home/deno.log")).unwrap();
+    assert!(log.lines().next_back().unwrap().contains("--config"), "{log}");
+}
+
+#[test]
+fn formatting_without_deno_says_what_is_missing() {
+    let repo = with_deno().env("PATH", "/nowhere");
+    let error = repo.marsh(&["--json", "extension", "fmt", "manifest.yaml"]).exits(1).error();
+    assert!(error["message"].as_str().unwrap().contains("needs `deno`"), "{error:#}");
+    repo.write(".swamp/pulled-extensions/@s/a/manifest.yaml", repo.read("manifest.yaml"));
+    let installed = ["--json", "extension", "fmt", ".swamp/pulled-extensions/@s/a/manifest.yaml"];
+    assert_eq!(repo.marsh(&installed).exits(1).error()["code"], "refused");
+}
+
+#[test]
+fn quality_of_an_extension_is_judged_by_the_rubric() {
+    let repo = with_deno();
+    let quality = || repo.marsh(&["--json", "extension", "quality", "manifest.yaml"]);
+    let row = |document: &serde_json::Value, id: &str| {
+        let rows = document["factors"].as_array().unwrap();
+        rows.iter().find(|row| row["id"] == id).unwrap()["status"].clone()
+    };
+    let poor = quality().exits(1).json();
+    assert_eq!(
+        (&poor["status"], &poor["rubricVersion"], &poor["maxEarnablePoints"]),
+        (&json!("failed"), &json!(3), &json!(14))
+    );
+    for id in ["has-readme", "symbols-docs", "has-license", "repository-verified"] {
+        assert_eq!(row(&poor, id), "missing", "{id}");
+    }
+    let text = repo.read("extensions/models/a.ts").replace("export const", "/** A model. */\nexport const");
+    repo.write("extensions/models/a.ts", text);
+    repo.write("README.md", format!("# A\n\n```ts\na\n```\n\n```ts\nb\n```\n{}", "word ".repeat(120)));
+    repo.write("LICENSE", "free\n");
+    let manifest = repo.read("manifest.yaml")
+        + "repository: https://github.com/s/a\nadditionalFiles: [README.md, LICENSE]\n";
+    repo.write("manifest.yaml", manifest);
+    let rich = quality().ok().json();
+    assert_eq!(
+        (&rich["status"], &rich["earnedPoints"], &rich["percentage"]),
+        (&json!("passed"), &json!(12), &json!(100)),
+        "{rich:#}"
+    );
+    assert_eq!(
+        (row(&rich, "repository-verified"), &rich["maxClientEarnablePoints"]),
+        (json!("provisional"), &json!(12))
+    );
+    repo.write("extensions/models/lib.ts", "import x from \"npm:left-pad@1\";\nexport const one = x;\n");
+    let text = format!("import \"./lib.ts\";\n{}", repo.read("extensions/models/a.ts"));
+    repo.write("extensions/models/a.ts", format!("\t{text}"));
+    let refused = quality().exits(1).error();
+    assert!(refused["message"].as_str().unwrap().contains("deno fmt"), "{refused:#}");
+}
+
+#[test]
+fn sources_in_another_directory_are_published_from_there() {
+    let repo = with_deno();
+    repo.marsh(&["registry", "init", "registry"]).ok();
+    repo.write("code/extensions/models/b.ts", model("@s/b", "methods: {},"));
+    repo.write(
+        "code/manifest.yaml",
+        format!("manifestVersion: 1\nname: \"@s/b\"\nversion: {V1}\nmodels: [b.ts]\n"),
+    );
+    let push = |dir: &str, more: &[&str]| {
+        let command = [
+            "--json",
+            "extension",
+            "push",
+            "manifest.yaml",
+            "--registry",
+            "registry",
+            "--extensions-dir",
+            dir,
+        ];
+        repo.marsh(&[&command, more].concat())
+    };
+    let dry = push("code", &["--dry-run"]).ok().json();
+    assert_eq!(dry["name"], "@s/b");
+    let made = push("code", &["--force", "--skip-upgrade-check"]).ok().json();
+    assert_eq!((&made["name"], &made["status"]), (&json!("@s/b"), &json!("published")));
+    for wrong in ["nowhere", "manifest.yaml", ".swamp"] {
+        assert_eq!(push(wrong, &["--dry-run"]).exits(2).error()["class"], "usage", "{wrong}");
+    }
 }

@@ -285,6 +285,13 @@ fn publishing() -> Checked {
     run("extension-pushed", &["extension", "push", "manifest.yaml", "--dry-run"]);
     run("extension-pushed", &["extension", "push", "manifest.yaml", "--yes", "--channel", "beta"]);
     run("extension-version", &["extension", "version", "@s/a"]);
+    let quality = ["extension", "quality", "manifest.yaml"];
+    checked.accept("extension-quality", &quality, &repo.marsh(&[&["--json"], &quality[..]].concat()).json());
+    let empty = format!("manifestVersion: 1\nname: \"@s/a\"\nversion: {V1}\nskills: [help]\n");
+    repo.write("empty/manifest.yaml", empty);
+    repo.write(".claude/skills/help/SKILL.md", "---\nname: help\ndescription: Help\n---\n");
+    let mut run = |name: &str, arguments: &[&str]| checked.run(&repo, name, arguments);
+    run("extension-formatted", &["extension", "fmt", "empty/manifest.yaml"]);
     run("extension-promoted", &["extension", "promote", "@s/a", V1]);
     run("extension-yanked", &["extension", "yank", "@s/a", V1, "--reason", "broken", "--yes"]);
     run("extension-unyanked", &["extension", "unyank", "@s/a"]);

@@ -80,6 +80,29 @@ pub fn prepare(repo: &Repo, path: &Path, version: Option<CalVer>) -> Result<Prep
     Ok(Prepared { manifest, files, content, types })
 }
 
+/// The TypeScript files of an extension, for a formatter: entry points, what they import, and additional files. Checks nothing
+/// but that they exist.
+///
+/// # Errors
+///
+/// The manifest is invalid, or a file is missing.
+pub fn code_files(repo: &Repo, path: &Path) -> Result<Vec<PathBuf>, PublishError> {
+    let manifest = read_manifest(path)?;
+    let dir = path.parent().map(Path::to_owned).unwrap_or_default();
+    let files = files::collect(repo, &manifest, &dir)?;
+    let code = files.files.values().filter(|file| is_source(&file.source));
+    let mut code: Vec<PathBuf> = code.map(|file| file.source.clone()).collect();
+    code.extend(files.outside.iter().filter(|file| is_source(file)).cloned());
+    code.sort();
+    code.dedup();
+    Ok(code)
+}
+
+/// Whether a file is TypeScript.
+pub fn is_source(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "ts" || ending == "tsx")
+}
+
 fn check_rules(files: &Files) -> Result<(), PublishError> {
     let candidates: Vec<rules::Candidate<'_>> = files
         .files

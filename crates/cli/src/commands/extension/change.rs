@@ -42,7 +42,11 @@ pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, C
             let request = UpdateRequest { extensions: extensions.clone(), check: *check };
             update(ui, &app::extensions(cli, set)?, &request)
         }
-        ExtensionCommand::Install { frozen, verify, set } => {
+        ExtensionCommand::Install { extension: Some(extension), .. } => Err(CliError::Usage {
+            message: "`extension install` installs what the lockfile names".into(),
+            hint: Some(format!("`marsh extension pull {extension}` installs another extension")),
+        }),
+        ExtensionCommand::Install { frozen, verify, set, .. } => {
             let request = InstallRequest { frozen: *frozen, verify: *verify };
             install(ui, &app::extensions(cli, set)?, request)
         }

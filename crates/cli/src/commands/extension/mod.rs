@@ -15,6 +15,8 @@ use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 pub fn run(cli: &Cli, ui: &Ui, command: &ExtensionCommand) -> Result<ExitCode, CliError> {
     match command {
         ExtensionCommand::Push(arguments) => publish::push(cli, ui, arguments),
+        ExtensionCommand::Fmt(arguments) => publish::format(cli, ui, arguments),
+        ExtensionCommand::Quality(arguments) => publish::quality(cli, ui, arguments),
         ExtensionCommand::Version(arguments) => publish::version(cli, ui, arguments),
         ExtensionCommand::Curate(command) => publish::curate(cli, ui, command),
         ExtensionCommand::Source(command) => source::run(cli, ui, command),

@@ -27,7 +27,11 @@ pub fn run(ui: &Ui, session: &Session, command: &VaultCommand) -> Result<ExitCod
         }
         VaultCommand::Type(VaultTypeCommand::Search { query }) => types(ui, session.read(), query.as_deref()),
         VaultCommand::Search { query } => search(ui, session.read(), query.as_deref()),
-        VaultCommand::Get { vault, vault_type } => get(ui, session.read(), vault, vault_type.as_deref()),
+        VaultCommand::Get { vault, key: Some(key), .. } => Err(CliError::Usage {
+            message: "`vault get` shows a vault, not a secret".into(),
+            hint: Some(format!("`marsh vault read-secret {vault} {key}` prints the secret")),
+        }),
+        VaultCommand::Get { vault, vault_type, .. } => get(ui, session.read(), vault, vault_type.as_deref()),
         VaultCommand::Edit { vault, vault_type } => edit(ui, session, vault, vault_type.as_deref()),
         VaultCommand::Migrate(arguments) => migrate(ui, session, arguments),
         command => secret::run(ui, session, command),
