@@ -52,6 +52,20 @@ pub struct ReportRow {
     pub version: u32,
     /// ISO 8601.
     pub created_at: String,
+    /// The name of the report, under the name that existing scripts read.
+    pub report_name: String,
+    /// `method`, `model` or `workflow`, likewise.
+    pub report_scope: Option<String>,
+    /// The id of the model or of the workflow.
+    pub model_id: String,
+    /// The name of the workflow, for reports about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_name: Option<String>,
+    /// Which of the variants of a `forEach` it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vary_suffix: Option<String>,
+    /// The name of the datum that holds the text.
+    pub data_name: String,
 }
 
 /// A stored report.
@@ -70,6 +84,20 @@ pub struct ReportDocument {
     pub version: u32,
     /// ISO 8601.
     pub created_at: String,
+    /// The name of the report, under the name that existing scripts read.
+    pub report_name: String,
+    /// `method`, `model` or `workflow`, likewise.
+    pub report_scope: Option<String>,
+    /// The id of the model or of the workflow.
+    pub model_id: String,
+    /// The name of the workflow, for reports about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_name: Option<String>,
+    /// Which of the variants of a `forEach` it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vary_suffix: Option<String>,
+    /// The name of the datum that holds the text.
+    pub data_name: String,
     /// Its text.
     pub markdown: String,
     /// Its data; `null` when it has none.
@@ -89,8 +117,8 @@ pub struct ReportDescription {
     pub labels: Vec<String>,
     /// Where the source comes from.
     pub origin: Origin,
-    /// The source file.
-    pub path: String,
+    /// The source file; `null` for a report that marsh makes itself.
+    pub path: Option<String>,
 }
 
 /// The report types that a query found.
@@ -107,8 +135,17 @@ pub struct ReportTypeSearch {
 pub struct ReportTypeRow {
     /// Its name.
     pub name: String,
+    /// The same, under the name that existing scripts read.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// What it shows, where that is known without loading it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `method`, `model` or `workflow`, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// Where the source comes from.
     pub origin: Origin,
-    /// The source file.
-    pub path: String,
+    /// The source file; `null` for a report that marsh makes itself.
+    pub path: Option<String>,
 }

@@ -26,6 +26,7 @@ mod error;
 mod extension;
 mod input;
 mod install_events;
+mod markdown;
 mod method;
 mod method_events;
 mod model;
@@ -56,6 +57,7 @@ pub use extension::{
     SearchRequest, SearchSort, UpdateRequest,
 };
 pub use input::{DEFAULT_TIMEOUT, InputItems, RunOptions, parse_tags};
+pub use markdown::{MarkdownWidth, fit_markdown};
 pub use marsh_host_client::CancelToken;
 pub use marsh_model::run::reports::ReportSelection;
 pub use method::{MethodRunRequest, MethodTarget};
@@ -64,7 +66,7 @@ pub use preferences::Preferences;
 pub use publish::{PreparedPush, PushRequest, VersionSelection, VersionTarget};
 pub use quality::QualityRequest;
 pub use registry::{RegistryDirectory, TokenAddRequest};
-pub use report::ReportFilter;
+pub use report::{ReportFilter, is_built_in_report};
 pub use repository::InitRequest;
 pub use run::CancelMethodsRequest;
 pub use server::{NewestCode, Server};

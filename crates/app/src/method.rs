@@ -130,7 +130,10 @@ impl Write<'_> {
         let mut document = method_run(&outcome);
         if outcome.status != RunStatus::Cancelled {
             let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
-            let reports = models.report_on(&outcome, &request.reports, &options, &observer)?;
+            let summary = models.summarise_method(&outcome, &request.reports)?;
+            let summary = summary.map(|made| made.store(&models.data)).transpose()?;
+            let mut reports = models.report_on(&outcome, &request.reports, &options, &observer)?;
+            reports.extend(summary);
             document.reports = reports_by_name(&reports);
         }
         Ok(document)

@@ -5,6 +5,7 @@ use marsh_api::model::{
     ModelValidateRequest, ModelValidation, ModelValidationDocument, ModelValidations, ValidationCheck,
     ValidationWarning,
 };
+use marsh_data::Metadata;
 use marsh_model::run::CheckFilter;
 use marsh_model::validate::Preflight;
 use marsh_model::{Definition, Stored, direct};
@@ -124,7 +125,10 @@ impl Read<'_> {
         let stored = self.models().definitions.find(&request.name)?;
         self.refuse_if_used(&stored)?;
         let data = self.models().data.list_model(&stored.type_name, &stored.definition.id)?;
-        let living = data.iter().filter(|metadata| !metadata.is_deleted()).count();
+        // Reports are made from results, and go with them.
+        let is_result =
+            |metadata: &&Metadata| !metadata.is_deleted() && metadata.tags.get("type") != Some("report");
+        let living = data.iter().filter(is_result).count();
         let name = stored.definition.name;
         if living > 0 && !request.with_results {
             let plural = if living == 1 { "" } else { "s" };

@@ -1,6 +1,6 @@
 //! Reports: stored ones, and new ones about a model or a workflow run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use marsh_api::error::ErrorReport;
@@ -11,8 +11,8 @@ use marsh_api::report::{
 use marsh_data::Metadata;
 use marsh_extension::kinds::{CallOptions, ReportExtension};
 use marsh_model::ModelError;
-use marsh_model::run::reports::{ReportOutcome, data_name};
-use marsh_types::{Kind, TypeName, near};
+use marsh_model::run::reports::{BUILT_IN, ReportOutcome, built_in};
+use marsh_types::{Kind, Origin, TypeName, near};
 use marsh_workflow::Workflows;
 use serde_json::Value;
 
@@ -28,13 +28,25 @@ pub struct ReportFilter {
     pub model: Option<String>,
     /// Name of a workflow.
     pub workflow: Option<String>,
+    /// `method`, `model` or `workflow`.
+    pub scope: Option<String>,
+    /// The name of the report.
+    pub report: Option<String>,
+    /// Labels of which the report has one. Labels of extensions' reports are those of their types.
+    pub labels: Vec<String>,
+    /// The variant of a `forEach`.
+    pub variant: Option<String>,
 }
 
 impl ReportFilter {
     fn matches(&self, stored: &StoredReport) -> bool {
         let is = |wanted: &str| wanted == stored.model || wanted == stored.model_id;
         let is_workflow = stored.metadata.tags.get("reportScope") == Some("workflow");
-        self.model.as_deref().is_none_or(|model| !is_workflow && is(model))
+        let tag = |name: &str| stored.metadata.tags.get(name);
+        self.scope.as_deref().is_none_or(|scope| tag("reportScope") == Some(scope))
+            && self.report.as_deref().is_none_or(|name| stored.report.eq_ignore_ascii_case(name))
+            && self.variant.as_deref().is_none_or(|variant| tag("varySuffix") == Some(variant))
+            && self.model.as_deref().is_none_or(|model| !is_workflow && is(model))
             && self.workflow.as_deref().is_none_or(|workflow| is_workflow && is(workflow))
     }
 }
@@ -46,6 +58,33 @@ struct StoredReport {
     model: String,
     report: String,
     metadata: Metadata,
+}
+
+impl StoredReport {
+    fn workflow_name(&self) -> Option<String> {
+        self.metadata.tags.get("workflow").map(str::to_owned)
+    }
+}
+
+/// Why a name of a report does not name one: models and workflows have it, or variants.
+fn ambiguous(name: &str, several: &[StoredReport]) -> AppError {
+    let of = |stored: &StoredReport| match stored.workflow_name() {
+        Some(workflow) => format!("workflow:{workflow}"),
+        None => format!("model:{}", stored.model),
+    };
+    let places: BTreeSet<String> = several.iter().map(of).collect();
+    if places.len() > 1 {
+        let places: Vec<String> = places.into_iter().collect();
+        return AppError::Usage {
+            message: format!("the report `{name}` exists for {}", places.join(", ")),
+            hint: Some("choose one with --model or --workflow".into()),
+        };
+    }
+    let variants = several.iter().map(|stored| stored.metadata.tags.get("varySuffix").unwrap_or("(none)"));
+    AppError::Usage {
+        message: format!("the report `{name}` has variants: {}", variants.collect::<Vec<_>>().join(", ")),
+        hint: Some("choose one with --variant".into()),
+    }
 }
 
 /// The reports of a run, by name; `None` without reports.
@@ -114,8 +153,19 @@ impl Read<'_> {
                 || stored.model.to_lowercase().contains(&wanted);
             named && filter.matches(stored)
         });
+        if !filter.labels.is_empty() {
+            let labelled = self.reports_with(&filter.labels, &all);
+            all.retain(|stored| labelled.contains(&stored.report));
+        }
+        all.sort_by(|a, b| b.metadata.created_at.cmp(&a.metadata.created_at));
         let results = all.into_iter().map(|stored| ReportRow {
             scope: stored.metadata.tags.get("reportScope").map(str::to_owned),
+            report_name: stored.report.clone(),
+            report_scope: stored.metadata.tags.get("reportScope").map(str::to_owned),
+            model_id: stored.model_id.clone(),
+            workflow_name: stored.workflow_name(),
+            vary_suffix: stored.metadata.tags.get("varySuffix").map(str::to_owned),
+            data_name: stored.metadata.name,
             name: stored.report,
             model_name: stored.model,
             model_type: stored.type_name.to_string(),
@@ -123,6 +173,16 @@ impl Read<'_> {
             created_at: stored.metadata.created_at,
         });
         Ok(ReportSearch { query: query.to_owned(), results: results.collect() })
+    }
+
+    /// The names of stored reports whose types have one of these labels. A type that cannot be loaded has none.
+    fn reports_with(&self, labels: &[String], stored: &[StoredReport]) -> BTreeSet<String> {
+        let names: BTreeSet<&str> = stored.iter().map(|stored| stored.report.as_str()).collect();
+        let has_label = |name: &&str| {
+            let described = self.describe_report(name).map(|described| described.labels);
+            described.is_ok_and(|known| known.iter().any(|label| labels.contains(label)))
+        };
+        names.into_iter().filter(has_label).map(str::to_owned).collect()
     }
 
     /// A stored report, the newest version or the one that is named.
@@ -148,13 +208,7 @@ impl Read<'_> {
                     hint: near.or_else(|| Some("`marsh report search` lists all stored reports".into())),
                 });
             }
-            several => {
-                let models: Vec<&str> = several.iter().map(|stored| stored.model.as_str()).collect();
-                return Err(AppError::Usage {
-                    message: format!("the report `{name}` exists for {}", models.join(", ")),
-                    hint: Some("choose one with --model or --workflow".into()),
-                });
-            }
+            several => return Err(ambiguous(name, several)),
         };
         let content = |name: &str, version: u32| -> Result<Option<String>, AppError> {
             let bytes = self.models().data.content(&stored.type_name, &stored.model_id, name, Some(version));
@@ -170,7 +224,7 @@ impl Read<'_> {
                 hint: Some(hint),
             });
         };
-        let json = match content(&format!("{}-json", data_name(&stored.report)), version)? {
+        let json = match content(&format!("{}-json", stored.metadata.name), version)? {
             None => Value::Null,
             Some(text) => serde_json::from_str(&text).map_err(|error| AppError::Read {
                 what: format!("the data of the report `{name}`"),
@@ -178,6 +232,12 @@ impl Read<'_> {
             })?,
         };
         Ok(ReportDocument {
+            report_name: stored.report.clone(),
+            report_scope: stored.metadata.tags.get("reportScope").map(str::to_owned),
+            model_id: stored.model_id.clone(),
+            workflow_name: stored.workflow_name(),
+            vary_suffix: stored.metadata.tags.get("varySuffix").map(str::to_owned),
+            data_name: stored.metadata.name.clone(),
             name: stored.report.clone(),
             scope: stored.metadata.tags.get("reportScope").map(str::to_owned),
             model_name: stored.model.clone(),
@@ -195,6 +255,16 @@ impl Read<'_> {
     ///
     /// When the type is unknown, or its code cannot be loaded.
     pub fn describe_report(&self, name: &str) -> Result<ReportDescription, AppError> {
+        if let Some(own) = built_in(name) {
+            return Ok(ReportDescription {
+                name: own.name.to_owned(),
+                description: Some(own.description.to_owned()),
+                scope: Some(own.scope.to_owned()),
+                labels: own.labels.iter().map(|label| (*label).to_owned()).collect(),
+                origin: Origin::Builtin,
+                path: None,
+            });
+        }
         let parsed = parse_type(name)?;
         let report = ReportExtension::open(&self.models().loader, &parsed).map_err(ModelError::from)?;
         let loaded = report.loaded();
@@ -205,7 +275,7 @@ impl Read<'_> {
             scope: description.scope.clone(),
             labels: description.labels.clone(),
             origin: loaded.origin,
-            path: loaded.entry.display().to_string(),
+            path: Some(loaded.entry.display().to_string()),
         })
     }
 
@@ -217,16 +287,28 @@ impl Read<'_> {
     pub fn search_report_types(&self, query: &str) -> Result<ReportTypeSearch, AppError> {
         let catalog = self.models().loader.catalog()?;
         let wanted = query.to_lowercase();
-        let results = catalog
+        let own =
+            BUILT_IN.into_iter().filter(|report| report.name.contains(&wanted)).map(|report| ReportTypeRow {
+                name: report.name.to_owned(),
+                type_name: report.name.to_owned(),
+                description: Some(report.description.to_owned()),
+                scope: Some(report.scope.to_owned()),
+                origin: Origin::Builtin,
+                path: None,
+            });
+        let of_extensions = catalog
             .of_kind(Kind::Report)
             .into_iter()
             .filter(|indexed| indexed.type_name.as_str().contains(&wanted))
             .map(|indexed| ReportTypeRow {
                 name: indexed.raw.clone(),
+                type_name: indexed.raw.clone(),
+                description: None,
+                scope: None,
                 origin: indexed.root.origin,
-                path: indexed.path.display().to_string(),
-            })
-            .collect();
+                path: Some(indexed.path.display().to_string()),
+            });
+        let results = own.chain(of_extensions).collect();
         Ok(ReportTypeSearch { query: query.to_owned(), results })
     }
 }
@@ -259,4 +341,9 @@ impl Write<'_> {
         };
         Ok(report_result(&outcome))
     }
+}
+
+/// Whether marsh makes the report of this name itself.
+pub fn is_built_in_report(name: &str) -> bool {
+    built_in(name).is_some()
 }

@@ -86,6 +86,8 @@ pub struct Models {
     pub maintenance: DataMaintenance,
     /// Records and logs of method runs.
     pub outputs: OutputStore,
+    /// The commit of the repository, once a report has asked for it.
+    pub(crate) git_sha: std::sync::OnceLock<Option<String>>,
     /// The method runs that are going on.
     pub running: RunningRuns,
     /// Secrets at rest.
@@ -114,6 +116,7 @@ impl Models {
             definitions: DefinitionStore::new(repo.layout.clone()),
             data: RunData::new(store, EphemeralStore::new(budget)),
             outputs,
+            git_sha: std::sync::OnceLock::new(),
             running: RunningRuns::new(&repo.layout.derived()),
             vaults: Arc::new(open_vaults(&repo, &env, provider)),
             secrets: Secrets::new(),

@@ -25,6 +25,7 @@ mod preferences;
 mod publish;
 mod registry;
 mod repair;
+mod report;
 mod repository;
 mod run;
 mod server;

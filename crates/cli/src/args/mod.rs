@@ -16,6 +16,7 @@ pub mod publish;
 pub mod registry;
 pub mod report;
 pub mod run;
+mod run_options;
 pub mod serve;
 mod set;
 pub mod vault;
@@ -33,6 +34,7 @@ pub use doctor::DoctorCommand;
 pub use extension::{ExtensionCommand, SearchArgs};
 pub use global::Global;
 pub use output::{HistoryArgs, MethodHistoryCommand, ModelCancelArgs, OutputArgs, OutputCommand};
+pub use run_options::RunArgs;
 pub use set::SetArgs;
 pub use workflow::{
     CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
@@ -366,31 +368,6 @@ pub struct InputArgs {
     /// Read inputs from standard input: a JSON object, an array or lines of objects (one run each), or YAML
     #[arg(long)]
     pub stdin: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// Tag everything that the run writes
-    #[arg(long = "tag", value_name = "KEY=VALUE")]
-    pub tags: Vec<String>,
-    /// Time limit of a method: 30, 30s, 5m, 1h (default: 1h)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub timeout: Option<Duration>,
-    /// Skip pre-flight checks, except those that a definition requires
-    #[arg(long)]
-    pub skip_checks: bool,
-    /// Skip this check
-    #[arg(long = "skip-check", value_name = "NAME")]
-    pub skip_check: Vec<String>,
-    /// Skip checks with this label
-    #[arg(long = "skip-check-label", value_name = "LABEL")]
-    pub skip_check_label: Vec<String>,
-    /// Where methods run: raw (this machine), docker, podman, or a driver type of an extension (default: raw)
-    #[arg(long, value_name = "NAME")]
-    pub driver: Option<String>,
-    /// The driver's configuration, e.g. {"image": "debian:stable-slim"}
-    #[arg(long, value_name = "JSON", requires = "driver")]
-    pub driver_config: Option<String>,
 }
 
 /// `30`, `30s`, `500ms`, `5m`, `1h`, `7d`, `2w`, `1mo`, `1y`; a bare number is seconds.

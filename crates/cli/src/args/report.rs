@@ -37,6 +37,15 @@ pub enum ReportCommand {
         /// Show only reports about this workflow
         #[arg(long, value_name = "NAME", conflicts_with = "model")]
         workflow: Option<String>,
+        /// Show only reports with this scope
+        #[arg(long, value_name = "SCOPE", value_parser = ["method", "model", "workflow"])]
+        scope: Option<String>,
+        /// Show only the report of this name
+        #[arg(long = "type", value_name = "NAME")]
+        report: Option<String>,
+        /// Show only reports with this label; may be given several times
+        #[arg(long = "label", value_name = "LABEL")]
+        labels: Vec<String>,
     },
     /// Show a stored report
     Get {
@@ -51,9 +60,18 @@ pub enum ReportCommand {
         /// The version; default: the latest
         #[arg(long, value_name = "N")]
         version: Option<u32>,
+        /// The variant, of a report about a `forEach`
+        #[arg(long, value_name = "SUFFIX")]
+        variant: Option<String>,
         /// Print the report's Markdown text
         #[arg(long)]
         markdown: bool,
+        /// Wrap prose at this width
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..))]
+        max_width: Option<u16>,
+        /// Cut the cells of tables at this width
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(5..))]
+        max_col_width: Option<u16>,
     },
     /// Run a report about a model or a workflow run
     Run {

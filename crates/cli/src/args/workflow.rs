@@ -50,7 +50,7 @@ pub enum WorkflowCommand {
         /// The workflow, by name or id
         name: String,
         /// Delete without asking
-        #[arg(short, long, visible_short_alias = 'f')]
+        #[arg(short, long, visible_short_alias = 'f', visible_alias = "force")]
         yes: bool,
     },
     /// Check workflows without running them
@@ -63,12 +63,12 @@ pub enum WorkflowCommand {
     #[command(
         after_help = "Examples:\n  marsh workflow run nightly\n  marsh workflow run nightly --input region=eu-west-1 --events\n  marsh workflow run checks --fail-on high --junit --out report.xml"
     )]
-    Run(WorkflowRunArgs),
+    Run(Box<WorkflowRunArgs>),
     /// Continue a suspended, abandoned or failed run
     #[command(
         after_help = "Examples:\n  marsh workflow resume nightly\n  marsh workflow resume nightly --run 3fa8 --from deploy"
     )]
-    Resume(ResumeArgs),
+    Resume(Box<ResumeArgs>),
     /// Approve a step that waits for an approval
     #[command(after_help = "Example:\n  marsh workflow approve release ship --reason 'tests pass'")]
     Approve(DecideArgs),

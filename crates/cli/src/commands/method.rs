@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use marsh_api::model::{DataArtifact, MethodRun, MethodRunDocument, MethodRunItem, MethodRunStatus};
 use marsh_api::{ErrorClass, ErrorReport};
-use marsh_app::{MethodRunRequest, MethodTarget, Read, Write};
+use marsh_app::{MethodRunRequest, MethodTarget, Read, Write, is_built_in_report};
 use serde_json::Map;
 
 use super::console::ConsoleObserver;
@@ -51,6 +51,8 @@ fn target(arguments: &MethodRunArgs) -> Result<MethodTarget, CliError> {
 }
 
 pub fn run(ui: &Ui, write: &Write<'_>, arguments: &MethodRunArgs) -> Result<ExitCode, CliError> {
+    let span = arguments.run.trace_span();
+    let _traced = span.as_ref().map(tracing::Span::enter);
     let request = MethodRunRequest {
         target: target(arguments)?,
         method: arguments.method.clone(),
@@ -104,7 +106,8 @@ fn show(ui: &Ui, run: &MethodRun) {
     if let Some(error) = &run.error {
         show_error(ui, error);
     }
-    for report in run.reports.iter().flatten().map(|(_, report)| report) {
+    let reports = run.reports.iter().flatten().filter(|(name, _)| !is_built_in_report(name));
+    for report in reports.map(|(_, report)| report) {
         ui.result(&(), || report::result_text(report));
     }
 }

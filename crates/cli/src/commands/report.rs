@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use marsh_api::report::ReportResult;
-use marsh_app::{Read, ReportFilter, Session};
+use marsh_app::{MarkdownWidth, Read, ReportFilter, Session, fit_markdown};
 
 use super::console::ConsoleObserver;
 use super::{done, failed};
@@ -13,22 +13,44 @@ use crate::error::{CliError, source_excerpts};
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, columns};
 
 fn filter(model: Option<&String>, workflow: Option<&String>) -> ReportFilter {
-    ReportFilter { model: model.cloned(), workflow: workflow.cloned() }
+    ReportFilter { model: model.cloned(), workflow: workflow.cloned(), ..ReportFilter::default() }
 }
 
 pub fn run(ui: &Ui, session: &Session, command: &ReportCommand) -> Result<ExitCode, CliError> {
     let read = session.read();
     match command {
-        ReportCommand::Search { query, model, workflow } => {
-            let filter = filter(model.as_ref(), workflow.as_ref());
+        ReportCommand::Search { query, model, workflow, scope, report, labels } => {
+            let filter = ReportFilter {
+                scope: scope.clone(),
+                report: report.clone(),
+                labels: labels.clone(),
+                ..filter(model.as_ref(), workflow.as_ref())
+            };
             search(ui, &read, query.as_deref().unwrap_or_default(), &filter)
         }
-        ReportCommand::Get { name, model, workflow, version, markdown } => {
-            let document = read.report(name, &filter(model.as_ref(), workflow.as_ref()), *version)?;
+        ReportCommand::Get {
+            name,
+            model,
+            workflow,
+            version,
+            variant,
+            markdown,
+            max_width,
+            max_col_width,
+        } => {
+            let filter =
+                ReportFilter { variant: variant.clone(), ..filter(model.as_ref(), workflow.as_ref()) };
+            let document = read.report(name, &filter, *version)?;
+            let width =
+                MarkdownWidth { line: max_width.map(usize::from), cell: max_col_width.map(usize::from) };
+            let text = match width == MarkdownWidth::default() {
+                true => document.markdown.clone(),
+                false => fit_markdown(&document.markdown, width),
+            };
             if *markdown {
-                ui.raw(document.markdown.as_bytes());
+                ui.raw(text.as_bytes());
             } else {
-                ui.result(&document, || document.markdown.clone());
+                ui.result(&document, || text);
             }
             done()
         }

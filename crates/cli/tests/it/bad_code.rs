@@ -186,8 +186,10 @@ fn what_was_written_before_a_throw_is_whole() {
     );
     let run = repo.marsh(&[&["--json"], run_args(&[]).as_slice()].concat()).exits(1).json();
     assert_eq!(run["dataArtifacts"][0]["name"], "first", "the run says what it stored before it failed");
+    let summary = &run["reports"]["@swamp/method-summary"]["json"];
+    assert_eq!(summary["dataProduced"][0]["name"], "first", "and so does its summary");
     repo.assert_sound();
-    let list = repo.marsh(&["--json", "data", "list", "m"]).ok().json();
+    let list = repo.marsh(&["--json", "data", "list", "m", "--type", "resource"]).ok().json();
     assert_eq!(list["total"], 1);
     recovers(&repo);
 }

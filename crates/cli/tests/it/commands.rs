@@ -324,6 +324,8 @@ fn help() {
           --driver <NAME>              Where methods run: raw (this machine), docker, podman, or a
                                        driver type of an extension (default: raw)
           --driver-config <JSON>       The driver's configuration, e.g. {"image": "debian:stable-slim"}
+          --traceparent <TRACEPARENT>  Trace of the caller, a W3C traceparent
+          --tracestate <TRACESTATE>    Trace state of the caller, a W3C tracestate
           --last-evaluated             Reuse the arguments that the last run evaluated
           --skip-reports               Skip reports, except those that a definition requires
           --skip-report <NAME>         Skip this report

@@ -84,12 +84,11 @@ fn get_shows_metadata_and_content() {
 #[test]
 fn list_groups_by_kind() {
     let repo = ran_twice();
-    assert_snapshot!(repo.marsh(&["data", "list", "m"]).snapshot(), @r"
+    assert_snapshot!(repo.marsh(&["data", "list", "m", "--type", "resource"]).snapshot(), @r"
     success: true
     exit_code: 0
     ----- stdout -----
-    main   v2  resource  application/json  9 B  [time]
-    notes  v1  file      text/plain        8 B  [time]
+    main  v2  resource  application/json  9 B  [time]
     ----- stderr -----
     ");
     assert_snapshot!(repo.marsh(&["--json", "data", "list", "m", "--type", "file"]).snapshot(), @r#"
@@ -277,7 +276,8 @@ fn logs_of_a_run() {
         "[time] [WRN] model·method·run·m·run: careful with that"
       ],
       "totalLines": 2,
-      "showingLines": 1
+      "showingLines": 1,
+      "lineCount": 1
     }
     ----- stderr -----
     "#);

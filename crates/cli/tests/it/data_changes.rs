@@ -39,7 +39,7 @@ fn data_commands_print_text_and_documents() {
     let found = json(&repo, &["search", "b", "--model", "m", "--since", "1h", "--limit", "1"]);
     assert_eq!((&found["total"], &found["limited"]), (&json!(2), &json!(true)));
     assert_eq!(found["results"][0]["name"], "b1");
-    assert!(text(&["search", "--limit", "1"]).ends_with("… 3 more; raise `--limit` to see them"));
+    assert!(text(&["search", "--limit", "1"]).ends_with("… 5 more; raise `--limit` to see them"));
     let invalid = repo.marsh(&["--json", "data", "search", "--tag", "team"]).exits(2).error();
     assert_eq!(invalid["code"], "usage");
     assert!(invalid["message"].as_str().unwrap().contains("expected KEY=VALUE"), "{invalid}");

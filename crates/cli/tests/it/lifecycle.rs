@@ -274,7 +274,7 @@ fn ephemeral_results_are_shown_and_not_stored() {
     assert_eq!(run["dataArtifacts"][0]["attributes"], json!({ "token": 1 }));
     assert_eq!(run["dataArtifacts"][0]["path"], json!(null));
     assert_eq!(run["dataArtifacts"][1]["attributes"], json!({ "seen": { "token": 1 } }));
-    assert_eq!(repo.marsh(&["--json", "data", "list", "m"]).ok().json()["total"], 1);
+    assert_eq!(repo.marsh(&["--json", "data", "list", "m", "--type", "resource"]).ok().json()["total"], 1);
     repo.marsh(&["data", "get", "m", "secretive"]).exits(1);
 }
 
@@ -292,7 +292,11 @@ fn returned_handles_decide_what_the_run_shows_and_in_which_order() {
     let names: Vec<&str> =
         run["dataArtifacts"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["b", "a"]);
-    assert_eq!(repo.marsh(&["--json", "data", "list", "m"]).ok().json()["total"], 3, "all of it is stored");
+    assert_eq!(
+        repo.marsh(&["--json", "data", "list", "m", "--type", "resource"]).ok().json()["total"],
+        3,
+        "all of it is stored"
+    );
 }
 
 #[test]
@@ -329,7 +333,7 @@ fn a_method_may_take_back_what_it_wrote_when_it_fails() {
     );
     let repo = repo_with(&members);
     repo.marsh(&run_args(&[])).exits(1);
-    assert_eq!(repo.marsh(&["--json", "data", "list", "m"]).ok().json()["total"], 0);
+    assert_eq!(repo.marsh(&["--json", "data", "list", "m", "--type", "resource"]).ok().json()["total"], 0);
     repo.assert_sound();
 }
 

@@ -463,7 +463,7 @@ fn delete_asks_for_force_when_there_are_results() {
       "resourceDeleted": true,
       "outputsDeleted": 1,
       "evaluatedInputDeleted": false,
-      "dataDeleted": 1,
+      "dataDeleted": 3,
       "expiredDataAutoCollected": 0
     }
     ----- stderr -----

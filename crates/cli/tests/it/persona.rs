@@ -223,7 +223,7 @@ fn summary_has_methods_workflows_and_stored_data() {
     assert_eq!(workflow["runs"][0]["firstFailedStep"], "look");
     assert_eq!(workflow["runs"][0]["steps"][0]["jobName"], "main");
     let data = &summary["data"];
-    assert_eq!(data["uniqueModels"], 1);
+    assert_eq!(data["uniqueModels"], 2, "the reports on `w` are data of the workflow");
     assert_eq!(data["byModelType"][0]["modelType"], "command/shell");
     assert!(data["totalVersions"].as_u64() > data["totalItems"].as_u64(), "{data}");
     let limited = repo.marsh(&["--json", "summarise", "--limit", "1"]).ok().json();

@@ -58,7 +58,7 @@ fn a_failed_command_stores_nothing() {
     │ lost
     error: command exited with code 7
     ");
-    assert_eq!(repo.marsh(&["--json", "data", "list", "s"]).ok().json()["total"], 0);
+    assert_eq!(repo.marsh(&["--json", "data", "list", "s", "--type", "resource"]).ok().json()["total"], 0);
     repo.assert_sound();
 }
 

@@ -1,8 +1,10 @@
 //! The result of a run, for the caller.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use marsh_data::{Artifact, Artifacts, DataError, Lifetime, Metadata, OutputRecord, OutputStatus};
+use marsh_extension::ModelDescription;
 use serde_json::{Map, Value};
 
 use super::evaluate::Evaluated;
@@ -69,6 +71,10 @@ pub struct RunOutcome {
     pub reports: Vec<String>,
     /// Whether the type or the definition names any reports.
     pub has_reports: bool,
+    /// `reports` of the definition.
+    pub report_rules: Option<Value>,
+    /// What the type declares.
+    pub description: Arc<ModelDescription>,
 }
 
 /// Everything that is known of a run when it has ended.
@@ -105,6 +111,8 @@ impl EndedRun<'_> {
             initiated_by: request.initiated_by.clone(),
             error,
             reports: code.description.reports.clone(),
+            report_rules: stored.definition.reports.clone(),
+            description: Arc::clone(&code.description),
             has_reports: !code.description.reports.is_empty() || stored.definition.reports.is_some(),
         }
     }

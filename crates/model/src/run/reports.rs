@@ -3,11 +3,13 @@
 //! A report is stored as two data of its model, `report-<name>` (Markdown) and `report-<name>-json`. A report that fails
 //! leaves one with the reason; the caller shows the failure, and the record of the run does not change.
 
+mod built_in;
 mod workflow;
+mod workflow_summary;
 
 use std::path::Path;
 
-use marsh_data::{GarbageCollection, Metadata, NewVersion, Owner, Tags};
+use marsh_data::{GarbageCollection, Metadata, NewVersion, Owner, RunData, Tags};
 use marsh_extension::LoadError;
 use marsh_extension::kinds::{
     CallOptions, KindError, ReportExecute, ReportExtension, ReportResult, SensitiveArguments,
@@ -25,7 +27,9 @@ use crate::definition::Stored;
 use crate::error::ModelError;
 use crate::types::TypeCode;
 
+pub use built_in::{BUILT_IN, BuiltInReport, MadeReport, built_in};
 pub use workflow::WorkflowSubject;
+pub use workflow_summary::{RunSummary, SummaryStep};
 
 /// How many versions of a report are kept, and how long.
 const KEPT: u32 = 5;
@@ -108,11 +112,13 @@ struct Shelf<'a> {
     id: &'a str,
     /// The name of a workflow, for a tag.
     workflow: Option<&'a str>,
+    /// Who makes the report, if that is known better than by the id.
+    owner: Option<Owner>,
 }
 
 impl<'a> Shelf<'a> {
     fn of(stored: &'a Stored) -> Shelf<'a> {
-        Shelf { type_name: &stored.type_name, id: &stored.definition.id, workflow: None }
+        Shelf { type_name: &stored.type_name, id: &stored.definition.id, workflow: None, owner: None }
     }
 }
 
@@ -159,8 +165,12 @@ impl Models {
             arguments: outcome.method_arguments.clone(),
             handles: outcome.artifacts.iter().map(|artifact| handle(&artifact.metadata)).collect(),
         };
-        let mut names: Vec<(&str, Option<&Required>)> =
-            rules.require.iter().map(|required| (required.name(), Some(required))).collect();
+        let mut names: Vec<(&str, Option<&Required>)> = rules
+            .require
+            .iter()
+            .map(|required| (required.name(), Some(required)))
+            .filter(|(name, _)| built_in(name).is_none())
+            .collect();
         for name in declared {
             if !names.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
                 names.push((name, None));
@@ -266,7 +276,7 @@ impl Models {
                     }
                 };
                 self.secrets.redact_value(&mut json);
-                let stored = self.store_report(shelf, name, scope, &markdown, &json)?;
+                let stored = store_report(&self.data, shelf, name, scope, &markdown, &json)?;
                 Ok(ReportOutcome {
                     name: name.to_owned(),
                     scope: scope.to_owned(),
@@ -321,54 +331,16 @@ impl Models {
     ) -> Result<ReportOutcome, ModelError> {
         let error = error.redacted(&self.secrets);
         let message = self.secrets.redact(&error.to_string()).into_owned();
-        let markdown = format!("# {name}\n\nThis report failed: {message}\n");
-        let json = json!({ "error": message });
-        let stored = self.store_report(shelf, name, scope, &markdown, &json)?;
+        let stack = error.call_error().and_then(|call| call.stack.as_deref());
+        let stack = stack.map(|stack| self.secrets.redact(stack).into_owned());
+        let mut markdown = format!("# {name}\n\nThis report failed.\n\n## Error\n\n```\n{message}\n```\n");
+        let mut json = json!({ "error": true, "reportName": name, "scope": scope, "message": message });
+        if let (Some(stack), Value::Object(map)) = (stack, &mut json) {
+            markdown.push_str(&format!("\n## Stack Trace\n\n```\n{stack}\n```\n"));
+            map.insert("stack".into(), Value::String(stack));
+        }
+        let stored = store_report(&self.data, shelf, name, scope, &markdown, &json)?;
         Ok(ReportOutcome { name: name.to_owned(), scope: scope.to_owned(), result: Err(error), stored })
-    }
-
-    fn store_report(
-        &self,
-        shelf: &Shelf<'_>,
-        name: &str,
-        scope: &str,
-        markdown: &str,
-        json: &Value,
-    ) -> Result<Vec<Metadata>, ModelError> {
-        if markdown.trim().is_empty() {
-            return Ok(Vec::new());
-        }
-        let data_name = data_name(name);
-        let mut tags = Tags::new();
-        tags.set("type", "report");
-        tags.set("reportName", name);
-        tags.set("reportScope", scope);
-        if let Some(workflow) = shelf.workflow {
-            tags.set("workflow", workflow);
-        }
-        let json_name = format!("{data_name}-json");
-        let text = serde_json::to_string_pretty(json)
-            .map_err(|source| ModelError::InvalidReport { name: name.to_owned(), source })?;
-        let contents =
-            [(&data_name, "text/markdown", markdown), (&json_name, "application/json", text.as_str())];
-        let mut stored = Vec::new();
-        for (name, content_type, content) in contents {
-            let new = NewVersion {
-                type_path: shelf.type_name,
-                model_id: shelf.id,
-                name,
-                content_type,
-                lifetime: LIFETIME.parse().map_err(marsh_data::DataError::from)?,
-                garbage_collection: GarbageCollection::Keep(KEPT),
-                streaming: false,
-                tags: tags.clone(),
-                owner: Owner::model_method(shelf.id),
-                lifecycle: None,
-                renamed_to: None,
-            };
-            stored.push(self.data.write(&new, content.as_bytes())?);
-        }
-        Ok(stored)
     }
 
     fn make_durable(&self, shelf: &Shelf<'_>, outcomes: &[ReportOutcome]) -> Result<(), ModelError> {
@@ -381,6 +353,49 @@ impl Models {
         }
         Ok(())
     }
+}
+
+fn store_report(
+    data: &RunData,
+    shelf: &Shelf<'_>,
+    name: &str,
+    scope: &str,
+    markdown: &str,
+    json: &Value,
+) -> Result<Vec<Metadata>, ModelError> {
+    if markdown.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let data_name = data_name(name);
+    let mut tags = Tags::new();
+    tags.set("type", "report");
+    tags.set("reportName", name);
+    tags.set("reportScope", scope);
+    if let Some(workflow) = shelf.workflow {
+        tags.set("workflow", workflow);
+    }
+    let json_name = format!("{data_name}-json");
+    let text = serde_json::to_string_pretty(json)
+        .map_err(|source| ModelError::InvalidReport { name: name.to_owned(), source })?;
+    let contents = [(&data_name, "text/markdown", markdown), (&json_name, "application/json", text.as_str())];
+    let mut stored = Vec::new();
+    for (name, content_type, content) in contents {
+        let new = NewVersion {
+            type_path: shelf.type_name,
+            model_id: shelf.id,
+            name,
+            content_type,
+            lifetime: LIFETIME.parse().map_err(marsh_data::DataError::from)?,
+            garbage_collection: GarbageCollection::Keep(KEPT),
+            streaming: false,
+            tags: tags.clone(),
+            owner: shelf.owner.clone().unwrap_or_else(|| Owner::model_method(shelf.id)),
+            lifecycle: None,
+            renamed_to: None,
+        };
+        stored.push(data.write(&new, content.as_bytes())?);
+    }
+    Ok(stored)
 }
 
 /// The name of a report's data: without `@`, and with `-` for `/`.

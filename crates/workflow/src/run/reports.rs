@@ -2,8 +2,9 @@
 
 use marsh_api::event::EventSink;
 use marsh_api::workflow::event::{StepRef, WarningCode, WorkflowEvent};
+use marsh_data::Owner;
 use marsh_extension::kinds::CallOptions;
-use marsh_model::run::reports::{ReportOutcome, WorkflowSubject};
+use marsh_model::run::reports::{ReportOutcome, RunSummary, SummaryStep, WorkflowSubject};
 use marsh_model::{Observer, RunEvent, RunOutcome};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use super::steps::Steps;
 use crate::Workflows;
 use crate::error::WorkflowError;
 use crate::record::{JobRecord, RunRecord, RunStatus, StepRecord};
-use crate::schema::Workflow;
+use crate::schema::{ModelTarget, Task, Workflow};
 
 impl Steps<'_> {
     /// The reports on a step's method and its model.
@@ -20,6 +21,7 @@ impl Steps<'_> {
         if outcome.has_reports || self.workflow.reports.is_some() {
             self.called_with.keep(at, outcome);
         }
+        self.summarise_step(at, outcome, observer);
         if !outcome.has_reports || outcome.status == marsh_model::RunStatus::Cancelled {
             return;
         }
@@ -36,6 +38,36 @@ impl Steps<'_> {
                 }
             }
             Err(error) => warn(format!("the reports on `{}` failed: {error}", outcome.model_name)),
+        }
+    }
+
+    /// The summary of a step's method run. The thread of the summaries stores it, so that no step waits for it.
+    fn summarise_step(&self, at: &StepRef, outcome: &RunOutcome, observer: &dyn Observer) {
+        let made = match self.models.summarise_method(outcome, self.reports) {
+            Ok(made) => made,
+            Err(error) => {
+                let message = format!("the summary of `{}` failed: {error}", outcome.model_name);
+                observer.event(&RunEvent::Warning { code: WarningCode::ReportFailed.as_str(), message });
+                return;
+            }
+        };
+        let Some(made) = made else { return };
+        let owner = Owner {
+            workflow_id: Some(self.workflow.id.clone()),
+            workflow_run_id: Some(self.run_id.to_owned()),
+            workflow_name: Some(self.workflow.name.clone()),
+            job_name: Some(at.job_id.clone()),
+            step_name: Some(at.step_id.clone()),
+            ..Owner::default()
+        };
+        self.summaries.add(made.of_step(owner));
+    }
+
+    /// Waits until the summaries of all steps are stored.
+    pub(super) fn finish_summaries(&self) {
+        if let Some(error) = self.summaries.finish() {
+            let told = ToldWithRun { observer: self.observer };
+            told.warn(WarningCode::ReportFailed, format!("a summary of a step failed: {error}"));
         }
     }
 
@@ -122,7 +154,12 @@ impl Workflows<'_> {
             };
             record.jobs.iter().flat_map(of_job).collect()
         };
+        let summary = {
+            let workflow = workflow.clone();
+            move || summary_of(&workflow, record)
+        };
         WorkflowSubject {
+            summary: Box::new(summary),
             id: workflow.id.clone(),
             name: workflow.name.clone(),
             run_id: record.id.clone(),
@@ -165,6 +202,55 @@ impl Workflows<'_> {
             "globalArgs": called.global,
             "methodArgs": called.method,
         }))
+    }
+}
+
+/// The jobs of a run, and the steps that run methods: those that ran one, and those whose file says so.
+fn summary_of(workflow: &Workflow, record: &RunRecord) -> RunSummary {
+    let mut summary = RunSummary::default();
+    for job in &record.jobs {
+        summary.jobs.push((job.job_name.clone(), job.status.as_str()));
+        let written = workflow.jobs.iter().find(|written| written.name == job.job_name);
+        let written = written.map(|written| written.steps.as_slice()).unwrap_or_default();
+        for step in &job.steps {
+            // The steps of a `forEach` have its name and more.
+            let of = written.iter().find(|written| written.name == step.step_name).or_else(|| {
+                let expanded = written.iter().filter(|written| written.for_each.is_some());
+                expanded
+                    .filter(|written| step.step_name.starts_with(&written.name))
+                    .max_by_key(|written| written.name.len())
+            });
+            let task = match of.map(|of| &of.task) {
+                Some(Task::ModelMethod(task)) => Some(task),
+                _ => None,
+            };
+            let output = step.output.as_ref();
+            let text = |key: &str| output.and_then(|output| output.get(key)?.as_str()).map(str::to_owned);
+            let model = text("model").or_else(|| task.map(|task| name_of(&task.target).to_owned()));
+            let Some(model) = model else { continue };
+            let method = text("method").or_else(|| task.map(|task| task.method_name.clone()));
+            let type_name = step.code.as_ref().map(|code| code.type_name.to_string());
+            summary.steps.push(SummaryStep {
+                job: job.job_name.clone(),
+                step: step.step_name.clone(),
+                model,
+                model_type: type_name.or_else(|| match task.map(|task| &task.target) {
+                    Some(ModelTarget::Direct { model_type, .. }) => Some(model_type.clone()),
+                    _ => None,
+                }),
+                method: method.unwrap_or_default(),
+                status: step.status.as_str(),
+                written: step.data_artifacts.iter().map(|one| (one.name.clone(), one.version)).collect(),
+            });
+        }
+    }
+    summary
+}
+
+fn name_of(target: &ModelTarget) -> &str {
+    match target {
+        ModelTarget::Definition { model_id_or_name } => model_id_or_name,
+        ModelTarget::Direct { model_name, .. } => model_name,
     }
 }
 

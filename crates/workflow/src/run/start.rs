@@ -19,6 +19,7 @@ use super::permits::Permits;
 use super::scheduler::{Rest, Scheduler};
 use super::state::RunState;
 use super::steps::{Items, Steps};
+use super::summaries::Summaries;
 use super::{Nesting, WorkflowRunRequest};
 use crate::Workflows;
 use crate::error::WorkflowError;
@@ -171,6 +172,7 @@ impl Workflows<'_> {
         ancestors.push(workflow.name.clone());
         let steps = Steps {
             workflows: self,
+            summaries: Summaries::new(self.models.data.clone()),
             models: self.models,
             workflow,
             plan: &plan,
@@ -202,7 +204,9 @@ impl Workflows<'_> {
             state.tell(pin)?;
         }
         let mut scheduler = Scheduler::new(&mut state, &steps, request.cancel, inbox);
-        let rest = scheduler.run()?;
+        let rest = scheduler.run();
+        steps.finish_summaries();
+        let rest = rest?;
         let views = std::mem::take(&mut scheduler.views);
         let last = match rest {
             Rest::Suspended => Fact::Suspended,

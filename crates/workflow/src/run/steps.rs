@@ -14,6 +14,7 @@ use marsh_model::{CheckSelection, Driver, Models, Pins, RunInputs};
 use super::called_with::CalledWith;
 use super::log::WorkflowLog;
 use super::permits::Permits;
+use super::summaries::Summaries;
 use crate::Workflows;
 use crate::journal::{Item, OnDisk, StepEnd};
 use crate::machine::Plan;
@@ -61,6 +62,7 @@ pub(super) type Items = HashMap<(usize, usize), Arc<Vec<Item>>>;
 /// Everything that the steps of one run share.
 pub(super) struct Steps<'a> {
     pub workflows: &'a Workflows<'a>,
+    pub summaries: Summaries,
     pub models: &'a Models,
     pub workflow: &'a Workflow,
     pub plan: &'a Plan,

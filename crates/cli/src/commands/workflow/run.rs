@@ -8,7 +8,8 @@ use marsh_api::event::EventSink;
 use marsh_api::workflow::RunStatus;
 use marsh_api::workflow::event::WorkflowEvent;
 use marsh_app::{
-    AppError, RunInitiator, WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, Write,
+    AppError, RunInitiator, WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns,
+    Write, is_built_in_report,
 };
 use marsh_fs::Durability;
 use serde_json::Map;
@@ -24,6 +25,8 @@ use crate::persona::Persona;
 use crate::ui::Ui;
 
 pub fn run(ui: &Ui, write: &Write<'_>, arguments: &WorkflowRunArgs) -> Result<ExitCode, CliError> {
+    let span = arguments.run.trace_span();
+    let _traced = span.as_ref().map(tracing::Span::enter);
     let items = input::items(&arguments.inputs)?;
     let request = WorkflowRunRequest {
         workflow: arguments.name.clone(),
@@ -38,6 +41,8 @@ pub fn run(ui: &Ui, write: &Write<'_>, arguments: &WorkflowRunArgs) -> Result<Ex
 }
 
 pub fn resume(ui: &Ui, write: &Write<'_>, arguments: &ResumeArgs) -> Result<ExitCode, CliError> {
+    let span = arguments.run.trace_span();
+    let _traced = span.as_ref().map(tracing::Span::enter);
     let request = WorkflowResumeRequest {
         workflow: arguments.name.clone(),
         run: arguments.run_id().map(str::to_owned),
@@ -105,7 +110,8 @@ impl Runner<'_> {
     fn show(&self, run: &WorkflowRunResult) {
         let ui = self.ui;
         ui.result(&(), || run_text(self.write, run, ui.is_verbose()));
-        for made in run.document.reports.iter().flat_map(|reports| reports.values()) {
+        let reports = run.document.reports.iter().flatten().filter(|(name, _)| !is_built_in_report(name));
+        for (_, made) in reports {
             ui.result(&(), || report::result_text(made));
         }
     }

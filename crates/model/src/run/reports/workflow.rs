@@ -10,7 +10,8 @@ use marsh_extension::kinds::{CallOptions, KindError, ReportExecute, SensitiveArg
 use marsh_types::TypeName;
 use serde_json::{Map, Value, json};
 
-use super::{ReportOutcome, ReportSelection, Shelf, rules};
+use super::built_in::{ATTESTATION, BuiltInReport, WORKFLOW_SUMMARY, built_in};
+use super::{ReportOutcome, ReportSelection, RunSummary, Shelf, rules};
 use crate::Models;
 use crate::error::ModelError;
 use crate::run::Observer;
@@ -35,6 +36,8 @@ pub struct WorkflowSubject<'a> {
     /// `{ jobName, stepName, modelName, modelType, modelId, methodName, status, dataHandles, globalArgs, methodArgs }`; called
     /// only if a report runs, as there may be thousands of them.
     pub steps: Box<dyn Fn() -> Vec<Value> + 'a>,
+    /// The jobs, and the steps that run methods; called only if a summary is wanted.
+    pub summary: Box<dyn Fn() -> RunSummary + 'a>,
     /// `reports` of the workflow's file.
     pub rules: Option<Value>,
 }
@@ -55,9 +58,13 @@ impl Models {
         let rules = rules(subject.rules.as_ref(), &subject.name)?;
         let type_name = TypeName::parse(WORKFLOW)?;
         let shelf = shelf(&type_name, subject);
-        let mut outcomes = Vec::new();
+        let mut outcomes = self.own_reports_on_workflow(&type_name, subject, selection)?;
         let mut known: Vec<String> = Vec::new();
-        let required = rules.require.iter().map(|required| (required.name().to_owned(), true));
+        let required = rules
+            .require
+            .iter()
+            .filter(|required| built_in(required.name()).is_none())
+            .map(|required| (required.name().to_owned(), true));
         let named = self.named_by_types(subject).into_iter().map(|name| (name, false));
         for (name, is_required) in required.chain(named) {
             let is = |other: &String| other.eq_ignore_ascii_case(&name);
@@ -80,7 +87,38 @@ impl Models {
                 Err(error) => outcomes.push(self.failed_report(&shelf, &name, WORKFLOW, error.into())?),
             }
         }
-        self.make_durable(&shelf, &outcomes)?;
+        let of_extensions = outcomes.iter().any(|outcome| built_in(&outcome.name).is_none());
+        // Summaries cost no sync of their own.
+        if of_extensions {
+            self.make_durable(&shelf, &outcomes)?;
+        }
+        Ok(outcomes)
+    }
+
+    fn own_reports_on_workflow(
+        &self,
+        type_name: &TypeName,
+        subject: &WorkflowSubject<'_>,
+        selection: &ReportSelection,
+    ) -> Result<Vec<ReportOutcome>, ModelError> {
+        let wants =
+            |report: &BuiltInReport| report.is_wanted(subject.rules.as_ref(), &subject.name, None, selection);
+        let (summary, attestation) = (wants(&WORKFLOW_SUMMARY)?, wants(&ATTESTATION)?);
+        let mut outcomes = Vec::new();
+        if !summary && !attestation {
+            return Ok(outcomes);
+        }
+        let run = (subject.summary)();
+        if summary {
+            let (markdown, json) = (run.markdown(subject), run.json(subject));
+            let made = self.made_of_workflow(WORKFLOW_SUMMARY, type_name, subject, &markdown, json);
+            outcomes.push(made.store(&self.data)?);
+        }
+        if attestation {
+            let (markdown, json) = run.attestation(subject);
+            let made = self.made_of_workflow(ATTESTATION, type_name, subject, &markdown, json);
+            outcomes.push(made.store(&self.data)?);
+        }
         Ok(outcomes)
     }
 
@@ -136,5 +174,5 @@ impl Models {
 }
 
 fn shelf<'a>(type_name: &'a TypeName, subject: &'a WorkflowSubject<'_>) -> Shelf<'a> {
-    Shelf { type_name, id: &subject.id, workflow: Some(&subject.name) }
+    Shelf { type_name, id: &subject.id, workflow: Some(&subject.name), owner: None }
 }
