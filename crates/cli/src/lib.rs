@@ -57,12 +57,10 @@ pub fn main() -> ExitCode {
 
 /// Help pages end with examples and have the program's name in their texts, which nothing else needs.
 fn help_page(error: &clap::Error, arguments: &[std::ffi::OsString]) -> Option<clap::Error> {
-    use clap::error::ErrorKind::{
-        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion, MissingSubcommand,
-    };
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
     let mut arguments = arguments.to_vec();
     match error.kind() {
-        DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion => {}
+        DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand => {}
         // Options without a command: clap asks for one instead of printing the help.
         MissingSubcommand if Persona::current().lone_group == LoneGroup::PrintsHelp => {
             arguments.push("--help".into());
@@ -75,7 +73,12 @@ fn help_page(error: &clap::Error, arguments: &[std::ffi::OsString]) -> Option<cl
 
 /// Help and version go to standard output; a usage error is an error like any other, also as JSON.
 fn usage(error: &clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
-    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    // A version needs none of the texts of the commands.
+    if error.kind() == DisplayVersion {
+        ui::written(write!(anstream::stdout().lock(), "{}", error.render().ansi()));
+        return Ui::plain().finish(ExitCode::from(exit::DONE));
+    }
     let page = help_page(error, arguments);
     let shown = page.as_ref().unwrap_or(error);
     let is_group = error.kind() == DisplayHelpOnMissingArgumentOrSubcommand;
