@@ -70,6 +70,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<model::ModelSearch>("model-search", &["model search"]),
     DocumentSpec::new::<model::ModelEdited>("model-edited", &["model edit"]),
     DocumentSpec::new::<model::ModelDeleted>("model-deleted", &["model delete"]),
+    DocumentSpec::new::<model::ModelEvaluationDocument>("model-evaluation", &["model evaluate"]),
     DocumentSpec::new::<model::ModelValidationDocument>("model-validation", &["model validate"]),
     DocumentSpec::new::<model::MethodDescribed>("method-description", &["model method describe"]),
     DocumentSpec::new::<model::MethodRunDocument>("method-run", &["model method run"]),

@@ -1,14 +1,14 @@
 //! Definitions: create, show, edit, delete, validate.
 
 use marsh_api::model::{
-    EditStatus, ModelCreated, ModelDeleted, ModelDocument, ModelEdited, ModelRow, ModelSearch,
-    ModelValidateRequest, ModelValidation, ModelValidationDocument, ModelValidations, ValidationCheck,
-    ValidationWarning,
+    EditStatus, ModelCreated, ModelDeleted, ModelDocument, ModelEdited, ModelEvaluation,
+    ModelEvaluationDocument, ModelEvaluations, ModelRow, ModelSearch, ModelValidateRequest, ModelValidation,
+    ModelValidationDocument, ModelValidations, ValidationCheck, ValidationWarning,
 };
 use marsh_data::Metadata;
 use marsh_model::run::CheckFilter;
 use marsh_model::validate::Preflight;
-use marsh_model::{Definition, Stored, direct};
+use marsh_model::{Definition, ModelError, Stored, direct};
 use marsh_types::{Explain as _, yaml};
 use serde_json::Value;
 
@@ -316,6 +316,42 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// Writes the evaluated copy of a definition, or of all.
+    ///
+    /// # Errors
+    ///
+    /// When the definition does not exist, a file of a definition cannot be read, or a copy cannot be written.
+    pub fn evaluate_models(&self, name: Option<&str>) -> Result<ModelEvaluationDocument, AppError> {
+        let models = self.models();
+        let evaluation = |stored: &Stored| -> Result<ModelEvaluation, AppError> {
+            let copy = models.evaluate_definition(stored)?;
+            Ok(ModelEvaluation {
+                id: stored.definition.id.clone(),
+                name: stored.definition.name.clone(),
+                type_name: stored.type_name.to_string(),
+                had_expressions: copy.had_expressions,
+                output_path: copy.path.display().to_string(),
+                global_arguments: Some(copy.global_arguments),
+            })
+        };
+        if let Some(name) = name {
+            let stored = models.definitions.find(name)?;
+            return evaluation(&stored).map(ModelEvaluationDocument::One);
+        }
+        let (list, broken) = models.definitions.list();
+        if let Some(broken) = broken.first() {
+            return Err(ModelError::InvalidDefinition {
+                path: broken.path.clone(),
+                reason: broken.message.clone(),
+            }
+            .into());
+        }
+        let mut items = list.iter().map(evaluation).collect::<Result<Vec<_>, _>>()?;
+        items.iter_mut().for_each(|item| item.global_arguments = None);
+        let evaluated = items.iter().filter(|item| item.had_expressions).count();
+        Ok(ModelEvaluationDocument::All(ModelEvaluations { total: items.len(), evaluated, items }))
+    }
+
     /// Deletes a definition, its results and its run records.
     ///
     /// # Errors

@@ -177,6 +177,10 @@ impl Shared {
 
     /// Why a call of this host fails. Waits for the end of the process.
     pub(crate) fn death(&self) -> HostError {
+        // A host that refuses to start says so and ends. A write to it fails before the reader has read its last words.
+        if locked(&self.verdict).is_none() && !self.await_end(LAST_WORDS) {
+            tracing::debug!("the channel of a host is open after its end");
+        }
         let verdict = locked(&self.verdict).clone();
         match verdict {
             Some(Verdict::Refused(error)) => return HostError::Identity { message: error.message },

@@ -138,6 +138,47 @@ pub struct ModelDeleted {
     pub expired_data_auto_collected: usize,
 }
 
+/// The evaluated copies of definitions: of one when it was named, else of all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ModelEvaluationDocument {
+    /// Of all definitions.
+    All(ModelEvaluations),
+    /// Of one.
+    One(ModelEvaluation),
+}
+
+/// The evaluated copies of all definitions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelEvaluations {
+    /// The copies, without global arguments.
+    pub items: Vec<ModelEvaluation>,
+    /// How many definitions there are.
+    pub total: usize,
+    /// How many of them have expressions.
+    pub evaluated: usize,
+}
+
+/// The evaluated copy of a definition, which `--last-evaluated` uses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelEvaluation {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Whether the definition has expressions.
+    pub had_expressions: bool,
+    /// The file of the copy, absolute.
+    pub output_path: String,
+    /// The global arguments. Those that use a vault, the environment or a missing input are as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_arguments: Option<serde_json::Map<String, Value>>,
+}
+
 /// A validation of definitions. Their pre-flight checks run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,7 @@
 //! Operations on definitions.
 
 use marsh_api::ErrorCode;
-use marsh_api::model::{ModelValidateRequest, ModelValidationDocument};
+use marsh_api::model::{ModelEvaluationDocument, ModelValidateRequest, ModelValidationDocument};
 use marsh_types::Explain as _;
 
 use crate::support::{ID, MODEL, Repository};
@@ -67,4 +67,37 @@ fn search_lists_own_definitions_and_with_all_every_other_one() {
     assert_eq!(names("", false), ["m"]);
     assert_eq!(names("", true), ["m", "made", "token"]);
     assert_eq!(names("swamp/", true), ["token"]);
+}
+
+#[test]
+fn evaluated_copy_has_values_and_keeps_what_is_secret_or_unknown() {
+    let repository = Repository::new();
+    repository.remove(MODEL);
+    repository.write(
+        "models/command/shell/m.yaml",
+        definition("\"echo ${{ self.name + '!' }} ${{ inputs.who }}\"").replace(
+            "methods:",
+            "globalArguments:\n  name: \"${{ self.name }}\"\n  sum: \"${{ 1 + 2 }}\"\n  \
+             token: \"${{ vault.get('none', 'token') }}\"\n  home: \"${{ env.HOME }}\"\n  \
+             who: \"${{ inputs.who }}\"\nmethods:",
+        ),
+    );
+    let session = repository.session();
+    let evaluate = |name: Option<&str>| session.write(|write| write.evaluate_models(name)).unwrap().value;
+    let ModelEvaluationDocument::One(one) = evaluate(Some("m")).unwrap() else {
+        panic!("all were evaluated")
+    };
+    assert!(one.had_expressions);
+    let globals = serde_json::Value::Object(one.global_arguments.unwrap());
+    let expected = serde_json::json!({
+        "name": "m", "sum": 3, "token": "${{ vault.get('none', 'token') }}", "home": "${{ env.HOME }}",
+        "who": "${{ inputs.who }}",
+    });
+    assert_eq!(globals, expected);
+    let copy = std::fs::read_to_string(&one.output_path).unwrap();
+    assert!(copy.contains("sum: 3") && copy.contains("vault.get"), "{copy}");
+    let ModelEvaluationDocument::All(all) = evaluate(None).unwrap() else { panic!("one was evaluated") };
+    assert_eq!((all.total, all.evaluated, all.items.len()), (1, 1, 1));
+    assert!(all.items[0].global_arguments.is_none());
+    assert_eq!(evaluate(Some("none")).unwrap_err().code(), ErrorCode::ModelNotFound);
 }

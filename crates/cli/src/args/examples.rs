@@ -26,6 +26,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("model search", "model search disk"),
     ("model edit", "model edit root"),
     ("model delete", "model delete root --yes"),
+    ("model evaluate", "model evaluate root\nmodel evaluate --all"),
     ("model validate", "model validate\nmodel validate root"),
     ("model cancel", "model cancel root --reason 'disk is full'\nmodel cancel --all"),
     ("run", "run history\nrun doctor --fix\nrun gc --older-than 30d --dry-run"),

@@ -276,6 +276,18 @@ pub enum ModelCommand {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Write the evaluated copies of definitions
+    ///
+    /// Evaluates the expressions of a definition and writes the copy that `--last-evaluated` uses. Expressions that use a
+    /// vault, the environment or an input that has no value stay as written.
+    Evaluate {
+        /// Name or id; default: all
+        #[arg(conflicts_with = "all")]
+        name: Option<String>,
+        /// Evaluate all definitions
+        #[arg(long)]
+        all: bool,
+    },
     /// Check definitions, and run their pre-flight checks
     Validate {
         /// Name or id; default: all

@@ -4,7 +4,8 @@ use std::io::IsTerminal as _;
 use std::process::{Command, ExitCode};
 
 use marsh_api::model::{
-    EditStatus, ModelDocument, ModelValidateRequest, ModelValidation, ModelValidationDocument,
+    EditStatus, ModelDocument, ModelEvaluationDocument, ModelValidateRequest, ModelValidation,
+    ModelValidationDocument,
 };
 use marsh_app::{DeleteModel, Read, Session, Write};
 use serde_json::Value;
@@ -27,6 +28,9 @@ pub fn run(ui: &Ui, session: &Session, command: &ModelCommand) -> Result<ExitCod
         ModelCommand::Edit { name } => edit(ui, &read, name),
         ModelCommand::Delete { name, force, yes } => {
             app::change(ui, session, |write| delete(ui, write, name, *force, *yes))
+        }
+        ModelCommand::Evaluate { name, all: _ } => {
+            app::change(ui, session, |write| evaluate(ui, write, name.as_deref()))
         }
         ModelCommand::Validate { name, labels, method } => {
             let request =
@@ -175,6 +179,26 @@ pub fn delete(ui: &Ui, write: &Write<'_>, name: &str, force: bool, yes: bool) ->
             "{GOOD}deleted{GOOD:#} {NAME}{}{NAME:#}, {} data versions, {} run records",
             document.name, document.data_deleted, document.outputs_deleted
         )
+    });
+    done()
+}
+
+fn evaluate(ui: &Ui, write: &Write<'_>, name: Option<&str>) -> Result<ExitCode, CliError> {
+    let document = write.evaluate_models(name)?;
+    ui.result(&document, || {
+        let items = match &document {
+            ModelEvaluationDocument::One(one) => std::slice::from_ref(one),
+            ModelEvaluationDocument::All(all) => all.items.as_slice(),
+        };
+        let mut text = String::new();
+        for item in items {
+            let what = if item.had_expressions { "evaluated" } else { "no expressions" };
+            text.push_str(&format!("{NAME}{}{NAME:#} {what} {DIM}{}{DIM:#}\n", item.name, item.output_path));
+            if let Some(globals) = &item.global_arguments {
+                text.push_str(&value_lines(&Value::Object(globals.clone()), 1));
+            }
+        }
+        text
     });
     done()
 }

@@ -64,6 +64,8 @@ fn models_and_data() -> Checked {
     run("model-created", &["model", "create", "@me/x", "m"]);
     let path = run("model", &["model", "get", "m"])["path"].as_str().map(str::to_owned);
     run("model-search", &["model", "search"]);
+    run("model-evaluation", &["model", "evaluate"]);
+    run("model-evaluation", &["model", "evaluate", "m"]);
     run("model-validation", &["model", "validate"]);
     run("model-validation", &["model", "validate", "m"]);
     run("method-description", &["model", "method", "describe", "m", "run"]);

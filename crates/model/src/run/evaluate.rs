@@ -7,7 +7,7 @@ use marsh_extension::ArgumentsDescription;
 use marsh_types::near;
 use serde_json::{Map, Value, json};
 
-use super::{Observer, RunEvent, RunRequest, Trigger};
+use super::{Observer, RunEvent, RunRequest, Trigger, WorkflowTrigger};
 use crate::definition::{Definition, Stored};
 use crate::error::{Issue, ModelError};
 use crate::inputs::{InputSchema, InputUses};
@@ -23,6 +23,17 @@ pub struct Evaluated {
     /// Global arguments that could not be evaluated, with the reason. Code that uses one fails at that moment.
     pub unresolved_globals: Map<String, Value>,
     pub method_arguments: Map<String, Value>,
+}
+
+/// The evaluated copy of a definition.
+#[derive(Debug, Clone)]
+pub struct EvaluatedCopy {
+    /// Whether the definition has expressions.
+    pub had_expressions: bool,
+    /// The file of the copy.
+    pub path: std::path::PathBuf,
+    /// Its global arguments.
+    pub global_arguments: Map<String, Value>,
 }
 
 impl Evaluated {
@@ -206,15 +217,25 @@ impl Models {
         request: &RunRequest<'_>,
         inputs: &Map<String, Value>,
     ) -> Variables {
+        let workflow = match &request.trigger {
+            Trigger::Workflow(workflow) => Some(workflow.as_ref()),
+            Trigger::Manual => None,
+        };
+        self.scope_of(definition, workflow, inputs)
+    }
+
+    fn scope_of(
+        &self,
+        definition: &Definition,
+        workflow: Option<&WorkflowTrigger>,
+        inputs: &Map<String, Value>,
+    ) -> Variables {
+        let below = workflow.map(|workflow| workflow.inputs.terms.as_slice()).unwrap_or_default();
         let env: Map<String, Value> =
             self.env.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         let mut scope = Variables::new();
         // The step's own inputs win over the run's. Those are shared, not copied: there may be thousands.
         let own = inputs.iter().map(|(key, value)| Ok((key.as_str(), Term::from_json(value)?)));
-        let below = match &request.trigger {
-            Trigger::Workflow(workflow) => workflow.inputs.terms.as_slice(),
-            Trigger::Manual => &[],
-        };
         let below = below.iter().filter(|(key, _)| !inputs.contains_key(key));
         let below = below.map(|(key, term)| Ok((key.as_str(), term.clone())));
         let all = own.chain(below).collect::<Result<Vec<_>, TooDeep>>().and_then(Term::map);
@@ -231,7 +252,7 @@ impl Models {
                 }),
             )
             .with("env", Value::Object(env));
-        if let Trigger::Workflow(workflow) = &request.trigger {
+        if let Some(workflow) = workflow {
             scope.set("workflowRunId", json!(workflow.workflow_run_id));
             scope.set(
                 "run",
@@ -259,6 +280,46 @@ impl Models {
         }
     }
 
+    /// Writes the copy for `--last-evaluated` without a run. Expressions that use a vault, the environment or an input
+    /// without a value stay as written.
+    ///
+    /// # Errors
+    ///
+    /// An expression is invalid, stored data that it uses cannot be read, or the copy cannot be written.
+    pub fn evaluate_definition(&self, stored: &Stored) -> Result<EvaluatedCopy, ModelError> {
+        let definition = &stored.definition;
+        let mut inputs = Map::new();
+        if let Some(schema) = definition.input_schema() {
+            schema.fill(&mut inputs);
+        }
+        let scope = self.scope_of(definition, None, &inputs);
+        let stored_data = self.stored_data();
+        let scope = WithData { inner: &scope, data: &stored_data };
+        let access = self.secret_access();
+        let cel = Cel::default();
+        let evaluator = access.evaluator(&cel, "model evaluate");
+        let evaluated = |values: &Map<String, Value>| -> Result<Map<String, Value>, ModelError> {
+            let values = lenient(values, &evaluator, &scope, |_, value| !is_private(value))?;
+            Ok(into_map(values.value))
+        };
+        let mut copy = definition.clone();
+        copy.global_arguments = evaluated(&definition.global_arguments)?;
+        for (method, declared) in &mut copy.methods {
+            let arguments = definition.method_arguments(method);
+            if !arguments.is_empty()
+                && let Value::Object(declared) = declared
+            {
+                declared.insert("arguments".to_owned(), Value::Object(evaluated(&arguments)?));
+            }
+        }
+        let path = self.definitions.save_evaluated(&copy, &stored.type_name)?;
+        Ok(EvaluatedCopy {
+            had_expressions: has_expressions(definition),
+            path,
+            global_arguments: copy.global_arguments,
+        })
+    }
+
     /// Writes the copy for `--last-evaluated`. Values from the environment stay expressions: the copy is a file.
     fn save_evaluated_copy(
         &self,
@@ -280,24 +341,25 @@ impl Models {
     }
 }
 
+/// Whether a value uses the environment or a vault: it never becomes part of a file.
+fn is_private(value: &Value) -> bool {
+    marsh_expr::expressions(value).iter().any(|(_, expression)| {
+        expression.contains("vault.") || marsh_expr::references(expression).iter().any(|root| root == "env")
+    })
+}
+
 /// The evaluated values; values that use the environment or a vault stay as written.
 fn keep_env(
     written: &Map<String, Value>,
     evaluated: &Map<String, Value>,
     access: &SecretAccess,
 ) -> Map<String, Value> {
-    let private = |value: &Value| {
-        marsh_expr::expressions(value).iter().any(|(_, expression)| {
-            expression.contains("vault.")
-                || marsh_expr::references(expression).iter().any(|root| root == "env")
-        })
-    };
     written
         .iter()
         .map(|(key, value)| {
             let result = evaluated.get(key).unwrap_or(value);
             // An input may hold a secret, too.
-            let kept = if private(value) || access.is_secret(result) { value } else { result };
+            let kept = if is_private(value) || access.is_secret(result) { value } else { result };
             (key.clone(), kept.clone())
         })
         .collect()

@@ -27,6 +27,7 @@ use marsh_types::TypeName;
 use marsh_types::time::iso_millis;
 use serde_json::{Map, Value, json};
 
+pub use evaluate::EvaluatedCopy;
 pub use nested::Caller;
 pub use outcome::{ArtifactView, RunOutcome, RunStatus};
 pub use overrides::OutputOverride;
