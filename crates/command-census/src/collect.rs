@@ -19,8 +19,6 @@ pub enum Place {
     Hook,
     /// Instructions and skills for coding agents.
     Agent,
-    /// Skills that the other program wrote into the repository.
-    Installed,
     /// Other Markdown.
     Document,
     /// Workflows, definitions and other YAML and JSON.
@@ -63,7 +61,7 @@ pub fn collect(root: &Path) -> std::io::Result<Vec<Found>> {
                 continue;
             }
             let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
-            if !kind.is_file() || entry.metadata()?.len() > MAX_BYTES {
+            if !kind.is_file() || entry.metadata()?.len() > MAX_BYTES || is_installed(&relative) {
                 continue;
             }
             // Files that are not text have no command lines.
@@ -74,6 +72,24 @@ pub fn collect(root: &Path) -> std::io::Result<Vec<Found>> {
         }
     }
     Ok(found)
+}
+
+/// Whether the other program wrote the file into the repository: a skill of its own. Such files are not opened.
+fn is_installed(relative: &Path) -> bool {
+    let path = relative.to_string_lossy();
+    path.contains("skills/swamp/") || path.contains("skills/swamp-")
+}
+
+/// The text without the sections that the other program manages.
+fn written_by_users(text: &str) -> String {
+    let mut managed = false;
+    let lines = text.lines().map(|line| {
+        managed |= line.contains("BEGIN swamp managed section");
+        let kept = if managed { "" } else { line };
+        managed &= !line.contains("END swamp managed section");
+        kept
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn in_file(relative: &Path, text: &str) -> Vec<Found> {
@@ -93,18 +109,17 @@ fn in_file(relative: &Path, text: &str) -> Vec<Found> {
         || [".claude/", ".cursor/", ".kiro/", ".agents/", ".opencode/", ".codex/", "skills/"]
             .iter()
             .any(|dir| path.contains(dir));
-    let is_installed = path.contains("skills/swamp/") || path.contains("skills/swamp-");
     let place = |other: Place| match () {
-        () if is_installed => Place::Installed,
         () if is_ci => Place::Ci,
         () if is_hook => Place::Hook,
         () if is_agent => Place::Agent,
         () => other,
     };
     let (place, commands) = match extension {
-        "md" | "mdc" | "mdx" => {
-            (place(if is_agent { Place::Agent } else { Place::Document }), in_markdown(text))
-        }
+        "md" | "mdc" | "mdx" => (
+            place(if is_agent { Place::Agent } else { Place::Document }),
+            in_markdown(&written_by_users(text)),
+        ),
         "yaml" | "yml" => {
             (place(Place::Data), in_value(marsh_types::yaml::from_str::<Value>(text).ok(), text))
         }
@@ -283,6 +298,15 @@ mod tests {
         let text = "# swamp\nswamp model search\n```bash\n$ swamp model get <name> [--verbose]\n```\n```ts\nswamp model x\n```\n";
         assert_eq!(found("AGENTS.md", text), [(Place::Agent, 4, "model get <name> --verbose".into())]);
         assert_eq!(found("README.md", text)[0].0, Place::Document);
+    }
+
+    #[test]
+    fn texts_of_the_other_program_are_not_read() {
+        let managed = "<!-- BEGIN swamp managed section - DO NOT EDIT -->\n```sh\nswamp model search\n```\n\
+                       <!-- END swamp managed section -->\n```sh\nswamp model get x\n```\n";
+        assert_eq!(found("CLAUDE.md", managed), [(Place::Agent, 7, "model get x".into())]);
+        assert!(super::is_installed(Path::new(".claude/skills/swamp-vault/SKILL.md")));
+        assert!(!super::is_installed(Path::new(".claude/skills/deploy/SKILL.md")));
     }
 
     #[test]

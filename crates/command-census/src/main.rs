@@ -56,6 +56,9 @@ fn options() -> Result<Options, String> {
         };
         *slot = Some(PathBuf::from(arguments.next().ok_or("missing value of the last option")?));
     }
+    // Commands run in the directories of their repositories.
+    let marsh =
+        marsh.map(std::path::absolute).transpose().map_err(|error| format!("invalid path: {error}"))?;
     Ok(Options { dir: dir.ok_or("missing directory of repositories")?, json, marsh })
 }
 

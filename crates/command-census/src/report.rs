@@ -83,7 +83,6 @@ impl Report {
                 Some(Place::Ci) => "CI",
                 Some(Place::Hook) => "hooks",
                 Some(Place::Agent) => "agent files",
-                Some(Place::Installed) => "skills that `swamp` installed",
                 Some(Place::Document) => "other Markdown",
                 Some(Place::Data) => "workflows and other YAML and JSON",
                 None => "**all**",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::collect::{Found, Place};
+use crate::collect::Found;
 use crate::judge::Verdict;
 
 /// Commands that change nothing outside of the repository.
@@ -89,7 +89,7 @@ impl Runner<'_> {
         let is_reading =
             READING.iter().any(|reading| command == reading || command.starts_with(&format!("{reading} ")));
         // Skills that the program installs name models that only their reader has.
-        if !is_reading || found.place == Place::Installed || found.words.iter().any(|word| word.is_open()) {
+        if !is_reading || found.words.iter().any(|word| word.is_open()) {
             return Ok(None);
         }
         let Some(repository) = repository_of(root, &found.file) else { return Ok(None) };

@@ -70,7 +70,7 @@ fn get_of_a_workflow_finds_the_version_of_that_run() {
     assert_eq!((data.version, data.model_name.as_str(), warning), (1, "other", None));
     assert_eq!(get(None, None, Some(4)).unwrap().0.version, 4);
     assert_eq!(code(get(None, None, Some(1))), ErrorCode::NotFound, "the run before wrote it");
-    let typo = read.get_workflow_data(&of(Some("w"), None), None, "resutl", None, true).unwrap_err();
+    let typo = read.get_workflow_data(&of(Some("w"), None), None, "resutl", None, true).unwrap_err(); // spelling: on purpose
     assert_eq!(typo.hint().as_deref(), Some("did you mean `result`?"));
 }
 
@@ -99,7 +99,7 @@ fn output_data_is_the_content_or_one_field_of_it() {
     assert_eq!((by_id.data, by_id.field.as_deref()), (json!("c"), Some("stdout")));
     let error = read.output_data("other", None, Some("stdotu")).unwrap_err();
     assert_eq!(error.hint().as_deref(), Some("did you mean `stdout`?"));
-    let error = read.output_data("other", Some("resutl"), None).unwrap_err();
+    let error = read.output_data("other", Some("resutl"), None).unwrap_err(); // spelling: on purpose
     assert_eq!(error.hint().as_deref(), Some("did you mean `result`?"));
     assert_eq!(code(read.output_data("nothing", None, None)), ErrorCode::NotFound);
 }

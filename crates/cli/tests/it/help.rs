@@ -74,9 +74,9 @@ fn help_of_hidden_names_and_aliases_answers_and_options_behind_them_are_ignored(
 
 #[test]
 fn help_of_an_unknown_command_fails_as_a_document_with_the_nearest_name() {
-    let error = help(&["data", "versoins"]).exits(1).error();
+    let error = help(&["data", "versoins"]).exits(1).error(); // spelling: on purpose
     assert_eq!(error["code"], "not_found");
-    assert_eq!(error["message"], "unknown command `data versoins`");
+    assert_eq!(error["message"], "unknown command `data versoins`"); // spelling: on purpose
     assert_eq!(error["hint"], "did you mean `versions`?");
     assert_eq!(help(&["model", "zzzz"]).exits(1).error()["hint"], "`marsh help model` lists the commands");
 }
