@@ -6,7 +6,7 @@ use marsh_api::model::{DataArtifact, MethodRun, MethodRunDocument, MethodRunItem
 use marsh_data::OutputStatus;
 use marsh_extension::kinds::CallOptions;
 use marsh_model::inputs::merge;
-use marsh_model::run::reports::ReportSelection;
+use marsh_model::run::reports::{ReportSelection, Summaries};
 use marsh_model::{ModelError, RunOutcome, RunRequest, RunStatus, Target, Trigger};
 use marsh_types::TypeName;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::error::AppError;
 use crate::input::{InputItems, RunOptions};
 use crate::method_events::SinkObserver;
-use crate::report::reports_by_name;
+use crate::report::{made_result, reports_by_name};
 use crate::session::{Read, Write, initiated_by};
 
 /// What to run a method on.
@@ -63,7 +63,7 @@ impl Write<'_> {
         request: &MethodRunRequest,
         sink: &dyn EventSink<MethodEvent>,
     ) -> Result<MethodRun, AppError> {
-        self.run_method_once(request, request.inputs.clone(), sink)
+        self.run_method_once(request, request.inputs.clone(), None, sink)
     }
 
     /// Runs a method once for each item, merged over the inputs of the request. A run that cannot start ends the
@@ -80,11 +80,13 @@ impl Write<'_> {
     ) -> Result<MethodRunDocument, AppError> {
         let sets = self.inputs(items)?;
         let several = sets.len() > 1;
+        // Each run has a summary. A thread stores them, while the next run goes on.
+        let summaries = several.then(|| Summaries::new(self.models().data.clone()));
         let mut runs = Vec::new();
         for set in sets {
             let mut inputs = request.inputs.clone();
             merge(&mut inputs, set);
-            match self.run_method_once(request, inputs, sink) {
+            match self.run_method_once(request, inputs, summaries.as_ref(), sink) {
                 Ok(run) if !several => return Ok(MethodRunDocument::One(Box::new(run))),
                 Ok(run) => runs.push(MethodRunItem::Run(Box::new(run))),
                 Err(error) if several => {
@@ -97,6 +99,9 @@ impl Write<'_> {
                 break;
             }
         }
+        if let Some(error) = summaries.and_then(|summaries| summaries.finish()) {
+            runs.push(MethodRunItem::Error(ErrorDocument { error: AppError::from(error).report() }));
+        }
         Ok(MethodRunDocument::Several(runs))
     }
 
@@ -104,6 +109,7 @@ impl Write<'_> {
         &self,
         request: &MethodRunRequest,
         inputs: Map<String, Value>,
+        summaries: Option<&Summaries>,
         sink: &dyn EventSink<MethodEvent>,
     ) -> Result<MethodRun, AppError> {
         let models = self.models();
@@ -131,10 +137,17 @@ impl Write<'_> {
         if outcome.status != RunStatus::Cancelled {
             let options = CallOptions { cancel: cancel.clone(), ..CallOptions::default() };
             let summary = models.summarise_method(&outcome, &request.reports)?;
-            let summary = summary.map(|made| made.store(&models.data)).transpose()?;
-            let mut reports = models.report_on(&outcome, &request.reports, &options, &observer)?;
-            reports.extend(summary);
+            let result = summary.as_ref().map(made_result);
+            match (summary, summaries) {
+                (Some(made), Some(summaries)) => summaries.add(made),
+                (Some(made), None) => drop(made.store(&models.data)?),
+                (None, _) => {}
+            }
+            let reports = models.report_on(&outcome, &request.reports, &options, &observer)?;
             document.reports = reports_by_name(&reports);
+            if let Some(result) = result {
+                document.reports.get_or_insert_default().insert(result.name.clone(), result);
+            }
         }
         Ok(document)
     }

@@ -11,7 +11,7 @@ use marsh_api::report::{
 use marsh_data::Metadata;
 use marsh_extension::kinds::{CallOptions, ReportExtension};
 use marsh_model::ModelError;
-use marsh_model::run::reports::{BUILT_IN, ReportOutcome, built_in};
+use marsh_model::run::reports::{BUILT_IN, MadeReport, ReportOutcome, built_in};
 use marsh_types::{Kind, Origin, TypeName, near};
 use marsh_workflow::Workflows;
 use serde_json::Value;
@@ -111,6 +111,19 @@ fn report_result(outcome: &ReportOutcome) -> ReportResult {
         Err(error) => result.error = Some(ErrorReport::of(error)),
     }
     result
+}
+
+/// The document of a report that is made and perhaps not stored yet.
+pub(crate) fn made_result(made: &MadeReport) -> ReportResult {
+    let (markdown, json) = made.content();
+    ReportResult {
+        name: made.name().to_owned(),
+        scope: made.scope().to_owned(),
+        success: true,
+        markdown: Some(markdown.to_owned()),
+        json: Some(json.clone()),
+        error: None,
+    }
 }
 
 impl Read<'_> {

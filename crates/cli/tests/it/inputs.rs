@@ -116,6 +116,23 @@ fn standard_input_is_an_object_many_objects_or_yaml() {
 }
 
 #[test]
+fn each_of_many_items_has_its_summary_in_their_order() {
+    let repo = echo();
+    let arguments = ["--json", "model", "method", "run", "@me/x", "run", "m", "--stdin"];
+    let runs = repo.marsh_with_stdin(&arguments, "[{\"n\": 1}, {\"n\": 2}, {\"n\": 3}]").ok().json();
+    for n in 1..=3_usize {
+        let embedded = &runs[n - 1]["reports"]["@swamp/method-summary"]["json"];
+        let version = n.to_string();
+        let name = "report-swamp-method-summary-json";
+        let stored =
+            repo.marsh(&["--json", "data", "get", "m", name, "--version", &version]).ok().json()["content"]
+                .clone();
+        assert_eq!(stored["methodArgs"]["n"], n, "{stored}");
+        assert_eq!(&stored, embedded);
+    }
+}
+
+#[test]
 fn of_many_items_those_before_a_failure_are_reported() {
     let repo = echo();
     let arguments = ["--json", "model", "method", "run", "@me/x", "run", "m", "--stdin"];

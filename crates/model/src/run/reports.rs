@@ -4,6 +4,7 @@
 //! leaves one with the reason; the caller shows the failure, and the record of the run does not change.
 
 mod built_in;
+mod summaries;
 mod workflow;
 mod workflow_summary;
 
@@ -28,6 +29,7 @@ use crate::error::ModelError;
 use crate::types::TypeCode;
 
 pub use built_in::{BUILT_IN, BuiltInReport, MadeReport, built_in};
+pub use summaries::Summaries;
 pub use workflow::WorkflowSubject;
 pub use workflow_summary::{RunSummary, SummaryStep};
 

@@ -22,7 +22,6 @@ mod start;
 mod state;
 mod step;
 mod steps;
-mod summaries;
 
 use std::sync::Arc;
 use std::time::Duration;

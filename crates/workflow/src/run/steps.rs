@@ -8,13 +8,12 @@ use marsh_api::event::EventSink;
 use marsh_api::workflow::event::WorkflowEvent;
 use marsh_host_client::CancelToken;
 use marsh_model::run::ArtifactView;
-use marsh_model::run::reports::ReportSelection;
+use marsh_model::run::reports::{ReportSelection, Summaries};
 use marsh_model::{CheckSelection, Driver, Models, Pins, RunInputs};
 
 use super::called_with::CalledWith;
 use super::log::WorkflowLog;
 use super::permits::Permits;
-use super::summaries::Summaries;
 use crate::Workflows;
 use crate::journal::{Item, OnDisk, StepEnd};
 use crate::machine::Plan;

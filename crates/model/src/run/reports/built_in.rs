@@ -102,6 +102,21 @@ impl MadeReport {
         self
     }
 
+    /// The name of the report.
+    pub fn name(&self) -> &'static str {
+        self.report.name
+    }
+
+    /// What it is about: `method` or `workflow`.
+    pub fn scope(&self) -> &'static str {
+        self.report.scope
+    }
+
+    /// Its Markdown text and its JSON form.
+    pub fn content(&self) -> (&str, &Value) {
+        (&self.markdown, &self.json)
+    }
+
     /// Stores the report.
     ///
     /// # Errors

@@ -1,16 +1,17 @@
-//! The thread that stores the summaries of a run's steps, so that no step waits for a report.
+//! The thread that stores summaries, so that no run waits for a report.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use marsh_data::RunData;
-use marsh_model::ModelError;
-use marsh_model::run::reports::MadeReport;
+
+use super::MadeReport;
+use crate::error::ModelError;
 
 /// Stores summaries, in the order in which they come. The thread starts with the first one.
 #[derive(Debug)]
-pub(super) struct Summaries {
+pub struct Summaries {
     data: RunData,
     thread: Mutex<Option<Storing>>,
 }
@@ -22,10 +23,12 @@ struct Storing {
 }
 
 impl Summaries {
+    /// Starts no thread yet. `data`: where the summaries go.
     pub fn new(data: RunData) -> Summaries {
         Summaries { data, thread: Mutex::default() }
     }
 
+    /// Hands a summary over.
     pub fn add(&self, made: MadeReport) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         let storing = thread.get_or_insert_with(|| {
