@@ -179,7 +179,10 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
         &["workflow approve", "workflow reject"],
     ),
     DocumentSpec::new::<workflow::CancelledRuns>("workflow-cancelled", &["workflow cancel"]),
-    DocumentSpec::new::<workflow::RunRecord>("workflow-run-record", &["workflow history get"]),
+    DocumentSpec::new::<workflow::RunRecord>(
+        "workflow-run-record",
+        &["workflow history", "workflow history get"],
+    ),
     DocumentSpec::new::<workflow::RunList>("workflow-run-search", &["workflow history search"]),
     DocumentSpec::new::<workflow::RunLog>("workflow-run-log", &["workflow history logs"]),
     DocumentSpec::new::<workflow::event::WorkflowEvent>("workflow-event", &[]),

@@ -120,7 +120,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("workflow approvals", "workflow approvals"),
     ("workflow cancel", "workflow cancel nightly"),
     ("workflow schema", "workflow schema"),
-    ("workflow history", "workflow history search nightly\nworkflow history logs nightly"),
+    (
+        "workflow history",
+        "workflow history nightly\nworkflow history search nightly\nworkflow history logs nightly",
+    ),
     ("workflow history get", "workflow history get nightly"),
     ("workflow history search", "workflow history search nightly"),
     ("workflow history logs", "workflow history logs nightly"),

@@ -38,7 +38,7 @@ pub use run_options::RunArgs;
 pub use set::SetArgs;
 pub use workflow::{
     CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
-    WorkflowCommand, WorkflowRunArgs,
+    WorkflowCommand, WorkflowHistoryArgs, WorkflowRunArgs,
 };
 
 #[derive(Debug, Parser)]

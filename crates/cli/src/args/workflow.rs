@@ -90,8 +90,16 @@ pub enum WorkflowCommand {
         get: Option<String>,
     },
     /// Show past runs
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    History(WorkflowHistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct WorkflowHistoryArgs {
+    /// Show this run: three or more digits of its id, or a workflow for its last run
+    pub run: Option<String>,
     #[command(subcommand)]
-    History(HistoryCommand),
+    pub command: Option<HistoryCommand>,
 }
 
 #[derive(Debug, Subcommand)]

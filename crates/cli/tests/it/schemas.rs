@@ -233,6 +233,7 @@ fn workflows() -> Checked {
     run("workflow-approval", &["workflow", "reject", "w", "ask"]);
     run("workflow-run-search", &["workflow", "history", "search"]);
     run("workflow-run-record", &["workflow", "history", "get", "w"]);
+    run("workflow-run-record", &["workflow", "history", "w"]);
     run("workflow-run-log", &["workflow", "history", "logs", "w"]);
     run("summary", &["summarise"]);
     run("workflow-deleted", &["workflow", "delete", "w", "--yes"]);

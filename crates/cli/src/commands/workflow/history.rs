@@ -5,25 +5,28 @@ use std::process::ExitCode;
 use marsh_app::{Read, RunSearch, RunView, duration_ms};
 
 use super::text::{millis, status_text, step_status_text};
-use crate::args::{HistoryCommand, RunSearchArgs};
+use crate::args::{HistoryCommand, RunSearchArgs, WorkflowHistoryArgs};
 use crate::commands::done;
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns};
 
-pub fn history(ui: &Ui, read: &Read<'_>, command: &HistoryCommand) -> Result<ExitCode, CliError> {
-    match command {
-        HistoryCommand::Get { run } => {
-            let run = read.workflow_run(run)?;
-            ui.result(&run.document, || record_text(&run));
-            done()
-        }
-        HistoryCommand::Search(arguments) => search_runs(ui, read, arguments),
-        HistoryCommand::Logs { run, tail } => {
+pub fn history(ui: &Ui, read: &Read<'_>, arguments: &WorkflowHistoryArgs) -> Result<ExitCode, CliError> {
+    match &arguments.command {
+        None => get(ui, read, arguments.run.as_deref().unwrap_or_default()),
+        Some(HistoryCommand::Get { run }) => get(ui, read, run),
+        Some(HistoryCommand::Search(arguments)) => search_runs(ui, read, arguments),
+        Some(HistoryCommand::Logs { run, tail }) => {
             let log = read.workflow_run_log(run, *tail)?;
             ui.result(&log, || log.lines.join("\n"));
             done()
         }
     }
+}
+
+fn get(ui: &Ui, read: &Read<'_>, run: &str) -> Result<ExitCode, CliError> {
+    let run = read.workflow_run(run)?;
+    ui.result(&run.document, || record_text(&run));
+    done()
 }
 
 fn record_text(run: &RunView) -> String {

@@ -47,6 +47,6 @@ pub fn run(ui: &Ui, session: &Session, command: &WorkflowCommand) -> Result<Exit
         }
         WorkflowCommand::Approvals => approvals::list(ui, &read),
         WorkflowCommand::Schema { .. } => file::schema(ui),
-        WorkflowCommand::History(command) => history::history(ui, &read, command),
+        WorkflowCommand::History(arguments) => history::history(ui, &read, arguments),
     }
 }
