@@ -135,7 +135,7 @@ impl Read<'_> {
     pub fn search_data(&self, request: &DataSearchRequest) -> Result<DataSearch, AppError> {
         let models = self.models();
         let mut conditions = Conditions::default();
-        conditions.add(&["isLatest"], Operator::Equal, &json!(true));
+        conditions.add(&["isLatest"], Operator::Equal, &Value::Bool(true));
         for (filter, field, value) in [
             ("type", "dataType", &request.kind),
             ("lifetime", "lifetime", &request.lifetime),
@@ -148,7 +148,7 @@ impl Read<'_> {
             }
         }
         if request.streaming {
-            conditions.want("streaming", &["streaming"], Operator::Equal, json!(true));
+            conditions.want("streaming", &["streaming"], Operator::Equal, Value::Bool(true));
         }
         if let Some(since) = request.since_ms {
             let from = json!(before_now(since));

@@ -17,7 +17,7 @@ use marsh_host_client::Retention;
 use marsh_repo::{Layout, Repo, env};
 use marsh_types::{TypeName, time::iso_millis};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::AppError;
 use crate::session::{App, Session};
@@ -68,6 +68,30 @@ struct Relocated {
     type_name: String,
 }
 
+/// The type of a datastore in a directory.
+const FILESYSTEM: &str = "filesystem";
+
+/// The key `datastore` of the marker.
+#[derive(Default, Serialize)]
+struct DatastoreSetting<'a> {
+    #[serde(rename = "type")]
+    type_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a Path>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    directories: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+}
+
+impl DatastoreSetting<'_> {
+    fn value(&self) -> Result<Value, AppError> {
+        serde_json::to_value(self).map_err(|error| text_of(&error, "path of the datastore"))
+    }
+}
+
 impl Relocated {
     fn document(self) -> DatastoreMoved {
         DatastoreMoved {
@@ -110,12 +134,14 @@ impl App {
                 hint: Some(format!("trees: {}; all others stay in the repository", DIRECTORIES.join(", "))),
             });
         }
-        let mut value = json!({ "type": "filesystem", "path": request.path });
-        if !request.directories.is_empty() {
-            value["directories"] = json!(request.directories);
-        }
+        let mut setting = DatastoreSetting {
+            type_name: FILESYSTEM,
+            path: Some(Path::new(&request.path)),
+            directories: &request.directories,
+            ..DatastoreSetting::default()
+        };
         let repo = self.repo()?;
-        let probe = self.changed(&repo, Some(value.clone()))?;
+        let probe = self.changed(&repo, Some(setting.value()?))?;
         let Choice::Directory { path, .. } = Choice::of(&probe, &self.settings().environment)? else {
             return Err(AppError::usage("`--path` is empty"));
         };
@@ -123,12 +149,13 @@ impl App {
         let path = path
             .canonicalize()
             .map_err(|source| AppError::Read { what: path.display().to_string(), source })?;
-        value["path"] = json!(path);
-        if let Some(namespace) = Choice::of(&repo, &self.settings().environment)?.namespace() {
-            value["namespace"] = json!(namespace);
+        setting.path = Some(&path);
+        let choice = Choice::of(&repo, &self.settings().environment)?;
+        setting.namespace = choice.namespace();
+        if let Some(namespace) = setting.namespace {
             register(&path, namespace, &repo_id(&repo))?;
         }
-        Ok(self.relocate(Some(value), request.skip_migration, None)?.document())
+        Ok(self.relocate(Some(setting.value()?), request.skip_migration, None)?.document())
     }
 
     /// Moves the data to the datastore of an extension.
@@ -141,8 +168,12 @@ impl App {
         let type_name = TypeName::parse(&request.type_name).map_err(marsh_model::ModelError::from)?;
         let config: Map<String, Value> = serde_json::from_str(&request.config)
             .map_err(|error| text_of(&error, "JSON object in `--config`"))?;
-        let value = json!({ "type": type_name.as_str(), "config": config });
-        Ok(self.relocate(Some(value), request.skip_migration, request.timeout)?.document())
+        let setting = DatastoreSetting {
+            type_name: type_name.as_str(),
+            config: Some(&config),
+            ..DatastoreSetting::default()
+        };
+        Ok(self.relocate(Some(setting.value()?), request.skip_migration, request.timeout)?.document())
     }
 
     /// The repository with another datastore in its marker, which is not written.
@@ -258,14 +289,14 @@ impl App {
         }
         let mut map = match repo.marker.value("datastore") {
             Some(Value::Object(map)) => map.clone(),
-            _ => Map::from_iter([("type".to_owned(), json!("filesystem"))]),
+            _ => Map::from_iter([("type".to_owned(), Value::from(FILESYSTEM))]),
         };
         match namespace {
-            Some(namespace) => drop(map.insert("namespace".to_owned(), json!(namespace))),
+            Some(namespace) => drop(map.insert("namespace".to_owned(), Value::from(namespace))),
             None => drop(map.remove("namespace")),
         }
         // A datastore that says nothing is none.
-        let is_default = map.len() == 1 && map.get("type") == Some(&json!("filesystem"));
+        let is_default = map.len() == 1 && map.get("type") == Some(&Value::from(FILESYSTEM));
         Ok((!is_default).then_some(Value::Object(map)))
     }
 

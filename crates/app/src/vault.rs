@@ -22,7 +22,7 @@ use marsh_vault::{
     Action, Annotation, AuditQuery, ConfigStore, LOCAL_ENCRYPTION, RefreshHook, Secret, Vault, VaultConfig,
     VaultError,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::AppError;
 use crate::session::{Read, Session, Write};
@@ -538,7 +538,7 @@ struct Migration {
 
 fn default_config(vault_type: &str) -> Map<String, Value> {
     match vault_type {
-        LOCAL_ENCRYPTION => Map::from_iter([("auto_generate".to_owned(), json!(true))]),
+        LOCAL_ENCRYPTION => Map::from_iter([("auto_generate".to_owned(), Value::Bool(true))]),
         _ => Map::new(),
     }
 }

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use marsh_api::audit::{AuditCheck, AuditCheckStatus as Status, AuditCheckup};
 use marsh_repo::Repo;
 use marsh_repo::tools::BuiltinTool;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::SMOKE_TEST;
 use crate::error::AppError;
@@ -127,7 +128,7 @@ impl App {
             .spawn();
         let ended = child.and_then(|mut child| {
             if let Some(mut stdin) = child.stdin.take() {
-                stdin.write_all(event.as_bytes())?;
+                stdin.write_all(event?.as_bytes())?;
             }
             child.wait()
         });
@@ -153,14 +154,28 @@ impl App {
 }
 
 /// The event that a tool would report for a command.
-fn synthetic(tool: BuiltinTool, command: &str, cwd: &str) -> String {
+fn synthetic(tool: BuiltinTool, command: &str, cwd: &str) -> serde_json::Result<String> {
     let name = match tool {
         BuiltinTool::Claude => "Bash",
         BuiltinTool::Cursor => "Shell",
         BuiltinTool::Kiro => "execute_bash",
         BuiltinTool::OpenCode | BuiltinTool::Copilot | BuiltinTool::Codex => "bash",
     };
-    json!({ "tool_name": name, "tool_input": { "command": command }, "cwd": cwd }).to_string()
+    let event = ToolEvent { tool_name: name, tool_input: ToolInput { command }, cwd };
+    serde_json::to_string(&event)
+}
+
+/// A command that a tool ran, as most tools report it.
+#[derive(Serialize)]
+struct ToolEvent<'a> {
+    tool_name: &'a str,
+    tool_input: ToolInput<'a>,
+    cwd: &'a str,
+}
+
+#[derive(Serialize)]
+struct ToolInput<'a> {
+    command: &'a str,
 }
 
 /// A program on the PATH.

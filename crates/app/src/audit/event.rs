@@ -109,28 +109,23 @@ fn described(text: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use marsh_repo::tools::BuiltinTool;
-    use serde_json::{Value, json};
 
-    use super::{Failure, HookEvent, parse};
+    use super::{Failure, parse};
 
-    fn of(tool: BuiltinTool, event: Value) -> Option<HookEvent> {
-        parse(tool, &event.to_string())
-    }
-
-    fn failed(tool: BuiltinTool, event: Value) -> Failure {
-        of(tool, event).unwrap().failure.unwrap()
+    fn failed(tool: BuiltinTool, event: &str) -> Failure {
+        parse(tool, event).unwrap().failure.unwrap()
     }
 
     #[test]
     fn event_of_each_tool_is_its_command() {
         for (tool, event) in [
-            (BuiltinTool::Claude, json!({"tool_name": "Bash", "tool_input": {"command": " ls -l "}})),
-            (BuiltinTool::Cursor, json!({"tool_name": "Shell", "tool_input": {"command": "ls -l"}})),
-            (BuiltinTool::Kiro, json!({"toolName": "execute_cmd", "toolArgs": {"command": "ls -l"}})),
-            (BuiltinTool::OpenCode, json!({"tool_name": "bash", "tool_input": {"command": "ls -l"}})),
-            (BuiltinTool::Copilot, json!({"toolName": "bash", "toolArgs": "{\"command\": \"ls -l\"}"})),
+            (BuiltinTool::Claude, r#"{"tool_name": "Bash", "tool_input": {"command": " ls -l "}}"#),
+            (BuiltinTool::Cursor, r#"{"tool_name": "Shell", "tool_input": {"command": "ls -l"}}"#),
+            (BuiltinTool::Kiro, r#"{"toolName": "execute_cmd", "toolArgs": {"command": "ls -l"}}"#),
+            (BuiltinTool::OpenCode, r#"{"tool_name": "bash", "tool_input": {"command": "ls -l"}}"#),
+            (BuiltinTool::Copilot, r#"{"toolName": "bash", "toolArgs": "{\"command\": \"ls -l\"}"}"#),
         ] {
-            let event = of(tool, event).unwrap();
+            let event = parse(tool, event).unwrap();
             assert_eq!((&*event.command, event.failure), ("ls -l", None), "{tool:?}");
         }
     }
@@ -138,13 +133,13 @@ mod tests {
     #[test]
     fn events_that_are_not_of_a_shell_are_ignored() {
         for event in [
-            json!({"tool_name": "Read", "tool_input": {"command": "x"}}),
-            json!({"tool_name": "Bash", "tool_input": {}}),
-            json!({"tool_name": "Bash", "tool_input": {"command": " "}}),
-            json!({"tool_name": 1}),
-            json!([]),
+            r#"{"tool_name": "Read", "tool_input": {"command": "x"}}"#,
+            r#"{"tool_name": "Bash", "tool_input": {}}"#,
+            r#"{"tool_name": "Bash", "tool_input": {"command": " "}}"#,
+            r#"{"tool_name": 1}"#,
+            r#"[]"#,
         ] {
-            assert_eq!(of(BuiltinTool::Claude, event.clone()), None, "{event}");
+            assert_eq!(parse(BuiltinTool::Claude, event), None, "{event}");
         }
         assert_eq!(parse(BuiltinTool::Claude, "{"), None);
     }
@@ -152,10 +147,11 @@ mod tests {
     #[test]
     fn failure_has_exit_code_and_the_rest_of_the_text_on_one_line() {
         let claude = |error: &str| {
-            let input = json!({"command": "make"});
             failed(
                 BuiltinTool::Claude,
-                json!({"tool_name": "Bash", "tool_input": input, "hook_event_name": "PostToolUseFailure", "error": error}),
+                &format!(
+                    r#"{{"tool_name": "Bash", "tool_input": {{"command": "make"}}, "hook_event_name": "PostToolUseFailure", "error": {error:?}}}"#
+                ),
             )
         };
         let failure = |code: Option<i64>, error: Option<&str>| Failure {
@@ -169,9 +165,9 @@ mod tests {
         );
         assert_eq!(claude("Exit code 1"), failure(Some(1), None));
         assert_eq!(claude("killed"), failure(None, Some("killed")));
-        let kiro = json!({"tool_name": "shell", "tool_input": {"command": "x"}, "tool_response": {"success": false, "error": "no"}});
+        let kiro = r#"{"tool_name": "shell", "tool_input": {"command": "x"}, "tool_response": {"success": false, "error": "no"}}"#;
         assert_eq!(failed(BuiltinTool::Kiro, kiro), failure(None, Some("no")));
-        let cursor = json!({"tool_name": "Shell", "tool_input": {"command": "x"}, "error_message": "no"});
+        let cursor = r#"{"tool_name": "Shell", "tool_input": {"command": "x"}, "error_message": "no"}"#;
         assert_eq!(failed(BuiltinTool::Cursor, cursor), failure(None, Some("no")));
     }
 }
