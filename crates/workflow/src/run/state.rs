@@ -69,7 +69,7 @@ impl<'a> RunState<'a> {
             log,
             observer,
             record_failed: false,
-            behind: false,
+            behind: true,
             heavy: false,
             started: HashMap::new(),
             job_started: HashMap::new(),
@@ -176,6 +176,7 @@ impl<'a> RunState<'a> {
         self.record_writer = None;
         let record = self.recorder.record();
         let path = self.runs.write(&record, Durability::Synced)?;
+        self.behind = false;
         // File data are on disk; this makes the names durable, those of the steps' results included, as journals keep the
         // order of what came before.
         marsh_fs::sync_dir(&self.runs.dir(&record.workflow_id))?;
@@ -323,6 +324,18 @@ impl<'a> RunState<'a> {
             }
         };
         self.observer.event(event);
+    }
+}
+
+/// A run that ends with an error has a record all the same, so that it is found and can be resumed.
+impl Drop for RunState<'_> {
+    fn drop(&mut self) {
+        self.record_writer = None;
+        if self.behind
+            && let Some(error) = self.write_now()
+        {
+            tracing::warn!(error, "the record of a run that ended with an error could not be written");
+        }
     }
 }
 
