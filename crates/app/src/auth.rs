@@ -12,7 +12,7 @@ use marsh_api::vault::SecretText;
 use marsh_fs::Durability;
 use marsh_registry::protocol::Identity;
 use marsh_registry::{Location, Registry};
-use marsh_repo::env;
+use marsh_repo::{RepoError, env};
 use marsh_types::Digest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -239,7 +239,12 @@ impl App {
 
     /// The registry to log in to: a server.
     fn auth_location(&self, given: Option<&str>) -> Result<Location, AppError> {
-        let repo = self.repo().ok();
+        // Outside a repository a login works too. A marker that cannot be read may name the registry: no other gets the token.
+        let repo = match self.repo() {
+            Ok(repo) => Some(repo),
+            Err(AppError::Repo(RepoError::NotFound { .. })) => None,
+            Err(error) => return Err(error),
+        };
         let location = self.registry_location(given, repo.as_ref())?;
         match location {
             Location::Http(_) => Ok(location),

@@ -123,6 +123,14 @@ fn unreachable_registry_and_directory_are_named() {
 }
 
 #[test]
+fn login_with_an_illegible_marker_sends_the_token_to_no_other_registry() {
+    let (repo, _server, token) = scene();
+    repo.write(".swamp.yaml", "registry: [");
+    let failed = repo.marsh_with_stdin(&["--json", "auth", "login"], &token).exits(1).error();
+    assert!(failed["message"].as_str().unwrap().contains(".swamp.yaml"), "{failed}");
+}
+
+#[test]
 fn server_token_is_kept_under_one_form_of_its_address() {
     let repo = repo();
     let login = |server: &str, token: &str| {
