@@ -151,6 +151,7 @@ impl App {
                 request.session.is_none() || request.session.as_deref() == record.session_id.as_deref();
             is_of_session && (request.include_diagnostic || !record.command.starts_with(SMOKE_TEST))
         });
+        // The sort keeps the order of commands of one millisecond.
         records.sort_by(|one, other| one.timestamp.cmp(&other.timestamp));
         let direct = records.iter().filter(|record| source(&record.command) == CommandSource::Direct).count();
         let total_swamp = records.len() - direct;
@@ -186,14 +187,13 @@ impl App {
         }
     }
 
-    /// The records since a time, in no order. Lines that are not records are left out.
+    /// The records since a time, in the order of the lines of each log, the older log first. Lines that are not records
+    /// are left out.
     fn records(&self, repo: &Repo, since: &str) -> Result<Vec<Record>, AppError> {
         let local = repo.layout.audit();
-        let mut dirs = vec![self.log_dir(repo)?];
-        // Before the datastore was set up, lines went here.
-        if dirs[0] != local {
-            dirs.push(local);
-        }
+        let current = self.log_dir(repo)?;
+        // Before the datastore was set up, lines went to the local directory.
+        let dirs = if current == local { vec![current] } else { vec![local, current] };
         let mut records = Vec::new();
         for dir in dirs {
             for file in log_files(&dir)? {

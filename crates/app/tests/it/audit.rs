@@ -97,6 +97,17 @@ fn commands_are_recorded_in_the_directory_of_the_datastore() {
 }
 
 #[test]
+fn commands_of_one_millisecond_keep_their_order_across_both_logs() {
+    let repo = Repository::new();
+    bash(&repo, "make before", json!({}));
+    let file = repo.list(".swamp/audit").remove(0);
+    let (local, moved) = (format!(".swamp/audit/{file}"), format!("store/audit/{file}"));
+    repo.write(".swamp.yaml", repo.read(".swamp.yaml") + "datastore: {type: filesystem, path: store}\n");
+    repo.write(&moved, repo.read(&local).replace("make before", "make after"));
+    assert_eq!(summaries(&repo, &request()), ["make before", "make after"]);
+}
+
+#[test]
 fn checkup_names_what_keeps_commands_from_being_recorded() {
     let repo = Repository::new();
     assert_eq!(code(repo.app().check_audit(None)), ErrorCode::Usage);
