@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::build;
 use crate::diagnostic::{BundleError, Diagnostic, shown};
+use crate::engine_wish::{EngineWish, engine_wish};
 use crate::hex::hex;
 use crate::plugin::Names;
 use crate::prepare::{Prepared, prepare};
@@ -249,6 +250,10 @@ pub fn worker_main() -> ExitCode {
 fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
     let Prepared { entry, root, config, closure, store, mut warnings, fingerprint, texts } =
         prepare(request)?;
+    let EngineWish { declared, needs } = {
+        let files = texts.iter().map(|(path, source)| (path.as_path(), source.as_str()));
+        engine_wish(&entry, files, |path| shown(path, &root)).map_err(BundleError::one)?
+    };
     let names = Names::new(config, closure.clone(), store.clone()).with_texts(texts);
     let built = on_a_thread(&root, || build::run(&entry.to_string_lossy(), &root, names))?;
     warnings.extend(built.warnings.iter().cloned());
@@ -271,6 +276,8 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
         externals,
         packages: packages.collect(),
         warnings,
+        engine: declared,
+        needs,
     };
     write(&request.out_dir, &built, &meta)?;
     Ok(meta)

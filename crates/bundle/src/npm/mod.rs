@@ -6,6 +6,7 @@ mod integrity;
 mod names;
 mod resolve;
 mod settings;
+mod single;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use crate::lock::Lock;
 use crate::specifier::NpmRef;
 
 pub(crate) use client::Client;
+pub use single::{ChosenPackage, FetchedPackage, choose_package};
 pub(crate) use store::Store;
 
 /// The packages that a set of requirements stands for, with all they depend on.
