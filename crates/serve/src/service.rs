@@ -132,6 +132,7 @@ impl Service {
             workflow: params.workflow,
             inputs: params.inputs,
             options: options(params.tags, params.skip_checks, params.timeout_ms, cancel),
+            last_evaluated: false,
             fail_on: Severity::Low,
             initiator: RunInitiator::ServerRequest,
             reports: ReportSelection::default(),

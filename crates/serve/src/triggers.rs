@@ -26,7 +26,6 @@ use crate::service::TriggeredRun;
 use marsh_api::ErrorReport;
 
 /// Below `.swamp`.
-const CONFIG: &str = "serve.yaml";
 /// How often files are looked at when nothing is due before.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many webhooks may wait.
@@ -265,7 +264,7 @@ fn address(config: &Config) -> std::net::SocketAddr {
 /// `.swamp/serve.yaml`, as it is now.
 fn config(hub: &Hub) -> Result<Config, ErrorReport> {
     let repo = hub.service.server.repo().map_err(|error| error.report())?;
-    match std::fs::read_to_string(repo.layout.state().join(CONFIG)) {
+    match marsh_fs::read_to_string(repo.layout.serve_config()) {
         Ok(text) => Config::parse(&text).map_err(|error| ErrorReport::of(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
         Err(error) => Err(ErrorReport::new(ErrorCode::Io, format!("cannot read .swamp/serve.yaml: {error}"))),
@@ -312,7 +311,7 @@ impl Times {
     fn look(&mut self, hub: &Hub) {
         let Ok(session) = hub.service.session() else { return };
         let Ok(repo) = hub.service.server.repo() else { return };
-        let others = [repo.layout.state().join(CONFIG)];
+        let others = [repo.layout.serve_config()];
         let Ok(stamp) = session.read().workflow_files_stamp(others) else { return };
         if self.seen.as_ref() == Some(&stamp) {
             return;

@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 mod config;
+mod edit;
 mod error;
 mod schedule;
 mod signature;
@@ -19,6 +20,7 @@ mod webhook;
 mod zone;
 
 pub use config::{Config, Override, SecretSource, Webhook};
+pub use edit::with_override;
 pub use error::TriggerError;
 pub use schedule::{Due, Pattern, Planned, Timetable};
 pub use signature::{Refused, Scheme};

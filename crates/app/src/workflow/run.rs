@@ -50,6 +50,8 @@ pub struct WorkflowRunRequest {
     pub inputs: Map<String, Value>,
     /// Tags, checks, driver, and how long each step may run.
     pub options: RunOptions,
+    /// Whether the workflow's last evaluated copy is used.
+    pub last_evaluated: bool,
     /// Asserts of this severity or above fail the run.
     pub fail_on: Severity,
     /// Who starts it.
@@ -220,6 +222,7 @@ impl Write<'_> {
         let options = &request.options;
         let run = marsh_workflow::WorkflowRunRequest {
             name_or_id: &request.workflow,
+            last_evaluated: request.last_evaluated,
             inputs,
             tags: options.tags.clone(),
             checks: options.checks(),

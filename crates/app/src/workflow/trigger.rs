@@ -43,7 +43,7 @@ pub struct TriggerRequest {
     pub workflow: String,
     /// Why.
     pub source: TriggerSource,
-    /// Replaces the `trigger.inputs` of the workflow.
+    /// In the place of those of the same names in the `trigger.inputs` of the workflow.
     pub inputs: Option<Map<String, Value>>,
     /// Cancels the run.
     pub cancel: CancelToken,
@@ -83,6 +83,7 @@ impl Write<'_> {
             workflow: request.workflow.clone(),
             inputs: workflows.trigger_inputs(&stored, request.inputs.as_ref(), webhook)?,
             options: RunOptions { cancel: Some(request.cancel.clone()), ..RunOptions::default() },
+            last_evaluated: false,
             fail_on: Severity::Low,
             initiator,
             reports: ReportSelection::default(),

@@ -67,6 +67,7 @@ fn request() -> WorkflowRunRequest {
         workflow: "w".into(),
         inputs: Map::new(),
         options: RunOptions::default(),
+        last_evaluated: false,
         fail_on: Severity::Low,
         initiator: RunInitiator::Command,
         reports: ReportSelection::default(),
