@@ -47,6 +47,8 @@ pub struct TriggerRequest {
     pub inputs: Option<Map<String, Value>>,
     /// Cancels the run.
     pub cancel: CancelToken,
+    /// The id of the run; `None`: a new one. A run of this id that has begun is gone on with, not started again.
+    pub run_id: Option<String>,
 }
 
 /// A workflow with a schedule in its file, or without.
@@ -88,7 +90,7 @@ impl Write<'_> {
             initiator,
             reports: ReportSelection::default(),
         };
-        self.run_workflow(&run, sink)
+        self.run_workflow_once(&run, run.inputs.clone(), request.run_id.as_deref(), sink)
     }
 }
 

@@ -128,9 +128,12 @@ fn repository_file_that_is_a_device_a_pipe_or_a_hole_is_refused_at_once() {
         let made = std::process::Command::new("mkfifo").arg(repo.path(path)).status().unwrap();
         assert!(made.success());
     };
-    repo.write("models/@me/x/holes.yaml", "");
-    let holes = std::fs::File::options().write(true).open(repo.path("models/@me/x/holes.yaml")).unwrap();
-    holes.set_len(20 << 30).unwrap();
+    let hole = |path: &str| {
+        repo.write(path, "");
+        let file = std::fs::File::options().write(true).open(repo.path(path)).unwrap();
+        file.set_len(20 << 30).unwrap();
+    };
+    hole("models/@me/x/holes.yaml");
     marsh_fs::symlink_atomic(Path::new("/dev/zero"), &repo.path("models/@me/x/zero.yaml")).unwrap();
     pipe("models/@me/x/pipe.yaml");
     let (_, broken) = session.read().search_models("", true);
@@ -138,12 +141,10 @@ fn repository_file_that_is_a_device_a_pipe_or_a_hole_is_refused_at_once() {
     for words in ["found a device", "found a pipe", "larger than 256 MB"] {
         assert!(broken.contains(words), "{broken}");
     }
-    marsh_fs::symlink_atomic(Path::new("/dev/zero"), &repo.path("workflows/workflow-zero.yaml")).unwrap();
-    let error = session.read().workflow("zero").unwrap_err();
-    assert!(error.to_string().contains("found a device"), "{error}");
-    repo.write("extensions/models/holes.ts", "");
-    let source = std::fs::File::options().write(true).open(repo.path("extensions/models/holes.ts")).unwrap();
-    source.set_len(20 << 30).unwrap();
+    hole("workflows/workflow-holes.yaml");
+    let error = session.read().workflow("holes").unwrap_err();
+    assert!(error.to_string().contains("larger than 256 MB"), "{error}");
+    hole("extensions/models/holes.ts");
     marsh_fs::symlink_atomic(Path::new("/dev/zero"), &repo.path("extensions/models/zero.ts")).unwrap();
     pipe("extensions/models/pipe.ts");
     let (_, problems) = session.read().search_types("").unwrap();

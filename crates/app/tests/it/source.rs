@@ -87,5 +87,5 @@ fn variable_in_a_path_has_its_value_from_the_environment_of_the_command() {
     let app = repo.app_at(repo.root(), &[("MARSH_TEST_SOURCES", &sources)]);
     assert_eq!(app.add_source(&request, &NoEvents).unwrap().total_sources, 1);
     assert_eq!(app.sources().unwrap().sources[0].status, SourceStatus::Valid);
-    assert_eq!(repo.app().sources().unwrap().sources[0].status, SourceStatus::PathNotFound);
+    assert_eq!(repo.app().sources().unwrap().sources[0].status, SourceStatus::VariableNotSet);
 }

@@ -77,7 +77,7 @@ fn width_of(ui: &Ui, read: &Read<'_>, variable: Variable, least: usize) -> Optio
     match text.trim().parse::<usize>() {
         Ok(width) if width >= least => Some(width),
         _ => {
-            ui.warn(&format!("{} is ignored: expected a number from {least}, found `{text}`", variable.name));
+            ui.warn(format!("{} is ignored: expected a number from {least}, found `{text}`", variable.name));
             None
         }
     }

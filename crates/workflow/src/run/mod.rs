@@ -44,6 +44,8 @@ use permits::Permits;
 pub struct WorkflowRunRequest<'a> {
     /// The workflow.
     pub name_or_id: &'a str,
+    /// The id of the run; `None`: a new one. A run of this id that has begun is gone on with.
+    pub run_id: Option<&'a str>,
     /// Runs the evaluated copy that the last evaluation or run wrote, in place of the file.
     pub last_evaluated: bool,
     /// The inputs that the caller gives.

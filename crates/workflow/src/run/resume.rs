@@ -87,6 +87,7 @@ impl Workflows<'_> {
         let max = self.step_limit(observer);
         let run = WorkflowRunRequest {
             name_or_id: request.workflow,
+            run_id: None,
             last_evaluated: begun.evaluated,
             inputs: request.inputs.clone(),
             tags: begun.run_tags.clone(),

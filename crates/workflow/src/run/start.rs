@@ -41,7 +41,7 @@ impl Workflows<'_> {
         observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let nesting = Nesting {
-            run_id: uuid::Uuid::new_v4().to_string(),
+            run_id: request.run_id.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned),
             ancestors: Vec::new(),
             permits: Arc::new(Permits::new(self.step_limit(observer))),
         };
