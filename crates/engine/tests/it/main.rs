@@ -19,6 +19,7 @@ mod locale;
 mod node;
 mod node_io;
 mod server;
+mod source;
 mod stack;
 mod streams;
 mod web;
