@@ -19,6 +19,7 @@ use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode, shown};
 use crate::import_map::{is_path, normalized};
 use crate::paths::relative;
 use crate::plugin::{Failure, Found, Names, Resolver};
+use crate::remote::is_web;
 use crate::scan::scan;
 use crate::source_map;
 
@@ -146,7 +147,7 @@ fn translate(fault: &BuildDiagnostic, root: &Path) -> Diagnostic {
         diagnostic.source_line = marsh_fs::read_to_string(&path)
             .ok()
             .and_then(|text| text.lines().nth(line - 1).map(str::to_owned));
-        diagnostic.file = Some(shown(&path, root));
+        diagnostic.file = Some(if is_web(&file) { file } else { shown(&path, root) });
         diagnostic.line = u32::try_from(line).ok();
         diagnostic.column = u32::try_from(column + 1).ok();
     } else {

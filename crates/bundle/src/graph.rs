@@ -82,6 +82,7 @@ pub(crate) fn graph_of(
     for target in walk.files.values().flat_map(|file| &file.sites).map(|(_, target)| target) {
         match target {
             Target::Npm(reference) => remote.insert(reference.to_string()),
+            Target::Remote(url) => remote.insert(url.to_string()),
             Target::Unsupported(specifier) | Target::Unknown(specifier) => remote.insert(specifier.clone()),
             Target::File(_) | Target::Node(_) | Target::Inline => false,
         };

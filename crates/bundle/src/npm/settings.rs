@@ -57,6 +57,11 @@ pub(super) fn npmrc(project: &Path) -> Result<ResolvedNpmRc, NpmError> {
     parsed.as_resolved(&NpmRegistryUrl::for_npm(&Env)).map_err(|error| fault(error.to_string()))
 }
 
+/// Whether npm's configuration names a registry of jsr packages in the form for npm's clients.
+pub(crate) fn names_jsr_registry(project: &Path) -> Result<bool, NpmError> {
+    Ok(npmrc(project)?.scopes.contains_key(crate::jsr::SCOPE))
+}
+
 /// Bundles of the usual systems, for when something is added to them.
 const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];

@@ -73,6 +73,7 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
         code_bytes: code.len() as u64,
         externals,
         packages: bundle.packages.into_iter().map(package).collect(),
+        modules: Vec::new(),
         warnings: Vec::new(),
     };
     let record = serde_json::to_vec(&meta).ok()?;
