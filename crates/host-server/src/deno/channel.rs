@@ -26,6 +26,7 @@ pub struct Pipes {
 }
 
 impl Pipes {
+    #[expect(clippy::disallowed_methods, reason = "pipes are opened here, no file is written")]
     /// Makes the pipes in a private directory and opens the host's ends.
     pub fn create(dir: &Path) -> io::Result<Pipes> {
         make_pipes(dir)?;
