@@ -152,44 +152,6 @@ fn is_refusal(error: &LoadError) -> bool {
     }
 }
 
-/// Describes versions, with the hosts that load them.
-#[derive(Debug)]
-pub(super) struct Describer {
-    hosts: Arc<Hosts>,
-    cache: PathBuf,
-    cancel: CancelToken,
-    refusals: Refusals,
-    models: Memory<ModelDescription>,
-    others: Memory<KindDescription>,
-}
-
-/// The versions that the embedded engine refused and Deno loaded: the next process starts with Deno. A file beside the
-/// description says it.
-#[derive(Debug)]
-struct Refusals(PathBuf);
-
-impl Refusals {
-    fn file(&self, built: &Built) -> PathBuf {
-        self.0.join(format!("{}.refused", built.fingerprint))
-    }
-
-    fn remembered(&self, built: &Built) -> bool {
-        self.file(built).is_file()
-    }
-
-    fn remember(&self, built: &Built) {
-        marsh_types::ignore(
-            marsh_fs::atomic_write(&self.file(built), b"", Durability::Atomic),
-            "the next process asks the embedded engine again",
-        );
-    }
-}
-
-/// Whether the embedded engine lacks something that the code uses while it loads.
-fn is_refusal(error: &LoadError) -> bool {
-    matches!(error, LoadError::Host { source: HostError::Call(error), .. } if error.kind == ErrorKind::Unsupported)
-}
-
 impl Describer {
     /// `cache` is a directory of derived files. `cancel` ends a description that is under way.
     pub(super) fn new(hosts: Arc<Hosts>, cache: PathBuf, cancel: CancelToken) -> Describer {
