@@ -107,7 +107,7 @@ impl App {
             package: package.clone(),
             integrity: None,
         };
-        // Versions are never changed once published: what is there needs no network.
+        // Versions are never changed once published: an installed one needs no network.
         if is_exact(wanted) && there(wanted).is_file() {
             return Ok(already(wanted));
         }

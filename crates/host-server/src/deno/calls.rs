@@ -1,4 +1,4 @@
-//! The calls of one Deno, and what they are told of.
+//! The calls of one Deno, and the limit of what they print.
 //!
 //! A call is in the table from [`Calls::admit`] until exactly one of its result, an interrupt or the end of the process
 //! takes it out; the thread that takes it out runs its `done`, outside the lock. So `done` runs exactly once.
