@@ -94,6 +94,24 @@ fn usable<'de, D: Deserializer<'de>, T: for<'v> Deserialize<'v>>(
     Ok(members.into_iter().filter_map(read).collect())
 }
 
+/// An HTTP client with the certificates of npm's configuration, and limits of time.
+pub(crate) fn agent(max_redirects: u32) -> ureq::Agent {
+    let tls = TlsConfig::builder().root_certs(settings::root_certs()).build();
+    let config = ureq::Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(max_redirects)
+        // As many as there are threads, so that none is closed only to be opened again.
+        .max_idle_connections(2 * super::THREADS)
+        .max_idle_connections_per_host(super::THREADS)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_global(Some(Duration::from_secs(300)))
+        .user_agent(concat!("marsh/", env!("CARGO_PKG_VERSION")))
+        .build();
+    ureq::Agent::with_parts(config, DefaultConnector::default(), Remembering::default())
+}
+
 enum Failure {
     Missing,
     Refused(String),
@@ -117,21 +135,7 @@ impl Client {
             return Ok(connection);
         }
         let npmrc = settings::npmrc(&self.project)?;
-        let tls = TlsConfig::builder().root_certs(settings::root_certs()).build();
-        let config = ureq::Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(MAX_REDIRECTS)
-            // As many as there are threads, so that none is closed only to be opened again.
-            .max_idle_connections(2 * super::THREADS)
-            .max_idle_connections_per_host(super::THREADS)
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_recv_response(Some(Duration::from_secs(30)))
-            .timeout_global(Some(Duration::from_secs(300)))
-            .user_agent(concat!("marsh/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Remembering::default());
-        Ok(self.connection.get_or_init(|| Connection { agent, npmrc }))
+        Ok(self.connection.get_or_init(|| Connection { agent: agent(MAX_REDIRECTS), npmrc }))
     }
 
     /// All versions of `name`.
