@@ -97,7 +97,7 @@ impl Lifecycle {
         match trees.check(&pick.checksum, repair)? {
             TreeState::Missing => return Ok(None),
             TreeState::Damaged { files } => {
-                // While its archive cannot be had, a damaged tree is better than none.
+                // Without its archive, a damaged tree is better than none.
                 self.archive(pick, reporter)?;
                 let files: Vec<String> = files.iter().map(ToString::to_string).collect();
                 reporter.event(Event::Overwriting { name: &pick.name, files: &files });
