@@ -1,7 +1,7 @@
 //! Stage 2: the fingerprint of each entry point, computed again only when one of its inputs may have changed.
 //!
 //! The sources of an installed extension have a fingerprint only when each file that the code reaches is the archive's own:
-//! what runs is what was verified at install (`crates/app/tests/it/verified.rs`).
+//! what runs is what was verified at install (`crates/cli/tests/it/verified.rs`).
 
 use std::path::{Path, PathBuf};
 
