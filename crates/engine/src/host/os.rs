@@ -20,6 +20,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     plain("os.memory", SYS, Determinism::ReadsWorld, Cost::Instant, memory),
     plain("os.systemMemory", SYS, Determinism::ReadsWorld, Cost::Instant, system_memory),
     plain("os.timeZone", SYS, Determinism::ReadsWorld, Cost::Instant, time_zone),
+    plain("os.load", SYS, Determinism::ReadsWorld, Cost::Instant, load),
     plain("time.now", NONE, Determinism::ReadsWorld, Cost::Instant, now),
     plain("module.node", NONE, Determinism::Pure, Cost::Instant, node_module),
     plain("module.builtins", NONE, Determinism::Pure, Cost::Instant, builtins),
@@ -134,6 +135,20 @@ fn time_zone(_env: &Env, _args: &Args) -> HostResult {
         named.or_else(link).unwrap_or_else(|| "UTC".to_owned())
     });
     Ok(Val::Str(ZONE.clone()))
+}
+
+/// Seconds since the machine started, and its load averages.
+#[cfg(target_os = "linux")]
+fn load(_env: &Env, _args: &Args) -> HostResult {
+    let info = rustix::system::sysinfo();
+    // The kernel counts loads in parts of 65,536.
+    let loads = info.loads.iter().map(|load| Val::Num(*load as f64 / 65_536.0)).collect();
+    Ok(Val::Map(vec![("uptime", Val::Num(info.uptime as f64)), ("loads", Val::List(loads))]))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn load(_env: &Env, _args: &Args) -> HostResult {
+    Err(HostError::unsupported("the load of this system"))
 }
 
 fn now(env: &Env, _args: &Args) -> HostResult {
