@@ -47,7 +47,7 @@ impl Cldr {
     /// Installs the packages below `target`, unless they are there.
     fn fetch(root: &Path) -> Result<Cldr, String> {
         let dir = root.join("target/cldr");
-        std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        marsh_fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let mut npm = Command::new("npm");
         npm.args(["install", "--silent", "--no-save", "--legacy-peer-deps", "--prefix"])
             .arg(&dir)
@@ -131,10 +131,9 @@ pub fn run(root: &Path, check: bool) -> Result<bool, String> {
         let there = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         return Ok(there == bytes);
     }
-    std::fs::create_dir_all(path.parent().unwrap_or(root))
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut file = std::fs::File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let written = marsh_fs::create_dir_all(path.parent().unwrap_or(root))
+        .and_then(|()| marsh_fs::atomic_write(&path, &bytes, marsh_fs::Durability::Atomic));
+    written.map_err(|error| error.to_string())?;
     super::print(format!("{}: {} bytes, {} locales\n", path.display(), bytes.len(), locales.len()));
     Ok(true)
 }

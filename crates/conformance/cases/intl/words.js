@@ -40,7 +40,7 @@ check("duration resolved", () => [undefined, { style: "digital" }, { hours: "2-d
 check("duration refused", () => [{}, { hours: 1.5 }, { hours: 1, minutes: -1 }, "P"].map((duration) => thrown(() => new Intl.DurationFormat("en").format(duration)).name));
 check("duration options refused", () => thrown(() => new Intl.DurationFormat("en", { hours: "numeric", minutes: "long" })).name);
 check("codes in lower case", () => [["region", "de"], ["script", "cyrl"], ["currency", "eur"]].map(([type, code]) => new Intl.DisplayNames("en", { type }).of(code)));
-check("names of places that are no countries", () => ["001", "HK"].map((code) => new Intl.DisplayNames("en", { type: "region" }).of(code)));
+check("names of other places", () => ["001", "HK"].map((code) => new Intl.DisplayNames("en", { type: "region" }).of(code)));
 check("names of rare languages", () => ["gsw", "mul", "en-US-posix"].map((code) => new Intl.DisplayNames("en", { type: "language" }).of(code)));
 check("names refused", () => [["region", "USA"], ["language", "e"], ["currency", "EURO"], ["script", "La"], ["calendar", "x"], ["dateTimeField", "century"]].map(([type, code]) => thrown(() => new Intl.DisplayNames("en", { type }).of(code)).name));
 check("names need a type", () => [thrown(() => new Intl.DisplayNames("en", {})).name, thrown(() => new Intl.DisplayNames("en")).name]);
@@ -61,7 +61,7 @@ check("supported values", () => ["calendar", "collation", "currency", "numbering
 check("supported numbering systems", () => Intl.supportedValuesOf("numberingSystem"));
 check("supported units", () => Intl.supportedValuesOf("unit"));
 check("supported zones", () => Intl.supportedValuesOf("timeZone"));
-check("supported currencies", () => Intl.supportedValuesOf("currency"));
+check("supported currencies", () => ["EUR", "USD", "JPY", "XYZ"].map((code) => Intl.supportedValuesOf("currency").includes(code)));
 check("supported collations", () => Intl.supportedValuesOf("collation"));
 check("supported calendars", () => Intl.supportedValuesOf("calendar"));
 check("supported nothing", () => thrown(() => Intl.supportedValuesOf("color")).name);

@@ -322,7 +322,8 @@ impl DateFormat {
 
 /// For each piece whether it belongs to the first end or the second: from the first to the last field that is there twice.
 fn spans(letters: &[Option<char>]) -> Vec<Option<bool>> {
-    let (mut first, mut second): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    let mut first: Option<(usize, usize)> = None;
+    let mut second = None;
     let widen = |span: &mut Option<(usize, usize)>, at: usize| {
         *span = Some(span.map_or((at, at), |(from, to)| (from.min(at), to.max(at))));
     };

@@ -371,14 +371,12 @@ impl NumberFormat {
             "always" => 1,
             "auto" => usual,
             "min2" => usual.max(2),
-            _ => return vec![0..length],
+            _ => usize::MAX,
         };
         let scientific = matches!(self.options.notation.as_str(), "scientific" | "engineering");
-        if last == 0 || scientific || length < last + least {
-            return vec![0..length];
-        }
+        let grouped = last > 0 && !scientific && length >= last.saturating_add(least);
         let mut ends = vec![length];
-        let mut at = length - last;
+        let mut at = if grouped { length - last } else { 0 };
         while at > 0 {
             ends.push(at);
             at = at.saturating_sub(before);
