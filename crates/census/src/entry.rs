@@ -69,6 +69,8 @@ pub struct Census<'a> {
     pub scratch: &'a Path,
     pub root: &'a Path,
     pub hosts: Hosts,
+    /// What loads the modules.
+    pub engine: ModuleEngine,
 }
 
 /// Every entry point below `dir`, without tests, private files and `node_modules`.
@@ -211,7 +213,7 @@ impl Census<'_> {
                 })
                 .collect(),
             limits: Limits::default(),
-            engine: ModuleEngine::default(),
+            engine: self.engine.clone(),
         };
         let started = Instant::now();
         let exports = self.ask(&module, Exports {}).map_err(|error| format!("load: {error}"))?;

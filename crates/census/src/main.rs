@@ -1,13 +1,15 @@
 //! How much of a folder of extension sources marsh can bundle, load and describe.
 //!
 //! ```sh
-//! cargo build --release -p marsh && cargo run --release -p marsh-census -- DIR [--json FILE] [--compare FILE] [--match TEXT] [--limit N]
+//! cargo build --release -p marsh && cargo run --release -p marsh-census -- DIR [--json FILE] [--compare FILE] [--match TEXT] [--limit N] [--deno PROGRAM]
 //! ```
 //!
 //! Every entry point below `DIR` (a `.ts` file that exports a kind, outside of tests and private directories) goes
 //! through the product's own path: parsed, bundled in a worker, loaded and described in a host. Nothing is written into
 //! `DIR`. The table counts by kind; exceptions are listed by name and cause; `--json` keeps every row, and `--compare`
 //! shows what changed since such a file was made.
+//!
+//! `--deno PROGRAM` loads the modules with that Deno in place of the embedded engine.
 //!
 //! What the index reads off the syntax of each entry point (kind, type, version, names of methods, upgrades) is compared
 //! with what the code says of itself, both ways; see [`agree`].
@@ -29,7 +31,8 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use marsh_host_client::{HostCommand, Hosts};
+use marsh_host_client::protocol::DenoProgram;
+use marsh_host_client::{HostCommand, Hosts, ModuleEngine};
 
 use crate::entry::{Census, Row};
 
@@ -42,6 +45,8 @@ struct Options {
     matching: Option<String>,
     limit: Option<usize>,
     marsh: Option<PathBuf>,
+    /// The Deno that loads the modules, in place of the embedded engine.
+    deno: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -71,6 +76,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--compare" => options.compare = Some(value()?.into()),
             "--match" => options.matching = Some(value()?),
             "--marsh" => options.marsh = Some(value()?.into()),
+            "--deno" => options.deno = Some(value()?.into()),
             "--limit" => options.limit = Some(value()?.parse().map_err(|_| "--limit needs a number")?),
             flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
             path => dir = Some(PathBuf::from(path)),
@@ -117,6 +123,10 @@ fn take(options: &Options) -> Result<(), String> {
     if let Some(limit) = options.limit {
         entries.truncate(limit);
     }
+    let engine = match &options.deno {
+        None => ModuleEngine::Embedded,
+        Some(program) => ModuleEngine::Deno(DenoProgram { program: program.clone(), version: String::new() }),
+    };
     eprintln!("{} entry points", entries.len());
     let next = AtomicUsize::new(0);
     let rows: Mutex<Vec<Row>> = Mutex::new(Vec::new());
@@ -130,7 +140,13 @@ fn take(options: &Options) -> Result<(), String> {
                     bytecode_cache: Some(scratch.path().join("bytecode")),
                     cwd: None,
                 });
-                let census = Census { program: &program, scratch: scratch.path(), root: &options.dir, hosts };
+                let census = Census {
+                    program: &program,
+                    scratch: scratch.path(),
+                    root: &options.dir,
+                    hosts,
+                    engine: engine.clone(),
+                };
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(entry) = entries.get(index) else { break };

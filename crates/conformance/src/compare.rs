@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use marsh_types::EngineKind;
 use serde_json::Value;
 
 use crate::cases::{Case, Outcome};
@@ -33,8 +34,12 @@ pub struct Known {
 }
 
 impl Known {
-    pub fn read() -> Result<Known, Error> {
-        let path = crate::folder::root().join("differences.json");
+    /// Those of an engine of marsh.
+    pub fn read(engine: EngineKind) -> Result<Known, Error> {
+        let path = crate::folder::root().join(match engine {
+            EngineKind::Embedded => "differences.json",
+            EngineKind::Deno => "differences-deno.json",
+        });
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Error::io(format!("read {}", path.display()), error))?;
         let reasons = serde_json::from_str(&text).map_err(|source| Error::Json { path, source })?;

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run -p marsh-conformance                 # both engines, a table, every difference; exit 1 on an unlisted one
 //! cargo run -p marsh-conformance -- --record     # the same, and keeps what Deno said in `expected/`
+//! cargo run -p marsh-conformance -- --engine deno  # marsh's host with Deno as its engine, against Deno on its own
 //! cargo test -p marsh-conformance                # marsh against what was recorded; needs no Deno
 //! ```
 //!
@@ -22,4 +23,5 @@ pub mod error;
 mod folder;
 pub mod report;
 pub mod server;
+pub mod through_host;
 pub mod wpt;

@@ -10,7 +10,8 @@ use marsh_conformance::cases;
 use marsh_conformance::compare::{self, Known};
 use marsh_conformance::error::Error;
 use marsh_conformance::server::Servers;
-use marsh_conformance::{deno, engine, report};
+use marsh_conformance::{deno, engine, report, through_host};
+use marsh_types::EngineKind;
 
 #[derive(Debug, Parser)]
 #[command(name = "marsh-conformance", about = "Run the same scripts under marsh and under Deno, and compare")]
@@ -26,12 +27,18 @@ struct Args {
     /// Print the tables of docs/internals/conformance.md
     #[arg(long)]
     markdown: bool,
+    /// The engine of marsh: embedded, or deno for the host with Deno as its engine
+    #[arg(long, value_name = "ENGINE", default_value = "embedded", conflicts_with_all = ["record", "recorded", "markdown"])]
+    engine: EngineKind,
     /// The Deno to compare with; default: one that npm installs into a cache
     #[arg(long, value_name = "PATH")]
     deno: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(through_host::HOST) {
+        return marsh_host_server::main();
+    }
     match run(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -51,7 +58,7 @@ fn run(args: &Args) -> Result<bool, Error> {
         None => deno::recorded_version()?,
     };
     let servers = Servers::start()?;
-    let mut known = Known::read()?;
+    let mut known = Known::read(args.engine)?;
     let mut compared = Vec::new();
     for case in &found {
         let theirs = match &binary {
@@ -61,7 +68,10 @@ fn run(args: &Args) -> Result<bool, Error> {
         if args.record {
             deno::record(case, &theirs)?;
         }
-        let ours = cases::scratch(|dir, module| engine::run(case, &servers, dir, module))?;
+        let ours = cases::scratch(|dir, module| match (args.engine, &binary) {
+            (EngineKind::Deno, Some(binary)) => through_host::run(binary, case, &servers, dir, module),
+            _ => engine::run(case, &servers, dir, module),
+        })?;
         compared.push(compare::compare(case, &ours, &theirs, &mut known));
     }
     if args.record {

@@ -7,13 +7,14 @@ use marsh_conformance::cases::{self, Case, Outcome};
 use marsh_conformance::compare::{self, Known};
 use marsh_conformance::server::Servers;
 use marsh_conformance::{deno, engine, report};
+use marsh_types::EngineKind;
 use serde_json::{Value, json};
 
 #[test]
 fn every_difference_from_deno_is_listed_and_every_listed_one_is_there() {
     let found = cases::find(None).unwrap();
     let servers = Servers::start().unwrap();
-    let mut known = Known::read().unwrap();
+    let mut known = Known::read(EngineKind::Embedded).unwrap();
     let mut compared = Vec::new();
     for case in &found {
         let theirs = deno::recorded(case).unwrap();

@@ -161,6 +161,11 @@ pub(crate) const NODE: &[&str] = &[
     "zlib",
 ];
 
+/// The builtins of Node that the surface only names: their members throw when they are used.
+pub fn missing_builtins() -> Vec<&'static str> {
+    NODE.iter().copied().filter(|name| find(&format!("node:{name}")).is_none()).collect()
+}
+
 /// The source of a module of the surface that needs nothing of this engine, for another engine to run.
 pub fn surface_module(name: &str) -> Option<&'static str> {
     find(name).map(|(_, code)| code)

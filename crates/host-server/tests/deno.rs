@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a failure here is a failure of the test, and its files are fixtures"
 )]
@@ -429,6 +430,10 @@ fn calls_during_reloads_in_deno_all_succeed_and_old_processes_end() {
     hosts.advance("line", hosts.ticket(), "local", &first.url);
     let newest = Mutex::new(first);
     let (stop, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    // `MARSH_TEST_RELOADS=100` for the figure in docs/internals/engines.md.
+    let reloads: u64 = std::env::var("MARSH_TEST_RELOADS").map_or(10, |count| count.parse().unwrap());
+    let resident = || host.stats().unwrap().rss_bytes.unwrap_or(0) >> 10;
+    let settled = AtomicU64::new(0);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..3)
             .map(|_| {
@@ -443,7 +448,7 @@ fn calls_during_reloads_in_deno_all_succeed_and_old_processes_end() {
                 })
             })
             .collect();
-        for number in 1..=10 {
+        for number in 1..=reloads {
             let ticket = hosts.ticket();
             let module = version(&scratch, number);
             run(&host, &module, "go", LONG, &NoCallbacks).unwrap();
@@ -451,6 +456,9 @@ fn calls_during_reloads_in_deno_all_succeed_and_old_processes_end() {
             hosts.advance("line", ticket, "local", &module.url);
             let before = calls.load(Ordering::Relaxed);
             eventually("calls go on", || calls.load(Ordering::Relaxed) > before + 5);
+            if number == 5 {
+                settled.store(resident(), Ordering::Relaxed);
+            }
         }
         stop.store(true, Ordering::Relaxed);
         for worker in workers {
@@ -458,6 +466,12 @@ fn calls_during_reloads_in_deno_all_succeed_and_old_processes_end() {
         }
     });
     eventually("one process is left", || denos_below(host.pid()).len() == 1);
+    let (settled, end) = (settled.into_inner(), resident());
+    println!(
+        "{reloads} reloads, {} calls, host {settled} kB after 5, {end} kB at the end",
+        calls.into_inner()
+    );
+    assert!(end < settled + (8 << 10), "the host grew from {settled} kB to {end} kB");
     let stats = host.stats().unwrap();
     assert_eq!((stats.runtimes_started - stats.runtimes_ended, stats.leaked_bytes), (1, 0));
     let run_dir = Path::new(scratch.dir.path()).join("deno").join("run");

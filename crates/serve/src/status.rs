@@ -98,9 +98,11 @@ impl Service {
             extension: indexed.and_then(|indexed| indexed.root.extension.clone()),
             source: String::new(),
             state,
-            fingerprint: line
-                .as_ref()
-                .and_then(|line| line.url.rsplit_once("?fp=").map(|(_, fingerprint)| fingerprint.to_owned())),
+            fingerprint: line.as_ref().and_then(|line| {
+                line.url
+                    .rsplit_once("?fp=")
+                    .map(|(_, rest)| rest.split('&').next().unwrap_or(rest).to_owned())
+            }),
             instance: serving.map(|module| module.instance),
             versions_alive: alive.len(),
             calls: count.calls,

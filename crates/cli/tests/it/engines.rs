@@ -1,6 +1,6 @@
 //! Which engine runs the code of an extension, and installing a Deno.
 
-use marsh_testkit::{Scratch, wait_for};
+use marsh_testkit::{Running, Scratch, kill, wait_for};
 
 use crate::support::{model, repo, run_args};
 
@@ -130,17 +130,41 @@ fn deno_is_installed_once_listed_and_removed() {
     assert!(error["message"].as_str().unwrap().contains("too old"), "{error}");
 }
 
-#[test]
-fn no_deno_survives_a_marsh_that_is_killed() {
-    let repo = repo().with_deno();
+/// A run whose method never ends and never waits, in Deno.
+fn endless(repo: &Scratch) -> Running {
     let loops = SAYS.replace("return {};", "for (;;);");
-    write_model(&repo, "", &loops);
-    let mut running = repo.spawn(&run_args(&["--engine", "deno"]));
+    write_model(repo, "", &loops);
+    let running = repo.spawn(&run_args(&["--engine", "deno"]));
     wait_for("the method to run", || {
         let logs = repo.files(".swamp/outputs");
         let log = logs.iter().find(|file| file.ends_with(".log"))?;
         repo.read(&format!(".swamp/outputs/{log}")).contains("engine: deno").then_some(())
     });
+    running
+}
+
+#[test]
+fn no_deno_survives_a_marsh_that_is_killed() {
+    let repo = repo().with_deno();
+    endless(&repo).kill();
+    repo.assert_no_processes();
+}
+
+/// Nobody is left to end it but the kernel.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_deno_survives_a_marsh_and_a_host_that_are_killed_together() {
+    let repo = repo().with_deno();
+    let mut running = endless(&repo);
+    let hosts = repo.hosts();
+    for host in &hosts {
+        // A host that is stopped sees neither the end of marsh nor anything else.
+        let stopped = std::process::Command::new("kill").args(["-STOP", &host.to_string()]).status().unwrap();
+        assert!(stopped.success());
+    }
     running.kill();
+    for host in hosts {
+        kill(host);
+    }
     repo.assert_no_processes();
 }

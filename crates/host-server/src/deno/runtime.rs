@@ -436,7 +436,9 @@ impl Shared {
         }
         drop(ended);
         // Buffers are outside of the heap that V8 limits.
-        if self.process.resident_bytes() > self.memory_bytes.saturating_add(OVERHEAD_BYTES) {
+        if self.calls.in_flight() > 0
+            && self.process.resident_bytes() > self.memory_bytes.saturating_add(OVERHEAD_BYTES)
+        {
             self.kill_for(CallError::new(ErrorKind::OutOfMemory, "out of memory"));
         }
         false
