@@ -172,6 +172,10 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<workflow::DeletedWorkflow>("workflow-deleted", &["workflow delete"]),
     DocumentSpec::new::<workflow::WorkflowValidation>("workflow-validation", &["workflow validate NAME"]),
     DocumentSpec::new::<workflow::WorkflowValidations>("workflow-validations", &["workflow validate"]),
+    DocumentSpec::new::<workflow::WorkflowEvaluationDocument>("workflow-evaluated", &["workflow evaluate"]),
+    DocumentSpec::new::<workflow::TriggerSet>("workflow-trigger-set", &["workflow trigger set"]),
+    DocumentSpec::new::<workflow::TriggerDetails>("workflow-trigger", &["workflow trigger get"]),
+    DocumentSpec::new::<workflow::TriggerRemoved>("workflow-trigger-removed", &["workflow trigger remove"]),
     DocumentSpec::new::<workflow::WorkflowRunDocument>("workflow-run", &["workflow run", "workflow resume"]),
     DocumentSpec::new::<workflow::PendingApprovals>("workflow-approvals", &["workflow approvals"]),
     DocumentSpec::new::<workflow::DecidedApproval>(

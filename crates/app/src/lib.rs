@@ -75,7 +75,7 @@ pub use source::SourceAddRequest;
 pub use vault::{PreparedSecret, VaultSource};
 pub use workflow::{
     ApprovalRequest, CancelRequest, FilesStamp, GraphFormat, JobOutline, OpenRuns, RunInitiator, RunSearch,
-    RunView, StepData, StepOutline, TriggerRequest, TriggerSource, WorkflowDataRequest, WorkflowEdit,
-    WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, WorkflowSchedule,
-    WorkflowView, duration_ms, workflow_schemas,
+    RunView, StepData, StepOutline, TriggerChange, TriggerRequest, TriggerSource, WorkflowDataRequest,
+    WorkflowEdit, WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns,
+    WorkflowSchedule, WorkflowView, duration_ms, workflow_schemas,
 };

@@ -13,6 +13,7 @@ use crate::diagnostic::{Diagnostic, DiagnosticCode, shown};
 use crate::import_map::{ImportMap, is_path, normalized};
 use crate::jsr;
 use crate::lock::Lock;
+use crate::remote;
 use crate::specifier::{NpmRef, is_builtin, split_bare};
 
 /// What is found between an entry's directory and the root. Loading is total: what is wrong is in `problems`.
@@ -37,6 +38,8 @@ pub(crate) enum Target {
     Npm(NpmRef),
     /// A built-in module, with its `node:` prefix.
     Node(String),
+    /// A module by its address.
+    Remote(Url),
     /// `data:` and the bundler's own.
     Inline,
     /// A scheme that marsh does not fetch, as it is after the import map.
@@ -183,6 +186,21 @@ impl Config {
         self.resolve_address(&address)
     }
 
+    /// The meaning of `specifier` in the module that was fetched from `importer`. Nothing there reaches a local file.
+    pub(crate) fn resolve_from(&self, specifier: &str, importer: &Url) -> Target {
+        let specifier = specifier.trim();
+        let key = match is_path(specifier).then(|| importer.join(specifier)) {
+            None => specifier.to_owned(),
+            Some(Ok(url)) => url.into(),
+            Some(Err(_)) => return Target::Unsupported(specifier.to_owned()),
+        };
+        let address = self.map.map(&key, Path::new(importer.as_str())).unwrap_or(key);
+        if is_path(&address) || address.starts_with("file:") {
+            return Target::Unsupported(address);
+        }
+        self.resolve_address(&address)
+    }
+
     fn resolve_address(&self, address: &str) -> Target {
         if let Some(name) = address.strip_prefix("node:") {
             return Target::Node(format!("node:{name}"));
@@ -203,6 +221,10 @@ impl Config {
                 Some(path) => Target::File(path),
                 None => Target::Unsupported(address.to_owned()),
             };
+        }
+        if remote::is_web(address) {
+            return remote::address(address)
+                .map_or_else(|| Target::Unsupported(address.to_owned()), Target::Remote);
         }
         if has_scheme(address) {
             return Target::Unsupported(address.to_owned());
@@ -257,7 +279,7 @@ fn has_scheme(text: &str) -> bool {
 }
 
 fn read_jsonc(path: &Path) -> io::Result<Value> {
-    let mut text = std::fs::read_to_string(path)?;
+    let mut text = marsh_fs::read_to_string(path)?;
     json_strip_comments::strip(&mut text)?;
     Ok(serde_json::from_str(text.trim_start_matches('\u{feff}'))?)
 }

@@ -82,6 +82,7 @@ pub(crate) fn graph_of(
     for target in walk.files.values().flat_map(|file| &file.sites).map(|(_, target)| target) {
         match target {
             Target::Npm(reference) => remote.insert(reference.to_string()),
+            Target::Remote(url) => remote.insert(url.to_string()),
             Target::Unsupported(specifier) | Target::Unknown(specifier) => remote.insert(specifier.clone()),
             Target::File(_) | Target::Node(_) | Target::Inline => false,
         };
@@ -186,7 +187,7 @@ fn read(path: &Path) -> (FileState, Vec<u8>) {
     let result = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err("is a directory".to_owned()),
         Ok(metadata) if !metadata.is_file() => Err("is not a regular file".to_owned()),
-        Ok(_) => fs::read(path).map_err(|error| error.kind().to_string()),
+        Ok(_) => marsh_fs::read(path).map_err(|error| error.kind().to_string()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return (FileState::Missing, Vec::new());
         }

@@ -15,6 +15,7 @@
 //!   tree is (`tests/it/graph.rs`).
 //! * Graph and bundle resolve names with the same code ([`config::Config::resolve`]), so that what is bundled is what
 //!   was fingerprinted (`tests/it/bundle.rs`).
+//! * Content of an address that is not the recorded one fails the build, and names the address (`tests/it/remote.rs`).
 //! * No byte of a package is unpacked before its digest is verified, and nothing of a refused package stays in the
 //!   cache (`tests/it/npm.rs`).
 //! * Every error of an extension's author names file, line and column (`tests/it/diagnostics.rs`).
@@ -39,6 +40,7 @@ mod parse;
 mod paths;
 mod plugin;
 mod prepare;
+mod remote;
 mod request;
 mod scan;
 mod source_map;
@@ -56,10 +58,10 @@ pub use docs::{DocumentedExports, documented_exports};
 pub use dynamic::dynamic_code;
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;
-pub use request::{BundleMeta, BundleRequest, ExternalMeta, PackageMeta};
+pub use request::{BundleMeta, BundleRequest, ExternalMeta, ModuleMeta, PackageMeta};
 pub use source_map::{Original, SourceMap};
 pub use suspicious::suspicious_code;
 pub use worker::{Worker, bundle_in_worker, worker_main};
 
 /// Part of every fingerprint. Raise the counter with each change that alters the output for the same input.
-pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 3";
+pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 4";

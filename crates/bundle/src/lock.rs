@@ -15,6 +15,10 @@ use crate::specifier::{NpmRef, split_bare};
 pub(crate) struct Lock {
     /// By `name@version`.
     pub packages: BTreeMap<String, LockedPackage>,
+    /// From the address of a module to the SHA-256 of its content, 64 hex digits.
+    pub remote: BTreeMap<String, String>,
+    /// From the address in a source to the one that it leads to.
+    pub redirects: BTreeMap<String, String>,
     /// Requirement (`zod@4`) to `name@version`.
     roots: BTreeMap<String, String>,
 }
@@ -25,6 +29,8 @@ pub(crate) struct LockedPackage {
     pub version: String,
     pub integrity: Option<String>,
     pub tarball: Option<String>,
+    /// Of a jsr package: the SHA-256 of its version's manifest, 64 hex digits.
+    pub manifest: Option<String>,
     /// Name as imported, to `name@version`.
     pub dependencies: BTreeMap<String, String>,
 }
@@ -44,7 +50,11 @@ impl Lock {
         let empty = Map::new();
         let object = |key| holder.get(key).and_then(Value::as_object).unwrap_or(&empty);
         let npm = object("npm");
-        let mut lock = Self::default();
+        let texts = |key: &str| -> BTreeMap<String, String> {
+            let members = json.get(key).and_then(Value::as_object).into_iter().flatten();
+            members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+        };
+        let mut lock = Self { remote: texts("remote"), redirects: texts("redirects"), ..Self::default() };
         for (key, value) in npm {
             let (name, version) = split_id(key).ok_or_else(|| format!("{key:?} names no package"))?;
             let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
@@ -81,8 +91,8 @@ impl Lock {
         Ok(lock)
     }
 
-    /// The lock's integrity of a jsr package is of its list of files, not of the archive that npm's clients get: the
-    /// version is what it decides.
+    /// The lock's integrity of a jsr package is of its version's manifest, not of the archive that npm's clients get: for
+    /// those the version is what it decides.
     fn add_jsr(&mut self, id: &str, value: &Value) {
         let Some((name, version)) = id.strip_prefix("npm:").and_then(split_id) else { return };
         let wanted = value.get("dependencies").and_then(Value::as_array);
@@ -99,6 +109,7 @@ impl Lock {
         let package = LockedPackage {
             name: name.to_owned(),
             version: version.to_owned(),
+            manifest: value.get("integrity").and_then(Value::as_str).map(str::to_owned),
             dependencies: dependencies.collect(),
             ..LockedPackage::default()
         };
@@ -236,7 +247,7 @@ mod tests {
         let path = &lock.packages["@jsr/std__path@1.1.4"];
         assert_eq!(path.dependencies["@jsr/std__internal"], "@jsr/std__internal@1.0.12");
         assert_eq!(path.dependencies["a"], "a@1.0.0");
-        assert_eq!(path.integrity, None, "it is not the archive's");
+        assert_eq!((path.integrity.as_deref(), path.manifest.as_deref()), (None, Some("00ff")));
     }
 
     #[test]
@@ -254,6 +265,18 @@ mod tests {
         .unwrap();
         assert_eq!(lock.find(&wanted("a", "^1.0")), Some("a@1.2.0"));
         assert_eq!(lock.packages["a@1.2.0"].dependencies["b"], "b@1.0.0");
+    }
+
+    #[test]
+    fn modules_and_redirects() {
+        let lock = Lock::parse(&serde_json::json!({
+            "version": "5",
+            "redirects": { "https://x.org/a": "https://x.org/a@1.ts" },
+            "remote": { "https://x.org/a@1.ts": "00ff" }
+        }))
+        .unwrap();
+        assert_eq!(lock.redirects["https://x.org/a"], "https://x.org/a@1.ts");
+        assert_eq!(lock.remote["https://x.org/a@1.ts"], "00ff");
     }
 
     #[test]

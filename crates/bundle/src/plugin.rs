@@ -19,11 +19,13 @@ use rolldown_plugin::{
     HookResolveIdReturn, HookUsage, Plugin, PluginContext, PluginContextResolveOptions,
     SharedLoadPluginContext,
 };
+use url::Url;
 
 use crate::config::{Config, Target};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::import_map::is_path;
 use crate::npm::{Closure, Package, Store};
+use crate::remote::Remote;
 use crate::specifier::{is_builtin, split_bare};
 use crate::unresolved::{unknown_name, unsupported};
 use crate::zod_names as zod;
@@ -36,6 +38,8 @@ pub(crate) struct Names {
     pub store: Store,
     /// Set when a package itself is the entry: then nothing is external.
     pub package: Option<Package>,
+    /// The modules that were fetched, by address.
+    remote: Remote,
     /// The local files, as they were read when they were fingerprinted.
     texts: BTreeMap<PathBuf, String>,
     /// From the name of a store entry to the `name@version` in it.
@@ -66,6 +70,7 @@ impl Names {
             closure,
             store,
             package: None,
+            remote: Remote::default(),
             texts: BTreeMap::new(),
             by_key,
             found: Mutex::default(),
@@ -75,6 +80,11 @@ impl Names {
     /// Local files are not read again.
     pub(crate) fn with_texts(self, texts: BTreeMap<PathBuf, String>) -> Self {
         Self { texts, ..self }
+    }
+
+    /// With the modules that were fetched.
+    pub(crate) fn with_remote(self, remote: Remote) -> Self {
+        Self { remote, ..self }
     }
 
     /// To bundle one package as a module of its own.
@@ -129,8 +139,43 @@ pub(crate) struct Resolver(pub Arc<Names>);
 
 impl Resolver {
     async fn for_local(&self, ctx: &PluginContext, importer: &str, args: &HookResolveIdArgs<'_>) -> Answer {
+        let target = self.0.config.resolve(args.specifier, Path::new(importer));
+        self.for_target(ctx, importer, target, args).await
+    }
+
+    async fn for_remote(
+        &self,
+        ctx: &PluginContext,
+        importer: &str,
+        url: &Url,
+        args: &HookResolveIdArgs<'_>,
+    ) -> Answer {
+        let target = self.0.config.resolve_from(args.specifier, url);
+        self.for_target(ctx, importer, target, args).await
+    }
+
+    async fn for_target(
+        &self,
+        ctx: &PluginContext,
+        importer: &str,
+        target: Target,
+        args: &HookResolveIdArgs<'_>,
+    ) -> Answer {
         let names = &self.0;
-        match names.config.resolve(args.specifier, Path::new(importer)) {
+        let fetched = match &target {
+            Target::Remote(url) => names.remote.find(url.as_str()),
+            Target::Npm(reference) => names.remote.of_jsr(reference),
+            _ => None,
+        };
+        if let Some(fetched) = fetched {
+            return Some(HookResolveIdOutput::from_id(fetched));
+        }
+        match target {
+            Target::Remote(url) => {
+                let message = format!("{url} is not among the modules that were fetched");
+                let diagnostic = Diagnostic::new(DiagnosticCode::MissingFile, message);
+                Some(names.fail(importer, args.specifier, diagnostic))
+            }
             Target::File(path) => Some(HookResolveIdOutput::from_id(path.to_string_lossy().as_ref())),
             Target::Node(name) => Some(external(&name)),
             Target::Inline => None,
@@ -309,7 +354,7 @@ fn modules_of(package: &Package, entry: &Path) -> Option<String> {
         return None;
     }
     let manifest = entry.join("node_modules").join(&package.name).join("package.json");
-    let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(manifest).ok()?).ok()?;
+    let json: serde_json::Value = serde_json::from_str(&marsh_fs::read_to_string(manifest).ok()?).ok()?;
     if json.get("exports").is_some() {
         return None;
     }
@@ -319,7 +364,7 @@ fn modules_of(package: &Package, entry: &Path) -> Option<String> {
 
 /// The paths that a package lets others import, near `sub` or all of a few.
 fn exported_paths(package: &Path, sub: &str) -> Option<String> {
-    let text = std::fs::read_to_string(package.join("package.json")).ok()?;
+    let text = marsh_fs::read_to_string(package.join("package.json")).ok()?;
     let json: serde_json::Value = serde_json::from_str(&text).ok()?;
     let paths: Vec<&str> =
         json.get("exports")?.as_object()?.keys().filter_map(|key| key.strip_prefix("./")).collect();
@@ -360,6 +405,11 @@ impl Plugin for Resolver {
         if importer.starts_with('\0') {
             return Ok(None);
         }
+        if self.0.remote.modules.contains_key(importer)
+            && let Ok(url) = Url::parse(importer)
+        {
+            return Ok(self.for_remote(ctx, importer, &url, args).await);
+        }
         Ok(match self.0.package_of(importer) {
             Some(package) => self.for_package(ctx, importer, package, args).await,
             None => self.for_local(ctx, importer, args).await,
@@ -369,6 +419,13 @@ impl Plugin for Resolver {
     async fn load(&self, _ctx: SharedLoadPluginContext, args: &HookLoadArgs<'_>) -> HookLoadReturn {
         if let Some(text) = self.0.texts.get(Path::new(args.id)) {
             return Ok(Some(HookLoadOutput { code: text.as_str().into(), ..HookLoadOutput::default() }));
+        }
+        if let Some(module) = self.0.remote.modules.get(args.id) {
+            return Ok(Some(HookLoadOutput {
+                code: module.text.as_str().into(),
+                module_type: Some(module.language.module_type()),
+                ..HookLoadOutput::default()
+            }));
         }
         Ok(zod::version_for_require(args.id).map(|version| HookLoadOutput {
             code: zod::source_for_require(version).into(),

@@ -9,8 +9,10 @@ use marsh_types::near;
 use crate::config::{Config, Target};
 use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode, shown};
 use crate::graph::{FileState, Walk, WalkedFile, config_states, fingerprint, graph_of};
+use crate::jsr;
 use crate::npm::{self, Closure, NpmError, Store};
 use crate::paths::absolute;
+use crate::remote::{self, Remote};
 use crate::request::BundleRequest;
 use crate::scan::ImportSite;
 use crate::specifier::NpmRef;
@@ -22,6 +24,7 @@ pub(crate) struct Prepared {
     pub config: Config,
     pub closure: Closure,
     pub store: Store,
+    pub remote: Remote,
     pub warnings: Vec<String>,
     /// Of exactly the files in `texts`, and of the configuration that was used.
     pub fingerprint: String,
@@ -50,19 +53,49 @@ pub(crate) fn prepare(request: &BundleRequest) -> Result<Prepared, BundleError> 
     if !faults.is_empty() {
         return Err(BundleError::Diagnostics(faults));
     }
-    let wanted = wanted(&walk);
+    let cache = absolute(&request.cache_dir);
     let project = config.dir.clone().unwrap_or_else(|| root.clone());
-    let (closure, store, warnings) =
-        npm::install(&wanted, config.lock.as_ref(), &absolute(&request.cache_dir), &project, request.offline)
-            .map_err(|error| located(error, &walk, &root))?;
+    let targets: Vec<Target> = imports(&walk).map(|(_, target)| target.clone()).collect();
+    let is_jsr = |target: &Target| matches!(target, Target::Npm(one) if jsr::original(&one.name).is_some());
+    let any = |test: &dyn Fn(&Target) -> bool| targets.iter().any(test);
+    let by_address = |target: &Target| matches!(target, Target::Remote(_));
+    let mut remote = Remote::default();
+    let mut jsr_by_npm = true;
+    if any(&is_jsr) || any(&by_address) {
+        jsr_by_npm = npm::names_jsr_registry(&project)?;
+        remote = remote::fetch(&targets, &config, jsr_by_npm, &cache, request.offline)
+            .map_err(|error| located(*error.diagnostic, Some(&error.root), &walk, &root))?;
+    }
+    let mut wanted = wanted(&targets, |target| jsr_by_npm || !is_jsr(target));
+    for (reference, _) in &remote.npm {
+        if !wanted.iter().any(|one| one.requirement() == reference.requirement()) {
+            wanted.push(reference.clone());
+        }
+    }
+    let installed = npm::install(&wanted, config.lock.as_ref(), &cache, &project, request.offline);
+    let (closure, store, mut warnings) =
+        installed.map_err(|NpmError { diagnostic, root: requirement }| {
+            let led = |requirement: &String| {
+                let mut through = remote.npm.iter();
+                through.find(|(one, _)| one.requirement() == *requirement).map(|(_, root)| root.clone())
+            };
+            let through = requirement.as_ref().and_then(led);
+            located(*diagnostic, through.or(requirement).as_deref(), &walk, &root)
+        })?;
+    warnings.append(&mut remote.warnings);
     let texts = walk.files.into_iter().map(|(path, file)| (path, file.source)).collect();
-    Ok(Prepared { entry, root, config, closure, store, warnings, fingerprint, texts })
+    Ok(Prepared { entry, root, config, closure, store, remote, warnings, fingerprint, texts })
+}
+
+/// Every import of a local file.
+fn imports(walk: &Walk) -> impl Iterator<Item = &(ImportSite, Target)> {
+    walk.files.values().flat_map(|file| &file.sites)
 }
 
 /// The package requirements of the local files, each once, in a fixed order.
-fn wanted(walk: &Walk) -> Vec<NpmRef> {
+fn wanted(targets: &[Target], is_npm: impl Fn(&Target) -> bool) -> Vec<NpmRef> {
     let mut wanted = BTreeMap::new();
-    for (_, target) in walk.files.values().flat_map(|file| &file.sites) {
+    for target in targets.iter().filter(|target| is_npm(target)) {
         if let Target::Npm(reference) = target {
             wanted.entry(reference.requirement()).or_insert_with(|| reference.clone());
         }
@@ -70,20 +103,22 @@ fn wanted(walk: &Walk) -> Vec<NpmRef> {
     wanted.into_values().collect()
 }
 
-/// Points a package's fault at the first import that leads to it.
-fn located(error: NpmError, walk: &Walk, root: &Path) -> BundleError {
-    let NpmError { diagnostic, root: requirement } = error;
-    let Some(requirement) = requirement else { return BundleError::one(*diagnostic) };
+/// Points a fault at the first import that leads to it, unless the fault has its place in a fetched module.
+fn located(diagnostic: Diagnostic, wanted: Option<&str>, walk: &Walk, root: &Path) -> BundleError {
+    let Some(wanted) = wanted.filter(|_| diagnostic.file.is_none()) else {
+        return BundleError::one(diagnostic);
+    };
     for (path, file) in &walk.files {
         let site = file.sites.iter().find(|(_, target)| match target {
-            Target::Npm(reference) => reference.requirement() == requirement,
+            Target::Npm(reference) => reference.requirement() == wanted || reference.to_string() == wanted,
+            Target::Remote(url) => url.as_str() == wanted,
             _ => false,
         });
         if let Some((site, _)) = site {
             return BundleError::one(diagnostic.at(shown(path, root), &file.source, site.offset));
         }
     }
-    BundleError::one(*diagnostic)
+    BundleError::one(diagnostic)
 }
 
 struct Faults<'w> {
@@ -129,7 +164,7 @@ impl Faults<'_> {
             Target::File(path) => self.file_fault(importer, site, path, self.walk.files.get(path)?),
             Target::Unsupported(address) => Some(unsupported(&site.specifier, address)),
             Target::Unknown(name) => Some(unknown_name(name, self.config)),
-            Target::Npm(_) | Target::Node(_) | Target::Inline => None,
+            Target::Npm(_) | Target::Remote(_) | Target::Node(_) | Target::Inline => None,
         }
     }
 

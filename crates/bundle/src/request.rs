@@ -35,8 +35,20 @@ pub struct BundleMeta {
     pub externals: Vec<ExternalMeta>,
     /// The whole closure, sorted.
     pub packages: Vec<PackageMeta>,
+    /// The modules that were imported by address, sorted; the files of jsr packages are not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<ModuleMeta>,
     /// For the author of the extension.
     pub warnings: Vec<String>,
+}
+
+/// A module that was imported by address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleMeta {
+    /// After all redirects.
+    pub url: String,
+    /// Of what the server sent, 64 hex digits.
+    pub sha256: String,
 }
 
 /// A module that the bundle imports and the host has to serve.

@@ -10,6 +10,7 @@ use rolldown_sourcemap::SourceMap as Map;
 
 use crate::import_map::normalized;
 use crate::paths::relative;
+use crate::remote::is_web;
 
 pub(crate) const FILE: &str = SourceMap::FILE;
 /// Where rolldown thinks that it writes, below the root; its source names are relative to it.
@@ -33,7 +34,7 @@ pub struct Original {
 impl Original {
     /// Whether it lies in the extension itself, and not in a package that it uses.
     pub fn is_own(&self) -> bool {
-        !self.file.starts_with(PACKAGES)
+        !self.file.starts_with(PACKAGES) && !is_web(&self.file)
     }
 }
 
@@ -47,7 +48,7 @@ impl SourceMap {
 
     /// The map of a bundle; bundles need none to run, so there may be none.
     pub fn of_bundle(bundle: &Path) -> Option<SourceMap> {
-        let text = std::fs::read_to_string(bundle.with_file_name(FILE)).ok()?;
+        let text = marsh_fs::read_to_string(bundle.with_file_name(FILE)).ok()?;
         let json = serde_json::from_str(&text).ok()?;
         Map::from_json(json).ok().map(SourceMap)
     }
@@ -83,6 +84,9 @@ pub(crate) fn stored(map: &Map, root: &Path, packages: &Path) -> String {
 }
 
 fn shown(source: &str, root: &Path, packages: &Path) -> String {
+    if is_web(source) {
+        return source.to_owned();
+    }
     let path = normalized(&root.join(OUTPUT).join(source));
     match path.strip_prefix(packages) {
         Ok(inside) => {

@@ -18,8 +18,8 @@ pub(crate) fn unsupported(specifier: &str, address: &str) -> Diagnostic {
             "write jsr:@scope/name@version or jsr:@scope/name@version/path",
         ),
         Some("http" | "https") => (
-            "modules cannot be imported from a URL",
-            "copy the module beside the extension, or import it as an npm: package",
+            "modules are fetched over https, without a password in the address",
+            "write an address of https, or copy the module beside the extension",
         ),
         Some("npm") => {
             ("this is not a valid npm: specifier", "write npm:name@version or npm:@scope/name@version/path")

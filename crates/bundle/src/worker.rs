@@ -21,7 +21,7 @@ use crate::diagnostic::{BundleError, Diagnostic, shown};
 use crate::hex::hex;
 use crate::plugin::Names;
 use crate::prepare::{Prepared, prepare};
-use crate::request::{BundleMeta, BundleRequest, PackageMeta};
+use crate::request::{BundleMeta, BundleRequest, ModuleMeta, PackageMeta};
 use crate::source_map;
 use crate::zod;
 
@@ -247,9 +247,18 @@ pub fn worker_main() -> ExitCode {
 }
 
 fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
-    let Prepared { entry, root, config, closure, store, mut warnings, fingerprint, texts } =
+    let Prepared { entry, root, config, closure, store, remote, mut warnings, fingerprint, texts } =
         prepare(request)?;
-    let names = Names::new(config, closure.clone(), store.clone()).with_texts(texts);
+    let modules = remote.modules.iter().filter(|(_, module)| !module.in_package);
+    let modules = modules.map(|(url, module)| ModuleMeta { url: url.clone(), sha256: module.sha256.clone() });
+    let modules: Vec<ModuleMeta> = modules.collect();
+    let of_jsr = remote.packages.iter().map(|package| PackageMeta {
+        name: package.name.clone(),
+        version: package.version.clone(),
+        integrity: package.integrity.clone(),
+    });
+    let of_jsr: Vec<PackageMeta> = of_jsr.collect();
+    let names = Names::new(config, closure.clone(), store.clone()).with_texts(texts).with_remote(remote);
     let built = on_a_thread(&root, || build::run(&entry.to_string_lossy(), &root, names))?;
     warnings.extend(built.warnings.iter().cloned());
     let mut externals = Vec::new();
@@ -263,13 +272,16 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
         version: package.version.clone(),
         integrity: package.integrity.clone(),
     });
+    let mut packages: Vec<PackageMeta> = packages.chain(of_jsr).collect();
+    packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     let meta = BundleMeta {
         entry: shown(&entry, &root),
         fingerprint,
         code_sha256: hex(&Sha256::digest(built.code.as_bytes())),
         code_bytes: built.code.len() as u64,
         externals,
-        packages: packages.collect(),
+        packages,
+        modules,
         warnings,
     };
     write(&request.out_dir, &built, &meta)?;

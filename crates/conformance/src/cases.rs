@@ -84,7 +84,7 @@ pub fn compose(case: &Case, servers: &Servers, dir: &Path) -> Result<String, Err
         .map_err(|error| Error::io(format!("read {}", case.path.display()), error))?;
     // Only where it is asked for: it is large.
     let wpt = if source.contains("env.wpt") { crate::wpt::data()? } else { Value::Null };
-    let env = json!({ "base": servers.http, "tcp": servers.tcp.to_string(), "dir": dir, "wpt": wpt });
+    let env = json!({ "base": servers.http, "tcp": servers.tcp.to_string(), "ws": servers.ws, "dir": dir, "wpt": wpt });
     Ok(format!("{HARNESS}\nconst env = {env};\n{source}"))
 }
 

@@ -8,7 +8,7 @@
 //!
 //! A case is a file `cases/<area>/<name>.js`, an ES module that calls `check(name, body)`; `src/harness.js` stands before it
 //! and says how values are put into JSON. `env` has what a case may need from outside: `base` (the HTTP server of
-//! [`server`]), `tcp` (the port of a server that echoes bytes), `dir` (an empty directory, also the working
+//! [`server`]), `tcp` (the port of a server that echoes bytes), `ws` (a WebSocket server that echoes messages), `dir` (an empty directory, also the working
 //! directory) and `wpt` (test data of the web platform tests, [`wpt`]).
 //!
 //! **Invariants.** Both engines get the same bytes. A difference is either listed in `differences.json` with its reason or

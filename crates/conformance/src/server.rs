@@ -1,11 +1,15 @@
-//! What the cases talk to on 127.0.0.1: an HTTP/1.1 server, and a TCP server that echoes bytes. Both live as long as the
-//! process.
+//! What the cases talk to on 127.0.0.1: an HTTP/1.1 server, a TCP server that echoes bytes, and a WebSocket server that echoes
+//! messages. They live as long as the process.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request as Upgrade, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::error::Error;
 
@@ -15,6 +19,8 @@ pub struct Servers {
     pub http: String,
     /// The port of the echo.
     pub tcp: u16,
+    /// `ws://127.0.0.1:<port>`.
+    pub ws: String,
 }
 
 impl Servers {
@@ -25,8 +31,38 @@ impl Servers {
             let mut to = &stream;
             std::io::copy(&mut from, &mut to).map(drop)
         })?;
-        Ok(Servers { http, tcp })
+        let ws = format!("ws://127.0.0.1:{}", accept(echo_messages)?);
+        Ok(Servers { http, tcp, ws })
     }
+}
+
+/// Sends messages back; `bye` is answered with a closing frame, `drop` with the end of the connection. The first protocol that
+/// is asked for is agreed on.
+fn echo_messages(stream: TcpStream) -> std::io::Result<()> {
+    let agree = |request: &Upgrade, mut response: Response| {
+        let first = request
+            .headers()
+            .get("sec-websocket-protocol")
+            .and_then(|value| value.to_str().ok()?.split(',').next());
+        if let Some(value) = first.and_then(|first| first.trim().parse().ok()) {
+            response.headers_mut().insert("sec-websocket-protocol", value);
+        }
+        Ok(response)
+    };
+    let failed = |error: String| std::io::Error::other(error);
+    let mut socket = tungstenite::accept_hdr(stream, agree).map_err(|error| failed(error.to_string()))?;
+    while let Ok(message) = socket.read() {
+        let sent = match &message {
+            Message::Text(text) if text.as_str() == "bye" => {
+                socket.close(Some(CloseFrame { code: 4001.into(), reason: "so long".into() }))
+            }
+            Message::Text(text) if text.as_str() == "drop" => break,
+            Message::Text(_) | Message::Binary(_) => socket.send(message),
+            _ => Ok(()),
+        };
+        sent.map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// A thread for each connection. A client that goes away ends its thread, which is what its error is for.

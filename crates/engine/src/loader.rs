@@ -8,6 +8,7 @@
 //!
 //! Held by `tests/it/bytecode.rs`, `tests/it/node.rs`.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -235,7 +236,7 @@ impl Modules {
             // Genuine, and still not loaded: no stack or memory left for it. The source says the same, in words.
             ctx.catch();
         }
-        let module = Module::declare(ctx.clone(), name, code).inspect_err(|_| {
+        let module = Module::declare(ctx.clone(), name, without_nul(code)).inspect_err(|_| {
             lock(&self.record).syntax_error_in = Some(name.to_owned());
         })?;
         let mut written = None;
@@ -252,6 +253,28 @@ impl Modules {
         lock(&self.record).loaded.push((name.to_owned(), false));
         Ok((module, written))
     }
+}
+
+/// `code` without the character U+0000, which the engine's binding takes in no source. JavaScript allows it in literals and
+/// comments: there `\x00` means the same, and after a backslash, which is then part of the escape, `x00`. Only the raw text
+/// of a template shows the difference.
+fn without_nul(code: &[u8]) -> Cow<'_, [u8]> {
+    if !code.contains(&0) {
+        return Cow::Borrowed(code);
+    }
+    let mut written = Vec::with_capacity(code.len() + 64);
+    let mut escaping = false;
+    for byte in code {
+        if *byte != 0 {
+            written.push(*byte);
+            escaping = *byte == b'\\' && !escaping;
+            continue;
+        }
+        let escape: &[u8] = if escaping { b"x00" } else { b"\\x00" };
+        written.extend_from_slice(escape);
+        escaping = false;
+    }
+    Cow::Owned(written)
 }
 
 pub(crate) struct Resolve(pub(crate) Arc<Modules>);

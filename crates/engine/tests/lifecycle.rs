@@ -127,6 +127,8 @@ fn open_connections_files_and_streams_end_with_their_runtime() {
             const pending = fetch(base); fetch(base, { method: 'POST', body: new ReadableStream({ pull() { return new Promise(() => {}); } }) });
             http.get(base).on('error', () => {}); AbortSignal.timeout(1e6).addEventListener('abort', () => {});
             const conn = await Deno.connect({ port }); conn.read(new Uint8Array(8)); const other = await Deno.connect({ port }); other.readable.getReader().read();
+            new WebSocket(`ws://127.0.0.1:${port}/`); const server = Deno.serve({ port: 0, onListen() {} }, () => new Promise(() => {})); fetch(`http://127.0.0.1:${server.addr.port}/`).catch(() => {});
+            const [held, waiting] = [0, 1].map(() => Deno.openSync('lock', { create: true, write: true })); held.lockSync(true); waiting.lock(true).catch(() => {});
             const file = await Deno.open('f', { create: true, write: true }); createReadStream('f').pipe(new PassThrough());
             const zip = new CompressionStream('gzip'); zip.writable.getWriter().write(new Uint8Array(1e5));
             await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);

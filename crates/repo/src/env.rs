@@ -84,6 +84,18 @@ pub const LOG_FORMAT: Variable = variable(
     None,
     "`json` or `pretty`; without it, pretty on a terminal and JSON lines otherwise",
 );
+/// A number of characters.
+pub const REPORT_MAX_WIDTH: Variable = variable(
+    "MARSH_REPORT_MAX_WIDTH",
+    Some("SWAMP_REPORT_MAX_WIDTH"),
+    "where `report get` wraps prose, as `--max-width`",
+);
+/// A number of characters.
+pub const REPORT_MAX_COL_WIDTH: Variable = variable(
+    "MARSH_REPORT_MAX_COL_WIDTH",
+    Some("SWAMP_REPORT_MAX_COL_WIDTH"),
+    "where `report get` cuts the cells of tables, as `--max-col-width`",
+);
 /// The name of a program.
 pub const PERSONA: Variable = variable(
     "MARSH_PERSONA",
@@ -112,7 +124,7 @@ pub fn variables() -> Vec<Variable> {
         DATASTORE_SYNC_TIMEOUT_MS,
     ];
     all.extend(Kind::with_directory().map(source_dir));
-    all.extend([LOG, LOG_FORMAT, PERSONA, EDITOR, NO_COLOR]);
+    all.extend([REPORT_MAX_WIDTH, REPORT_MAX_COL_WIDTH, LOG, LOG_FORMAT, PERSONA, EDITOR, NO_COLOR]);
     all
 }
 

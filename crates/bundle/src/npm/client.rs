@@ -8,7 +8,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use deno_npmrc::{RegistryConfig, ResolvedNpmRc};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::DefaultConnector;
 use url::Url;
@@ -38,24 +39,27 @@ struct Connection {
 }
 
 /// What a registry says about a package, in the abbreviated form.
+///
+/// Registries keep what was published before anything checked it: `"dependencies": []` for none, a version without an
+/// archive. Only members of the right type count.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
-    #[serde(default, rename = "dist-tags")]
+    #[serde(default, rename = "dist-tags", deserialize_with = "usable")]
     pub tags: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "usable")]
     pub versions: BTreeMap<String, VersionInfo>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VersionInfo {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "usable")]
     pub dependencies: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "usable")]
     pub optional_dependencies: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "usable")]
     pub peer_dependencies: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "usable")]
     pub peer_dependencies_meta: BTreeMap<String, PeerMeta>,
     #[serde(default, alias = "bundledDependencies")]
     pub bundle_dependencies: Option<serde_json::Value>,
@@ -81,6 +85,33 @@ pub(crate) struct Dist {
     pub tarball: Option<String>,
 }
 
+/// The members of an object that have the right type; an array, a string or `null` in its place has none.
+fn usable<'de, D: Deserializer<'de>, T: for<'v> Deserialize<'v>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    let Value::Object(members) = Value::deserialize(deserializer)? else { return Ok(BTreeMap::new()) };
+    let read = |(name, value)| Some((name, serde_json::from_value(value).ok()?));
+    Ok(members.into_iter().filter_map(read).collect())
+}
+
+/// An HTTP client with the certificates of npm's configuration, and limits of time.
+pub(crate) fn agent(max_redirects: u32) -> ureq::Agent {
+    let tls = TlsConfig::builder().root_certs(settings::root_certs()).build();
+    let config = ureq::Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(max_redirects)
+        // As many as there are threads, so that none is closed only to be opened again.
+        .max_idle_connections(2 * super::THREADS)
+        .max_idle_connections_per_host(super::THREADS)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_global(Some(Duration::from_secs(300)))
+        .user_agent(concat!("marsh/", env!("CARGO_PKG_VERSION")))
+        .build();
+    ureq::Agent::with_parts(config, DefaultConnector::default(), Remembering::default())
+}
+
 enum Failure {
     Missing,
     Refused(String),
@@ -104,21 +135,7 @@ impl Client {
             return Ok(connection);
         }
         let npmrc = settings::npmrc(&self.project)?;
-        let tls = TlsConfig::builder().root_certs(settings::root_certs()).build();
-        let config = ureq::Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(MAX_REDIRECTS)
-            // As many as there are threads, so that none is closed only to be opened again.
-            .max_idle_connections(2 * super::THREADS)
-            .max_idle_connections_per_host(super::THREADS)
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_recv_response(Some(Duration::from_secs(30)))
-            .timeout_global(Some(Duration::from_secs(300)))
-            .user_agent(concat!("marsh/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Remembering::default());
-        Ok(self.connection.get_or_init(|| Connection { agent, npmrc }))
+        Ok(self.connection.get_or_init(|| Connection { agent: agent(MAX_REDIRECTS), npmrc }))
     }
 
     /// All versions of `name`.

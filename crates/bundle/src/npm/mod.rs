@@ -19,7 +19,8 @@ use crate::diagnostic::{BundleError, Diagnostic, DiagnosticCode};
 use crate::lock::Lock;
 use crate::specifier::NpmRef;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, agent};
+pub(crate) use settings::names_jsr_registry;
 pub(crate) use store::Store;
 
 /// The packages that a set of requirements stands for, with all they depend on.
@@ -130,7 +131,7 @@ pub(crate) fn install(
 const THREADS: usize = 8;
 
 /// Results in the order of `items`; one that a panicking thread owed is missing.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {

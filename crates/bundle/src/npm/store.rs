@@ -7,7 +7,6 @@
 //! * Only regular files and directories inside the package's directory are unpacked. Type declarations and source maps
 //!   are left out: a bundle never holds them, and they are most of the bytes.
 
-use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -98,7 +97,7 @@ impl Store {
 
     /// What an earlier run resolved for the same requirements.
     pub(crate) fn recorded(&self, key: &str) -> Option<Closure> {
-        serde_json::from_slice(&fs::read(self.closure_file(key)).ok()?).ok()
+        serde_json::from_slice(&marsh_fs::read(self.closure_file(key)).ok()?).ok()
     }
 
     pub(crate) fn record(&self, key: &str, closure: &Closure) -> Result<(), NpmError> {

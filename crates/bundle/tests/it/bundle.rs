@@ -111,3 +111,19 @@ fn common_js_in_a_source_tree() {
     assert!(code.contains("CJS") && code.contains("node:fs"), "{code}");
     assert!(!code.contains("createRequire"), "the host provides require: {code}");
 }
+
+#[test]
+fn a_raw_nul_in_a_literal_or_a_comment_is_bundled() {
+    let source = "// @\nimport { lib } from './lib.js'; /* @ */
+        export const model = { type: '@x/a', v: ['a@b', `a@${1}`, /[@-\\x1f]/, lib] };"
+        .replace("@\n", "\0\n")
+        .replace(" @ ", " \0 ")
+        .replace("a@", "a\0")
+        .replace("[@", "[\0");
+    let scratch = Scratch::with(&[("m/a.ts", &source), ("m/lib.js", "export const lib = /\0/;")]);
+    let code = scratch.bundle("m/a.ts").code;
+    assert!(code.contains("x1f"), "{code}");
+    let scratch = Scratch::with(&[("m/a.ts", "export const model = 1;\n\0")]);
+    let fault = &scratch.diagnostics("m/a.ts")[0];
+    assert_eq!((fault.code.as_str(), fault.line), ("syntax_error", Some(2)), "{fault}");
+}

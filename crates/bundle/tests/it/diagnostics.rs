@@ -97,14 +97,14 @@ fn names_and_schemes() {
             ("deno.json", r#"{ "imports": { "zod": "npm:zod@4.3.6", "std": "jsr:path@1" } }"#),
             (
                 "m/a.ts",
-                "import 'zodd';\nimport 'left-pad/x';\nimport 'std';\nimport 'https://example.org/x.ts';\nimport 'npm:';\nimport 'bun:test';",
+                "import 'zodd';\nimport 'left-pad/x';\nimport 'std';\nimport 'http://example.org/x.ts';\nimport 'npm:';\nimport 'bun:test';",
             ),
         ],
         &[
             "missing_package | m/a.ts:1:8: cannot import \"zodd\": nothing says which package that is | import 'zodd'; | did you mean `zod`?",
             "missing_package | m/a.ts:2:8: cannot import \"left-pad/x\": nothing says which package that is | import 'left-pad/x'; | write `npm:left-pad@<version>/x`, or map \"left-pad\" in the `imports` of a deno.json",
             "unsupported_specifier | m/a.ts:3:8: cannot import \"std\" (mapped to \"jsr:path@1\"): this is not a valid jsr: specifier | import 'std'; | write jsr:@scope/name@version or jsr:@scope/name@version/path",
-            "unsupported_specifier | m/a.ts:4:8: cannot import \"https://example.org/x.ts\": modules cannot be imported from a URL | import 'https://example.org/x.ts'; | copy the module beside the extension, or import it as an npm: package",
+            "unsupported_specifier | m/a.ts:4:8: cannot import \"http://example.org/x.ts\": modules are fetched over https, without a password in the address | import 'http://example.org/x.ts'; | write an address of https, or copy the module beside the extension",
             "unsupported_specifier | m/a.ts:5:8: cannot import \"npm:\": this is not a valid npm: specifier | import 'npm:'; | write npm:name@version or npm:@scope/name@version/path",
             "unsupported_specifier | m/a.ts:6:8: cannot import \"bun:test\": this kind of import is not supported | import 'bun:test'; | import a file, an npm: package or a node: module",
         ],

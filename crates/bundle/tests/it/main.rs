@@ -13,5 +13,7 @@ mod jsr;
 mod nesting;
 mod npm;
 mod registry;
+mod remote;
 mod scratch;
+mod web;
 mod worker;

@@ -326,6 +326,30 @@ fn hostile_archives_are_refused() {
 }
 
 #[test]
+fn metadata_with_arrays_and_strings_for_objects_are_read() {
+    let registry = Registry::start();
+    registry.publish("d", "1.0.0", &module("exports.d = 'D';"), json!({}));
+    let odd = json!({
+        "dependencies": [], "optionalDependencies": [], "peerDependencies": "", "peerDependenciesMeta": [],
+        "bundleDependencies": {}, "bin": [], "scripts": [], "browser": [], "engines": ["node >= 0.4"], "os": {}
+    });
+    registry.publish("old", "1.0.0", &module("exports.old = 'OLD';"), odd.clone());
+    registry.publish("old", "1.1.0", &module("exports.old = 'NO_ARCHIVE';"), json!({ "dist": [] }));
+    registry.publish(
+        "older",
+        "0.1.0",
+        &module("exports.older = [require('old').old, require('d').d];"),
+        json!({ "dependencies": { "old": "*", "d": "1", "none": ["1.0.0"] }, "main": ["./index.js"] }),
+    );
+    registry.tag("old", json!([]));
+    let scratch = scratch(&registry, "import older from 'npm:older'; export const model = older;");
+    let code = scratch.bundle("m/a.ts").code;
+    assert!(code.contains("'OLD'") || code.contains("\"OLD\""), "{code}");
+    assert!(code.contains("\"D\"") && !code.contains("NO_ARCHIVE"), "{code}");
+    assert_eq!(packages(&registry, "import 'npm:old';"), ["old@1.0.0"]);
+}
+
+#[test]
 fn missing_packages_and_versions() {
     let registry = Registry::start();
     for version in ["1.0.0", "1.1.0", "1.10.0"] {

@@ -76,6 +76,7 @@ impl Scratch {
             .fold(bare_worker(), |worker, name| worker.env(name, ""))
             .env("HOME", self.dir.path().join("home"))
             .env("NO_PROXY", "127.0.0.1")
+            .env("JSR_URL", "http://127.0.0.1:9/")
     }
 
     pub fn request(&self, entry: &str) -> BundleRequest {

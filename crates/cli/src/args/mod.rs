@@ -37,8 +37,8 @@ pub use output::{HistoryArgs, MethodHistoryCommand, ModelCancelArgs, OutputArgs,
 pub use run_options::RunArgs;
 pub use set::SetArgs;
 pub use workflow::{
-    CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
-    WorkflowCommand, WorkflowHistoryArgs, WorkflowRunArgs,
+    CancelArgs, DecideArgs, EvaluateArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs,
+    StatusFilter, SummariseArgs, TriggerCommand, WorkflowCommand, WorkflowHistoryArgs, WorkflowRunArgs,
 };
 
 #[derive(Debug, Parser)]

@@ -222,6 +222,11 @@ fn workflows() -> Checked {
     run("workflow-search", &["workflow", "search"]);
     run("workflow-validation", &["workflow", "validate", "w"]);
     run("workflow-validations", &["workflow", "validate"]);
+    run("workflow-evaluated", &["workflow", "evaluate", "w"]);
+    run("workflow-evaluated", &["workflow", "evaluate"]);
+    run("workflow-trigger-set", &["workflow", "trigger", "set", "w", "--schedule", "0 3 * * *"]);
+    run("workflow-trigger", &["workflow", "trigger", "get", "w"]);
+    run("workflow-trigger-removed", &["workflow", "trigger", "remove", "w"]);
     run("workflow-run", &["workflow", "run", "w"]);
     run("workflow-data-list", &["data", "list", "--workflow", "w"]);
     run("workflow-approvals", &["workflow", "approvals"]);

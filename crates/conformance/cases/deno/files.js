@@ -25,6 +25,8 @@ check("readDir", async () => { Deno.mkdirSync("rd/sub", { recursive: true }); wr
 check("readDirSync", () => { Deno.mkdirSync("rs"); write("rs/f", ""); return [...Deno.readDirSync("rs")]; });
 check("readDir of nothing", async () => { for await (const _ of Deno.readDir("none")) return "?"; });
 check("readDirSync of a file", () => { write("rf", ""); return [...Deno.readDirSync("rf")]; });
+check("locks", async () => { write("lk", ""); const a = await Deno.open("lk", { read: true, write: true }), b = await Deno.open("lk", { read: true, write: true }); await a.lock(true); let free = false; const wait = b.lock(true).then(() => { free = true; }); await sleep(30); const held = free; await a.unlock(); await wait; const c = Deno.openSync("lk"); a.close(); b.unlockSync(); c.lockSync(); const both = [held, free]; b.lockSync(false); b.close(); c.close(); return both; });
+check("tryLock", async () => { write("tl", ""); const a = await Deno.open("tl", { write: true }), b = await Deno.open("tl", { write: true }); const seen = [await a.tryLock(true), await b.tryLock(true), b.tryLockSync()]; a.unlockSync(); seen.push(b.tryLockSync(true)); a.close(); b.close(); return seen; });
 check("remove", async () => { write("rm", ""); await Deno.remove("rm"); return Deno.stat("rm"); });
 check("remove nothing", () => Deno.remove("none"));
 check("remove a full directory", async () => { Deno.mkdirSync("full/x", { recursive: true }); return (await rejection(Deno.remove("full"))).name; });

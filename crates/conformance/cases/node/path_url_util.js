@@ -11,7 +11,7 @@ check("parse and format", () => [path.parse("/a/b.tar.gz"), path.parse("x"), pat
 check("basename, dirname, extname", () => [path.basename("/a/b.ts", ".ts"), path.basename("/a/"), path.dirname("/a/b/"), path.dirname("a"), path.extname(".x"), path.extname("a.b."), path.extname("a.b.c")]);
 check("isAbsolute, sep", () => [path.isAbsolute("/a"), path.isAbsolute("a"), path.sep, path.delimiter, path.posix === path]);
 check("join of a number", () => path.join(5));
-check("matchesGlob", () => typeof path.matchesGlob);
+check("matchesGlob", () => [["/foo/bar", "/foo/*"], ["/foo/bar", "/foo/bar*"], ["a/b/c.js", "a/**/*.js"], ["a/c.js", "a/**/*.js"], ["a.js", "*.{js,ts}"], ["a.tsx", "*.{js,ts}"], [".a", "*"], ["a/.b", "a/*"], ["ab", "a?"], ["abc", "a[bx]c"], ["abc", "a[!bx]c"], ["a/b", "*"], ["a/b/c", "a/**"], ["a", "a/**"], ["a+b", "a+b"], ["x", "{x,y{1,2}}"], ["y2", "{x,y{1,2}}"], [".x/a", ".x/*"]].map(([one, glob]) => path.matchesGlob(one, glob)));
 check("fileURLToPath", () => [url.fileURLToPath("file:///a%20b"), url.pathToFileURL("/a b#?").href]);
 check("fileURLToPath of http", () => url.fileURLToPath("http://x"));
 check("url.parse", () => { const u = url.parse("http://u:p@h:8/p?q=1#f", true); return [u.host, u.pathname, u.query.q, u.hash, u.auth, u.port]; });
@@ -34,6 +34,7 @@ check("util.debuglog", () => typeof util.debuglog("x"));
 check("util.TextEncoder", () => util.TextEncoder === TextEncoder);
 check("util.toUSVString", () => util.toUSVString("a\ud800").length);
 check("os", () => [os.EOL, typeof os.hostname(), os.type(), os.platform(), typeof os.cpus().length, os.endianness(), typeof os.totalmem(), typeof os.release(), typeof os.uptime(), os.homedir() === Deno.env.get("HOME"), typeof os.userInfo().username, typeof os.constants.signals.SIGTERM]);
+check("os memory and load", () => [os.totalmem() > os.freemem(), os.freemem() > 0, os.loadavg().length, os.uptime() > 0]);
 check("os.tmpdir", () => os.tmpdir());
 check("assert passes", () => [assert(true), assert.equal(1, "1"), assert.deepStrictEqual({ a: [1] }, { a: [1] }), assert.throws(() => { throw new TypeError("x"); }, TypeError), assert.match("abc", /b/)]);
 check("assert fails", () => assert(false));

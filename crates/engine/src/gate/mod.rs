@@ -71,6 +71,8 @@ pub(crate) struct Env {
     pub(crate) fetches: host::fetch::Fetches,
     pub(crate) files: host::file::Files,
     pub(crate) sockets: host::socket::Sockets,
+    pub(crate) web_sockets: host::websocket::WebSockets,
+    pub(crate) servers: host::serve::Servers,
     pub(crate) alive: host::net::Alive,
     pub(crate) started: std::time::Instant,
     /// What stands around every operation.
@@ -103,6 +105,8 @@ impl Env {
             fetches: Default::default(),
             files: Default::default(),
             sockets: Default::default(),
+            web_sockets: Default::default(),
+            servers: Default::default(),
             alive: Default::default(),
             started: std::time::Instant::now(),
             wrapper,

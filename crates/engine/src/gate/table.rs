@@ -204,7 +204,9 @@ mod tests {
                         && (!capabilities.is_empty() || operation.name() == "file.close"),
                     "{operation:?}"
                 ),
-                "fetch" | "socket" | "dns" => assert_eq!(capabilities, NET, "{operation:?}"),
+                "fetch" | "socket" | "dns" | "websocket" | "serve" => {
+                    assert_eq!(capabilities, NET, "{operation:?}")
+                }
                 "process" => assert_eq!(capabilities, RUN, "{operation:?}"),
                 "env" => assert_eq!(capabilities, ENV, "{operation:?}"),
                 "os" => assert_eq!(capabilities, SYS, "{operation:?}"),

@@ -182,11 +182,11 @@ fn open(env: &Env, args: &Args) -> HostResult {
 }
 
 /// Header values are bytes; JavaScript sees each as the character of that number.
-fn latin1(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }
 
-fn from_latin1(bytes: &[u8]) -> Val {
+pub(crate) fn from_latin1(bytes: &[u8]) -> Val {
     Val::Str(bytes.iter().map(|byte| char::from(*byte)).collect())
 }
 

@@ -5,18 +5,20 @@
 )]
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::errors;
 use crate::gate::{
-    Args, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, READ, READ_WRITE, Val,
-    WRITE, plain,
+    Args, Completer, Cost, Determinism, Env, ErrorClass, HostError, HostResult, NONE, Operation, READ,
+    READ_WRITE, Val, WRITE, plain, start,
 };
+use crate::host::net;
 use crate::lock::lock;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -27,6 +29,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     plain("file.stat", READ, Determinism::ReadsWorld, Cost::Disk, stat),
     plain("file.truncate", WRITE, Determinism::ChangesWorld, Cost::Disk, truncate),
     plain("file.sync", WRITE, Determinism::ChangesWorld, Cost::Disk, sync),
+    start("file.lock", READ, Determinism::ChangesWorld, Cost::Wait, lock_when_free),
+    plain("file.tryLock", READ, Determinism::ChangesWorld, Cost::Disk, try_lock),
+    plain("file.unlock", READ, Determinism::ChangesWorld, Cost::Disk, unlock),
     plain("file.close", NONE, Determinism::ChangesWorld, Cost::Disk, close),
 ];
 
@@ -68,9 +73,7 @@ fn with<T>(
     what: &str,
     work: impl FnOnce(&mut File) -> std::io::Result<T>,
 ) -> Result<T, HostError> {
-    let id = args.num(0)? as u64;
-    let file = lock(&env.files).get(&id).cloned();
-    let file = file.ok_or_else(|| HostError::new(ErrorClass::BadResource, "Bad resource ID"))?;
+    let file = find(env, args)?;
     let mut file = lock(&file);
     work(&mut file).map_err(|error| errors::io(&error, what))
 }
@@ -120,7 +123,65 @@ fn sync(env: &Env, args: &Args) -> HostResult {
     with(env, args, "sync", |file| file.sync_all()).map(|()| Val::Undefined)
 }
 
+/// How long a wait for a lock sleeps between two looks: the kernel wakes only those whom it blocks.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// `(file, exclusive?)`: waits without a thread, and ends with the file, its call or its runtime.
+fn lock_when_free(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError> {
+    let (id, exclusive) = (args.num(0)? as u64, args.bool(1));
+    let (shared, owner) = (env.shared.clone(), env.shared.slice());
+    let mut file = Arc::downgrade(&find(env, &args)?);
+    // The table of files, which the future must not keep alive: it goes with its runtime.
+    net::run(env, done, async move {
+        let mut pause = FIRST_LOOK;
+        loop {
+            let Some(open) = file.upgrade() else { return Err(gone()) };
+            file = Arc::downgrade(&open);
+            // A read in progress holds the file, and ends sooner than the next look.
+            let taken =
+                open.try_lock().is_ok_and(|file| take_lock(&file, exclusive).is_ok_and(|taken| taken));
+            drop(open);
+            if taken {
+                return Ok(Val::Undefined);
+            }
+            if !shared.is_live(&owner) {
+                let message = format!("the call ended before the lock of file {id} was free");
+                return Err(HostError::new(ErrorClass::Interrupted, message));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LAST_LOOK);
+        }
+    })
+}
+
+fn take_lock(file: &File, exclusive: bool) -> std::io::Result<bool> {
+    let taken = if exclusive { file.try_lock() } else { file.try_lock_shared() };
+    match taken {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// `(file, exclusive?)` to whether the lock was free.
+fn try_lock(env: &Env, args: &Args) -> HostResult {
+    with(env, args, "lock", |file| take_lock(file, args.bool(1))).map(Val::Bool)
+}
+
+fn unlock(env: &Env, args: &Args) -> HostResult {
+    with(env, args, "unlock", |file| file.unlock()).map(|()| Val::Undefined)
+}
+
+fn gone() -> HostError {
+    HostError::new(ErrorClass::BadResource, "Bad resource ID")
+}
+
+fn find(env: &Env, args: &Args) -> Result<Arc<Mutex<File>>, HostError> {
+    lock(&env.files).get(&(args.num(0)? as u64)).cloned().ok_or_else(gone)
+}
+
 fn close(env: &Env, args: &Args) -> HostResult {
     let file = lock(&env.files).remove(&(args.num(0)? as u64));
-    file.map(|_| Val::Undefined).ok_or_else(|| HostError::new(ErrorClass::BadResource, "Bad resource ID"))
+    file.map(|_| Val::Undefined).ok_or_else(gone)
 }

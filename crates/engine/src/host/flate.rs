@@ -1,4 +1,4 @@
-//! Compression: gzip, zlib ("deflate") and raw deflate by flate2.
+//! Compression: gzip, zlib ("deflate") and raw deflate by flate2, Brotli ("br") by the crate of that name.
 //!
 //! What comes out may be a thousand times what went in, so the output is held to the runtime's memory limit.
 
@@ -80,6 +80,63 @@ impl Flate for Gunzip {
     }
 }
 
+/// As Node's defaults: the best quality, a window of 4 MiB.
+const BROTLI_QUALITY: u32 = 11;
+const BROTLI_WINDOW: u32 = 22;
+const BROTLI_BUFFER: usize = 4096;
+
+/// Brotli's writers hold their output until they end, which consumes them.
+struct Brotli<W> {
+    inner: Option<W>,
+    out: Vec<u8>,
+}
+
+type Compressor = brotli::CompressorWriter<Vec<u8>>;
+type Decompressor = brotli::DecompressorWriter<Vec<u8>>;
+
+impl Flate for Brotli<Compressor> {
+    fn push(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let Some(inner) = &mut self.inner else { return Err(ErrorKind::WriteZero.into()) };
+        inner.write_all(bytes)?;
+        self.out.append(inner.get_mut());
+        Ok(())
+    }
+    fn take(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+    fn finish(&mut self) -> std::io::Result<()> {
+        if let Some(inner) = self.inner.take() {
+            self.out.append(&mut inner.into_inner());
+        }
+        Ok(())
+    }
+}
+
+impl Flate for Brotli<Decompressor> {
+    fn push(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let Some(inner) = &mut self.inner else { return Err(ErrorKind::WriteZero.into()) };
+        inner.write_all(bytes)?;
+        self.out.append(inner.get_mut());
+        Ok(())
+    }
+    fn take(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+    fn finish(&mut self) -> std::io::Result<()> {
+        let Some(mut inner) = self.inner.take() else { return Ok(()) };
+        inner.close().map_err(|_| Error::from(ErrorKind::UnexpectedEof))?;
+        self.out.append(inner.get_mut());
+        Ok(())
+    }
+}
+
+fn quality(args: &Args, at: usize) -> u32 {
+    match args.num(at) {
+        Ok(quality @ 0.0..=11.0) => quality as u32,
+        _ => BROTLI_QUALITY,
+    }
+}
+
 fn failed(error: &Error) -> HostError {
     let text = if error.kind() == ErrorKind::WriteZero {
         "there is data after the end of the compressed stream".to_owned()
@@ -107,6 +164,13 @@ fn open(env: &Env, args: &Args) -> HostResult {
         ("deflate", false) => Box::new(write::ZlibDecoder::new(out)),
         ("deflate-raw", true) => Box::new(write::DeflateEncoder::new(out, level)),
         ("deflate-raw", false) => Box::new(write::DeflateDecoder::new(out)),
+        ("br", true) => {
+            let inner = Compressor::new(out, BROTLI_BUFFER, quality(args, 2), BROTLI_WINDOW);
+            Box::new(Brotli { inner: Some(inner), out: Vec::new() })
+        }
+        ("br", false) => {
+            Box::new(Brotli { inner: Some(Decompressor::new(out, BROTLI_BUFFER)), out: Vec::new() })
+        }
         (other, _) => return Err(HostError::type_error(format!("no compression format '{other}'"))),
     };
     let id = env.next_id();
@@ -145,7 +209,7 @@ fn drop_flate(env: &Env, args: &Args) -> HostResult {
     Ok(Val::Undefined)
 }
 
-/// `(format, compress?, bytes, level)` in one go, as node's zlib does it: "unzip" finds out by itself, "br" too.
+/// `(format, compress?, bytes, level)` in one go, as node's zlib does it: "unzip" finds out by itself.
 fn all(env: &Env, args: &Args) -> HostResult {
     let bytes = args.bytes(2)?;
     let level = match args.num(3) {
@@ -164,6 +228,10 @@ fn all(env: &Env, args: &Args) -> HostResult {
         ("deflate", false) => Box::new(read::ZlibDecoder::new(bytes)),
         ("deflate-raw", true) => Box::new(read::DeflateEncoder::new(bytes, level)),
         ("deflate-raw", false) => Box::new(read::DeflateDecoder::new(bytes)),
+        ("br", true) => {
+            Box::new(brotli::CompressorReader::new(bytes, BROTLI_BUFFER, quality(args, 3), BROTLI_WINDOW))
+        }
+        ("br", false) => Box::new(brotli::Decompressor::new(bytes, BROTLI_BUFFER)),
         (other, _) => return Err(HostError::unsupported(&format!("the compression '{other}'"))),
     };
     let mut out = Vec::new();

@@ -13,10 +13,13 @@ pub(crate) mod keys;
 pub(crate) mod net;
 pub(crate) mod os;
 pub(crate) mod process;
+pub(crate) mod serve;
 pub(crate) mod socket;
 pub(crate) mod text;
 pub(crate) mod tls;
 pub(crate) mod url;
+pub(crate) mod url_pattern;
+pub(crate) mod websocket;
 
 use crate::gate::Operation;
 
@@ -27,6 +30,7 @@ pub(crate) const TABLES: &[&[Operation]] = &[
     crypto::OPERATIONS,
     fetch::OPERATIONS,
     file::OPERATIONS,
+    serve::OPERATIONS,
     socket::OPERATIONS,
     flate::OPERATIONS,
     fs::OPERATIONS,
@@ -35,4 +39,6 @@ pub(crate) const TABLES: &[&[Operation]] = &[
     process::OPERATIONS,
     text::OPERATIONS,
     url::OPERATIONS,
+    url_pattern::OPERATIONS,
+    websocket::OPERATIONS,
 ];

@@ -34,6 +34,19 @@ impl Drop for Alive {
     }
 }
 
+/// Runs `work` until it ends or the runtime does.
+pub(crate) fn spawn(env: &Env, work: impl Future<Output = ()> + Send + 'static) -> Result<(), HostError> {
+    let mut alive = env.alive.0.subscribe();
+    crate::io::handle()?.spawn(async move {
+        tokio::select! {
+            biased;
+            () = work => {}
+            _ = alive.changed() => {}
+        }
+    });
+    Ok(())
+}
+
 /// Complete `done` with what `work` comes to, unless the runtime ends first; then `work` is dropped where it waits, and
 /// with it its sockets.
 pub(crate) fn run(

@@ -17,6 +17,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     plain("os.hostname", SYS, Determinism::ReadsWorld, Cost::Instant, hostname),
     plain("os.memory", SYS, Determinism::ReadsWorld, Cost::Instant, memory),
     plain("os.systemMemory", SYS, Determinism::ReadsWorld, Cost::Instant, system_memory),
+    plain("os.load", SYS, Determinism::ReadsWorld, Cost::Instant, load),
     plain("time.now", NONE, Determinism::ReadsWorld, Cost::Instant, now),
     plain("module.node", NONE, Determinism::Pure, Cost::Instant, node_module),
     plain("module.builtins", NONE, Determinism::Pure, Cost::Instant, builtins),
@@ -117,6 +118,20 @@ fn system_memory(_env: &Env, _args: &Args) -> HostResult {
 #[cfg(not(target_os = "linux"))]
 fn system_memory(_env: &Env, _args: &Args) -> HostResult {
     Err(HostError::unsupported("Deno.systemMemoryInfo on this system"))
+}
+
+/// Seconds since the machine started, and its load averages.
+#[cfg(target_os = "linux")]
+fn load(_env: &Env, _args: &Args) -> HostResult {
+    let info = rustix::system::sysinfo();
+    // The kernel counts loads in parts of 65,536.
+    let loads = info.loads.iter().map(|load| Val::Num(*load as f64 / 65_536.0)).collect();
+    Ok(Val::Map(vec![("uptime", Val::Num(info.uptime as f64)), ("loads", Val::List(loads))]))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn load(_env: &Env, _args: &Args) -> HostResult {
+    Err(HostError::unsupported("the load of this system"))
 }
 
 fn now(env: &Env, _args: &Args) -> HostResult {

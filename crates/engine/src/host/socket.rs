@@ -30,9 +30,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     start("dns.lookup", NET, Determinism::ReadsWorld, Cost::Wait, lookup),
 ];
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-type Boxed = Box<dyn Stream>;
+pub(crate) type Boxed = Box<dyn Stream>;
 
 pub(crate) struct Socket {
     reader: tokio::sync::Mutex<Option<ReadHalf<Boxed>>>,
@@ -135,35 +135,48 @@ fn connect(env: &Arc<Env>, args: Args, done: Completer) -> Result<(), HostError>
         }
         let host = spec.hostname.as_deref().unwrap_or("127.0.0.1");
         let port = spec.port.ok_or_else(|| HostError::type_error("a connection needs a port"))?;
-        let mut last = None;
-        let mut connected = None;
-        for address in resolve(host, port).await? {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    connected = Some(stream);
-                    break;
-                }
-                Err(error) => last = Some(failed(error, &format!("connect {address}"))),
-            }
-        }
-        let Some(stream) = connected else {
-            return Err(
-                last.unwrap_or_else(|| HostError::new(ErrorClass::Error, format!("no address for '{host}'")))
-            );
-        };
-        // Most messages are small; waiting to fill a packet only delays them.
-        marsh_types::ignore(stream.set_nodelay(true), "the connection works without it, a little slower");
-        let (local, remote) = (stream.local_addr().ok(), stream.peer_addr().ok());
-        let mut agreed = Val::Null;
-        let mut stream: Boxed = Box::new(stream);
-        if let Some(config) = config {
-            let (tls, alpn) = handshake(stream, config, spec.server_name.as_deref().unwrap_or(host)).await?;
-            stream = tls;
-            agreed = alpn.map_or(Val::Null, Val::Str);
-        }
+        let name = spec.server_name.as_deref().unwrap_or(host);
+        let (stream, [local, remote], alpn) = dial(host, port, config, name).await?;
         keep(&sockets, id, stream);
+        let agreed = alpn.map_or(Val::Null, Val::Str);
         Ok(Val::List(vec![Val::Num(id as f64), address(local), address(remote), agreed]))
     })
+}
+
+/// A connection to `host`, in TLS for `name` where there is a configuration; its two addresses, and the protocol that was
+/// agreed on.
+pub(crate) async fn dial(
+    host: &str,
+    port: u16,
+    config: Option<Arc<rustls::ClientConfig>>,
+    name: &str,
+) -> Result<(Boxed, [Option<SocketAddr>; 2], Option<String>), HostError> {
+    let mut last = None;
+    let mut connected = None;
+    for address in resolve(host, port).await? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                connected = Some(stream);
+                break;
+            }
+            Err(error) => last = Some(failed(error, &format!("connect {address}"))),
+        }
+    }
+    let Some(stream) = connected else {
+        return Err(
+            last.unwrap_or_else(|| HostError::new(ErrorClass::Error, format!("no address for '{host}'")))
+        );
+    };
+    // Most messages are small; waiting to fill a packet only delays them.
+    marsh_types::ignore(stream.set_nodelay(true), "the connection works without it, a little slower");
+    let addresses = [stream.local_addr().ok(), stream.peer_addr().ok()];
+    match config {
+        None => Ok((Box::new(stream), addresses, None)),
+        Some(config) => {
+            let (tls, alpn) = handshake(Box::new(stream), config, name).await?;
+            Ok((tls, addresses, alpn))
+        }
+    }
 }
 
 fn gone() -> HostError {

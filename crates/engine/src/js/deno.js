@@ -52,6 +52,8 @@ export const Deno = {
   exit: (code = 0) => host("exit", Number(code) || 0),
   memoryUsage: () => host("os.memory"),
   systemMemoryInfo: () => host("os.systemMemory"),
+  loadavg: () => host("os.load").loads,
+  osUptime: () => host("os.load").uptime,
   inspect: (value, options) => lazy("marsh:inspect").inspect(value, options),
   stdout: writer("stdout"),
   stderr: writer("stderr"),
@@ -87,14 +89,15 @@ for (const name of [
 ]) {
   lazyProperty(Deno, name, () => lazy("marsh:deno_io")[name], true);
 }
+for (const name of ["serve", "HttpServer"]) lazyProperty(Deno, name, () => lazy("marsh:deno_serve")[name], true);
 for (const name of ["createHttpClient", "HttpClient"]) lazyProperty(Deno, name, () => lazy("marsh:fetch")[name], true);
 for (const name of [
   "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface",
   "Listener", "PermissionStatus", "Permissions", "Process", "QuicEndpoint", "QuicIncoming", "QuicListener", "Kv", "AtomicOperation", "KvU64",
   "bench", "chdir", "chown", "chownSync", "close", "connectQuic", "consoleSize",
   "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
-  "inspectArgs", "listen", "listenDatagram", "listenTls", "loadavg", "networkInterfaces", "openKv",
-  "osUptime", "read", "run", "seek", "serve", "serveHttp", "shutdown", "spawn", "spawnAndWait",
+  "inspectArgs", "listen", "listenDatagram", "listenTls", "networkInterfaces", "openKv",
+  "read", "run", "seek", "serveHttp", "shutdown", "spawn", "spawnAndWait",
   "spawnAndWaitSync", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
   "watchFs", "write",
 ]) {

@@ -81,6 +81,12 @@ export class FsFile {
   syncSync() { call("file.sync", this.#id); }
   syncData() { return start("file.sync", this.#id); }
   syncDataSync() { call("file.sync", this.#id); }
+  async lock(exclusive = false) { await start("file.lock", this.#id, !!exclusive); }
+  lockSync(exclusive = false) { call("file.lock", this.#id, !!exclusive); }
+  tryLock(exclusive = false) { return start("file.tryLock", this.#id, !!exclusive); }
+  tryLockSync(exclusive = false) { return call("file.tryLock", this.#id, !!exclusive); }
+  async unlock() { await start("file.unlock", this.#id); }
+  unlockSync() { call("file.unlock", this.#id); }
   isTerminal() { return false; }
   close() { call("file.close", this.#id); }
   [Symbol.dispose]() { quiet("file.close", this.#id); }

@@ -32,6 +32,7 @@ for (const [name, value] of Object.entries(classes)) define(name, value);
 
 late("marsh:text", "TextEncoder", "TextDecoder", "atob", "btoa");
 late("marsh:url", "URL", "URLSearchParams");
+late("marsh:url_pattern", "URLPattern");
 late("marsh:crypto", "crypto", "Crypto");
 late("marsh:subtle", "SubtleCrypto", "CryptoKey");
 late("marsh:clone", "structuredClone");
@@ -46,6 +47,7 @@ late(
   "CountQueuingStrategy", "TextDecoderStream", "TextEncoderStream", "CompressionStream", "DecompressionStream",
 );
 late("marsh:performance", "performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure");
+late("marsh:websocket", "WebSocket", "CloseEvent");
 late("marsh:message", "MessageChannel", "MessagePort", "BroadcastChannel");
 late("marsh:deno", "Deno");
 lazyProperty(globalThis, "process", () => lazy("node:process"));
@@ -66,7 +68,7 @@ define("fetch", function fetch(input, init) {
 define("alert", (message) => console.log(message));
 
 for (const name of [
-  "WebSocket", "EventSource", "Worker", "URLPattern", "FileReader", "ImageData", "prompt", "confirm",
+  "EventSource", "Worker", "FileReader", "ImageData", "prompt", "confirm",
 ]) {
   define(name, missing(name));
 }

@@ -1,11 +1,11 @@
-// node:http: the client. Servers say that they are missing.
+// node:http: the client, and servers on loopback addresses.
 
 import { register } from "marsh:core";
 import { Agent, ClientRequest, IncomingMessage } from "marsh:node_http_client";
 import { Writable } from "node:stream";
-import { missing } from "marsh:unsupported";
+import { Server, ServerResponse, createServer } from "marsh:node_http_server";
 
-export { Agent, ClientRequest, IncomingMessage };
+export { Agent, ClientRequest, IncomingMessage, Server, ServerResponse, createServer };
 export const globalAgent = new Agent({ keepAlive: true });
 export const request = (input, options, callback) => new ClientRequest("http:", input, options, callback);
 export function get(input, options, callback) {
@@ -30,9 +30,6 @@ export class OutgoingMessage extends Writable {}
 export const maxHeaderSize = 16384;
 export const validateHeaderName = (name) => void new Headers([[name, ""]]);
 export const validateHeaderValue = (name, value) => void new Headers([[name, value]]);
-export const createServer = missing("node:http.createServer");
-export const Server = missing("node:http.Server");
-export const ServerResponse = missing("node:http.ServerResponse");
 export default register("node:http", {
   Agent, ClientRequest, IncomingMessage, OutgoingMessage, globalAgent, request, get, METHODS, STATUS_CODES, maxHeaderSize, validateHeaderName,
   validateHeaderValue, createServer, Server, ServerResponse,

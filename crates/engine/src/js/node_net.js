@@ -17,7 +17,7 @@ export class Socket extends Duplex {
   #delay = 0;
   #timer;
   constructor(options = {}) {
-    super({ allowHalfOpen: options.allowHalfOpen ?? false, emitClose: true });
+    super({ allowHalfOpen: options.allowHalfOpen ?? false, emitClose: false });
     Object.assign(this, { connecting: false, pending: true, bytesRead: 0, bytesWritten: 0 });
     this._conn = null;
   }
@@ -88,6 +88,7 @@ export class Socket extends Duplex {
       // Closed before.
     }
     callback(error);
+    globalThis.process.nextTick(() => this.emit("close", Boolean(error)));
   }
   setTimeout(delay, callback) {
     if (callback) this.once("timeout", callback);

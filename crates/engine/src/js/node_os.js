@@ -19,11 +19,11 @@ export const endianness = () => (new Uint8Array(new Uint16Array([1]).buffer)[0] 
 export const availableParallelism = () => info.cpus;
 export const cpus = () => Array.from({ length: info.cpus }, () => ({ model: "", speed: 0, times: {} }));
 export const userInfo = () => ({ uid: info.uid, gid: info.gid, username: host("env.get", "USER") ?? "", homedir: homedir(), shell: host("env.get", "SHELL") ?? null });
-export const loadavg = missing("os.loadavg");
+export const loadavg = () => host("os.load").loads;
 export const networkInterfaces = missing("os.networkInterfaces");
-export const totalmem = missing("os.totalmem");
-export const freemem = missing("os.freemem");
-export const uptime = missing("os.uptime");
+export const totalmem = () => host("os.systemMemory").total;
+export const freemem = () => host("os.systemMemory").available;
+export const uptime = () => host("os.load").uptime;
 export const constants = { signals: { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15 } };
 export default register("node:os", {
   EOL, devNull, platform, type, release, version, machine, arch, hostname, homedir, tmpdir, endianness, availableParallelism,

@@ -82,7 +82,58 @@ export function format({ dir, root = "", base, name = "", ext = "" }) {
 }
 export const toNamespacedPath = (path) => path;
 
-const path = { sep, delimiter, isAbsolute, normalize, join, resolve, dirname, basename, extname, relative, parse, format, toNamespacedPath };
+/** A part of a pattern between slashes as a regular expression. */
+function globPart(part) {
+  let source = "";
+  const dot = part.startsWith(".") ? "" : "(?!\\.)";
+  for (let at = 0; at < part.length; at++) {
+    const char = part[at];
+    if (char === "*") {
+      while (part[at + 1] === "*") at++;
+      source += source === "" && at === part.length - 1 ? "[^/]+" : "[^/]*";
+    } else if (char === "?") source += "[^/]";
+    else if (char === "[" && part.indexOf("]", at + 2) > 0) {
+      const end = part.indexOf("]", at + 2);
+      source += `[${part.slice(at + 1, end).replace(/^!/, "^").replace(/\\/g, "\\\\")}]`;
+      at = end;
+    } else if (char === "\\" && at + 1 < part.length) source += part[++at].replace(/[^\w]/, "\\$&");
+    else source += char.replace(/[\\^$.|+(){}[\]]/, "\\$&");
+  }
+  return dot + source;
+}
+
+/** The patterns that braces stand for. */
+function braces(pattern) {
+  const open = pattern.indexOf("{");
+  if (open < 0) return [pattern];
+  let depth = 0;
+  const commas = [open];
+  for (let at = open; at < pattern.length; at++) {
+    if (pattern[at] === "{") depth++;
+    else if (pattern[at] === "," && depth === 1) commas.push(at);
+    else if (pattern[at] === "}" && --depth === 0) {
+      commas.push(at);
+      const [before, after] = [pattern.slice(0, open), pattern.slice(at + 1)];
+      if (commas.length === 2) return braces(after).map((rest) => pattern.slice(0, at + 1) + rest);
+      return commas.slice(1).flatMap((end, index) => braces(before + pattern.slice(commas[index] + 1, end) + after));
+    }
+  }
+  return [pattern];
+}
+
+export function matchesGlob(path, pattern) {
+  if (typeof path !== "string" || typeof pattern !== "string") throw new TypeError("a path and a pattern are strings");
+  return braces(pattern).some((one) => {
+    const parts = one.split("/");
+    const sources = parts.map((part, at) => {
+      if (part !== "**") return globPart(part) + (at < parts.length - 1 ? "/" : "");
+      return at < parts.length - 1 ? "(?:(?!\\.)[^/]+/)*" : "(?:(?:(?!\\.)[^/]+/)*(?!\\.)[^/]*)";
+    });
+    return new RegExp(`^${sources.join("")}$`, "s").test(path.replace(/(?<=[^/])\/+$/, pattern.endsWith("/") ? "/" : ""));
+  });
+}
+
+const path = { sep, delimiter, isAbsolute, normalize, join, resolve, dirname, basename, extname, relative, parse, format, toNamespacedPath, matchesGlob };
 path.posix = path;
 export const posix = path;
 export default register("node:path", path);

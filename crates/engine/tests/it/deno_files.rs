@@ -1,6 +1,6 @@
 //! Deno's file API and errors.
 
-use crate::common::run_body;
+use crate::common::{Fixture, begin, call, run_body};
 use serde_json::json;
 
 #[test]
@@ -133,13 +133,53 @@ fn facts_about_process_and_environment() {
 }
 
 #[test]
+fn file_locks_are_the_kernel_s_and_a_wait_ends_with_its_file_its_call_or_its_runtime() {
+    let fixture = Fixture::new();
+    std::fs::write(fixture.path("f"), "").unwrap();
+    let runtime = fixture.load(
+        "export const run = async () => {
+            const seen = []; const a = await Deno.open('f', { read: true, write: true }), b = Deno.openSync('f', { read: true, write: true }), c = Deno.openSync('f');
+            await a.lock(); await b.lock(false); seen.push(await c.tryLock(true), c.tryLockSync(false)); await a.unlock(); b.unlockSync(); c.unlockSync();
+            a.lockSync(true); seen.push(await b.tryLock(true)); let waited = false; const wait = b.lock(true).then(() => { waited = true; });
+            await new Promise((resolve) => setTimeout(resolve, 5)); seen.push(waited); await a.unlock(); await wait; seen.push(waited);
+            const lost = c.lock(true); c.close(); seen.push(await lost.catch((error) => error.name)); b.close(); seen.push(await a.tryLock(true)); a.close();
+            try { a.lockSync() } catch (error) { seen.push(error.name) }
+            return seen;
+         };
+         export const hold = async () => { const f = await Deno.open('f', { write: true }); console.log('waiting'); await f.lock(true); };
+         export const leave = async () => { globalThis.f = await Deno.open('f', { write: true }); f.lock(true).catch((error) => { globalThis.said = error.message; }); };
+         export const said = async () => { while (!globalThis.said) await new Promise((resolve) => setTimeout(resolve, 2)); return globalThis.said.replace(/\\d+/, 'N'); };
+         export const holdSync = () => { const f = Deno.openSync('f', { write: true }); console.log('waiting'); f.lockSync(true); };",
+    );
+    let seen = call(&runtime, "run", json!({})).unwrap();
+    assert_eq!(seen, json!([false, true, false, false, true, "BadResource", true, "BadResource"]));
+    // Another process's lock, as far as the kernel can tell.
+    let other = std::fs::File::open(fixture.path("f")).unwrap();
+    other.lock().unwrap();
+    call(&runtime, "leave", json!({})).unwrap();
+    let said = call(&runtime, "said", json!({})).unwrap();
+    assert_eq!(said, "the call ended before the lock of file N was free");
+    let pending = begin(&runtime, "h", "hold", json!({}));
+    fixture.until("the call waits", |fixture| !fixture.lines("h", "stdout").is_empty());
+    runtime.close();
+    assert!(pending.wait().is_err());
+    let runtime = fixture.load("export const holdSync = () => { const f = Deno.openSync('f', { write: true }); console.log('waiting'); f.lockSync(true); };");
+    let pending = begin(&runtime, "s", "holdSync", json!({}));
+    fixture.until("the call waits", |fixture| !fixture.lines("s", "stdout").is_empty());
+    runtime
+        .interrupt("s", marsh_engine::EngineError::new(marsh_engine::EngineErrorKind::Deadline, "too long"));
+    assert_eq!(pending.wait().unwrap_err().kind, marsh_engine::EngineErrorKind::Deadline);
+    runtime.close();
+}
+
+#[test]
 fn what_is_missing_names_itself() {
     for (code, name) in [
         ("Deno.listen({ port: 1 })", "Deno.listen"),
-        ("Deno.serve(() => {})", "Deno.serve"),
+        ("Deno.cron()", "Deno.cron"),
         ("new Deno.UnsafeCallback()", "Deno.UnsafeCallback"),
         ("Deno.chdir('/')", "Deno.chdir"),
-        ("new WebSocket('ws://x/')", "WebSocket"),
+        ("new EventSource('http://x/')", "EventSource"),
         ("new Intl.NumberFormat()", "Intl.NumberFormat"),
         ("await WebAssembly.instantiate()", "WebAssembly.instantiate"),
         ("new FileReader()", "FileReader"),

@@ -100,8 +100,8 @@ fn events_util_crypto_buffer_assert_timers_url() {
 fn a_missing_module_imports_and_throws_its_name_on_use() {
     for (code, name) in [
         (
-            "import http from 'node:http'; export const run = () => http.createServer();",
-            "node:http.createServer",
+            "import https from 'node:https'; export const run = () => https.createServer();",
+            "node:https.createServer",
         ),
         (
             "import { createServer } from 'node:net'; export const run = () => createServer(1);",

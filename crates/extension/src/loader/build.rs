@@ -218,7 +218,7 @@ impl Bundles {
 
     fn put_joining_module(&self, dir: &Path, text: &str) -> Result<(), LoadError> {
         let is_whole =
-            |dir: &Path| std::fs::read(dir.join("bundle.js")).is_ok_and(|bytes| bytes == text.as_bytes());
+            |dir: &Path| marsh_fs::read(dir.join("bundle.js")).is_ok_and(|bytes| bytes == text.as_bytes());
         if !is_whole(dir) {
             let staged = StagedDir::new(&self.dir)?;
             marsh_fs::atomic_write(&staged.path().join("bundle.js"), text.as_bytes(), Durability::Atomic)?;
@@ -249,7 +249,7 @@ fn module_url(path: &Path, fingerprint: &str) -> String {
 
 fn intact_bundle(dir: &Path) -> Option<BundleMeta> {
     let meta: BundleMeta = read_json(&dir.join("bundle.json"))?;
-    let code = std::fs::read(dir.join("bundle.js")).ok()?;
+    let code = marsh_fs::read(dir.join("bundle.js")).ok()?;
     let whole = Digest::of(&code).to_hex() == meta.code_sha256;
     let externals = meta.externals.iter().all(|external| external.path.is_file());
     (whole && externals).then_some(meta)

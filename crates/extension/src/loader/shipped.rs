@@ -43,7 +43,7 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
     let root = &part.root;
     // Only trees of the store: their archives were verified before they were unpacked.
     root.digest?;
-    let record = BundlesRecord::parse(&std::fs::read(root.base.join(BUNDLES)).ok()?).ok()??;
+    let record = BundlesRecord::parse(&marsh_fs::read(root.base.join(BUNDLES)).ok()?).ok()??;
     if record.bundler != BUNDLER_VERSION {
         return None;
     }
@@ -54,7 +54,7 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
         .find(|one| one.entry.as_str() == below && one.fingerprint == part.fingerprint)?;
     let intact = |path: &RelPath, recorded: Digest| {
         let path = path.below(&root.base);
-        let code = std::fs::read(&path).ok()?;
+        let code = marsh_fs::read(&path).ok()?;
         (Digest::of(&code) == recorded).then_some((path, code))
     };
     let (_, code) = intact(&bundle.bundle, bundle.sha256)?;
@@ -73,6 +73,7 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
         code_bytes: code.len() as u64,
         externals,
         packages: bundle.packages.into_iter().map(package).collect(),
+        modules: Vec::new(),
         warnings: Vec::new(),
     };
     let record = serde_json::to_vec(&meta).ok()?;

@@ -118,6 +118,8 @@ fn open(dir: &std::path::Path, env: &[(&str, &str)]) -> Models {
 pub fn request(inputs: Value, cancel: &CancelToken) -> WorkflowRunRequest<'_> {
     WorkflowRunRequest {
         name_or_id: "w",
+        run_id: None,
+        last_evaluated: false,
         inputs: match inputs {
             Value::Object(map) => map,
             _ => Map::new(),
