@@ -49,6 +49,7 @@ mod tracing;
 mod trust;
 mod types;
 mod vault;
+mod verified;
 mod workflow_code;
 mod workflow_commands;
 mod workflow_expressions;

@@ -164,6 +164,15 @@ impl Bundles {
         // The worker bundles the very bytes that it fingerprints, whatever happens to the files meanwhile.
         let meta = marsh_bundle::bundle_in_worker(&self.tools.worker, &request, BUNDLE_TIMEOUT)
             .map_err(|source| LoadError::Bundle { entry: part.entry.clone(), source })?;
+        if let Some(digest) = part.root.digest
+            && meta.fingerprint != part.fingerprint
+        {
+            // The fingerprint is that of the archive's files, so these are others.
+            return Err(LoadError::TreeChangedMeanwhile {
+                extension: part.root.extension.clone().unwrap_or_default(),
+                digest,
+            });
+        }
         part.fingerprint.clone_from(&meta.fingerprint);
         self.publish(staged, &part.fingerprint, meta)
     }

@@ -102,13 +102,15 @@ impl Loader {
     /// A loader for a repository. A load that fails reports its error ([`on_failure`](Self::on_failure)).
     pub fn new(repo: Repo, options: LoaderOptions, hosts: Arc<Hosts>) -> Loader {
         let LoaderOptions { worker, cache_dir, offline, limits, cancel, auto } = options;
-        let leases = TreeLeases::new(crate::installed::installation(&repo));
+        let installation = crate::installed::installation(&repo);
+        let trees = installation.trees().clone();
+        let leases = TreeLeases::new(installation);
         let tools = BundleTools { worker, cache_dir, offline, limits };
         let derived = repo.layout.derived();
         let shared = Shared {
             catalog: CatalogReader::new(repo.clone()),
             stages: Stages {
-                fingerprints: Fingerprints::new(derived.join("fresh")),
+                fingerprints: Fingerprints::new(derived.join("fresh"), trees),
                 bundles: Bundles::new(repo.layout.bundles(), tools, leases),
                 describer: Describer::new(Arc::clone(&hosts), derived.join("describe"), cancel),
             },
@@ -265,6 +267,12 @@ impl Loader {
                 Ok(()) => self.transact(target),
                 Err(missing) => Err(error.with_missing(missing)),
             },
+            (Err(error @ LoadError::TreeChanged { .. }), Some(auto)) if error.only_lacks_files() => {
+                match auto.restore_missing(&error) {
+                    true => self.transact(target),
+                    false => Err(error),
+                }
+            }
             (found, _) => found,
         };
         found?.ok_or_else(|| unknown_type(&TypeCatalog::default(), kind, type_name))

@@ -27,7 +27,10 @@ impl Stages {
         options: &LoadOptions,
     ) -> Result<Option<VersionParts>, LoadError> {
         let identify = |kind: Kind, entry: &EntryPoint| self.identify(kind, entry, options);
-        Ok(target.discover(catalog, &identify)?.map(|discovered| self.fingerprints.version(discovered)))
+        target
+            .discover(catalog, &identify)?
+            .map(|discovered| self.fingerprints.version(discovered))
+            .transpose()
     }
 
     /// Stages 3 and 4, with a new bundle where no stored one serves.
@@ -60,7 +63,7 @@ impl Stages {
 
     /// Loads an entry point whose type is computed. One that cannot be loaded has no type.
     fn identify(&self, kind: Kind, entry: &EntryPoint, options: &LoadOptions) -> Option<TypeName> {
-        let part = self.fingerprints.part(entry.clone());
+        let part = self.fingerprints.part(entry.clone()).ok()?;
         // The name is not known yet, and nothing of it is in the answer.
         let unnamed = TypeName::parse("computed/type").ok()?;
         let built =
