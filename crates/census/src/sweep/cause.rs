@@ -6,6 +6,10 @@ use marsh_types::{ErrorClass, ErrorCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// What the engine says of a member that is not there: most often of one that `{}` lacks, perhaps of one of the surface.
+const GAPS: [&str; 5] =
+    ["not a function", "is not defined", "not a constructor", "cannot read propert", "not iterable"];
+
 /// Who is behind an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,14 +57,21 @@ impl Cause {
             return Cause::Unsupported;
         }
         let Some(code) = ErrorCode::parse(code) else { return Cause::Marsh };
+        // The error of a step is a text.
+        if code == ErrorCode::Failed {
+            if says(&["unknown model", "unknown workflow", "has no vaults", "has no secret"]) {
+                return Cause::Missing;
+            }
+            if says(&["cannot evaluate `"]) {
+                return Cause::Input;
+            }
+            if says(&["cannot bundle", "cannot load"]) {
+                return Cause::Invalid;
+            }
+        }
         match code {
             ErrorCode::MethodExecutionFailed | ErrorCode::Failed | ErrorCode::ExtensionCallFailed
-                if says(&[
-                    "is not a function",
-                    "is not defined",
-                    "not a constructor",
-                    "cannot read propert",
-                ]) =>
+                if says(&GAPS) =>
             {
                 Cause::Suspect
             }
@@ -80,6 +91,20 @@ impl Cause {
                 ErrorClass::Invalid | ErrorClass::Conflict | ErrorClass::Denied => Cause::Invalid,
                 _ => Cause::Marsh,
             },
+        }
+    }
+}
+
+impl Cause {
+    /// The cause of a validation that found something, by what it found.
+    pub fn of_validation(found: &str) -> Cause {
+        let says = |parts: &[&str]| parts.iter().any(|part| found.contains(part));
+        if says(&["does not support", "not available in marsh's engine"]) {
+            Cause::Unsupported
+        } else if says(&["unknown model type", "has no vaults", "could not be evaluated", "not installed"]) {
+            Cause::Missing
+        } else {
+            Cause::Invalid
         }
     }
 }
@@ -105,5 +130,30 @@ impl fmt::Display for Cause {
             Cause::Marsh => "marsh",
             Cause::Tool => "this tool",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cause;
+
+    #[test]
+    fn cause_of_a_failure_is_read_from_its_code_and_text() {
+        let cases = [
+            ("unsupported", "labels", Cause::Unsupported),
+            ("failed", "Intl.X is not available in marsh's engine", Cause::Unsupported),
+            ("method_execution_failed", "TypeError: not a function", Cause::Suspect),
+            ("method_execution_failed", "no token", Cause::Extension),
+            ("failed", "unknown model `x`; `marsh model search` lists the models", Cause::Missing),
+            ("validation_failed", "arguments of `a`", Cause::Input),
+            ("vault_not_found", "no vault", Cause::Missing),
+            ("deadline_exceeded", "20 s", Cause::Timeout),
+            ("bundle_failed", "cannot bundle", Cause::Invalid),
+            ("host_failed", "the host died", Cause::Marsh),
+            ("a code of no version", "", Cause::Marsh),
+        ];
+        for (code, message, cause) in cases {
+            assert_eq!(Cause::of(code, message), cause, "{code}: {message}");
+        }
     }
 }

@@ -316,7 +316,8 @@ impl<'a> Running<'a> {
             row.with(exit, cause, Some(code), Some(message))
         } else if document.is_object() || document.is_array() {
             // A validation that found something.
-            row.with(exit, Cause::Invalid, None, Some(document.to_string()))
+            let found = failed_validations(&document);
+            row.with(exit, Cause::of_validation(&found), None, Some(found))
         } else {
             row.with(exit, Cause::Marsh, None, Some(format!("{stdout}{stderr}")))
         };
@@ -367,6 +368,16 @@ fn failure(document: &Value) -> Option<(String, String)> {
     steps.filter(|step| step["status"] == "failed").find_map(|step| {
         error_of(step).or_else(|| Some(("failed".to_owned(), step["error"].as_str()?.to_owned())))
     })
+}
+
+/// What a validation did not accept.
+fn failed_validations(document: &Value) -> String {
+    let rows = document["validations"].as_array().into_iter().flatten();
+    let failed = rows.filter(|row| row["passed"] == json!(false)).map(|row| {
+        let text = |key: &str| row[key].as_str().unwrap_or_default();
+        format!("{}: {}", text("name"), text("error"))
+    });
+    failed.collect::<Vec<_>>().join("; ")
 }
 
 /// The programs that the sources below a directory name, and some that they often compute.
