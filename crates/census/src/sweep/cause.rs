@@ -7,8 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What the engine says of a member that is not there: most often of one that `{}` lacks, perhaps of one of the surface.
-const GAPS: [&str; 5] =
-    ["not a function", "is not defined", "not a constructor", "cannot read propert", "not iterable"];
+const GAPS: [&str; 6] = [
+    "not a function",
+    "is not defined",
+    "not a constructor",
+    "cannot read property",
+    "cannot read properties",
+    "not iterable",
+];
 
 /// Who is behind an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
