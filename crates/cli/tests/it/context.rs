@@ -412,7 +412,7 @@ fn file_that_code_replaced_by_a_link_or_a_pipe_is_not_published() {
     }
 }
 
-/// A lone surrogate is no character, and JSON that holds one is no JSON to most parsers.
+/// Most parsers refuse JSON with a lone surrogate.
 #[test]
 fn text_with_a_lone_surrogate_is_stored_with_a_replacement() {
     let (repo, _) = seen(

@@ -258,7 +258,7 @@ const methodContext = (run, call, handles) => {
   });
 };
 
-// The JSON of a value, readable by every parser. A lone surrogate is no character: it becomes U+FFFD, as when text is written.
+// The JSON of a value, readable by every parser. A lone surrogate becomes U+FFFD, as when text is written.
 const jsonText = (value) => {
   const text = JSON.stringify(value);
   if (!text?.includes("\\ud")) return text;
