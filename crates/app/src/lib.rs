@@ -22,6 +22,7 @@ mod data;
 mod datastore;
 mod datastore_setup;
 mod doctor;
+mod engine;
 mod error;
 mod extension;
 mod input;

@@ -133,6 +133,7 @@ impl App {
             cache_dir,
             offline: self.settings.environment.flag(env::OFFLINE),
             limits: Limits::default(),
+            engines: self.engines(repo)?,
             cancel: CancelToken::new(),
             auto: Some(AutoInstall::new(self.automatic_lifecycle()?, installs)),
         };

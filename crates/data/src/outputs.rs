@@ -145,6 +145,9 @@ pub struct Provenance {
     /// The fingerprint of the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle_fingerprint: Option<String>,
+    /// What ran the code, if it was not the embedded engine: `deno 2.9.6`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
 }
 
 /// What a run wrote.

@@ -84,4 +84,4 @@ pub use gate::{
     Val, Wrapper, operations,
 };
 pub use runtime::{ModuleRuntime, Probe};
-pub use surface::engine_version;
+pub use surface::{engine_version, surface_module};

@@ -161,6 +161,11 @@ pub(crate) const NODE: &[&str] = &[
     "zlib",
 ];
 
+/// The source of a module of the surface that needs nothing of this engine, for another engine to run.
+pub fn surface_module(name: &str) -> Option<&'static str> {
+    find(name).map(|(_, code)| code)
+}
+
 pub(crate) fn find(name: &str) -> Option<(&'static str, &'static str)> {
     MODULES.iter().copied().find(|(known, _)| *known == name)
 }

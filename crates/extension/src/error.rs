@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use marsh_bundle::{BundleError, Diagnostic};
-use marsh_host_client::{ErrorKind, HostError};
+use marsh_host_client::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::YamlError;
 use marsh_types::{Digest, ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;
 
+use crate::engine::{ChosenBy, FoundDeno, MINIMUM_DENO};
 use crate::lifecycle::MissingExtension;
 
 /// Why a type could not be loaded.
@@ -72,6 +73,8 @@ pub enum LoadError {
     Name { source: marsh_types::NameError },
     #[error("missing directory for the per-user cache: set MARSH_CACHE_DIR")]
     NoCacheDir,
+    #[error("{by} asks for the engine `deno`, but {}", no_deno(too_old.as_deref()), by = by.as_str())]
+    NoDeno { by: ChosenBy, too_old: Option<Box<FoundDeno>> },
 }
 
 /// How a file of an installed extension differs from what its archive brought. Paths are relative to the tree.
@@ -130,6 +133,7 @@ impl Explain for LoadError {
             LoadError::Bundle { .. } => ErrorCode::BundleFailed,
             LoadError::Mount { .. } => ErrorCode::InvalidSource,
             LoadError::Host { source, .. } => call_code(source, ErrorCode::LoadFailed),
+            LoadError::NoDeno { .. } => ErrorCode::Unsupported,
             LoadError::Yaml { .. } => ErrorCode::InvalidYaml,
             LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => ErrorCode::Io,
         }
@@ -183,6 +187,8 @@ impl Explain for LoadError {
                 Some(format!("set the variable, or run `marsh extension source rm '{path}'`"))
             }
             LoadError::StillFailing { failure } => failure.hint.clone(),
+            LoadError::NoDeno { .. } => Some(INSTALL_DENO.to_owned()),
+            LoadError::Host { source: HostError::Call(error), .. } => unsupported_hint(error),
             LoadError::BrokenSource { diagnostic, .. } => diagnostic.hint.clone(),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 list.iter().find_map(|diagnostic| diagnostic.hint.clone())
@@ -214,6 +220,31 @@ impl Explain for LoadError {
             })),
             _ => None,
         }
+    }
+}
+
+/// How to get a Deno.
+const INSTALL_DENO: &str = "run `marsh engine install`, or put Deno on PATH";
+
+fn no_deno(too_old: Option<&FoundDeno>) -> String {
+    match too_old {
+        None => "there is no Deno on this machine".to_owned(),
+        Some(FoundDeno { program, version, .. }) => format!(
+            "{} has the version {}, and marsh needs {MINIMUM_DENO} or newer",
+            program.display(),
+            version.as_deref().unwrap_or("unknown")
+        ),
+    }
+}
+
+/// What helps when an engine lacks something that the code uses.
+pub fn unsupported_hint(error: &CallError) -> Option<String> {
+    match (error.kind, error.code.as_deref()) {
+        (ErrorKind::Unsupported, Some("no_deno")) => Some(INSTALL_DENO.to_owned()),
+        (ErrorKind::Unsupported, _) => {
+            Some("Deno can run this: `marsh engine install` brings it, `--engine deno` uses it".to_owned())
+        }
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod data;
 pub mod datastore;
 pub mod doctor;
+pub mod engine;
 pub mod examples;
 pub mod extension;
 mod global;
@@ -128,6 +129,9 @@ pub enum Command {
     /// Install, update, remove and publish extensions
     #[command(subcommand)]
     Extension(ExtensionCommand),
+    /// Manage the engines that run extension code
+    #[command(subcommand)]
+    Engine(engine::EngineCommand),
     /// Create and serve registries
     #[command(subcommand)]
     Registry(registry::RegistryCommand),

@@ -19,6 +19,7 @@ mod defects_sets;
 mod direct;
 mod doctor;
 mod drivers;
+mod engines;
 mod freshness;
 mod help;
 mod inputs;

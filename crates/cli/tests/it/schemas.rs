@@ -267,6 +267,19 @@ fn extensions() -> Checked {
     run("extension-removed", &["rm", "@s/a", "--yes"]);
     run("extension-history", &["history"]);
     run("extensions-collected", &["gc", "--keep", "1"]);
+    for (name, arguments) in [
+        ("engine-list", &["engine", "list"][..]),
+        ("engine-list", &["engine", "status"]),
+        ("engine-installed", &["engine", "install"]),
+        ("engines-removed", &["engine", "remove", "--all"]),
+    ] {
+        checked.accept(name, arguments, &repo.marsh(&[&["--json"], arguments].concat()).json());
+    }
+    let mut run = |name: &str, arguments: &[&str]| {
+        let arguments = [&["extension"], arguments].concat();
+        let document = repo.marsh(&[&["--json"], &arguments[..]].concat()).json();
+        checked.accept(name, &arguments, &document);
+    };
     run("trust-list", &["trust", "list"]);
     run("trust-changed", &["trust", "add", "acme"]);
     run("trust-members", &["trust", "auto-trust", "on"]);

@@ -41,6 +41,7 @@ use marsh_types::{Kind, TypeName};
 
 use crate::catalog::TypeCatalog;
 use crate::description::{KindDescription, ModelDescription};
+use crate::engine::EnginePolicy;
 use crate::error::LoadError;
 use crate::lifecycle::AutoInstall;
 use build::{BundleTools, Bundles};
@@ -73,6 +74,8 @@ pub struct LoaderOptions {
     pub offline: bool,
     /// The limits of loaded modules.
     pub limits: Limits,
+    /// Which engine runs loaded modules.
+    pub engines: EnginePolicy,
     /// Ends a load that is under way.
     pub cancel: CancelToken,
     /// Installs types of trusted collectives when a command names them.
@@ -101,11 +104,11 @@ struct Shared {
 impl Loader {
     /// A loader for a repository. A load that fails reports its error ([`on_failure`](Self::on_failure)).
     pub fn new(repo: Repo, options: LoaderOptions, hosts: Arc<Hosts>) -> Loader {
-        let LoaderOptions { worker, cache_dir, offline, limits, cancel, auto } = options;
+        let LoaderOptions { worker, cache_dir, offline, limits, engines, cancel, auto } = options;
         let installation = crate::installed::installation(&repo);
         let trees = installation.trees().clone();
         let leases = TreeLeases::new(installation);
-        let tools = BundleTools { worker, cache_dir, offline, limits };
+        let tools = BundleTools { worker, cache_dir, offline, limits, engines };
         let derived = repo.layout.derived();
         let shared = Shared {
             catalog: CatalogReader::new(repo.clone()),

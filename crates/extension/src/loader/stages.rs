@@ -56,7 +56,7 @@ impl Stages {
         built: Built,
         options: &LoadOptions,
     ) -> Result<Described<D>, LoadError> {
-        let described: Described<D> = self.describer.describe(built, options)?;
+        let described: Described<D> = self.describer.describe(built, self.bundles.engines(), options)?;
         described.description.check(&described.built.parts)?;
         Ok(described)
     }
@@ -68,6 +68,6 @@ impl Stages {
         let unnamed = TypeName::parse("computed/type").ok()?;
         let built =
             self.bundles.build(VersionParts::new(kind, unnamed, None, Some(part), Vec::new())).ok()?;
-        self.describer.type_of(&built, options).ok()
+        self.describer.type_of(built, self.bundles.engines(), options).ok()
     }
 }

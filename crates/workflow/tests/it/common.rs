@@ -108,6 +108,7 @@ fn open(dir: &std::path::Path, env: &[(&str, &str)]) -> Models {
         cache_dir: dir.join("cache"),
         offline: true,
         limits: Limits::default(),
+        engines: marsh_extension::engine::EnginePolicy::default(),
         cancel: CancelToken::new(),
         auto: None,
     };
