@@ -17,7 +17,7 @@ use crate::error::{Error, Result, data};
 static BYTES: &[u8] = include_bytes!("../data/locales.bin");
 
 /// How many sections stay unpacked; one takes some tens of kilobytes.
-const KEPT: usize = 96;
+const KEPT: usize = 64;
 
 #[derive(Deserialize)]
 struct Entry {

@@ -29,36 +29,55 @@ pub fn list(options: &ListOptions, elements: &[String]) -> Result<Vec<Part>> {
     };
     let key = if options.style == "long" { kind.to_owned() } else { format!("{kind}-{}", options.style) };
     let patterns = &lists[key];
-    let element = |value: &String| Part::new("element", value.as_str());
-    let join = |pattern: &str, before: Vec<Part>, after: Vec<Part>| -> Vec<Part> {
-        let mut sides = [before, after];
-        let mut parts = Vec::new();
-        for piece in placeholders(pattern) {
-            match piece {
-                Ok(number @ 0..=1) => parts.append(&mut sides[number]),
-                Ok(_) => {}
-                Err(literal) => parts.push(Part::literal(literal)),
-            }
-        }
-        parts
-    };
     let pattern = |name: &str, next: &str| -> String {
         let found = text(&patterns[name]);
         turned(language(&options.locale), found, next).unwrap_or_else(|| found.to_owned())
     };
-    Ok(match elements {
-        [] => Vec::new(),
-        [one] => vec![element(one)],
-        [one, other] => join(&pattern("2", other), vec![element(one)], vec![element(other)]),
-        [first, middle @ .., last] => {
-            let mut parts = vec![element(first)];
-            for (at, value) in middle.iter().enumerate() {
-                let name = if at == 0 { "start" } else { "middle" };
-                parts = join(&pattern(name, value), parts, vec![element(value)]);
+    let mut joined = Joined::default();
+    for (at, value) in elements.iter().enumerate() {
+        let name = match (at, elements.len()) {
+            (0, _) => {
+                joined.parts.push(Part::new("element", value.as_str()));
+                continue;
             }
-            join(&pattern("end", last), parts, vec![element(last)])
+            (1, 2) => "2",
+            (1, _) => "start",
+            (at, length) if at + 1 == length => "end",
+            _ => "middle",
+        };
+        joined.add(&pattern(name, value), value);
+    }
+    Ok(joined.parts())
+}
+
+/// What was joined so far; a list of many elements takes time in proportion to them.
+#[derive(Default)]
+struct Joined {
+    /// What stands before all of it, the last first.
+    before: Vec<Part>,
+    parts: Vec<Part>,
+}
+
+impl Joined {
+    /// Puts what there is in the place of `{0}`, and the next element in the place of `{1}`.
+    fn add(&mut self, pattern: &str, value: &str) {
+        let mut there = false;
+        for piece in placeholders(pattern) {
+            match piece {
+                Ok(0) => there = true,
+                Ok(1) if there => self.parts.push(Part::new("element", value)),
+                Ok(_) => self.before.push(Part::new("element", value)),
+                Err(literal) if there => self.parts.push(Part::literal(literal)),
+                Err(literal) => self.before.push(Part::literal(literal)),
+            }
         }
-    })
+    }
+
+    fn parts(mut self) -> Vec<Part> {
+        self.before.reverse();
+        self.before.append(&mut self.parts);
+        self.before
+    }
 }
 
 /// Spanish says `e` before the sound of `i`, and `u` before that of `o`; Hebrew puts a dash before other scripts.
@@ -81,5 +100,36 @@ fn turned(language: &str, pattern: &str, next: &str) -> Option<String> {
             (!hebrew).then(|| pattern.replace("ו{1}", "ו-{1}"))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(locale: &str, elements: &[&str]) -> String {
+        let options = ListOptions {
+            locale: locale.to_owned(),
+            kind: "conjunction".to_owned(),
+            style: "long".to_owned(),
+        };
+        let elements: Vec<String> = elements.iter().map(|one| (*one).to_owned()).collect();
+        crate::part::text(&list(&options, &elements).unwrap())
+    }
+
+    #[test]
+    fn the_last_element_has_a_word_before_it() {
+        assert_eq!(joined("en", &["a"]), "a");
+        assert_eq!(joined("en", &["a", "b"]), "a and b");
+        assert_eq!(joined("en", &["a", "b", "c", "d"]), "a, b, c, and d");
+        assert_eq!(joined("es", &["agua", "hielo"]), "agua y hielo");
+        assert_eq!(joined("es", &["padre", "iglesia"]), "padre e iglesia");
+    }
+
+    /// A list that took time in proportion to its square would not end: a host operation is not interrupted.
+    #[test]
+    fn a_long_list_is_joined_in_one_go() {
+        let many: Vec<&str> = std::iter::repeat_n("x", 300_000).collect();
+        assert_eq!(joined("en", &many).len(), 300_000 + 2 * 299_998 + ", and ".len());
     }
 }

@@ -92,7 +92,8 @@ localized(String.prototype, {
   toLocaleUpperCase(locales) { return lazy("marsh:intl_text").changeCase(String(this), true, locales); },
   toLocaleLowerCase(locales) { return lazy("marsh:intl_text").changeCase(String(this), false, locales); },
 });
-localized(Array.prototype, { toLocaleString(locales, options) { return lazy("marsh:intl_text").joined(this, locales, options); } });
+const typed = Object.getPrototypeOf(Uint8Array.prototype);
+for (const list of [Array.prototype, typed]) localized(list, { toLocaleString(locales, options) { return lazy("marsh:intl_text").joined(this, locales, options); } });
 
 const target = new EventTarget();
 for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {

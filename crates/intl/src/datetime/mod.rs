@@ -65,7 +65,7 @@ pub struct DateFormat {
     options: DateOptions,
     zone: Zone,
     dates: Arc<Value>,
-    formats: Value,
+    formats: Arc<Value>,
     zone_names: ZoneNames,
     digits: Vec<char>,
     pattern: Vec<Item>,
@@ -93,15 +93,14 @@ fn calendar_key(calendar: &str) -> Option<&str> {
 }
 
 /// The patterns of a calendar: its own, and for what it lacks those that all calendars share.
-fn formats(options: &DateOptions, dates: &Value) -> Result<Value> {
+fn formats(options: &DateOptions, dates: &Arc<Value>) -> Result<Arc<Value>> {
     let part = |from: &Value, names: &[&str]| -> serde_json::Map<String, Value> {
         names.iter().map(|name| ((*name).to_owned(), from[*name].clone())).collect()
     };
     const ALL: [&str; 7] = ["date", "time", "join", "at", "available", "append", "interval"];
     let Some(key) = calendar_key(&options.calendar) else {
         // Years first, as in the standard of that name.
-        let root = if options.calendar == "iso8601" { Some(section("und", "dates")?) } else { None };
-        return Ok(Value::Object(part(root.as_deref().unwrap_or(dates), &ALL)));
+        return if options.calendar == "iso8601" { section("und", "dates") } else { Ok(dates.clone()) };
     };
     let mut formats = part(&dates["generic"], &ALL);
     for name in ["date", "available", "interval"] {
@@ -109,7 +108,7 @@ fn formats(options: &DateOptions, dates: &Value) -> Result<Value> {
             formats.insert(name.to_owned(), dates[key][name].clone());
         }
     }
-    Ok(Value::Object(formats))
+    Ok(Arc::new(Value::Object(formats)))
 }
 
 fn with_hour(items: Vec<Item>, hour: char) -> Vec<Item> {

@@ -41,9 +41,11 @@ fn fixed(name: &str) -> Option<(i32, String)> {
         ("-", rest) => (-1, rest),
         _ => return None,
     };
-    let digits = digits.replacen(':', "", 1);
-    let valid = matches!(digits.len(), 2 | 4) && digits.bytes().all(|digit| digit.is_ascii_digit());
-    if !valid || (name.contains(':') && name.len() != 6) {
+    let digits = match digits.split_once(':') {
+        Some((hours, minutes)) if hours.len() == 2 && minutes.len() == 2 => format!("{hours}{minutes}"),
+        _ => digits.to_owned(),
+    };
+    if !matches!(digits.len(), 2 | 4) || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
     let hours: i32 = digits[..2].parse().ok()?;
