@@ -48,6 +48,7 @@ late(
 );
 late("marsh:performance", "performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure");
 late("marsh:websocket", "WebSocket", "CloseEvent");
+late("marsh:wasm", "WebAssembly");
 late("marsh:message", "MessageChannel", "MessagePort", "BroadcastChannel");
 late("marsh:deno", "Deno");
 lazyProperty(globalThis, "process", () => lazy("node:process"));
@@ -72,7 +73,7 @@ for (const name of [
 ]) {
   define(name, missing(name));
 }
-for (const name of ["WebAssembly", "Intl", "caches", "localStorage", "sessionStorage"]) {
+for (const name of ["Intl", "caches", "localStorage", "sessionStorage"]) {
   define(name, missingNamespace(name));
 }
 // QuickJS knows no language.
