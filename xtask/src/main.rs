@@ -5,6 +5,7 @@
 
 mod cite;
 mod files;
+mod intl;
 mod language;
 mod platform;
 mod spell;
@@ -28,6 +29,7 @@ Commands:
   cite                     Report cited files and tests that do not exist
   platform                 Report cfg branches without a counterpart
   schemas [--check]        Write docs/reference/schemas and the tables of kinds and variables, or compare them
+  intl-data [--check]      Write the tables of crates/intl from the CLDR, or compare them; needs npm
   check-macos              Type-check the workspace for aarch64-apple-darwin; needs that target, but no Apple SDK
 
 Examples:
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
             findings("lone cfg branches", Tree::open(root).and_then(|tree| platform::check(&tree)))
         }
         Some("schemas") => schemas(root, arguments.iter().any(|argument| argument == "--check")),
+        Some("intl-data") => intl::run(root, arguments.iter().any(|argument| argument == "--check")),
         Some("check-macos") => run(Command::new("bash").arg(".ci/check-macos").current_dir(root)),
         Some("help" | "--help" | "-h") => {
             print(USAGE);

@@ -20,6 +20,7 @@ pub mod checkup;
 pub mod data;
 pub mod datastore;
 pub mod doctor;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod extension;

@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audit, auth, checkup, data, datastore, doctor, error, extension, help, model, preferences, publish,
-    registry, report, repository, run, server, source, telemetry, vault, workflow,
+    audit, auth, checkup, data, datastore, doctor, engine, error, extension, help, model, preferences,
+    publish, registry, report, repository, run, server, source, telemetry, vault, workflow,
 };
 
 /// A public document: its name, where it appears, and how its schema is made.
@@ -61,6 +61,9 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<error::BareError>("bare-error", &[]),
     DocumentSpec::new::<telemetry::TelemetryStatistics>("telemetry-statistics", &["telemetry stats"]),
     DocumentSpec::new::<Version>("version", &["version"]),
+    DocumentSpec::new::<engine::EngineList>("engine-list", &["engine list", "engine status"]),
+    DocumentSpec::new::<engine::EngineInstalled>("engine-installed", &["engine install"]),
+    DocumentSpec::new::<engine::EnginesRemoved>("engines-removed", &["engine remove"]),
     DocumentSpec::new::<help::HelpDocument>("help", &["help"]),
     DocumentSpec::new::<DocumentList>("document-list", &["schema"]),
     DocumentSpec::new::<model::TypeSearch>("type-search", &["model type search"]),
@@ -172,6 +175,10 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<workflow::DeletedWorkflow>("workflow-deleted", &["workflow delete"]),
     DocumentSpec::new::<workflow::WorkflowValidation>("workflow-validation", &["workflow validate NAME"]),
     DocumentSpec::new::<workflow::WorkflowValidations>("workflow-validations", &["workflow validate"]),
+    DocumentSpec::new::<workflow::WorkflowEvaluationDocument>("workflow-evaluated", &["workflow evaluate"]),
+    DocumentSpec::new::<workflow::TriggerSet>("workflow-trigger-set", &["workflow trigger set"]),
+    DocumentSpec::new::<workflow::TriggerDetails>("workflow-trigger", &["workflow trigger get"]),
+    DocumentSpec::new::<workflow::TriggerRemoved>("workflow-trigger-removed", &["workflow trigger remove"]),
     DocumentSpec::new::<workflow::WorkflowRunDocument>("workflow-run", &["workflow run", "workflow resume"]),
     DocumentSpec::new::<workflow::PendingApprovals>("workflow-approvals", &["workflow approvals"]),
     DocumentSpec::new::<workflow::DecidedApproval>(

@@ -55,7 +55,7 @@ impl App {
 
 /// The name that the system lists for a user.
 fn user_name(uid: u32) -> Option<String> {
-    let list = std::fs::read_to_string("/etc/passwd").ok()?;
+    let list = marsh_fs::read_to_string("/etc/passwd").ok()?;
     let of_user = |line: &str| {
         let mut fields = line.split(':');
         let name = fields.next()?;

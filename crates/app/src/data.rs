@@ -20,6 +20,11 @@ use serde_json::{Map, Value, json};
 use crate::error::AppError;
 use crate::session::{Read, Write};
 
+/// The predicate of a query that names none.
+const EVERYTHING: &str = "isLatest";
+/// How many records a query without a predicate and a limit returns.
+const EVERYTHING_LIMIT: usize = 50;
+
 impl Read<'_> {
     /// A version of a datum, the newest one without `version`; its content too unless `with_content` is false.
     ///
@@ -212,10 +217,14 @@ impl Read<'_> {
     /// When an expression is invalid, or the catalog cannot be read.
     pub fn query_data(
         &self,
-        predicate: &str,
+        predicate: Option<&str>,
         select: Option<&str>,
         limit: Option<usize>,
     ) -> Result<DataQuery, AppError> {
+        let (predicate, limit) = match predicate {
+            Some(predicate) => (predicate, limit),
+            None => (EVERYTHING, limit.or(Some(EVERYTHING_LIMIT))),
+        };
         let answer = self.models().query(predicate, select, limit)?;
         let (total, limited) = (answer.records.len(), answer.limited);
         Ok(match select {

@@ -206,13 +206,7 @@ impl App {
         let id = repo_id(&plain);
         let session = self.session()?;
         let before = &session.models.repo.layout;
-        let mut warnings = Vec::new();
-        let mut dirs: Vec<PathBuf> =
-            DIRECTORIES.iter().filter_map(|name| before.tree(name).parent().map(Path::to_owned)).collect();
-        dirs.dedup();
-        if let Some(unfinished) = TreeMoves::unfinished(&id, &dirs)? {
-            warnings.extend(unfinished.finish()?);
-        }
+        let mut warnings = self.finish_cut_short(before, &id)?;
         let mut changed = self.changed(&plain, datastore)?;
         let marker = changed.marker.to_yaml().map_err(marsh_repo::RepoError::from)?;
         let choice = Choice::of(&changed, &settings.environment)?;
@@ -345,7 +339,7 @@ impl App {
     pub fn unset_namespace(&self) -> Result<NamespaceUnset, AppError> {
         let repo = self.repo()?;
         let (store, namespace) = self.shared(&repo)?;
-        let Some(previous_namespace) = namespace else { return Err(no_namespace()) };
+        let Some(previous_namespace) = namespace else { return self.complete_unset(&repo, &store) };
         let value = self.with_namespace(&repo, None)?;
         let done = self.relocate(value, false, None)?;
         self.forget_others(&store, "", &repo_id(&repo))?;
@@ -355,6 +349,29 @@ impl App {
             total_files: done.moved.files,
             warnings: done.warnings,
         })
+    }
+
+    /// Completes the removal of a namespace that was cut short after the switch: its registration goes last.
+    fn complete_unset(&self, repo: &Repo, store: &Path) -> Result<NamespaceUnset, AppError> {
+        let _lock = self.lock(repo, "datastore-setup.lock", "datastore namespace unset")?;
+        let id = repo_id(repo);
+        let left = registrations(store)?.into_iter().find(|(_, registration)| registration.repo_id == id);
+        let Some((previous_namespace, _)) = left else { return Err(no_namespace()) };
+        let warnings = self.finish_cut_short(&self.session()?.models.repo.layout, &id)?;
+        self.forget_others(store, "", &id)?;
+        Ok(NamespaceUnset { previous_namespace, migrated_directories: Vec::new(), total_files: 0, warnings })
+    }
+
+    /// Ends a move whose process died after the switch.
+    fn finish_cut_short(&self, layout: &Layout, id: &str) -> Result<Vec<String>, AppError> {
+        let trees = DIRECTORIES.iter();
+        let mut dirs: Vec<PathBuf> =
+            trees.filter_map(|name| layout.tree(name).parent().map(Path::to_owned)).collect();
+        dirs.dedup();
+        match TreeMoves::unfinished(id, &dirs)? {
+            Some(unfinished) => Ok(unfinished.finish()?),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Moves data that another program left beside the namespace into it; with `reverse`, removes the namespace.
@@ -519,7 +536,7 @@ fn registrations(store: &Path) -> Result<Vec<(String, Registration)>, AppError> 
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        let Ok(bytes) = std::fs::read(path.join(REGISTRATION)) else { continue };
+        let Ok(bytes) = marsh_fs::read(path.join(REGISTRATION)) else { continue };
         match serde_json::from_slice::<Registration>(&bytes) {
             Ok(registration) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

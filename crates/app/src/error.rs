@@ -12,7 +12,7 @@ use marsh_registry_server::{ServeError, TokenError};
 use marsh_repo::RepoError;
 use marsh_store::StoreError;
 use marsh_trigger::TriggerError;
-use marsh_types::Explain;
+use marsh_types::{Diagnostic, DiagnosticCode, Explain};
 use marsh_vault::VaultError;
 use marsh_workflow::WorkflowError;
 use serde_json::Value;
@@ -66,8 +66,17 @@ pub enum AppError {
     /// The secret of a webhook is missing or cannot be read.
     #[error("the secret of webhook `{route}`: {message}")]
     WebhookSecret { route: String, message: String },
+    /// A package of the npm registry cannot be fetched, or is not what it states.
+    #[error("{}", diagnostic.message)]
+    Package { diagnostic: Box<Diagnostic> },
     #[error("cannot read {what}: {source}")]
     Read { what: String, source: std::io::Error },
+}
+
+impl From<Diagnostic> for AppError {
+    fn from(diagnostic: Diagnostic) -> AppError {
+        AppError::Package { diagnostic: Box::new(diagnostic) }
+    }
 }
 
 impl AppError {
@@ -113,6 +122,7 @@ impl AppError {
             | AppError::NotAuthenticated { .. }
             | AppError::Refused { .. }
             | AppError::WebhookSecret { .. }
+            | AppError::Package { .. }
             | AppError::Read { .. } => return None,
         })
     }
@@ -127,6 +137,12 @@ impl Explain for AppError {
             AppError::Refused { .. } => ErrorCode::Refused,
             AppError::WebhookSecret { .. } => ErrorCode::WebhookSecret,
             AppError::Fs(_) | AppError::Read { .. } => ErrorCode::Io,
+            AppError::Package { diagnostic } => match diagnostic.code {
+                DiagnosticCode::Offline => ErrorCode::Offline,
+                DiagnosticCode::Network => ErrorCode::RegistryUnreachable,
+                DiagnosticCode::MissingPackage => ErrorCode::NotFound,
+                _ => ErrorCode::RegistryError,
+            },
             _ => self.inner().map_or(ErrorCode::Internal, Explain::code),
         }
     }
@@ -141,6 +157,7 @@ impl Explain for AppError {
             | AppError::NotFound { hint, .. }
             | AppError::NotAuthenticated { hint, .. }
             | AppError::Refused { hint, .. } => hint.clone(),
+            AppError::Package { diagnostic } => diagnostic.hint.clone(),
             _ => self.inner().and_then(Explain::hint),
         }
     }

@@ -22,6 +22,7 @@ mod data;
 mod datastore;
 mod datastore_setup;
 mod doctor;
+mod engine;
 mod error;
 mod extension;
 mod input;
@@ -75,7 +76,7 @@ pub use source::SourceAddRequest;
 pub use vault::{PreparedSecret, VaultSource};
 pub use workflow::{
     ApprovalRequest, CancelRequest, FilesStamp, GraphFormat, JobOutline, OpenRuns, RunInitiator, RunSearch,
-    RunView, StepData, StepOutline, TriggerRequest, TriggerSource, WorkflowDataRequest, WorkflowEdit,
-    WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns, WorkflowSchedule,
-    WorkflowView, duration_ms, workflow_schemas,
+    RunView, StepData, StepOutline, TriggerChange, TriggerRequest, TriggerSource, WorkflowDataRequest,
+    WorkflowEdit, WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns,
+    WorkflowSchedule, WorkflowView, duration_ms, workflow_schemas,
 };

@@ -40,7 +40,7 @@ pub struct ModelEdit {
 }
 
 fn read_text(path: &std::path::Path) -> Result<String, AppError> {
-    std::fs::read_to_string(path)
+    marsh_fs::read_to_string(path)
         .map_err(|source| AppError::Read { what: path.display().to_string(), source })
 }
 
@@ -145,7 +145,7 @@ impl Read<'_> {
         let Ok(entries) = std::fs::read_dir(self.models().repo.layout.workflows()) else { return Ok(()) };
         let (name, id) = (stored.definition.name.as_str(), stored.definition.id.as_str());
         for entry in entries.flatten() {
-            let Ok(text) = std::fs::read_to_string(entry.path()) else { continue };
+            let Ok(text) = marsh_fs::read_to_string(entry.path()) else { continue };
             let Ok(workflow) = yaml::from_str::<Value>(&text) else { continue };
             let jobs = workflow.get("jobs").and_then(Value::as_array).into_iter().flatten();
             let steps = jobs.flat_map(|job| job.get("steps").and_then(Value::as_array).into_iter().flatten());

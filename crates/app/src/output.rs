@@ -191,7 +191,7 @@ impl Read<'_> {
         let log = record.log_file.as_deref();
         let text = match log {
             None => String::new(),
-            Some(log) => std::fs::read_to_string(self.models().repo.layout.root().join(log))
+            Some(log) => marsh_fs::read_to_string(self.models().repo.layout.root().join(log))
                 .map_err(|source| AppError::Read { what: log.to_owned(), source })?,
         };
         Ok(OutputLog {

@@ -227,7 +227,7 @@ fn provisional(mut row: QualityFactor, remediation: &str) -> QualityFactor {
 fn factors(prepared: &Prepared) -> Result<(Vec<QualityFactor>, DependencyTrust), AppError> {
     let manifest = &prepared.manifest;
     let read = |path: &Path| {
-        std::fs::read_to_string(path)
+        marsh_fs::read_to_string(path)
             .map_err(|source| AppError::Read { what: path.display().to_string(), source })
     };
     let top = |accept: &dyn Fn(&str) -> bool| {
@@ -327,7 +327,7 @@ fn trust(prepared: &Prepared) -> Result<DependencyTrust, AppError> {
         DependencyTrust { passed: true, audited: Vec::new(), errors: Vec::new(), warnings: Vec::new() };
     let mut seen: Vec<String> = Vec::new();
     for file in prepared.files.files.values().filter(|file| publish::is_source(&file.source)) {
-        let text = std::fs::read_to_string(&file.source)
+        let text = marsh_fs::read_to_string(&file.source)
             .map_err(|source| AppError::Read { what: file.source.display().to_string(), source })?;
         let quoted = text.split(['"', '\'', '`']).filter_map(|piece| piece.strip_prefix("npm:"));
         for specifier in quoted {

@@ -61,7 +61,8 @@ impl Server {
                 });
             }
         }
-        let models = Models::new(repo, environment, Arc::clone(&self.loader));
+        let models =
+            Models::new(repo, environment, Arc::clone(&self.loader)).called(self.app.settings().name);
         Ok(Session { models, datastore: None })
     }
 

@@ -107,7 +107,8 @@ impl App {
         let choice = Choice::of(&repo, &environment)?;
         let loader = self.loader(&repo, Retention::default(), OnFailure::Report)?;
         let datastore = Datastore::open(&choice, &mut repo, &environment, &loader)?;
-        Ok(Session { models: Models::new(repo, environment, loader), datastore })
+        let models = Models::new(repo, environment, loader).called(self.settings.name);
+        Ok(Session { models, datastore })
     }
 
     /// The loader of a session or a server, with hosts of its own. Starts none.
@@ -132,6 +133,7 @@ impl App {
             cache_dir,
             offline: self.settings.environment.flag(env::OFFLINE),
             limits: Limits::default(),
+            engines: self.engines(repo)?,
             cancel: CancelToken::new(),
             auto: Some(AutoInstall::new(self.automatic_lifecycle()?, installs)),
         };
@@ -304,6 +306,11 @@ impl<'a> Read<'a> {
     /// A directory for files of this process, inside the repository's derived state. Not created.
     pub fn scratch_dir(&self, name: &str) -> PathBuf {
         self.models.repo.layout.derived().join(name)
+    }
+
+    /// The value of an environment variable of the command.
+    pub fn variable(&self, variable: env::Variable) -> Option<&'a str> {
+        self.models.env.get(variable)
     }
 
     /// The editor that the user prefers.

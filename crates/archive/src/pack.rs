@@ -96,7 +96,7 @@ pub fn pack(entries: Vec<PackEntry>, out: impl Write) -> Result<Packed, ArchiveE
                 header.set_mode(if entry.executable { 0o755 } else { 0o644 });
                 match &entry.source {
                     Source::Bytes(bytes) => bytes.clone(),
-                    Source::File(file) => std::fs::read(file)
+                    Source::File(file) => marsh_fs::read(file)
                         .map_err(|source| ArchiveError::Read { path: file.clone(), source })?,
                 }
             }

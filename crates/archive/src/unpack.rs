@@ -127,7 +127,7 @@ fn check_bundles(into: &Path, files: &[UnpackedFile]) -> Result<(), ArchiveError
         return Err(ArchiveError::TooLarge { what: BUNDLES.to_owned(), limit: bundles::MAX_BYTES });
     }
     let path = file.path.below(into);
-    let bytes = std::fs::read(&path).map_err(|source| ArchiveError::Read { path, source })?;
+    let bytes = marsh_fs::read(&path).map_err(|source| ArchiveError::Read { path, source })?;
     match BundlesRecord::parse(&bytes)? {
         Some(record) => record.verify(files.iter().map(|file| (&file.path, &file.sha256))),
         None => Ok(()),

@@ -3,7 +3,6 @@
 //! The source map is made beside the code and not named in it: what reads it knows where it lies (`source_map.rs`).
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -104,7 +103,9 @@ fn options(entry: &str, root: &Path) -> BundlerOptions {
 /// A failure of the resolver, at the import that asked.
 fn locate(failure: Failure, root: &Path) -> Diagnostic {
     let file = shown(&failure.importer, root);
-    let Ok(source) = fs::read_to_string(&failure.importer) else { return failure.diagnostic.in_file(file) };
+    let Ok(source) = marsh_fs::read_to_string(&failure.importer) else {
+        return failure.diagnostic.in_file(file);
+    };
     let scanned = scan(&source, &failure.importer);
     match scanned.sites.iter().find(|site| site.specifier == failure.specifier) {
         Some(site) => failure.diagnostic.at(file, &source, site.offset),
@@ -143,8 +144,9 @@ fn translate(fault: &BuildDiagnostic, root: &Path) -> Diagnostic {
     let mut diagnostic = Diagnostic::new(code, message.trim());
     if let Some((file, line, column, _)) = fault.to_diagnostic_with(&at).get_primary_location() {
         let path = normalized(&root.join(&file));
-        diagnostic.source_line =
-            fs::read_to_string(&path).ok().and_then(|text| text.lines().nth(line - 1).map(str::to_owned));
+        diagnostic.source_line = marsh_fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| text.lines().nth(line - 1).map(str::to_owned));
         diagnostic.file = Some(if is_web(&file) { file } else { shown(&path, root) });
         diagnostic.line = u32::try_from(line).ok();
         diagnostic.column = u32::try_from(column + 1).ok();
@@ -192,7 +194,7 @@ impl Exports {
         if !self.seen.insert(path.to_path_buf()) {
             return;
         }
-        let Ok(source) = fs::read_to_string(path) else { return };
+        let Ok(source) = marsh_fs::read_to_string(path) else { return };
         let scanned = scan(&source, path);
         // A star does not pass `default` on, and only the first file is not behind a star.
         let first = self.seen.len() == 1;

@@ -279,7 +279,7 @@ fn has_scheme(text: &str) -> bool {
 }
 
 fn read_jsonc(path: &Path) -> io::Result<Value> {
-    let mut text = std::fs::read_to_string(path)?;
+    let mut text = marsh_fs::read_to_string(path)?;
     json_strip_comments::strip(&mut text)?;
     Ok(serde_json::from_str(text.trim_start_matches('\u{feff}'))?)
 }

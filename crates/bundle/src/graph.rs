@@ -187,7 +187,7 @@ fn read(path: &Path) -> (FileState, Vec<u8>) {
     let result = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err("is a directory".to_owned()),
         Ok(metadata) if !metadata.is_file() => Err("is not a regular file".to_owned()),
-        Ok(_) => fs::read(path).map_err(|error| error.kind().to_string()),
+        Ok(_) => marsh_fs::read(path).map_err(|error| error.kind().to_string()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return (FileState::Missing, Vec::new());
         }

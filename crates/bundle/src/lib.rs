@@ -28,6 +28,7 @@ mod declare;
 mod diagnostic;
 mod docs;
 mod dynamic;
+mod engine_wish;
 mod graph;
 mod hex;
 mod import_map;
@@ -56,12 +57,14 @@ pub use declare::{Declaration, declarations};
 pub use diagnostic::{BundleError, Diagnostic, DiagnosticCode};
 pub use docs::{DocumentedExports, documented_exports};
 pub use dynamic::dynamic_code;
+pub use engine_wish::{EngineWish, MISSING_BUILTINS, engine_wish_of};
 pub use graph::{FileState, GraphFile, ImportGraph, fingerprint, import_graph};
 pub use marsh_types::Kind;
+pub use npm::{ChosenPackage, FetchedPackage, choose_package};
 pub use request::{BundleMeta, BundleRequest, ExternalMeta, ModuleMeta, PackageMeta};
 pub use source_map::{Original, SourceMap};
 pub use suspicious::suspicious_code;
 pub use worker::{Worker, bundle_in_worker, worker_main};
 
 /// Part of every fingerprint. Raise the counter with each change that alters the output for the same input.
-pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 4";
+pub const BUNDLER_VERSION: &str = "rolldown 1.2.5, marsh 5";

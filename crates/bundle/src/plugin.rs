@@ -354,7 +354,7 @@ fn modules_of(package: &Package, entry: &Path) -> Option<String> {
         return None;
     }
     let manifest = entry.join("node_modules").join(&package.name).join("package.json");
-    let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(manifest).ok()?).ok()?;
+    let json: serde_json::Value = serde_json::from_str(&marsh_fs::read_to_string(manifest).ok()?).ok()?;
     if json.get("exports").is_some() {
         return None;
     }
@@ -364,7 +364,7 @@ fn modules_of(package: &Package, entry: &Path) -> Option<String> {
 
 /// The paths that a package lets others import, near `sub` or all of a few.
 fn exported_paths(package: &Path, sub: &str) -> Option<String> {
-    let text = std::fs::read_to_string(package.join("package.json")).ok()?;
+    let text = marsh_fs::read_to_string(package.join("package.json")).ok()?;
     let json: serde_json::Value = serde_json::from_str(&text).ok()?;
     let paths: Vec<&str> =
         json.get("exports")?.as_object()?.keys().filter_map(|key| key.strip_prefix("./")).collect();

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use marsh_types::EngineKind;
 use serde::{Deserialize, Serialize};
+
+use crate::engine_wish::EngineWish;
 
 /// What to bundle, and where to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,19 @@ pub struct BundleMeta {
     pub modules: Vec<ModuleMeta>,
     /// For the author of the extension.
     pub warnings: Vec<String>,
+    /// The engine that the entry point names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// What the sources use and the embedded engine lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+}
+
+impl BundleMeta {
+    /// What the sources ask of an engine.
+    pub fn engine_wish(&self) -> EngineWish {
+        EngineWish { declared: self.engine, needs: self.needs.clone() }
+    }
 }
 
 /// A module that was imported by address.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use oxc_ast::ast::{
     BindingPattern, CallExpression, Declaration, ExportAllDeclaration, ExportDeclaration,
-    ExportDefaultDeclaration, ExportFromDeclaration, ExportNamedDeclaration, Expression, ImportDeclaration,
-    ImportDeclarationSpecifier, ImportExpression, ImportOrExportKind, Program, TSExternalModuleReference,
-    TSImportEqualsDeclaration,
+    ExportDefaultDeclaration, ExportFromDeclaration, ExportNamedDeclaration, Expression, IdentifierReference,
+    ImportDeclaration, ImportDeclarationSpecifier, ImportExpression, ImportOrExportKind, Program,
+    TSExternalModuleReference, TSImportEqualsDeclaration,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, SourceType};
@@ -31,6 +31,8 @@ pub(crate) struct Scan {
     /// Specifiers of `export * from`.
     pub stars: Vec<String>,
     pub errors: Vec<SyntaxError>,
+    /// Whether the global `WebAssembly` is used.
+    pub uses_web_assembly: bool,
 }
 
 /// One place that asks for a module.
@@ -93,6 +95,10 @@ impl Collector<'_> {
 }
 
 impl<'a> Visit<'a> for Collector<'_> {
+    fn visit_identifier_reference(&mut self, it: &IdentifierReference<'a>) {
+        self.scan.uses_web_assembly |= it.name == "WebAssembly";
+    }
+
     fn visit_import_declaration(&mut self, it: &ImportDeclaration<'a>) {
         let only_types = it.specifiers.as_ref().is_some_and(|specifiers| {
             !specifiers.is_empty()

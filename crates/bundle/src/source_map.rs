@@ -48,7 +48,7 @@ impl SourceMap {
 
     /// The map of a bundle; bundles need none to run, so there may be none.
     pub fn of_bundle(bundle: &Path) -> Option<SourceMap> {
-        let text = std::fs::read_to_string(bundle.with_file_name(FILE)).ok()?;
+        let text = marsh_fs::read_to_string(bundle.with_file_name(FILE)).ok()?;
         let json = serde_json::from_str(&text).ok()?;
         Map::from_json(json).ok().map(SourceMap)
     }

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::build;
 use crate::diagnostic::{BundleError, Diagnostic, shown};
+use crate::engine_wish::{EngineWish, engine_wish};
 use crate::hex::hex;
 use crate::plugin::Names;
 use crate::prepare::{Prepared, prepare};
@@ -249,6 +250,10 @@ pub fn worker_main() -> ExitCode {
 fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
     let Prepared { entry, root, config, closure, store, remote, mut warnings, fingerprint, texts } =
         prepare(request)?;
+    let EngineWish { declared, needs } = {
+        let files = texts.iter().map(|(path, source)| (path.as_path(), source.as_str()));
+        engine_wish(&entry, files, |path| shown(path, &root)).map_err(BundleError::one)?
+    };
     let modules = remote.modules.iter().filter(|(_, module)| !module.in_package);
     let modules = modules.map(|(url, module)| ModuleMeta { url: url.clone(), sha256: module.sha256.clone() });
     let modules: Vec<ModuleMeta> = modules.collect();
@@ -283,6 +288,8 @@ fn bundle(request: &BundleRequest) -> Result<BundleMeta, BundleError> {
         packages,
         modules,
         warnings,
+        engine: declared,
+        needs,
     };
     write(&request.out_dir, &built, &meta)?;
     Ok(meta)

@@ -3,7 +3,6 @@
 //! A bundle imports `npm:zod@<exact version>`; the host serves that from one module per version, made here once and kept
 //! in the cache. So the host can compile zod once, and all parts of an extension share one instance.
 
-use std::fs;
 use std::path::Path;
 
 use marsh_fs::{Durability, atomic_write, create_dir_all};
@@ -30,7 +29,7 @@ pub(crate) fn provide(
     if !path.is_file() {
         make(package, closure, store, &dir)?;
     }
-    let bytes = fs::read(&path).map_err(|source| BundleError::io(&path, source))?;
+    let bytes = marsh_fs::read(&path).map_err(|source| BundleError::io(&path, source))?;
     Ok(ExternalMeta { specifier: specifier(package), path, sha256: hex(&Sha256::digest(&bytes)) })
 }
 

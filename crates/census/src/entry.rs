@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use marsh_bundle::{BundleError, BundleRequest, Declaration, Worker};
 use marsh_host_client::protocol::{Describe, Exports};
-use marsh_host_client::{Ask, Call, CancelToken, External, HostError, Hosts, Limits, ModuleRef, NoCallbacks};
+use marsh_host_client::{
+    Ask, Call, CancelToken, External, HostError, Hosts, Limits, ModuleEngine, ModuleRef, NoCallbacks,
+};
 use marsh_types::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -209,6 +211,7 @@ impl Census<'_> {
                 })
                 .collect(),
             limits: Limits::default(),
+            engine: ModuleEngine::default(),
         };
         let started = Instant::now();
         let exports = self.ask(&module, Exports {}).map_err(|error| format!("load: {error}"))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use marsh_api::event::{EventSink, InstallEvent};
 use marsh_app::{App, Canceller, Extensions, Program, RegistryChoice, Session, Settings};
-use marsh_repo::Environment;
+use marsh_repo::{Environment, env};
 
 use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
@@ -20,7 +20,10 @@ pub fn app(cli: &Cli) -> Result<App, CliError> {
     Ok(App::new(Settings {
         repo_dir: cli.global.repo_dir.clone(),
         current_dir: current_dir()?,
-        environment: Environment::from_process(),
+        environment: match cli.global.engine {
+            Some(engine) => Environment::from_process().with(env::ENGINE, engine.as_str()),
+            None => Environment::from_process(),
+        },
         program: Program {
             path,
             host_arguments: vec![marsh_host_client::SUBCOMMAND.to_owned()],

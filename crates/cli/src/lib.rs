@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod error;
 mod exit;
+mod harmless;
 mod parse;
 mod persona;
 mod prompt;

@@ -26,6 +26,10 @@ pub struct Persona {
     exit_code: fn(ErrorClass) -> u8,
     /// What a group without a command does (`model`, `vault type`).
     pub lone_group: LoneGroup,
+    /// What a status that no run can have selects in a search.
+    pub unknown_status: UnknownStatus,
+    /// Whether an extension that lacks points fails `extension quality`.
+    pub quality_fails: bool,
     /// Commands that print their JSON document also without `--json`, unless standard output is a terminal.
     json_without_terminal: &'static [&'static str],
 }
@@ -48,12 +52,23 @@ pub enum LoneGroup {
     PrintsHelp,
 }
 
+/// What a status that no run can have selects in a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownStatus {
+    /// It is an invalid command line.
+    Fails,
+    /// No run.
+    SelectsNothing,
+}
+
 /// The program itself.
 static MARSH: Persona = Persona {
     name: "marsh",
     json_errors: JsonErrors::Document,
     exit_code: ErrorClass::exit_code,
     lone_group: LoneGroup::Fails,
+    unknown_status: UnknownStatus::Fails,
+    quality_fails: true,
     json_without_terminal: &[],
 };
 
@@ -67,6 +82,8 @@ static SWAMP: Persona = Persona {
         other => other.exit_code(),
     },
     lone_group: LoneGroup::PrintsHelp,
+    unknown_status: UnknownStatus::SelectsNothing,
+    quality_fails: false,
     json_without_terminal: &[
         "model search",
         "model type search",

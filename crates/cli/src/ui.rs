@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::args::Global;
 use crate::error::{CliError, source_excerpts};
 use crate::exit;
+use crate::harmless::{harmless, harmless_json};
 use crate::persona::{JsonErrors, Persona};
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -54,6 +55,11 @@ fn said(result: std::io::Result<()>) {
 
 fn masked(text: &str) -> Cow<'_, str> {
     HIDDEN.get().map_or(Cow::Borrowed(text), |secrets| secrets.redact(text))
+}
+
+/// The text as it may be sent to a terminal: without secrets, and without what a terminal obeys.
+pub fn shown(text: &str) -> String {
+    harmless(&masked(text)).into_owned()
 }
 
 /// What the user wants to see.
@@ -123,7 +129,7 @@ impl Ui {
                 Err(error) => written(Err(error.into())),
             }
         } else {
-            self.print(masked(text().trim_end_matches('\n')).as_ref());
+            self.print(&shown(text().trim_end_matches('\n')));
         }
     }
 
@@ -143,9 +149,12 @@ impl Ui {
         written(writeln!(out, "{text}").and_then(|()| out.flush()));
     }
 
-    /// Bytes as they are.
+    /// Bytes as they are, except that a terminal gets nothing that it would obey.
     pub fn raw(&self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
+        let text = if out.is_terminal() { std::str::from_utf8(bytes).ok() } else { None };
+        let text = text.map(harmless);
+        let bytes = text.as_ref().map_or(bytes, |text| text.as_bytes());
         written(out.write_all(bytes).and_then(|()| out.flush()));
     }
 
@@ -153,21 +162,21 @@ impl Ui {
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet && !self.json_results {
             let line = line.to_string();
-            said(writeln!(anstream::stderr().lock(), "{}", masked(&line)));
+            said(writeln!(anstream::stderr().lock(), "{}", shown(&line)));
         }
     }
 
     /// Something that marsh did without a request and that the user must see.
     pub fn note(message: &str) {
         let message = Persona::current().words(message);
-        said(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", masked(&message)));
+        said(writeln!(anstream::stderr().lock(), "{HINT}note{HINT:#}: {}", shown(&message)));
     }
 
     /// Something the user should know even when quiet.
     pub fn warn(&self, message: impl std::fmt::Display) {
         let message = message.to_string();
         let message = Persona::current().words(&message);
-        said(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {}", masked(&message)));
+        said(writeln!(anstream::stderr().lock(), "{WARN}warning{WARN:#}: {}", shown(&message)));
     }
 
     /// What went wrong with something whose result has been shown already.
@@ -182,13 +191,13 @@ impl Ui {
     /// The text of a failure.
     fn failure(text: &str) {
         let text = Persona::current().words(text);
-        said(anstream::stderr().lock().write_all(masked(&text).as_bytes()));
+        said(anstream::stderr().lock().write_all(shown(&text).as_bytes()));
     }
 
     /// A question with a yes-or-no answer; no is the default.
     pub fn confirm(&self, question: &str) -> bool {
         ASKING.store(true, Ordering::SeqCst);
-        said(write!(anstream::stderr().lock(), "{question} [y/N] "));
+        said(write!(anstream::stderr().lock(), "{} [y/N] ", shown(question)));
         let mut answer = String::new();
         let agreed =
             std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes");
@@ -198,9 +207,9 @@ impl Ui {
 
     /// A question with a text as its answer; an empty answer is the default. `None`: there is no answer.
     pub fn ask(&self, question: &str, default: Option<&str>) -> Option<String> {
-        let shown = default.map(|default| format!(" [{default}]")).unwrap_or_default();
+        let default_text = default.map(|default| format!(" [{default}]")).unwrap_or_default();
         ASKING.store(true, Ordering::SeqCst);
-        said(write!(anstream::stderr().lock(), "{question}{shown}: "));
+        said(write!(anstream::stderr().lock(), "{}: ", shown(&format!("{question}{default_text}"))));
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         ASKING.store(false, Ordering::SeqCst);
@@ -268,14 +277,15 @@ impl Ui {
 
 /// A document as indented JSON, its secrets masked.
 fn document_text(document: &impl Serialize) -> serde_json::Result<String> {
-    match HIDDEN.get().filter(|secrets| !secrets.is_empty()) {
+    let text = match HIDDEN.get().filter(|secrets| !secrets.is_empty()) {
         None => serde_json::to_string_pretty(document),
         Some(secrets) => {
             let mut document = serde_json::to_value(document)?;
             secrets.redact_value(&mut document);
             serde_json::to_string_pretty(&document)
         }
-    }
+    };
+    text.map(harmless_json)
 }
 
 /// Rows of cells in aligned columns, two spaces apart; no row, no text.

@@ -145,6 +145,9 @@ pub struct Provenance {
     /// The fingerprint of the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle_fingerprint: Option<String>,
+    /// What ran the code, if it was not the embedded engine: `deno 2.9.6`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
 }
 
 /// What a run wrote.
@@ -283,7 +286,7 @@ impl OutputStore {
     ///
     /// The file cannot be read, or is damaged.
     pub fn read(&self, path: &Path) -> Result<Option<OutputRecord>, DataError> {
-        let Some(text) = found(path, fs::read_to_string(path))? else { return Ok(None) };
+        let Some(text) = found(path, marsh_fs::read_own_to_string(path))? else { return Ok(None) };
         let damaged = |source| DataError::Damaged { path: path.to_path_buf(), source };
         yaml::from_str(&text).map(Some).map_err(damaged)
     }
@@ -417,7 +420,7 @@ fn collect(dir: &Path, type_text: &str, files: &mut Vec<(TypeName, PathBuf)>) ->
 
 /// The id of a record, mostly without parsing it: it is the first key that any writer writes.
 fn id_of(path: &Path) -> Result<Option<String>, DataError> {
-    let Some(file) = found(path, fs::File::open(path))? else { return Ok(None) };
+    let Some(file) = found(path, marsh_fs::open_own(path))? else { return Ok(None) };
     let mut line = String::new();
     BufReader::with_capacity(128, file).read_line(&mut line).map_err(|error| DataError::read(path, error))?;
     if let Some(id) = line.strip_prefix("id: ") {
@@ -430,6 +433,6 @@ fn id_of(path: &Path) -> Result<Option<String>, DataError> {
     struct Id {
         id: String,
     }
-    let Some(text) = found(path, fs::read_to_string(path))? else { return Ok(None) };
+    let Some(text) = found(path, marsh_fs::read_own_to_string(path))? else { return Ok(None) };
     Ok(yaml::from_str::<Id>(&text).ok().map(|record| record.id.to_ascii_lowercase()))
 }

@@ -235,8 +235,8 @@ fn digest_of(path: &Path) -> Result<(u64, String), DataError> {
     let mut size = 0;
     let mut buffer = vec![0; 64 * 1024];
     let error = |error| DataError::read(path, error);
-    let mut file = std::fs::File::open(path).map_err(error)?;
-    // The code that wrote it may have replaced the file that was synced.
+    // The code that wrote it may have replaced the file that was synced, by a link or a pipe, too.
+    let mut file = marsh_fs::open_own(path).map_err(error)?;
     file.sync_data().map_err(error)?;
     loop {
         let read = file.read(&mut buffer).map_err(error)?;

@@ -74,7 +74,7 @@ impl DataStore {
     ) -> Result<Option<Vec<u8>>, DataError> {
         for _ in 0..LOOKS {
             let Some(path) = self.content_path(ty, model_id, name, version)? else { return Ok(None) };
-            if let Some(bytes) = found(&path, fs::read(&path))? {
+            if let Some(bytes) = found(&path, marsh_fs::read_own(&path))? {
                 return Ok(Some(bytes));
             }
         }
@@ -131,8 +131,8 @@ impl DataStore {
                 for version in version_numbers(&dir)? {
                     let path = dir.join(version.to_string()).join("metadata.yaml");
                     // Parsing is what costs.
-                    let mentioned =
-                        found(&path, fs::read_to_string(&path))?.is_some_and(|text| text.contains(id));
+                    let mentioned = found(&path, marsh_fs::read_own_to_string(&path))?
+                        .is_some_and(|text| text.contains(id));
                     if !mentioned {
                         continue;
                     }
@@ -176,7 +176,7 @@ pub(crate) fn latest_in(name_dir: &Path) -> Result<Option<Metadata>, DataError> 
 /// The number in `latest`: text, or in the old layout a link to the directory.
 pub(crate) fn pointed_at(name_dir: &Path) -> Result<Option<u32>, DataError> {
     let path = name_dir.join("latest");
-    match fs::read_to_string(&path) {
+    match marsh_fs::read_own_to_string(&path) {
         Ok(text) => return Ok(version_number(text.trim())),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             return Err(DataError::read(&path, error));
@@ -193,15 +193,20 @@ pub(crate) fn highest_complete(name_dir: &Path) -> Result<Option<u32>, DataError
 
 fn is_complete(name_dir: &Path, version: u32) -> bool {
     let dir = name_dir.join(version.to_string());
-    dir.join("metadata.yaml").is_file() && dir.join("raw").is_file()
+    is_own_file(&dir.join("metadata.yaml")) && is_own_file(&dir.join("raw"))
+}
+
+/// Whether there is a regular file. A link is none: it would publish what it leads to.
+fn is_own_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 /// `None`: there is no such version, or it is not complete. A writer of the reference puts `metadata.yaml` first.
 pub(crate) fn read_version(name_dir: &Path, version: u32) -> Result<Option<Metadata>, DataError> {
     let dir = name_dir.join(version.to_string());
     let path = dir.join("metadata.yaml");
-    let Some(text) = found(&path, fs::read_to_string(&path))? else { return Ok(None) };
-    if !dir.join("raw").is_file() {
+    let Some(text) = found(&path, marsh_fs::read_own_to_string(&path))? else { return Ok(None) };
+    if !is_own_file(&dir.join("raw")) {
         return Ok(None);
     }
     let mut metadata: Metadata =

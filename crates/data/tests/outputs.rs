@@ -38,6 +38,7 @@ fn record(id: &str) -> OutputRecord {
             caller_extension: None,
             initiated_by: Some("user:me".to_owned()),
             bundle_fingerprint: None,
+            engine: None,
         },
         artifacts: None,
         log_file: None,

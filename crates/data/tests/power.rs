@@ -67,6 +67,7 @@ fn record() -> OutputRecord {
             caller_extension: None,
             initiated_by: None,
             bundle_fingerprint: None,
+            engine: None,
         },
         artifacts: None,
         log_file: None,

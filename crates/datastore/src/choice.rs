@@ -272,7 +272,7 @@ mod tests {
 
     fn choice(marker: &str, env: &[(&str, &str)]) -> Result<Choice, String> {
         let marker = Marker::parse(Path::new(".swamp.yaml"), marker).unwrap();
-        let repo = Repo { layout: Layout::new("/r"), marker };
+        let repo = Repo { layout: Layout::new("/r"), marker, environment: Default::default() };
         Choice::of(&repo, &Environment::from_pairs(env.iter().copied())).map_err(|error| error.to_string())
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn of(
 
 /// The cached answer. A cache that is missing or unreadable costs one call of the extension.
 fn cached(file: &Path) -> Option<DatastoreLocation> {
-    let bytes = match std::fs::read(file) {
+    let bytes = match marsh_fs::read(file) {
         Ok(bytes) => bytes,
         Err(error) => {
             tracing::debug!(%error, file = %file.display(), "no cached location of the datastore");

@@ -184,7 +184,7 @@ impl TreeMoves {
         for dir in dirs {
             let path = dir.join(note_name(repo));
             let failed = |source| DatastoreError::Read { path: path.clone(), source };
-            match std::fs::read(&path) {
+            match marsh_fs::read(&path) {
                 Ok(bytes) => {
                     let moves = serde_json::from_slice(&bytes);
                     return Ok(Some(moves.map_err(|error| failed(error.into()))?));

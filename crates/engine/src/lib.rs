@@ -86,4 +86,4 @@ pub use gate::{
 };
 pub use mapping::MemoryView;
 pub use runtime::{ModuleRuntime, Probe};
-pub use surface::engine_version;
+pub use surface::{engine_version, surface_module};

@@ -30,7 +30,14 @@ static MODULES: &[(&str, &str)] = modules! {
     "marsh:cel" => "cel.js",
     "marsh:cel_js" => "../../vendor/cel_js.js",
     "marsh:clone" => "clone.js",
-    "marsh:locale" => "locale.js",
+    "marsh:intl" => "intl.js",
+    "marsh:intl_core" => "intl_core.js",
+    "marsh:intl_number" => "intl_number.js",
+    "marsh:intl_date" => "intl_date.js",
+    "marsh:intl_plural" => "intl_plural.js",
+    "marsh:intl_text" => "intl_text.js",
+    "marsh:intl_locale" => "intl_locale.js",
+    "marsh:intl_duration" => "intl_duration.js",
     "marsh:blob" => "blob.js",
     "marsh:streams" => "streams.js",
     "marsh:web_streams" => "../../vendor/web_streams.js",
@@ -158,6 +165,11 @@ pub(crate) const NODE: &[&str] = &[
     "worker_threads",
     "zlib",
 ];
+
+/// The source of a module of the surface that needs nothing of this engine, for another engine to run.
+pub fn surface_module(name: &str) -> Option<&'static str> {
+    find(name).map(|(_, code)| code)
+}
 
 pub(crate) fn find(name: &str) -> Option<(&'static str, &'static str)> {
     MODULES.iter().copied().find(|(known, _)| *known == name)

@@ -376,7 +376,7 @@ fn index_file(
     }
     let read_at_ns = now_ns();
     changed.any = true;
-    let file = match std::fs::read_to_string(path) {
+    let file = match marsh_fs::read_to_string(path) {
         Ok(source) => match marsh_bundle::declarations(&source, path) {
             Ok(declarations) => IndexedFile { stat, read_at_ns, declarations, problem: None },
             Err(problem) => {
@@ -396,7 +396,7 @@ fn index_file(
 impl SourceIndex {
     pub(crate) fn read(layout: &Layout) -> SourceIndex {
         // The index is derived: if it is damaged, the sources are read again.
-        let file = std::fs::read(layout.source_index())
+        let file = marsh_fs::read(layout.source_index())
             .ok()
             .and_then(|bytes| serde_json::from_slice::<IndexFile>(&bytes).ok())
             .filter(|index| index.version == INDEX_VERSION);

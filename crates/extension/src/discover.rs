@@ -46,7 +46,7 @@ impl SourcesFile {
     /// A missing one mounts nothing.
     pub(crate) fn read(repo: &Repo) -> Result<SourcesFile, LoadError> {
         let path = repo.layout.sources_file();
-        match std::fs::read_to_string(&path) {
+        match marsh_fs::read_to_string(&path) {
             Ok(text) => yaml::from_str(&text).map_err(|source| LoadError::Yaml { path, source }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(SourcesFile::default()),
             Err(source) => Err(LoadError::Read { path, source }),
@@ -192,7 +192,7 @@ pub fn kinds_in(base: &Path) -> Vec<Kind> {
     };
     let mut kinds = Vec::new();
     for path in candidates(&root) {
-        let Ok(source) = std::fs::read_to_string(&path) else { continue };
+        let Ok(source) = marsh_fs::read_to_string(&path) else { continue };
         for declaration in marsh_bundle::declarations(&source, &path).unwrap_or_default() {
             if !kinds.contains(&declaration.kind) {
                 kinds.push(declaration.kind);

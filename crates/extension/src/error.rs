@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use marsh_bundle::{BundleError, Diagnostic};
-use marsh_host_client::{ErrorKind, HostError};
+use marsh_host_client::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::YamlError;
-use marsh_types::{ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
+use marsh_types::{Digest, ErrorCode, Explain, ExtensionName, Kind, TypeName, near};
 use serde_json::json;
 
+use crate::engine::{ChosenBy, FoundDeno, MINIMUM_DENO};
 use crate::lifecycle::MissingExtension;
 
 /// Why a type could not be loaded.
@@ -27,6 +28,11 @@ pub enum LoadError {
     },
     #[error("{extension} is installed, but its files are missing from the store")]
     NotRestored { extension: String },
+    /// A file that the code reaches is not the archive's.
+    #[error("{extension} was changed after it was installed: {}", listed(changes))]
+    TreeChanged { extension: ExtensionName, digest: Digest, dir: PathBuf, changes: Vec<TreeChange> },
+    #[error("{extension} was changed while its code was built")]
+    TreeChangedMeanwhile { extension: String, digest: Digest },
     #[error(transparent)]
     Store(#[from] marsh_store::StoreError),
     #[error("`{name}` is declared twice: in {first} and in {second}", first = first.display(), second = second.display())]
@@ -67,6 +73,45 @@ pub enum LoadError {
     Name { source: marsh_types::NameError },
     #[error("missing directory for the per-user cache: set MARSH_CACHE_DIR")]
     NoCacheDir,
+    #[error("{by} asks for the engine `deno`, but {}", no_deno(too_old.as_deref()), by = by.as_str())]
+    NoDeno { by: ChosenBy, too_old: Option<Box<FoundDeno>> },
+}
+
+/// How a file of an installed extension differs from what its archive brought. Paths are relative to the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TreeChange {
+    /// Its content is another.
+    Edited(String),
+    /// It is gone.
+    Missing(String),
+    /// The archive has no such file.
+    Added(String),
+}
+
+impl TreeChange {
+    /// The file.
+    pub fn path(&self) -> &str {
+        match self {
+            TreeChange::Edited(path) | TreeChange::Missing(path) | TreeChange::Added(path) => path,
+        }
+    }
+}
+
+impl std::fmt::Display for TreeChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TreeChange::Edited(path) => write!(f, "{path} (edited)"),
+            TreeChange::Missing(path) => write!(f, "{path} (missing)"),
+            TreeChange::Added(path) => write!(f, "{path} (added)"),
+        }
+    }
+}
+
+fn listed(changes: &[TreeChange]) -> String {
+    let shown: Vec<String> = changes.iter().take(5).map(ToString::to_string).collect();
+    let more = changes.len() - shown.len();
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{rest}", shown.join(", "))
 }
 
 impl Explain for LoadError {
@@ -74,6 +119,7 @@ impl Explain for LoadError {
         match self {
             LoadError::UnknownType { kind, .. } => ErrorCode::unknown_type(*kind),
             LoadError::NotRestored { .. } => ErrorCode::NotRestored,
+            LoadError::TreeChanged { .. } | LoadError::TreeChangedMeanwhile { .. } => ErrorCode::Edited,
             LoadError::PinGone { .. } => ErrorCode::PinnedCodeGone,
             LoadError::Store(error) => error.code(),
             LoadError::DuplicateType { .. } => ErrorCode::DuplicateType,
@@ -87,6 +133,7 @@ impl Explain for LoadError {
             LoadError::Bundle { .. } => ErrorCode::BundleFailed,
             LoadError::Mount { .. } => ErrorCode::InvalidSource,
             LoadError::Host { source, .. } => call_code(source, ErrorCode::LoadFailed),
+            LoadError::NoDeno { .. } => ErrorCode::Unsupported,
             LoadError::Yaml { .. } => ErrorCode::InvalidYaml,
             LoadError::Read { .. } | LoadError::Fs(_) | LoadError::NoCacheDir => ErrorCode::Io,
         }
@@ -95,6 +142,18 @@ impl Explain for LoadError {
     fn hint(&self) -> Option<String> {
         match self {
             LoadError::NotRestored { .. } => Some("run `marsh extension install` to restore it".into()),
+            LoadError::TreeChanged { dir, changes, .. }
+                if changes.iter().any(|change| !matches!(change, TreeChange::Missing(_))) =>
+            {
+                Some(format!(
+                    "run `marsh doctor extensions --repair` to restore it; to keep the changes, copy {} elsewhere first \
+                     and mount the copy: `marsh extension source add DIR`",
+                    dir.display()
+                ))
+            }
+            LoadError::TreeChanged { .. } | LoadError::TreeChangedMeanwhile { .. } => {
+                Some("run `marsh doctor extensions --repair` to restore it".into())
+            }
             LoadError::Store(error) => error.hint(),
             LoadError::UnknownType { unrestored, .. } if !unrestored.is_empty() => {
                 let names: Vec<&str> = unrestored.iter().take(5).map(|name| name.as_str()).collect();
@@ -128,6 +187,8 @@ impl Explain for LoadError {
                 Some(format!("set the variable, or run `marsh extension source rm '{path}'`"))
             }
             LoadError::StillFailing { failure } => failure.hint.clone(),
+            LoadError::NoDeno { .. } => Some(INSTALL_DENO.to_owned()),
+            LoadError::Host { source: HostError::Call(error), .. } => unsupported_hint(error),
             LoadError::BrokenSource { diagnostic, .. } => diagnostic.hint.clone(),
             LoadError::Bundle { source: BundleError::Diagnostics(list), .. } => {
                 list.iter().find_map(|diagnostic| diagnostic.hint.clone())
@@ -139,6 +200,10 @@ impl Explain for LoadError {
     fn details(&self) -> Option<serde_json::Value> {
         match self {
             LoadError::Store(error) => error.details(),
+            LoadError::TreeChanged { extension, changes, .. } => Some(json!({
+                "extension": extension,
+                "files": changes.iter().map(TreeChange::path).collect::<Vec<_>>(),
+            })),
             LoadError::UnknownType { name, known, problems, .. } => Some(json!({
                 "near": near::nearest(name.as_str(), known.iter().map(String::as_str)),
                 "diagnostics": problems.iter().map(|(_, diagnostic)| diagnostic).collect::<Vec<_>>(),
@@ -155,6 +220,31 @@ impl Explain for LoadError {
             })),
             _ => None,
         }
+    }
+}
+
+/// How to get a Deno.
+const INSTALL_DENO: &str = "run `marsh engine install`, or put Deno on PATH";
+
+fn no_deno(too_old: Option<&FoundDeno>) -> String {
+    match too_old {
+        None => "there is no Deno on this machine".to_owned(),
+        Some(FoundDeno { program, version, .. }) => format!(
+            "{} has the version {}, and marsh needs {MINIMUM_DENO} or newer",
+            program.display(),
+            version.as_deref().unwrap_or("unknown")
+        ),
+    }
+}
+
+/// What helps when an engine lacks something that the code uses.
+pub fn unsupported_hint(error: &CallError) -> Option<String> {
+    match (error.kind, error.code.as_deref()) {
+        (ErrorKind::Unsupported, Some("no_deno")) => Some(INSTALL_DENO.to_owned()),
+        (ErrorKind::Unsupported, _) => {
+            Some("Deno can run this: `marsh engine install` brings it, `--engine deno` uses it".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -178,6 +268,12 @@ impl LoadError {
             *missing = extension.map(Box::new);
         }
         self
+    }
+
+    /// Whether files of an installed extension are missing, and none has another content: restoring them loses nothing.
+    pub(crate) fn only_lacks_files(&self) -> bool {
+        matches!(self, LoadError::TreeChanged { changes, .. }
+            if changes.iter().all(|change| matches!(change, TreeChange::Missing(_))))
     }
 
     /// Whether the caller cancelled the load.

@@ -21,7 +21,7 @@ pub(crate) const RULES: u32 = 2;
 /// Reads a stored tree. `None`: the store does not hold the tree, or its manifest is damaged.
 pub(crate) fn read_facts(trees: &Trees, digest: &Digest) -> Option<Facts> {
     let tree = trees.tree(digest);
-    let text = std::fs::read_to_string(tree.join("manifest.yaml")).ok()?;
+    let text = marsh_fs::read_to_string(tree.join("manifest.yaml")).ok()?;
     let manifest = Manifest::parse(&text).ok()?;
     Some(facts_of(&tree, &manifest))
 }
@@ -36,7 +36,7 @@ fn facts_of(tree: &Path, manifest: &Manifest) -> Facts {
             let listed = dir.join(entry);
             let rel = if listed.below(tree).is_file() { listed } else { entry.clone() };
             let path = rel.below(tree);
-            let declarations = std::fs::read_to_string(&path)
+            let declarations = marsh_fs::read_to_string(&path)
                 .map_err(|error| Diagnostic::unreadable(&path, error.to_string()))
                 .and_then(|source| marsh_bundle::declarations(&source, &path));
             match declarations {

@@ -15,6 +15,7 @@
 mod catalog;
 mod description;
 mod discover;
+pub mod engine;
 mod error;
 mod installed;
 #[expect(missing_docs, reason = "its methods are the operations of the table of kinds, which documents them")]
@@ -35,7 +36,7 @@ pub use description::{
     OutputDescription, SensitiveField,
 };
 pub use discover::{kinds_in, source_roots};
-pub use error::LoadError;
+pub use error::{LoadError, unsupported_hint};
 pub use loader::{
     FailureInputs, LoadFailure, LoadFailureState, LoadOptions, LoadState, Loaded, LoadedModel, Loader,
     LoaderOptions, MethodExtension, OnFailure, Part, in_sources, load_states,

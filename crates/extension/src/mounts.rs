@@ -7,7 +7,7 @@ mod expand;
 use std::path::PathBuf;
 
 use marsh_fs::Durability;
-use marsh_repo::{Environment, Repo};
+use marsh_repo::Repo;
 use marsh_types::{Kind, yaml};
 use serde_json::{Map, Value};
 
@@ -51,7 +51,7 @@ impl Mount {
 /// The file cannot be read, or holds invalid YAML.
 pub fn read_mounts(repo: &Repo) -> Result<Vec<Mount>, LoadError> {
     let path = repo.layout.sources_file();
-    let text = match std::fs::read_to_string(&path) {
+    let text = match marsh_fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(LoadError::Read { path, source }),
@@ -92,8 +92,8 @@ pub fn write_mounts(repo: &Repo, mounts: Vec<Mount>) -> Result<(), LoadError> {
 ///
 /// The path names a variable that is not set.
 pub fn mounted_dirs(repo: &Repo, path: &str) -> Result<Vec<PathBuf>, LoadError> {
-    let environment = Environment::from_process();
-    let found = expand::expand(repo.layout.root(), path, &|name| environment.raw(name).map(str::to_owned))
+    let variable = |name: &str| repo.environment.raw(name).map(str::to_owned);
+    let found = expand::expand(repo.layout.root(), path, &variable)
         .map_err(|reason| LoadError::Mount { path: path.to_owned(), reason })?;
     let mut dirs: Vec<PathBuf> =
         found.iter().filter_map(|path| path.canonicalize().ok()).filter(|dir| dir.is_dir()).collect();

@@ -17,7 +17,8 @@
 //! * **Every change passes a named [`failpoint`]**, so that tests can kill a real binary at each of them
 //!   (`tests/failpoints.rs`), and is recorded when a test of power loss asks for it (`trace.rs`).
 //!
-//! This crate has no functions for reading: use `std::fs`.
+//! * **A read of a file that others left is bounded and never blocks** ([`read`](read())): no pipe, device or file of holes
+//!   stops the reader (`read.rs`).
 
 #![warn(missing_docs)]
 #![expect(clippy::disallowed_methods, reason = "the lint sends every other crate to this one")]
@@ -30,6 +31,7 @@ mod growing;
 mod lock;
 mod order;
 mod path;
+mod read;
 mod staged;
 mod trace;
 
@@ -50,4 +52,5 @@ pub use lock::{
     try_lock_exclusive, try_lock_existing_exclusive,
 };
 pub use path::{UnsafePath, safe_join};
+pub use read::{MAX_FILE, open_own, open_regular, read, read_own, read_own_to_string, read_to_string};
 pub use staged::{Published, StagedDir};

@@ -38,7 +38,7 @@ use std::time::Duration;
 pub use marsh_host_protocol as protocol;
 pub use marsh_host_protocol::{
     Ask, CallError, CallbackError, ContextAnswer, ContextNotice, ContextRequest, ErrorKind, External,
-    HostStats, Limits, ModuleRef, ModuleState, ModuleStats, Operation, SourceLocation,
+    HostStats, Limits, ModuleEngine, ModuleRef, ModuleState, ModuleStats, Operation, SourceLocation,
 };
 
 pub use cancel::CancelToken;

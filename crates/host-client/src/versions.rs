@@ -230,7 +230,7 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Mutex;
 
-    use marsh_host_protocol::{Limits, ModuleRef};
+    use marsh_host_protocol::{Limits, ModuleEngine, ModuleRef};
 
     use super::{SendLine, Versions};
     use crate::error::HostError;
@@ -263,6 +263,7 @@ mod tests {
             path: "/m".into(),
             externals: Vec::new(),
             limits: Limits::default(),
+            engine: ModuleEngine::default(),
         }
     }
 

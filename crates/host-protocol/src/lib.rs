@@ -31,7 +31,9 @@ pub use context::{
 pub use error::{CallError, CallbackError, ErrorKind, MODULE_IDENTITY, SourceLocation};
 pub use framing::{LOAD_LIMIT, LineRead, MAX_LINE_BYTES, MAX_PAYLOAD_BYTES, read_line};
 pub use methods::MethodError;
-pub use module::{External, HostStats, Limits, ModuleRef, ModuleState, ModuleStats};
+pub use module::{
+    DenoProgram, External, HostStats, Limits, ModuleEngine, ModuleRef, ModuleState, ModuleStats,
+};
 pub use operation::*;
 pub use requests::{
     CallParams, CancelParams, FromCall, HostRequest, HostRequestName, Initialize, Initialized, ModuleBytes,

@@ -33,6 +33,41 @@ impl Default for Limits {
     }
 }
 
+/// The engine of a module version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModuleEngine {
+    /// The engine that every host has.
+    #[default]
+    Embedded,
+    /// A Deno process for the module version.
+    Deno(DenoProgram),
+}
+
+impl ModuleEngine {
+    /// Whether it is the engine that every host has.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, ModuleEngine::Embedded)
+    }
+
+    /// Name and version of an engine that is not the embedded one: `deno 2.9.6`.
+    pub fn other_name(&self) -> Option<String> {
+        match self {
+            ModuleEngine::Embedded => None,
+            ModuleEngine::Deno(deno) => Some(format!("deno {}", deno.version)),
+        }
+    }
+}
+
+/// A Deno on the machine of the parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenoProgram {
+    /// The program. A host elsewhere that has no such file uses the one on its own `PATH`.
+    pub program: PathBuf,
+    /// Its version, such as `2.9.6`.
+    pub version: String,
+}
+
 /// A module version. The URL is its identity everywhere; its code is named by digest. A host that finds no file with that
 /// digest asks for the bytes (`module/get`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +84,9 @@ pub struct ModuleRef {
     /// What its runtime may use.
     #[serde(default)]
     pub limits: Limits,
+    /// What runs it.
+    #[serde(default, skip_serializing_if = "ModuleEngine::is_embedded")]
+    pub engine: ModuleEngine,
 }
 
 impl ModuleRef {

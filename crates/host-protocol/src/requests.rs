@@ -11,7 +11,7 @@ use crate::module::ModuleRef;
 use crate::operation::OperationName;
 
 /// The version of everything in this crate. A host of another version is refused.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 methods! {
     /// A request or notification to a host.

@@ -1,4 +1,4 @@
-//! What the host needs of a JavaScript engine. The only implementation is `quickjs`.
+//! What the host needs of a JavaScript engine. The implementations are `quickjs` and `deno`.
 
 use std::path::PathBuf;
 use std::sync::Arc;

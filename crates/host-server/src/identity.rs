@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use marsh_fs::Durability;
-use marsh_host_protocol::{CallError, Limits, ModuleRef};
+use marsh_host_protocol::{CallError, Limits, ModuleEngine, ModuleRef};
 use marsh_types::Digest;
 use serde::Deserialize;
 
@@ -131,6 +131,7 @@ impl Look for Production {
             path: self.path.clone(),
             externals: Vec::new(),
             limits: Limits::default(),
+            engine: ModuleEngine::default(),
         };
         self.modules.declare(module);
         let (sender, receiver) = channel::<Result<String, CallError>>();

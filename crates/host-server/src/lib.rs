@@ -18,7 +18,9 @@
 #![warn(missing_docs)]
 
 mod channel;
+mod deno;
 mod engine;
+mod engines;
 mod identity;
 mod memory;
 mod module_cache;

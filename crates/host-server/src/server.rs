@@ -15,9 +15,9 @@ use marsh_types::KindOperation;
 use serde_json::value::RawValue;
 
 use crate::engine::{Bridge, Engine, OpName};
+use crate::engines::Engines;
 use crate::modules::Modules;
 use crate::output::{self, Outbox};
-use crate::quickjs::QuickJs;
 use crate::shim::SHIM;
 use crate::watchdog::Watchdog;
 use crate::{channel, identity};
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
         }
     };
     let outbox = Arc::new(Outbox::new(channel.writer));
-    let engine: Arc<dyn Engine> = Arc::new(QuickJs);
+    let engine: Arc<dyn Engine> = Arc::new(Engines);
     let bridge: Arc<dyn Bridge> = Arc::clone(&outbox) as Arc<dyn Bridge>;
     let mut server = Server {
         modules: Modules::new(Arc::clone(&engine), Arc::clone(&bridge), None, SHIM),

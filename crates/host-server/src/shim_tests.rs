@@ -7,7 +7,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use marsh_host_protocol::{
-    CallbackError, ContextNotice, ContextNoticeName, ContextRequestName, Limits, ModuleRef, OperationName,
+    CallbackError, ContextNotice, ContextNoticeName, ContextRequestName, Limits, ModuleEngine, ModuleRef,
+    OperationName,
 };
 use marsh_types::{KINDS, KindSpec};
 
@@ -61,6 +62,7 @@ fn told() -> Told {
         path,
         externals: Vec::new(),
         limits: Limits::default(),
+        engine: ModuleEngine::default(),
     };
     let runtime = QuickJs.start(&module, Shim { name: "marsh:told", code }, None, Arc::new(Deaf)).unwrap();
     let (sender, receiver) = channel();

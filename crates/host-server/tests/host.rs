@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use marsh_host_client::protocol::{Describe, Run, WriteResource};
 use marsh_host_client::{
     Call, CallError, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest,
-    ErrorKind, Host, HostCommand, HostError, HostLocation, Hosts, Limits, ModuleRef, NoCallbacks, Retention,
+    ErrorKind, Host, HostCommand, HostError, HostLocation, Hosts, Limits, ModuleEngine, ModuleRef,
+    NoCallbacks, Retention,
 };
 use marsh_types::{Digest, Kind};
 use serde_json::{Value, json};
@@ -53,7 +54,14 @@ impl Scratch {
         write(&path, &code);
         let sha256 = Digest::of(code.as_bytes()).to_hex();
         let url = format!("file://{}?fp={fingerprint}", path.display());
-        ModuleRef { url, sha256, path, externals: Vec::new(), limits: Limits::default() }
+        ModuleRef {
+            url,
+            sha256,
+            path,
+            externals: Vec::new(),
+            limits: Limits::default(),
+            engine: ModuleEngine::default(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use marsh_host_client::protocol::Run;
 use marsh_host_client::{
     Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
-    HostCommand, HostError, HostStats, Hosts, Limits, ModuleRef, ModuleState, Retention,
+    HostCommand, HostError, HostStats, Hosts, Limits, ModuleEngine, ModuleRef, ModuleState, Retention,
 };
 use marsh_types::Digest;
 use serde_json::json;
@@ -61,6 +61,7 @@ impl Scratch {
             path,
             externals: Vec::new(),
             limits: Limits::default(),
+            engine: ModuleEngine::default(),
         }
     }
 

@@ -73,7 +73,7 @@ impl DataMaintenance {
         // A definition that does not parse still owns its data, and its id is most likely still legible. Where it is not,
         // nothing may be called an orphan: it could be deleted.
         for broken in &broken {
-            let text = std::fs::read_to_string(&broken.path)
+            let text = marsh_fs::read_to_string(&broken.path)
                 .map_err(|source| ModelError::Io { path: broken.path.clone(), source })?;
             let ids = text.lines().filter_map(|line| line.trim().strip_prefix("id:"));
             let ids: Vec<String> =

@@ -381,7 +381,7 @@ impl DefinitionStore {
 
     /// `None`: the file is gone by now.
     fn read(&self, path: &Path, auto: bool) -> Result<Option<Stored>, ModelError> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match marsh_fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(ModelError::Io { path: path.to_owned(), source }),

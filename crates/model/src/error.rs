@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use marsh_data::DataError;
-use marsh_extension::LoadError;
 use marsh_extension::kinds::KindError;
+use marsh_extension::{LoadError, unsupported_hint};
 use marsh_host_client::{CallError, ErrorKind, HostError};
 use marsh_types::yaml::{YamlError, YamlWriteError};
 use marsh_types::{ErrorCode, Explain, NameError, TypeName, near};
@@ -262,6 +262,7 @@ impl Explain for ModelError {
             ModelError::Kind(error) => error.hint(),
             ModelError::Data(error) => error.hint(),
             _ => match self.call_error() {
+                Some(error) if error.kind == ErrorKind::Unsupported => unsupported_hint(error),
                 Some(error) if error.kind == ErrorKind::Deadline => {
                     Some("`--timeout` sets how long a method may run".into())
                 }

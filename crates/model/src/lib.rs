@@ -96,6 +96,8 @@ pub struct Models {
     pub secrets: Secrets,
     /// Runs the command lines of `command/shell`.
     pub executor: Arc<dyn Executor>,
+    /// The name under which the user runs marsh, for commands in texts that are stored.
+    pub program: &'static str,
 }
 
 impl Models {
@@ -121,10 +123,17 @@ impl Models {
             vaults: Arc::new(open_vaults(&repo, &env, provider)),
             secrets: Secrets::new(),
             executor: Arc::new(LocalExecutor),
+            program: "marsh",
             repo,
             env,
             loader,
         }
+    }
+
+    /// Names the program in stored texts by this name.
+    #[must_use]
+    pub fn called(self, program: &'static str) -> Models {
+        Models { program, ..self }
     }
 
     /// The processes that run extension code.

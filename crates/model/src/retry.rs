@@ -72,6 +72,7 @@ pub(crate) fn of_load(error: &LoadError) -> RetryClass {
         LoadError::Host { source, .. } => of_host(source),
         LoadError::UnknownType { .. }
         | LoadError::NotRestored { .. }
+        | LoadError::TreeChanged { .. }
         | LoadError::DuplicateType { .. }
         | LoadError::BrokenSource { .. }
         | LoadError::TypeChanged { .. }

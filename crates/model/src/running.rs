@@ -242,7 +242,7 @@ fn is_alive(path: &Path) -> Result<bool, ModelError> {
 fn unfinished(path: &Path) -> Result<Option<(Vec<RunningRun>, SystemTime)>, ModelError> {
     let io = |source| ModelError::Io { path: path.to_owned(), source };
     let read = || -> std::io::Result<(String, SystemTime)> {
-        Ok((std::fs::read_to_string(path)?, std::fs::metadata(path)?.modified()?))
+        Ok((marsh_fs::read_to_string(path)?, std::fs::metadata(path)?.modified()?))
     };
     let (text, modified) = match read() {
         Ok(read) => read,
@@ -264,7 +264,7 @@ fn unfinished(path: &Path) -> Result<Option<(Vec<RunningRun>, SystemTime)>, Mode
 fn read_inbox(inbox: &Path, cancels: &Mutex<HashMap<String, CancelToken>>, stopped: &Receiver<()>) {
     let mut read = 0;
     while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-        let Ok(bytes) = std::fs::read(inbox) else { continue };
+        let Ok(bytes) = marsh_fs::read(inbox) else { continue };
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let new = bytes.get(read..whole).unwrap_or_default();
         read = read.max(whole);

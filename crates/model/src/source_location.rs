@@ -22,7 +22,7 @@ pub(crate) struct DefinitionText {
 impl DefinitionText {
     /// `None`: the file is gone or not YAML any more.
     pub fn of(stored: &Stored, file: String) -> Option<DefinitionText> {
-        let document = std::fs::read_to_string(&stored.path).ok()?;
+        let document = marsh_fs::read_to_string(&stored.path).ok()?;
         let node = Node::parse(&document).ok()?;
         Some(DefinitionText { file, document: document.into(), node })
     }

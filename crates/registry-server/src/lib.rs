@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post, put};
+use marsh_http::ConnectionLimits;
 use marsh_registry::directory::Directory;
 use marsh_registry::{PushMetadata, RegistryError};
 use marsh_types::{ErrorCode, Explain};
@@ -140,7 +141,7 @@ pub fn serve(
                 "the server has already stopped by itself",
             );
         };
-        let server = axum::serve(listener, router(state)).with_graceful_shutdown(signal);
+        let server = marsh_http::serve(listener, router(state), ConnectionLimits::default(), signal);
         let overdue = async {
             match begun.await {
                 Ok(()) => tokio::time::sleep(GRACE).await,
@@ -148,7 +149,7 @@ pub fn serve(
             }
         };
         tokio::select! {
-            result = server => result.map_err(ServeError::Stopped),
+            () = server => Ok(()),
             () = overdue => Ok(()),
         }
     });

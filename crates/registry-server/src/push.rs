@@ -22,13 +22,35 @@ use crate::answer::{Answer, Refusal, ok, unknown_path};
 
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 const MAX_PER_USER: usize = 100;
+/// Archives that arrive at once. Each has a thread, and the threads are shared with everything else.
+const MAX_UPLOADS: usize = 64;
+const MAX_UPLOADS_PER_USER: usize = 16;
 const MAX_UPLOAD_TIME: Duration = Duration::from_secs(600);
 /// The largest size of an unpacked upload, in bytes.
 const MAX_UNPACKED: u64 = 1 << 30;
 
 /// Uploads that were announced and not confirmed. They and their files are dropped after an hour, and when the server stops.
 #[derive(Default)]
-pub(crate) struct Uploads(Mutex<HashMap<String, Upload>>);
+pub(crate) struct Uploads {
+    announced: Mutex<HashMap<String, Upload>>,
+    /// The users of the uploads that arrive now.
+    arriving: Mutex<Vec<String>>,
+}
+
+/// An upload that arrives.
+struct Arriving<'a> {
+    uploads: &'a Uploads,
+    username: String,
+}
+
+impl Drop for Arriving<'_> {
+    fn drop(&mut self) {
+        let mut arriving = self.uploads.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = arriving.iter().position(|username| *username == self.username) {
+            arriving.swap_remove(at);
+        }
+    }
+}
 
 struct Upload {
     username: String,
@@ -39,7 +61,17 @@ struct Upload {
 
 impl Uploads {
     fn with<T>(&self, f: impl FnOnce(&mut HashMap<String, Upload>) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.announced.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn arrive(&self, username: String) -> Result<Arriving<'_>, Refusal> {
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = arriving.iter().filter(|other| **other == username).count();
+        if arriving.len() >= MAX_UPLOADS || own >= MAX_UPLOADS_PER_USER {
+            return Err(Refusal::busy("too many uploads arrive at once", 10));
+        }
+        arriving.push(username.clone());
+        Ok(Arriving { uploads: self, username })
     }
 
     fn announce(&self, username: &str, metadata: PushMetadata) -> Result<String, Refusal> {
@@ -100,9 +132,11 @@ pub(crate) async fn upload(
     Path(id): Path<String>,
     body: Body,
 ) -> Answer {
-    if !state.uploads.with(|uploads| uploads.contains_key(&id)) {
+    let username = state.uploads.with(|uploads| uploads.get(&id).map(|upload| upload.username.clone()));
+    let Some(username) = username else {
         return Err(unknown_path().await);
-    }
+    };
+    let _arriving = state.uploads.arrive(username)?;
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
     let writer = {
         let state = Arc::clone(&state);

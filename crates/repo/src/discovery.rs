@@ -1,6 +1,7 @@
 //! Finding and opening the repository that a command works on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use marsh_types::{ErrorCode, Explain, Kind};
 
@@ -18,6 +19,8 @@ pub struct Repo {
     pub layout: Layout,
     /// The content of the marker file, with source directories from the environment.
     pub marker: Marker,
+    /// The environment of the command that found the repository; empty if it was opened by path.
+    pub environment: Arc<Environment>,
 }
 
 /// A repository cannot be found, opened or initialized.
@@ -162,6 +165,7 @@ impl Repo {
                 repo.marker.set(kind.spec().source_dir.marker_key, serde_json::json!(dir));
             }
         }
+        repo.environment = Arc::new(env.clone());
         Ok(repo)
     }
 
@@ -193,7 +197,7 @@ impl Repo {
         let root = dir.canonicalize().map_err(|source| RepoError::Read { path: dir.to_owned(), source })?;
         let layout = Layout::new(root);
         let path = layout.marker();
-        let text = match std::fs::read_to_string(&path) {
+        let text = match marsh_fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(RepoError::NoMarker { dir: layout.root().to_owned() });
@@ -201,7 +205,7 @@ impl Repo {
             Err(source) => return Err(RepoError::Read { path, source }),
         };
         let marker = Marker::parse(&path, &text)?;
-        Ok(Repo { layout, marker })
+        Ok(Repo { layout, marker, environment: Arc::default() })
     }
 }
 

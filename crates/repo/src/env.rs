@@ -46,6 +46,9 @@ pub const REGISTRY: Variable = variable(
 );
 /// The registry's token.
 pub const API_KEY: Variable = variable("MARSH_API_KEY", Some("SWAMP_API_KEY"), "the token for that registry");
+/// The engine of extension code.
+pub const ENGINE: Variable =
+    variable("MARSH_ENGINE", None, "the engine of extension code, as --engine: `embedded` or `deno`");
 /// Whether the network may be used.
 pub const OFFLINE: Variable = variable("MARSH_OFFLINE", None, "1: use only what is already in the cache");
 /// A size in bytes, with an optional suffix `k`, `m` or `g`.
@@ -84,6 +87,18 @@ pub const LOG_FORMAT: Variable = variable(
     None,
     "`json` or `pretty`; without it, pretty on a terminal and JSON lines otherwise",
 );
+/// A number of characters.
+pub const REPORT_MAX_WIDTH: Variable = variable(
+    "MARSH_REPORT_MAX_WIDTH",
+    Some("SWAMP_REPORT_MAX_WIDTH"),
+    "where `report get` wraps prose, as `--max-width`",
+);
+/// A number of characters.
+pub const REPORT_MAX_COL_WIDTH: Variable = variable(
+    "MARSH_REPORT_MAX_COL_WIDTH",
+    Some("SWAMP_REPORT_MAX_COL_WIDTH"),
+    "where `report get` cuts the cells of tables, as `--max-col-width`",
+);
 /// The name of a program.
 pub const PERSONA: Variable = variable(
     "MARSH_PERSONA",
@@ -105,6 +120,7 @@ pub fn variables() -> Vec<Variable> {
         REGISTRY,
         API_KEY,
         OFFLINE,
+        ENGINE,
         MAX_CONCURRENT_STEPS,
         EPHEMERAL_BUDGET,
         LOCK_TIMEOUT_MS,
@@ -112,7 +128,7 @@ pub fn variables() -> Vec<Variable> {
         DATASTORE_SYNC_TIMEOUT_MS,
     ];
     all.extend(Kind::with_directory().map(source_dir));
-    all.extend([LOG, LOG_FORMAT, PERSONA, EDITOR, NO_COLOR]);
+    all.extend([REPORT_MAX_WIDTH, REPORT_MAX_COL_WIDTH, LOG, LOG_FORMAT, PERSONA, EDITOR, NO_COLOR]);
     all
 }
 
@@ -142,6 +158,13 @@ impl Environment {
         V: Into<OsString>,
     {
         Environment { values: pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect() }
+    }
+
+    /// The same variables, with this one set.
+    #[must_use]
+    pub fn with(mut self, variable: Variable, value: &str) -> Environment {
+        self.values.insert(variable.name.into(), value.into());
+        self
     }
 
     /// The value under the variable's name, else under its fallback name. An empty value counts as unset.
@@ -192,6 +215,12 @@ impl Environment {
             return Some(dir);
         }
         etcetera::choose_base_strategy().ok().map(|strategy| strategy.data_dir().join("marsh"))
+    }
+
+    /// The directory of the Denos that marsh installed, a directory for each version. `None` if the user has no home
+    /// directory.
+    pub fn deno_dir(&self) -> Option<PathBuf> {
+        self.home_dir().map(|home| home.join("engines").join("deno"))
     }
 
     /// The directory of the user's settings and credentials: `config` below `MARSH_HOME`, else `marsh` below

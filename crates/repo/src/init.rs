@@ -156,7 +156,7 @@ fn choose(
 
 fn manage_gitignore(layout: &Layout, entries: &[String]) -> Result<GitignoreAction, RepoError> {
     let path = layout.gitignore();
-    let existing = match std::fs::read_to_string(&path) {
+    let existing = match marsh_fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(RepoError::Read { path, source }),
@@ -189,7 +189,7 @@ const FORMER_LINES: [&str; 8] = [
 /// As [`init`] does, and turns what former versions wrote into the managed block.
 pub(crate) fn upgrade_gitignore(layout: &Layout, entries: &[String]) -> Result<GitignoreAction, RepoError> {
     let path = layout.gitignore();
-    if let Ok(text) = std::fs::read_to_string(&path)
+    if let Ok(text) = marsh_fs::read_to_string(&path)
         && let Some(present) = without_former_block(&text)
     {
         let text = with_managed_block(&present, entries);

@@ -68,6 +68,11 @@ impl Layout {
         self.root.join(".swamp")
     }
 
+    /// The settings of a server.
+    pub fn serve_config(&self) -> PathBuf {
+        self.state().join("serve.yaml")
+    }
+
     /// Moves these trees of the state below `to`, for this value of `Layout`.
     pub fn move_state(&mut self, to: PathBuf, trees: Vec<String>) {
         self.moved = Some((to, trees));

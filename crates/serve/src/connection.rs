@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use marsh_types::ErrorCode;
 
+use crate::clients::{Activity, Clients};
 use crate::error::to_rpc;
 use crate::heap_trimmer::HeapTrimmer;
 use crate::protocol::{
@@ -34,6 +35,7 @@ pub struct Hub {
     pub ending: AtomicBool,
     pub triggers: Triggers,
     pub(crate) heap_trimmer: HeapTrimmer,
+    pub(crate) clients: Clients,
     running: Mutex<Running>,
 }
 
@@ -52,6 +54,7 @@ impl Hub {
             ending: AtomicBool::new(false),
             triggers: Triggers::default(),
             heap_trimmer: HeapTrimmer::start(),
+            clients: Clients::default(),
             running: Mutex::default(),
         }
     }
@@ -81,12 +84,22 @@ struct Client {
     hub: Arc<Hub>,
     writer: Mutex<Box<dyn Write + Send>>,
     tokens: Mutex<HashMap<u64, CancelToken>>,
+    activity: Arc<Activity>,
 }
 
 /// Serves a client until its input ends.
-pub fn serve(hub: &Arc<Hub>, mut reader: impl BufRead, writer: Box<dyn Write + Send>) {
-    let client =
-        Arc::new(Client { hub: Arc::clone(hub), writer: Mutex::new(writer), tokens: Mutex::default() });
+pub(crate) fn serve(
+    hub: &Arc<Hub>,
+    mut reader: impl BufRead,
+    writer: Box<dyn Write + Send>,
+    activity: &Arc<Activity>,
+) {
+    let client = Arc::new(Client {
+        hub: Arc::clone(hub),
+        writer: Mutex::new(writer),
+        tokens: Mutex::default(),
+        activity: Arc::clone(activity),
+    });
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -133,9 +146,11 @@ impl Client {
             client.send(&Message::answer(id, Err(to_rpc(&failure))));
             return;
         }
-        let client = Arc::clone(client);
+        client.activity.begin(&client.hub.clients);
+        let (serving, asking) = (Arc::clone(client), Arc::clone(client));
         let server = tracing::Span::current();
-        std::thread::spawn(move || {
+        let started = std::thread::Builder::new().name("request".into()).spawn(move || {
+            let client = serving;
             let _request = tracing::info_span!(parent: &server, "request", method, id).entered();
             let hub = Arc::clone(&client.hub);
             let key = hub.register(&token);
@@ -144,6 +159,7 @@ impl Client {
             locked(&client.tokens).remove(&id);
             hub.unregister(key);
             client.send(&Message::answer(id, answer));
+            client.activity.end();
             drop(in_flight);
             hub.heap_trimmer.schedule();
             if method == "shutdown" {
@@ -152,6 +168,15 @@ impl Client {
                 locked(&hub.end).send(()).ok();
             }
         });
+        if let Err(error) = started {
+            locked(&asking.tokens).remove(&id);
+            asking.activity.end();
+            let failure = ErrorReport::new(
+                ErrorCode::RateLimited,
+                format!("the server cannot start a thread: {error}"),
+            );
+            asking.send(&Message::answer(id, Err(to_rpc(&failure))));
+        }
     }
 
     fn perform(

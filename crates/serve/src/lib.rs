@@ -19,6 +19,7 @@
 
 mod call_counters;
 mod client;
+mod clients;
 mod connection;
 mod error;
 mod heap_trimmer;
@@ -27,6 +28,7 @@ mod reload;
 mod server;
 mod service;
 mod socket;
+mod spool;
 mod status;
 mod triggers;
 mod watch;

@@ -1,17 +1,21 @@
 //! The life of a server: listen, serve, end in order.
 
-use std::io::BufReader;
+use std::io::{BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use marsh_api::ErrorReport;
 use marsh_host_client::CancelToken;
 use marsh_repo::Layout;
+use marsh_types::ErrorCode;
 
 use crate::connection::{self, Hub};
 use crate::error::ServeError;
+use crate::protocol::{Message, raw};
 use crate::service::Service;
 use crate::triggers::TriggerOptions;
 use crate::{socket, triggers, watch};
@@ -20,6 +24,11 @@ use crate::{socket, triggers, watch};
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long what was cancelled may take: the grace of a call, and then the interrupt.
 const CANCELLED: Duration = Duration::from_secs(5);
+
+/// How long a failed accept is waited out.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a client may leave an answer unread.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a caller needs to know once the server listens.
 #[derive(Debug, Clone)]
@@ -67,13 +76,12 @@ pub fn serve_socket(
     let accepting = Arc::clone(&hub);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            // A client that was gone before it was there.
-            let Ok(stream) = stream else { continue };
-            let hub = Arc::clone(&accepting);
-            std::thread::spawn(move || {
-                let Ok(writer) = stream.try_clone() else { return };
-                connection::serve(&hub, BufReader::with_capacity(1 << 16, stream), Box::new(writer));
-            });
+            let accepted = stream.and_then(|stream| accept(&accepting, stream));
+            // A client that was gone before it was there, or too many open files or threads: others go on.
+            if let Err(error) = accepted {
+                tracing::warn!(%error, "cannot serve a client");
+                std::thread::sleep(PAUSE);
+            }
         }
     });
     ready(&Serving { socket: Some(bound.socket.clone()), watching: watcher.is_some(), http });
@@ -85,6 +93,30 @@ pub fn serve_socket(
     Ok(())
 }
 
+/// Serves a client on a thread of its own.
+fn accept(hub: &Arc<Hub>, stream: UnixStream) -> std::io::Result<()> {
+    let mut writer = stream.try_clone()?;
+    // A client that reads nothing must not hold up the requests of others.
+    writer.set_write_timeout(Some(PATIENCE))?;
+    let Some((key, activity)) = hub.clients.connect(&stream)? else {
+        let failure = ErrorReport::new(ErrorCode::RateLimited, "the server has too many clients");
+        if let Ok(line) = Message::notification("error", raw(&failure)).to_line() {
+            writer.write_all(&line)?;
+        }
+        return Ok(());
+    };
+    let serving = Arc::clone(hub);
+    let started = std::thread::Builder::new().name("client".into()).spawn(move || {
+        let reader = BufReader::with_capacity(1 << 16, stream);
+        connection::serve(&serving, reader, Box::new(writer), &activity);
+        serving.clients.disconnect(key);
+    });
+    if started.is_err() {
+        hub.clients.disconnect(key);
+    }
+    started.map(drop)
+}
+
 /// Serves one client on standard input and output, until the input ends.
 pub fn serve_stdio(service: Service, watch: bool, interrupt: &CancelToken) -> Result<(), ServeError> {
     let (end, ended) = channel();
@@ -92,7 +124,8 @@ pub fn serve_stdio(service: Service, watch: bool, interrupt: &CancelToken) -> Re
     let watcher = watch.then(|| watch::start(&hub)).transpose()?;
     let (reading, over) = (Arc::clone(&hub), end.clone());
     std::thread::spawn(move || {
-        connection::serve(&reading, std::io::stdin().lock(), Box::new(std::io::stdout()));
+        let activity = Arc::default();
+        connection::serve(&reading, std::io::stdin().lock(), Box::new(std::io::stdout()), &activity);
         over.send(()).ok();
     });
     wait(&hub, &ended, end, interrupt);

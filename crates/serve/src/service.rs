@@ -132,6 +132,7 @@ impl Service {
             workflow: params.workflow,
             inputs: params.inputs,
             options: options(params.tags, params.skip_checks, params.timeout_ms, cancel),
+            last_evaluated: false,
             fail_on: Severity::Low,
             initiator: RunInitiator::ServerRequest,
             reports: ReportSelection::default(),
@@ -164,10 +165,22 @@ impl Service {
     }
 
     /// Runs a workflow because its time has come or a webhook was called.
-    pub(crate) fn run_triggered(&self, request: &TriggerRequest) -> Result<TriggeredRun, ErrorReport> {
+    /// `started` is called when the run is on disk.
+    pub(crate) fn run_triggered(
+        &self,
+        request: &TriggerRequest,
+        started: &(dyn Fn() + Sync),
+    ) -> Result<TriggeredRun, ErrorReport> {
         let session = self.session()?;
-        let run =
-            self.follow_run(&session, None, |write, sink| write.run_triggered_workflow(request, sink))?;
+        let run = self.follow_run(&session, None, |write, sink| {
+            let sink = |event: WorkflowEvent| {
+                if matches!(event, WorkflowEvent::Started { .. }) {
+                    started();
+                }
+                sink.event(event);
+            };
+            write.run_triggered_workflow(request, &sink)
+        })?;
         let reason = run.failure_reason.as_deref();
         Ok(TriggeredRun {
             status: run.status,

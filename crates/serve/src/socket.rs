@@ -84,5 +84,5 @@ fn is_socket(path: &Path) -> bool {
 
 /// Where the server of a repository says that it listens.
 pub fn find(layout: &Layout) -> Option<Endpoint> {
-    serde_json::from_slice(&std::fs::read(record(layout)).ok()?).ok()
+    serde_json::from_slice(&marsh_fs::read(record(layout)).ok()?).ok()
 }

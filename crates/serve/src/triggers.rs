@@ -4,7 +4,8 @@
 //! * A workflow that waits or runs already is not scheduled once more: that start is skipped and counted. A webhook is never
 //!   skipped, because each call says something else; when [`MAX_WAITING`] wait, the next one hears that.
 //! * The files are looked at before every decision, at least every [`LOOK`]: an edited schedule counts from then on.
-//! * When the server ends, what waits is dropped, and what runs is waited for as for any request.
+//! * A webhook is on disk before its sender hears that it was accepted (`spool`). What waits when the server ends is run by the
+//!   next one, once; a schedule that waits then is dropped. What runs is waited for as for any request.
 //!
 //! Held by the binary's `tests/serve/triggers.rs`; times themselves by the tests of `marsh-trigger`.
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use marsh_app::{CancelToken, FilesStamp, Session, TriggerRequest, TriggerSource, WorkflowSchedule};
-use marsh_trigger::{Called, Config, Full, Listener, Pattern, Timetable, Webhook};
+use marsh_trigger::{Called, Config, Listener, NotTaken, Pattern, Timetable, Webhook};
 use marsh_types::time::iso_millis;
 use marsh_types::{ErrorCode, Explain as _};
 
@@ -23,10 +24,9 @@ use crate::connection::Hub;
 use crate::error::ServeError;
 use crate::protocol::TriggerRow;
 use crate::service::TriggeredRun;
+use crate::spool::{Kept, Spool};
 use marsh_api::ErrorReport;
 
-/// Below `.swamp`.
-const CONFIG: &str = "serve.yaml";
 /// How often files are looked at when nothing is due before.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many webhooks may wait.
@@ -48,6 +48,15 @@ pub struct TriggerOptions {
 struct Queued {
     workflow: String,
     source: TriggerSource,
+    /// Of a webhook.
+    kept: Option<Kept>,
+}
+
+impl Queued {
+    fn of(kept: Kept) -> Queued {
+        let Called { workflow, webhook } = kept.called.clone();
+        Queued { workflow, source: TriggerSource::Webhook(webhook), kept: Some(kept) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -112,22 +121,37 @@ impl Triggers {
             history.skipped += 1;
             return;
         }
-        state.queue.push_back(Queued { workflow: due.workflow.clone(), source: TriggerSource::Schedule });
+        state.queue.push_back(Queued {
+            workflow: due.workflow.clone(),
+            source: TriggerSource::Schedule,
+            kept: None,
+        });
         drop(state);
         self.changed.notify_all();
     }
 
-    fn call(&self, called: Called) -> Result<(), Full> {
-        let mut state = self.locked();
-        let waiting = state.queue.iter().filter(|queued| queued.source != TriggerSource::Schedule).count();
-        if waiting >= MAX_WAITING || state.ending {
-            return Err(Full);
+    fn is_full(&self) -> bool {
+        let state = self.locked();
+        let waiting = state.queue.iter().filter(|queued| queued.kept.is_some()).count();
+        waiting >= MAX_WAITING || state.ending
+    }
+
+    fn call(&self, spool: &Spool, called: Called) -> Result<(), NotTaken> {
+        if self.is_full() {
+            return Err(NotTaken::Full);
         }
-        let source = TriggerSource::Webhook(called.webhook);
-        state.queue.push_back(Queued { workflow: called.workflow, source });
-        drop(state);
-        self.changed.notify_all();
+        let kept = spool.keep(called).map_err(|error| {
+            tracing::error!(%error, "cannot keep a webhook request");
+            NotTaken::NotKept
+        })?;
+        self.push(kept);
         Ok(())
+    }
+
+    fn push(&self, kept: Kept) {
+        // A server that ends leaves it on disk, for the next one.
+        self.locked().queue.push_back(Queued::of(kept));
+        self.changed.notify_all();
     }
 
     /// The next one; `None` when the server ends.
@@ -224,15 +248,20 @@ pub(crate) fn start(
     webhooks.extend(config.webhooks.iter().cloned());
     let is_scheduled = options.schedule && config.schedule != Some(false);
     let addr = options.http.or_else(|| (!webhooks.is_empty()).then(|| address(&config)));
-    if !is_scheduled && addr.is_none() {
+    let repo = hub.service.server.repo().map_err(|error| ServeError::Refused(error.report()))?;
+    let spool = Arc::new(Spool::new(&repo.layout));
+    let (kept, warnings) = spool.kept();
+    warnings.iter().for_each(|warning| warn(warning));
+    if !is_scheduled && addr.is_none() && kept.is_empty() {
         return Ok(None);
     }
+    kept.into_iter().for_each(|kept| hub.triggers.push(kept));
     let listener = addr.map(|addr| {
         let session = hub.service.session().map_err(ServeError::Refused)?;
         let hooks = webhooks.iter().map(|webhook| session.read().webhook_with_secret(webhook));
         let hooks = hooks.collect::<Result<_, _>>().map_err(|error| ServeError::Refused(error.report()))?;
         let calling = Arc::clone(hub);
-        marsh_trigger::listen(addr, hooks, Arc::new(move |called| calling.triggers.call(called)))
+        marsh_trigger::listen(addr, hooks, Arc::new(move |called| calling.triggers.call(&spool, called)))
             .map_err(|error| ServeError::Refused(ErrorReport::of(&error)))
     });
     let listener = listener.transpose()?;
@@ -265,7 +294,7 @@ fn address(config: &Config) -> std::net::SocketAddr {
 /// `.swamp/serve.yaml`, as it is now.
 fn config(hub: &Hub) -> Result<Config, ErrorReport> {
     let repo = hub.service.server.repo().map_err(|error| error.report())?;
-    match std::fs::read_to_string(repo.layout.state().join(CONFIG)) {
+    match marsh_fs::read_to_string(repo.layout.serve_config()) {
         Ok(text) => Config::parse(&text).map_err(|error| ErrorReport::of(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
         Err(error) => Err(ErrorReport::new(ErrorCode::Io, format!("cannot read .swamp/serve.yaml: {error}"))),
@@ -279,11 +308,14 @@ fn run(hub: &Hub, queued: Queued) {
     let in_flight = hub.service.entered();
     let token = CancelToken::new();
     let key = hub.register(&token);
-    let workflow = queued.workflow.clone();
+    let (workflow, kept) = (queued.workflow.clone(), queued.kept.clone());
     let result = if hub.ending.load(Ordering::SeqCst) {
         Err(ErrorReport::new(ErrorCode::ShuttingDown, "the server is ending"))
     } else {
-        run_queued(hub, queued, &token)
+        let result = run_queued(hub, queued, &token);
+        // A run that could not start cannot start later.
+        kept.iter().for_each(Kept::forget);
+        result
     };
     hub.unregister(key);
     hub.triggers.ran(&workflow, at, &result);
@@ -293,12 +325,15 @@ fn run(hub: &Hub, queued: Queued) {
 fn run_queued(hub: &Hub, queued: Queued, token: &CancelToken) -> Result<TriggeredRun, ErrorReport> {
     let config = config(hub)?;
     let replaced = config.triggers.get(&queued.workflow).and_then(|trigger| trigger.inputs.clone());
-    hub.service.run_triggered(&TriggerRequest {
+    let kept = queued.kept;
+    let request = TriggerRequest {
         workflow: queued.workflow,
         source: queued.source,
         inputs: replaced,
         cancel: token.clone(),
-    })
+        run_id: kept.as_ref().map(|kept| kept.run_id.clone()),
+    };
+    hub.service.run_triggered(&request, &|| kept.iter().for_each(Kept::forget))
 }
 
 /// The timetable, and the files as they were when it got their schedules.
@@ -312,7 +347,7 @@ impl Times {
     fn look(&mut self, hub: &Hub) {
         let Ok(session) = hub.service.session() else { return };
         let Ok(repo) = hub.service.server.repo() else { return };
-        let others = [repo.layout.state().join(CONFIG)];
+        let others = [repo.layout.serve_config()];
         let Ok(stamp) = session.read().workflow_files_stamp(others) else { return };
         if self.seen.as_ref() == Some(&stamp) {
             return;

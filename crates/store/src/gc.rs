@@ -107,7 +107,7 @@ impl Installation {
         let mut named: HashSet<Digest> = self.snapshot()?.lockfile.digests().collect();
         for generations in Generations::all(&self.state) {
             let current = match generations.lockfile_path() {
-                Some(path) => match std::fs::read_to_string(&path) {
+                Some(path) => match marsh_fs::read_to_string(&path) {
                     // An invalid lockfile may become valid with the next checkout, so its history counts.
                     Ok(text) => Snapshot::of_text(&path, text).ok(),
                     Err(_) => None,

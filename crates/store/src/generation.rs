@@ -94,7 +94,7 @@ impl Generations {
 
     /// The path of the lockfile at its last commit.
     pub(crate) fn lockfile_path(&self) -> Option<PathBuf> {
-        let text = std::fs::read_to_string(self.dir.join("lockfile.path")).ok()?;
+        let text = marsh_fs::read_to_string(self.dir.join("lockfile.path")).ok()?;
         Some(PathBuf::from(text.trim_end_matches('\n')))
     }
 
@@ -120,7 +120,7 @@ impl Generations {
     }
 
     fn read(&self, path: &Path) -> Result<Option<Generation>, StoreError> {
-        match std::fs::read(path) {
+        match marsh_fs::read(path) {
             // A record gets its name after it is written, so an invalid one was damaged later. It is ignored.
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -218,7 +218,7 @@ impl Generations {
     fn write_path(&self, lockfile: &Path) -> Result<(), StoreError> {
         let path = self.dir.join("lockfile.path");
         let line = format!("{}\n", lockfile.display());
-        if std::fs::read_to_string(&path).ok().as_deref() != Some(line.as_str()) {
+        if marsh_fs::read_to_string(&path).ok().as_deref() != Some(line.as_str()) {
             marsh_fs::atomic_write_locked(&path, line.as_bytes(), Durability::Synced)?;
         }
         Ok(())
@@ -257,7 +257,7 @@ impl Generations {
     /// The lockfile's text in a recorded state, or `None` if it is lost or damaged.
     pub(crate) fn content_text(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
         let path = self.content_path(digest);
-        match std::fs::read_to_string(&path) {
+        match marsh_fs::read_to_string(&path) {
             // A file whose digest differs is damaged.
             Ok(text) => Ok((Digest::of(text.as_bytes()) == *digest).then_some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(None),

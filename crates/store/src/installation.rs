@@ -88,7 +88,7 @@ impl Installation {
     /// # Errors
     /// The file cannot be read or is invalid.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let text = match std::fs::read_to_string(&self.lockfile) {
+        let text = match marsh_fs::read_to_string(&self.lockfile) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(StoreError::Read { path: self.lockfile.clone(), source }),

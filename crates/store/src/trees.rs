@@ -158,7 +158,7 @@ impl Trees {
     /// The file cannot be read, is not a record, or describes another entry.
     pub fn record(&self, digest: &Digest) -> Result<Option<TreeRecord>, StoreError> {
         let path = self.dir(digest).join(RECORD);
-        let bytes = match std::fs::read(&path) {
+        let bytes = match marsh_fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::Read { path, source }),

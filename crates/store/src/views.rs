@@ -56,7 +56,7 @@ impl Installation {
     }
 
     fn stamp(&self) -> Stamp {
-        let bytes = std::fs::read(self.stamp_path()).unwrap_or_default();
+        let bytes = marsh_fs::read(self.stamp_path()).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 

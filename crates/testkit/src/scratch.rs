@@ -267,6 +267,42 @@ impl Drop for Scratch {
     }
 }
 
+impl Scratch {
+    /// A Deno, which the first test that asks installs for all tests of a build.
+    pub fn deno(&self) -> PathBuf {
+        let home = shared_cache(&self.binary).join("home");
+        let mut command = self.command(&["engine", "install", "--json"]);
+        let output = command.env("MARSH_HOME", &home).output().expect("marsh starts");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+        let program = document["program"].as_str();
+        program.unwrap_or_else(|| panic!("no Deno: {document}")).into()
+    }
+
+    /// The same scratch directory, with that Deno on the search path of programs.
+    #[must_use]
+    pub fn with_deno(self) -> Scratch {
+        let deno = self.deno();
+        let mut path = OsString::from(deno.parent().expect("a program has a directory"));
+        path.push(":");
+        path.push(self.plain_path());
+        self.env("PATH", path)
+    }
+
+    /// The same scratch directory, with no Deno on the search path.
+    #[must_use]
+    pub fn without_deno(self) -> Scratch {
+        let path = self.plain_path();
+        self.env("PATH", path)
+    }
+
+    /// The search path, without directories that hold a Deno.
+    fn plain_path(&self) -> OsString {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dirs = std::env::split_paths(&path).filter(|dir| !dir.join("deno").exists());
+        std::env::join_paths(dirs).expect("they came from a search path")
+    }
+}
+
 /// The cache that all tests of a build share, so that each package is downloaded once: `MARSH_TEST_CACHE`, else a directory
 /// beside the binary's profile directory.
 fn shared_cache(binary: &Path) -> PathBuf {

@@ -57,7 +57,7 @@ pub struct Config {
 pub struct Override {
     /// The schedule that replaces that of the workflow.
     pub schedule: Option<String>,
-    /// The inputs that replace those of the workflow.
+    /// Inputs in the place of those of the same names of the workflow.
     pub inputs: Option<Map<String, Value>>,
 }
 

@@ -3,22 +3,29 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Json, Response};
+use futures_util::StreamExt as _;
+use marsh_http::ConnectionLimits;
 use marsh_types::ignore;
 use marsh_vault::Secret;
 use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::TriggerError;
-use crate::signature::Scheme;
+use crate::signature::{Refused, Scheme};
 
 /// The longest body that is read.
 pub const MAX_BODY: usize = 10 << 20;
+/// How much of bodies is in memory at once, of all requests together, in bytes.
+const MAX_BODIES: usize = 64 << 20;
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Headers with credentials. Workflows never see them.
 const CREDENTIALS: [&str; 6] =
     ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-gitlab-token"];
@@ -45,11 +52,16 @@ pub struct Called {
     pub webhook: Value,
 }
 
-/// More waits already than may wait.
+/// Why a call that is believed is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
+pub enum NotTaken {
+    /// More waits already than may wait, or the server ends.
+    Full,
+    /// It cannot be kept.
+    NotKept,
+}
 
-type Take = Arc<dyn Fn(Called) -> Result<(), Full> + Send + Sync>;
+type Take = Arc<dyn Fn(Called) -> Result<(), NotTaken> + Send + Sync>;
 
 /// A server that listens. It ends when this is dropped.
 #[derive(Debug)]
@@ -74,9 +86,10 @@ impl Drop for Listener {
 struct Shared {
     hooks: HashMap<String, Hook>,
     take: Take,
+    bodies: Arc<Semaphore>,
 }
 
-/// Listens for calls and hands on those that are believed. `take` must not block.
+/// Listens for calls and hands on those that are believed. When `take` returns, a call is safe, and its sender hears so.
 pub fn listen(addr: SocketAddr, hooks: Vec<Hook>, take: Take) -> Result<Listener, TriggerError> {
     let mut by_route = HashMap::new();
     for hook in hooks {
@@ -89,16 +102,17 @@ pub fn listen(addr: SocketAddr, hooks: Vec<Hook>, take: Take) -> Result<Listener
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let listener = runtime.block_on(tokio::net::TcpListener::bind(addr)).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let app = Router::new()
-        .fallback(answer)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(Arc::new(Shared { hooks: by_route, take }));
+    let app = Router::new().fallback(answer).with_state(Arc::new(Shared {
+        hooks: by_route,
+        take,
+        bodies: Arc::new(Semaphore::new(MAX_BODIES)),
+    }));
     let (end, ended) = oneshot::channel::<()>();
     let serve = move || {
         runtime.block_on(async {
             tokio::select! {
-                // It serves until the server ends, and retries connections that the kernel does not accept.
-                _ = axum::serve(listener, app) => {}
+                // Without an end of its own: requests in progress are not waited for.
+                () = marsh_http::serve(listener, app, ConnectionLimits::default(), std::future::pending()) => {}
                 _ = ended => {}
             }
         });
@@ -120,7 +134,7 @@ async fn answer(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Response {
     if uri.path() == "/health" && method == Method::GET {
         return said(StatusCode::OK, json!({ "status": "ok" }));
@@ -132,11 +146,19 @@ async fn answer(
     if method != Method::POST {
         return refused(StatusCode::METHOD_NOT_ALLOWED, "expected POST");
     }
-    let body = match body {
-        Ok(body) => body,
-        Err(error) => return refused(error.status(), "the body cannot be read or exceeds 10 MB"),
-    };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // Nothing is read of what cannot be believed.
+    if header(&hook.scheme.header()).is_none() {
+        return refused(StatusCode::UNAUTHORIZED, &Refused::Missing.to_string());
+    }
+    let read = tokio::time::timeout(BODY_TIMEOUT, read(body, &shared.bodies)).await;
+    let Ok(read) = read else {
+        return refused(StatusCode::REQUEST_TIMEOUT, "the body took too long");
+    };
+    let (body, _permit) = match read {
+        Ok(read) => read,
+        Err((status, message)) => return refused(status, message),
+    };
     let now = jiff::Timestamp::now().as_second();
     if let Err(error) = hook.scheme.check(hook.secret.expose(), header, &body, now) {
         return refused(StatusCode::UNAUTHORIZED, &error.to_string());
@@ -145,10 +167,40 @@ async fn answer(
         workflow: hook.workflow.clone(),
         webhook: json!({ "body": content(&body), "headers": shown(&headers, &hook.scheme), "route": route }),
     };
-    match (shared.take)(called) {
-        Ok(()) => said(StatusCode::ACCEPTED, json!({ "status": "queued" })),
-        Err(Full) => refused(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait"),
+    let take = Arc::clone(&shared.take);
+    // It waits for the disk.
+    match tokio::task::spawn_blocking(move || take(called)).await {
+        Ok(Ok(())) => said(StatusCode::ACCEPTED, json!({ "status": "queued" })),
+        Ok(Err(NotTaken::Full)) => refused(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait"),
+        Ok(Err(NotTaken::NotKept)) | Err(_) => {
+            refused(StatusCode::SERVICE_UNAVAILABLE, "the request cannot be kept")
+        }
     }
+}
+
+/// A body within the limits, and its share of the memory of all.
+async fn read(
+    body: Body,
+    bodies: &Arc<Semaphore>,
+) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), (StatusCode, &'static str)> {
+    let mut pieces = body.into_data_stream();
+    let mut whole = Vec::new();
+    let mut share: Option<OwnedSemaphorePermit> = None;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| (StatusCode::BAD_REQUEST, "the body cannot be read"))?;
+        if whole.len() + piece.len() > MAX_BODY {
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body exceeds 10 MB"));
+        }
+        let count = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        let more = Arc::clone(bodies).try_acquire_many_owned(count);
+        let more = more.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, "too many requests at once"))?;
+        match &mut share {
+            Some(share) => share.merge(more),
+            None => share = Some(more),
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok((whole, share))
 }
 
 /// JSON as what it says, anything else as text.

@@ -107,7 +107,7 @@ impl Audit {
             if !is_trail(&path) {
                 continue;
             }
-            let text = std::fs::read_to_string(&path).map_err(|error| VaultError::read(&path, error))?;
+            let text = marsh_fs::read_to_string(&path).map_err(|error| VaultError::read(&path, error))?;
             for line in text.lines() {
                 match serde_json::from_str::<AuditEntry>(line) {
                     Ok(entry) if query.fits(&entry) => found.push(entry),

@@ -199,7 +199,7 @@ impl std::str::FromStr for VaultConfig {
 }
 
 fn read(path: &Path) -> Result<VaultConfig, VaultError> {
-    let text = std::fs::read_to_string(path).map_err(|error| VaultError::read(path, error))?;
+    let text = marsh_fs::read_to_string(path).map_err(|error| VaultError::read(path, error))?;
     text.parse().map_err(|source| VaultError::Config { path: path.to_path_buf(), source })
 }
 

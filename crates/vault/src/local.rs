@@ -129,7 +129,7 @@ impl LocalEncryption {
             return Err(VaultError::NoKey { vault: self.name.clone() });
         };
         for look in 0..KEY_LOOKS {
-            match std::fs::read(path) {
+            match marsh_fs::read(path) {
                 Ok(text) if !text.is_empty() => return Ok(Zeroizing::new(text)),
                 Ok(_) => std::thread::sleep(KEY_PAUSE),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -194,7 +194,7 @@ impl LocalEncryption {
     /// `None`: there is no such file.
     fn read(&self, part: Part, key: &str) -> Result<Option<Secret>, VaultError> {
         let path = self.path(part, key)?;
-        let text = match std::fs::read_to_string(&path) {
+        let text = match marsh_fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(VaultError::read(&path, error)),

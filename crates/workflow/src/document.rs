@@ -7,12 +7,13 @@ use marsh_data::Tags;
 use marsh_model::run::ArtifactView;
 use serde_json::Value;
 
+use crate::error::WorkflowError;
 use crate::index::IndexEntry;
 use crate::outcome::{JobOutcome, StepOutcome, WorkflowOutcome};
 use crate::record::{DataArtifact, JobRecord, NodeStatus, RunRecord, RunStatus, StepRecord};
 use crate::run::{Approved, PendingApproval};
 use crate::runs::RunSummary;
-use crate::schema::{Job, Problem, Trigger, Workflow};
+use crate::schema::{Job, Problem, Step, Trigger, Workflow};
 use crate::store::{BrokenWorkflow, StoredWorkflow};
 use crate::validate::{ValidationCheck, ValidationReport};
 
@@ -265,20 +266,28 @@ impl Approved {
 
 impl StoredWorkflow {
     /// The document of a new workflow. `path`: its file, as documents have it.
-    pub fn created(&self, path: String) -> api::CreatedWorkflow {
+    ///
+    /// # Errors
+    ///
+    /// A part of the workflow has no form in JSON.
+    pub fn created(&self, path: String) -> Result<api::CreatedWorkflow, WorkflowError> {
         let workflow = self.workflow();
-        api::CreatedWorkflow {
+        Ok(api::CreatedWorkflow {
             id: workflow.id.clone(),
             name: workflow.name.clone(),
             path,
-            jobs: jobs(workflow),
-        }
+            jobs: jobs(workflow)?,
+        })
     }
 
     /// The document of the workflow. `path`: its file, as documents have it.
-    pub fn details(&self, path: String) -> api::WorkflowDetails {
+    ///
+    /// # Errors
+    ///
+    /// A part of the workflow has no form in JSON.
+    pub fn details(&self, path: String) -> Result<api::WorkflowDetails, WorkflowError> {
         let workflow = self.workflow();
-        api::WorkflowDetails {
+        Ok(api::WorkflowDetails {
             id: workflow.id.clone(),
             name: workflow.name.clone(),
             description: workflow.description.clone(),
@@ -288,9 +297,9 @@ impl StoredWorkflow {
             tags: tags(&workflow.tags),
             reports: workflow.reports.clone(),
             code: workflow.code,
-            jobs: jobs(workflow),
+            jobs: jobs(workflow)?,
             path,
-        }
+        })
     }
 
     /// The workflow as lists have it.
@@ -313,9 +322,10 @@ impl Trigger {
     }
 }
 
-/// A part of a workflow file. Such a part always has a form in JSON.
-fn shown(part: &impl serde::Serialize) -> serde_json::Value {
-    serde_json::to_value(part).unwrap_or_default()
+/// A part of a workflow file, as documents have it. A part that has no form in JSON must not be taken for an empty one.
+fn shown(workflow: &Workflow, part: &impl serde::Serialize) -> Result<serde_json::Value, WorkflowError> {
+    let unwritable = |source| WorkflowError::Unwritable { name: workflow.name.clone(), source };
+    serde_json::to_value(part).map_err(unwritable)
 }
 
 /// The time between two moments; `None`: one is unknown.
@@ -325,36 +335,31 @@ fn milliseconds(start: Option<&str>, end: Option<&str>) -> Option<u64> {
     u64::try_from(length.as_millis()).ok()
 }
 
-fn jobs(workflow: &Workflow) -> Vec<api::WorkflowJob> {
-    let job = |job: &Job| api::WorkflowJob {
-        name: job.name.clone(),
-        description: job.description.clone(),
-        depends_on: job
-            .depends_on
-            .iter()
-            .map(|entry| api::WorkflowJobDependency {
-                job: entry.job.clone(),
-                condition: shown(&entry.condition),
-            })
-            .collect(),
-        steps: job
-            .steps
-            .iter()
-            .map(|step| api::WorkflowStep {
-                name: step.name.clone(),
-                description: step.description.clone(),
-                task_type: step.task.type_name().to_owned(),
-                depends_on: step
-                    .depends_on
-                    .iter()
-                    .map(|entry| api::WorkflowStepDependency {
-                        step: entry.step.clone(),
-                        condition: shown(&entry.condition),
-                    })
-                    .collect(),
-                task: shown(&step.task),
-            })
-            .collect(),
+fn jobs(workflow: &Workflow) -> Result<Vec<api::WorkflowJob>, WorkflowError> {
+    let step = |step: &Step| {
+        let depends_on = step.depends_on.iter().map(|entry| {
+            let condition = shown(workflow, &entry.condition)?;
+            Ok(api::WorkflowStepDependency { step: entry.step.clone(), condition })
+        });
+        Ok(api::WorkflowStep {
+            name: step.name.clone(),
+            description: step.description.clone(),
+            task_type: step.task.type_name().to_owned(),
+            depends_on: depends_on.collect::<Result<_, WorkflowError>>()?,
+            task: shown(workflow, &step.task)?,
+        })
+    };
+    let job = |job: &Job| {
+        let depends_on = job.depends_on.iter().map(|entry| {
+            let condition = shown(workflow, &entry.condition)?;
+            Ok(api::WorkflowJobDependency { job: entry.job.clone(), condition })
+        });
+        Ok(api::WorkflowJob {
+            name: job.name.clone(),
+            description: job.description.clone(),
+            depends_on: depends_on.collect::<Result<_, WorkflowError>>()?,
+            steps: job.steps.iter().map(step).collect::<Result<_, WorkflowError>>()?,
+        })
     };
     workflow.jobs.iter().map(job).collect()
 }

@@ -33,6 +33,10 @@ pub enum WorkflowError {
     /// The inputs of a trigger cannot be evaluated.
     #[error("the trigger of workflow `{workflow}`: {message}")]
     Trigger { workflow: String, message: String },
+    #[error("`{name}` has no evaluated copy: it was never run or evaluated")]
+    NotEvaluated { name: String },
+    #[error("cannot write a part of workflow `{name}` as JSON: {source}")]
+    Unwritable { name: String, source: serde_json::Error },
     #[error("unknown workflow run `{id}`")]
     RunNotFound { id: String },
     #[error("`{prefix}` is too short for the id of a run: expected three or more digits")]
@@ -160,6 +164,7 @@ impl Explain for WorkflowError {
             WorkflowError::Inputs { .. } => ErrorCode::InputValidationFailed,
             WorkflowError::Trigger { .. } => ErrorCode::TriggerFailed,
             WorkflowError::Unsupported { .. } => ErrorCode::Unsupported,
+            WorkflowError::NotEvaluated { .. } => ErrorCode::NoEvaluatedDefinition,
             WorkflowError::RunNotFound { .. } => ErrorCode::NotFound,
             WorkflowError::PrefixTooShort { .. } => ErrorCode::PrefixTooShort,
             WorkflowError::AmbiguousRun { .. } => ErrorCode::AmbiguousId,
@@ -187,6 +192,7 @@ impl Explain for WorkflowError {
             | WorkflowError::YamlWrite(_)
             | WorkflowError::Mask(_)
             | WorkflowError::Pin { .. }
+            | WorkflowError::Unwritable { .. }
             | WorkflowError::Io { .. } => ErrorCode::Io,
         }
     }
@@ -207,6 +213,9 @@ impl Explain for WorkflowError {
             }
             WorkflowError::ReadOnly { .. } => {
                 Some("copy it into `workflows/` under another name and id, and change the copy".into())
+            }
+            WorkflowError::NotEvaluated { name } => {
+                Some(format!("`marsh workflow evaluate {name}` writes one"))
             }
             WorkflowError::AmbiguousRun { .. } => Some("add more digits".into()),
             WorkflowError::Owned { run } => Some(format!("`marsh workflow cancel --run {run}` ends it")),

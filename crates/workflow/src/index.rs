@@ -145,7 +145,7 @@ impl RunIndex {
     }
 
     fn read(&self) -> Option<Content> {
-        let bytes = std::fs::read(&self.path).ok()?;
+        let bytes = marsh_fs::read(&self.path).ok()?;
         serde_json::from_slice::<Content>(&bytes).ok().filter(|content| content.version == VERSION)
     }
 
@@ -170,7 +170,7 @@ fn rebuilt(files: &[RunFile]) -> Content {
 
 /// `None` when the file is gone.
 pub(crate) fn read_record(path: &Path) -> Result<Option<RunRecord>, WorkflowError> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match marsh_fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(WorkflowError::io(path, error)),

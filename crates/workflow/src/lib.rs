@@ -17,6 +17,7 @@
 mod document;
 mod draw;
 mod error;
+mod evaluate;
 mod event;
 mod expressions;
 mod fold;
@@ -43,6 +44,7 @@ use marsh_model::Models;
 
 pub use draw::{GraphFormat, draw};
 pub use error::{Unsupported, WorkflowError};
+pub use evaluate::EvaluatedWorkflow;
 pub use index::IndexEntry;
 pub use journal::SkipReason;
 pub use junit::junit;

@@ -247,6 +247,30 @@ impl WorkflowStore {
         Ok(StoredWorkflow { path, ..edited })
     }
 
+    /// Writes the evaluated copy of a workflow.
+    pub(crate) fn save_evaluated(
+        &self,
+        workflow: &Workflow,
+        copy: &serde_json::Value,
+    ) -> Result<StoredWorkflow, WorkflowError> {
+        let path = self.evaluated_path(workflow);
+        let text = yaml::to_string(copy)?;
+        let stored = self.load(&path, text)?;
+        marsh_fs::create_dir_all(&self.layout.evaluated_workflows())?;
+        // The next run makes it again.
+        marsh_fs::atomic_write(&path, stored.text.as_bytes(), Durability::Atomic)?;
+        Ok(stored)
+    }
+
+    /// The evaluated copy of a workflow, if there is one.
+    pub(crate) fn evaluated(&self, workflow: &Workflow) -> Result<Option<StoredWorkflow>, WorkflowError> {
+        self.read(&self.evaluated_path(workflow))
+    }
+
+    fn evaluated_path(&self, workflow: &Workflow) -> PathBuf {
+        self.layout.evaluated_workflows().join(WorkflowName::file_name(&workflow.name, &workflow.id))
+    }
+
     /// Removes a workflow and its runs.
     pub fn delete(&self, stored: &StoredWorkflow) -> Result<Deleted, WorkflowError> {
         self.refuse_supplied(stored)?;
@@ -257,8 +281,7 @@ impl WorkflowStore {
                 other.path != stored.path && other.workflow().id.eq_ignore_ascii_case(&workflow.id)
             });
         marsh_fs::remove_file_if_exists(&stored.path)?;
-        let evaluated = WorkflowName::file_name(&workflow.name, &workflow.id);
-        marsh_fs::remove_file_if_exists(&self.layout.evaluated_workflows().join(evaluated))?;
+        marsh_fs::remove_file_if_exists(&self.evaluated_path(workflow))?;
         let runs =
             if shared { 0 } else { RunStore::new(self.layout.clone()).delete_workflow(&workflow.id)? };
         self.sync()?;
@@ -297,7 +320,7 @@ impl WorkflowStore {
 
     /// `None` when the file is gone by now.
     fn read(&self, path: &Path) -> Result<Option<StoredWorkflow>, WorkflowError> {
-        match std::fs::read_to_string(path) {
+        match marsh_fs::read_to_string(path) {
             Ok(text) => self.load(path, text).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {

@@ -10,7 +10,7 @@ use crate::error::WorkflowError;
 use crate::store::StoredWorkflow;
 
 impl Workflows<'_> {
-    /// `written`: what stands in the place of the workflow's own `trigger.inputs`. `webhook`: `{body, headers, route}`, if it
+    /// `written`: inputs in the place of those of the same names in the workflow's own `trigger.inputs`. `webhook`: `{body, headers, route}`, if it
     /// is one that fires. Everything is evaluated strictly: a run with half of its inputs is none.
     pub fn trigger_inputs(
         &self,
@@ -20,7 +20,11 @@ impl Workflows<'_> {
     ) -> Result<Map<String, Value>, WorkflowError> {
         let workflow = stored.workflow();
         let own = workflow.trigger.as_ref().and_then(|trigger| trigger.inputs.as_ref()?.as_object());
-        let Some(written) = written.or(own) else { return Ok(Map::new()) };
+        let mut inputs = own.cloned().unwrap_or_default();
+        inputs.extend(written.cloned().unwrap_or_default());
+        if inputs.is_empty() {
+            return Ok(inputs);
+        }
         let env: Map<String, Value> =
             self.models.env.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
         let mut variables = Variables::new().with("env", Value::Object(env));
@@ -31,7 +35,7 @@ impl Workflows<'_> {
         let caller = format!("trigger of workflow {}", workflow.name);
         let evaluator = access.evaluator(&cel, &caller);
         let scope = WithData { inner: &variables, data: &data };
-        let value = Value::Object(written.clone());
+        let value = Value::Object(inputs);
         match expand(&value, &evaluator, &scope, Mode::Strict, |_| false) {
             Ok(Expanded { value: Value::Object(inputs), .. }) => Ok(inputs),
             Ok(other) => Err(WorkflowError::Trigger {

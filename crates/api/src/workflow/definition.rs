@@ -67,6 +67,102 @@ pub struct WorkflowTrigger {
     pub inputs: Option<Value>,
 }
 
+/// Inputs of runs that a server starts; text can hold expressions.
+pub type TriggerInputs = serde_json::Map<String, Value>;
+
+/// A schedule that stands in the place of a workflow's own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TriggerEntry {
+    /// A cron expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// Inputs in place of the workflow's own of the same names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<TriggerInputs>,
+}
+
+/// When a server starts a workflow, and with which inputs. Both are always there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TriggerState {
+    /// A cron expression; `null`: a server does not start the workflow by itself.
+    pub schedule: Option<String>,
+    /// The inputs.
+    pub inputs: TriggerInputs,
+}
+
+/// A schedule was set: the document of `workflow trigger set`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerSet {
+    /// The workflow.
+    pub workflow_name: String,
+    /// What stands in the place of the workflow's own schedule now.
+    pub entry: TriggerEntry,
+}
+
+/// When a server starts a workflow: the document of `workflow trigger get`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerDetails {
+    /// The workflow.
+    pub workflow_name: String,
+    /// What the workflow's file says; `null`: there is no such workflow.
+    pub built_in: Option<TriggerState>,
+    /// What `.swamp/serve.yaml` says.
+    #[serde(rename = "override")]
+    pub overriding: Option<TriggerEntry>,
+    /// What a server does.
+    pub effective: TriggerState,
+}
+
+/// A workflow has its own schedule again: the document of `workflow trigger remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerRemoved {
+    /// The workflow.
+    pub workflow_name: String,
+}
+
+/// Evaluated copies: of one workflow when it was named, else of all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WorkflowEvaluationDocument {
+    /// Of all workflows.
+    All(WorkflowEvaluations),
+    /// Of one.
+    One(Box<WorkflowEvaluation>),
+}
+
+/// The evaluated copies of all workflows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowEvaluations {
+    /// The copies, without jobs.
+    pub items: Vec<WorkflowEvaluation>,
+    /// How many workflows there are.
+    pub total: usize,
+    /// In how many of them an expression was replaced by its value.
+    pub evaluated: usize,
+}
+
+/// The evaluated copy of a workflow, which `workflow run --last-evaluated` runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowEvaluation {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether an expression was replaced by its value.
+    pub had_expressions: bool,
+    /// Whether a `forEach` was replaced by its steps.
+    pub for_each_expanded: bool,
+    /// The file of the copy, absolute.
+    pub output_path: String,
+    /// The jobs of the copy, with everything that the file says about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<Vec<serde_json::Map<String, Value>>>,
+}
+
 /// A new workflow: the document of `workflow create`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedWorkflow {

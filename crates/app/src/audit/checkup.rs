@@ -189,7 +189,7 @@ pub(crate) fn find_program(path: Option<&str>, name: &str) -> Option<PathBuf> {
 
 fn hook(repo: &Repo, tool: BuiltinTool, file: &str) -> Outcome {
     let hint = format!("write it again: `marsh repo upgrade --tool {}`", tool.spec().name);
-    let text = match std::fs::read_to_string(repo.layout.root().join(file)) {
+    let text = match marsh_fs::read_to_string(repo.layout.root().join(file)) {
         Ok(text) => text,
         Err(error) => return Outcome::fail(format!("cannot read {file}: {error}"), hint).details(file),
     };
@@ -211,8 +211,19 @@ fn default_agent(repo: &Repo, tool: BuiltinTool) -> Outcome {
     if tool != BuiltinTool::Kiro {
         return Outcome::new(Status::Skip, "only kiro has a default agent");
     }
-    let text = std::fs::read_to_string(repo.layout.root().join(FILE)).unwrap_or_default();
-    let settings: Value = serde_json::from_str(&text).unwrap_or_default();
+    const WRITE: &str = "run `marsh repo upgrade --tool kiro`";
+    let text = match marsh_fs::read_to_string(repo.layout.root().join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
+        Err(error) => return Outcome::fail(format!("cannot read {FILE}: {error}"), WRITE).details(FILE),
+    };
+    let settings: Value = match serde_json::from_str(&text) {
+        Ok(settings) => settings,
+        Err(error) => {
+            let hint = format!("correct {FILE}, then {WRITE}");
+            return Outcome::fail(format!("invalid JSON in {FILE}: {error}"), hint).details(FILE);
+        }
+    };
     match settings.get("chat.defaultAgent").and_then(Value::as_str) {
         Some("swamp") => Outcome::new(Status::Pass, "the default agent has the hook").details(FILE),
         Some(other) => Outcome::fail(
@@ -220,8 +231,6 @@ fn default_agent(repo: &Repo, tool: BuiltinTool) -> Outcome {
             format!("set `chat.defaultAgent` to `swamp` in {FILE}, or start `kiro-cli chat --agent swamp`"),
         )
         .details(FILE),
-        None => {
-            Outcome::fail("there is no default agent", "run `marsh repo upgrade --tool kiro`").details(FILE)
-        }
+        None => Outcome::fail("there is no default agent", WRITE).details(FILE),
     }
 }

@@ -200,7 +200,7 @@ impl App {
                 if file.file_name().is_some_and(|name| name < std::ffi::OsStr::new(&file_name(since))) {
                     continue;
                 }
-                let bytes = std::fs::read(&file)
+                let bytes = marsh_fs::read(&file)
                     .map_err(|source| AppError::Read { what: file.display().to_string(), source })?;
                 let text = String::from_utf8_lossy(&bytes);
                 let lines = text.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok());

@@ -109,7 +109,7 @@ impl Read<'_> {
     /// When it does not exist, or its file cannot be read as a workflow.
     pub fn workflow(&self, name: &str) -> Result<WorkflowView, AppError> {
         let stored = self.workflows().store().find(name)?;
-        let document = stored.details(self.display(&stored.path));
+        let document = stored.details(self.display(&stored.path))?;
         Ok(WorkflowView { document, jobs: stored.workflow().jobs.iter().map(job).collect() })
     }
 
@@ -153,7 +153,7 @@ impl Read<'_> {
     /// When the name is invalid or taken, or the file cannot be written.
     pub fn create_workflow(&self, name: &str) -> Result<CreatedWorkflow, AppError> {
         let stored = self.workflows().store().create(name)?;
-        Ok(stored.created(self.display(&stored.path)))
+        Ok(stored.created(self.display(&stored.path))?)
     }
 
     /// The text of a workflow, to edit.

@@ -84,7 +84,7 @@ impl Read<'_> {
     pub fn workflow_run_log(&self, wanted: &str, tail: Option<usize>) -> Result<RunLog, AppError> {
         let stored = self.workflows().find_run(wanted)?;
         let path = self.display(&stored.log_path);
-        let text = std::fs::read_to_string(&stored.log_path)
+        let text = marsh_fs::read_to_string(&stored.log_path)
             .map_err(|source| AppError::Read { what: path.clone(), source })?;
         let all: Vec<&str> = text.lines().collect();
         let last = &all[all.len().saturating_sub(tail.unwrap_or(all.len()))..];

@@ -3,10 +3,12 @@
 mod activity;
 mod approval;
 mod data;
+mod evaluate;
 mod file;
 mod history;
 mod run;
 mod trigger;
+mod trigger_entry;
 
 use marsh_workflow::Workflows;
 
@@ -21,6 +23,7 @@ pub use run::{
     RunInitiator, StepData, WorkflowResumeRequest, WorkflowRunRequest, WorkflowRunResult, WorkflowRuns,
 };
 pub use trigger::{FilesStamp, TriggerRequest, TriggerSource, WorkflowSchedule};
+pub use trigger_entry::TriggerChange;
 
 impl<'a> Read<'a> {
     pub(crate) fn workflows(&self) -> Workflows<'a> {

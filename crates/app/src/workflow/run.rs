@@ -50,6 +50,8 @@ pub struct WorkflowRunRequest {
     pub inputs: Map<String, Value>,
     /// Tags, checks, driver, and how long each step may run.
     pub options: RunOptions,
+    /// Whether the workflow's last evaluated copy is used.
+    pub last_evaluated: bool,
     /// Asserts of this severity or above fail the run.
     pub fail_on: Severity,
     /// Who starts it.
@@ -172,7 +174,7 @@ impl Write<'_> {
         request: &WorkflowRunRequest,
         sink: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowRunResult, AppError> {
-        self.run_workflow_once(request, request.inputs.clone(), sink)
+        self.run_workflow_once(request, request.inputs.clone(), None, sink)
     }
 
     /// Runs a workflow once for each item, merged over the inputs of the request. `ended` receives every run as it ends.
@@ -193,7 +195,7 @@ impl Write<'_> {
         for set in sets {
             let mut inputs = request.inputs.clone();
             merge(&mut inputs, set);
-            match self.run_workflow_once(request, inputs, sink) {
+            match self.run_workflow_once(request, inputs, None, sink) {
                 Ok(run) => {
                     ended(&run);
                     all.runs.push(run);
@@ -211,15 +213,18 @@ impl Write<'_> {
         Ok(all)
     }
 
-    fn run_workflow_once(
+    pub(super) fn run_workflow_once(
         &self,
         request: &WorkflowRunRequest,
         inputs: Map<String, Value>,
+        run_id: Option<&str>,
         sink: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowRunResult, AppError> {
         let options = &request.options;
         let run = marsh_workflow::WorkflowRunRequest {
             name_or_id: &request.workflow,
+            run_id,
+            last_evaluated: request.last_evaluated,
             inputs,
             tags: options.tags.clone(),
             checks: options.checks(),

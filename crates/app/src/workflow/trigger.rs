@@ -43,10 +43,12 @@ pub struct TriggerRequest {
     pub workflow: String,
     /// Why.
     pub source: TriggerSource,
-    /// Replaces the `trigger.inputs` of the workflow.
+    /// In the place of those of the same names in the `trigger.inputs` of the workflow.
     pub inputs: Option<Map<String, Value>>,
     /// Cancels the run.
     pub cancel: CancelToken,
+    /// The id of the run; `None`: a new one. A run of this id that has begun is gone on with, not started again.
+    pub run_id: Option<String>,
 }
 
 /// A workflow with a schedule in its file, or without.
@@ -83,11 +85,12 @@ impl Write<'_> {
             workflow: request.workflow.clone(),
             inputs: workflows.trigger_inputs(&stored, request.inputs.as_ref(), webhook)?,
             options: RunOptions { cancel: Some(request.cancel.clone()), ..RunOptions::default() },
+            last_evaluated: false,
             fail_on: Severity::Low,
             initiator,
             reports: ReportSelection::default(),
         };
-        self.run_workflow(&run, sink)
+        self.run_workflow_once(&run, run.inputs.clone(), request.run_id.as_deref(), sink)
     }
 }
 

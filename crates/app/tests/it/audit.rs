@@ -128,4 +128,12 @@ fn checkup_names_what_keeps_commands_from_being_recorded() {
         ]
     );
     assert!(kiro.checks.iter().all(|check| check.status == AuditCheckStatus::Fail && check.hint.is_some()));
+    for (text, message) in [
+        ("{\"chat.defaultAgent\": ", "invalid JSON in .kiro/settings/cli.json: "),
+        ("{}", "there is no default agent"),
+    ] {
+        repo.write(".kiro/settings/cli.json", text);
+        let kiro = repo.app().check_audit(Some("kiro")).unwrap();
+        assert!(kiro.checks[3].message.starts_with(message), "{:?}", kiro.checks[3]);
+    }
 }

@@ -238,7 +238,7 @@ fn search_data_finds_by_each_condition() {
 }
 
 fn records(session: &Session, predicate: &str) -> Result<DataRecords, AppError> {
-    match session.read().query_data(predicate, None, None)? {
+    match session.read().query_data(Some(predicate), None, None)? {
         DataQuery::Records(found) => Ok(found),
         DataQuery::Selected(selected) => panic!("{selected:?}"),
     }
@@ -268,7 +268,10 @@ fn query_data_returns_the_records_that_meet_the_predicate() {
     ] {
         assert_eq!(found(predicate), expected, "{predicate}");
     }
-    let selected = session.read().query_data("modelName == 'm'", Some("attributes.n"), Some(2)).unwrap();
+    let all = serde_json::to_value(session.read().query_data(None, Some("name"), None).unwrap()).unwrap();
+    assert_eq!(all, json!({ "results": ["a", "b", "c"], "total": 3, "limited": false }));
+    let selected =
+        session.read().query_data(Some("modelName == 'm'"), Some("attributes.n"), Some(2)).unwrap();
     let selected = serde_json::to_value(selected).unwrap();
     assert_eq!(selected, json!({ "results": [3, 1], "total": 2, "limited": true }));
 }

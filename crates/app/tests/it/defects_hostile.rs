@@ -1,7 +1,10 @@
 //! What registries, archives and lockfiles must not be able to do. Code that must not run is tested through the binary
 //! (`crates/cli/tests/it/defects_hostile.rs`).
 
-use marsh_app::{DoctorRequest, InstallRequest};
+use std::path::Path;
+
+use marsh_api::event::NoEvents;
+use marsh_app::{DoctorRequest, InstallRequest, RegistryChoice};
 use marsh_testkit::ExtensionRegistry;
 use serde_json::{Value, json};
 
@@ -114,4 +117,42 @@ fn defect_63_removal_deletes_nothing_that_the_lockfile_lists() {
     assert_eq!(repo.read("mine.txt"), "mine");
     assert_nothing_outside(&repo);
     assert_sound_set(&repo);
+}
+
+/// Each of these is possible in a repository that was cloned, or beside it.
+#[test]
+fn repository_file_that_is_a_device_a_pipe_or_a_hole_is_refused_at_once() {
+    let repo = Repository::new();
+    let session = repo.session();
+    let pipe = |path: &str| {
+        let made = std::process::Command::new("mkfifo").arg(repo.path(path)).status().unwrap();
+        assert!(made.success());
+    };
+    let hole = |path: &str| {
+        repo.write(path, "");
+        let file = std::fs::File::options().write(true).open(repo.path(path)).unwrap();
+        file.set_len(20 << 30).unwrap();
+    };
+    hole("models/@me/x/holes.yaml");
+    marsh_fs::symlink_atomic(Path::new("/dev/zero"), &repo.path("models/@me/x/zero.yaml")).unwrap();
+    pipe("models/@me/x/pipe.yaml");
+    let (_, broken) = session.read().search_models("", true);
+    let broken = broken.join("\n");
+    for words in ["found a device", "found a pipe", "larger than 256 MB"] {
+        assert!(broken.contains(words), "{broken}");
+    }
+    hole("workflows/workflow-holes.yaml");
+    let error = session.read().workflow("holes").unwrap_err();
+    assert!(error.to_string().contains("larger than 256 MB"), "{error}");
+    hole("extensions/models/holes.ts");
+    marsh_fs::symlink_atomic(Path::new("/dev/zero"), &repo.path("extensions/models/zero.ts")).unwrap();
+    pipe("extensions/models/pipe.ts");
+    let (_, problems) = session.read().search_types("").unwrap();
+    for name in ["holes.ts", "zero.ts", "pipe.ts"] {
+        assert!(problems.iter().any(|problem| problem.contains(name)), "{name}: {problems:?}");
+    }
+    pipe("extensions/models/upstream_extensions.json");
+    let set = repo.app().extensions(&RegistryChoice::default()).unwrap();
+    let error = set.list(false, &NoEvents).unwrap_err();
+    assert!(error.to_string().contains("found a pipe"), "{error}");
 }

@@ -35,6 +35,7 @@ fn run_workflow(session: &Session, inputs: Value, reports: ReportSelection) -> W
         workflow: "w".into(),
         inputs: inputs.as_object().unwrap().clone(),
         options: RunOptions::default(),
+        last_evaluated: false,
         fail_on: marsh_api::workflow::Severity::Low,
         initiator: RunInitiator::Command,
         reports,

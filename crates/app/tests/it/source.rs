@@ -77,3 +77,15 @@ fn mounted_source_may_be_relative_and_limited_to_kinds() {
     let origins: Vec<_> = found.results.iter().map(|row| (row.normalized.as_str(), row.origin)).collect();
     assert_eq!(origins, [("@far/a", Origin::Source)]);
 }
+
+#[test]
+fn variable_in_a_path_has_its_value_from_the_environment_of_the_command() {
+    let repo = Repository::new();
+    repo.write("elsewhere/extensions/models/x.ts", model("@me/far"));
+    let request = SourceAddRequest { path: "$MARSH_TEST_SOURCES".into(), only: Vec::new() };
+    let sources = repo.path("elsewhere").display().to_string();
+    let app = repo.app_at(repo.root(), &[("MARSH_TEST_SOURCES", &sources)]);
+    assert_eq!(app.add_source(&request, &NoEvents).unwrap().total_sources, 1);
+    assert_eq!(app.sources().unwrap().sources[0].status, SourceStatus::Valid);
+    assert_eq!(repo.app().sources().unwrap().sources[0].status, SourceStatus::VariableNotSet);
+}

@@ -67,6 +67,7 @@ fn request() -> WorkflowRunRequest {
         workflow: "w".into(),
         inputs: Map::new(),
         options: RunOptions::default(),
+        last_evaluated: false,
         fail_on: Severity::Low,
         initiator: RunInitiator::Command,
         reports: ReportSelection::default(),
@@ -337,6 +338,7 @@ fn triggered_run_has_the_inputs_of_its_trigger_and_says_what_started_it() {
             source,
             inputs: inputs.map(object),
             cancel: marsh_app::CancelToken::new(),
+            run_id: None,
         };
         write(&session, |write| write.run_triggered_workflow(&request, &NoEvents)).unwrap().document
     };

@@ -2,7 +2,7 @@
 
 use marsh_api::ErrorCode;
 use marsh_api::workflow::{EditStatus, ValidationCheck, WorkflowValidation};
-use marsh_app::{GraphFormat, RunSearch, workflow_schemas};
+use marsh_app::{GraphFormat, RunSearch, TriggerChange, workflow_schemas};
 
 use crate::support::{Repository, code, write};
 use crate::workflow::{main_job, run, scene, step, with_approval};
@@ -178,4 +178,42 @@ fn invalid_schedule_fails_the_validation() {
     assert!(all.passed, "{all:?}");
     let warning = all.workflows[0].validations.iter().find_map(|check| check.warning.as_ref());
     assert!(warning.unwrap().contains("did you mean `webhook`?"), "{all:?}");
+}
+
+#[test]
+fn schedule_in_the_servers_settings_replaces_that_of_the_workflow() {
+    let repository = scene(&format!(
+        "trigger: {{schedule: '0 1 * * *', inputs: {{region: eu, size: '1'}}}}\n{}",
+        main_job(&[step("a", "true", "")])
+    ));
+    let session = repository.session();
+    let read = session.read();
+    repository.write(".swamp/serve.yaml", "# ours\nport: 9090\n");
+    let inputs = serde_json::json!({ "region": "us" }).as_object().unwrap().clone();
+    let change = |workflow: &str, schedule: &str| TriggerChange {
+        workflow: workflow.into(),
+        schedule: schedule.into(),
+        inputs: inputs.clone(),
+    };
+    let set = read.set_trigger(&change("w", "0 3 * * *")).unwrap();
+    assert_eq!(set.entry.schedule.as_deref(), Some("0 3 * * *"));
+    let shown = serde_json::to_value(read.trigger("w").unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "workflowName": "w",
+        "builtIn": {"schedule": "0 1 * * *", "inputs": {"region": "eu", "size": "1"}},
+        "override": {"schedule": "0 3 * * *", "inputs": {"region": "us"}},
+        "effective": {"schedule": "0 3 * * *", "inputs": {"region": "us", "size": "1"}},
+    });
+    assert_eq!(shown, expected);
+    // A schedule needs no workflow yet, and has to be one.
+    read.set_trigger(&change("later", "0 4 * * *")).unwrap();
+    assert_eq!(code(read.set_trigger(&change("w", "soon"))), ErrorCode::InvalidSchedule);
+    assert_eq!(read.trigger("later").unwrap().built_in, None);
+    for workflow in ["w", "later"] {
+        assert_eq!(read.remove_trigger(workflow).unwrap().workflow_name, workflow);
+        assert_eq!(code(read.remove_trigger(workflow)), ErrorCode::NotFound);
+    }
+    assert_eq!(repository.read(".swamp/serve.yaml"), "# ours\nport: 9090\n");
+    let none = read.trigger("nothing").unwrap();
+    assert_eq!((none.built_in, none.overriding, none.effective.schedule), (None, None, None));
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use marsh_host_client::{External, Limits, ModuleRef};
+use marsh_host_client::{External, Limits, ModuleEngine, ModuleRef};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -142,6 +142,7 @@ impl<'a> Models<'a> {
             path,
             externals: meta.externals,
             limits: Limits::default(),
+            engine: ModuleEngine::default(),
         };
         Ok((module, wall, meta.code_bytes))
     }

@@ -6,6 +6,7 @@ mod integrity;
 mod names;
 mod resolve;
 mod settings;
+mod single;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::specifier::NpmRef;
 
 pub(crate) use client::{Client, agent};
 pub(crate) use settings::names_jsr_registry;
+pub use single::{ChosenPackage, FetchedPackage, choose_package};
 pub(crate) use store::Store;
 
 /// The packages that a set of requirements stands for, with all they depend on.

@@ -2,7 +2,6 @@
 
 use crate::diagnostic::DiagnosticCode;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,7 +32,7 @@ fn npm_config(name: &str) -> Option<OsString> {
 fn npmrc_text(project: &Path) -> String {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(PathBuf::from);
     let user = npm_config("USERCONFIG").map(PathBuf::from).or_else(|| home.map(|home| home.join(".npmrc")));
-    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let read = |path: &Path| marsh_fs::read_to_string(path).unwrap_or_default();
     let files = [user.as_deref().map(read).unwrap_or_default(), read(&project.join(".npmrc"))];
     format!("{}\n{}", files.join("\n"), scopes_of_the_environment())
 }
@@ -82,7 +81,7 @@ pub(super) fn root_certs() -> RootCerts {
     let certificates: Vec<Certificate<'static>> = base
         .iter()
         .chain(&extra)
-        .filter_map(|path| fs::read(path).ok())
+        .filter_map(|path| marsh_fs::read(path).ok())
         .flat_map(|pem| certificates(&pem))
         .collect();
     if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::Specific(Arc::new(certificates)) }

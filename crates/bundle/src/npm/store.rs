@@ -7,7 +7,6 @@
 //! * Only regular files and directories inside the package's directory are unpacked. Type declarations and source maps
 //!   are left out: a bundle never holds them, and they are most of the bytes.
 
-use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -70,23 +69,9 @@ impl Store {
             ));
         }
         let bytes = client.tarball(package)?;
-        if let Err(actual) = integrity::verify(&bytes, &package.integrity) {
-            let message = format!(
-                "npm package {} is not what was expected: integrity {}, but the registry sent {actual}",
-                package.id(),
-                package.integrity
-            );
-            return Err(NpmError::new(DiagnosticCode::IntegrityMismatch, message));
-        }
+        verified(package, &bytes)?;
         let staged = self.stage()?;
-        let target = staged.path().join("node_modules").join(&package.name);
-        unpack(&bytes, &target, MAX_UNPACKED).map_err(|fault| match fault {
-            Fault::Archive(reason) => NpmError::new(
-                DiagnosticCode::UnsafeArchive,
-                format!("npm package {} is refused: {reason}", package.id()),
-            ),
-            Fault::Fs(error) => error.into(),
-        })?;
+        unpack_whole(package, &bytes, &staged.path().join("node_modules").join(&package.name))?;
         create_dir_all(&self.packages())?;
         staged.publish(&self.entry(package))?;
         Ok(())
@@ -98,7 +83,7 @@ impl Store {
 
     /// What an earlier run resolved for the same requirements.
     pub(crate) fn recorded(&self, key: &str) -> Option<Closure> {
-        serde_json::from_slice(&fs::read(self.closure_file(key)).ok()?).ok()
+        serde_json::from_slice(&marsh_fs::read(self.closure_file(key)).ok()?).ok()
     }
 
     pub(crate) fn record(&self, key: &str, closure: &Closure) -> Result<(), NpmError> {
@@ -107,6 +92,29 @@ impl Store {
         let bytes = serde_json::to_vec(closure).unwrap_or_default();
         Ok(atomic_write(&file, &bytes, Durability::Synced)?)
     }
+}
+
+/// Refuses bytes that do not have the digest of the package.
+pub(super) fn verified(package: &Package, bytes: &[u8]) -> Result<(), NpmError> {
+    integrity::verify(bytes, &package.integrity).map_err(|actual| {
+        let message = format!(
+            "npm package {} is not what was expected: integrity {}, but the registry sent {actual}",
+            package.id(),
+            package.integrity
+        );
+        NpmError::new(DiagnosticCode::IntegrityMismatch, message)
+    })
+}
+
+/// Unpacks the verified bytes of a package.
+pub(super) fn unpack_whole(package: &Package, bytes: &[u8], target: &Path) -> Result<(), NpmError> {
+    unpack(bytes, target, MAX_UNPACKED).map_err(|fault| match fault {
+        Fault::Archive(reason) => NpmError::new(
+            DiagnosticCode::UnsafeArchive,
+            format!("npm package {} is refused: {reason}", package.id()),
+        ),
+        Fault::Fs(error) => error.into(),
+    })
 }
 
 enum Fault {

@@ -43,12 +43,14 @@ pub enum DataCommand {
     /// Search the results of all models
     Search(DataSearchArgs),
     /// Query the results of all models with a predicate
+    ///
+    /// Without a predicate, lists the newest version of every result, at most 50 unless `--limit` says otherwise.
     #[command(after_help = "Examples:\n  \
         marsh data query 'modelName == \"disk\" && attributes.usedPercent > 90.0'\n  \
         marsh data query 'tags.team == \"storage\"' --select attributes.path")]
     Query {
-        /// Predicate over one record, a CEL expression
-        predicate: String,
+        /// Predicate over one record, a CEL expression (default: every newest version)
+        predicate: Option<String>,
         /// Print the value of this expression for each record
         #[arg(long, value_name = "EXPRESSION")]
         select: Option<String>,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use marsh_types::EngineKind;
 
 /// The heading of the options that every command takes; they come last in the help of each.
 const GLOBAL: &str = "Global options";
@@ -15,6 +16,9 @@ pub struct Global {
     /// The repository to use [env: MARSH_REPO_DIR]
     #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     pub repo_dir: Option<PathBuf>,
+    /// What runs extension code: `embedded` or `deno` [env: MARSH_ENGINE]
+    #[arg(long, global = true, value_name = "ENGINE", help_heading = GLOBAL)]
+    pub engine: Option<EngineKind>,
     /// Print results only
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,

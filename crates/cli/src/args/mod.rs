@@ -7,6 +7,7 @@ pub mod completions;
 pub mod data;
 pub mod datastore;
 pub mod doctor;
+pub mod engine;
 pub mod examples;
 pub mod extension;
 mod global;
@@ -37,8 +38,8 @@ pub use output::{HistoryArgs, MethodHistoryCommand, ModelCancelArgs, OutputArgs,
 pub use run_options::RunArgs;
 pub use set::SetArgs;
 pub use workflow::{
-    CancelArgs, DecideArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs, SummariseArgs,
-    WorkflowCommand, WorkflowHistoryArgs, WorkflowRunArgs,
+    CancelArgs, DecideArgs, EvaluateArgs, HistoryCommand, ReportArgs, ResumeArgs, RunSearchArgs,
+    StatusFilter, SummariseArgs, TriggerCommand, WorkflowCommand, WorkflowHistoryArgs, WorkflowRunArgs,
 };
 
 #[derive(Debug, Parser)]
@@ -128,6 +129,9 @@ pub enum Command {
     /// Install, update, remove and publish extensions
     #[command(subcommand)]
     Extension(ExtensionCommand),
+    /// Manage the engines that run extension code
+    #[command(subcommand)]
+    Engine(engine::EngineCommand),
     /// Create and serve registries
     #[command(subcommand)]
     Registry(registry::RegistryCommand),

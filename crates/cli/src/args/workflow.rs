@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use marsh_api::workflow::RunStatus;
 use marsh_app::GraphFormat;
 
 use super::report::ReportSelectionArgs;
 use super::{InputArgs, RunArgs, parse_duration};
+use crate::persona::{Persona, UnknownStatus};
 
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -59,6 +61,14 @@ pub enum WorkflowCommand {
         /// The workflow, by name or id (default: all workflows)
         name: Option<String>,
     },
+    /// Write the evaluated copies of workflows
+    ///
+    /// Puts the values of inputs into the expressions of a workflow and writes the copy that `workflow run --last-evaluated`
+    /// runs. Expressions that use data, a vault, the environment or an input without a value stay as written.
+    #[command(
+        after_help = "Examples:\n  marsh workflow evaluate nightly --input region=eu-west-1\n  marsh workflow evaluate --all --json"
+    )]
+    Evaluate(Box<EvaluateArgs>),
     /// Run a workflow
     #[command(
         after_help = "Examples:\n  marsh workflow run nightly\n  marsh workflow run nightly --input region=eu-west-1 --events\n  marsh workflow run checks --fail-on high --junit --out report.xml"
@@ -89,9 +99,61 @@ pub enum WorkflowCommand {
         #[arg(hide = true, value_parser = ["get"])]
         get: Option<String>,
     },
+    /// Change when a server starts a workflow
+    #[command(subcommand, arg_required_else_help = true)]
+    Trigger(TriggerCommand),
     /// Show past runs
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     History(WorkflowHistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// The workflow, by name or id (default: all workflows)
+    #[arg(conflicts_with = "all")]
+    pub name: Option<String>,
+    /// Evaluate all workflows
+    #[arg(long)]
+    pub all: bool,
+    /// An input: key=value, a.b=value, key:json=…, key=@file, or one JSON object
+    #[arg(short, long = "input", visible_alias = "arg", value_name = "KEY=VALUE")]
+    pub input: Vec<String>,
+    /// A YAML or JSON file of inputs; `--input` wins over it
+    #[arg(long, value_name = "FILE")]
+    pub input_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum TriggerCommand {
+    /// Set a schedule in place of the workflow's own
+    ///
+    /// Writes `triggers` of .swamp/serve.yaml. A running server reads the change by itself.
+    #[command(
+        after_help = "Example:\n  marsh workflow trigger set nightly --schedule '0 3 * * *' --input region=eu-west-1"
+    )]
+    Set {
+        /// The name of the workflow
+        workflow: String,
+        /// When: a cron expression of five or six fields
+        #[arg(long, value_name = "CRON")]
+        schedule: String,
+        /// An input of the runs, in place of the workflow's own of that name
+        #[arg(long = "input", value_name = "KEY=VALUE", value_parser = parse_pair)]
+        inputs: Vec<(String, String)>,
+    },
+    /// Show when a server starts a workflow, and with which inputs
+    #[command(after_help = "Example:\n  marsh workflow trigger get nightly --json")]
+    Get {
+        /// The name of the workflow
+        workflow: String,
+    },
+    /// Return to the workflow's own schedule
+    #[command(after_help = "Example:\n  marsh workflow trigger remove nightly")]
+    Remove {
+        /// The name of the workflow
+        workflow: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -164,9 +226,44 @@ impl From<Severity> for marsh_api::workflow::Severity {
     }
 }
 
+/// The runs that `--status` selects.
+#[derive(Debug, Clone, Copy)]
+pub enum StatusFilter {
+    Is(RunStatus),
+    /// A status that no run can have.
+    Nothing,
+}
+
+/// Reads `--status` as the persona does.
+#[derive(Debug, Clone)]
+struct StatusParser;
+
+impl TypedValueParser for StatusParser {
+    type Value = StatusFilter;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<StatusFilter, clap::Error> {
+        match EnumValueParser::<Status>::new().parse_ref(command, argument, value) {
+            Ok(status) => Ok(StatusFilter::Is(status.into())),
+            Err(_) if Persona::current().unknown_status == UnknownStatus::SelectsNothing => {
+                Ok(StatusFilter::Nothing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Status::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
 /// The status of a run, as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Status {
+enum Status {
     Pending,
     Running,
     Suspended,
@@ -202,6 +299,9 @@ pub struct WorkflowRunArgs {
     pub inputs: InputArgs,
     #[command(flatten)]
     pub run: RunArgs,
+    /// Run the copy that `workflow evaluate` or the last run wrote
+    #[arg(long)]
+    pub last_evaluated: bool,
     /// Fail the run only for asserts of this severity or above
     #[arg(long, value_name = "SEVERITY", default_value = "low")]
     pub fail_on: Severity,
@@ -293,8 +393,8 @@ pub struct RunSearchArgs {
     #[arg(long, value_name = "NAME")]
     pub workflow: Option<String>,
     /// Show only runs with this status
-    #[arg(long, value_name = "STATUS")]
-    pub status: Option<Status>,
+    #[arg(long, value_name = "STATUS", value_parser = StatusParser)]
+    pub status: Option<StatusFilter>,
     /// Show only runs that started within this time: 30m, 12h, 7d
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub since: Option<Duration>,

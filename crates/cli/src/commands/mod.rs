@@ -8,6 +8,7 @@ mod console;
 mod data;
 mod datastore;
 mod doctor;
+mod engine;
 mod extension;
 mod help;
 mod init;
@@ -86,6 +87,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Run(command) => run::run(ui, &app::open(cli)?, command),
         Command::Summarise(arguments) => workflow::summarise(ui, &app::open(cli)?.read(), arguments),
         Command::Extension(command) => extension::run(cli, ui, command),
+        Command::Engine(command) => engine::run(cli, ui, command),
         Command::Registry(command) => registry::run(ui, command),
         Command::Audit(arguments) => audit::run(cli, ui, arguments),
         Command::Auth(command) => auth::run(cli, ui, command),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use marsh_api::event::{EventSink, InstallEvent};
 
-use crate::ui::Ui;
+use crate::ui::{Ui, shown};
 
 pub struct Progress<'a> {
     ui: &'a Ui,
@@ -36,7 +36,7 @@ impl<'a> Progress<'a> {
             {
                 bar.set_style(style);
             }
-            bar.set_message(name.to_owned());
+            bar.set_message(shown(name));
             bars.by_name.insert(name.to_owned(), bar);
         }
         if let Some(bar) = bars.by_name.get(name) {

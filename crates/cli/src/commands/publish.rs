@@ -11,6 +11,7 @@ use crate::app;
 use crate::args::publish::{CurateCommand, FormatArgs, PushArgs, QualityArgs, VersionArgs, YankArgs};
 use crate::args::{Cli, SetArgs};
 use crate::error::CliError;
+use crate::persona::Persona;
 use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
 
 pub fn push(cli: &Cli, ui: &Ui, arguments: &PushArgs) -> Result<ExitCode, CliError> {
@@ -95,7 +96,7 @@ pub fn quality(cli: &Cli, ui: &Ui, arguments: &QualityArgs) -> Result<ExitCode, 
         lines.push(format!("archive: {} bytes", document.archive_size));
         lines.join("\n")
     });
-    if document.all_passed { done() } else { failed() }
+    if document.all_passed || !Persona::current().quality_fails { done() } else { failed() }
 }
 
 pub fn version(cli: &Cli, ui: &Ui, arguments: &VersionArgs) -> Result<ExitCode, CliError> {

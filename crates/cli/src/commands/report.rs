@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use marsh_api::report::ReportResult;
 use marsh_app::{MarkdownWidth, Read, ReportFilter, Session, fit_markdown};
+use marsh_repo::env::{REPORT_MAX_COL_WIDTH, REPORT_MAX_WIDTH, Variable};
 
 use super::console::ConsoleObserver;
 use super::{done, failed};
@@ -41,8 +42,10 @@ pub fn run(ui: &Ui, session: &Session, command: &ReportCommand) -> Result<ExitCo
             let filter =
                 ReportFilter { variant: variant.clone(), ..filter(model.as_ref(), workflow.as_ref()) };
             let document = read.report(name, &filter, *version)?;
-            let width =
-                MarkdownWidth { line: max_width.map(usize::from), cell: max_col_width.map(usize::from) };
+            let width = MarkdownWidth {
+                line: max_width.map(usize::from).or_else(|| width_of(ui, &read, REPORT_MAX_WIDTH, 20)),
+                cell: max_col_width.map(usize::from).or_else(|| width_of(ui, &read, REPORT_MAX_COL_WIDTH, 5)),
+            };
             let text = match width == MarkdownWidth::default() {
                 true => document.markdown.clone(),
                 false => fit_markdown(&document.markdown, width),
@@ -64,6 +67,18 @@ pub fn run(ui: &Ui, session: &Session, command: &ReportCommand) -> Result<ExitCo
         ReportCommand::Describe { name } => describe(ui, &read, name),
         ReportCommand::Type(ReportTypeCommand::Search { query }) => {
             types(ui, &read, query.as_deref().unwrap_or_default())
+        }
+    }
+}
+
+/// The width that a variable sets. One that is invalid causes a warning and sets none.
+fn width_of(ui: &Ui, read: &Read<'_>, variable: Variable, least: usize) -> Option<usize> {
+    let text = read.variable(variable)?;
+    match text.trim().parse::<usize>() {
+        Ok(width) if width >= least => Some(width),
+        _ => {
+            ui.warn(format!("{} is ignored: expected a number from {least}, found `{text}`", variable.name));
+            None
         }
     }
 }

@@ -250,6 +250,7 @@ fn help() {
       run          List runs, find abandoned ones, delete old records
       summarise    Summarise recent runs and open approvals [alias: summarize]
       extension    Install, update, remove and publish extensions
+      engine       Manage the engines that run extension code
       registry     Create and serve registries
       doctor       Check extensions, data, secrets and setup for problems
       audit        List the commands that AI tools ran
@@ -275,6 +276,9 @@ fn help() {
 
           --repo-dir <DIR>
               The repository to use [env: MARSH_REPO_DIR]
+
+          --engine <ENGINE>
+              What runs extension code: `embedded` or `deno` [env: MARSH_ENGINE]
 
       -q, --quiet
               Print results only
@@ -335,11 +339,12 @@ fn help() {
       -h, --help                       Print help
 
     Global options:
-          --json            Print one JSON document on standard output, also for errors
-          --repo-dir <DIR>  The repository to use [env: MARSH_REPO_DIR]
-      -q, --quiet           Print results only
-      -v, --verbose         Print more about what happens
-          --no-color        Disable colours [env: NO_COLOR]
+          --json             Print one JSON document on standard output, also for errors
+          --repo-dir <DIR>   The repository to use [env: MARSH_REPO_DIR]
+          --engine <ENGINE>  What runs extension code: `embedded` or `deno` [env: MARSH_ENGINE]
+      -q, --quiet            Print results only
+      -v, --verbose          Print more about what happens
+          --no-color         Disable colours [env: NO_COLOR]
 
     Examples:
       marsh model method run root check

@@ -388,3 +388,26 @@ fn model_data_with_corrupt_json_is_an_error_and_not_null() {
     );
     assert_eq!(seen, json!({ "code": "file_damaged", "names": true }));
 }
+
+#[test]
+fn file_that_code_replaced_by_a_link_or_a_pipe_is_not_published() {
+    let (repo, seen) = seen(
+        r#"
+        const message = async (attempt) => { try { await attempt(); return "fine"; } catch (error) { return error.message; } };
+        const replaced = async (name, make) => {
+          const writer = context.createFileWriter("blob", name);
+          const path = await writer.getFilePath();
+          await Deno.remove(path);
+          await make(path);
+          return await message(() => writer.finalize());
+        };
+        seen.link = await replaced("link", (path) => Deno.symlink("/etc/passwd", path));
+        seen.pipe = await replaced("pipe", (path) => new Deno.Command("mkfifo", { args: [path] }).output());
+        "#,
+    );
+    assert!(seen["link"].as_str().unwrap().contains("expected a file, found a link"), "{seen}");
+    assert!(seen["pipe"].as_str().unwrap().contains("expected a file, found a pipe"), "{seen}");
+    for name in ["link", "pipe"] {
+        repo.marsh(&["data", "get", "m", name]).exits(1);
+    }
+}

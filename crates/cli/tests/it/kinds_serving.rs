@@ -54,6 +54,7 @@ pub fn serving(repo: &Scratch, hosts: &Arc<Hosts>) -> Loader {
         cache_dir: repo.path(".cache"),
         offline: true,
         limits: Limits { memory_bytes: 48 << 20, ..Limits::default() },
+        engines: marsh_extension::engine::EnginePolicy::default(),
         cancel: CancelToken::new(),
         auto: None,
     };

@@ -90,6 +90,25 @@ fn files_that_name_the_program_have_the_other_name() {
 }
 
 #[test]
+fn stored_summary_names_the_program_that_was_called() {
+    let repo = swamp();
+    let run = ["--json", "model", "@command/shell", "method", "run", "execute", "x", "--input", "run=true"];
+    let report = repo.marsh(&run).ok().json()["reports"]["@swamp/method-summary"].clone();
+    let command = report["json"]["dataProduced"][0]["retrievalCommand"].as_str().unwrap().to_owned();
+    assert!(command.starts_with("swamp data get x "), "{command}");
+    assert!(report["markdown"].as_str().unwrap().contains(&command), "{report}");
+}
+
+#[test]
+fn status_that_no_run_has_selects_nothing_under_the_other_name() {
+    let arguments = ["--json", "workflow", "run", "search", "--status", "done"];
+    assert_eq!(swamp().marsh(&arguments).ok().json()["results"], json!([]));
+    let error = Scratch::repo(BINARY).marsh(&arguments).exits(2).error();
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("done") && message.contains("succeeded"), "{error}");
+}
+
+#[test]
 fn failure_as_json_is_bare_on_standard_error() {
     let repo = swamp();
     let error = bare(&repo.marsh(&["--json", "model", "get", "nope"]).exits(1));

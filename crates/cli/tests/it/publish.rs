@@ -252,6 +252,9 @@ fn quality_of_an_extension_is_judged_by_the_rubric() {
         rows.iter().find(|row| row["id"] == id).unwrap()["status"].clone()
     };
     let poor = quality().exits(1).json();
+    // Scripts of the other program read the document.
+    let mut other = repo.command(&["--json", "extension", "quality", "manifest.yaml"]);
+    assert!(other.env("MARSH_PERSONA", "swamp").output().unwrap().status.success());
     assert_eq!(
         (&poor["status"], &poor["rubricVersion"], &poor["maxEarnablePoints"]),
         (&json!("failed"), &json!(3), &json!(14))

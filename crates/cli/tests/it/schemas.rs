@@ -222,6 +222,11 @@ fn workflows() -> Checked {
     run("workflow-search", &["workflow", "search"]);
     run("workflow-validation", &["workflow", "validate", "w"]);
     run("workflow-validations", &["workflow", "validate"]);
+    run("workflow-evaluated", &["workflow", "evaluate", "w"]);
+    run("workflow-evaluated", &["workflow", "evaluate"]);
+    run("workflow-trigger-set", &["workflow", "trigger", "set", "w", "--schedule", "0 3 * * *"]);
+    run("workflow-trigger", &["workflow", "trigger", "get", "w"]);
+    run("workflow-trigger-removed", &["workflow", "trigger", "remove", "w"]);
     run("workflow-run", &["workflow", "run", "w"]);
     run("workflow-data-list", &["data", "list", "--workflow", "w"]);
     run("workflow-approvals", &["workflow", "approvals"]);
@@ -262,6 +267,19 @@ fn extensions() -> Checked {
     run("extension-removed", &["rm", "@s/a", "--yes"]);
     run("extension-history", &["history"]);
     run("extensions-collected", &["gc", "--keep", "1"]);
+    for (name, arguments) in [
+        ("engine-list", &["engine", "list"][..]),
+        ("engine-list", &["engine", "status"]),
+        ("engine-installed", &["engine", "install"]),
+        ("engines-removed", &["engine", "remove", "--all"]),
+    ] {
+        checked.accept(name, arguments, &repo.marsh(&[&["--json"], arguments].concat()).json());
+    }
+    let mut run = |name: &str, arguments: &[&str]| {
+        let arguments = [&["extension"], arguments].concat();
+        let document = repo.marsh(&[&["--json"], &arguments[..]].concat()).json();
+        checked.accept(name, &arguments, &document);
+    };
     run("trust-list", &["trust", "list"]);
     run("trust-changed", &["trust", "add", "acme"]);
     run("trust-members", &["trust", "auto-trust", "on"]);

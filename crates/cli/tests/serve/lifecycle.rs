@@ -1,5 +1,7 @@
 //! Starting, finding, ending a server, and clients that go away.
 
+use std::os::unix::net::UnixStream;
+
 use marsh_testkit::wait_for;
 use serde_json::{Value, json};
 
@@ -157,4 +159,19 @@ fn a_server_on_standard_input_and_output_ends_with_its_input() {
     answered.sort_unstable();
     assert_eq!(answered, (1..=50).collect::<Vec<u64>>());
     repo.assert_no_processes();
+}
+
+#[test]
+fn idle_clients_make_room_for_others() {
+    let repo = repo();
+    let process = repo.spawn_extension_process(&[]);
+    let mut first = process.connect();
+    assert!(first.ask("status", Value::Null).is_ok());
+    let idle: Vec<UnixStream> = (0..600).map(|_| UnixStream::connect(process.socket()).unwrap()).collect();
+    let mut last = process.connect();
+    assert!(last.ask("status", Value::Null).is_ok());
+    let threads = std::fs::read_dir(format!("/proc/{}/task", process.pid())).map_or(0, Iterator::count);
+    assert!(threads < 300, "{threads} threads for {} clients", idle.len());
+    drop(idle);
+    process.stop().ok();
 }

@@ -186,3 +186,38 @@ fn server_with_an_unset_webhook_secret_does_not_start() {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
 }
+
+#[test]
+fn accepted_webhooks_survive_the_death_of_the_server_and_start_once() {
+    let repo = scene(
+        "trigger: {inputs: {n: '${{ webhook.body.n }}'}}",
+        "\"while [ ! -e go ]; do sleep 0.02; done; echo ${{ inputs.n }} >> said\"",
+    );
+    repo.write("hook.key", "s3cret\n");
+    let arguments = ["--http", "127.0.0.1:0", "--webhook", "push:w:@file=hook.key"];
+    let mut process = repo.spawn_extension_process(&arguments);
+    let addr = process.status()["http"].as_str().unwrap().to_owned();
+    for n in 0..6 {
+        let body = format!("{{\"n\": {n}}}");
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"s3cret").unwrap();
+        mac.update(body.as_bytes());
+        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let signed = format!("X-Hub-Signature-256: sha256={hex}\r\n");
+        assert!(post(&addr, "/push", &signed, &body).contains("202"));
+    }
+    wait_for("the first run", || (runs(&repo).len() == 1).then_some(()));
+    process.kill();
+    drop(process);
+    repo.write("go", "");
+    // It needs no webhooks of its own for those that were accepted.
+    let process = repo.spawn_extension_process(&["--no-schedule"]);
+    wait_for("the others", || (row(&process)["fired"] == 5).then_some(()));
+    process.stop().ok();
+    let mut said: Vec<String> = repo.read("said").lines().map(str::to_owned).collect();
+    said.retain(|line| line != "0");
+    assert_eq!(said, ["1", "2", "3", "4", "5"]);
+    let mut started: Vec<String> = runs(&repo).iter().map(|run| run["inputs"]["n"].to_string()).collect();
+    started.sort();
+    assert_eq!(started, ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(repo.list(".swamp/marsh/serve/queue"), [""; 0]);
+}

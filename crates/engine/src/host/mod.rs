@@ -9,6 +9,7 @@ pub(crate) mod file;
 pub(crate) mod flate;
 pub(crate) mod fs;
 pub(crate) mod fs_read;
+pub(crate) mod intl;
 pub(crate) mod keys;
 pub(crate) mod net;
 pub(crate) mod os;
@@ -29,6 +30,7 @@ use crate::gate::Operation;
 pub(crate) const TABLES: &[&[Operation]] = &[
     calls::OPERATIONS,
     ciphers::OPERATIONS,
+    intl::OPERATIONS,
     keys::OPERATIONS,
     crypto::OPERATIONS,
     fetch::OPERATIONS,

@@ -1,5 +1,7 @@
 //! Environment, identity, and facts about the machine.
 
+use std::sync::LazyLock;
+
 #[cfg(target_os = "linux")]
 use crate::errors;
 use crate::gate::{
@@ -17,6 +19,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     plain("os.hostname", SYS, Determinism::ReadsWorld, Cost::Instant, hostname),
     plain("os.memory", SYS, Determinism::ReadsWorld, Cost::Instant, memory),
     plain("os.systemMemory", SYS, Determinism::ReadsWorld, Cost::Instant, system_memory),
+    plain("os.timeZone", SYS, Determinism::ReadsWorld, Cost::Instant, time_zone),
     plain("os.load", SYS, Determinism::ReadsWorld, Cost::Instant, load),
     plain("time.now", NONE, Determinism::ReadsWorld, Cost::Instant, now),
     plain("module.node", NONE, Determinism::Pure, Cost::Instant, node_module),
@@ -118,6 +121,20 @@ fn system_memory(_env: &Env, _args: &Args) -> HostResult {
 #[cfg(not(target_os = "linux"))]
 fn system_memory(_env: &Env, _args: &Args) -> HostResult {
     Err(HostError::unsupported("Deno.systemMemoryInfo on this system"))
+}
+
+/// The time zone that `Date` has its local times in: of `TZ`, else of the machine, else UTC. A process keeps its own.
+fn time_zone(_env: &Env, _args: &Args) -> HostResult {
+    static ZONE: LazyLock<String> = LazyLock::new(|| {
+        let known = |name: &str| marsh_intl::canonical_zone(name.trim_start_matches(':')).ok();
+        let link = || {
+            let target = std::fs::read_link("/etc/localtime").ok()?;
+            known(target.to_str()?.split_once("zoneinfo/")?.1)
+        };
+        let named = std::env::var("TZ").ok().and_then(|name| known(&name));
+        named.or_else(link).unwrap_or_else(|| "UTC".to_owned())
+    });
+    Ok(Val::Str(ZONE.clone()))
 }
 
 /// Seconds since the machine started, and its load averages.

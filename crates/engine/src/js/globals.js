@@ -51,6 +51,7 @@ late("marsh:websocket", "WebSocket", "CloseEvent");
 late("marsh:wasm", "WebAssembly");
 late("marsh:message", "MessageChannel", "MessagePort", "BroadcastChannel");
 late("marsh:deno", "Deno");
+late("marsh:intl", "Intl");
 lazyProperty(globalThis, "process", () => lazy("node:process"));
 lazyProperty(globalThis, "Buffer", () => lazy("node:buffer").Buffer);
 lazyProperty(globalThis, "navigator", () => {
@@ -73,25 +74,27 @@ for (const name of [
 ]) {
   define(name, missing(name));
 }
-for (const name of ["Intl", "caches", "localStorage", "sessionStorage"]) {
+for (const name of ["caches", "localStorage", "sessionStorage"]) {
   define(name, missingNamespace(name));
 }
-// QuickJS knows no language.
-function localized(prototype, name, work) {
-  Object.defineProperty(prototype, name, { value: work, writable: true, enumerable: false, configurable: true });
+// QuickJS knows no language: what speaks one is evaluated when it is asked.
+function localized(prototype, methods) {
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(prototype, name, { value, writable: true, enumerable: false, configurable: true });
+  }
 }
 for (const { prototype } of [Number, BigInt]) {
-  localized(prototype, "toLocaleString", function toLocaleString(locales, options) {
-    return lazy("marsh:locale").numberText(this.valueOf(), locales, options);
-  });
+  localized(prototype, { toLocaleString(locales, options) { return lazy("marsh:intl_number").numberText(prototype.valueOf.call(this), locales, options); } });
 }
-const parts = { toLocaleString: "date time", toLocaleDateString: "date", toLocaleTimeString: "time" };
-for (const [name, wanted] of Object.entries(parts)) {
-  localized(Date.prototype, name, { [name](locales, options) { return lazy("marsh:locale").dateText(this, locales, options, name, wanted); } }[name]);
-}
-localized(String.prototype, "localeCompare", function localeCompare(that, locales, options) {
-  return lazy("marsh:locale").compare(String(this), String(that), locales, options);
+const dates = (name) => ({ [name](locales, options) { return lazy("marsh:intl_date").dateText(this, locales, options, name); } });
+for (const name of ["toLocaleString", "toLocaleDateString", "toLocaleTimeString"]) localized(Date.prototype, dates(name));
+localized(String.prototype, {
+  localeCompare(that, locales, options) { return lazy("marsh:intl_text").compare(String(this), String(that), locales, options); },
+  toLocaleUpperCase(locales) { return lazy("marsh:intl_text").changeCase(String(this), true, locales); },
+  toLocaleLowerCase(locales) { return lazy("marsh:intl_text").changeCase(String(this), false, locales); },
 });
+const typed = Object.getPrototypeOf(Uint8Array.prototype);
+for (const list of [Array.prototype, typed]) localized(list, { toLocaleString(locales, options) { return lazy("marsh:intl_text").joined(this, locales, options); } });
 
 const target = new EventTarget();
 for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsh_registry::{Location, RegistryError};
-use marsh_types::{ExtensionName, ExtensionRef, TypeName};
+use marsh_store::TreeState;
+use marsh_types::{Digest, ExtensionName, ExtensionRef, TypeName};
 
 use super::Lifecycle;
 use super::error::LifecycleError;
@@ -17,6 +18,7 @@ use super::install::Mode;
 use super::misses::Misses;
 use super::pick::{Wanted, locked_pick};
 use super::report::{Event, Reporter};
+use crate::error::LoadError;
 
 /// The extensions that could bring an unknown type, and why none was installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +121,41 @@ impl AutoInstall {
         };
         let names = candidates(type_name);
         Err((!names.is_empty()).then_some(MissingExtension { names, cause }))
+    }
+
+    /// Restores an installed extension whose tree lacks files. `false`: it cannot be restored, or it was changed in other
+    /// ways too, which restoring would undo.
+    pub(crate) fn restore_missing(&self, error: &LoadError) -> bool {
+        let LoadError::TreeChanged { extension, digest, .. } = error else { return false };
+        match self.try_restore(extension, digest) {
+            Ok(restored) => restored,
+            Err(failure) => {
+                self.tell(&format!("{extension} could not be restored: {failure}"));
+                false
+            }
+        }
+    }
+
+    fn try_restore(&self, name: &ExtensionName, digest: &Digest) -> Result<bool, LifecycleError> {
+        let lifecycle = &self.lifecycle;
+        let trees = lifecycle.installation.trees();
+        let snapshot = lifecycle.installation.snapshot()?;
+        let Some(entry) = snapshot.lockfile.get(name) else { return Ok(false) };
+        let files = match trees.check(digest, true)? {
+            TreeState::Damaged { files } if !files.is_empty() => files,
+            TreeState::Damaged { .. } | TreeState::Missing => return Ok(false),
+            // Another process was quicker.
+            TreeState::Whole => return Ok(true),
+        };
+        let tree = trees.tree(digest);
+        if entry.checksum != Some(*digest) || files.iter().any(|file| file.below(&tree).exists()) {
+            return Ok(false);
+        }
+        let picks = [locked_pick(name, entry, *digest)];
+        lifecycle.acquire(&picks, true, &*self.reporter)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let paths: Vec<&str> = files.iter().take(5).map(|file| file.as_str()).collect();
+        self.tell(&format!("restored missing files of {name} {}: {}", entry.version, paths.join(", ")));
+        Ok(true)
     }
 
     /// `None`: an extension was installed.

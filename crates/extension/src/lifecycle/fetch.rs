@@ -97,6 +97,8 @@ impl Lifecycle {
         match trees.check(&pick.checksum, repair)? {
             TreeState::Missing => return Ok(None),
             TreeState::Damaged { files } => {
+                // Without its archive, a damaged tree is better than none.
+                self.archive(pick, reporter)?;
                 let files: Vec<String> = files.iter().map(ToString::to_string).collect();
                 reporter.event(Event::Overwriting { name: &pick.name, files: &files });
                 trees.set_aside(&pick.checksum)?;

@@ -336,7 +336,7 @@ impl Lifecycle {
 
     pub(crate) fn entry(&self, pick: &Pick, lease: &Lease, now: &str) -> Result<LockEntry, LifecycleError> {
         let path = lease.tree().join("manifest.yaml");
-        let text = std::fs::read_to_string(&path)
+        let text = marsh_fs::read_to_string(&path)
             .map_err(|source| LifecycleError::Read { path: path.clone(), source })?;
         let manifest = Manifest::parse(&text).map_err(|source| LifecycleError::Archive {
             name: pick.name.clone(),

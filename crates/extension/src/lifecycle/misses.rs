@@ -75,7 +75,7 @@ impl Misses {
     fn times(&self) -> MutexGuard<'_, Option<Times>> {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         if times.is_none() {
-            let text = self.file.as_ref().and_then(|file| std::fs::read(file).ok());
+            let text = self.file.as_ref().and_then(|file| marsh_fs::read(file).ok());
             *times = Some(text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default());
         }
         times

@@ -92,7 +92,7 @@ impl Lifecycle {
     }
 
     fn recorded_skills(&self) -> Record {
-        let known = std::fs::read(self.skills_record()).ok();
+        let known = marsh_fs::read(self.skills_record()).ok();
         known.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
@@ -147,7 +147,7 @@ impl Lifecycle {
             if let Some(parent) = target.parent() {
                 marsh_fs::create_dir_all(parent)?;
             }
-            let bytes = std::fs::read(path.below(from))
+            let bytes = marsh_fs::read(path.below(from))
                 .map_err(|source| LifecycleError::Read { path: path.below(from), source })?;
             marsh_fs::atomic_write_locked(&target, &bytes, Durability::Atomic)?;
         }
@@ -160,7 +160,7 @@ impl Lifecycle {
         let mut emptied = BTreeSet::new();
         for (path, digest) in &copied.files {
             let file = path.below(&top);
-            let found = std::fs::read(&file);
+            let found = marsh_fs::read(&file);
             if found.as_ref().is_ok_and(|bytes| Digest::of(bytes) == *digest) {
                 marsh_fs::remove_file_if_exists(&file)?;
             } else if found.is_ok() {
@@ -190,7 +190,7 @@ fn is_exactly(dir: &Path, copied: &Copied) -> bool {
             let below =
                 path.strip_prefix(dir).ok().and_then(|below| RelPath::parse(&below.to_string_lossy()).ok());
             let expected = below.and_then(|below| copied.files.get(&below));
-            let found = std::fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
+            let found = marsh_fs::read(&path).ok().map(|bytes| Digest::of(&bytes));
             if expected.is_none() || found.as_ref() != expected {
                 return false;
             }

@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marsh_bundle::{BundleMeta, BundleRequest, Worker};
+use marsh_bundle::{BundleMeta, BundleRequest, EngineWish, Worker};
 use marsh_fs::{Durability, Published, StagedDir};
-use marsh_host_client::{External, Limits, ModuleRef};
+use marsh_host_client::{External, Limits, ModuleEngine, ModuleRef};
 use marsh_types::Digest;
 
 use super::files::{put_dir, read_json};
 use super::leases::TreeLeases;
 use super::parts::{VersionParts, part_specifier};
 use super::shipped::shipped_bundle;
+use crate::engine::EnginePolicy;
 use crate::error::LoadError;
 use crate::part::Part;
 
@@ -33,7 +34,23 @@ pub(super) struct Built {
     pub code_sha256: String,
     pub module: ModuleRef,
     pub warnings: Vec<String>,
+    /// What the parts ask of an engine.
+    pub wish: EngineWish,
 }
+
+impl Built {
+    /// The version, run by this engine. Its URL says so, as another engine makes another module version of the same code.
+    pub(super) fn run_by(mut self, engine: ModuleEngine) -> Built {
+        if let ModuleEngine::Deno(_) = &engine {
+            self.module.url.push_str(ON_DENO);
+        }
+        self.module.engine = engine;
+        self
+    }
+}
+
+/// The end of the URL of a module version that Deno runs.
+const ON_DENO: &str = "&engine=deno";
 
 /// How to make bundles.
 #[derive(Debug)]
@@ -43,6 +60,8 @@ pub(super) struct BundleTools {
     pub offline: bool,
     /// The limits of modules that are loaded from the bundles.
     pub limits: Limits,
+    /// Which engine runs them.
+    pub engines: EnginePolicy,
 }
 
 /// The stored bundles of a repository.
@@ -58,6 +77,10 @@ pub(super) struct Bundles {
 impl Bundles {
     pub(super) fn new(dir: PathBuf, tools: BundleTools, leases: TreeLeases) -> Bundles {
         Bundles { dir, tools, leases, turns: Mutex::default() }
+    }
+
+    pub(super) fn engines(&self) -> &EnginePolicy {
+        &self.tools.engines
     }
 
     pub(super) fn leases(&self) -> &TreeLeases {
@@ -122,6 +145,7 @@ impl Bundles {
             fingerprint: parts.fingerprint(),
             code_sha256,
             module,
+            wish: joined(&metas),
             warnings: metas.iter().flat_map(|meta| meta.warnings.iter().cloned()).collect(),
             parts,
         })
@@ -164,6 +188,15 @@ impl Bundles {
         // The worker bundles the very bytes that it fingerprints, whatever happens to the files meanwhile.
         let meta = marsh_bundle::bundle_in_worker(&self.tools.worker, &request, BUNDLE_TIMEOUT)
             .map_err(|source| LoadError::Bundle { entry: part.entry.clone(), source })?;
+        if let Some(digest) = part.root.digest
+            && meta.fingerprint != part.fingerprint
+        {
+            // The fingerprint is that of the archive's files, so these are others.
+            return Err(LoadError::TreeChangedMeanwhile {
+                extension: part.root.extension.clone().unwrap_or_default(),
+                digest,
+            });
+        }
         part.fingerprint.clone_from(&meta.fingerprint);
         self.publish(staged, &part.fingerprint, meta)
     }
@@ -213,12 +246,14 @@ impl Bundles {
             (Digest::of(text.as_bytes()).to_hex(), code_sha256)
         };
         let url = module_url(&path, &fingerprint);
-        Ok((ModuleRef { url, sha256, path, externals, limits: self.tools.limits }, code_sha256))
+        let limits = self.tools.limits;
+        let module = ModuleRef { url, sha256, path, externals, limits, engine: ModuleEngine::Embedded };
+        Ok((module, code_sha256))
     }
 
     fn put_joining_module(&self, dir: &Path, text: &str) -> Result<(), LoadError> {
         let is_whole =
-            |dir: &Path| std::fs::read(dir.join("bundle.js")).is_ok_and(|bytes| bytes == text.as_bytes());
+            |dir: &Path| marsh_fs::read(dir.join("bundle.js")).is_ok_and(|bytes| bytes == text.as_bytes());
         if !is_whole(dir) {
             let staged = StagedDir::new(&self.dir)?;
             marsh_fs::atomic_write(&staged.path().join("bundle.js"), text.as_bytes(), Durability::Atomic)?;
@@ -226,6 +261,13 @@ impl Bundles {
         }
         Ok(())
     }
+}
+
+/// The wishes of the parts as one: a part that names Deno has its way.
+fn joined(metas: &[&BundleMeta]) -> EngineWish {
+    let declared = metas.iter().filter_map(|meta| meta.engine).max();
+    let needs = metas.iter().flat_map(|meta| meta.needs.iter().cloned()).collect();
+    EngineWish { declared, needs }
 }
 
 fn external(meta: &marsh_bundle::ExternalMeta) -> External {
@@ -249,7 +291,7 @@ fn module_url(path: &Path, fingerprint: &str) -> String {
 
 fn intact_bundle(dir: &Path) -> Option<BundleMeta> {
     let meta: BundleMeta = read_json(&dir.join("bundle.json"))?;
-    let code = std::fs::read(dir.join("bundle.js")).ok()?;
+    let code = marsh_fs::read(dir.join("bundle.js")).ok()?;
     let whole = Digest::of(&code).to_hex() == meta.code_sha256;
     let externals = meta.externals.iter().all(|external| external.path.is_file());
     (whole && externals).then_some(meta)

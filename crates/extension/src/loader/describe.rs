@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use marsh_fs::Durability;
 use marsh_host_client::NoCallbacks;
 use marsh_host_client::protocol::{Describe, Load};
-use marsh_host_client::{Call, CancelToken, HostError, Hosts, ModuleRef};
+use marsh_host_client::{Call, CancelToken, ErrorKind, HostError, Hosts, ModuleEngine, ModuleRef};
 use marsh_types::{ErrorCode, Kind, TypeName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,7 @@ use super::files::{read_json, write_json};
 use super::parts::VersionParts;
 use super::trace;
 use crate::description::{KindDescription, ModelDescription};
+use crate::engine::EnginePolicy;
 use crate::error::LoadError;
 
 /// The longest time that loading and describing a version may take.
@@ -111,14 +113,56 @@ pub(super) struct Describer {
     hosts: Arc<Hosts>,
     cache: PathBuf,
     cancel: CancelToken,
+    refusals: Refusals,
     models: Memory<ModelDescription>,
     others: Memory<KindDescription>,
+}
+
+/// The versions that the embedded engine refused and Deno loaded: the next process starts with Deno. A file beside the
+/// description says it.
+#[derive(Debug)]
+struct Refusals(PathBuf);
+
+impl Refusals {
+    fn file(&self, built: &Built) -> PathBuf {
+        self.0.join(format!("{}.refused", built.fingerprint))
+    }
+
+    fn remembered(&self, built: &Built) -> bool {
+        self.file(built).is_file()
+    }
+
+    fn remember(&self, built: &Built) {
+        marsh_types::ignore(
+            marsh_fs::atomic_write(&self.file(built), b"", Durability::Atomic),
+            "the next process asks the embedded engine again",
+        );
+    }
+}
+
+/// Whether the embedded engine lacks something that the code uses while it loads, a name that a builtin exports included.
+fn is_refusal(error: &LoadError) -> bool {
+    let LoadError::Host { source: HostError::Call(error), .. } = error else { return false };
+    match error.kind {
+        ErrorKind::Unsupported => true,
+        ErrorKind::Load => {
+            error.message.contains("Could not find export") && error.message.contains("'node:")
+        }
+        _ => false,
+    }
 }
 
 impl Describer {
     /// `cache` is a directory of derived files. `cancel` ends a description that is under way.
     pub(super) fn new(hosts: Arc<Hosts>, cache: PathBuf, cancel: CancelToken) -> Describer {
-        Describer { hosts, cache, cancel, models: Mutex::default(), others: Mutex::default() }
+        Describer {
+            hosts,
+            refusals: Refusals(cache.clone()),
+            cache,
+            cancel,
+            models: Mutex::default(),
+            others: Mutex::default(),
+        }
     }
 
     pub(super) fn cancel(&self) -> &CancelToken {
@@ -137,10 +181,31 @@ impl Describer {
     pub(super) fn describe<D: Description>(
         &self,
         built: Built,
+        engines: &EnginePolicy,
         options: &LoadOptions,
     ) -> Result<Described<D>, LoadError> {
-        let description = self.description(&built, options)?;
-        Ok(Described { built, description })
+        let chosen = match self.refusals.remembered(&built) {
+            true => engines.fallback(built.wish.declared),
+            false => None,
+        };
+        let engine = match chosen {
+            Some(engine) => engine,
+            None => engines.choose(&built.wish)?,
+        };
+        let embedded = engine.is_embedded();
+        let built = built.run_by(engine);
+        match self.description(&built, options) {
+            Ok(description) => Ok(Described { built, description }),
+            // Loading has no effects that a second attempt would repeat.
+            Err(error) if embedded && is_refusal(&error) => {
+                let Some(engine) = engines.fallback(built.wish.declared) else { return Err(error) };
+                let built = built.run_by(engine);
+                let description = self.description(&built, options)?;
+                self.refusals.remember(&built);
+                Ok(Described { built, description })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The type of a version as its code spells it.
@@ -148,11 +213,18 @@ impl Describer {
     /// # Errors
     ///
     /// See [`describe`](Self::describe).
-    pub(super) fn type_of(&self, built: &Built, options: &LoadOptions) -> Result<TypeName, LoadError> {
+    pub(super) fn type_of(
+        &self,
+        built: Built,
+        engines: &EnginePolicy,
+        options: &LoadOptions,
+    ) -> Result<TypeName, LoadError> {
         let parse = |raw: &str| TypeName::parse(raw).map_err(|source| LoadError::Name { source });
         match built.parts.kind {
-            Kind::Model => parse(self.description::<ModelDescription>(built, options)?.raw_type()),
-            _ => parse(self.description::<KindDescription>(built, options)?.raw_type()),
+            Kind::Model => {
+                parse(self.describe::<ModelDescription>(built, engines, options)?.description.raw_type())
+            }
+            _ => parse(self.describe::<KindDescription>(built, engines, options)?.description.raw_type()),
         }
     }
 
@@ -186,16 +258,20 @@ impl Describer {
         let kind = built.parts.kind;
         let key = (built.parts.main_entry(), kind);
         let memory = D::memory(self);
-        if let Some((fingerprint, description)) =
-            memory.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
-            && *fingerprint == built.fingerprint
+        // Another engine may describe the same code differently.
+        let version = match &built.module.engine {
+            ModuleEngine::Embedded => built.fingerprint.clone(),
+            ModuleEngine::Deno(_) => format!("{}.deno", built.fingerprint),
+        };
+        if let Some((known, description)) = memory.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && *known == version
         {
             return Ok(Arc::clone(description));
         }
         let name = match kind {
-            Kind::Model => format!("{}.json", built.fingerprint),
+            Kind::Model => format!("{version}.json"),
             // One file may export several kinds.
-            kind => format!("{}.{kind}.json", built.fingerprint),
+            kind => format!("{version}.{kind}.json"),
         };
         let path = self.cache.join(name);
         let (description, is_new) = match read_json::<D>(&path) {
@@ -206,9 +282,9 @@ impl Describer {
         let before = memory
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, (built.fingerprint.clone(), Arc::clone(&description)));
+            .insert(key, (version.clone(), Arc::clone(&description)));
         // Of several threads that asked at the same moment, the first writes.
-        if is_new && before.is_none_or(|(fingerprint, _)| fingerprint != built.fingerprint) {
+        if is_new && before.is_none_or(|(known, _)| known != version) {
             write_json(&path, &*description);
         }
         Ok(description)

@@ -7,7 +7,7 @@ use marsh_fs::{Durability, FsError, Published, StagedDir};
 use serde::Serialize;
 
 pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&marsh_fs::read(path).ok()?).ok()
 }
 
 /// Writes a derived file. If the disk refuses it, the next command does the same work again.

@@ -229,6 +229,9 @@ fn state_of(error: &LoadError) -> LoadFailureState {
             LoadFailureState::EntryPointUnreadable
         }
         LoadError::NotRestored { .. } | LoadError::Read { .. } => LoadFailureState::EntryPointUnreadable,
+        LoadError::TreeChanged { .. } | LoadError::TreeChangedMeanwhile { .. } => {
+            LoadFailureState::ValidationFailed
+        }
         LoadError::Host { .. }
         | LoadError::Description { .. }
         | LoadError::TypeChanged { .. }

@@ -107,7 +107,7 @@ impl LoadedModel {
         }
         let path = self.base.join("manifest.yaml");
         let unreadable = |reason: String| format!("cannot read the manifest of `{own}`: {reason}");
-        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+        let text = marsh_fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
         let manifest = Manifest::parse(&text).map_err(|error| unreadable(error.to_string()))?;
         if manifest.dependencies.iter().any(|dependency| dependency.name.as_str() == theirs) {
             return Ok(());

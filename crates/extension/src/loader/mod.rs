@@ -41,6 +41,7 @@ use marsh_types::{Kind, TypeName};
 
 use crate::catalog::TypeCatalog;
 use crate::description::{KindDescription, ModelDescription};
+use crate::engine::EnginePolicy;
 use crate::error::LoadError;
 use crate::lifecycle::AutoInstall;
 use build::{BundleTools, Bundles};
@@ -73,6 +74,8 @@ pub struct LoaderOptions {
     pub offline: bool,
     /// The limits of loaded modules.
     pub limits: Limits,
+    /// Which engine runs loaded modules.
+    pub engines: EnginePolicy,
     /// Ends a load that is under way.
     pub cancel: CancelToken,
     /// Installs types of trusted collectives when a command names them.
@@ -101,14 +104,16 @@ struct Shared {
 impl Loader {
     /// A loader for a repository. A load that fails reports its error ([`on_failure`](Self::on_failure)).
     pub fn new(repo: Repo, options: LoaderOptions, hosts: Arc<Hosts>) -> Loader {
-        let LoaderOptions { worker, cache_dir, offline, limits, cancel, auto } = options;
-        let leases = TreeLeases::new(crate::installed::installation(&repo));
-        let tools = BundleTools { worker, cache_dir, offline, limits };
+        let LoaderOptions { worker, cache_dir, offline, limits, engines, cancel, auto } = options;
+        let installation = crate::installed::installation(&repo);
+        let trees = installation.trees().clone();
+        let leases = TreeLeases::new(installation);
+        let tools = BundleTools { worker, cache_dir, offline, limits, engines };
         let derived = repo.layout.derived();
         let shared = Shared {
             catalog: CatalogReader::new(repo.clone()),
             stages: Stages {
-                fingerprints: Fingerprints::new(derived.join("fresh")),
+                fingerprints: Fingerprints::new(derived.join("fresh"), trees),
                 bundles: Bundles::new(repo.layout.bundles(), tools, leases),
                 describer: Describer::new(Arc::clone(&hosts), derived.join("describe"), cancel),
             },
@@ -265,6 +270,12 @@ impl Loader {
                 Ok(()) => self.transact(target),
                 Err(missing) => Err(error.with_missing(missing)),
             },
+            (Err(error @ LoadError::TreeChanged { .. }), Some(auto)) if error.only_lacks_files() => {
+                match auto.restore_missing(&error) {
+                    true => self.transact(target),
+                    false => Err(error),
+                }
+            }
             (found, _) => found,
         };
         found?.ok_or_else(|| unknown_type(&TypeCatalog::default(), kind, type_name))

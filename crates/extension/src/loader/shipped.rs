@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use marsh_archive::{BUNDLES, BundlesRecord, ShippedPackage};
-use marsh_bundle::{BUNDLER_VERSION, BundleMeta, ExternalMeta, PackageMeta, SourceMap};
+use marsh_bundle::{BUNDLER_VERSION, BundleMeta, ExternalMeta, PackageMeta, SourceMap, engine_wish_of};
 use marsh_fs::{Durability, FsError};
 use marsh_types::{Digest, RelPath};
 
@@ -43,7 +43,7 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
     let root = &part.root;
     // Only trees of the store: their archives were verified before they were unpacked.
     root.digest?;
-    let record = BundlesRecord::parse(&std::fs::read(root.base.join(BUNDLES)).ok()?).ok()??;
+    let record = BundlesRecord::parse(&marsh_fs::read(root.base.join(BUNDLES)).ok()?).ok()??;
     if record.bundler != BUNDLER_VERSION {
         return None;
     }
@@ -54,7 +54,7 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
         .find(|one| one.entry.as_str() == below && one.fingerprint == part.fingerprint)?;
     let intact = |path: &RelPath, recorded: Digest| {
         let path = path.below(&root.base);
-        let code = std::fs::read(&path).ok()?;
+        let code = marsh_fs::read(&path).ok()?;
         (Digest::of(&code) == recorded).then_some((path, code))
     };
     let (_, code) = intact(&bundle.bundle, bundle.sha256)?;
@@ -66,6 +66,8 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
     }
     let package =
         |one: ShippedPackage| PackageMeta { name: one.name, version: one.version, integrity: one.integrity };
+    // The archive does not say it; its sources do, and their fingerprint is the recorded one.
+    let wish = engine_wish_of(&part.entry, &root.base).ok()?;
     let meta = BundleMeta {
         fingerprint: part.fingerprint.clone(),
         entry: below,
@@ -75,6 +77,8 @@ pub(super) fn shipped_bundle(part: &Part) -> Option<Shipped> {
         packages: bundle.packages.into_iter().map(package).collect(),
         modules: Vec::new(),
         warnings: Vec::new(),
+        engine: wish.declared,
+        needs: wish.needs,
     };
     let record = serde_json::to_vec(&meta).ok()?;
     Some(Shipped { code, map, meta, record })

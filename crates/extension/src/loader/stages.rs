@@ -27,7 +27,10 @@ impl Stages {
         options: &LoadOptions,
     ) -> Result<Option<VersionParts>, LoadError> {
         let identify = |kind: Kind, entry: &EntryPoint| self.identify(kind, entry, options);
-        Ok(target.discover(catalog, &identify)?.map(|discovered| self.fingerprints.version(discovered)))
+        target
+            .discover(catalog, &identify)?
+            .map(|discovered| self.fingerprints.version(discovered))
+            .transpose()
     }
 
     /// Stages 3 and 4, with a new bundle where no stored one serves.
@@ -53,18 +56,18 @@ impl Stages {
         built: Built,
         options: &LoadOptions,
     ) -> Result<Described<D>, LoadError> {
-        let described: Described<D> = self.describer.describe(built, options)?;
+        let described: Described<D> = self.describer.describe(built, self.bundles.engines(), options)?;
         described.description.check(&described.built.parts)?;
         Ok(described)
     }
 
     /// Loads an entry point whose type is computed. One that cannot be loaded has no type.
     fn identify(&self, kind: Kind, entry: &EntryPoint, options: &LoadOptions) -> Option<TypeName> {
-        let part = self.fingerprints.part(entry.clone());
+        let part = self.fingerprints.part(entry.clone()).ok()?;
         // The name is not known yet, and nothing of it is in the answer.
         let unnamed = TypeName::parse("computed/type").ok()?;
         let built =
             self.bundles.build(VersionParts::new(kind, unnamed, None, Some(part), Vec::new())).ok()?;
-        self.describer.type_of(&built, options).ok()
+        self.describer.type_of(built, self.bundles.engines(), options).ok()
     }
 }

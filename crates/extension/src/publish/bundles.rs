@@ -163,7 +163,7 @@ fn ship_map(
     out: &Path,
     entries: &mut Vec<PackEntry>,
 ) -> Result<Option<ShippedFile>, PublishError> {
-    let Ok(bytes) = std::fs::read(out.join(SourceMap::FILE)) else { return Ok(None) };
+    let Ok(bytes) = marsh_fs::read(out.join(SourceMap::FILE)) else { return Ok(None) };
     let path = rel(&format!("{bundle}.map"))?;
     let sha256 = Digest::of(&bytes);
     entries.push(PackEntry { path: path.clone(), source: Source::Bytes(bytes), executable: false });
@@ -200,7 +200,7 @@ fn unchanged(files: &Files, shipped: &Shipped) -> Result<(), PublishError> {
     for (path, copy) in &shipped.copies {
         let Some(file) = files.files.get(path) else { continue };
         let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
+            marsh_fs::read(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
         };
         if read(&file.source)? != read(copy)? {
             return Err(PublishError::Changed { path: file.source.clone() });

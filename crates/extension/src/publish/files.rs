@@ -243,7 +243,7 @@ impl Files {
             let looked: Vec<String> = bases.iter().map(|base| base.display().to_string()).collect();
             return Err(refuse(format!("not found in {}", looked.join(", "))));
         };
-        let text = std::fs::read_to_string(dir.join("SKILL.md"))
+        let text = marsh_fs::read_to_string(dir.join("SKILL.md"))
             .map_err(|error| refuse(format!("cannot read SKILL.md: {error}")))?;
         front_matter(&text).map_err(&refuse)?;
         let target = rel("skills")?.join(&rel(listed.file_name())?);

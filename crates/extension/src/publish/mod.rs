@@ -51,7 +51,7 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, PublishError> {
     if !matches!(extension, Some("yaml" | "yml")) {
         return Err(PublishError::NotAManifest { path: path.to_owned() });
     }
-    let text = std::fs::read_to_string(path)
+    let text = marsh_fs::read_to_string(path)
         .map_err(|source| PublishError::Read { path: path.to_owned(), source })?;
     Manifest::parse(&text).map_err(|source| PublishError::Manifest { path: path.to_owned(), source })
 }

@@ -16,5 +16,5 @@ pub(super) fn is_code(path: &Path) -> bool {
 
 /// The text of a source file.
 pub(super) fn read(path: &Path) -> Result<String, PublishError> {
-    std::fs::read_to_string(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
+    marsh_fs::read_to_string(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
 }

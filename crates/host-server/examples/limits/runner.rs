@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use marsh_host_client::protocol::Run;
 use marsh_host_client::{
     Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
-    HostCommand, HostError, Hosts, ModuleRef,
+    HostCommand, HostError, Hosts, ModuleEngine, ModuleRef,
 };
 use marsh_types::Digest;
 use serde_json::json;
@@ -84,6 +84,7 @@ impl Runner {
             path,
             externals: Vec::new(),
             limits: LIMITS,
+            engine: ModuleEngine::default(),
         }
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use marsh_host_client::protocol::Run;
 use marsh_host_client::{
     Call, CallbackError, Callbacks, CancelToken, ContextAnswer, ContextNotice, ContextRequest, Host,
-    HostCommand, HostError, Hosts, Limits, ModuleRef, Operation,
+    HostCommand, HostError, Hosts, Limits, ModuleEngine, ModuleRef, Operation,
 };
 use marsh_types::Digest;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ pub fn forger(script: &str) -> Hosts {
 
 /// What a host answers first.
 pub const INITIALIZED: &str =
-    r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":2,"engine":"none","pid":1}}"#;
+    r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":3,"engine":"none","pid":1}}"#;
 
 impl Scratch {
     pub fn new() -> Scratch {
@@ -80,7 +80,14 @@ impl Scratch {
         std::fs::write(&path, &code).unwrap();
         let sha256 = Digest::of(code.as_bytes()).to_hex();
         let url = format!("file://{}?fp=1", path.display());
-        ModuleRef { url, sha256, path, externals: Vec::new(), limits: Limits::default() }
+        ModuleRef {
+            url,
+            sha256,
+            path,
+            externals: Vec::new(),
+            limits: Limits::default(),
+            engine: ModuleEngine::default(),
+        }
     }
 }
 

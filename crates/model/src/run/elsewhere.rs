@@ -98,7 +98,7 @@ impl Models {
         let Driver::Extension { type_name, config } = &request.driver else { return Ok(Vec::new()) };
         let driver = DriverExtension::open(&self.loader, type_name, config)?;
         let prepared = call(self.hosts(), Prepare(params), loaded, request, context)?;
-        let bundle = std::fs::read(&loaded.module.path)
+        let bundle = marsh_fs::read(&loaded.module.path)
             .map_err(|source| ModelError::Io { path: loaded.module.path.clone(), source })?;
         let definition = &context.stored.definition;
         let specs = |outputs: &[(String, marsh_extension::OutputDescription)]| -> Map<String, Value> {

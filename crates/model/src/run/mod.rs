@@ -368,6 +368,7 @@ impl Models {
                 caller_extension: request.caller.and_then(Caller::extension).map(str::to_owned),
                 initiated_by: request.initiated_by.clone(),
                 bundle_fingerprint: code.module(&request.method).map(|loaded| loaded.fingerprint.clone()),
+                engine: code.module(&request.method).and_then(|loaded| loaded.module.engine.other_name()),
             },
             artifacts: None,
             log_file: None,

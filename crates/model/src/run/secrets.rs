@@ -106,7 +106,7 @@ impl RunContext<'_> {
         if !self.models.secrets.is_empty()
             && let Some(path) = writer.pending.path()
         {
-            let file = std::fs::File::open(path);
+            let file = marsh_fs::open_own(path);
             let found = file.and_then(|mut file| self.models.secrets.find_in(&mut file));
             let found = found.map_err(|source| ModelError::Io { path: path.to_path_buf(), source })?;
             if found {

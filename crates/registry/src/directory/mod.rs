@@ -14,7 +14,6 @@ pub mod layout;
 mod publish;
 pub mod search;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -151,7 +150,7 @@ impl Directory {
 
     fn pending(&self) -> Result<Option<ExtensionName>, RegistryError> {
         let path = self.private().join("pending");
-        match fs::read_to_string(&path) {
+        match marsh_fs::read_to_string(&path) {
             Ok(text) => Ok(text.trim().parse().ok()),
             // A reader of another user's registry has no access to `private`.
             Err(error)
@@ -204,7 +203,7 @@ impl Directory {
 
     fn read<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, RegistryError> {
         let full = self.root.join(path);
-        let bytes = match fs::read(&full) {
+        let bytes = match marsh_fs::read(&full) {
             Ok(bytes) => bytes,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);

@@ -113,7 +113,7 @@ pub fn read(layout: &Layout) -> Result<Vec<CustomTool>, RepoError> {
 /// The whole file, and its tools.
 fn load(layout: &Layout) -> Result<(Map<String, Value>, Vec<CustomTool>), RepoError> {
     let path = layout.custom_tools();
-    let text = match std::fs::read_to_string(&path) {
+    let text = match marsh_fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(RepoError::Read { path, source }),

@@ -336,7 +336,7 @@ impl Draft<'_> {
             return Ok(());
         }
         let full = self.layout.root().join(&path);
-        let before = match std::fs::read_to_string(&full) {
+        let before = match marsh_fs::read_to_string(&full) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(RepoError::Read { path: full, source }),

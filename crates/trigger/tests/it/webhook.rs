@@ -1,9 +1,12 @@
 //! Calls over HTTP, to a real server on the loopback interface.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac as _};
-use marsh_trigger::{Called, Full, Hook, Listener, MAX_BODY, Scheme, listen};
+use marsh_trigger::{Called, Hook, Listener, MAX_BODY, NotTaken, Scheme, listen};
 use marsh_vault::Secret;
 use serde_json::json;
 use sha2::Sha256;
@@ -23,7 +26,7 @@ fn server(scheme: Scheme) -> Server {
     let take = move |call: Called| {
         let mut taken = taken.lock().unwrap();
         if taken.len() == 2 {
-            return Err(Full);
+            return Err(NotTaken::Full);
         }
         taken.push(call);
         Ok(())
@@ -124,4 +127,37 @@ fn each_scheme_signs_in_its_own_way() {
     let signature = format!("v1:{}", signed(&[body]));
     assert_eq!(generic.post("/hook", &[("x-sig", &signature)], body).0, 202);
     assert_eq!(generic.post("/hook", &[("x-sig", &signature[3..])], body).0, 401);
+}
+
+/// Bodies that are not believed yet must not fill the memory, however many there are.
+#[test]
+fn bodies_of_all_requests_share_a_bound() {
+    let server = server(Scheme::Github);
+    let addr = server.listener.addr;
+    let held: Vec<_> = (0..8)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let mut stream = TcpStream::connect(addr).unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                let head = format!(
+                    "POST /hook HTTP/1.1\r\nHost: h\r\nX-Hub-Signature-256: sha256=00\r\nContent-Length: {MAX_BODY}\r\n\r\n"
+                );
+                let mut answer = [0; 12];
+                // The last bytes never come.
+                let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&vec![b'x'; MAX_BODY - 1]));
+                let refused = sent.is_err() || stream.read_exact(&mut answer).is_ok();
+                (stream, refused)
+            })
+        })
+        .collect();
+    let held: Vec<_> = held.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let refused = held.iter().filter(|(_, refused)| *refused).count();
+    assert!((1..=4).contains(&refused), "{refused} of 8 bodies of 10 MB in 64 MB");
+    drop(held);
+    let signature = format!("sha256={}", signed(&[b"{}"]));
+    let headers = [("X-Hub-Signature-256", signature.as_str())];
+    let begun = Instant::now();
+    while server.post("/hook", &headers, b"{}").0 != 202 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
 }

@@ -220,6 +220,9 @@ pub struct Started {
     /// The workflows that this one is nested in, by name, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<String>,
+    /// The file is the evaluated copy of the workflow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evaluated: bool,
     /// The jobs and steps of the file.
     pub outline: Vec<JobOutline>,
 }

@@ -141,7 +141,7 @@ impl Journal {
 
 /// The whole lines of a journal; none if there is no such file. Takes no lock.
 pub(crate) fn read(path: &Path) -> Result<Vec<Line>, WorkflowError> {
-    match std::fs::read(path) {
+    match marsh_fs::read(path) {
         Ok(bytes) => Ok(parse(path, &bytes)?.0),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(WorkflowError::io(path, error)),
@@ -191,6 +191,7 @@ pub(crate) mod tests {
             initiated_by: None,
             fail_on: Severity::Low,
             ancestors: Vec::new(),
+            evaluated: false,
             outline: Vec::new(),
         }))
     }
@@ -209,7 +210,7 @@ pub(crate) mod tests {
         journal.add(&line(Fact::JobStarted { job: "main".into() })).unwrap();
         journal.commit().unwrap();
         drop(journal);
-        let whole = std::fs::read(&path).unwrap();
+        let whole = marsh_fs::read(&path).unwrap();
         let second = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         for cut in second..whole.len() {
             marsh_fs::atomic_write(&path, &whole[..cut], marsh_fs::Durability::Atomic).unwrap();

@@ -31,6 +31,8 @@ use marsh_model::run::reports::ReportSelection;
 use marsh_model::{CheckSelection, Driver};
 use serde_json::{Map, Value};
 
+pub(crate) use step::for_each_items;
+
 pub use approve::{Approved, PendingApproval};
 pub use resume::ResumeRequest;
 
@@ -42,6 +44,10 @@ use permits::Permits;
 pub struct WorkflowRunRequest<'a> {
     /// The workflow.
     pub name_or_id: &'a str,
+    /// The id of the run; `None`: a new one. A run of this id that has begun is gone on with.
+    pub run_id: Option<&'a str>,
+    /// Runs the evaluated copy that the last evaluation or run wrote, in place of the file.
+    pub last_evaluated: bool,
     /// The inputs that the caller gives.
     pub inputs: Map<String, Value>,
     /// On the run, and on everything that its steps write.

@@ -82,6 +82,8 @@ impl Steps<'_> {
         let run_id = child_id(self.run_id, key, during.attempt);
         let request = WorkflowRunRequest {
             name_or_id: &name,
+            run_id: None,
+            last_evaluated: false,
             inputs,
             tags: self.tags.clone(),
             checks: self.checks.clone(),

@@ -28,7 +28,7 @@ impl Steps<'_> {
         let warn = |message: String| {
             observer.event(&RunEvent::Warning { code: WarningCode::ReportFailed.as_str(), message })
         };
-        let options = CallOptions { cancel: self.models.loader.cancel().clone(), ..CallOptions::default() };
+        let options = CallOptions { cancel: self.cancel.clone(), ..CallOptions::default() };
         match self.models.report_on(outcome, self.reports, &options, observer) {
             Ok(reports) => {
                 for report in reports {
@@ -77,7 +77,7 @@ impl Steps<'_> {
             return Vec::new();
         }
         let subject = self.workflows.report_subject(self.workflow, record, &self.called_with);
-        let options = CallOptions { cancel: self.models.loader.cancel().clone(), ..CallOptions::default() };
+        let options = CallOptions { cancel: self.cancel.clone(), ..CallOptions::default() };
         let told = ToldWithRun { observer: self.observer };
         match self.models.report_on_workflow(&subject, self.reports, &options, &told) {
             Ok(reports) => {
@@ -156,7 +156,8 @@ impl Workflows<'_> {
         };
         let summary = {
             let workflow = workflow.clone();
-            move || summary_of(&workflow, record)
+            let program = self.models.program;
+            move || summary_of(&workflow, record, program)
         };
         WorkflowSubject {
             summary: Box::new(summary),
@@ -206,7 +207,7 @@ impl Workflows<'_> {
 }
 
 /// The jobs of a run, and the steps that run methods: those that ran one, and those whose file says so.
-fn summary_of(workflow: &Workflow, record: &RunRecord) -> RunSummary {
+fn summary_of(workflow: &Workflow, record: &RunRecord, program: &'static str) -> RunSummary {
     let mut summary = RunSummary::default();
     for job in &record.jobs {
         summary.jobs.push((job.job_name.clone(), job.status.as_str()));
@@ -240,6 +241,7 @@ fn summary_of(workflow: &Workflow, record: &RunRecord) -> RunSummary {
                 }),
                 method: method.unwrap_or_default(),
                 status: step.status.as_str(),
+                program,
                 written: step.data_artifacts.iter().map(|one| (one.name.clone(), one.version)).collect(),
             });
         }

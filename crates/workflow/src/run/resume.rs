@@ -65,11 +65,12 @@ impl Workflows<'_> {
         observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let stored = self.store.find(request.workflow)?;
+        let run_id = self.run_to_resume(stored.workflow(), request.run, request.from.is_some())?;
+        let mut owned = self.runs.own(&stored.workflow().id, &run_id)?;
+        let lines = owned.lines().ok_or_else(|| WorkflowError::NoJournal { run: run_id.clone() })?;
+        let stored = self.file_of_run(stored, &lines)?;
         self.check(&stored)?;
         let workflow = stored.workflow();
-        let run_id = self.run_to_resume(workflow, request.run, request.from.is_some())?;
-        let mut owned = self.runs.own(&workflow.id, &run_id)?;
-        let lines = owned.lines().ok_or_else(|| WorkflowError::NoJournal { run: run_id.clone() })?;
         let begun = started(&lines).ok_or_else(|| WorkflowError::NoJournal { run: run_id.clone() })?.clone();
         let status = Recorder::of(&lines).map(|recorder| recorder.head().status);
         let lines = match request.from {
@@ -86,6 +87,8 @@ impl Workflows<'_> {
         let max = self.step_limit(observer);
         let run = WorkflowRunRequest {
             name_or_id: request.workflow,
+            run_id: None,
+            last_evaluated: begun.evaluated,
             inputs: request.inputs.clone(),
             tags: begun.run_tags.clone(),
             checks: request.checks.clone(),
@@ -219,6 +222,7 @@ impl Workflows<'_> {
     ) -> Result<RunStatus, WorkflowError> {
         let no_journal = || WorkflowError::NoJournal { run: owned.run_id().to_owned() };
         let lines = owned.lines().ok_or_else(no_journal)?;
+        let stored = self.file_of_run(stored.clone(), &lines)?;
         let plan = Plan::of(stored.workflow(), None);
         let mut machine = Machine::new(&plan);
         lines.iter().for_each(|line| machine.apply(&line.fact));

@@ -41,7 +41,7 @@ impl Workflows<'_> {
         observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
         let nesting = Nesting {
-            run_id: uuid::Uuid::new_v4().to_string(),
+            run_id: request.run_id.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned),
             ancestors: Vec::new(),
             permits: Arc::new(Permits::new(self.step_limit(observer))),
         };
@@ -55,7 +55,10 @@ impl Workflows<'_> {
         nesting: Nesting,
         observer: &dyn EventSink<WorkflowEvent>,
     ) -> Result<WorkflowOutcome, WorkflowError> {
-        let stored = self.store.find(request.name_or_id)?;
+        let mut stored = self.store.find(request.name_or_id)?;
+        if request.last_evaluated {
+            stored = self.evaluated_copy(stored)?;
+        }
         self.check(&stored)?;
         let workflow = stored.workflow();
         if nesting.ancestors.contains(&workflow.name) {
@@ -72,6 +75,10 @@ impl Workflows<'_> {
         self.models.track_sensitive_inputs(workflow.inputs.as_ref(), &request.inputs);
         let inputs = checked_inputs(workflow, request.inputs.clone())?;
         refuse_masked(workflow, &inputs)?;
+        let is_whole = request.last_evaluated || !nesting.ancestors.is_empty();
+        if !is_whole && !stored.parsed.expressions.texts().is_empty() {
+            self.write_copy(workflow, inputs.clone(), false)?;
+        }
         let owned = self.runs.own(&workflow.id, &nesting.run_id)?;
         let log_path = self.runs.log_path(&workflow.id, &nesting.run_id);
         let mut tags = workflow.tags.clone();
@@ -90,6 +97,7 @@ impl Workflows<'_> {
             initiated_by: request.initiated_by.clone(),
             fail_on: request.fail_on,
             ancestors: nesting.ancestors.clone(),
+            evaluated: request.last_evaluated,
             outline: outline(workflow),
         };
         let first = Fact::Started(Box::new(started));
@@ -190,6 +198,7 @@ impl Workflows<'_> {
             fail_on: request.fail_on,
             driver: &request.driver,
             reports: &request.reports,
+            cancel: request.cancel,
             called_with: CalledWith::default(),
             expander: &expander,
             log: &log,

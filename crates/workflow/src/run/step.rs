@@ -120,49 +120,12 @@ impl<'a> Steps<'a> {
             Ok(value) => value,
             Err(error) => return StepResult::failed(FailureKind::Invalid, error),
         };
-        let values: Vec<(Value, String)> = match value {
-            Value::Array(values) => values
-                .into_iter()
-                .enumerate()
-                .map(|(index, value)| {
-                    let word = match &value {
-                        Value::Object(_) | Value::Array(_) | Value::Null => index.to_string(),
-                        scalar => marsh_expr::to_text(scalar),
-                    };
-                    (value, word)
-                })
-                .collect(),
-            Value::Object(map) => map
-                .into_iter()
-                .map(|(key, value)| (serde_json::json!({ "key": key, "value": value }), key))
-                .collect(),
-            other => {
-                let error =
-                    format!("forEach.in: expected a list or a map, found {other} from `{}`", each.items);
-                return StepResult::failed(FailureKind::Invalid, error);
-            }
-        };
-        let named = marsh_expr::contains_expression(&Value::from(step.name.as_str()));
-        let mut items = Vec::with_capacity(values.len());
-        let mut names = std::collections::HashSet::new();
-        for (index, (value, word)) in values.into_iter().enumerate() {
-            let plain = || format!("{}-{word}", step.name);
-            let name = if named {
-                let name = self.expander.with_item(path, &each.item, &value).text(&step.name, "name");
-                name.unwrap_or_else(|_| format!("{}-{index}", step.name))
-            } else {
-                plain()
-            };
-            if !names.insert(name.clone()) {
-                let error = format!(
-                    "forEach: two items are named `{name}`; put something of `self.{}` that differs into the name of the step",
-                    each.item
-                );
-                return StepResult::failed(FailureKind::Invalid, error);
-            }
-            items.push(Item { name, value });
+        let named =
+            |value: &Value| self.expander.with_item(path, &each.item, value).text(&step.name, "name").ok();
+        match for_each_items(step, each, value, named) {
+            Ok(items) => StepResult::Expanded(items),
+            Err(error) => StepResult::failed(FailureKind::Invalid, error),
         }
-        StepResult::Expanded(items)
     }
 
     fn assert(
@@ -195,6 +158,53 @@ impl<'a> Steps<'a> {
         end.assert = Some(assert);
         StepResult::Ended { end: Box::new(end), views: None }
     }
+}
+
+/// The items of a collection. `named` evaluates the name of the step for an item.
+pub(crate) fn for_each_items(
+    step: &Step,
+    each: &ForEach,
+    collection: Value,
+    named: impl Fn(&Value) -> Option<String>,
+) -> Result<Vec<Item>, String> {
+    let values: Vec<(Value, String)> = match collection {
+        Value::Array(values) => values
+            .into_iter()
+            .enumerate()
+            .map(|(index, value)| {
+                let word = match &value {
+                    Value::Object(_) | Value::Array(_) | Value::Null => index.to_string(),
+                    scalar => marsh_expr::to_text(scalar),
+                };
+                (value, word)
+            })
+            .collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (serde_json::json!({ "key": key, "value": value }), key))
+            .collect(),
+        other => {
+            return Err(format!("forEach.in: expected a list or a map, found {other} from `{}`", each.items));
+        }
+    };
+    let has_expression = marsh_expr::contains_expression(&Value::from(step.name.as_str()));
+    let mut items = Vec::with_capacity(values.len());
+    let mut names = std::collections::HashSet::new();
+    for (index, (value, word)) in values.into_iter().enumerate() {
+        let name = if has_expression {
+            named(&value).unwrap_or_else(|| format!("{}-{index}", step.name))
+        } else {
+            format!("{}-{word}", step.name)
+        };
+        if !names.insert(name.clone()) {
+            return Err(format!(
+                "forEach: two items are named `{name}`; put something of `self.{}` that differs into the name of the step",
+                each.item
+            ));
+        }
+        items.push(Item { name, value });
+    }
+    Ok(items)
 }
 
 /// The fact that a type is pinned. A pin that cannot be written must not be taken for one that was.

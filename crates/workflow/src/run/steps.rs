@@ -76,6 +76,8 @@ pub(super) struct Steps<'a> {
     pub fail_on: Severity,
     pub driver: &'a Driver,
     pub reports: &'a ReportSelection,
+    /// Ends the run, and what follows it.
+    pub cancel: &'a CancelToken,
     pub called_with: CalledWith,
     pub expander: &'a Expander,
     pub log: &'a WorkflowLog,

@@ -108,6 +108,7 @@ fn open(dir: &std::path::Path, env: &[(&str, &str)]) -> Models {
         cache_dir: dir.join("cache"),
         offline: true,
         limits: Limits::default(),
+        engines: marsh_extension::engine::EnginePolicy::default(),
         cancel: CancelToken::new(),
         auto: None,
     };
@@ -118,6 +119,8 @@ fn open(dir: &std::path::Path, env: &[(&str, &str)]) -> Models {
 pub fn request(inputs: Value, cancel: &CancelToken) -> WorkflowRunRequest<'_> {
     WorkflowRunRequest {
         name_or_id: "w",
+        run_id: None,
+        last_evaluated: false,
         inputs: match inputs {
             Value::Object(map) => map,
             _ => Map::new(),

@@ -192,7 +192,7 @@ fn details_and_records_have_the_names_that_scripts_read() {
     );
     let workflows = scratch.workflows();
     let details = workflows.store().find("w").unwrap().details("w.yaml".into());
-    let details = serde_json::to_value(details).unwrap();
+    let details = serde_json::to_value(details.unwrap()).unwrap();
     let steps = &details["jobs"][0]["steps"];
     assert_eq!(details["jobs"][0]["dependsOn"], serde_json::json!([]));
     assert_eq!(steps[0]["task"]["modelIdOrName"], "say");

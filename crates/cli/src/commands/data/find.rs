@@ -62,7 +62,7 @@ fn request(arguments: &DataSearchArgs) -> DataSearchRequest {
 pub fn query(
     ui: &Ui,
     read: Read<'_>,
-    predicate: &str,
+    predicate: Option<&str>,
     select: Option<&str>,
     limit: Option<usize>,
 ) -> Result<ExitCode, CliError> {

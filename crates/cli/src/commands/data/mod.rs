@@ -40,7 +40,7 @@ pub fn run(ui: &Ui, session: &Session, command: &DataCommand) -> Result<ExitCode
         }
         DataCommand::Search(arguments) => find::search(ui, read, arguments),
         DataCommand::Query { predicate, select, limit } => {
-            find::query(ui, read, predicate, select.as_deref(), *limit)
+            find::query(ui, read, predicate.as_deref(), select.as_deref(), *limit)
         }
         DataCommand::Rename { datum, new, new_name } => {
             let (model, old) = place::datum(datum, "rename")?;

@@ -7,6 +7,7 @@ use marsh_api::event::EventSink;
 use marsh_api::workflow::event::WorkflowEvent;
 
 use crate::error::CliError;
+use crate::harmless::harmless_json;
 
 /// Writes events. The run goes on when one cannot be written; [`Lines::end`] says so afterwards.
 #[derive(Default)]
@@ -26,6 +27,7 @@ impl Lines {
 
     fn write(&self, event: &WorkflowEvent, out: &mut impl Write) {
         let written = serde_json::to_string(event)
+            .map(harmless_json)
             .map_err(io::Error::other)
             .and_then(|line| writeln!(out, "{line}"))
             .and_then(|()| out.flush());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use marsh_app::{Read, RunSearch, RunView, duration_ms};
 
 use super::text::{millis, status_text, step_status_text};
-use crate::args::{HistoryCommand, RunSearchArgs, WorkflowHistoryArgs};
+use crate::args::{HistoryCommand, RunSearchArgs, StatusFilter, WorkflowHistoryArgs};
 use crate::commands::done;
 use crate::error::CliError;
 use crate::ui::{DIM, NAME, Ui, columns};
@@ -58,14 +58,19 @@ fn record_text(run: &RunView) -> String {
 }
 
 fn search_runs(ui: &Ui, read: &Read<'_>, arguments: &RunSearchArgs) -> Result<ExitCode, CliError> {
+    let (status, limit) = match arguments.status {
+        None => (None, arguments.limit),
+        Some(StatusFilter::Is(status)) => (Some(status), arguments.limit),
+        Some(StatusFilter::Nothing) => (None, 0),
+    };
     let list = read.search_workflow_runs(&RunSearch {
         query: arguments.query.clone().unwrap_or_default(),
         workflow: arguments.workflow.clone(),
-        status: arguments.status.map(Into::into),
+        status,
         since: arguments.since,
         tags: arguments.tags.clone(),
         inputs: arguments.inputs.clone(),
-        limit: arguments.limit,
+        limit,
     })?;
     ui.result(&list, || {
         if list.results.is_empty() {

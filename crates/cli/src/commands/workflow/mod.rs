@@ -1,6 +1,7 @@
 //! `marsh workflow …` and `marsh summarise`: arguments to requests of `marsh-app`, documents of `marsh-api` to text.
 
 mod approvals;
+mod evaluate;
 mod events;
 mod file;
 mod history;
@@ -8,6 +9,7 @@ mod progress;
 mod run;
 mod summary;
 mod text;
+mod trigger;
 mod validate;
 
 pub use summary::summarise;
@@ -33,6 +35,10 @@ pub fn run(ui: &Ui, session: &Session, command: &WorkflowCommand) -> Result<Exit
             change(ui, session, |write| file::delete(ui, write, name, *yes))
         }
         WorkflowCommand::Validate { name } => validate::validate(ui, &read, name.as_deref()),
+        WorkflowCommand::Evaluate(arguments) => {
+            change(ui, session, |write| evaluate::evaluate(ui, write, arguments))
+        }
+        WorkflowCommand::Trigger(command) => trigger::run(ui, &read, command),
         WorkflowCommand::Run(arguments) => change(ui, session, |write| run::run(ui, write, arguments)),
         WorkflowCommand::Resume(arguments) => change(ui, session, |write| run::resume(ui, write, arguments)),
         // The process that runs the workflow holds the datastore's lock, and waits for the next three.

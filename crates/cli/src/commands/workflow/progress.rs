@@ -11,7 +11,7 @@ use marsh_api::workflow::event::{JobEnd, StepRef, WorkflowEvent};
 use marsh_types::ignore;
 
 use super::text::{millis, reason_text};
-use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN};
+use crate::ui::{BAD, DIM, GOOD, NAME, Ui, WARN, shown};
 
 /// Why a failure to draw is ignored.
 const TERMINAL: &str = "the run does not depend on its presentation";
@@ -58,9 +58,10 @@ impl<'a> Progress<'a> {
     /// A line above the tree, or alone.
     fn say(&self, line: String) {
         match &self.tree {
-            Some(tree) => {
-                ignore(tree.lock().unwrap_or_else(PoisonError::into_inner).all.println(line), TERMINAL)
-            }
+            Some(tree) => ignore(
+                tree.lock().unwrap_or_else(PoisonError::into_inner).all.println(shown(&line)),
+                TERMINAL,
+            ),
             None => self.ui.say(line),
         }
     }
@@ -164,7 +165,7 @@ impl Tree {
         if !self.steps.contains_key(&key) {
             let below = self.last.get(&at.job_id).cloned();
             let bar = self.bar(below.as_ref(), "  {spinner} {msg} {elapsed:.dim}");
-            bar.set_message(step.clone());
+            bar.set_message(shown(&step));
             self.last.insert(at.job_id.clone(), bar.clone());
             self.steps.insert(key.clone(), Row { bar, name: step, ended: 0, failed: 0, items: None });
             self.keeps = self.steps.len() <= ROWS;
@@ -187,7 +188,7 @@ impl Tree {
             Some(items) if row.ended < items => {
                 let failures =
                     if row.failed > 0 { format!(", {} failed", row.failed) } else { String::new() };
-                row.bar.set_message(format!("{} {}/{items}{failures}", row.name, row.ended));
+                row.bar.set_message(shown(&format!("{} {}/{items}{failures}", row.name, row.ended)));
             }
             _ => {
                 let count = row.items.map(|items| format!(" {items} items")).unwrap_or_default();
@@ -195,7 +196,7 @@ impl Tree {
                 if let Ok(style) = ProgressStyle::with_template("  {msg}") {
                     row.bar.set_style(style);
                 }
-                row.bar.finish_with_message(format!("{mark} {}{count} {rest}", row.name));
+                row.bar.finish_with_message(shown(&format!("{mark} {}{count} {rest}", row.name)));
                 if !keeps && !failed {
                     row.bar.finish_and_clear();
                 }
@@ -207,11 +208,11 @@ impl Tree {
         match event {
             WorkflowEvent::Started { workflow_name, run_id, .. } => {
                 let line = format!("{NAME}{workflow_name}{NAME:#} {DIM}run {run_id}{DIM:#}");
-                ignore(self.all.println(line), TERMINAL);
+                ignore(self.all.println(shown(&line)), TERMINAL);
             }
             WorkflowEvent::JobStarted { job_id: job } => {
                 let bar = self.bar(None, "{spinner} {msg} {elapsed:.dim}");
-                bar.set_message(format!("{NAME}{job}{NAME:#}"));
+                bar.set_message(shown(&format!("{NAME}{job}{NAME:#}")));
                 self.last.insert(job.clone(), bar.clone());
                 self.jobs.insert(job.clone(), bar);
             }
@@ -223,13 +224,16 @@ impl Tree {
                     bar.set_style(template);
                 }
                 let time = millis(*duration_ms);
-                bar.finish_with_message(format!(
+                bar.finish_with_message(shown(&format!(
                     "{style}{mark}{style:#} {NAME}{job}{NAME:#} {DIM}{time}{DIM:#}"
-                ));
+                )));
             }
             WorkflowEvent::JobSkipped { job_id: job, reason } => {
                 let bar = self.bar(None, "{msg}");
-                bar.finish_with_message(format!("{DIM}- {job} skipped: {}{DIM:#}", reason_text(*reason)));
+                bar.finish_with_message(shown(&format!(
+                    "{DIM}- {job} skipped: {}{DIM:#}",
+                    reason_text(*reason)
+                )));
             }
             WorkflowEvent::StepStarted { step: at, .. } => {
                 self.row(at);
@@ -237,14 +241,15 @@ impl Tree {
             WorkflowEvent::StepExpanded { step: at, items } => {
                 let row = self.row(at);
                 row.items = Some(*items);
-                row.bar.set_message(format!("{} 0/{items}", row.name));
+                row.bar.set_message(shown(&format!("{} 0/{items}", row.name)));
                 if *items == 0 {
                     self.end_row(at, "-", "", false);
                 }
             }
             WorkflowEvent::StepRetrying { step: at, attempt, error, .. } => {
                 let row = self.row(at);
-                row.bar.set_message(format!("{} {WARN}try {attempt} failed{WARN:#}: {error}", row.name));
+                row.bar
+                    .set_message(shown(&format!("{} {WARN}try {attempt} failed{WARN:#}: {error}", row.name)));
             }
             WorkflowEvent::StepCompleted { step: at, duration_ms, .. } => {
                 let (mark, time) = (format!("{GOOD}✓{GOOD:#}"), millis(*duration_ms));
@@ -259,7 +264,10 @@ impl Tree {
             }
             WorkflowEvent::ApprovalRequested { step: at, prompt, .. } => {
                 let row = self.row(at);
-                row.bar.set_message(format!("{} {WARN}waits for an approval{WARN:#}: {prompt}", row.name));
+                row.bar.set_message(shown(&format!(
+                    "{} {WARN}waits for an approval{WARN:#}: {prompt}",
+                    row.name
+                )));
             }
             WorkflowEvent::ApprovalDecided { step: at, approved } => {
                 let (mark, word) = if *approved { ("✓", "approved") } else { ("✗", "rejected") };
@@ -268,10 +276,10 @@ impl Tree {
             WorkflowEvent::Nested { step: at, event } => {
                 if let Some(inner) = event.step() {
                     let row = self.row(at);
-                    row.bar.set_message(format!(
+                    row.bar.set_message(shown(&format!(
                         "{} {DIM}> {}/{}{DIM:#}",
                         row.name, inner.job_id, inner.step_id
-                    ));
+                    )));
                 }
             }
             _ => {}

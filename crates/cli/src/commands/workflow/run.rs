@@ -32,6 +32,7 @@ pub fn run(ui: &Ui, write: &Write<'_>, arguments: &WorkflowRunArgs) -> Result<Ex
         workflow: arguments.name.clone(),
         inputs: Map::new(),
         options: input::options(&arguments.run)?,
+        last_evaluated: arguments.last_evaluated,
         fail_on: arguments.fail_on.into(),
         initiator: RunInitiator::Command,
         reports: input::reports(&arguments.reports),

@@ -166,11 +166,12 @@ impl Models {
                     "kind": metadata.tags.get("type").unwrap_or("data"),
                     "specName": metadata.tags.get("specName"),
                     "version": metadata.version,
-                    "retrievalCommand": retrieval(&outcome.model_name, &metadata.name, metadata.version),
+                    "retrievalCommand": retrieval(self.program, &outcome.model_name, &metadata.name, metadata.version),
                 })
             })
             .collect();
-        let markdown = method_markdown(outcome, error.as_deref(), &written, sha.as_deref(), &narrative);
+        let markdown =
+            method_markdown(self.program, outcome, error.as_deref(), &written, sha.as_deref(), &narrative);
         let mut json = json!({ "status": outcome.status.as_str() });
         let mut set = |key: &str, value: Value| {
             if let Value::Object(map) = &mut json {
@@ -237,7 +238,7 @@ impl Models {
 /// The commit that the repository is at, if it is a work tree of git. No process is started.
 fn git_sha(root: &Path) -> Option<String> {
     let dot = root.ancestors().map(|dir| dir.join(".git")).find(|path| path.exists())?;
-    let read = |path: &Path| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let read = |path: &Path| marsh_fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
     let dir = if dot.is_dir() { dot } else { dot.parent()?.join(read(&dot)?.strip_prefix("gitdir: ")?) };
     let head = read(&dir.join("HEAD"))?;
     let Some(name) = head.strip_prefix("ref: ") else { return Some(head) };
@@ -249,8 +250,8 @@ fn git_sha(root: &Path) -> Option<String> {
 }
 
 /// The command that shows a version.
-pub(super) fn retrieval(model: &str, name: &str, version: u32) -> String {
-    format!("marsh data get {model} {name} --version {version}")
+pub(super) fn retrieval(program: &str, model: &str, name: &str, version: u32) -> String {
+    format!("{program} data get {model} {name} --version {version}")
 }
 
 fn narrative(outcome: &RunOutcome, error: Option<&str>, written: &[&Metadata]) -> String {
@@ -278,6 +279,7 @@ fn narrative(outcome: &RunOutcome, error: Option<&str>, written: &[&Metadata]) -
 }
 
 fn method_markdown(
+    program: &str,
     outcome: &RunOutcome,
     error: Option<&str>,
     written: &[&Metadata],
@@ -305,7 +307,7 @@ fn method_markdown(
     if !written.is_empty() {
         text.push_str("\n## Data Output\n\n| Name | Kind | Retrieval Command |\n| --- | --- | --- |\n");
         for metadata in written {
-            let command = retrieval(model_name, &metadata.name, metadata.version);
+            let command = retrieval(program, model_name, &metadata.name, metadata.version);
             let kind = metadata.tags.get("type").unwrap_or("data");
             text.push_str(&format!("| {} | {kind} | `{command}` |\n", cell(&metadata.name)));
         }

@@ -24,6 +24,8 @@ pub struct SummaryStep {
     pub status: &'static str,
     /// Name and version of what it wrote.
     pub written: Vec<(String, u32)>,
+    /// The program of the commands that show what it wrote.
+    pub program: &'static str,
 }
 
 /// What a workflow run did, for summaries.
@@ -37,7 +39,10 @@ pub struct RunSummary {
 
 impl SummaryStep {
     fn commands(&self) -> Vec<String> {
-        self.written.iter().map(|(name, version)| retrieval(&self.model, name, *version)).collect()
+        self.written
+            .iter()
+            .map(|(name, version)| retrieval(self.program, &self.model, name, *version))
+            .collect()
     }
 
     fn call(&self) -> String {
