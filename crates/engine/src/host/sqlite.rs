@@ -186,7 +186,7 @@ fn exec(env: &Env, args: &Args) -> HostResult {
 fn prepare(env: &Env, args: &Args) -> HostResult {
     on(env, args, |connection| {
         let statement = connection.prepare_cached(args.str(1)?).map_err(|error| failed(&error))?;
-        let columns = statement.column_names().into_iter().map(|name| Val::Str(name.to_owned())).collect();
+        let columns = statement.column_names().map(|name| Val::Str(name.to_owned())).collect();
         let names = (1..=statement.parameter_count())
             .map(|at| statement.parameter_name(at).map_or(Val::Null, |name| Val::Str(name.to_owned())))
             .collect();
