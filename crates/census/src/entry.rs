@@ -105,7 +105,7 @@ fn is_wanted(path: &Path, matching: Option<&str>) -> bool {
 }
 
 /// Whether the comments before the code say that a program wrote it; a licence may stand before that.
-fn says_generated(source: &str) -> bool {
+pub fn says_generated(source: &str) -> bool {
     let is_comment = |line: &&str| line.is_empty() || line.starts_with("//");
     source.lines().map(str::trim).take_while(is_comment).any(|line| line.to_lowercase().contains("generated"))
 }

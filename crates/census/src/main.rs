@@ -12,6 +12,8 @@
 //! What the index reads off the syntax of each entry point (kind, type, version, names of methods, upgrades) is compared
 //! with what the code says of itself, both ways; see [`agree`].
 //!
+//! `marsh-census sweep` runs every method and workflow of a folder of repositories against stubs; see [`sweep`].
+//!
 //! `marsh-census run` runs methods end to end against local stubs, by a plan; see [`run`].
 //!
 //! Describing is not running: a member of the surface that only a method uses shows here as a used capability, not as
@@ -23,6 +25,7 @@ mod agree;
 mod entry;
 mod report;
 mod run;
+mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +51,8 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     let outcome = if arguments.next_if(|first| first == "run").is_some() {
         parse_run(arguments).and_then(|options| run::run(&options))
+    } else if arguments.next_if(|first| first == "sweep").is_some() {
+        parse_sweep(arguments).and_then(|options| sweep::run(&options)).map(|()| true)
     } else {
         parse(arguments).and_then(|options| take(&options)).map(|()| true)
     };
@@ -96,6 +101,30 @@ fn parse_run(mut arguments: impl Iterator<Item = String>) -> Result<run::Options
     }
     options.checkout = checkout.ok_or("which checkout of the plan's repository?")?;
     options.plan = plan.ok_or("which plan? --plan FILE")?;
+    options.marsh = marsh(binary.as_ref())?;
+    Ok(options)
+}
+
+fn parse_sweep(mut arguments: impl Iterator<Item = String>) -> Result<sweep::Options, String> {
+    let mut options = sweep::Options { generated: 3, ..sweep::Options::default() };
+    let (mut dir, mut cache, mut binary) = (None, None, None);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--cache" => cache = Some(PathBuf::from(value()?)),
+            "--match" => options.matching = Some(value()?),
+            "--json" => options.json = Some(value()?.into()),
+            "--marsh" => binary = Some(PathBuf::from(value()?)),
+            "--generated" => {
+                options.generated = value()?.parse().map_err(|_| "--generated needs a number")?;
+            }
+            "--describe" => options.describe = true,
+            flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
+            path => dir = Some(PathBuf::from(path)),
+        }
+    }
+    options.dir = dir.ok_or("which folder of repositories?")?;
+    options.cache = cache.ok_or("where are packages kept? --cache DIR")?;
     options.marsh = marsh(binary.as_ref())?;
     Ok(options)
 }

@@ -104,6 +104,8 @@ macro_rules! warning_codes {
 warning_codes! {
     /// A definition reads an environment variable, so its results depend on the machine.
     EnvVarUsage = "env_var_usage",
+    /// The evaluated copy of the workflow could not be written.
+    EvaluatedCopy = "evaluated_copy",
     /// A line could not be written to the log of the run. Reported once for each run.
     LogIncomplete = "log_incomplete",
     /// The environment variable that limits concurrent steps has an invalid value.

@@ -11,8 +11,8 @@
 
 mod case;
 mod expect;
-mod plan;
-mod stub;
+pub mod plan;
+pub mod stub;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -125,6 +125,22 @@ pub struct Route {
     pub times: Option<usize>,
 }
 
+impl Route {
+    /// Answers with a JSON value.
+    pub fn json(on: &str, json: Value) -> Route {
+        Route {
+            on: on.to_owned(),
+            having: None,
+            headers: BTreeMap::new(),
+            status: ok(),
+            answer: BTreeMap::new(),
+            json: Some(json),
+            text: None,
+            times: None,
+        }
+    }
+}
+
 fn ok() -> u16 {
     200
 }

@@ -411,3 +411,15 @@ fn file_that_code_replaced_by_a_link_or_a_pipe_is_not_published() {
         repo.marsh(&["data", "get", "m", name]).exits(1);
     }
 }
+
+/// Most parsers refuse JSON with a lone surrogate.
+#[test]
+fn text_with_a_lone_surrogate_is_stored_with_a_replacement() {
+    let (repo, _) = seen(
+        r#"
+        await context.writeResource("out", "odd", { n: 1, lone: "a\ud800b", pair: "\ud83d\ude00", text: "\\ud800" });
+        "#,
+    );
+    let content = repo.marsh(&["--json", "data", "get", "m", "odd"]).ok().json()["content"].clone();
+    assert_eq!(content, json!({ "n": 1, "lone": "a\u{fffd}b", "pair": "😀", "text": "\\ud800" }));
+}

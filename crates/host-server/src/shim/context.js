@@ -234,7 +234,7 @@ const methodContext = (run, call, handles) => {
       const sensitive = spec.sensitiveOutput === true
         ? Object.keys(data ?? {}).filter((key) => data[key] !== null && data[key] !== undefined)
         : sensitiveFields(spec.schema).map(({ path }) => path).filter((path) => valueAt(data, path) !== undefined);
-      const content = JSON.stringify(data);
+      const content = jsonText(data);
       if (content === undefined) {
         throw coded("not_serializable", `the data of resource \`${specName}\` has no JSON form`, { specName });
       }
@@ -256,6 +256,13 @@ const methodContext = (run, call, handles) => {
     queryData: (predicate, select) => call.request(REQUEST.queryData, dataQuery(predicate, { select })),
     runModel: (options) => runModel(call, options),
   });
+};
+
+// The JSON of a value, readable by every parser. A lone surrogate becomes U+FFFD, as when text is written.
+const jsonText = (value) => {
+  const text = JSON.stringify(value);
+  if (!text?.includes("\\ud")) return text;
+  return text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|[^])/g, (escape) => escape.length > 2 ? "\\ufffd" : escape);
 };
 
 const setAt = (data, path, value) => {

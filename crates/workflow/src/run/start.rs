@@ -77,7 +77,12 @@ impl Workflows<'_> {
         refuse_masked(workflow, &inputs)?;
         let is_whole = request.last_evaluated || !nesting.ancestors.is_empty();
         if !is_whole && !stored.parsed.expressions.texts().is_empty() {
-            self.write_copy(workflow, inputs.clone(), false)?;
+            // A run needs no copy of itself.
+            if let Err(error) = self.write_copy(workflow, inputs.clone(), false) {
+                let code = WarningCode::EvaluatedCopy;
+                let message = format!("`--last-evaluated` will not know this run: {error}");
+                observer.event(WorkflowEvent::Warning { step: None, code, message });
+            }
         }
         let owned = self.runs.own(&workflow.id, &nesting.run_id)?;
         let log_path = self.runs.log_path(&workflow.id, &nesting.run_id);

@@ -188,3 +188,59 @@ fn run_of_a_copy_is_resumed_with_the_copy() {
     assert_eq!(outcome.status, RunStatus::Succeeded, "{:?}", outcome.record.failure_reason);
     assert_eq!((stdout(&outcome, "each-a"), stdout(&outcome, "each-b")), ("a".into(), "b".into()));
 }
+
+/// Every key of the format comes back from the copy as it was: a copy that could not be read would stop the run.
+#[test]
+fn copy_keeps_every_key_of_the_format() {
+    let scratch = Scratch::new();
+    let os = std::env::consts::OS;
+    scratch.shell("sh", "true").workflow(&format!(
+        r#"description: all of it
+trigger: {{schedule: '0 3 * * *', inputs: {{a: '${{{{ webhook.body.a }}}}'}}}}
+tags: {{team: a, "yes": "no", n: "1"}}
+inputs: {{type: object, properties: {{a: {{type: string, default: x}}, b: {{type: string}}}}, required: [b]}}
+version: 7
+concurrency: 3
+reports: {{skip: ['@me/x']}}
+code: pinned
+labels: {{os: {os}}}
+queueTimeout: 1.5
+jobs:
+- name: one
+  description: first
+  weight: 2.5
+  concurrency: 2
+  timeout: 10m
+  steps:
+  - name: call
+    description: d
+    guard: inputs.b == 'skip'
+    allowFailure: true
+    weight: -1
+    timeout: 1500ms
+    code: follow
+    retry: {{attempts: 5, backoff: {{initial: 100ms, factor: 3, max: 2s}}, jitter: 0.25, on: [timeout]}}
+    dataOutputOverrides: [{{specName: result, lifetime: 7d, garbageCollection: 5, tags: {{k: '${{{{ inputs.b }}}}'}}, vary: [b], vaultName: v}}]
+    task: {{type: model_method, modelIdOrName: sh, methodName: execute, inputs: '${{{{ inputs.map }}}}'}}
+  - name: direct
+    task: {{type: model_method, modelType: command/shell, modelName: y, methodName: execute, globalArgs: {{a: '${{{{ self.name }}}}'}}, inputs: {{run: 'true'}}}}
+  - name: each
+    concurrency: 4
+    forEach: {{item: x, in: '${{{{ data.latest("sh", "result").attributes.list }}}}'}}
+    task: {{type: workflow, workflowIdOrName: other, inputs: {{a: '${{{{ self.x }}}}'}}}}
+- name: two
+  dependsOn: [{{job: one, condition: {{type: or, conditions: [{{type: failed}}, {{type: not, condition: {{type: skipped}}}}]}}}}]
+  steps:
+  - name: ask
+    task: {{type: manual_approval, prompt: 'go?', timeout: 60}}
+  - name: check
+    dependsOn: [{{step: ask, condition: {{type: completed}}}}]
+    task: {{type: assert, expr: inputs.a == 'x', message: '${{{{ inputs.b }}}} of ${{{{ nope }}}}', severity: medium}}
+"#
+    ));
+    let workflows = scratch.workflows();
+    let stored = workflows.store().find("w").unwrap();
+    let copy = workflows.evaluate(&stored, Map::new()).unwrap();
+    assert_eq!(copy.workflow, *stored.workflow());
+    assert!(!copy.had_expressions);
+}

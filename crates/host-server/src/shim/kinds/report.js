@@ -57,7 +57,7 @@ const REPORT_OPERATIONS = {
     if (result === null || typeof result !== "object" || typeof result.markdown !== "string") {
       throw coded("contract_violation", "`execute` of the report must return an object with a text `markdown`", { field: "report.execute" });
     }
-    const json = JSON.stringify(result.json ?? {});
+    const json = jsonText(result.json ?? {});
     return { markdown: result.markdown, json: json ?? "{}" };
   },
 };
