@@ -29,7 +29,16 @@ pub fn run(
     marsh_fs::atomic_write(module, code.as_bytes(), marsh_fs::Durability::Atomic)?;
     marsh_fs::atomic_write(&start, START.as_bytes(), marsh_fs::Durability::Atomic)?;
     let output = Command::new(deno)
-        .args(["run", "--allow-all", "--quiet", "--no-config", "--no-lock", "--no-remote", "--no-npm"])
+        .args([
+            "run",
+            "--allow-all",
+            "--quiet",
+            "--no-config",
+            "--no-lock",
+            "--no-remote",
+            "--no-npm",
+            "--unstable-kv",
+        ])
         .arg(&start)
         .args(["one", "two"])
         .current_dir(dir)

@@ -65,6 +65,7 @@ mod host;
 mod io;
 mod loader;
 mod lock;
+mod mapping;
 mod node_missing;
 mod output;
 mod runtime;
@@ -83,5 +84,6 @@ pub use gate::{
     Arg, Args, Capability, Cost, Determinism, ErrorClass, HostError, HostResult, Operation, OperationCall,
     Val, Wrapper, operations,
 };
+pub use mapping::MemoryView;
 pub use runtime::{ModuleRuntime, Probe};
 pub use surface::{engine_version, missing_builtins, surface_module};

@@ -20,10 +20,6 @@ const EXPORTS: &[(&str, &str)] = &[
         "Module Script compileFunction createContext isContext runInContext runInNewContext runInThisContext",
     ),
     ("wasi", "WASI"),
-    (
-        "worker_threads",
-        "BroadcastChannel MessageChannel MessagePort Worker isMainThread parentPort resourceLimits threadId workerData",
-    ),
 ];
 
 /// The source of a module that can be imported, whole or by member, and throws when a member is used.

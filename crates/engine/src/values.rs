@@ -1,5 +1,6 @@
 //! The plain data that crosses the gate: no JavaScript value ever leaves the JavaScript thread.
 
+use crate::mapping::MemoryView;
 use rquickjs::{Array, Ctx, IntoJs, Object, TypedArray, Value};
 
 /// An argument of a host operation.
@@ -32,6 +33,8 @@ pub enum Val {
     Str(String),
     /// A new `Uint8Array`.
     Bytes(Vec<u8>),
+    /// An `ArrayBuffer` over memory of the host, which is not copied.
+    Memory(MemoryView),
     /// JSON text, parsed on arrival.
     Json(String),
     /// An array.
@@ -252,6 +255,7 @@ impl<'js> IntoJs<'js> for Val {
             Val::Str(text) => Ok(rquickjs::String::from_str(ctx.clone(), &text)?.into_value()),
             // Copied into the engine's own heap, so that it counts against the limit.
             Val::Bytes(bytes) => Ok(TypedArray::<u8>::new_copy(ctx.clone(), bytes)?.into_value()),
+            Val::Memory(view) => view.into_js(ctx),
             Val::Json(text) => ctx.json_parse(text),
             Val::List(items) => {
                 let array = Array::new(ctx.clone())?;

@@ -121,7 +121,7 @@ fn open_connections_files_and_streams_end_with_their_runtime() {
     });
     let fixture = Fixture::new();
     let code = "
-        import { createReadStream } from 'node:fs'; import { PassThrough } from 'node:stream'; import http from 'node:http';
+        import { createReadStream } from 'node:fs'; import { PassThrough } from 'node:stream'; import http from 'node:http'; import { DatabaseSync } from 'node:sqlite';
         export const run = async ({ port }) => {
             const base = `http://127.0.0.1:${port}/`;
             const pending = fetch(base); fetch(base, { method: 'POST', body: new ReadableStream({ pull() { return new Promise(() => {}); } }) });
@@ -129,10 +129,11 @@ fn open_connections_files_and_streams_end_with_their_runtime() {
             const conn = await Deno.connect({ port }); conn.read(new Uint8Array(8)); const other = await Deno.connect({ port }); other.readable.getReader().read();
             new WebSocket(`ws://127.0.0.1:${port}/`); const server = Deno.serve({ port: 0, onListen() {} }, () => new Promise(() => {})); fetch(`http://127.0.0.1:${server.addr.port}/`).catch(() => {});
             const [held, waiting] = [0, 1].map(() => Deno.openSync('lock', { create: true, write: true })); held.lockSync(true); waiting.lock(true).catch(() => {});
+            const db = new DatabaseSync('data.db'); db.exec('create table if not exists t(a)'); const kv = await Deno.openKv('store.kv'); await kv.set(['k'], 1); const memory = new WebAssembly.Memory({ initial: 4 }); new Uint8Array(memory.buffer)[9] = 9;
             const file = await Deno.open('f', { create: true, write: true }); createReadStream('f').pipe(new PassThrough());
             const zip = new CompressionStream('gzip'); zip.writable.getWriter().write(new Uint8Array(1e5));
             await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
-            globalThis.kept = [pending, conn, other, file, zip, new Response('x').body, structuredClone(1)];
+            globalThis.kept = [db, kv, memory, memory.buffer, pending, conn, other, file, zip, new Response('x').body, structuredClone(1)];
             console.log('ready'); await pending;
         };";
     let mut early = (0, 0);

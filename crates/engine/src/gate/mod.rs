@@ -73,6 +73,8 @@ pub(crate) struct Env {
     pub(crate) sockets: host::socket::Sockets,
     pub(crate) web_sockets: host::websocket::WebSockets,
     pub(crate) servers: host::serve::Servers,
+    pub(crate) databases: host::sqlite::Databases,
+    pub(crate) wasm: host::wasm::Machines,
     pub(crate) alive: host::net::Alive,
     pub(crate) started: std::time::Instant,
     /// What stands around every operation.
@@ -107,6 +109,8 @@ impl Env {
             sockets: Default::default(),
             web_sockets: Default::default(),
             servers: Default::default(),
+            databases: Default::default(),
+            wasm: Default::default(),
             alive: Default::default(),
             started: std::time::Instant::now(),
             wrapper,

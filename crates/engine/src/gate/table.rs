@@ -207,6 +207,7 @@ mod tests {
                 "fetch" | "socket" | "dns" | "websocket" | "serve" => {
                     assert_eq!(capabilities, NET, "{operation:?}")
                 }
+                "sqlite" => assert!(capabilities == READ_WRITE || capabilities == NONE, "{operation:?}"),
                 "process" => assert_eq!(capabilities, RUN, "{operation:?}"),
                 "env" => assert_eq!(capabilities, ENV, "{operation:?}"),
                 "os" => assert_eq!(capabilities, SYS, "{operation:?}"),

@@ -16,10 +16,13 @@ pub(crate) mod os;
 pub(crate) mod process;
 pub(crate) mod serve;
 pub(crate) mod socket;
+pub(crate) mod sqlite;
 pub(crate) mod text;
 pub(crate) mod tls;
 pub(crate) mod url;
 pub(crate) mod url_pattern;
+pub(crate) mod wasm;
+pub(crate) mod wasm_module;
 pub(crate) mod websocket;
 
 use crate::gate::Operation;
@@ -39,8 +42,10 @@ pub(crate) const TABLES: &[&[Operation]] = &[
     fs_read::OPERATIONS,
     os::OPERATIONS,
     process::OPERATIONS,
+    sqlite::OPERATIONS,
     text::OPERATIONS,
     url::OPERATIONS,
     url_pattern::OPERATIONS,
+    wasm::OPERATIONS,
     websocket::OPERATIONS,
 ];

@@ -89,14 +89,15 @@ for (const name of [
 ]) {
   lazyProperty(Deno, name, () => lazy("marsh:deno_io")[name], true);
 }
+for (const name of ["openKv", "Kv", "AtomicOperation", "KvU64", "KvListIterator"]) lazyProperty(Deno, name, () => lazy("marsh:deno_kv")[name], true);
 for (const name of ["serve", "HttpServer"]) lazyProperty(Deno, name, () => lazy("marsh:deno_serve")[name], true);
 for (const name of ["createHttpClient", "HttpClient"]) lazyProperty(Deno, name, () => lazy("marsh:fetch")[name], true);
 for (const name of [
   "UnsafeCallback", "UnsafeFnPointer", "UnsafePointer", "UnsafePointerView", "UnsafeWindowSurface",
-  "Listener", "PermissionStatus", "Permissions", "Process", "QuicEndpoint", "QuicIncoming", "QuicListener", "Kv", "AtomicOperation", "KvU64",
+  "Listener", "PermissionStatus", "Permissions", "Process", "QuicEndpoint", "QuicIncoming", "QuicListener",
   "bench", "chdir", "chown", "chownSync", "close", "connectQuic", "consoleSize",
   "cron", "dlopen", "fdatasync", "flock", "fstat", "fsync", "ftruncate", "futime",
-  "inspectArgs", "listen", "listenDatagram", "listenTls", "networkInterfaces", "openKv",
+  "inspectArgs", "listen", "listenDatagram", "listenTls", "networkInterfaces",
   "read", "run", "seek", "serveHttp", "shutdown", "spawn", "spawnAndWait",
   "spawnAndWaitSync", "test", "umask", "upgradeWebSocket", "upgradeWebTransport",
   "watchFs", "write",

@@ -48,6 +48,7 @@ late(
 );
 late("marsh:performance", "performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure");
 late("marsh:websocket", "WebSocket", "CloseEvent");
+late("marsh:wasm", "WebAssembly");
 late("marsh:message", "MessageChannel", "MessagePort", "BroadcastChannel");
 late("marsh:deno", "Deno");
 late("marsh:intl", "Intl");
@@ -73,7 +74,7 @@ for (const name of [
 ]) {
   define(name, missing(name));
 }
-for (const name of ["WebAssembly", "caches", "localStorage", "sessionStorage"]) {
+for (const name of ["caches", "localStorage", "sessionStorage"]) {
   define(name, missingNamespace(name));
 }
 // QuickJS knows no language: what speaks one is evaluated when it is asked.

@@ -47,11 +47,26 @@ export class MessagePort extends EventTarget {
     this.#closed = true;
     this[kOther] = null;
   }
-  on(type, callback) {
-    this.addEventListener(type, (event) => callback(event.data));
-    this.start();
+  /** Not of the web: the first message that waits. */
+  static receive(port) {
+    return port.#held.length > 0 ? { message: port.#held.shift() } : undefined;
+  }
+  #callbacks = new Map();
+  on(type, callback, options) {
+    const listener = (event) => callback(event.data);
+    this.#callbacks.set(callback, listener);
+    this.addEventListener(type, listener, options);
+    if (type === "message") this.start();
     return this;
   }
+  once(type, callback) { return this.on(type, callback, { once: true }); }
+  addListener(type, callback) { return this.on(type, callback); }
+  off(type, callback) {
+    this.removeEventListener(type, this.#callbacks.get(callback));
+    this.#callbacks.delete(callback);
+    return this;
+  }
+  removeListener(type, callback) { return this.off(type, callback); }
   ref() {}
   unref() {}
 }
@@ -63,6 +78,9 @@ export class MessageChannel {
     this.port2[kOther] = this.port1;
   }
 }
+
+const { receive } = MessagePort;
+delete MessagePort.receive;
 
 const channels = new Map();
 export class BroadcastChannel extends EventTarget {
@@ -84,4 +102,4 @@ export class BroadcastChannel extends EventTarget {
   }
 }
 
-register("marsh:message", { MessageChannel, MessagePort, BroadcastChannel });
+register("marsh:message", { MessageChannel, MessagePort, BroadcastChannel, receive });

@@ -100,8 +100,8 @@ fn a_server_ends_with_its_call_and_with_its_runtime() {
     client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     runtime.close();
     assert!(pending.wait().is_err() && other.wait().is_err());
-    let mut rest = Vec::new();
-    client.read_to_end(&mut rest).unwrap();
+    // It ends, with a reset or without.
+    drop(client.read_to_end(&mut Vec::new()));
     fixture.until("nothing listens", |_| TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
