@@ -150,7 +150,7 @@ fn no_deno_survives_a_marsh_that_is_killed() {
     repo.assert_no_processes();
 }
 
-/// Nobody is left to end it but the kernel.
+/// Only the kernel can end it then.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_deno_survives_a_marsh_and_a_host_that_are_killed_together() {
