@@ -151,6 +151,7 @@ fn no_deno_survives_a_marsh_that_is_killed() {
 }
 
 /// Only the kernel can end it then.
+// cfg: other systems have no signal at the death of a parent
 #[cfg(target_os = "linux")]
 #[test]
 fn no_deno_survives_a_marsh_and_a_host_that_are_killed_together() {
