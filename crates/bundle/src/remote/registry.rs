@@ -4,17 +4,39 @@
 //! `JSR_URL` names another registry, as it does for Deno.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 
+use deno_npmrc::NpmRegistryUrl;
 use deno_semver::{Version, VersionReq};
 use serde::Deserialize;
+use sys_traits::BaseEnvVar;
 use url::Url;
 
 use super::address;
 
+/// An environment without variables.
+struct Unset;
+
+impl BaseEnvVar for Unset {
+    fn base_env_var_os(&self, _key: &OsStr) -> Option<OsString> {
+        None
+    }
+}
+
+/// The public registry. The library of npm's configuration knows the host of its form for npm's clients, which is `npm.`
+/// before the registry's own.
+fn default_address() -> Option<Url> {
+    let mut url = NpmRegistryUrl::for_jsr(&Unset).url;
+    let host = url.host_str()?.strip_prefix("npm.")?.to_owned();
+    url.set_host(Some(&host)).ok()?;
+    Some(url)
+}
+
 /// The address of the registry, with a slash at the end.
 pub(super) fn base() -> Result<Url, String> {
-    let text = std::env::var("JSR_URL").ok().filter(|text| !text.is_empty());
-    let text = text.ok_or("set JSR_URL to the address of a jsr registry")?;
+    let Some(text) = std::env::var("JSR_URL").ok().filter(|text| !text.is_empty()) else {
+        return default_address().ok_or_else(|| "set JSR_URL to the address of a jsr registry".to_owned());
+    };
     let base = address(&format!("{}/", text.trim_end_matches('/')));
     base.ok_or_else(|| format!("JSR_URL is {text:?}, which is not an address of https"))
 }
@@ -88,6 +110,14 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn public_registry_is_at_the_host_without_the_prefix_of_npms_form() {
+        let url = default_address().unwrap();
+        let of_npm = NpmRegistryUrl::for_jsr(&Unset).url;
+        assert_eq!(format!("npm.{}", url.host_str().unwrap()), of_npm.host_str().unwrap());
+        assert_eq!((url.scheme(), url.path()), ("https", "/"));
+    }
 
     #[test]
     fn the_highest_version_that_was_not_withdrawn_is_chosen() {
