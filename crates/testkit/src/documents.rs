@@ -25,6 +25,8 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("agent remove", "agent rm"),
     ("auth status", "auth whoami"),
     ("datastore type list", "datastore type search"),
+    ("engine rm", "engine remove"),
+    ("engine status", "engine list"),
     ("extension ls", "extension list"),
     ("extension remove", "extension rm"),
     ("model list", "model search"),
