@@ -61,7 +61,7 @@ pub const DOCUMENTS: &[DocumentSpec] = &[
     DocumentSpec::new::<error::BareError>("bare-error", &[]),
     DocumentSpec::new::<telemetry::TelemetryStatistics>("telemetry-statistics", &["telemetry stats"]),
     DocumentSpec::new::<Version>("version", &["version"]),
-    DocumentSpec::new::<engine::EngineList>("engine-list", &["engine list", "engine status"]),
+    DocumentSpec::new::<engine::EngineList>("engine-list", &["engine list"]),
     DocumentSpec::new::<engine::EngineInstalled>("engine-installed", &["engine install"]),
     DocumentSpec::new::<engine::EnginesRemoved>("engines-removed", &["engine remove"]),
     DocumentSpec::new::<help::HelpDocument>("help", &["help"]),

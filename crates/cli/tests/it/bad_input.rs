@@ -174,20 +174,20 @@ fn a_missing_npm_package() {
 
 #[test]
 fn an_import_that_marsh_does_not_know() {
-    assert_snapshot!(run_of(&format!("import x from \"https://example.com/x.ts\";\n{}\nx();\n", model("@me/x", GOOD))), @r#"
+    assert_snapshot!(run_of(&format!("import x from \"http://example.com/x.ts\";\n{}\nx();\n", model("@me/x", GOOD))), @r#"
     success: false
     exit_code: 1
     ----- stdout -----
 
     ----- stderr -----
     error: cannot bundle [repo]/extensions/models/x.ts
-    cannot import "https://example.com/x.ts": modules cannot be imported from a URL
+    cannot import "http://example.com/x.ts": modules are fetched over https, without a password in the address
      --> extensions/models/x.ts:1:15
       |
-    1 | import x from "https://example.com/x.ts";
+    1 | import x from "http://example.com/x.ts";
       |               ^
 
-    hint: copy the module beside the extension, or import it as an npm: package
+    hint: write an address of https, or copy the module beside the extension
     "#);
     assert_snapshot!(run_of(&format!("import x from \"lodash\";\n{}\nx();\n", model("@me/x", GOOD))), @r#"
     success: false
