@@ -18,7 +18,7 @@ const PRAGMA: &str = "marsh-engine:";
 
 /// The builtins of Node that the embedded engine only names. A test compares them with the engine's table
 /// (`crates/conformance/tests/builtins.rs`).
-pub const MISSING_BUILTINS: [&str; 12] = [
+pub const MISSING_BUILTINS: [&str; 11] = [
     "cluster",
     "constants",
     "dgram",
@@ -30,7 +30,6 @@ pub const MISSING_BUILTINS: [&str; 12] = [
     "v8",
     "vm",
     "wasi",
-    "worker_threads",
 ];
 
 /// What the sources ask for.
@@ -144,7 +143,7 @@ mod tests {
         let source = "import vm from 'node:vm';\nimport { Worker } from 'worker_threads';\n\
                       import type { Socket } from 'node:dgram';\nimport fs from 'node:fs';\n\
                       const m = await WebAssembly.compile(bytes);\n";
-        assert_eq!(wish(source).needs, ["WebAssembly", "node:vm", "node:worker_threads"]);
+        assert_eq!(wish(source).needs, ["WebAssembly", "node:vm"]);
         assert_eq!(wish("// WebAssembly\nconst a = 'node:vm';").needs, [""; 0]);
     }
 }
