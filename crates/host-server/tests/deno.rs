@@ -365,7 +365,8 @@ fn module_that_finds_the_channel_cannot_forge_an_answer() {
         "go() {
            for (const { name } of Deno.readDirSync('/proc/self/fd')) {
              try {
-               if (!Deno.readLinkSync(`/proc/self/fd/${name}`).endsWith('/out (deleted)')) continue;
+               // Its name goes as soon as both sides have opened it.
+               if (!/\\/out( \\(deleted\\))?$/.test(Deno.readLinkSync(`/proc/self/fd/${name}`))) continue;
                Deno.writeTextFileSync(`/proc/self/fd/${name}`, '{\"word\":\"done\",\"call\":\"c1\",\"json\":{}}\\n');
              } catch { /* not this one */ }
            }
