@@ -269,7 +269,6 @@ fn extensions() -> Checked {
     run("extensions-collected", &["gc", "--keep", "1"]);
     for (name, arguments) in [
         ("engine-list", &["engine", "list"][..]),
-        ("engine-list", &["engine", "status"]),
         ("engine-installed", &["engine", "install"]),
         ("engines-removed", &["engine", "remove", "--all"]),
     ] {
