@@ -37,7 +37,7 @@ pub const MISSING_BUILTINS: [&str; 11] = [
 pub struct EngineWish {
     /// The engine that the entry point names.
     pub declared: Option<EngineKind>,
-    /// What the sources use and the embedded engine lacks: `node:vm`, `WebAssembly`.
+    /// What the sources use and the embedded engine lacks or only interprets: `node:vm`, `WebAssembly`.
     pub needs: Vec<String>,
 }
 
